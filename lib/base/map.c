@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/map.h"
+
+#define BUCKETS_FIRST 256u
+#define BUCKETS_MAX   (1u << 22)
+
+static struct gremc_map_node **bucket_of(const struct gremc_map *map, uint64_t key)
+{
+	uint64_t h = key ^ map->seed;
+
+	h *= UINT64_C(0x9e3779b97f4a7c15);
+	h ^= h >> 32;
+	h *= UINT64_C(0xd6e8feb86659fd93);
+	return &map->buckets[h >> 32 & map->mask];
+}
+
+int gremc_map_init(struct gremc_map *map)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	*map = (struct gremc_map){
+		.buckets = calloc(BUCKETS_FIRST, sizeof(*map->buckets)),
+		.seed = (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uintptr_t)map,
+		.mask = BUCKETS_FIRST - 1,
+	};
+	return map->buckets ? 0 : -ENOMEM;
+}
+
+void gremc_map_fini(struct gremc_map *map)
+{
+	free(map->buckets);
+	*map = (struct gremc_map){0};
+}
+
+struct gremc_map_node *gremc_map_find(const struct gremc_map *map, uint64_t key)
+{
+	struct gremc_map_node *node = *bucket_of(map, key);
+
+	while (node && node->key != key)
+		node = node->next;
+	return node;
+}
+
+static void put(struct gremc_map *map, struct gremc_map_node *node)
+{
+	struct gremc_map_node **bucket = bucket_of(map, node->key);
+
+	node->next = *bucket;
+	*bucket = node;
+}
+
+static void grow(struct gremc_map *map)
+{
+	struct gremc_map_node **old = map->buckets;
+	uint32_t count = map->mask + 1;
+	struct gremc_map_node **buckets = calloc((size_t)count * 2, sizeof(*buckets));
+
+	if (buckets == NULL)
+		return;
+	map->buckets = buckets;
+	map->mask = count * 2 - 1;
+	for (uint32_t i = 0; i < count; i++) {
+		while (old[i]) {
+			struct gremc_map_node *node = old[i];
+
+			old[i] = node->next;
+			put(map, node);
+		}
+	}
+	free(old);
+}
+
+void gremc_map_add(struct gremc_map *map, struct gremc_map_node *node, uint64_t key)
+{
+	if (map->count > map->mask && map->mask + 1 < BUCKETS_MAX)
+		grow(map);
+	node->key = key;
+	put(map, node);
+	map->count++;
+}
+
+void gremc_map_remove(struct gremc_map *map, struct gremc_map_node *node)
+{
+	struct gremc_map_node **at = bucket_of(map, node->key);
+
+	while (*at != node)
+		at = &(*at)->next;
+	*at = node->next;
+	map->count--;
+}

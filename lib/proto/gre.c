@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+
+#include "proto/proto.h"
+
+enum gremc_proto_error gremc_gre_parse_any(const uint8_t *data, size_t length, struct gremc_gre *gre)
+{
+	rte_be16_t word[2];
+	rte_be32_t key;
+	unsigned flags, at = 4;
+
+	if (unlikely(length < 4))
+		return GREMC_PROTO_gre_truncated;
+	memcpy(word, data, sizeof(word));
+	flags = rte_be_to_cpu_16(word[0]);
+	if (unlikely(flags & (GREMC_GRE_ROUTING | GREMC_GRE_MBZ | GREMC_GRE_VERSION))) {
+		/* The version first: what the other bits mean depends on it. */
+		if (flags & GREMC_GRE_VERSION)
+			return GREMC_PROTO_gre_version;
+		return flags & GREMC_GRE_ROUTING ? GREMC_PROTO_gre_routing : GREMC_PROTO_gre_flags;
+	}
+	gre->protocol = rte_be_to_cpu_16(word[1]);
+	gre->has_key = flags & GREMC_GRE_KEY;
+	gre->key = 0;
+	if (flags & GREMC_GRE_CHECKSUM)
+		at += 4;
+	if (gre->has_key) {
+		if (unlikely(length < at + 4))
+			return GREMC_PROTO_gre_truncated;
+		memcpy(&key, data + at, sizeof(key));
+		gre->key = rte_be_to_cpu_32(key);
+		at += 4;
+	}
+	if (flags & GREMC_GRE_SEQUENCE)
+		at += 4;
+	if (unlikely(length < at))
+		return GREMC_PROTO_gre_truncated;
+	gre->length = at;
+	return GREMC_PROTO_OK;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* stats: every packet accounted for. Counters are per worker (a polling lcore): one writer each, any thread
+ * reads. What holds at every consistent read, and in every snapshot:
+ *     rx_packets = forwarded + sum of punted + sum of drops + relayed   (each input packet)
+ *     wanted     = sent + sum of losses + queued   (each replica, and each packet of the host)
+ * `relayed` (handed to the worker that has the flow and not yet taken) is 0 without `spread`, `queued`
+ * (handed to another worker's transmit ring and not yet sent) unless a port has fewer transmit queues than
+ * there are workers. */
+#ifndef GREMC_STATS_STATS_H
+#define GREMC_STATS_STATS_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+
+#include "proto/proto.h"
+
+/* Why an input packet was dropped: name, text. Each has its counter by being in this list. */
+#define GREMC_DROPS(X)                                                                                       \
+	GREMC_PROTO_ERRORS(X)                                                                                \
+	X(unknown_peer, "no tunnel between these two addresses")                                             \
+	X(unknown_key, "a tunnel joins these two addresses, but not with this key (or lack of one)")         \
+	X(no_mroute, "no mroute matches this source and group")                                              \
+	X(rpf, "the mroute does not accept this incoming interface")                                         \
+	X(empty_oil, "no outgoing interface but the incoming one (split horizon)")                           \
+	X(source_guard, "no outgoing interface takes packets of this source (`sources`)")                    \
+	X(ttl_threshold, "the TTL is not above the threshold of any outgoing interface")                     \
+	X(header_split, "headers spread over segments in a way that no buffer can hold together")            \
+	X(shared_input, "the driver gave a shared buffer and no buffer was free to copy it")                 \
+	X(relay_full, "the ring to the worker that has the flow was full (`spread`)")                        \
+	X(punt_neighbor, "for the kernel, but the ring of ARP and neighbour discovery was full")             \
+	X(punt_control, "for the kernel, but the ring of link-local multicast and IGMP was full")            \
+	X(punt_traffic, "for the kernel, but the ring of unicast and all else was full")                     \
+	X(punt_multicast, "for the kernel, but the ring of multicast without an mroute was full")
+
+/* What is not the fast path's and goes to the control thread instead, by class: name, text. Each class has a
+ * ring of its own, so that a flood of one costs the others nothing. The drops punt_* stand in the same order.
+ */
+#define GREMC_PUNTS(X)                                                                                       \
+	X(neighbor, "ARP and IPv6 neighbour discovery")                                                      \
+	X(control, "link-local multicast, and IGMP")                                                         \
+	X(traffic, "unicast, and all that is in no other class")                                             \
+	X(multicast, "multicast that no mroute takes")
+
+/* Why a replica of a forwarded packet was not sent: name, text. Counted for its outgoing interface, too. */
+#define GREMC_LOSSES(X)                                                                                      \
+	X(no_adjacency, "the next hop's MAC address is not known")                                           \
+	X(too_big, "inner packet larger than the tunnel's MTU")                                              \
+	X(no_mbuf, "no free buffer in the header pool")                                                      \
+	X(tx_full, "the port did not take the packet after the allowed retries")                             \
+	X(ring_full, "the ring to the worker that owns the port's transmit queue was full")                  \
+	X(shard_full, "the ring to the worker that has this part of a large oil was full")
+
+#define GREMC_X(name, text) GREMC_DROP_##name,
+enum gremc_drop { GREMC_DROPS(GREMC_X) GREMC_DROP_COUNT };
+#undef GREMC_X
+#define GREMC_X(name, text) GREMC_LOSS_##name,
+enum gremc_loss { GREMC_LOSSES(GREMC_X) GREMC_LOSS_COUNT };
+#undef GREMC_X
+#define GREMC_X(name, text) GREMC_PUNT_##name,
+enum gremc_punt { GREMC_PUNTS(GREMC_X) GREMC_PUNT_COUNT };
+#undef GREMC_X
+
+/* A parser's answer is a drop reason. */
+static_assert((int)GREMC_PROTO_ecn == (int)GREMC_DROP_ecn, "GREMC_DROPS begins with GREMC_PROTO_ERRORS");
+/* A class that is full is a drop reason. */
+static_assert((int)GREMC_DROP_punt_multicast - (int)GREMC_DROP_punt_neighbor == (int)GREMC_PUNT_multicast,
+	      "the drops punt_* follow GREMC_PUNTS");
+
+const char *gremc_drop_name(enum gremc_drop reason);
+const char *gremc_drop_text(enum gremc_drop reason);
+const char *gremc_loss_name(enum gremc_loss reason);
+const char *gremc_loss_text(enum gremc_loss reason);
+const char *gremc_punt_name(enum gremc_punt class);
+const char *gremc_punt_text(enum gremc_punt class);
+
+#define GREMC_STATS_PORTS 33 /* 32, and the host as one more behind those of the configuration */
+/* Bursts by their number of packets: 0, 1, 2-3, 4-7, 8-15, 16-31, 32-63, 64 */
+#define GREMC_BURST_BUCKETS 8
+
+/* The sums of one worker, or of several. All are counts of packets unless named otherwise. */
+struct gremc_totals {
+	uint64_t rx_packets;
+	uint64_t rx_bytes;  /* frames as received, without FCS */
+	uint64_t forwarded; /* input packets that were replicated at least once */
+	uint64_t relayed;  /* input packets put into other workers' rings, less those taken from such rings */
+	uint64_t injected; /* packets that the host gave for a port; each is wanted, too */
+	uint64_t wanted;   /* replicas that the oils asked for, and the host's packets */
+	uint64_t sent;     /* of them, those that a port took, or the ring to the host */
+	uint64_t queued;   /* replicas put into another worker's ring, less those taken from such rings */
+	uint64_t tx_bytes; /* of `sent`, frames without FCS */
+	uint64_t drops[GREMC_DROP_COUNT];
+	uint64_t losses[GREMC_LOSS_COUNT];
+	uint64_t punted[GREMC_PUNT_COUNT]; /* handed to the control thread */
+	struct {
+		uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, tx_lost;
+	} ports[GREMC_STATS_PORTS]; /* by index in the configuration, not by ethdev id */
+	uint64_t bursts[GREMC_BURST_BUCKETS];
+	uint64_t busy_cycles;  /* TSC cycles in iterations that found packets */
+	uint64_t sleeps;       /* idle sleeps */
+	uint64_t sleep_cycles; /* TSC cycles in them */
+};
+
+/* Per outgoing or incoming interface; lost ones are counted in tx, too, and in the cold counters by reason.
+ */
+struct gremc_vif_hot {
+	uint64_t tx_packets, tx_bytes; /* replicas wanted, and the bytes of inner packets */
+} __rte_aligned(16);                   /* of gremc_count_pair() */
+struct gremc_vif_cold {
+	uint64_t rx_packets, rx_bytes; /* inner packets accepted from this vif, before lookup */
+	uint64_t lost_bytes;           /* inner */
+	uint64_t lost[GREMC_LOSS_COUNT];
+} __rte_aligned(16);
+struct gremc_mroute_counter {
+	uint64_t packets, bytes; /* inner packets forwarded by this mroute */
+} __rte_aligned(16);
+
+/* All counters of one worker. The arrays are reserved address space: memory is used where an index is
+ * touched. */
+struct gremc_stats {
+	/* Odd while the worker is writing `totals`: gremc_stats_read() retries. */
+	uint64_t sequence __rte_cache_aligned;
+	struct gremc_totals totals;
+	struct gremc_vif_hot *vif_hot;       /* [vif] */
+	struct gremc_vif_cold *vif_cold;     /* [vif] */
+	struct gremc_mroute_counter *mroute; /* [mroute id] */
+	uint32_t vifs, mroutes;              /* how many of each there can be */
+};
+
+/* Control thread, at start. `socket` is the NUMA node of the worker (any: SOCKET_ID_ANY). NULL: ENOMEM. */
+struct gremc_stats *gremc_stats_create(int socket, uint32_t vifs, uint32_t mroutes);
+void gremc_stats_destroy(struct gremc_stats *stats);
+
+/* Control thread: an index is about to be used anew. No worker may still reach its last use. */
+void gremc_stats_reset_vif(struct gremc_stats *stats, uint32_t vif);
+void gremc_stats_reset_mroute(struct gremc_stats *stats, uint32_t mroute);
+
+/* Worker: totals change only between these two, once a burst, so that a reader sees the sums above hold. */
+static inline void gremc_stats_write_begin(struct gremc_stats *stats)
+{
+	__atomic_store_n(&stats->sequence, stats->sequence + 1, __ATOMIC_RELAXED);
+	/* the odd number is seen before any counter that follows */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+static inline void gremc_stats_write_end(struct gremc_stats *stats)
+{
+	/* every counter is seen before the even number */
+	__atomic_store_n(&stats->sequence, stats->sequence + 1, __ATOMIC_RELEASE);
+}
+
+/* A single writer's counter: no lock prefix, and no torn read elsewhere. */
+static inline void gremc_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* The same for two counters side by side, the first at a multiple of 16 bytes. Each is whole to a reader,
+ * both together are not. */
+static inline void gremc_count_pair(uint64_t *counters, uint64_t first, uint64_t second)
+{
+#ifdef __x86_64__
+	/* An aligned vector store keeps each of its 8-byte halves whole. */
+	typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+
+	*(pair *)counters += (pair){first, second};
+#else
+	gremc_count(&counters[0], first);
+	gremc_count(&counters[1], second);
+#endif
+}
+
+static inline uint64_t gremc_counter_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* Any thread: add a consistent copy of a worker's totals to *sum. */
+void gremc_stats_read(const struct gremc_stats *stats, struct gremc_totals *sum);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The writer's side. */
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+
+#include <rte_random.h>
+
+#include "base/base.h"
+#include "hash/hash.h"
+
+#define SMALLEST 16u /* buckets */
+/* Entries of a bucket on average, at most: then one in seventy stands in another one than its own. */
+#define FILL 8u
+
+static_assert(sizeof(struct gremc_hash_bucket) == RTE_CACHE_LINE_SIZE, "a bucket is one cache line");
+static_assert(offsetof(struct gremc_hash_bucket, tag) == 0, "tags are compared as one vector");
+
+int gremc_hash_init(struct gremc_hash *hash, uint32_t entries, int socket)
+{
+	uint32_t buckets = rte_align32pow2(RTE_MAX(SMALLEST, (entries + FILL - 1) / FILL));
+
+	*hash = (struct gremc_hash){
+		.bucket = gremc_reserve((size_t)buckets * sizeof(*hash->bucket), socket),
+		.seed = rte_rand(),
+		.mask = buckets - 1,
+		.capacity = buckets * FILL,
+	};
+	return hash->bucket ? 0 : -ENOMEM;
+}
+
+void gremc_hash_fini(struct gremc_hash *hash)
+{
+	gremc_release(hash->bucket, gremc_hash_bytes(hash));
+	hash->bucket = NULL;
+}
+
+uint64_t gremc_hash_bytes(const struct gremc_hash *hash)
+{
+	return ((uint64_t)hash->mask + 1) * sizeof(*hash->bucket);
+}
+
+static struct gremc_hash_bucket *first(const struct gremc_hash *hash, uint64_t h)
+{
+	return (struct gremc_hash_bucket *)(uintptr_t)gremc_hash_bucket_of(hash, h);
+}
+
+static struct gremc_hash_bucket *next(const struct gremc_hash *hash, struct gremc_hash_bucket *bucket)
+{
+	return bucket == &hash->bucket[hash->mask] ? hash->bucket : bucket + 1;
+}
+
+/* The first free entry of a bucket, or GREMC_HASH_ENTRIES. */
+static uint32_t free_entry(const struct gremc_hash_bucket *bucket)
+{
+	uint32_t i = 0;
+
+	while (i < GREMC_HASH_ENTRIES && bucket->tag[i])
+		i++;
+	return i;
+}
+
+/* The entry that holds the number, or GREMC_HASH_ENTRIES. */
+static uint32_t entry_of(const struct gremc_hash_bucket *bucket, uint32_t number)
+{
+	uint32_t i = 0;
+
+	while (i < GREMC_HASH_ENTRIES && !(bucket->tag[i] && bucket->entry[i] == number))
+		i++;
+	return i;
+}
+
+static void count_passed(struct gremc_hash_bucket *bucket, int by)
+{
+	__atomic_store_n(&bucket->passed, bucket->passed + (uint32_t)by, __ATOMIC_RELEASE);
+}
+
+int gremc_hash_add(struct gremc_hash *hash, uint64_t h, uint32_t number)
+{
+	struct gremc_hash_bucket *bucket = first(hash, h);
+	uint32_t i;
+
+	if (hash->count == hash->capacity)
+		return -ENOSPC;
+	/* a reader that finds the entry has found its way there before */
+	for (; (i = free_entry(bucket)) == GREMC_HASH_ENTRIES; bucket = next(hash, bucket))
+		count_passed(bucket, 1);
+	__atomic_store_n(&bucket->entry[i], number, __ATOMIC_RELEASE);
+	/* a reader that sees the tag sees the entry */
+	__atomic_store_n(&bucket->tag[i], gremc_hash_tag(h), __ATOMIC_RELEASE);
+	hash->count++;
+	return 0;
+}
+
+void gremc_hash_replace(struct gremc_hash *hash, uint64_t h, uint32_t old, uint32_t number)
+{
+	struct gremc_hash_bucket *bucket = first(hash, h);
+	uint32_t i;
+
+	while ((i = entry_of(bucket, old)) == GREMC_HASH_ENTRIES)
+		bucket = next(hash, bucket);
+	__atomic_store_n(&bucket->entry[i], number, __ATOMIC_RELEASE);
+}
+
+void gremc_hash_remove(struct gremc_hash *hash, uint64_t h, uint32_t number)
+{
+	struct gremc_hash_bucket *bucket = first(hash, h), *at = bucket;
+	uint32_t i;
+
+	while ((i = entry_of(at, number)) == GREMC_HASH_ENTRIES)
+		at = next(hash, at);
+	__atomic_store_n(&at->tag[i], 0, __ATOMIC_RELEASE);
+	for (; bucket != at; bucket = next(hash, bucket))
+		count_passed(bucket, -1);
+	hash->count--;
+}

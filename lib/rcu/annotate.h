@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What ThreadSanitizer cannot see by itself. DPDK's libraries are not instrumented, so an ordering that lives
+ * inside one of them (the release store of an rte_hash insertion, the acquire load of its lookup) is unknown
+ * to it. These say where such an ordering is; in a build without ThreadSanitizer they are nothing. */
+#ifndef GREMC_RCU_ANNOTATE_H
+#define GREMC_RCU_ANNOTATE_H
+
+#include <stdint.h>
+
+#include <rte_common.h>
+
+#if defined(__SANITIZE_THREAD__)
+#	define GREMC_TSAN 1
+#elif defined(__has_feature)
+#	if __has_feature(thread_sanitizer)
+#		define GREMC_TSAN 1
+#	endif
+#endif
+
+#ifdef GREMC_TSAN
+#	include <sanitizer/tsan_interface.h>
+/* All before this in this thread happens before what follows GREMC_TSAN_ACQUIRE of the same address. */
+#	define GREMC_TSAN_RELEASE(address) __tsan_release((void *)(uintptr_t)(address))
+#	define GREMC_TSAN_ACQUIRE(address) __tsan_acquire((void *)(uintptr_t)(address))
+#else
+#	define GREMC_TSAN_RELEASE(address) RTE_SET_USED(address)
+#	define GREMC_TSAN_ACQUIRE(address) RTE_SET_USED(address)
+#endif
+
+#endif

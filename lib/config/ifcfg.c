@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ifcfg-* files of the network-scripts kind: lines of KEY=VALUE as a shell reads them, without running one.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "config/config_priv.h"
+
+/* The keys that matter, and the key of a tunnel that each is. */
+enum ifcfg_id { TYPE, DEVICE, MY_OUTER, PEER_OUTER, MY_INNER, PEER_INNER, TUNNEL_KEY, TTL, MTU, IFCFG_COUNT };
+
+static const struct {
+	const char *name;
+	enum key_id key;  /* KEY_COUNT: none */
+	const char *type; /* what it takes where that differs from the YAML key */
+} ifcfg_keys[IFCFG_COUNT] = {
+	[TYPE] = {"TYPE", KEY_COUNT, NULL},
+	[DEVICE] = {"DEVICE", KEY_COUNT, NULL},
+	[MY_OUTER] = {"MY_OUTER_IPADDR", KEY_LOCAL, NULL},
+	[PEER_OUTER] = {"PEER_OUTER_IPADDR", KEY_REMOTE, NULL},
+	[MY_INNER] = {"MY_INNER_IPADDR", KEY_COUNT, NULL},
+	[PEER_INNER] = {"PEER_INNER_IPADDR", KEY_COUNT, NULL},
+	[TUNNEL_KEY] = {"KEY", KEY_KEY, "a number from 0 to 4294967295, or a dotted quad"},
+	[TTL] = {"TTL", KEY_TTL, NULL},
+	[MTU] = {"MTU", KEY_TUNNEL_MTU, NULL},
+};
+
+struct ifcfg {
+	struct loader *l; /* NULL: a first look, which says nothing */
+	uint32_t file;
+	char *room;                       /* where the next value without its quotes is put */
+	struct value values[IFCFG_COUNT]; /* text NULL: not given */
+};
+
+/* ---- lines ---- */
+
+static const char *skip_blanks(const char *c)
+{
+	while (*c == ' ' || *c == '\t' || *c == '\r')
+		c++;
+	return c;
+}
+
+static bool is_blank_or_end(char c)
+{
+	return c == '\0' || c == ' ' || c == '\t' || c == '\r';
+}
+
+/* One shell word, its quotes resolved, into file->room. Returns what follows, or NULL: a quote is not closed.
+ */
+static const char *unquote(struct ifcfg *file, const char *c)
+{
+	char *out = file->room;
+
+	while (!is_blank_or_end(*c) && *c != ';') {
+		char quote = *c == '"' || *c == '\'' ? *c : '\0';
+
+		if (quote) {
+			for (c++; *c && *c != quote; c++) {
+				if (quote == '"' && *c == '\\' && c[1] && strchr("\"\\$`", c[1]))
+					c++;
+				*out++ = *c;
+			}
+			if (*c++ == '\0')
+				return NULL;
+		} else {
+			if (*c == '\\' && c[1])
+				c++;
+			*out++ = *c++;
+		}
+	}
+	*out++ = '\0';
+	file->room = out;
+	return c;
+}
+
+static void line_problem(const struct ifcfg *file, struct place place, const char *what)
+{
+	if (file->l)
+		gremc_config_problem(file->l, place, "%s", what);
+}
+
+static void take(struct ifcfg *file, enum ifcfg_id id, const char *text, struct place place)
+{
+	char where[WHERE_TEXT];
+
+	/* KEY= is the scripts' way of giving none */
+	if (*text == '\0')
+		return;
+	if (file->values[id].text && file->l)
+		gremc_config_problem(file->l, place, "`%s` is given twice, first on %s; keep one of them",
+				     ifcfg_keys[id].name,
+				     gremc_config_where(where, file->l, file->values[id].place, place));
+	file->values[id] = (struct value){text, place, false};
+}
+
+static void read_line(struct ifcfg *file, const char *line, uint32_t number)
+{
+	struct place place = {file->file, number, 1};
+	const char *c = skip_blanks(line), *name, *value;
+	size_t length;
+
+	if (*c == '\0' || *c == '#')
+		return;
+	if (strncmp(c, "export", 6) == 0 && (c[6] == ' ' || c[6] == '\t'))
+		c = skip_blanks(c + 6);
+	name = c;
+	while (isalnum((unsigned char)*c) || *c == '_')
+		c++;
+	length = c - name;
+	place.column = name - line + 1;
+	if (length == 0 || *c != '=') {
+		line_problem(file, place,
+			     "this line is not KEY=VALUE; correct it, or make it a comment with #");
+		return;
+	}
+	place.column = c + 1 - line + 1;
+	value = file->room;
+	c = unquote(file, c + 1);
+	if (c == NULL) {
+		line_problem(file, place, "a quote is not closed on this line; close it");
+		return;
+	}
+	c = skip_blanks(c);
+	if (*c == ';')
+		c = skip_blanks(c + 1);
+	if (*c && *c != '#') {
+		place.column = c - line + 1;
+		line_problem(file, place,
+			     "there is more after the value; put a value with spaces in quotes, and "
+			     "each assignment on its own line");
+		return;
+	}
+	for (enum ifcfg_id id = 0; id < IFCFG_COUNT; id++)
+		if (strlen(ifcfg_keys[id].name) == length && strncmp(ifcfg_keys[id].name, name, length) == 0)
+			take(file, id, value, place);
+}
+
+/* text: NUL-terminated, is cut into lines. */
+static void read_lines(struct ifcfg *file, char *text)
+{
+	char *line;
+
+	for (uint32_t number = 1; (line = strsep(&text, "\n")) != NULL; number++)
+		read_line(file, line, number);
+}
+
+/* ---- a tunnel ---- */
+
+static void read_key(struct loader *l, const struct ifcfg *file, enum ifcfg_id id, struct tunnel_draft *draft)
+{
+	struct key key = gremc_config_keys[ifcfg_keys[id].key];
+
+	if (file->values[id].text == NULL)
+		return;
+	/* messages name the key as this file does */
+	key.name = ifcfg_keys[id].name;
+	if (ifcfg_keys[id].type)
+		key.type = ifcfg_keys[id].type;
+	key.scalar(l, &key, &file->values[id], draft);
+}
+
+static void default_local(struct loader *l, const struct ifcfg *file, struct tunnel_draft *draft)
+{
+	/* Where the ports are wrong it is not this file's fault. */
+	if (l->address_count == 1)
+		draft->tunnel.local = l->addresses[0].address;
+	else if (!l->ports_broken)
+		gremc_config_problem(
+			l, file->values[TYPE].place,
+			"there is no `MY_OUTER_IPADDR`, and %s; add it with the outer address of this "
+			"end",
+			l->address_count ? "the ports have several addresses" : "no port has an address");
+	draft->local = file->values[TYPE].place;
+}
+
+static void read_inner(struct loader *l, const struct ifcfg *file, struct tunnel_draft *draft)
+{
+	struct gremc_config_tunnel *tunnel = &draft->tunnel;
+	struct gremc_config_address peer;
+
+	if (file->values[MY_INNER].text)
+		gremc_config_interface_address(l, &file->values[MY_INNER], 32, &tunnel->address);
+	/* the scripts give the length to either end */
+	if (file->values[PEER_INNER].text &&
+	    gremc_config_interface_address(l, &file->values[PEER_INNER], 32, &peer))
+		tunnel->peer = peer.address;
+}
+
+static void add_tunnel(struct loader *l, const struct ifcfg *file, const char *path)
+{
+	const struct value *values = file->values;
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	struct value name = values[DEVICE];
+	uint32_t problems = l->problem_count;
+	struct tunnel_draft *draft;
+
+	if (name.text == NULL)
+		name = (struct value){base + strlen("ifcfg-"), values[TYPE].place, false};
+	draft = gremc_config_tunnel_new(l, &name);
+	if (draft == NULL)
+		return;
+	gremc_config_defaults(l, SECTION_TUNNEL, &name, draft);
+	/* these files describe an interface of the kernel */
+	draft->tunnel.host = true;
+	draft->local = values[MY_OUTER].place;
+	draft->mtu = values[MTU].place;
+	draft->peer = values[PEER_INNER].place;
+	read_key(l, file, MY_OUTER, draft);
+	read_key(l, file, PEER_OUTER, draft);
+	read_key(l, file, TUNNEL_KEY, draft);
+	read_key(l, file, TTL, draft);
+	read_key(l, file, MTU, draft);
+	read_inner(l, file, draft);
+	if (values[MY_OUTER].text == NULL)
+		default_local(l, file, draft);
+	if (values[PEER_OUTER].text == NULL)
+		gremc_config_problem(
+			l, values[TYPE].place,
+			"there is no `PEER_OUTER_IPADDR`; add it with the outer address of the other "
+			"end");
+	draft->broken = l->problem_count != problems || draft->tunnel.local == 0;
+}
+
+void gremc_config_ifcfg_text(struct loader *l, const char *path, const char *text, size_t size)
+{
+	char *lines = gremc_config_alloc(l, size + 1, 1), *room = gremc_config_alloc(l, size + 1, 1);
+	struct ifcfg file = {.room = room};
+
+	if (lines == NULL || room == NULL)
+		goto out;
+	memcpy(lines, text, size);
+	read_lines(&file, lines);
+	if (file.values[TYPE].text == NULL || strcasecmp(file.values[TYPE].text, "GRE"))
+		goto out;
+	/* It is ours: read it again, and say what is wrong. */
+	file = (struct ifcfg){.l = l, .file = gremc_config_file(l, path), .room = room};
+	if (memchr(text, 0, size))
+		gremc_config_problem(l, (struct place){file.file, 0, 0},
+				     "the file holds a NUL byte; an ifcfg file is text");
+	memcpy(lines, text, size);
+	read_lines(&file, lines);
+	add_tunnel(l, &file, path);
+out:
+	free(room);
+	free(lines);
+}
+
+/* ---- the folder ---- */
+
+static int is_ifcfg(const struct dirent *entry)
+{
+	static const char *const leftovers[] = {"~", ".bak", ".orig", ".rpmsave", ".rpmnew"};
+	size_t length = strlen(entry->d_name);
+
+	if (strncmp(entry->d_name, "ifcfg-", 6) || length == 6)
+		return 0;
+	for (size_t i = 0; i < RTE_DIM(leftovers); i++) {
+		size_t end = strlen(leftovers[i]);
+
+		if (length > end && strcmp(entry->d_name + length - end, leftovers[i]) == 0)
+			return 0;
+	}
+	return 1;
+}
+
+static void load_file(struct loader *l, const char *directory, const char *name)
+{
+	char *path, *text;
+	struct stat status;
+	size_t size;
+
+	if (asprintf(&path, "%s/%s", directory, name) < 0) {
+		l->no_memory = true;
+		return;
+	}
+	/* a folder or a pipe of that name is nobody's configuration */
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		goto out;
+	text = gremc_config_read_file(l, path, &size);
+	if (text)
+		gremc_config_ifcfg_text(l, path, text, size);
+	free(text);
+out:
+	free(path);
+}
+
+/* By name, whatever the locale: a tunnel's index must not depend on it. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+void gremc_config_load_ifcfg(struct loader *l, const char *directory)
+{
+	uint32_t problems = l->problem_count;
+	struct dirent **entries;
+	int count = scandir(directory, &entries, is_ifcfg, by_name);
+
+	if (count < 0) {
+		gremc_config_problem(l, (struct place){gremc_config_file(l, directory), 0, 0},
+				     "the folder cannot be read: %s", strerror(errno));
+		return;
+	}
+	for (int i = 0; i < count; i++) {
+		load_file(l, directory, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	/* With a file beside it the folder may be empty; alone it is the wrong folder. */
+	if (!l->has_ports && l->tunnel_count == 0 && l->problem_count == problems)
+		gremc_config_problem(
+			l, (struct place){gremc_config_file(l, directory), 0, 0},
+			"there is no ifcfg-* file with TYPE=GRE in this folder; name the folder that has "
+			"them");
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* igmp: of a vif, and at the top. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config_priv.h"
+
+#define SOURCES_MAX 1024u
+
+void gremc_config_igmp_free(struct gremc_config_igmp *igmp)
+{
+	if (igmp == NULL)
+		return;
+	free(igmp->groups);
+	free(igmp->sources);
+	free(igmp->joins);
+	free(igmp);
+}
+
+/* Where the vif's draft keeps it. */
+static struct gremc_config_igmp **igmp_of(const struct key *key, void *object)
+{
+	return (struct gremc_config_igmp **)((uint8_t *)object + key->offset);
+}
+
+void gremc_config_read_igmp(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
+{
+	struct value owner = {key->name, gremc_config_place(node), false};
+	struct gremc_config_igmp *igmp = gremc_config_alloc(l, 1, sizeof(*igmp));
+
+	*igmp_of(key, object) = igmp;
+	if (igmp)
+		gremc_config_mapping(l, node, SECTION_IGMP, &owner, igmp, NULL);
+}
+
+static bool mode_of(const char *text, enum gremc_config_igmp_mode *mode)
+{
+	if (strcmp(text, "querier") == 0)
+		*mode = GREMC_CONFIG_IGMP_QUERIER;
+	else if (strcmp(text, "upstream") == 0)
+		*mode = GREMC_CONFIG_IGMP_UPSTREAM;
+	else
+		return false;
+	return true;
+}
+
+void gremc_config_read_igmp_word(struct loader *l, const struct key *key, const struct value *value,
+				 void *object)
+{
+	struct value owner = {key->name, value->place, false};
+	enum gremc_config_igmp_mode mode;
+	struct gremc_config_igmp *igmp;
+
+	if (strcmp(value->text, "off") == 0)
+		return;
+	if (!mode_of(value->text, &mode)) {
+		gremc_config_wrong_text(l, key, value);
+		return;
+	}
+	igmp = gremc_config_alloc(l, 1, sizeof(*igmp));
+	*igmp_of(key, object) = igmp;
+	if (igmp == NULL)
+		return;
+	gremc_config_defaults(l, SECTION_IGMP, &owner, igmp);
+	igmp->mode = mode;
+}
+
+void gremc_config_read_igmp_mode(struct loader *l, const struct key *key, const struct value *value,
+				 void *object)
+{
+	if (!mode_of(value->text, &((struct gremc_config_igmp *)object)->mode))
+		gremc_config_wrong_text(l, key, value);
+}
+
+void gremc_config_read_timing(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
+{
+	struct gremc_config_igmp_timing *timing = &l->config->igmp;
+	struct value owner = {key->name, gremc_config_place(node), false};
+	uint32_t problems = l->problem_count;
+
+	(void)object;
+	gremc_config_mapping(l, node, SECTION_TIMING, &owner, timing, NULL);
+	if (l->problem_count == problems && timing->response_interval >= timing->query_interval * 1000u)
+		gremc_config_problem(
+			l, owner.place,
+			"`query-response-interval` is %u ms, which is not less than the "
+			"`query-interval` of %u s; members answer within it, before the next query",
+			timing->response_interval, timing->query_interval);
+}
+
+/* ---- groups, sources, join ---- */
+
+static bool check_group(struct loader *l, const struct value *value, const struct gremc_prefix *group)
+{
+	if (group->length < 4 || !gremc_ipv4_is_multicast(group->address))
+		gremc_config_problem(l, value->place,
+				     "%s is not multicast; `igmp` takes groups inside 224.0.0.0/4",
+				     value->text);
+	else if (group->length >= 24 && gremc_ipv4_is_link_local_group(group->address))
+		gremc_config_problem(l, value->place,
+				     "%s is inside 224.0.0.0/24, which is never forwarded; `igmp` takes "
+				     "groups from 224.0.1.0 on",
+				     value->text);
+	else
+		return true;
+	return false;
+}
+
+static bool read_group(struct loader *l, const struct value *value, void *object)
+{
+	struct gremc_config_igmp *igmp = object;
+	struct gremc_prefix group, *groups;
+
+	if (!gremc_config_prefix_ok(l, "groups", value, &group) || !check_group(l, value, &group))
+		return true;
+	groups = gremc_config_grow(l, igmp->groups, igmp->group_count, sizeof(*groups));
+	if (groups == NULL)
+		return false;
+	igmp->groups = groups;
+	groups[igmp->group_count++] = group;
+	return true;
+}
+
+void gremc_config_read_igmp_groups(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
+{
+	gremc_config_each_text(l, key, node, read_group, object);
+}
+
+/* An address, or a prefix of addresses that hosts may have. false: it was said why not. */
+static bool source_ok(struct loader *l, const struct value *value, struct gremc_prefix *source)
+{
+	uint8_t net;
+
+	if (strchr(value->text, '/') == NULL) {
+		source->length = 32;
+		return gremc_config_unicast(l, "sources", value, &source->address);
+	}
+	if (!gremc_config_prefix_ok(l, "sources", value, source))
+		return false;
+	net = (uint8_t)(rte_be_to_cpu_32(source->address) >> 24);
+	if (net != 0 && net != 127 && net < 224)
+		return true;
+	gremc_config_problem(l, value->place,
+			     "%s is no prefix of unicast addresses; `sources` takes those of senders, and "
+			     "without it any sender is taken",
+			     value->text);
+	return false;
+}
+
+/* What is in the list already is not to be in it again. */
+static bool is_new_source(struct loader *l, const struct value *value, const struct gremc_config_igmp *igmp,
+			  const struct gremc_prefix *source)
+{
+	char text[GREMC_PREFIX_TEXT];
+
+	for (uint32_t i = 0; i < igmp->source_count; i++) {
+		const struct gremc_prefix *other = &igmp->sources[i];
+		bool inside = other->length <= source->length && gremc_prefix_covers(other, source->address);
+
+		if (!inside && !gremc_prefix_covers(source, other->address))
+			continue;
+		if (other->length == source->length)
+			gremc_config_problem(l, value->place, "%s is in the list twice; remove it once",
+					     value->text);
+		else
+			gremc_config_problem(l, value->place,
+					     "%s %s %s, which is in the list, too; remove one", value->text,
+					     inside ? "is inside" : "contains",
+					     gremc_prefix_format(text, other));
+		return false;
+	}
+	return true;
+}
+
+static bool read_source(struct loader *l, const struct value *value, void *object)
+{
+	struct gremc_config_igmp *igmp = object;
+	struct gremc_prefix source, *sources;
+
+	if (!source_ok(l, value, &source))
+		return true;
+	if (igmp->source_count == SOURCES_MAX) {
+		gremc_config_problem(l, value->place, "there are more than %u sources; remove some",
+				     SOURCES_MAX);
+		return false;
+	}
+	if (!is_new_source(l, value, igmp, &source))
+		return true;
+	sources = gremc_config_grow(l, igmp->sources, igmp->source_count, sizeof(*sources));
+	if (sources == NULL)
+		return false;
+	igmp->sources = sources;
+	sources[igmp->source_count++] = source;
+	return true;
+}
+
+void gremc_config_read_igmp_sources(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
+{
+	gremc_config_each_text(l, key, node, read_source, object);
+}
+
+void gremc_config_read_join_group(struct loader *l, const struct key *key, const struct value *value,
+				  void *object)
+{
+	struct gremc_config_join *join = object;
+	struct gremc_prefix group;
+
+	if (!gremc_config_prefix_ok(l, key->name, value, &group) || !check_group(l, value, &group))
+		return;
+	if (group.length < 32)
+		gremc_config_problem(l, value->place, "`group` is %s; a member joins a single group",
+				     value->text);
+	join->group = group.address;
+}
+
+static void read_join(struct loader *l, yaml_node_t *node, struct gremc_config_igmp *igmp)
+{
+	struct value owner = {"the member", gremc_config_place(node), false};
+	struct place places[KEY_COUNT] = {{0}};
+	uint32_t problems = l->problem_count;
+	struct gremc_config_join join = {0}, *joins;
+
+	gremc_config_mapping(l, node, SECTION_JOIN, &owner, &join, places);
+	if (l->problem_count != problems)
+		return;
+	if (join.source == 0 && gremc_ipv4_is_ssm(join.group)) {
+		gremc_config_problem(
+			l, places[KEY_JOIN_GROUP],
+			"`group` is %s, inside 232.0.0.0/8, where a member names its source (RFC "
+			"4607); add `source:`",
+			ADDRESS(join.group));
+		return;
+	}
+	joins = gremc_config_grow(l, igmp->joins, igmp->join_count, sizeof(*joins));
+	if (joins == NULL)
+		return;
+	igmp->joins = joins;
+	joins[igmp->join_count++] = join;
+}
+
+void gremc_config_read_joins(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
+{
+	(void)key;
+	for (const yaml_node_item_t *item = node->data.sequence.items.start;
+	     item < node->data.sequence.items.top && !l->no_memory; item++)
+		read_join(l, yaml_document_get_node(&l->document, *item), object);
+}
+
+/* ---- what no single vif can be blamed for ---- */
+
+/* A proxy has one upstream: two would feed each other (RFC 4605, 4). */
+static void check_upstream(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
+			   const char *name, struct place *first)
+{
+	char where[WHERE_TEXT];
+
+	if (igmp == NULL || igmp->mode != GREMC_CONFIG_IGMP_UPSTREAM)
+		return;
+	if (first->line)
+		gremc_config_problem(l, place,
+				     "%s cannot be `igmp: upstream`, too; there is one already (%s), and two "
+				     "would make a loop",
+				     name, gremc_config_where(where, l, *first, place));
+	else
+		*first = place;
+}
+
+void gremc_config_validate_igmp(struct loader *l)
+{
+	struct place first = {0};
+
+	for (uint32_t i = 0; i < l->port_count; i++) {
+		const struct gremc_config_port *port = &l->config->ports[i];
+		struct place place = l->ports[i].places[KEY_PORT_IGMP];
+
+		if (port->igmp && !port->multicast)
+			gremc_config_problem(l, place,
+					     "%s carries no native multicast, so nobody can join there; add "
+					     "`multicast: true` to it, or remove `igmp`",
+					     port->name);
+		check_upstream(l, port->igmp, place, port->name, &first);
+	}
+	for (uint32_t i = 0; i < l->tunnel_count; i++)
+		check_upstream(l, l->config->tunnels[i].igmp, l->tunnels[i].igmp, l->config->tunnels[i].name,
+			       &first);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The one table of keys: reading, suggestions, --help-config and the reference in docs/config.md come from
+ * it. */
+#include <limits.h>
+#include <string.h>
+
+#include "config/config_priv.h"
+
+#define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define PORT(member)        FIELD(struct port_draft, port.member)
+#define TUNNEL(member)      FIELD(struct tunnel_draft, tunnel.member)
+#define SETTING(member)     FIELD(struct gremc_config_settings, member)
+#define TIMING(member)      FIELD(struct gremc_config_igmp_timing, member)
+#define IGMP(member)        FIELD(struct gremc_config_igmp, member)
+#define SCALAR(reader)      .scalar = gremc_config_read_##reader
+#define LIST(reader)        .node = gremc_config_read_##reader, .shape = YAML_SEQUENCE_NODE
+#define MAPPING(reader)     .node = gremc_config_read_##reader, .shape = YAML_MAPPING_NODE
+
+#define PORTS   (IN(ETHERNET) | IN(BOND))
+#define BOOLEAN "`true` or `false`"
+#define UNICAST "an IPv4 address"
+
+/* clang-format off */
+/* A row a key, in the order of enum key_id. */
+const struct key gremc_config_keys[KEY_COUNT] = {
+	[KEY_NETWORK] = {"network", IN(TOP), "a mapping of the other keys",
+		.meaning = "netplan's wrapper, accepted and not needed: the keys may stand inside it."},
+	[KEY_VERSION] = {"version", IN(TOP), .minimum = 2, .maximum = 2, SCALAR(version),
+		.meaning = "netplan's, accepted and not needed."},
+	[KEY_ETHERNETS] = {"ethernets", IN(TOP), "a mapping of NAME to Ethernet", MAPPING(ethernets),
+		.meaning = "the Ethernet ports, at most 32 together with the bonds."},
+	[KEY_BONDS] = {"bonds", IN(TOP), "a mapping of NAME to bond", MAPPING(bonds),
+		.meaning = "several Ethernets that act as one."},
+	[KEY_TUNNELS] = {"tunnels", IN(TOP), "a mapping of NAME to tunnel", MAPPING(tunnels),
+		.meaning = "the GRE tunnels, at most 65536."},
+	[KEY_MROUTES] = {"mroutes", IN(TOP), "a list of mroutes, or `kernel`", SCALAR(origin), LIST(mroutes),
+		.meaning = "which groups go from where to where, at most 1048576. `kernel`, alone or in the "
+			"list: the kernel's multicast routes, too."},
+	[KEY_TIMING] = {"igmp", IN(TOP), "a mapping of intervals", MAPPING(timing),
+		.meaning = "how often IGMP asks and how long it waits, for all vifs (RFC 3376, 8)."},
+	[KEY_SETTINGS] = {"settings", IN(TOP), "a mapping of settings", MAPPING(settings),
+		.meaning = "how the forwarder itself works."},
+
+	[KEY_ETHERNET_DEVICE] = {"device", IN(ETHERNET), "the EAL's name of a device, 1 to 63 characters",
+		SCALAR(device), PORT(device),
+		.meaning = "a PCI address such as 0000:01:00.0, or a virtual device such as net_af_packet0. An "
+			"Ethernet has this or `interface`."},
+	[KEY_INTERFACE] = {"interface", IN(ETHERNET), "the name of a network interface of the kernel",
+		SCALAR(interface), PORT(interface),
+		.meaning = "instead of `device`: the kernel keeps this interface, and AF_XDP takes from it what "
+			"is for the forwarder: GRE to a tunnel's `local`, and with `multicast` the groups of "
+			"mroutes from it. See docs/operations.md."},
+	[KEY_ISOLATE] = {"isolate", IN(ETHERNET), BOOLEAN, .fallback = "false", SCALAR(boolean),
+		PORT(isolate),
+		.meaning = "the kernel keeps the device (NICs of a bifurcated driver, such as mlx5): flow rules "
+			"bring the forwarder the same packets as `interface`, and nothing else."},
+	[KEY_INTERFACES] = {"interfaces", IN(BOND), "a list of names of Ethernets", LIST(interfaces),
+		.meaning = "the members, 1 to 8. A member has no keys but `device`."},
+	[KEY_PARAMETERS] = {"parameters", IN(BOND), "a mapping with `mode`", MAPPING(parameters),
+		.meaning = "required with `interfaces`."},
+	[KEY_BOND_DEVICE] = {"device", IN(BOND), "the EAL's name of a device, 1 to 63 characters",
+		SCALAR(device), PORT(device),
+		.meaning = "instead of `interfaces` and `parameters`: a bond that the EAL made, such as "
+			"net_bonding0."},
+	[KEY_ADDRESSES] = {"addresses", PORTS, "a list of ADDRESS/LENGTH", LIST(addresses),
+		.meaning = "the port's own addresses. A tunnel's `local` is one of them."},
+	[KEY_GATEWAY4] = {"gateway4", PORTS, UNICAST, SCALAR(gateway),
+		.meaning = "the default route's next hop, inside a network of the port."},
+	[KEY_ROUTES] = {"routes", PORTS, "a list of mappings with `to` and `via`", LIST(routes),
+		.meaning = "how other networks are reached. The longest prefix wins."},
+	[KEY_NEIGHBORS] = {"neighbors", PORTS, "a mapping of ADDRESS to MAC", MAPPING(neighbors),
+		.meaning = "MAC addresses of next hops: of `gateway4`, of a `via`, of a remote in a network "
+			"of the port. With `host` only those that must not be the kernel's; without it all of them."},
+	[KEY_MTU] = {"mtu", PORTS, .minimum = 68, .maximum = 65535, SCALAR(number), PORT(mtu),
+		.meaning = "bytes of the largest IP packet. Without it: the device's own."},
+	[KEY_VLAN] = {"vlan", PORTS, .minimum = 1, .maximum = 4094, SCALAR(number), PORT(vlan),
+		.meaning = "802.1Q tag of all that enters and leaves. Without it: untagged."},
+	[KEY_MULTICAST] = {"multicast", PORTS, BOOLEAN, .fallback = "false", SCALAR(boolean),
+		PORT(multicast),
+		.meaning = "native multicast enters and leaves here: mroutes may name the port."},
+	[KEY_PORT_IGMP] = {"igmp", PORTS, "`off`, `querier`, `upstream`, or a mapping", .fallback = "off",
+		SCALAR(igmp_word), MAPPING(igmp), PORT(igmp),
+		.meaning = "who joins groups by IGMP here receives them. Needs `multicast: true`."},
+	[KEY_HOST] = {"host", PORTS, BOOLEAN, .fallback = "false", SCALAR(boolean), PORT(host),
+		.meaning = "the kernel keeps the interface, as a TAP device of the port's name: what is not "
+			"ours goes up to it, and its routes and neighbours lead the tunnels."},
+
+	[KEY_BOND_MODE] = {"mode", IN(PARAMETERS),
+		"`active-backup`, `balance-xor`, `802.3ad`, `broadcast` or `balance-rr`", .required = true,
+		SCALAR(mode), PORT(mode),
+		.meaning = "how the members share the work."},
+
+	[KEY_ROUTE_TO] = {"to", IN(ROUTE), "ADDRESS/LENGTH, or `default`", .required = true,
+		SCALAR(route_to),
+		.meaning = "the network that is reached."},
+	[KEY_ROUTE_VIA] = {"via", IN(ROUTE), UNICAST, .required = true, SCALAR(address),
+		FIELD(struct gremc_config_route, via),
+		.meaning = "the next hop, inside a network of the port."},
+
+	[KEY_TUNNEL_MODE] = {"mode", IN(TUNNEL), "`gre`", .fallback = "gre", SCALAR(gre),
+		.meaning = "GRE over IPv4."},
+	[KEY_LOCAL] = {"local", IN(TUNNEL), UNICAST, .required = true, SCALAR(address), TUNNEL(local),
+		.meaning = "outer address of this end, an address of a port."},
+	[KEY_REMOTE] = {"remote", IN(TUNNEL), UNICAST, .required = true, SCALAR(address), TUNNEL(remote),
+		.meaning = "outer address of the other end."},
+	[KEY_KEY] = {"key", IN(TUNNEL),
+		"a number from 0 to 4294967295, a dotted quad, or a mapping with `input` and `output`",
+		SCALAR(key), MAPPING(key_pair),
+		.meaning = "GRE key. Without it packets carry none, which is not the same as 0."},
+	[KEY_TTL] = {"ttl", IN(TUNNEL), "`inherit`", 1, 255, .fallback = "64", SCALAR(ttl),
+		.meaning = "outer TTL; `inherit` copies the inner one."},
+	[KEY_TOS] = {"tos", IN(TUNNEL), "divisible by 4 (ECN is always copied), or `inherit`", 0, 252,
+		.fallback = "0", SCALAR(tos),
+		.meaning = "outer DSCP, shifted left by 2; `inherit` copies the inner one."},
+	[KEY_DF] = {"df", IN(TUNNEL), "`true`, `false` or `inherit`", .fallback = "true", SCALAR(df),
+		.meaning = "outer Don't Fragment bit; `inherit` copies the inner one."},
+	[KEY_TUNNEL_MTU] = {"mtu", IN(TUNNEL), .minimum = 68, .maximum = 65535, SCALAR(number), TUNNEL(mtu),
+		.meaning = "bytes of the largest inner packet. Without it: the port's less 24, or 28 with a "
+			"key."},
+	[KEY_TUNNEL_ADDRESSES] = {"addresses", IN(TUNNEL), "a list of one ADDRESS or ADDRESS/LENGTH",
+		LIST(tunnel_addresses),
+		.meaning = "inner address of this end."},
+	[KEY_PEER] = {"peer", IN(TUNNEL), UNICAST, SCALAR(address), TUNNEL(peer),
+		.meaning = "inner address of the other end."},
+	[KEY_TUNNEL_IGMP] = {"igmp", IN(TUNNEL), "`off`, `querier`, `upstream`, or a mapping",
+		.fallback = "off", SCALAR(igmp_word), MAPPING(igmp), TUNNEL(igmp),
+		.meaning = "who joins groups by IGMP at the other end receives them."},
+	[KEY_TUNNEL_HOST] = {"host", IN(TUNNEL), BOOLEAN, .fallback = "false", SCALAR(boolean),
+		TUNNEL(host),
+		.meaning = "the kernel sees the tunnel, as a TUN device of its name: unicast, link-local "
+			"multicast and multicast without an mroute go up to it."},
+
+	[KEY_INPUT] = {"input", IN(KEY), "a number from 0 to 4294967295, or a dotted quad",
+		SCALAR(key_number),
+		.meaning = "the key that received packets must have. Without it: none."},
+	[KEY_OUTPUT] = {"output", IN(KEY), "a number from 0 to 4294967295, or a dotted quad",
+		SCALAR(key_number),
+		.meaning = "the key of packets sent. Without it: none."},
+
+	[KEY_GROUP] = {"group", IN(MROUTE), "a multicast ADDRESS or ADDRESS/LENGTH", .required = true,
+		SCALAR(group),
+		.meaning = "the destination. The longest prefix wins, and a route with a source before one "
+			"without."},
+	[KEY_SOURCE] = {"source", IN(MROUTE), UNICAST, SCALAR(source),
+		.meaning = "the sender; the group is then a single one. Without it: any sender."},
+	[KEY_FROM] = {"from", IN(MROUTE), "a name, a list of names, or `any`", .required = true,
+		SCALAR(vif), LIST(vifs),
+		.meaning = "tunnels, multicast ports and `host` that packets are accepted from."},
+	[KEY_TO] = {"to", IN(MROUTE), "a name, a list of names, or `all`", .required = true, SCALAR(vif),
+		LIST(vifs),
+		.meaning = "tunnels, multicast ports and `host` that packets are sent to; never back to where they "
+			"came from."},
+
+	[KEY_COPY_THRESHOLD] = {"copy-threshold", IN(SETTINGS), NULL, 0, 9000, "256", SCALAR(number),
+		SETTING(copy_threshold),
+		.meaning = "bytes of inner packet up to which each replica is a copy; above it replicas "
+			"share one."},
+	[KEY_SHARD_THRESHOLD] = {"shard-threshold", IN(SETTINGS), NULL, 0, 65535, "512", SCALAR(number),
+		SETTING(shard_threshold),
+		.meaning = "replicas of one packet from which the workers share them, each its part of the "
+			"interfaces; 0: never."},
+	[KEY_SPREAD] = {"spread", IN(SETTINGS), BOOLEAN, .fallback = "false", SCALAR(boolean), SETTING(spread),
+		.meaning = "give each received flow to a worker by its source and group: for devices that cannot "
+			"hash what is inside of GRE, and put a tunnel on one queue."},
+	[KEY_TX_RETRIES] = {"tx-retries", IN(SETTINGS), NULL, 0, 1000, "1000", SCALAR(number),
+		SETTING(tx_retries),
+		.meaning = "attempts after the first before replicas are dropped as `tx_full`."},
+	[KEY_RX_DESCRIPTORS] = {"rx-descriptors", IN(SETTINGS), NULL, 64, 32768, "1024", SCALAR(number),
+		SETTING(rx_descriptors),
+		.meaning = "wanted per receive queue; the device may adjust it."},
+	[KEY_TX_DESCRIPTORS] = {"tx-descriptors", IN(SETTINGS), NULL, 64, 32768, "1024", SCALAR(number),
+		SETTING(tx_descriptors),
+		.meaning = "wanted per transmit queue; the device may adjust it."},
+	[KEY_MAX_SLEEP] = {"max-sleep", IN(SETTINGS), NULL, 1, 20000, "2000", SCALAR(number),
+		SETTING(max_sleep),
+		.meaning = "microseconds that a thread with nothing to do sleeps at most."},
+	[KEY_IDLE] = {"idle", IN(SETTINGS), BOOLEAN, .fallback = "true", SCALAR(boolean), SETTING(idle),
+		.meaning = "sleep when there is nothing to do; `false` polls all the time."},
+	[KEY_HOST_PERSIST] = {"host-persist", IN(SETTINGS), BOOLEAN, .fallback = "true", SCALAR(boolean),
+		SETTING(host_persist),
+		.meaning = "host interfaces, with their addresses and routes, stay when the program stops; "
+			"`false` removes them."},
+
+	[KEY_ROBUSTNESS] = {"robustness", IN(TIMING), NULL, 1, 7, "2", SCALAR(number), TIMING(robustness),
+		.meaning = "how many packets in a row may be lost, and one less."},
+	[KEY_QUERY_INTERVAL] = {"query-interval", IN(TIMING), NULL, 1, 31744, "125", SCALAR(number),
+		TIMING(query_interval),
+		.meaning = "seconds between general queries."},
+	[KEY_RESPONSE_INTERVAL] = {"query-response-interval", IN(TIMING), NULL, 100, 3174400, "10000",
+		SCALAR(number), TIMING(response_interval),
+		.meaning = "milliseconds within which members answer a general query; less than the query "
+			"interval."},
+	[KEY_LAST_MEMBER_INTERVAL] = {"last-member-interval", IN(TIMING), NULL, 100, 25500, "1000",
+		SCALAR(number), TIMING(last_member_interval),
+		.meaning = "milliseconds between the queries after a leave."},
+	[KEY_LAST_MEMBER_COUNT] = {"last-member-count", IN(TIMING), NULL, 1, 7, NULL, SCALAR(number),
+		TIMING(last_member_count),
+		.meaning = "queries after a leave before a member is gone. Without it: as `robustness`."},
+
+	[KEY_IGMP_MODE] = {"mode", IN(IGMP), "`querier` or `upstream`", .fallback = "querier",
+		SCALAR(igmp_mode), IGMP(mode),
+		.meaning = "`querier` asks who wants which groups; `upstream`, on one vif at most, says to the "
+			"querier there what all the others want, as a host would (RFC 4605)."},
+	[KEY_IGMP_VERSION] = {"version", IN(IGMP), NULL, 1, 3, "3", SCALAR(number), IGMP(version),
+		.meaning = "what is spoken, and the newest that is heard; members may be older."},
+	[KEY_FAST_LEAVE] = {"fast-leave", IN(IGMP), BOOLEAN, .fallback = "false", SCALAR(boolean),
+		IGMP(fast_leave),
+		.meaning = "believe a leave without a query: for one host behind the vif."},
+	[KEY_ROUTER_ALERT] = {"router-alert", IN(IGMP), BOOLEAN, .fallback = "false", SCALAR(boolean),
+		IGMP(router_alert),
+		.meaning = "refuse messages without the Router Alert option."},
+	[KEY_MAX_GROUPS] = {"max-groups", IN(IGMP), NULL, 1, 1048576, "1024", SCALAR(number), IGMP(max_groups),
+		.meaning = "groups that the vif may be a member of at once."},
+	[KEY_MAX_SOURCES] = {"max-sources", IN(IGMP), NULL, 0, 65535, "64", SCALAR(number), IGMP(max_sources),
+		.meaning = "sources that one membership may name."},
+	[KEY_REPORT_RATE] = {"report-rate", IN(IGMP), NULL, 0, 1000000, "1000", SCALAR(number),
+		IGMP(report_rate),
+		.meaning = "group records a second that are listened to; 0: all."},
+	[KEY_IGMP_GROUPS] = {"groups", IN(IGMP), "a list of multicast ADDRESS or ADDRESS/LENGTH",
+		LIST(igmp_groups),
+		.meaning = "the only groups that may be joined. Without it: all."},
+	[KEY_IGMP_SOURCES] = {"sources", IN(IGMP), "a list of unicast ADDRESS or ADDRESS/LENGTH",
+		LIST(igmp_sources),
+		.meaning = "the only senders that members may receive, at most 1024. Without it: all."},
+	[KEY_JOIN] = {"join", IN(IGMP), "a list of mappings with `group` and `source`", LIST(joins),
+		.meaning = "memberships that are always there."},
+
+	[KEY_JOIN_GROUP] = {"group", IN(JOIN), "a multicast address", .required = true, SCALAR(join_group),
+		FIELD(struct gremc_config_join, group),
+		.meaning = "the group."},
+	[KEY_JOIN_SOURCE] = {"source", IN(JOIN), UNICAST, SCALAR(address),
+		FIELD(struct gremc_config_join, source),
+		.meaning = "the sender. Without it: any; in 232.0.0.0/8 it is required."},
+};
+/* clang-format on */
+
+const struct key *gremc_config_key_find(enum section section, const char *name)
+{
+	for (const struct key *key = gremc_config_keys; key < gremc_config_keys + KEY_COUNT; key++)
+		if (key->sections & (1u << section) && strcmp(key->name, name) == 0)
+			return key;
+	return NULL;
+}
+
+char *gremc_config_key_suggest(char *text, size_t size, enum section section, const char *name)
+{
+	const char *nearest = NULL;
+	unsigned least = UINT_MAX, listed = 0;
+	size_t length;
+
+	length = snprintf(text, size, "it may be");
+	for (const struct key *key = gremc_config_keys; key < gremc_config_keys + KEY_COUNT; key++) {
+		unsigned distance;
+
+		if (!(key->sections & (1u << section)))
+			continue;
+		distance = gremc_config_distance(name, key->name);
+		if (distance < least) {
+			least = distance;
+			nearest = key->name;
+		}
+		if (length < size)
+			length += snprintf(text + length, size - length, "%s `%s`", listed++ ? "," : "",
+					   key->name);
+	}
+	if (gremc_config_is_near(least, name))
+		snprintf(text, size, "did you mean `%s`?", nearest);
+	return text;
+}
+
+char *gremc_config_key_type(char *text, size_t size, const struct key *key)
+{
+	if (key->maximum == 0)
+		snprintf(text, size, "%s", key->type);
+	else if (key->minimum == key->maximum)
+		snprintf(text, size, "the number %u", key->minimum);
+	else if (key->type && *key->type == '`')
+		snprintf(text, size, "a number from %u to %u, or %s", key->minimum, key->maximum, key->type);
+	else
+		snprintf(text, size, "a number from %u to %u%s%s", key->minimum, key->maximum,
+			 key->type ? " " : "", key->type ? key->type : "");
+	return text;
+}
+
+/* ---- help ---- */
+
+#define HELP_INDENT 18
+#define HELP_WIDTH  100
+
+/* Words after the indent, broken before the width. */
+static void print_wrapped(FILE *out, const char *text)
+{
+	size_t column = HELP_INDENT;
+
+	fprintf(out, "%*s", HELP_INDENT, "");
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (column + word > HELP_WIDTH && column > HELP_INDENT) {
+			fprintf(out, "\n%*s", HELP_INDENT, "");
+			column = HELP_INDENT;
+		}
+		fprintf(out, "%s%.*s", column > HELP_INDENT ? " " : "", (int)word, text);
+		column += word + 1;
+		text += word + (text[word] == ' ');
+	}
+	fputc('\n', out);
+}
+
+static void print_key(FILE *out, const struct key *key)
+{
+	char type[KEY_TEXT], first[KEY_TEXT + 64];
+
+	gremc_config_key_type(type, sizeof(type), key);
+	if (key->required)
+		snprintf(first, sizeof(first), "%s; required", type);
+	else if (key->fallback)
+		snprintf(first, sizeof(first), "%s; default %s", type, key->fallback);
+	else
+		snprintf(first, sizeof(first), "%s", type);
+	/* a name that is longer than its column still has a space behind it */
+	fprintf(out, "  %-*s %s\n", HELP_INDENT - 3, key->name, first);
+	print_wrapped(out, key->meaning);
+}
+
+void gremc_config_help(FILE *out)
+{
+	static const char *const headings[SECTION_COUNT] = {
+		[SECTION_TOP] = "Top level",
+		[SECTION_ETHERNET] = "ethernets: NAME:",
+		[SECTION_BOND] = "bonds: NAME:",
+		[SECTION_PARAMETERS] = "bonds: NAME: parameters:",
+		[SECTION_ROUTE] = "each of routes:",
+		[SECTION_TUNNEL] = "tunnels: NAME:",
+		[SECTION_KEY] = "tunnels: NAME: key:",
+		[SECTION_MROUTE] = "each of mroutes:",
+		[SECTION_SETTINGS] = "settings:",
+		[SECTION_TIMING] = "igmp:",
+		[SECTION_IGMP] = "igmp: of a tunnel, Ethernet or bond:",
+		[SECTION_JOIN] = "each of join:",
+	};
+
+	for (size_t section = 0; section < SECTION_COUNT; section++) {
+		fprintf(out, "%s%s\n", section ? "\n" : "", headings[section]);
+		for (const struct key *key = gremc_config_keys; key < gremc_config_keys + KEY_COUNT; key++)
+			if (key->sections & (1u << section) &&
+			    !(section == SECTION_BOND && key->sections == PORTS))
+				print_key(out, key);
+		if (section == SECTION_BOND)
+			fprintf(out, "  and every key of ethernets: NAME: from `addresses` to `host`\n");
+	}
+}

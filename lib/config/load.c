@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A configuration from its files: read, validate, report. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config_priv.h"
+
+/* A million mroutes with a hundred vifs each; more is a mistake such as /dev/zero. */
+#define FILE_SIZE_MAX (1ul << 30)
+
+void gremc_config_free(struct gremc_config *config)
+{
+	if (config == NULL)
+		return;
+	for (uint32_t i = 0; i < config->port_count; i++) {
+		free(config->ports[i].addresses);
+		free(config->ports[i].routes);
+		free(config->ports[i].neighbors);
+		gremc_config_igmp_free(config->ports[i].igmp);
+	}
+	for (uint32_t i = 0; i < config->tunnel_count; i++)
+		gremc_config_igmp_free(config->tunnels[i].igmp);
+	for (uint32_t i = 0; i < config->mroute_count; i++) {
+		free(config->mroutes[i].from);
+		free(config->mroutes[i].to);
+	}
+	free(config->ports);
+	free(config->tunnels);
+	free(config->mroutes);
+	free(config);
+}
+
+static struct loader *loader_create(void)
+{
+	struct value program = {"the program", {0}, false};
+	struct loader *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->config = calloc(1, sizeof(*l->config));
+	if (l->config == NULL) {
+		free(l);
+		return NULL;
+	}
+	gremc_config_defaults(l, SECTION_SETTINGS, &program, &l->config->settings);
+	gremc_config_defaults(l, SECTION_TIMING, &program, &l->config->igmp);
+	return l;
+}
+
+static void loader_destroy(struct loader *l)
+{
+	for (uint32_t i = 0; i < l->port_count; i++) {
+		struct port_draft *draft = &l->ports[i];
+
+		free(draft->port.addresses);
+		free(draft->port.routes);
+		free(draft->port.neighbors);
+		gremc_config_igmp_free(draft->port.igmp);
+		free(draft->address_places);
+		free(draft->routes);
+	}
+	for (uint32_t i = 0; i < l->tunnel_count; i++)
+		gremc_config_igmp_free(l->tunnels[i].tunnel.igmp);
+	free(l->addresses);
+	free(l->tunnels);
+	free(l->mroute_places);
+	gremc_config_names_fini(&l->names);
+	if (l->has_document)
+		yaml_document_delete(&l->document);
+	gremc_config_report_fini(l);
+	gremc_config_free(l->config);
+	free(l);
+}
+
+void gremc_config_read_settings(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
+{
+	struct value owner = {key->name, gremc_config_place(node), false};
+
+	(void)object;
+	gremc_config_mapping(l, node, SECTION_SETTINGS, &owner, &l->config->settings, NULL);
+}
+
+char *gremc_config_read_file(struct loader *l, const char *path, size_t *size)
+{
+	struct place nowhere = {0};
+	size_t room = 0, length = 0;
+	char *text = NULL;
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL) {
+		nowhere.file = gremc_config_file(l, path);
+		gremc_config_problem(l, nowhere, "the file cannot be opened: %s", strerror(errno));
+		return NULL;
+	}
+	/* not by its size: it may be a pipe */
+	do {
+		char *grown = room - length > 1 ? text : realloc(text, room = room ? 2 * room : 65536);
+
+		if (grown == NULL) {
+			l->no_memory = true;
+			goto fail;
+		}
+		text = grown;
+		length += fread(text + length, 1, room - length - 1, file);
+	} while (!feof(file) && !ferror(file) && length < FILE_SIZE_MAX);
+	if (ferror(file) || length >= FILE_SIZE_MAX) {
+		nowhere.file = gremc_config_file(l, path);
+		gremc_config_problem(l, nowhere, "the file cannot be read: %s",
+				     ferror(file) ? strerror(errno) : "it is larger than 1 GiB");
+		goto fail;
+	}
+	text[length] = '\0';
+	*size = length;
+	fclose(file);
+	return text;
+fail:
+	free(text);
+	fclose(file);
+	return NULL;
+}
+
+static void load_yaml(struct loader *l, const char *text, size_t size)
+{
+	struct value owner = {"the file", {0, 1, 1}, false};
+	uint32_t problems;
+
+	l->has_ports = true;
+	if (!gremc_config_document(l, text, size)) {
+		l->ports_broken = true;
+		return;
+	}
+	problems = l->problem_count;
+	gremc_config_mapping(l, yaml_document_get_root_node(&l->document), SECTION_TOP, &owner, l, NULL);
+	if (l->port_count == 0 && l->problem_count == problems)
+		gremc_config_problem(l, owner.place,
+				     "the file names no port; add `ethernets: {NAME: {device: ...}}`");
+}
+
+struct ifcfg_source {
+	const char *directory; /* NULL: the one file */
+	const char *path, *text;
+	size_t size;
+};
+
+/* Each step stands on the one before, and is not taken when memory ran out there. */
+static void complete(struct loader *l, const struct ifcfg_source *ifcfg)
+{
+	gremc_config_validate_ports(l);
+	if (!l->no_memory && ifcfg && ifcfg->directory)
+		gremc_config_load_ifcfg(l, ifcfg->directory);
+	else if (!l->no_memory && ifcfg)
+		gremc_config_ifcfg_text(l, ifcfg->path, ifcfg->text, ifcfg->size);
+	if (!l->no_memory)
+		gremc_config_validate_tunnels(l);
+	if (!l->no_memory)
+		gremc_config_validate_igmp(l);
+	if (!l->no_memory)
+		gremc_config_load_mroutes(l);
+	if (!l->no_memory)
+		gremc_config_validate_mroutes(l);
+}
+
+/* The configuration, or NULL and every problem in *errors. Ends the loader. */
+static struct gremc_config *finish(struct loader *l, const struct ifcfg_source *ifcfg,
+				   struct gremc_errors *errors)
+{
+	struct gremc_config *config = NULL;
+
+	if (!l->no_memory)
+		complete(l, ifcfg);
+	if (l->problem_count == 0 && !l->no_memory) {
+		config = l->config;
+		l->config = NULL;
+	}
+	gremc_config_report(l, errors);
+	loader_destroy(l);
+	return config;
+}
+
+static struct loader *begin(struct gremc_errors *errors)
+{
+	struct loader *l = loader_create();
+
+	if (l == NULL)
+		gremc_errors_add(errors, NULL, 0, 0, "out of memory while loading the configuration");
+	return l;
+}
+
+struct gremc_config *gremc_config_load(const char *path, const char *ifcfg_dir, struct gremc_errors *errors)
+{
+	const struct ifcfg_source ifcfg = {.directory = ifcfg_dir};
+	struct loader *l = begin(errors);
+	struct gremc_config *config;
+	char *text = NULL;
+	size_t size;
+
+	if (l == NULL)
+		return NULL;
+	if (path) {
+		text = gremc_config_read_file(l, path, &size);
+		/* What is there of it is wrong: the ports are not known, and nothing can be said of tunnels.
+		 */
+		l->has_ports = true;
+		l->ports_broken = text == NULL;
+	}
+	if (text) {
+		gremc_config_file(l, path);
+		load_yaml(l, text, size);
+	}
+	config = finish(l, ifcfg_dir ? &ifcfg : NULL, errors);
+	free(text);
+	return config;
+}
+
+struct gremc_config *gremc_config_load_memory(const char *path, const char *text, size_t size,
+					      struct gremc_errors *errors)
+{
+	struct loader *l = begin(errors);
+
+	if (l == NULL)
+		return NULL;
+	gremc_config_file(l, path);
+	load_yaml(l, text, size);
+	return finish(l, NULL, errors);
+}
+
+struct gremc_config *gremc_config_load_ifcfg_memory(const char *path, const char *text, size_t size,
+						    struct gremc_errors *errors)
+{
+	const struct ifcfg_source ifcfg = {.path = path, .text = text, .size = size};
+	struct loader *l = begin(errors);
+
+	return l ? finish(l, &ifcfg, errors) : NULL;
+}

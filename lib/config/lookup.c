@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a port's static configuration says of an address. */
+#include <errno.h>
+
+#include "config/config.h"
+
+int gremc_config_next_hop(const struct gremc_config_port *port, rte_be32_t remote, rte_be32_t *next_hop)
+{
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		const struct gremc_config_address *own = &port->addresses[i];
+
+		if (((own->address ^ remote) & gremc_netmask(own->length)) == 0) {
+			*next_hop = remote;
+			return 0;
+		}
+	}
+	for (uint32_t i = 0; i < port->route_count; i++) {
+		if (gremc_prefix_covers(&port->routes[i].to, remote)) {
+			*next_hop = port->routes[i].via;
+			return 0;
+		}
+	}
+	return -ENETUNREACH;
+}
+
+const struct rte_ether_addr *gremc_config_neighbor(const struct gremc_config_port *port, rte_be32_t address)
+{
+	uint32_t low = 0, high = port->neighbor_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct gremc_config_neighbor *neighbor = &port->neighbors[middle];
+
+		if (neighbor->address == address)
+			return &neighbor->mac;
+		if (rte_be_to_cpu_32(neighbor->address) < rte_be_to_cpu_32(address))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+struct gremc_config_way gremc_config_way(const struct gremc_config_port *port, rte_be32_t remote)
+{
+	struct gremc_config_way way = {.mac = gremc_config_neighbor(port, remote)};
+
+	/* A static neighbour is on the link, whatever the addresses say. */
+	if (way.mac)
+		way.next_hop = remote;
+	else if (gremc_config_next_hop(port, remote, &way.next_hop) == 0)
+		way.mac = gremc_config_neighbor(port, way.next_hop);
+	return way;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Problems are collected with their places, and told in the order of the file: sections are read in an order
+ * of their own, and what spans several of them is seen last. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config_priv.h"
+
+uint32_t gremc_config_file(struct loader *l, const char *path)
+{
+	char **files = gremc_config_grow(l, l->files, l->file_count, sizeof(*files));
+
+	if (files == NULL)
+		return 0;
+	l->files = files;
+	l->files[l->file_count] = strdup(path);
+	if (l->files[l->file_count] == NULL) {
+		l->no_memory = true;
+		return 0;
+	}
+	return l->file_count++;
+}
+
+void gremc_config_problem(struct loader *l, struct place place, const char *format, ...)
+{
+	struct problem *problems = gremc_config_grow(l, l->problems, l->problem_count, sizeof(*problems));
+	struct problem *problem;
+	va_list arguments;
+
+	if (problems == NULL)
+		return;
+	l->problems = problems;
+	problem = &problems[l->problem_count];
+	*problem = (struct problem){.place = place, .order = l->problem_count};
+	va_start(arguments, format);
+	if (vasprintf(&problem->text, format, arguments) < 0) {
+		problem->text = NULL;
+		l->no_memory = true;
+	}
+	va_end(arguments);
+	l->problem_count++;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct problem *x = a, *y = b;
+
+	if (x->place.file != y->place.file)
+		return x->place.file < y->place.file ? -1 : 1;
+	if (x->place.line != y->place.line)
+		return x->place.line < y->place.line ? -1 : 1;
+	if (x->place.column != y->place.column)
+		return x->place.column < y->place.column ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* The same words at the same place: an alias (`*name`) whose anchor is wrong is read once per use. */
+static bool is_repeated(const struct problem *a, const struct problem *b)
+{
+	return a->place.file == b->place.file && a->place.line == b->place.line &&
+	       a->place.column == b->place.column && a->text && b->text && strcmp(a->text, b->text) == 0;
+}
+
+void gremc_config_report(struct loader *l, struct gremc_errors *errors)
+{
+	if (l->problem_count)
+		qsort(l->problems, l->problem_count, sizeof(*l->problems), compare);
+	for (uint32_t i = 0; i < l->problem_count; i++) {
+		const struct problem *problem = &l->problems[i];
+		const char *file = problem->place.file < l->file_count ? l->files[problem->place.file] : NULL;
+
+		if (problem->text && (i == 0 || !is_repeated(problem - 1, problem)))
+			gremc_errors_add(errors, file, problem->place.line, problem->place.column, "%s",
+					 problem->text);
+	}
+	if (l->no_memory)
+		gremc_errors_add(errors, NULL, 0, 0, "out of memory while loading the configuration");
+}
+
+void gremc_config_report_fini(struct loader *l)
+{
+	for (uint32_t i = 0; i < l->problem_count; i++)
+		free(l->problems[i].text);
+	free(l->problems);
+	for (uint32_t i = 0; i < l->file_count; i++)
+		free(l->files[i]);
+	free(l->files);
+}
+
+char *gremc_config_where(char *text, const struct loader *l, struct place place, struct place from)
+{
+	if (place.file == from.file || place.file >= l->file_count)
+		snprintf(text, WHERE_TEXT, "line %u", place.line);
+	else
+		snprintf(text, WHERE_TEXT, "%s:%u", l->files[place.file], place.line);
+	return text;
+}
+
+char *gremc_config_quote(char *buffer, const char *text)
+{
+	const size_t room = QUOTE_TEXT - 4; /* for the dots and the NUL */
+	size_t length = 0;
+
+	for (; text[length] && length < room; length++) {
+		unsigned char c = text[length];
+
+		buffer[length] = c < 0x20 || c == 0x7f ? '?' : text[length];
+	}
+	if (text[length]) {
+		/* not in the middle of a character of several bytes */
+		while (length && ((unsigned char)text[length] & 0xc0) == 0x80)
+			length--;
+		memcpy(buffer + length, "...", 3);
+		length += 3;
+	}
+	buffer[length] = '\0';
+	return buffer;
+}
+
+void *gremc_config_grow(struct loader *l, void *array, uint32_t count, size_t size)
+{
+	void *grown;
+
+	/* full exactly when the count is a power of two: 0, 1, 2, 4, ... */
+	if (count & (count - 1))
+		return array;
+	grown = realloc(array, (count ? 2 * (size_t)count : 1) * size);
+	if (grown == NULL)
+		l->no_memory = true;
+	return grown;
+}
+
+void *gremc_config_alloc(struct loader *l, size_t count, size_t size)
+{
+	void *memory = calloc(count ? count : 1, size);
+
+	if (memory == NULL)
+		l->no_memory = true;
+	return memory;
+}

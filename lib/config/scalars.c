@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One value each: what it may be, and into which field it goes. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/config_priv.h"
+
+static void *field_of(const struct key *key, void *object)
+{
+	return (uint8_t *)object + key->offset;
+}
+
+/* Digits, or hexadecimal after 0x. No leading zeros: YAML 1.1 reads 010 as 8, and a user as 10. */
+bool gremc_config_number(const char *text, uint64_t *number)
+{
+	size_t length = strlen(text);
+
+	if (strncasecmp(text, "0x", 2) == 0) {
+		if (length < 3 || length > 10 || strspn(text + 2, "0123456789abcdefABCDEF") != length - 2)
+			return false;
+		*number = strtoull(text + 2, NULL, 16);
+		return true;
+	}
+	if (length == 0 || length > 10 || strspn(text, "0123456789") != length ||
+	    (*text == '0' && length > 1))
+		return false;
+	*number = strtoull(text, NULL, 10);
+	return true;
+}
+
+static bool number_of(const struct key *key, const struct value *value, uint64_t *number)
+{
+	return !value->quoted && gremc_config_number(value->text, number) && *number >= key->minimum &&
+	       *number <= key->maximum;
+}
+
+void gremc_config_read_version(struct loader *l, const struct key *key, const struct value *value,
+			       void *object)
+{
+	uint64_t number;
+
+	(void)object;
+	if (!number_of(key, value, &number))
+		gremc_config_wrong_text(l, key, value);
+}
+
+void gremc_config_read_number(struct loader *l, const struct key *key, const struct value *value,
+			      void *object)
+{
+	uint64_t number;
+
+	if (!number_of(key, value, &number))
+		gremc_config_wrong_text(l, key, value);
+	else if (key->size == sizeof(uint16_t))
+		*(uint16_t *)field_of(key, object) = number;
+	else
+		*(uint32_t *)field_of(key, object) = number;
+}
+
+/* The booleans of YAML 1.1. */
+static int boolean_of(const struct value *value)
+{
+	static const char *const yes[] = {"true", "yes", "on"}, *const no[] = {"false", "no", "off"};
+
+	for (size_t i = 0; i < RTE_DIM(yes) && !value->quoted; i++) {
+		if (strcasecmp(value->text, yes[i]) == 0)
+			return 1;
+		if (strcasecmp(value->text, no[i]) == 0)
+			return 0;
+	}
+	return -1;
+}
+
+void gremc_config_read_boolean(struct loader *l, const struct key *key, const struct value *value,
+			       void *object)
+{
+	int boolean = boolean_of(value);
+
+	if (boolean < 0)
+		gremc_config_wrong_text(l, key, value);
+	else
+		*(bool *)field_of(key, object) = boolean;
+}
+
+/* ---- addresses ---- */
+
+const char *gremc_config_not_unicast(rte_be32_t address)
+{
+	uint32_t host = rte_be_to_cpu_32(address);
+
+	if (gremc_ipv4_is_multicast(address))
+		return "a multicast address";
+	if (host == UINT32_MAX)
+		return "the broadcast address";
+	if (host >> 24 == 127)
+		return "a loopback address";
+	if (host >> 24 == 0)
+		return "no host's address";
+	return NULL;
+}
+
+bool gremc_config_unicast(struct loader *l, const char *what, const struct value *value, rte_be32_t *address)
+{
+	const char *why_not;
+
+	if (gremc_ipv4_parse(value->text, address)) {
+		gremc_config_problem(l, value->place,
+				     "`%s` cannot be `%s`; it takes an IPv4 address such as 192.0.2.1", what,
+				     QUOTE(value->text));
+		return false;
+	}
+	why_not = gremc_config_not_unicast(*address);
+	if (why_not)
+		gremc_config_problem(l, value->place,
+				     "`%s` is %s, %s; it takes the unicast address of a host", what,
+				     value->text, why_not);
+	return why_not == NULL;
+}
+
+void gremc_config_read_address(struct loader *l, const struct key *key, const struct value *value,
+			       void *object)
+{
+	rte_be32_t address;
+
+	if (gremc_config_unicast(l, key->name, value, &address))
+		*(rte_be32_t *)field_of(key, object) = address;
+}
+
+bool gremc_config_interface_address(struct loader *l, const struct value *value, uint8_t bare,
+				    struct gremc_config_address *address)
+{
+	struct gremc_prefix prefix;
+	rte_be32_t host_bits;
+	const char *why_not;
+	int rc = gremc_prefix_parse(value->text, &prefix, &host_bits);
+
+	if (rc || (strchr(value->text, '/') && prefix.length == 0)) {
+		gremc_config_problem(l, value->place,
+				     "`%s` is no interface address; write ADDRESS/LENGTH with a "
+				     "length from 1 to 32, such as 192.0.2.1/24",
+				     QUOTE(value->text));
+		return false;
+	}
+	if (strchr(value->text, '/') == NULL && bare == 0) {
+		gremc_config_problem(l, value->place,
+				     "%s has no prefix length; write the network's, such as %s/24",
+				     value->text, value->text);
+		return false;
+	}
+	address->address = prefix.address | host_bits;
+	address->length = prefix.length;
+	why_not = gremc_config_not_unicast(address->address);
+	if (why_not)
+		gremc_config_problem(l, value->place,
+				     "%s is %s; an interface takes the unicast address of a host",
+				     value->text, why_not);
+	return why_not == NULL;
+}
+
+bool gremc_config_prefix_ok(struct loader *l, const char *what, const struct value *value,
+			    struct gremc_prefix *prefix)
+{
+	char text[GREMC_PREFIX_TEXT];
+	rte_be32_t host_bits;
+
+	if (gremc_prefix_parse(value->text, prefix, &host_bits)) {
+		gremc_config_problem(
+			l, value->place,
+			"`%s` cannot be `%s`; it takes ADDRESS or ADDRESS/LENGTH with a length from 0 "
+			"to 32",
+			what, QUOTE(value->text));
+		return false;
+	}
+	if (host_bits)
+		gremc_config_problem(
+			l, value->place,
+			"`%s` is %s, which has bits set behind its prefix; write %s, or one more exact", what,
+			value->text, gremc_prefix_format(text, prefix));
+	return host_bits == 0;
+}
+
+/* ---- names ---- */
+
+static void name_problem(struct loader *l, const struct value *value)
+{
+	static const char *const reserved[] = {"any", "all", "host", ".", ".."};
+	/* '/' and ':' no kernel takes, '%' it fills with a number; the rest would break telemetry's arguments
+	 */
+	static const char refused[] = "/:%,\"'`\\";
+
+	if (*value->text == '\0')
+		gremc_config_problem(l, value->place, "a name is empty; give 1 to 15 characters");
+	for (size_t i = 0; i < RTE_DIM(reserved); i++)
+		if (strcmp(value->text, reserved[i]) == 0)
+			gremc_config_problem(l, value->place,
+					     "`%s` has a meaning of its own and cannot be a name; "
+					     "choose another",
+					     value->text);
+	for (const char *c = value->text; *c; c++) {
+		if (*c > ' ' && *c < 0x7f && strchr(refused, *c) == NULL)
+			continue;
+		gremc_config_problem(l, value->place,
+				     "`%s` has a character that no interface name may have; use "
+				     "letters, digits, `.`, `_` and `-`",
+				     QUOTE(value->text));
+		break;
+	}
+	if (strlen(value->text) >= GREMC_NAME_SIZE)
+		gremc_config_problem(l, value->place,
+				     "`%s` has %zu characters; an interface name has at most 15",
+				     QUOTE(value->text), strlen(value->text));
+}
+
+bool gremc_config_name(struct loader *l, const struct value *value, bool is_port, uint32_t index, char *text)
+{
+	struct name name = {.is_port = is_port, .index = index, .place = value->place};
+	uint32_t problems = l->problem_count;
+	const struct name *other;
+	char where[WHERE_TEXT];
+
+	name_problem(l, value);
+	if (l->problem_count != problems || l->no_memory)
+		return false;
+	memcpy(name.text, value->text, strlen(value->text) + 1);
+	memcpy(text, name.text, sizeof(name.text));
+	switch (gremc_config_names_add(&l->names, &name, &other)) {
+	case 0:
+		return true;
+	case -EEXIST:
+		gremc_config_problem(l, value->place,
+				     "the name `%s` is taken by the %s of %s; give each its own", text,
+				     other->is_port ? "port" : "tunnel",
+				     gremc_config_where(where, l, other->place, value->place));
+		return false;
+	default:
+		l->no_memory = true;
+		return false;
+	}
+}
+
+/* ---- ports ---- */
+
+/* PCI addresses as the EAL writes them: with their domain, in lower case. Two spellings are one device. */
+static void normalise_device(char *device, const char *text)
+{
+	static const char form[] = "xxxx:xx:xx.x";
+	size_t length = strlen(text);
+	char full[GREMC_DEVICE_SIZE];
+
+	snprintf(device, GREMC_DEVICE_SIZE, "%s", text);
+	if (length != strlen(form) && length != strlen(form) - 5)
+		return;
+	snprintf(full, sizeof(full), "%s%.12s", length == strlen(form) ? "" : "0000:", text);
+	for (size_t i = 0; form[i]; i++) {
+		if (form[i] == 'x' ? !isxdigit((unsigned char)full[i]) : full[i] != form[i])
+			return;
+		full[i] = tolower((unsigned char)full[i]);
+	}
+	memcpy(device, full, sizeof(form));
+}
+
+void gremc_config_read_device(struct loader *l, const struct key *key, const struct value *value,
+			      void *object)
+{
+	if (*value->text == '\0' || strlen(value->text) >= GREMC_DEVICE_SIZE) {
+		gremc_config_wrong_text(l, key, value);
+		return;
+	}
+	for (const char *c = value->text; *c; c++) {
+		if (*c > ' ' && *c < 0x7f && *c != ',' && *c != '=')
+			continue;
+		gremc_config_problem(l, value->place,
+				     "`device` cannot be `%s`; it takes the device's name alone, its "
+				     "arguments go to the EAL's -a or --vdev",
+				     QUOTE(value->text));
+		return;
+	}
+	normalise_device(field_of(key, object), value->text);
+}
+
+/* As the kernel has it (dev_valid_name), and no comma, which would end it in the driver's arguments. */
+void gremc_config_read_interface(struct loader *l, const struct key *key, const struct value *value,
+				 void *object)
+{
+	struct port_draft *draft = object;
+	size_t length = strlen(value->text);
+
+	if (length == 0 || length >= sizeof(draft->port.interface) ||
+	    strcspn(value->text, "/:, \t\n") < length || strcmp(value->text, ".") == 0 ||
+	    strcmp(value->text, "..") == 0) {
+		gremc_config_wrong_text(l, key, value);
+		return;
+	}
+	strcpy(draft->port.interface, value->text);
+	/* the device that will be made for it */
+	snprintf(draft->port.device, sizeof(draft->port.device), "net_af_xdp_%s", value->text);
+}
+
+void gremc_config_read_mode(struct loader *l, const struct key *key, const struct value *value, void *object)
+{
+	static const char *const modes[] = {
+		[GREMC_BOND_BALANCE_RR] = "balance-rr",   [GREMC_BOND_ACTIVE_BACKUP] = "active-backup",
+		[GREMC_BOND_BALANCE_XOR] = "balance-xor", [GREMC_BOND_BROADCAST] = "broadcast",
+		[GREMC_BOND_8023AD] = "802.3ad",
+	};
+
+	for (size_t i = 0; i < RTE_DIM(modes); i++) {
+		if (strcmp(value->text, modes[i]) == 0) {
+			*(enum gremc_bond_mode *)field_of(key, object) = i;
+			return;
+		}
+	}
+	gremc_config_wrong_text(l, key, value);
+}
+
+/* ---- tunnels ---- */
+
+void gremc_config_read_gre(struct loader *l, const struct key *key, const struct value *value, void *object)
+{
+	(void)object;
+	if (strcmp(value->text, "gre"))
+		gremc_config_wrong_text(l, key, value);
+}
+
+/* A number, or a dotted quad as `ip tunnel` takes it. Quotes are common here: netplan's examples have them.
+ */
+static bool key_of(struct loader *l, const struct key *key, const struct value *value, uint32_t *number)
+{
+	uint64_t wide;
+	rte_be32_t quad;
+
+	if (gremc_config_number(value->text, &wide) && wide <= UINT32_MAX)
+		*number = wide;
+	else if (gremc_ipv4_parse(value->text, &quad) == 0)
+		*number = rte_be_to_cpu_32(quad);
+	else
+		return gremc_config_wrong_text(l, key, value), false;
+	return true;
+}
+
+void gremc_config_read_key(struct loader *l, const struct key *key, const struct value *value, void *object)
+{
+	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
+	uint32_t number;
+
+	if (!key_of(l, key, value, &number))
+		return;
+	tunnel->has_input_key = tunnel->has_output_key = true;
+	tunnel->input_key = tunnel->output_key = number;
+}
+
+void gremc_config_read_key_number(struct loader *l, const struct key *key, const struct value *value,
+				  void *object)
+{
+	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
+	bool is_input = key == &gremc_config_keys[KEY_INPUT];
+	uint32_t number;
+
+	if (!key_of(l, key, value, &number))
+		return;
+	*(is_input ? &tunnel->has_input_key : &tunnel->has_output_key) = true;
+	*(is_input ? &tunnel->input_key : &tunnel->output_key) = number;
+}
+
+void gremc_config_read_ttl(struct loader *l, const struct key *key, const struct value *value, void *object)
+{
+	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
+	uint64_t number = 0;
+
+	if (strcmp(value->text, "inherit") && !number_of(key, value, &number))
+		gremc_config_wrong_text(l, key, value);
+	else
+		tunnel->ttl = number;
+}
+
+void gremc_config_read_tos(struct loader *l, const struct key *key, const struct value *value, void *object)
+{
+	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
+	uint64_t number = 0;
+
+	tunnel->tos_inherit = strcmp(value->text, "inherit") == 0;
+	if (tunnel->tos_inherit)
+		tunnel->tos = 0;
+	else if (!number_of(key, value, &number) || number % 4)
+		gremc_config_wrong_text(l, key, value);
+	else
+		tunnel->tos = number;
+}
+
+void gremc_config_read_df(struct loader *l, const struct key *key, const struct value *value, void *object)
+{
+	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
+	int boolean = boolean_of(value);
+
+	if (strcmp(value->text, "inherit") == 0)
+		tunnel->df = GREMC_DF_INHERIT;
+	else if (boolean >= 0)
+		tunnel->df = boolean ? GREMC_DF_SET : GREMC_DF_CLEAR;
+	else
+		gremc_config_wrong_text(l, key, value);
+}

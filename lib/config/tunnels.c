@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tunnels: */
+#include <string.h>
+
+#include "config/config_priv.h"
+
+struct tunnel_draft *gremc_config_tunnel_new(struct loader *l, const struct value *name)
+{
+	struct tunnel_draft *tunnels, *draft;
+
+	if (l->tunnel_count == GREMC_CONFIG_TUNNELS_MAX) {
+		gremc_config_problem(l, name->place, "there are more than %u tunnels; remove some",
+				     GREMC_CONFIG_TUNNELS_MAX);
+		return NULL;
+	}
+	tunnels = gremc_config_grow(l, l->tunnels, l->tunnel_count, sizeof(*tunnels));
+	if (tunnels == NULL)
+		return NULL;
+	l->tunnels = tunnels;
+	draft = &tunnels[l->tunnel_count];
+	*draft = (struct tunnel_draft){.tunnel.port = GREMC_CONFIG_NONE, .name = name->place};
+	gremc_config_name(l, name, false, l->tunnel_count, draft->tunnel.name);
+	l->tunnel_count++;
+	return draft;
+}
+
+static bool read_tunnel(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
+{
+	uint32_t problems = l->problem_count;
+	struct place places[KEY_COUNT] = {{0}};
+	char quoted[QUOTE_TEXT];
+	struct value owner = {gremc_config_quote(quoted, name->text), name->place, false};
+	struct tunnel_draft *draft = gremc_config_tunnel_new(l, name);
+
+	(void)object;
+	if (draft == NULL)
+		return false;
+	gremc_config_mapping(l, node, SECTION_TUNNEL, &owner, draft, places);
+	draft->local = places[KEY_LOCAL];
+	draft->mtu = places[KEY_TUNNEL_MTU];
+	draft->peer = places[KEY_PEER];
+	draft->igmp = places[KEY_TUNNEL_IGMP];
+	draft->broken = l->problem_count != problems;
+	return true;
+}
+
+void gremc_config_read_tunnels(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
+{
+	(void)key;
+	gremc_config_each_name(l, node, read_tunnel, object);
+}
+
+void gremc_config_read_key_pair(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
+{
+	struct value owner = {key->name, gremc_config_place(node), false};
+
+	if (node->data.mapping.pairs.start == node->data.mapping.pairs.top)
+		gremc_config_problem(l, owner.place,
+				     "`key` is an empty mapping; give `input`, `output` or both, or "
+				     "remove it for a tunnel without a key");
+	gremc_config_mapping(l, node, SECTION_KEY, &owner, object, NULL);
+}
+
+static bool read_address(struct loader *l, const struct value *value, void *object)
+{
+	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
+	struct gremc_config_address address;
+
+	if (!gremc_config_interface_address(l, value, 32, &address))
+		return true;
+	if (tunnel->address.length) {
+		gremc_config_problem(l, value->place, "a tunnel has one inner address; remove %s",
+				     value->text);
+		return false;
+	}
+	tunnel->address = address;
+	return true;
+}
+
+void gremc_config_read_tunnel_addresses(struct loader *l, const struct key *key, yaml_node_t *node,
+					void *object)
+{
+	gremc_config_each_text(l, key, node, read_address, object);
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What one key alone cannot tell: names that point somewhere, and things that may be there only once. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config_priv.h"
+
+static int compare_places(struct place a, struct place b)
+{
+	if (a.file != b.file)
+		return a.file < b.file ? -1 : 1;
+	if (a.line != b.line)
+		return a.line < b.line ? -1 : 1;
+	return a.column < b.column ? -1 : a.column > b.column;
+}
+
+/* ---- ports ---- */
+
+static void check_devices(struct loader *l)
+{
+	char where[WHERE_TEXT];
+
+	for (uint32_t i = 0; i < l->port_count; i++) {
+		const char *device = l->ports[i].port.device;
+		const struct place *places = l->ports[i].places;
+		enum key_id id = places[KEY_BOND_DEVICE].line ? KEY_BOND_DEVICE
+				 : places[KEY_INTERFACE].line ? KEY_INTERFACE
+							      : KEY_ETHERNET_DEVICE;
+
+		for (uint32_t j = 0; j < i && *device; j++) {
+			if (strcmp(device, l->ports[j].port.device))
+				continue;
+			gremc_config_problem(
+				l, places[id], "device %s is used by %s already (%s); a port has its own",
+				device, l->ports[j].port.name,
+				gremc_config_where(where, l, l->ports[j].name, l->ports[i].name));
+			break;
+		}
+	}
+}
+
+/* A member is nothing but a device, of which the bond is the master: whatever else it is given belongs to the
+ * bond. */
+static void check_member(struct loader *l, const struct port_draft *member, const struct port_draft *bond)
+{
+	static const enum key_id kept[] = {KEY_INTERFACE, KEY_ISOLATE};
+
+	for (size_t i = 0; i < RTE_DIM(kept); i++)
+		if (member->places[kept[i]].line)
+			gremc_config_problem(
+				l, member->places[kept[i]],
+				"%s is a member of %s, which cannot be: the kernel keeps what has "
+				"`%s`, and a bond sets its members' MAC addresses",
+				member->port.name, bond->port.name, gremc_config_keys[kept[i]].name);
+	for (enum key_id id = KEY_ADDRESSES; id <= KEY_HOST; id++)
+		if (member->places[id].line)
+			gremc_config_problem(l, member->places[id],
+					     "%s is a member of %s and has no `%s` of its own; give it to %s",
+					     member->port.name, bond->port.name, gremc_config_keys[id].name,
+					     bond->port.name);
+}
+
+static bool read_member(struct loader *l, const struct value *value, void *object)
+{
+	struct port_draft *bond = object, *member;
+	const struct name *name = gremc_config_names_find(&l->names, value->text);
+
+	if (name == NULL || !name->is_port) {
+		name = gremc_config_names_nearest(&l->names, value->text);
+		gremc_config_problem(l, value->place, "there is no Ethernet `%s`; %s%s%s", QUOTE(value->text),
+				     name && name->is_port ? "did you mean `" : "name one of `ethernets`",
+				     name && name->is_port ? name->text : "",
+				     name && name->is_port ? "`?" : "");
+		return true;
+	}
+	member = &l->ports[name->index];
+	if (!member->is_ethernet) {
+		gremc_config_problem(l, value->place, "%s is a bond; a bond's members are `ethernets`",
+				     name->text);
+	} else if (member->port.member_of != GREMC_CONFIG_NONE) {
+		gremc_config_problem(l, value->place, "%s is a member of %s already; a member has one bond",
+				     name->text, l->ports[member->port.member_of].port.name);
+	} else if (bond->port.member_count == GREMC_CONFIG_MEMBERS_MAX) {
+		gremc_config_problem(l, value->place, "a bond has at most %u members; remove some",
+				     GREMC_CONFIG_MEMBERS_MAX);
+		return false;
+	} else {
+		bond->port.members[bond->port.member_count++] = name->index;
+		member->port.member_of = bond - l->ports;
+		check_member(l, member, bond);
+	}
+	return true;
+}
+
+static void check_members(struct loader *l)
+{
+	for (uint32_t i = 0; i < l->port_count; i++) {
+		struct port_draft *bond = &l->ports[i];
+		const yaml_node_t *list = bond->interfaces;
+
+		if (list == NULL)
+			continue;
+		if (list->data.sequence.items.start == list->data.sequence.items.top)
+			gremc_config_problem(l, gremc_config_place(list),
+					     "bond %s has no members; name 1 to %u of `ethernets`",
+					     bond->port.name, GREMC_CONFIG_MEMBERS_MAX);
+		gremc_config_each_text(l, &gremc_config_keys[KEY_INTERFACES], bond->interfaces, read_member,
+				       bond);
+	}
+}
+
+static int compare_owned(const void *a, const void *b)
+{
+	const struct owned_address *x = a, *y = b;
+
+	if (x->address != y->address)
+		return x->address < y->address ? -1 : 1;
+	return compare_places(x->place, y->place);
+}
+
+static void check_addresses(struct loader *l)
+{
+	struct owned_address *owned;
+	char where[WHERE_TEXT];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < l->port_count; i++)
+		count += l->ports[i].port.address_count;
+	owned = l->addresses = gremc_config_alloc(l, count, sizeof(*owned));
+	if (owned == NULL)
+		return;
+	for (uint32_t i = 0; i < l->port_count; i++)
+		for (uint32_t j = 0; j < l->ports[i].port.address_count; j++)
+			owned[l->address_count++] = (struct owned_address){
+				l->ports[i].port.addresses[j].address, i, l->ports[i].address_places[j]};
+	qsort(owned, count, sizeof(*owned), compare_owned);
+	for (uint32_t i = 1; i < count; i++)
+		if (owned[i].address == owned[i - 1].address)
+			gremc_config_problem(
+				l, owned[i].place, "%s is an address of %s already (%s); give it once",
+				ADDRESS(owned[i].address), l->ports[owned[i - 1].port].port.name,
+				gremc_config_where(where, l, owned[i - 1].place, owned[i].place));
+}
+
+/* Longest prefix first. */
+static int compare_routes(const void *a, const void *b)
+{
+	const struct route_draft *x = a, *y = b;
+	uint32_t left = rte_be_to_cpu_32(x->route.to.address), right = rte_be_to_cpu_32(y->route.to.address);
+
+	if (x->route.to.length != y->route.to.length)
+		return x->route.to.length > y->route.to.length ? -1 : 1;
+	if (left != right)
+		return left < right ? -1 : 1;
+	return compare_places(x->place, y->place);
+}
+
+static void check_via(struct loader *l, const struct gremc_config_port *port, const struct route_draft *draft)
+{
+	rte_be32_t via = draft->route.via;
+	bool is_covered = false;
+
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		const struct gremc_config_address *own = &port->addresses[i];
+
+		if (own->address == via) {
+			gremc_config_problem(l, draft->place,
+					     "the next hop %s is %s's own address; it takes the gateway's",
+					     ADDRESS(via), port->name);
+			return;
+		}
+		is_covered |= ((own->address ^ via) & gremc_netmask(own->length)) == 0;
+	}
+	if (!is_covered)
+		gremc_config_problem(
+			l, draft->place,
+			"the next hop %s is in no network of %s; it takes an address inside one of its "
+			"`addresses`",
+			ADDRESS(via), port->name);
+}
+
+static void check_routes(struct loader *l, struct port_draft *draft, bool addresses_known)
+{
+	struct gremc_config_port *port = &draft->port;
+	char where[WHERE_TEXT], text[GREMC_PREFIX_TEXT];
+
+	if (draft->route_count == 0)
+		return;
+	qsort(draft->routes, draft->route_count, sizeof(*draft->routes), compare_routes);
+	port->routes = gremc_config_alloc(l, draft->route_count, sizeof(*port->routes));
+	if (port->routes == NULL)
+		return;
+	port->route_count = draft->route_count;
+	for (uint32_t i = 0; i < draft->route_count; i++) {
+		const struct route_draft *route = &draft->routes[i], *before = i ? route - 1 : route;
+
+		port->routes[i] = route->route;
+		if (addresses_known)
+			check_via(l, port, route);
+		if (i && route->route.to.length == before->route.to.length &&
+		    route->route.to.address == before->route.to.address)
+			gremc_config_problem(
+				l, route->place, "there is a route to %s already (%s); keep one of them",
+				route->route.to.length ? gremc_prefix_format(text, &route->route.to)
+						       : "`default`",
+				gremc_config_where(where, l, before->place, route->place));
+	}
+}
+
+void gremc_config_validate_ports(struct loader *l)
+{
+	struct gremc_config *config = l->config;
+
+	check_devices(l);
+	check_members(l);
+	check_addresses(l);
+	for (uint32_t i = 0; i < l->port_count; i++)
+		check_routes(l, &l->ports[i], !l->ports_broken);
+	config->ports = gremc_config_alloc(l, l->port_count, sizeof(*config->ports));
+	if (config->ports == NULL)
+		return;
+	config->port_count = l->port_count;
+	for (uint32_t i = 0; i < l->port_count; i++) {
+		config->ports[i] = l->ports[i].port;
+		/* theirs now */
+		l->ports[i].port.addresses = NULL;
+		l->ports[i].port.routes = NULL;
+		l->ports[i].port.neighbors = NULL;
+		l->ports[i].port.igmp = NULL;
+	}
+}
+
+/* ---- tunnels ---- */
+
+static const struct owned_address *owner_of(const struct loader *l, rte_be32_t address)
+{
+	uint32_t low = 0, high = l->address_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (l->addresses[middle].address < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < l->address_count && l->addresses[low].address == address ? &l->addresses[low] : NULL;
+}
+
+static void local_problem(struct loader *l, const struct tunnel_draft *draft)
+{
+	char list[128] = "";
+	size_t length = 0;
+
+	for (uint32_t i = 0, shown = 0; i < l->config->port_count; i++)
+		for (uint32_t j = 0; j < l->config->ports[i].address_count && shown < 4; j++, shown++)
+			length += snprintf(list + length, sizeof(list) - length, "%s%s", shown ? ", " : "",
+					   ADDRESS(l->config->ports[i].addresses[j].address));
+	if (*list)
+		gremc_config_problem(
+			l, draft->local,
+			"`local` is %s, an address of no port; the ports have %s%s, or add it to `addresses`",
+			ADDRESS(draft->tunnel.local), list, l->address_count > 4 ? " and more" : "");
+	else
+		gremc_config_problem(l, draft->local,
+				     "`local` is %s, an address of no port; add it to a port's `addresses`",
+				     ADDRESS(draft->tunnel.local));
+}
+
+static void check_tunnel(struct loader *l, struct tunnel_draft *draft)
+{
+	struct gremc_config_tunnel *tunnel = &draft->tunnel;
+	unsigned overhead = tunnel->has_output_key ? 28 : 24;
+	const struct owned_address *owner;
+	const struct gremc_config_port *port;
+
+	if (tunnel->local == tunnel->remote)
+		gremc_config_problem(l, draft->local,
+				     "`local` and `remote` of %s are both %s; a tunnel ends at another host",
+				     tunnel->name, ADDRESS(tunnel->local));
+	if (tunnel->peer && tunnel->peer == tunnel->address.address)
+		gremc_config_problem(l, draft->peer,
+				     "`peer` of %s is its own inner address; it takes the other end's",
+				     tunnel->name);
+	/* Without a port there is one problem, not one for each tunnel. */
+	if (!l->has_ports || l->port_count == 0)
+		return;
+	owner = owner_of(l, tunnel->local);
+	if (owner == NULL) {
+		if (!l->ports_broken)
+			local_problem(l, draft);
+		return;
+	}
+	tunnel->port = owner->port;
+	port = &l->config->ports[owner->port];
+	if (port->mtu && tunnel->mtu && tunnel->mtu + overhead > port->mtu)
+		gremc_config_problem(
+			l, draft->mtu,
+			"`mtu` is %u, but %s's is %u and the tunnel's headers take %u of it; it takes "
+			"at most %d",
+			tunnel->mtu, port->name, port->mtu, overhead, port->mtu - (int)overhead);
+}
+
+static int compare_tunnels(const void *a, const void *b)
+{
+	const struct tunnel_draft *x = *(struct tunnel_draft *const *)a,
+				  *y = *(struct tunnel_draft *const *)b;
+	const struct gremc_config_tunnel *s = &x->tunnel, *t = &y->tunnel;
+
+	if (s->local != t->local)
+		return s->local < t->local ? -1 : 1;
+	if (s->remote != t->remote)
+		return s->remote < t->remote ? -1 : 1;
+	if (s->has_input_key != t->has_input_key)
+		return s->has_input_key ? 1 : -1;
+	if (s->input_key != t->input_key)
+		return s->input_key < t->input_key ? -1 : 1;
+	return compare_places(x->name, y->name);
+}
+
+static bool is_same_tunnel(const struct gremc_config_tunnel *s, const struct gremc_config_tunnel *t)
+{
+	return s->local == t->local && s->remote == t->remote && s->has_input_key == t->has_input_key &&
+	       s->input_key == t->input_key;
+}
+
+/* Two tunnels that one packet would belong to. */
+static void check_distinct(struct loader *l)
+{
+	struct tunnel_draft **sorted = gremc_config_alloc(l, l->tunnel_count, sizeof(*sorted));
+	uint32_t count = 0;
+
+	if (sorted == NULL)
+		return;
+	for (uint32_t i = 0; i < l->tunnel_count; i++)
+		if (!l->tunnels[i].broken)
+			sorted[count++] = &l->tunnels[i];
+	qsort(sorted, count, sizeof(*sorted), compare_tunnels);
+	for (uint32_t i = 1; i < count; i++) {
+		const struct tunnel_draft *first = sorted[i - 1], *second = sorted[i];
+		char where[WHERE_TEXT];
+
+		if (!is_same_tunnel(&first->tunnel, &second->tunnel))
+			continue;
+		gremc_config_where(where, l, first->name, second->name);
+		if (second->tunnel.has_input_key)
+			gremc_config_problem(
+				l, second->name,
+				"%s has the same `local`, `remote` and input key as %s (%s); give one of "
+				"them another `key`",
+				second->tunnel.name, first->tunnel.name, where);
+		else
+			gremc_config_problem(
+				l, second->name,
+				"%s has the same `local` and `remote` as %s (%s), and neither has an "
+				"input key; give one of them a `key`",
+				second->tunnel.name, first->tunnel.name, where);
+	}
+	free(sorted);
+}
+
+void gremc_config_validate_tunnels(struct loader *l)
+{
+	struct gremc_config *config = l->config;
+
+	for (uint32_t i = 0; i < l->tunnel_count; i++)
+		if (!l->tunnels[i].broken)
+			check_tunnel(l, &l->tunnels[i]);
+	check_distinct(l);
+	config->tunnels = gremc_config_alloc(l, l->tunnel_count, sizeof(*config->tunnels));
+	if (config->tunnels == NULL)
+		return;
+	config->tunnel_count = l->tunnel_count;
+	for (uint32_t i = 0; i < l->tunnel_count; i++) {
+		config->tunnels[i] = l->tunnels[i].tunnel;
+		l->tunnels[i].tunnel.igmp = NULL; /* theirs now */
+	}
+}
+
+/* ---- mroutes ---- */
+
+static int compare_mroutes(const void *a, const void *b, void *mroutes)
+{
+	const struct gremc_config_mroute *all = mroutes;
+	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+	const struct gremc_config_mroute *x = &all[i], *y = &all[j];
+
+	if (x->group.address != y->group.address)
+		return x->group.address < y->group.address ? -1 : 1;
+	if (x->group.length != y->group.length)
+		return x->group.length < y->group.length ? -1 : 1;
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
+	return i < j ? -1 : i > j; /* the order of the file */
+}
+
+void gremc_config_validate_mroutes(struct loader *l)
+{
+	const struct gremc_config *config = l->config;
+	uint32_t *sorted = gremc_config_alloc(l, config->mroute_count, sizeof(*sorted));
+
+	if (sorted == NULL)
+		return;
+	for (uint32_t i = 0; i < config->mroute_count; i++)
+		sorted[i] = i;
+	qsort_r(sorted, config->mroute_count, sizeof(*sorted), compare_mroutes, config->mroutes);
+	for (uint32_t i = 1; i < config->mroute_count; i++) {
+		const struct gremc_config_mroute *x = &config->mroutes[sorted[i - 1]],
+						 *y = &config->mroutes[sorted[i]];
+		struct place first = l->mroute_places[sorted[i - 1]], second = l->mroute_places[sorted[i]];
+		char where[WHERE_TEXT], group[GREMC_PREFIX_TEXT];
+
+		if (x->group.address == y->group.address && x->group.length == y->group.length &&
+		    x->source == y->source)
+			gremc_config_problem(
+				l, second,
+				"there is an mroute for group %s and %s%s already (%s); keep one of them",
+				gremc_prefix_format(group, &y->group), y->source ? "source " : "any source",
+				y->source ? ADDRESS(y->source) : "",
+				gremc_config_where(where, l, first, second));
+	}
+	free(sorted);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Bonds: ours, made of the configuration's members through DPDK's bonding API, and those that the EAL made of
+ * a
+ * --vdev=net_bonding... argument. */
+#include <rte_eth_bond.h>
+
+#include "port/port_priv.h"
+
+static bool is_bond(uint16_t id)
+{
+	return rte_eth_bond_mode_get(id) >= 0;
+}
+
+static struct gremc_port_state *state_of(struct gremc_port_set *set, uint16_t id)
+{
+	for (uint32_t i = 0; i < set->config->port_count; i++)
+		if (set->state[i].found && set->state[i].id == id)
+			return &set->state[i];
+	return NULL;
+}
+
+/* ---- ours ---- */
+
+/* On the node of the first member that says where it is. */
+static uint8_t node_of_members(const struct gremc_port_set *set, const struct gremc_config_port *config)
+{
+	for (uint32_t i = 0; i < config->member_count; i++) {
+		int node = rte_eth_dev_socket_id(set->state[config->members[i]].id);
+
+		if (node >= 0)
+			return node;
+	}
+	return RTE_MAX(set->ports.worker[0].socket, 0);
+}
+
+static int add_member(struct gremc_port_set *set, struct gremc_port_state *bond,
+		      struct gremc_port_state *member)
+{
+	int ret;
+
+	if (is_bond(member->id)) {
+		gremc_port_error(set, bond, "`%s` is a bond itself; a member is an ordinary device",
+				 member->config->device);
+		return -EINVAL;
+	}
+	ret = gremc_bond_member_add(bond->id, member->id);
+	if (ret) {
+		gremc_port_error(
+			set, bond,
+			"DPDK's bonding does not take `%s` (driver %s) as a member; its reason is logged above",
+			member->config->device, member->info.driver_name);
+		return -EINVAL;
+	}
+	bond->wire[bond->wire_count++] = member->id;
+	return 0;
+}
+
+static int make(struct gremc_port_set *set, struct gremc_port_state *bond)
+{
+	const struct gremc_config_port *config = bond->config;
+	char name[RTE_ETH_NAME_MAX_LEN];
+	int ret;
+
+	for (uint32_t i = 0; i < config->member_count; i++)
+		if (!set->state[config->members[i]].found)
+			return -ENODEV; /* has its error already */
+	if (config->member_count == 0) {
+		gremc_port_error(set, bond, "a bond needs members; name them in `interfaces`");
+		return -EINVAL;
+	}
+	snprintf(name, sizeof(name), GREMC_PORT_BOND_PREFIX "_%s", config->name);
+	ret = rte_eth_bond_create(name, config->mode, node_of_members(set, config));
+	if (ret < 0) {
+		gremc_port_error(set, bond, "DPDK cannot make the bond `%s`: %s", name, rte_strerror(-ret));
+		return ret;
+	}
+	bond->id = ret;
+	bond->found = bond->made = bond->touched = true;
+	/* GRE has no ports, so that a flow is told by its two outer addresses: all packets of a tunnel leave
+	 * by one member, and only many tunnels spread over the members. Layer 2 alone would put all of them,
+	 * which share the gateway's MAC, on one. */
+	if (config->mode == GREMC_BOND_BALANCE_XOR || config->mode == GREMC_BOND_8023AD)
+		rte_eth_bond_xmit_policy_set(bond->id, BALANCE_XMIT_POLICY_LAYER34);
+	for (uint32_t i = 0; i < config->member_count; i++) {
+		ret = add_member(set, bond, &set->state[config->members[i]]);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* ---- the EAL's ---- */
+
+/* The driver adds the members that its arguments name when it is configured, not before. */
+static int learn(struct gremc_port_set *set, struct gremc_port_state *bond)
+{
+	const struct rte_eth_conf nothing = {0};
+	int count;
+
+	bond->touched = true;
+	if (rte_eth_dev_configure(bond->id, 1, 1, &nothing) ||
+	    (count = gremc_bond_members_get(bond->id, bond->wire, RTE_DIM(bond->wire))) <= 0) {
+		gremc_port_error(set, bond,
+				 "the bond `%s` has no members that work; are those that its --vdev names "
+				 "devices of this EAL?",
+				 bond->config->device);
+		return -ENODEV;
+	}
+	bond->wire_count = count;
+	for (int i = 0; i < count; i++) {
+		const struct gremc_port_state *other = state_of(set, bond->wire[i]);
+
+		if (other == NULL)
+			continue;
+		gremc_port_error(set, other,
+				 "`%s` is a member of the bond `%s`; it carries no traffic of its own",
+				 other->config->device, bond->config->device);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+int gremc_port_bonds(struct gremc_port_set *set)
+{
+	int ret = 0, one;
+
+	for (uint32_t i = 0; i < set->config->port_count; i++) {
+		struct gremc_port_state *state = &set->state[i];
+
+		if (state->is_member)
+			continue;
+		one = 0;
+		if (state->config->is_bond) {
+			one = make(set, state);
+		} else if (state->found && is_bond(state->id)) {
+			one = learn(set, state);
+		} else if (state->found) {
+			state->wire[0] = state->id;
+			state->wire_count = 1;
+		}
+		ret = one ? one : ret;
+	}
+	return ret;
+}
+
+void gremc_port_device_close(struct gremc_port_state *state, const char *name)
+{
+	char device[RTE_ETH_NAME_MAX_LEN];
+	bool bond;
+	int ret;
+
+	if (!state->touched || rte_eth_dev_get_name_by_port(state->id, device))
+		return;
+	bond = is_bond(state->id);
+	ret = rte_eth_dev_close(state->id);
+	if (ret)
+		GREMC_LOG(ERR, "port %s: closing `%s` failed: %s", name, device, rte_strerror(-ret));
+	if (state->made && rte_eth_bond_free(device))
+		GREMC_LOG(ERR, "port %s: the bond `%s` could not be freed", name, device);
+	/* The bond has let go of them and has stopped them. */
+	for (uint16_t i = 0; bond && i < state->wire_count; i++) {
+		ret = rte_eth_dev_close(state->wire[i]);
+		if (ret)
+			GREMC_LOG(ERR, "port %s: closing a member failed: %s", name, rte_strerror(-ret));
+	}
+	state->touched = false;
+}

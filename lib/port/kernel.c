@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Interfaces of the kernel under net_af_packet and net_af_xdp. net_af_packet tells the ethdev layer 1518
+ * bytes as its longest frame whatever its `framesz` is, so that rte_eth_dev_set_mtu() refuses jumbo frames
+ * that it carries well; and it truncates (RX) or drops (TX) in silence what is longer than its frames. So we
+ * ask the kernel, and its arguments. */
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_dev.h>
+#include <rte_devargs.h>
+#include <rte_kvargs.h>
+
+#include "port/port_priv.h"
+
+#define DEFAULT_FRAME_SIZE 2048u /* of the driver */
+
+/* Before the data in a frame of the socket: on TX the header; on RX the header, an address and alignment to
+ * 16, so that the IP header, 14 bytes later, is aligned. */
+#define TX_OVERHEAD (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
+#define RX_OVERHEAD (TPACKET_ALIGN(TPACKET2_HDRLEN + 16) - RTE_ETHER_HDR_LEN)
+
+static bool is_af_packet(const struct rte_eth_dev_info *info)
+{
+	const struct gremc_driver_trait *trait = gremc_driver_trait(info->driver_name);
+
+	return trait && trait->frames;
+}
+
+bool gremc_kernel_has_mtu(const struct rte_eth_dev_info *info)
+{
+	const struct gremc_driver_trait *trait = gremc_driver_trait(info->driver_name);
+
+	return trait && trait->kernel;
+}
+
+/* `framesz` of the device's arguments. */
+static uint32_t frame_size(const struct rte_eth_dev_info *info)
+{
+	const struct rte_devargs *devargs = rte_dev_devargs(info->device);
+	struct rte_kvargs *arguments =
+		devargs && devargs->args ? rte_kvargs_parse(devargs->args, NULL) : NULL;
+	const char *value = arguments ? rte_kvargs_get(arguments, "framesz") : NULL;
+	uint32_t size = value ? strtoul(value, NULL, 10) : DEFAULT_FRAME_SIZE;
+
+	rte_kvargs_free(arguments);
+	return size;
+}
+
+uint32_t gremc_kernel_frame_max(const struct rte_eth_dev_info *info)
+{
+	return is_af_packet(info) ? RTE_MAX(frame_size(info), RX_OVERHEAD) - RX_OVERHEAD : 0;
+}
+
+uint32_t gremc_kernel_room(const struct rte_eth_dev_info *info)
+{
+	return is_af_packet(info) ? RTE_MAX(frame_size(info), TX_OVERHEAD) - TX_OVERHEAD : 0;
+}
+
+static int mtu_ioctl(unsigned if_index, unsigned long request, struct ifreq *ifr)
+{
+	int fd, ret = 0;
+
+	if (if_indextoname(if_index, ifr->ifr_name) == NULL)
+		return -errno;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, request, ifr))
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int gremc_kernel_mtu_get(unsigned if_index, uint16_t *mtu)
+{
+	struct ifreq ifr = {0};
+	int ret = mtu_ioctl(if_index, SIOCGIFMTU, &ifr);
+
+	if (ret == 0)
+		*mtu = RTE_MIN(ifr.ifr_mtu, UINT16_MAX); /* lo has 65536 */
+	return ret;
+}
+
+int gremc_kernel_mtu_set(unsigned if_index, uint16_t mtu)
+{
+	struct ifreq ifr = {.ifr_mtu = mtu};
+	uint16_t now;
+
+	/* Nothing to change needs no right to change it. */
+	if (gremc_kernel_mtu_get(if_index, &now) == 0 && now == mtu)
+		return 0;
+	return mtu_ioctl(if_index, SIOCSIFMTU, &ifr);
+}
+
+void gremc_kernel_mtu_remember(struct gremc_port_set *set)
+{
+	struct rte_eth_dev_info info;
+	uint16_t id;
+
+	RTE_ETH_FOREACH_DEV (id)
+		if (rte_eth_dev_info_get(id, &info) == 0 && gremc_kernel_has_mtu(&info) &&
+		    gremc_kernel_mtu_get(info.if_index, &set->kernel_mtu[id]))
+			set->kernel_mtu[id] = 0;
+}

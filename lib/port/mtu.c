@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The MTU of a port (IP bytes of a frame), and what follows from it: room of the RX mbufs, scattered RX.
+ *
+ * A port is one device or the members of a bond; each of these wires has to take the MTU. */
+#include <errno.h>
+#include <linux/bpf.h>
+#include <unistd.h>
+
+#include "port/port_priv.h"
+
+/* What ethdev counts around the MTU when a device does not say. */
+#define USUAL_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN)
+#define TWO_VLAN_TAGS  8u
+
+/* A UMEM buffer lies in a page: before the room there are the pool's header, the mbuf and the headroom, and
+ * the pool may add a cache line to spread its objects over memory channels. */
+static uint32_t umem_room_max(void)
+{
+	return getpagesize() - RTE_CACHE_LINE_SIZE - sizeof(struct rte_mbuf) - RTE_PKTMBUF_HEADROOM -
+	       RTE_CACHE_LINE_SIZE;
+}
+
+static bool says_overhead(const struct rte_eth_dev_info *info)
+{
+	return info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu;
+}
+
+uint32_t gremc_port_mtu_max(const struct rte_eth_dev_info *info)
+{
+	uint32_t frame_max = gremc_kernel_frame_max(info);
+	uint32_t overhead = says_overhead(info) ? info->max_rx_pktlen - info->max_mtu : USUAL_OVERHEAD;
+	const struct gremc_driver_trait *trait = gremc_driver_trait(info->driver_name);
+
+	/* The kernel takes VLAN tags out of what it gives us; on its way out a frame has more room. */
+	if (frame_max)
+		return RTE_MAX(frame_max, RTE_ETHER_HDR_LEN) - RTE_ETHER_HDR_LEN;
+	if (trait && trait->umem)
+		return umem_room_max() - XDP_PACKET_HEADROOM - RTE_ETHER_HDR_LEN - TWO_VLAN_TAGS;
+	if (info->max_rx_pktlen <= overhead)
+		return 0;
+	return RTE_MIN(info->max_rx_pktlen - overhead, info->max_mtu);
+}
+
+uint16_t gremc_port_vlan_extra(const struct rte_eth_dev_info *info)
+{
+	if (!says_overhead(info) || gremc_kernel_has_mtu(info))
+		return 0; /* unknown, and most devices let a tag pass on top; so does the kernel */
+	return info->max_rx_pktlen - info->max_mtu < USUAL_OVERHEAD + RTE_VLAN_HLEN ? RTE_VLAN_HLEN : 0;
+}
+
+/* The MTU that the configuration asks for; members may say it, too, when they agree. 0: the device's own. */
+static int configured_mtu(struct gremc_port_set *set, const struct gremc_port_state *state, uint16_t *mtu)
+{
+	const struct gremc_config_port *config = state->config;
+
+	*mtu = config->mtu;
+	for (uint32_t i = 0; i < config->member_count; i++) {
+		const struct gremc_config_port *member = set->state[config->members[i]].config;
+
+		if (member->mtu == 0)
+			continue;
+		if (*mtu == 0)
+			*mtu = member->mtu;
+		if (member->mtu == *mtu)
+			continue;
+		gremc_port_error(set, state,
+				 "member %s has mtu %u, the bond has %u; all of a bond have one MTU",
+				 member->name, member->mtu, *mtu);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static const char *wire_name(uint16_t id, char *name)
+{
+	if (rte_eth_dev_get_name_by_port(id, name))
+		snprintf(name, RTE_ETH_NAME_MAX_LEN, "port %u", id);
+	return name;
+}
+
+static uint16_t own_mtu(const struct gremc_port_set *set, uint16_t id)
+{
+	uint16_t mtu = RTE_ETHER_MTU;
+
+	if (set->kernel_mtu[id])
+		return set->kernel_mtu[id];
+	rte_eth_dev_get_mtu(id, &mtu);
+	return mtu;
+}
+
+/* One wire: is the wanted MTU within what it takes? Its own is lowered to that. */
+static int fit_wire(struct gremc_port_set *set, struct gremc_port_state *state, uint16_t id, bool own)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	struct rte_eth_dev_info info;
+	uint32_t most;
+	int ret = rte_eth_dev_info_get(id, &info);
+
+	if (ret) {
+		gremc_port_error(set, state, "`%s` does not describe itself: %s", wire_name(id, name),
+				 rte_strerror(-ret));
+		return ret;
+	}
+	most = gremc_port_mtu_max(&info);
+	most -= RTE_MIN(most, (uint32_t)(state->config->vlan ? gremc_port_vlan_extra(&info) : 0));
+	state->room = RTE_MAX(state->room, RTE_MAX(gremc_kernel_room(&info), info.min_rx_bufsize));
+	if (own)
+		state->wanted_mtu = RTE_MIN(state->wanted_mtu, own_mtu(set, id));
+	if (state->wanted_mtu <= most)
+		return 0;
+	if (own) {
+		GREMC_LOG(WARNING,
+			  "port %s: `%s` carries only %u bytes of its MTU of %u: frames over that are lost%s",
+			  state->config->name, wire_name(id, name), most, state->wanted_mtu,
+			  !state->kernel ? ""
+			  : state->umem  ? "; give the interface a smaller MTU"
+					 : "; give it a larger framesz, or the interface a smaller MTU");
+		state->wanted_mtu = most;
+		return 0;
+	}
+	gremc_port_error(
+		set, state, "mtu %u is more than `%s` takes, %u%s", state->wanted_mtu, wire_name(id, name),
+		most, gremc_kernel_frame_max(&info) ? "; a larger framesz= of the device carries more" : "");
+	return -EINVAL;
+}
+
+/* Room for a frame with two VLAN tags: in one mbuf, or in several of the usual size where the device can
+ * scatter. */
+static int plan_room(struct gremc_port_set *set, struct gremc_port_state *state)
+{
+	uint32_t frame = state->wanted_mtu + RTE_ETHER_HDR_LEN + TWO_VLAN_TAGS;
+	char name[RTE_ETH_NAME_MAX_LEN];
+
+	if (state->umem) /* the kernel keeps it free before the frame */
+		frame += XDP_PACKET_HEADROOM;
+	state->room = RTE_MAX(state->room, GREMC_PORT_ROOM_MINIMUM);
+	if (frame <= state->room)
+		return 0;
+	if (state->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) {
+		state->conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
+		return 0;
+	}
+	if (frame > GREMC_PORT_ROOM_MAXIMUM) {
+		gremc_port_error(
+			set, state,
+			"mtu %u does not fit into one buffer, and `%s` cannot scatter; %u is the most",
+			state->wanted_mtu, wire_name(state->id, name),
+			GREMC_PORT_ROOM_MAXIMUM - RTE_ETHER_HDR_LEN - TWO_VLAN_TAGS);
+		return -EINVAL;
+	}
+	state->room = RTE_MIN(RTE_ALIGN(frame, RTE_CACHE_LINE_SIZE), (uint32_t)GREMC_PORT_ROOM_MAXIMUM);
+	return 0;
+}
+
+int gremc_port_mtu_plan(struct gremc_port_set *set, uint16_t index)
+{
+	struct gremc_port_state *state = &set->state[index];
+	int ret = configured_mtu(set, state, &state->wanted_mtu);
+	bool own = state->wanted_mtu == 0;
+
+	if (ret)
+		return ret;
+	if (own)
+		state->wanted_mtu = UINT16_MAX;
+	for (uint16_t i = 0; i < state->wire_count; i++) {
+		ret = fit_wire(set, state, state->wire[i], own);
+		if (ret)
+			return ret;
+	}
+	for (uint16_t i = 0; i < state->wire_count && state->config->vlan; i++) {
+		struct rte_eth_dev_info info;
+
+		if (rte_eth_dev_info_get(state->wire[i], &info) == 0)
+			state->vlan_extra = RTE_MAX(state->vlan_extra, gremc_port_vlan_extra(&info));
+	}
+	state->conf.rxmode.mtu = state->wanted_mtu + state->vlan_extra;
+	if (state->kernel) /* the most that ethdev lets this driver have */
+		state->conf.rxmode.mtu = RTE_MIN(state->wanted_mtu, RTE_ETHER_MTU);
+	return plan_room(set, state);
+}
+
+static int set_kernel_wires(struct gremc_port_set *set, struct gremc_port_state *state)
+{
+	struct rte_eth_dev_info info;
+	char name[RTE_ETH_NAME_MAX_LEN];
+	int ret;
+
+	for (uint16_t i = 0; i < state->wire_count; i++) {
+		if (rte_eth_dev_info_get(state->wire[i], &info) || !gremc_kernel_has_mtu(&info))
+			continue;
+		ret = gremc_kernel_mtu_set(info.if_index, state->wanted_mtu);
+		if (ret) {
+			gremc_port_error(set, state, "the interface of `%s` does not take mtu %u: %s",
+					 wire_name(state->wire[i], name), state->wanted_mtu,
+					 rte_strerror(-ret));
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/* The smallest MTU that the wires say they have now. */
+static int read_back(const struct gremc_port_state *state, uint16_t *mtu)
+{
+	struct rte_eth_dev_info info;
+	uint16_t one;
+	int ret;
+
+	*mtu = UINT16_MAX;
+	for (uint16_t i = 0; i < state->wire_count; i++) {
+		ret = rte_eth_dev_info_get(state->wire[i], &info);
+		if (ret == 0 && gremc_kernel_has_mtu(&info))
+			ret = gremc_kernel_mtu_get(info.if_index, &one);
+		else if (ret == 0)
+			ret = rte_eth_dev_get_mtu(state->wire[i], &one);
+		if (ret)
+			return ret;
+		*mtu = RTE_MIN(*mtu, one);
+	}
+	*mtu -= RTE_MIN(*mtu, state->vlan_extra);
+	return 0;
+}
+
+int gremc_port_mtu_settle(struct gremc_port_set *set, uint16_t index)
+{
+	struct gremc_port_state *state = &set->state[index];
+	struct gremc_port *port = set->ports.port[index];
+	/* an interface that stays the kernel's keeps its own, unless the configuration says another */
+	bool is_given = state->kernel && (state->config->mtu || !state->xdp);
+	int ret = is_given ? set_kernel_wires(set, state) : 0;
+
+	if (ret)
+		return ret;
+	ret = read_back(state, &port->mtu);
+	if (ret) {
+		gremc_port_error(set, state, "the MTU cannot be read back: %s", rte_strerror(-ret));
+		return ret;
+	}
+	if (port->mtu < state->wanted_mtu) {
+		gremc_port_error(set, state, "mtu %u was asked for, the device took only %u",
+				 state->wanted_mtu, port->mtu);
+		return -EINVAL;
+	}
+	port->mtu = state->wanted_mtu;
+	return 0;
+}

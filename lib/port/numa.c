@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What crosses NUMA nodes: every packet then goes over the link between the sockets, several times. */
+#include <numa.h>
+#include <numaif.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_lcore.h>
+
+#include "port/port_priv.h"
+
+/* ---- the pure part ---- */
+
+struct collector {
+	struct gremc_numa_finding *findings;
+	unsigned size, count;
+};
+
+static void collect(struct collector *collector, enum gremc_numa_kind kind, unsigned index, int is, int wants)
+{
+	if (collector->count < collector->size)
+		collector->findings[collector->count] = (struct gremc_numa_finding){kind, index, is, wants};
+	collector->count++;
+}
+
+static bool crosses(int a, int b)
+{
+	return a >= 0 && b >= 0 && a != b;
+}
+
+/* Where an lcore really is; the kernel knows better. */
+static int node_of(const struct gremc_numa_lcore *lcore)
+{
+	return lcore->kernel >= 0 ? lcore->kernel : lcore->eal;
+}
+
+unsigned gremc_numa_check(const struct gremc_numa_topology *topology, struct gremc_numa_finding *findings,
+			  unsigned size)
+{
+	struct collector collector = {.findings = findings, .size = size};
+
+	for (unsigned i = 0; i < topology->lcore_count; i++) {
+		const struct gremc_numa_lcore *lcore = &topology->lcores[i];
+
+		if (lcore->kernel == GREMC_NUMA_SEVERAL)
+			collect(&collector, GREMC_NUMA_LCORE_SPANS, i, GREMC_NUMA_SEVERAL, lcore->eal);
+		else if (crosses(lcore->kernel, lcore->eal))
+			collect(&collector, GREMC_NUMA_LCORE_DISAGREE, i, lcore->kernel, lcore->eal);
+	}
+	for (unsigned i = 0; i < topology->queue_count; i++) {
+		const struct gremc_numa_queue *queue = &topology->queues[i];
+		int is = node_of(&topology->lcores[queue->worker]), wants = topology->ports[queue->port].node;
+
+		if (crosses(is, wants))
+			collect(&collector, GREMC_NUMA_QUEUE, i, is, wants);
+	}
+	for (unsigned i = 0; i < topology->pool_count; i++) {
+		const struct gremc_numa_pool *pool = &topology->pools[i];
+		int wants = pool->of_port ? topology->ports[pool->user].node
+					  : node_of(&topology->lcores[pool->user]);
+
+		if (crosses(pool->node, wants))
+			collect(&collector, GREMC_NUMA_POOL, i, pool->node, wants);
+	}
+	return collector.count;
+}
+
+char *gremc_numa_text(const struct gremc_numa_topology *topology, const struct gremc_numa_finding *finding,
+		      char *text, size_t size)
+{
+	const struct gremc_numa_lcore *lcore = &topology->lcores[finding->index];
+	const struct gremc_numa_queue *queue = &topology->queues[finding->index];
+	const struct gremc_numa_pool *pool = &topology->pools[finding->index];
+
+	switch (finding->kind) {
+	case GREMC_NUMA_LCORE_SPANS:
+		snprintf(
+			text, size,
+			"lcore %u may run on CPUs of several NUMA nodes; give it CPUs of one (-l or --lcores)",
+			lcore->lcore);
+		break;
+	case GREMC_NUMA_LCORE_DISAGREE:
+		snprintf(
+			text, size,
+			"lcore %u runs on NUMA node %d, the EAL places its memory on node %d; give it a CPU of node %d (--lcores)",
+			lcore->lcore, finding->is, finding->wants, finding->wants);
+		break;
+	case GREMC_NUMA_QUEUE:
+		snprintf(
+			text, size,
+			"port %s is on NUMA node %d, lcore %u, which %s its queue %u, on node %d; give -l lcores of node %d",
+			topology->ports[queue->port].name, finding->wants,
+			topology->lcores[queue->worker].lcore, queue->is_tx ? "sends for others by" : "polls",
+			queue->queue, finding->is, finding->wants);
+		break;
+	case GREMC_NUMA_POOL:
+		snprintf(
+			text, size,
+			"pool %s is in memory of NUMA node %d, its user on node %d; give the EAL memory there (--socket-mem)",
+			pool->name, finding->is, finding->wants);
+		break;
+	}
+	return text;
+}
+
+/* ---- the machine as it is ---- */
+
+/* The node of the CPUs that an lcore may run on. */
+static int node_of_cpus(unsigned lcore)
+{
+	rte_cpuset_t cpus = rte_lcore_cpuset(lcore);
+	int node = GREMC_NUMA_UNKNOWN, one;
+
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &cpus))
+			continue;
+		one = numa_node_of_cpu(cpu);
+		if (one < 0)
+			continue;
+		if (node >= 0 && node != one)
+			return GREMC_NUMA_SEVERAL;
+		node = one;
+	}
+	return node;
+}
+
+/* Where the pool's memory is, whatever was asked for (--no-huge takes it from anywhere). */
+static int node_of_pool(const struct rte_mempool *pool)
+{
+	const struct rte_mempool_memhdr *memory = STAILQ_FIRST(&pool->mem_list);
+	int node;
+
+	if (memory && get_mempolicy(&node, NULL, 0, memory->addr, MPOL_F_NODE | MPOL_F_ADDR) == 0)
+		return node;
+	return pool->socket_id;
+}
+
+/* Arrays large enough for the topology of an open set, on the heap. */
+struct machine {
+	struct gremc_numa_topology topology;
+	struct gremc_numa_lcore lcores[GREMC_WORKERS_MAX];
+	struct gremc_numa_port ports[GREMC_CONFIG_PORTS_MAX];
+	struct gremc_numa_queue queues[2 * GREMC_CONFIG_PORTS_MAX * GREMC_QUEUES_MAX];
+	struct gremc_numa_pool pools[GREMC_CONFIG_PORTS_MAX * GREMC_QUEUES_MAX + GREMC_WORKERS_MAX];
+};
+
+static void read_port(struct machine *machine, const struct gremc_port *port)
+{
+	struct gremc_numa_topology *topology = &machine->topology;
+
+	machine->ports[port->index] = (struct gremc_numa_port){port->name, port->socket};
+	for (uint16_t q = 0; q < port->rx_queues; q++) {
+		const struct rte_mempool *pool = port->rx_pool[q];
+
+		machine->queues[topology->queue_count++] =
+			(struct gremc_numa_queue){port->index, q, port->rx_worker[q], false};
+		machine->pools[topology->pool_count++] =
+			(struct gremc_numa_pool){pool->name, node_of_pool(pool), true, port->index};
+	}
+	/* That a worker of another node sends by a queue of its own cannot be otherwise; a shared one can. */
+	for (uint16_t q = 0; q < port->tx_queues; q++)
+		if (port->tx_ring[q])
+			machine->queues[topology->queue_count++] =
+				(struct gremc_numa_queue){port->index, q, port->tx_worker[q], true};
+}
+
+static void read_machine(struct machine *machine, const struct gremc_ports *ports)
+{
+	struct gremc_numa_topology *topology = &machine->topology;
+
+	*topology = (struct gremc_numa_topology){
+		.lcores = machine->lcores,
+		.ports = machine->ports,
+		.queues = machine->queues,
+		.pools = machine->pools,
+		.lcore_count = ports->worker_count,
+		.port_count = ports->count,
+	};
+	for (uint16_t w = 0; w < ports->worker_count; w++) {
+		const struct gremc_worker_place *worker = &ports->worker[w];
+
+		machine->lcores[w] =
+			(struct gremc_numa_lcore){worker->lcore, worker->socket, node_of_cpus(worker->lcore)};
+		machine->pools[topology->pool_count++] = (struct gremc_numa_pool){
+			worker->header_pool->name, node_of_pool(worker->header_pool), false, w};
+	}
+	for (uint16_t i = 0; i < ports->count; i++)
+		if (ports->port[i])
+			read_port(machine, ports->port[i]);
+}
+
+int gremc_port_audit(struct gremc_port_set *set)
+{
+	struct gremc_numa_finding findings[64];
+	struct machine *machine;
+	char text[256];
+	unsigned count;
+
+	if (numa_available() < 0 || numa_max_node() == 0)
+		return 0; /* one node: nothing crosses */
+	machine = calloc(1, sizeof(*machine));
+	if (machine == NULL)
+		return 0; /* a warning less */
+	read_machine(machine, &set->ports);
+	count = gremc_numa_check(&machine->topology, findings, RTE_DIM(findings));
+	for (unsigned i = 0; i < RTE_MIN(count, (unsigned)RTE_DIM(findings)); i++)
+		GREMC_LOG(WARNING, "%s",
+			  gremc_numa_text(&machine->topology, &findings[i], text, sizeof(text)));
+	if (count > RTE_DIM(findings))
+		GREMC_LOG(WARNING, "and %u more such choices", count - (unsigned)RTE_DIM(findings));
+	free(machine);
+	return 0;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening all ports step by step, and closing them. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include "port/steer_priv.h"
+
+void gremc_port_error(struct gremc_port_set *set, const struct gremc_port_state *state, const char *format,
+		      ...)
+{
+	const struct gremc_config_port *config = state->config;
+	bool bond = config->is_bond ||
+		    strncmp(config->device, GREMC_PORT_BOND_PREFIX, strlen(GREMC_PORT_BOND_PREFIX)) == 0;
+	char *message = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&message, format, arguments) < 0)
+		message = NULL;
+	va_end(arguments);
+	gremc_errors_add(set->errors, NULL, 0, 0, "%s.%s: %s", bond ? "bonds" : "ethernets", config->name,
+			 message ? message : "failed");
+	free(message);
+}
+
+int gremc_port_node(const struct gremc_port *port, const struct gremc_worker_place *worker)
+{
+	return port->socket >= 0 ? port->socket : worker->socket;
+}
+
+/* ---- open ---- */
+
+static struct gremc_port_set *set_create(const struct gremc_config *config, const unsigned *lcores,
+					 unsigned count, struct gremc_errors *errors)
+{
+	struct gremc_port_set *set;
+
+	if (count == 0 || count > GREMC_WORKERS_MAX) {
+		gremc_errors_add(errors, NULL, 0, 0, "%u lcores to poll; there can be 1 to %u", count,
+				 GREMC_WORKERS_MAX);
+		return NULL;
+	}
+	if (config->port_count > GREMC_CONFIG_PORTS_MAX) {
+		gremc_errors_add(errors, NULL, 0, 0, "%u ports; there can be at most %u", config->port_count,
+				 GREMC_CONFIG_PORTS_MAX);
+		return NULL;
+	}
+	set = rte_zmalloc("gremc_ports", sizeof(*set), RTE_CACHE_LINE_SIZE);
+	if (set == NULL) {
+		gremc_errors_add(errors, NULL, 0, 0,
+				 "no memory for the ports; give the EAL more (-m or --socket-mem)");
+		return NULL;
+	}
+	set->config = config;
+	set->errors = errors;
+	set->ports.count = config->port_count;
+	set->ports.worker_count = count;
+	for (unsigned w = 0; w < count; w++) {
+		set->ports.worker[w].lcore = lcores[w];
+		set->ports.worker[w].socket = rte_lcore_to_socket_id(lcores[w]);
+	}
+	for (uint32_t i = 0; i < config->port_count; i++)
+		set->state[i].config = &config->ports[i];
+	return set;
+}
+
+struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const unsigned *lcores,
+				     unsigned count, struct gremc_errors *errors)
+{
+	static int (*const steps[])(struct gremc_port_set *) = {
+		gremc_port_plug,     gremc_port_find,     gremc_port_bonds,
+		gremc_port_describe, gremc_port_deal_all, gremc_port_configure,
+		gremc_port_equip,    gremc_port_start,    gremc_port_audit,
+	};
+	struct gremc_port_set *set = set_create(config, lcores, count, errors);
+
+	if (set == NULL)
+		return NULL;
+	for (unsigned i = 0; i < RTE_DIM(steps); i++) {
+		if (steps[i](set) == 0)
+			continue;
+		gremc_ports_close(&set->ports);
+		return NULL;
+	}
+	set->config = NULL;
+	set->errors = NULL;
+	for (uint16_t i = 0; i < set->ports.count; i++)
+		set->state[i].config = NULL;
+	return &set->ports;
+}
+
+/* ---- close ---- */
+
+static void drain_rings(struct gremc_port *port)
+{
+	void *packet;
+
+	for (uint16_t q = 0; q < port->tx_queues; q++) {
+		while (port->tx_ring[q] && rte_ring_dequeue(port->tx_ring[q], &packet) == 0)
+			rte_pktmbuf_free(packet);
+		rte_ring_free(port->tx_ring[q]);
+	}
+}
+
+static unsigned count_missing(const struct gremc_ports *ports)
+{
+	const struct gremc_port_set *set = (const struct gremc_port_set *)ports;
+	unsigned missing = 0;
+
+	for (uint16_t i = 0; i < ports->count; i++)
+		for (uint16_t q = 0; ports->port[i] && q < ports->port[i]->rx_queues; q++)
+			if (!set->state[i].umem)
+				missing += gremc_port_pool_missing(ports->port[i]->rx_pool[q]);
+	for (uint16_t w = 0; w < ports->worker_count; w++)
+		missing += gremc_port_pool_missing(ports->worker[w].header_pool);
+	return missing + gremc_port_pool_missing(ports->host_pool);
+}
+
+unsigned gremc_ports_close(struct gremc_ports *ports)
+{
+	struct gremc_port_set *set = (struct gremc_port_set *)ports;
+	unsigned missing;
+
+	if (ports == NULL)
+		return 0;
+	for (uint16_t i = 0; i < ports->count; i++)
+		if (ports->port[i])
+			drain_rings(ports->port[i]);
+	for (uint16_t i = 0; i < ports->count; i++)
+		if (ports->port[i])
+			gremc_port_stop(set, i);
+	for (uint16_t i = 0; i < ports->count; i++)
+		gremc_port_device_close(&set->state[i], ports->port[i] ? ports->port[i]->name : "bond");
+	for (uint16_t i = 0; i < ports->count; i++)
+		gremc_xdp_unplug(set->state[i].xdp);
+	for (uint16_t i = 0; i < ports->count; i++) {
+		gremc_steer_set_fini(&set->state[i].fixed);
+		gremc_steer_set_fini(&set->state[i].routed);
+	}
+	/* Only now have the devices given back all that they held. */
+	missing = count_missing(ports);
+	gremc_port_pools_free(set);
+	for (uint16_t i = 0; i < ports->count; i++)
+		rte_free(ports->port[i]);
+	rte_free(set);
+	return missing;
+}

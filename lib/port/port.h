@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* port: ethdev ports and bonds, their queues, mbuf pools and where all that lies on the NUMA nodes.
+ *
+ * Built by the control thread before the workers start, immutable while they run, taken down after they have
+ * stopped. A `worker` is a polling lcore, numbered from 0 in the order of the list given. */
+#ifndef GREMC_PORT_PORT_H
+#define GREMC_PORT_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <rte_ether.h>
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+#include "config/config.h"
+
+#define GREMC_RELAY_SIZE 2048u /* packets that may wait for a worker, from all others together */
+
+#define GREMC_WORKERS_MAX       128
+#define GREMC_QUEUES_MAX        128
+#define GREMC_WORKER_QUEUES_MAX 64 /* RX queues that one worker polls, of all ports */
+#define GREMC_TXQ_NONE          UINT16_MAX
+
+/* An open port. Only ports that carry traffic of their own are here: a member of a bond is not. */
+struct gremc_port {
+	uint16_t id;    /* ethdev */
+	uint16_t index; /* in the configuration: also the index in struct gremc_ports and in the counters */
+	char name[GREMC_NAME_SIZE];
+	char device[GREMC_DEVICE_SIZE];
+	struct rte_ether_addr mac;
+	/* The kernel keeps the device (`interface:`, `isolate:`), and has it under this name, the VLAN's
+	 * where the port has one; empty where it is not known. */
+	bool shared;
+	char interface[GREMC_NAME_SIZE];
+	uint16_t mtu;     /* as read back from the device */
+	uint16_t vlan;    /* 0: untagged */
+	bool multicast;   /* a vif for native multicast */
+	bool multi_seg;   /* can transmit chained mbufs */
+	bool keep_alive;  /* a bond in mode 802.3ad: transmit bursts at least every 100 ms, empty ones, too */
+	bool rx_checksum; /* the device verifies IPv4 header checksums (RTE_MBUF_F_RX_IP_CKSUM_*) */
+	uint16_t max_segments; /* of one transmitted packet; 0: no limit known */
+	int socket;
+	uint16_t rx_queues, tx_queues;
+	uint16_t rx_descriptors, tx_descriptors;
+	uint16_t rx_worker[GREMC_QUEUES_MAX]; /* which worker polls each RX queue */
+	struct rte_mempool *rx_pool[GREMC_QUEUES_MAX];
+	/* Which worker owns each TX queue. A worker owns at most one queue of a port, and then sends by it.
+	 */
+	uint16_t tx_worker[GREMC_QUEUES_MAX];
+	/* A worker without a TX queue of its own hands packets to the owner of this queue by its ring. */
+	uint16_t tx_queue[GREMC_WORKERS_MAX];       /* by worker: the queue that its packets leave by */
+	struct rte_ring *tx_ring[GREMC_QUEUES_MAX]; /* by queue; NULL unless other workers use the queue */
+};
+
+struct gremc_worker_place {
+	unsigned lcore;
+	int socket;
+	struct rte_mempool *header_pool;
+	uint32_t header_room; /* bytes of one header mbuf after RTE_PKTMBUF_HEADROOM */
+};
+
+struct gremc_ports {
+	uint16_t count; /* configuration's ports, members of bonds included */
+	uint16_t worker_count;
+	struct gremc_worker_place worker[GREMC_WORKERS_MAX];
+	struct rte_mempool *host_pool; /* what the control thread sends; mbufs of host_room bytes */
+	uint32_t host_room;            /* after RTE_PKTMBUF_HEADROOM */
+	/* By index in the configuration; NULL: a bond's member. */
+	struct gremc_port *port[GREMC_CONFIG_PORTS_MAX];
+};
+
+/* Which lcores poll: all but the main one, or the only one. Returns how many; the array has room for
+ * GREMC_WORKERS_MAX. */
+unsigned gremc_polling_lcores(unsigned *lcores);
+
+/* Find or make each port of the configuration, set up queues and pools for the `count` polling lcores, start
+ * the devices. What is unusual but works (fewer queues than workers, a setting the device adjusted, memory or
+ * lcores on another node than the port, a pool smaller than wanted) is logged as a warning. NULL: the reason
+ * has been added to *errors and everything is closed again. */
+struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const unsigned *lcores,
+				     unsigned count, struct gremc_errors *errors);
+/* Stop and close the devices, free the pools. Returns how many mbufs were missing from the pools (0: no
+ * leak), each pool that lacks some is logged. */
+unsigned gremc_ports_close(struct gremc_ports *ports);
+
+/* Ports whose device stays the kernel's (`interface:`, `isolate:`) take what the configuration names: GRE to
+ * the tunnels' local addresses, multicast to the groups of mroutes from the port. First _add() what the
+ * wanted configuration has, then, when nothing can fail any more, _trim() to it; or back to the running one.
+ * Control thread. Returns 0, or a negative errno with the reason in *errors. */
+int gremc_ports_steer_add(struct gremc_ports *ports, const struct gremc_config *config,
+			  struct gremc_errors *errors);
+void gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config *config);
+
+/* What such a port with `multicast` takes besides: the groups of mroutes that accept it and that others than
+ * the configuration brought (IGMP, the kernel). In any order, also twice; they replace those of the last
+ * call. What the device has no room for is logged, and tried again with the next call. Control thread. */
+void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port, const struct gremc_prefix *groups,
+			      uint32_t count);
+
+/* The start-up table: port, device, MAC, MTU, queue, lcore, pool, node; one line a queue. */
+void gremc_ports_print(const struct gremc_ports *ports, FILE *out);
+
+#endif

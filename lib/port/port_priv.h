@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside port/: what opening and closing need beyond the public structs. Control thread only.
+ *
+ * Opening is a row of steps over all ports (port.c), so that a user sees at once what is wrong with each of
+ * them. A step returns 0, or a negative errno after it has added its errors. */
+#ifndef GREMC_PORT_PORT_PRIV_H
+#define GREMC_PORT_PORT_PRIV_H
+
+#include <rte_ethdev.h>
+
+#include "port/port.h"
+
+#define GREMC_PORT_RING_SIZE    4096u /* packets handed over to the owner of a TX queue */
+#define GREMC_PORT_POOL_CACHE   256u  /* mbufs; more than a burst of 64 */
+#define GREMC_PORT_POOL_SLACK   1024u /* mbufs of a pool that are in no queue: bursts in work */
+#define GREMC_PORT_POOL_MINIMUM 512u  /* mbufs beyond those that the RX queue itself holds */
+#define GREMC_PORT_HOST_UP      4096u /* mbufs of an RX pool that may wait for the control thread */
+#define GREMC_PORT_HOST_DOWN    2048u /* mbufs that the control thread has on their way to a worker */
+#define GREMC_PORT_ROOM_MINIMUM 2048u
+#define GREMC_PORT_ROOM_MAXIMUM (UINT16_MAX - RTE_PKTMBUF_HEADROOM)
+#define GREMC_PORT_HEADERS      96u /* Ethernet, VLAN, outer IPv4 and GRE of a replica, rounded up */
+/* mbufs of a UMEM queue's pool that the driver keeps: 2048 to be filled, 2048 on their way out */
+#define GREMC_PORT_UMEM_HOLDS 4096u
+
+/* How the bonding driver knows its devices. */
+#define GREMC_PORT_BOND_PREFIX "net_bonding"
+
+/* What is special about a driver (drivers without a line here: nothing). */
+struct gremc_driver_trait {
+	const char *name;
+	bool fixed_queues; /* its arguments fix the queues and all of them receive: all must be polled */
+	bool copies;       /* transmits a copy: no mbuf stays with it after a burst */
+	bool kernel;       /* a socket on a kernel's interface: the MTU is the kernel's */
+	bool frames;       /* its socket has frames of a size of their own, `framesz` */
+	/* Its RX pools are shared memory (UMEM) with the kernel: as many TX as RX queues, rings of a power of
+	 * two, mbufs of a page at most, and what its rings hold at the end is not given back. What it sends
+	 * it copies into a queue's RX pool. */
+	bool umem;
+};
+
+/* What of a device that the kernel keeps is ours. Both ascending in host order (a prefix by address, then
+ * length), none twice. */
+struct gremc_steer_set {
+	rte_be32_t *locals;          /* GRE to one of them is ours: the local addresses of all tunnels */
+	struct gremc_prefix *groups; /* native multicast to one of them is ours */
+	uint32_t local_count, group_count;
+};
+
+struct gremc_port_state {
+	const struct gremc_config_port *config; /* NULL once open: a reload frees it */
+	uint16_t id;                            /* ethdev */
+	bool found;
+	bool is_member; /* of a bond: the bond opens and closes it */
+	bool made;      /* a bond that we made */
+	bool touched;   /* configured, or a bond: we close it */
+	bool started;
+	bool promiscuous;
+	bool kernel; /* a wire is the kernel's */
+	bool fixed_queues;
+	bool copies;
+	bool umem;
+	struct gremc_xdp *xdp;          /* steer_priv.h: of `interface:`, else NULL */
+	struct gremc_flow_rules *flows; /* of `isolate:`, else NULL */
+	struct gremc_steer_set fixed;   /* what the configuration names */
+	struct gremc_steer_set routed;  /* groups that mroutes of other origins brought */
+	bool incomplete;                /* the device has not all of `routed` */
+	uint16_t tx_configured; /* TX queues that the device has; more than those in use with `umem` */
+	uint16_t wanted_mtu;
+	uint16_t vlan_extra; /* bytes to add to the device's MTU, so that a tagged packet of full size fits */
+	uint32_t room;       /* of the RX mbufs, after RTE_PKTMBUF_HEADROOM */
+	uint16_t wire_count;
+	uint16_t
+		wire[RTE_MAX_ETHPORTS]; /* ethdevs that carry the frames: a bond's members, else the device */
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf;
+};
+
+struct gremc_port_set {
+	struct gremc_ports ports; /* first: what the caller has a pointer to */
+	const struct gremc_config *config;
+	struct gremc_errors *errors;
+	struct gremc_port_state state[GREMC_CONFIG_PORTS_MAX];
+	uint16_t kernel_mtu[RTE_MAX_ETHPORTS]; /* by ethdev, as it was before we began; 0: not the kernel's */
+};
+
+/* An error about one port, under the name that it has in the configuration. */
+void gremc_port_error(struct gremc_port_set *set, const struct gremc_port_state *state, const char *format,
+		      ...) __rte_format_printf(3, 4);
+
+/* port.c: the node to use for what belongs to the port: its own, or the worker's where the device has none.
+ */
+int gremc_port_node(const struct gremc_port *port, const struct gremc_worker_place *worker);
+
+/* ---- the steps, in order ---- */
+
+int gremc_port_plug(struct gremc_port_set *set);      /* device.c: make what `interface:` needs */
+int gremc_port_find(struct gremc_port_set *set);      /* device.c: ethdev of each device */
+int gremc_port_bonds(struct gremc_port_set *set);     /* bond.c: make bonds, learn members */
+int gremc_port_describe(struct gremc_port_set *set);  /* device.c: capabilities to settings */
+int gremc_port_deal_all(struct gremc_port_set *set);  /* queues.c: who polls what, who sends by what */
+int gremc_port_configure(struct gremc_port_set *set); /* device.c */
+int gremc_port_equip(struct gremc_port_set *set);     /* pool.c: pools, then queues */
+int gremc_port_start(struct gremc_port_set *set);     /* device.c */
+int gremc_port_audit(struct gremc_port_set *set);     /* numa.c: warnings only */
+
+/* ---- device.c ---- */
+
+const struct gremc_driver_trait *gremc_driver_trait(const char *driver);
+/* Set up the queues of every port. -EAGAIN: a device refused the size of its mbufs; its `room` has been
+ * raised. */
+int gremc_port_queues_setup(struct gremc_port_set *set);
+/* The next larger room to try, or 0 when there is none. */
+uint32_t gremc_port_room_next(uint32_t room);
+void gremc_port_stop(struct gremc_port_set *set, uint16_t index);
+
+/* ---- bond.c ---- */
+
+/* Close the devices of a port: a bond, then its members. */
+void gremc_port_device_close(struct gremc_port_state *state, const char *name);
+
+/* ---- kernel.c: interfaces of the kernel under net_af_packet and net_af_xdp ---- */
+
+/* The longest frame that the driver's socket carries in both directions, or 0: no such limit known. */
+uint32_t gremc_kernel_frame_max(const struct rte_eth_dev_info *info);
+/* The mbuf room that the driver asks for, or 0. */
+uint32_t gremc_kernel_room(const struct rte_eth_dev_info *info);
+/* Return 0 or a negative errno. */
+int gremc_kernel_mtu_get(unsigned if_index, uint16_t *mtu);
+int gremc_kernel_mtu_set(unsigned if_index, uint16_t mtu);
+/* Is the MTU of the device the one of an interface that the kernel has? */
+bool gremc_kernel_has_mtu(const struct rte_eth_dev_info *info);
+/* The kernel's MTU under each ethdev, into set->kernel_mtu. */
+void gremc_kernel_mtu_remember(struct gremc_port_set *set);
+
+/* ---- mtu.c ---- */
+
+/* The largest MTU of a device, and the bytes to add to it for a VLAN tag. */
+uint32_t gremc_port_mtu_max(const struct rte_eth_dev_info *info);
+uint16_t gremc_port_vlan_extra(const struct rte_eth_dev_info *info);
+/* Which MTU the port gets, and the mbuf room and offloads that follow. */
+int gremc_port_mtu_plan(struct gremc_port_set *set, uint16_t index);
+/* After start: give it to a kernel's interface, read it back into port->mtu. */
+int gremc_port_mtu_settle(struct gremc_port_set *set, uint16_t index);
+
+/* ---- queues.c ---- */
+
+/* How many of a device's `most` queues are used by `workers`. */
+uint16_t gremc_port_queue_count(uint16_t most, unsigned workers, bool fixed);
+/* From the counts of queues, workers and nodes in *ports: rx_worker, tx_worker, tx_queue of each port.
+ * RX: the worker with the fewest queues (of this port, then of all; then one of the port's node) gets the
+ * next one. TX: worker w owns queue w; where there are fewer queues than workers, the owners are chosen like
+ * RX workers, a worker owns at most one queue of a port, and one without a queue hands over to queue w modulo
+ * their number. */
+void gremc_port_deal(struct gremc_ports *ports);
+/* Does somebody but its owner send by this queue? */
+bool gremc_port_tx_is_shared(const struct gremc_ports *ports, const struct gremc_port *port, uint16_t queue);
+/* The lcores of the workers that are marked in `which`, as "1 2 5"; returns text. */
+char *gremc_port_lcores(const struct gremc_ports *ports, const bool *which, char *text, size_t size);
+
+/* ---- pool.c ---- */
+
+/* How many mbufs of the worker can be on their way out: in TX queues and rings, over all ports. */
+uint32_t gremc_port_in_flight(const struct gremc_port_set *set, uint16_t worker);
+/* Bytes of a header mbuf after RTE_PKTMBUF_HEADROOM. */
+uint32_t gremc_port_header_room(const struct gremc_port_set *set);
+void gremc_port_pools_free(struct gremc_port_set *set);
+/* How many mbufs the pool lacks; logged when not 0. */
+unsigned gremc_port_pool_missing(const struct rte_mempool *pool);
+
+/* ---- numa.c ---- */
+
+#define GREMC_NUMA_UNKNOWN (-1)
+#define GREMC_NUMA_SEVERAL (-2) /* an lcore whose CPUs are of several nodes */
+
+struct gremc_numa_lcore {
+	unsigned lcore;
+	int eal;    /* node as the EAL sees it */
+	int kernel; /* as libnuma sees the CPUs it may run on */
+};
+struct gremc_numa_port {
+	const char *name;
+	int node;
+};
+struct gremc_numa_queue { /* a choice: this worker polls this RX queue, or owns this shared TX queue */
+	uint16_t port, queue, worker;
+	bool is_tx;
+};
+struct gremc_numa_pool {
+	const char *name;
+	int node;     /* where its memory is */
+	bool of_port; /* an RX pool of `user`, a port; else the header pool of `user`, a worker */
+	uint16_t user;
+};
+struct gremc_numa_topology {
+	const struct gremc_numa_lcore *lcores; /* by worker */
+	const struct gremc_numa_port *ports;   /* by index; name NULL: none */
+	const struct gremc_numa_queue *queues;
+	const struct gremc_numa_pool *pools;
+	unsigned lcore_count, port_count, queue_count, pool_count;
+};
+
+enum gremc_numa_kind {
+	GREMC_NUMA_LCORE_SPANS,    /* an lcore may run on CPUs of several nodes */
+	GREMC_NUMA_LCORE_DISAGREE, /* EAL and kernel see another node */
+	GREMC_NUMA_QUEUE,          /* a queue is served from another node than its port's */
+	GREMC_NUMA_POOL,           /* a pool's memory is on another node than its user */
+};
+struct gremc_numa_finding {
+	enum gremc_numa_kind kind;
+	unsigned index; /* in the topology's array of lcores, queues or pools */
+	int is, wants;  /* nodes */
+};
+
+/* A pure function: what crosses nodes in the topology. Returns how many findings there are; the first `size`
+ * of them are in findings. A node below 0 is unknown and crosses nothing. */
+unsigned gremc_numa_check(const struct gremc_numa_topology *topology, struct gremc_numa_finding *findings,
+			  unsigned size);
+/* What it is and what to change; returns text. */
+char *gremc_numa_text(const struct gremc_numa_topology *topology, const struct gremc_numa_finding *finding,
+		      char *text, size_t size);
+
+#endif

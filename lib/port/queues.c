@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Who polls which RX queue, and who sends by which TX queue. */
+#include <errno.h>
+#include <string.h>
+
+#include <rte_lcore.h>
+
+#include "port/port_priv.h"
+
+unsigned gremc_polling_lcores(unsigned *lcores)
+{
+	unsigned lcore, count = 0;
+
+	RTE_LCORE_FOREACH_WORKER (lcore)
+		if (count < GREMC_WORKERS_MAX)
+			lcores[count++] = lcore;
+	if (count == 0)
+		lcores[count++] = rte_get_main_lcore();
+	return count;
+}
+
+uint16_t gremc_port_queue_count(uint16_t most, unsigned workers, bool fixed)
+{
+	uint32_t count = fixed ? most : RTE_MIN((unsigned)most, workers);
+
+	return RTE_MIN(count, (uint32_t)GREMC_QUEUES_MAX);
+}
+
+static bool is_cross_node(const struct gremc_port *port, const struct gremc_worker_place *worker)
+{
+	return port->socket >= 0 && worker->socket >= 0 && port->socket != worker->socket;
+}
+
+/* The worker with the fewest queues of this port; of several the one with the fewest of all ports; of several
+ * one on the port's node; of several the first. */
+static uint16_t least_loaded(const struct gremc_ports *ports, const struct gremc_port *port,
+			     const uint16_t *of_port, const uint16_t *of_all)
+{
+	uint16_t best = 0;
+
+	for (uint16_t w = 1; w < ports->worker_count; w++) {
+		int difference = of_port[w] - of_port[best];
+
+		if (difference == 0)
+			difference = of_all[w] - of_all[best];
+		if (difference == 0)
+			difference = is_cross_node(port, &ports->worker[w]) -
+				     is_cross_node(port, &ports->worker[best]);
+		if (difference < 0)
+			best = w;
+	}
+	return best;
+}
+
+static void deal_rx(const struct gremc_ports *ports, struct gremc_port *port, uint16_t *of_all)
+{
+	uint16_t of_port[GREMC_WORKERS_MAX] = {0};
+
+	for (uint16_t q = 0; q < port->rx_queues; q++) {
+		uint16_t w = least_loaded(ports, port, of_port, of_all);
+
+		port->rx_worker[q] = w;
+		of_port[w]++;
+		of_all[w]++;
+	}
+}
+
+/* With a queue for each the owners are plain; otherwise owning one is work for others, which is dealt like
+ * RX, so that several ports with one queue each do not all load the first worker. */
+static void deal_tx(const struct gremc_ports *ports, struct gremc_port *port, uint16_t *shared)
+{
+	uint16_t owned[GREMC_WORKERS_MAX] = {0};
+	bool enough = port->tx_queues >= ports->worker_count;
+
+	for (uint16_t w = 0; w < ports->worker_count; w++)
+		port->tx_queue[w] = w % port->tx_queues;
+	for (uint16_t q = 0; q < port->tx_queues; q++) {
+		uint16_t w = enough ? q : least_loaded(ports, port, owned, shared);
+
+		port->tx_worker[q] = w;
+		port->tx_queue[w] = q;
+		owned[w]++;
+		if (!enough)
+			shared[w]++;
+	}
+}
+
+void gremc_port_deal(struct gremc_ports *ports)
+{
+	uint16_t polled[GREMC_WORKERS_MAX] = {0}, shared[GREMC_WORKERS_MAX] = {0};
+
+	for (uint16_t i = 0; i < ports->count; i++) {
+		if (ports->port[i] == NULL)
+			continue;
+		deal_rx(ports, ports->port[i], polled);
+		deal_tx(ports, ports->port[i], shared);
+	}
+}
+
+bool gremc_port_tx_is_shared(const struct gremc_ports *ports, const struct gremc_port *port, uint16_t queue)
+{
+	for (uint16_t w = 0; w < ports->worker_count; w++)
+		if (port->tx_queue[w] == queue && port->tx_worker[queue] != w)
+			return true;
+	return false;
+}
+
+char *gremc_port_lcores(const struct gremc_ports *ports, const bool *which, char *text, size_t size)
+{
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (uint16_t w = 0; w < ports->worker_count && length < size; w++)
+		if (which[w])
+			length += snprintf(text + length, size - length, "%s%u", length ? " " : "",
+					   ports->worker[w].lcore);
+	return text;
+}
+
+/* ---- what is unusual ---- */
+
+/* The marked workers, for a sentence: "lcore 1" or "lcores 1 2". */
+static char *name_lcores(const struct gremc_ports *ports, const bool *which, char *text, size_t size)
+{
+	unsigned count = 0;
+	char list[256];
+
+	for (uint16_t w = 0; w < ports->worker_count; w++)
+		count += which[w];
+	snprintf(text, size, "lcore%s %s", count == 1 ? "" : "s",
+		 gremc_port_lcores(ports, which, list, sizeof(list)));
+	return text;
+}
+
+static void warn_shared(const struct gremc_ports *ports, const struct gremc_port *port)
+{
+	bool without[GREMC_WORKERS_MAX], owners[GREMC_WORKERS_MAX] = {false};
+	char givers[288], takers[288];
+	unsigned missing = ports->worker_count - port->tx_queues;
+
+	if (port->tx_queues >= ports->worker_count)
+		return;
+	for (uint16_t q = 0; q < port->tx_queues; q++)
+		owners[port->tx_worker[q]] = true;
+	for (uint16_t w = 0; w < ports->worker_count; w++)
+		without[w] = !owners[w];
+	GREMC_LOG(WARNING,
+		  "port %s: %u TX queue%s for %u lcores: %s hand%s over to %s by a ring; "
+		  "give the device more queues (net_af_packet: qpairs=%u)",
+		  port->name, port->tx_queues, port->tx_queues == 1 ? "" : "s", ports->worker_count,
+		  name_lcores(ports, without, givers, sizeof(givers)), missing == 1 ? "s" : "",
+		  name_lcores(ports, owners, takers, sizeof(takers)), ports->worker_count);
+}
+
+static void warn_idle(const struct gremc_ports *ports, const uint16_t *polled)
+{
+	bool idle[GREMC_WORKERS_MAX];
+	unsigned count = 0;
+	char lcores[288];
+
+	for (uint16_t w = 0; w < ports->worker_count; w++) {
+		idle[w] = polled[w] == 0;
+		count += idle[w];
+	}
+	if (count)
+		GREMC_LOG(
+			WARNING,
+			"%s poll%s no RX queue: there are too few; give the devices more, or -l fewer lcores",
+			name_lcores(ports, idle, lcores, sizeof(lcores)), count == 1 ? "s" : "");
+}
+
+/* ---- the step ---- */
+
+static int make_rings(struct gremc_port_set *set, struct gremc_port *port)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	for (uint16_t q = 0; q < port->tx_queues; q++) {
+		const struct gremc_worker_place *owner = &set->ports.worker[port->tx_worker[q]];
+
+		if (!gremc_port_tx_is_shared(&set->ports, port, q))
+			continue;
+		snprintf(name, sizeof(name), "tx_%s_%u", port->name, q);
+		port->tx_ring[q] = rte_ring_create(name, GREMC_PORT_RING_SIZE, gremc_port_node(port, owner),
+						   RING_F_SC_DEQ);
+		if (port->tx_ring[q] == NULL) /* a node without memory of its own */
+			port->tx_ring[q] =
+				rte_ring_create(name, GREMC_PORT_RING_SIZE, SOCKET_ID_ANY, RING_F_SC_DEQ);
+		if (port->tx_ring[q])
+			continue;
+		gremc_port_error(set, &set->state[port->index],
+				 "no memory for a ring of %u packets: %s; give the EAL more "
+				 "(-m or --socket-mem)",
+				 GREMC_PORT_RING_SIZE, rte_strerror(rte_errno));
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int gremc_port_deal_all(struct gremc_port_set *set)
+{
+	struct gremc_ports *ports = &set->ports;
+	uint16_t polled[GREMC_WORKERS_MAX] = {0};
+	int ret;
+
+	gremc_port_deal(ports);
+	for (uint16_t i = 0; i < ports->count; i++) {
+		const struct gremc_port *port = ports->port[i];
+
+		for (uint16_t q = 0; port && q < port->rx_queues; q++)
+			polled[port->rx_worker[q]]++;
+	}
+	for (uint16_t w = 0; w < ports->worker_count; w++) {
+		if (polled[w] <= GREMC_WORKER_QUEUES_MAX)
+			continue;
+		gremc_errors_add(
+			set->errors, NULL, 0, 0,
+			"lcore %u would poll %u RX queues, %u is the most; give -l more lcores or the devices fewer queues",
+			ports->worker[w].lcore, polled[w], GREMC_WORKER_QUEUES_MAX);
+		return -E2BIG;
+	}
+	for (uint16_t i = 0; i < ports->count; i++) {
+		if (ports->port[i] == NULL)
+			continue;
+		ret = make_rings(set, ports->port[i]);
+		if (ret)
+			return ret;
+		warn_shared(ports, ports->port[i]);
+	}
+	warn_idle(ports, polled);
+	return 0;
+}

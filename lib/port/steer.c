@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What of the packets of a device that the kernel keeps is ours, and telling it to the device. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "port/steer_priv.h"
+
+/* ---- the set ---- */
+
+static int compare_addresses(const void *a, const void *b)
+{
+	uint32_t x = rte_be_to_cpu_32(*(const rte_be32_t *)a), y = rte_be_to_cpu_32(*(const rte_be32_t *)b);
+
+	return x < y ? -1 : x > y;
+}
+
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct gremc_prefix *x = a, *y = b;
+	int order = compare_addresses(&x->address, &y->address);
+
+	return order ? order : x->length - y->length;
+}
+
+/* Sorts, and removes what is there twice; returns how many are left. */
+static uint32_t make_set(void *array, uint32_t count, size_t size, int (*compare)(const void *, const void *))
+{
+	uint8_t *entry = array;
+	uint32_t kept = count > 0;
+
+	qsort(array, count, size, compare);
+	for (uint32_t i = 1; i < count; i++)
+		if (compare(entry + (kept - 1) * size, entry + i * size))
+			memmove(entry + kept++ * size, entry + i * size, size);
+	return kept;
+}
+
+static bool comes_from(const struct gremc_config_mroute *mroute, uint32_t vif)
+{
+	for (uint32_t i = 0; i < mroute->from_count; i++)
+		if (mroute->from[i] == vif)
+			return true;
+	return mroute->from_any;
+}
+
+int gremc_steer_set_init(struct gremc_steer_set *steer, const struct gremc_config *config, uint32_t port)
+{
+	uint32_t mroute_count = config->ports[port].multicast ? config->mroute_count : 0;
+
+	*steer = (struct gremc_steer_set){
+		.locals = malloc((config->tunnel_count + 1) * sizeof(*steer->locals)),
+		.groups = malloc((mroute_count + 1) * sizeof(*steer->groups)),
+	};
+	if (steer->locals == NULL || steer->groups == NULL) {
+		gremc_steer_set_fini(steer);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < config->tunnel_count; i++)
+		steer->locals[steer->local_count++] = config->tunnels[i].local;
+	for (uint32_t i = 0; i < mroute_count; i++)
+		if (comes_from(&config->mroutes[i], config->tunnel_count + port))
+			steer->groups[steer->group_count++] = config->mroutes[i].group;
+	steer->local_count =
+		make_set(steer->locals, steer->local_count, sizeof(*steer->locals), compare_addresses);
+	steer->group_count =
+		make_set(steer->groups, steer->group_count, sizeof(*steer->groups), compare_prefixes);
+	return 0;
+}
+
+void gremc_steer_set_fini(struct gremc_steer_set *steer)
+{
+	free(steer->locals);
+	free(steer->groups);
+	*steer = (struct gremc_steer_set){0};
+}
+
+bool gremc_steer_has_local(const struct gremc_steer_set *steer, rte_be32_t address)
+{
+	return steer->local_count &&
+	       bsearch(&address, steer->locals, steer->local_count, sizeof(address), compare_addresses);
+}
+
+bool gremc_steer_has_group(const struct gremc_steer_set *steer, const struct gremc_prefix *group)
+{
+	return steer->group_count &&
+	       bsearch(group, steer->groups, steer->group_count, sizeof(*group), compare_prefixes);
+}
+
+/* Adds the groups of `other`, which has no locals. */
+static int join(struct gremc_steer_set *steer, const struct gremc_steer_set *other)
+{
+	uint32_t count = steer->group_count + other->group_count;
+	struct gremc_prefix *groups = realloc(steer->groups, (count + 1) * sizeof(*groups));
+
+	if (groups == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < other->group_count; i++)
+		groups[steer->group_count + i] = other->groups[i];
+	steer->groups = groups;
+	steer->group_count = make_set(groups, count, sizeof(*groups), compare_prefixes);
+	return 0;
+}
+
+/* The groups of `steer` that are in neither a nor b. */
+static int rest_init(struct gremc_steer_set *rest, const struct gremc_steer_set *steer,
+		     const struct gremc_steer_set *a, const struct gremc_steer_set *b)
+{
+	*rest = (struct gremc_steer_set){.groups = malloc((steer->group_count + 1) * sizeof(*rest->groups))};
+	if (rest->groups == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < steer->group_count; i++)
+		if (!gremc_steer_has_group(a, &steer->groups[i]) &&
+		    !gremc_steer_has_group(b, &steer->groups[i]))
+			rest->groups[rest->group_count++] = steer->groups[i];
+	return 0;
+}
+
+/* ---- telling it ---- */
+
+static int device_add(const struct gremc_port_state *state, const struct gremc_port *port,
+		      const struct gremc_steer_set *steer, const char **reason)
+{
+	int ret;
+
+	*reason = NULL;
+	ret = state->xdp ? gremc_xdp_add(state->xdp, steer)
+			 : gremc_flow_rules_add(state->flows, port, steer, reason);
+	if (ret && *reason == NULL)
+		*reason = rte_strerror(-ret);
+	return ret;
+}
+
+static bool is_steered(const struct gremc_port_state *state)
+{
+	return state->xdp || state->flows;
+}
+
+static int add_one(const struct gremc_port_state *state, const struct gremc_port *port,
+		   const struct gremc_steer_set *steer, struct gremc_errors *errors)
+{
+	const char *reason;
+	int ret = device_add(state, port, steer, &reason);
+
+	if (ret)
+		gremc_errors_add(
+			errors, NULL, 0, 0,
+			"ethernets.%s: `%s` cannot be told what to take (local addresses: %u, groups: %u): %s",
+			port->name, port->device, steer->local_count, steer->group_count, reason);
+	return ret;
+}
+
+int gremc_ports_steer_add(struct gremc_ports *ports, const struct gremc_config *config,
+			  struct gremc_errors *errors)
+{
+	const struct gremc_port_set *set = (const struct gremc_port_set *)ports;
+	struct gremc_steer_set steer;
+	int ret = 0;
+
+	for (uint16_t i = 0; i < ports->count && ret == 0; i++) {
+		if (!is_steered(&set->state[i]))
+			continue;
+		ret = gremc_steer_set_init(&steer, config, i);
+		if (ret == 0)
+			ret = add_one(&set->state[i], ports->port[i], &steer, errors);
+		gremc_steer_set_fini(&steer);
+	}
+	return ret;
+}
+
+static int trim_one(struct gremc_port_state *state, const struct gremc_config *config, uint16_t index)
+{
+	struct gremc_steer_set fixed = {0}, whole = {0};
+	int ret = gremc_steer_set_init(&fixed, config, index);
+
+	if (ret == 0)
+		ret = gremc_steer_set_init(&whole, config, index);
+	if (ret == 0)
+		ret = join(&whole, &state->routed);
+	if (ret == 0) {
+		if (state->xdp)
+			gremc_xdp_trim(state->xdp, &whole);
+		else
+			gremc_flow_rules_trim(state->flows, &whole);
+		gremc_steer_set_fini(&state->fixed);
+		state->fixed = fixed;
+		fixed = (struct gremc_steer_set){0};
+	}
+	gremc_steer_set_fini(&fixed);
+	gremc_steer_set_fini(&whole);
+	return ret;
+}
+
+void gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config *config)
+{
+	struct gremc_port_set *set = (struct gremc_port_set *)ports;
+
+	for (uint16_t i = 0; i < ports->count; i++)
+		if (is_steered(&set->state[i]) && trim_one(&set->state[i], config, i))
+			GREMC_LOG(ERR, "port %s: out of memory, it goes on taking what it no longer needs",
+				  ports->port[i]->name);
+}
+
+/* From state->routed to `wanted`, which it takes over. */
+static int reroute(struct gremc_port_state *state, const struct gremc_port *port,
+		   struct gremc_steer_set *wanted, const char **reason)
+{
+	const struct gremc_steer_set nothing = {0};
+	struct gremc_steer_set added = {0}, gone = {0};
+	int ret = rest_init(&added, wanted, &state->routed, &nothing);
+
+	*reason = rte_strerror(-ret);
+	if (ret == 0)
+		ret = rest_init(&gone, &state->routed, wanted, &state->fixed);
+	if (ret == 0) {
+		ret = device_add(state, port, state->incomplete ? wanted : &added, reason);
+		if (state->xdp)
+			gremc_xdp_remove(state->xdp, &gone);
+		else
+			gremc_flow_rules_remove(state->flows, &gone);
+		gremc_steer_set_fini(&state->routed);
+		state->routed = *wanted;
+		*wanted = nothing;
+	}
+	gremc_steer_set_fini(&added);
+	gremc_steer_set_fini(&gone);
+	return ret;
+}
+
+void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port, const struct gremc_prefix *groups,
+			      uint32_t count)
+{
+	struct gremc_port_set *set = (struct gremc_port_set *)ports;
+	struct gremc_port_state *state = &set->state[port];
+	struct gremc_steer_set wanted = {.groups = malloc((count + 1) * sizeof(*groups))};
+	const char *reason = rte_strerror(ENOMEM);
+	int ret = wanted.groups ? 0 : -ENOMEM;
+
+	if (ret == 0 && is_steered(state)) {
+		for (uint32_t i = 0; i < count; i++)
+			wanted.groups[i] = groups[i];
+		wanted.group_count = make_set(wanted.groups, count, sizeof(*groups), compare_prefixes);
+		ret = reroute(state, ports->port[port], &wanted, &reason);
+	}
+	gremc_steer_set_fini(&wanted);
+	if (ret && !state->incomplete)
+		GREMC_LOG(ERR, "port %s: it cannot take all of the %u groups of mroutes from it: %s",
+			  ports->port[port]->name, count, reason);
+	state->incomplete = ret != 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ports whose device stays the kernel's: what of its packets is ours, and the two ways to get just that: an
+ * XDP program (`interface:`) and flow rules (`isolate:`). Control thread only. */
+#ifndef GREMC_PORT_STEER_PRIV_H
+#define GREMC_PORT_STEER_PRIV_H
+
+#include "port/port_priv.h"
+
+/* ---- steer.c: what is ours ---- */
+
+/* The set of one port of the configuration. Any port takes GRE to any tunnel, as routing may bring it by any.
+ * Returns 0 or -ENOMEM. */
+int gremc_steer_set_init(struct gremc_steer_set *steer, const struct gremc_config *config, uint32_t port);
+void gremc_steer_set_fini(struct gremc_steer_set *steer);
+bool gremc_steer_has_local(const struct gremc_steer_set *steer, rte_be32_t address);
+bool gremc_steer_has_group(const struct gremc_steer_set *steer, const struct gremc_prefix *group);
+
+/* ---- xdp.c, or xdp_absent.c where the program could not be built ---- */
+
+struct gremc_xdp;
+
+/* A step before finding devices: for a port with `interface:` make its AF_XDP device, which will load our
+ * program. A program that a killed forwarder has left is taken away. */
+int gremc_xdp_plug(struct gremc_port_set *set, struct gremc_port_state *state);
+/* The device has started: find the maps of the program, tell it the VLAN, let groups' frames come in. */
+int gremc_xdp_attach(struct gremc_port_set *set, struct gremc_port_state *state);
+/* Take all that is in the set, too. Returns 0 or a negative errno. */
+int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *steer);
+/* Take the set's groups no more. */
+void gremc_xdp_remove(struct gremc_xdp *xdp, const struct gremc_steer_set *steer);
+/* Take no more than what is in the set. */
+void gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *steer);
+/* Remove the device and with it the program. */
+void gremc_xdp_unplug(struct gremc_xdp *xdp);
+
+/* ---- flow.c ---- */
+
+struct gremc_flow_rules;
+
+/* Before the device is configured: nothing but what rules name shall come. */
+int gremc_flow_rules_isolate(struct gremc_port_set *set, struct gremc_port_state *state);
+/* As gremc_xdp_add(); *reason: the driver's text, or NULL. */
+int gremc_flow_rules_add(struct gremc_flow_rules *flows, const struct gremc_port *port,
+			 const struct gremc_steer_set *steer, const char **reason);
+void gremc_flow_rules_remove(struct gremc_flow_rules *flows, const struct gremc_steer_set *steer);
+void gremc_flow_rules_trim(struct gremc_flow_rules *flows, const struct gremc_steer_set *steer);
+/* Before the device is stopped. */
+void gremc_flow_rules_destroy(struct gremc_flow_rules *flows);
+
+#endif

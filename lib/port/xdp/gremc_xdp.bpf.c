@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The XDP program of a port with `interface:`. It runs in the kernel for each frame that the interface
+ * receives, takes what the forwarder is there for, and leaves the interface to the kernel for all the rest:
+ *   taken   IPv4 GRE to an address in gremc_locals, no fragments (RFC 7588: the forwarder does not
+ * reassemble) IPv4 multicast to a group in gremc_groups, but 224.0.0.0/24 and IGMP passed  everything else:
+ * ARP, IPv6, SSH, ping, GRE to others, frames of other VLANs, damaged ones A taken frame goes to the AF_XDP
+ * socket of its queue; while there is none (the forwarder is gone), that is passed, too. Maps are empty after
+ * loading: nothing is taken before the forwarder has said what. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "port/xdp/maps.h"
+
+#define VLAN_ID_MASK    0x0fff
+#define FRAGMENT_BITS   0x3fff /* MF and offset */
+#define ADDRESS_BITS    32
+#define MULTICAST_MASK  0xf0000000
+#define MULTICAST       0xe0000000
+#define LINK_LOCAL_MASK 0xffffff00
+
+struct vlan_tag {
+	__be16 control;
+	__be16 type;
+};
+
+/* The name is DPDK's: its driver puts the sockets into it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, GREMC_XDP_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} xsks_map SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GREMC_XDP_LOCALS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __be32);
+	__type(value, __u32);
+} GREMC_XDP_LOCALS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, GREMC_XDP_GROUPS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct gremc_xdp_group);
+	__type(value, __u32);
+} GREMC_XDP_GROUPS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} GREMC_XDP_VLAN SEC(".maps");
+
+/* The IPv4 header behind Ethernet and at most one tag, which must be the port's; or NULL. */
+static __always_inline const struct iphdr *ip_of(const void *data, const void *end)
+{
+	const struct ethhdr *ether = data;
+	const struct vlan_tag *tag = (const struct vlan_tag *)(ether + 1);
+	const struct iphdr *ip = (const struct iphdr *)tag;
+	__u32 vlan = 0, zero = 0, *wanted;
+	__be16 type;
+
+	if ((const void *)(ether + 1) > end)
+		return NULL;
+	type = ether->h_proto;
+	if (type == bpf_htons(ETH_P_8021Q)) {
+		if ((const void *)(tag + 1) > end)
+			return NULL;
+		/* VLAN 0 is a priority tag: as good as none */
+		vlan = bpf_ntohs(tag->control) & VLAN_ID_MASK;
+		type = tag->type;
+		ip = (const struct iphdr *)(tag + 1);
+	}
+	wanted = bpf_map_lookup_elem(&GREMC_XDP_VLAN, &zero);
+	if (type != bpf_htons(ETH_P_IP) || !wanted || *wanted != vlan || (const void *)(ip + 1) > end)
+		return NULL;
+	return ip->version == 4 && ip->ihl >= 5 ? ip : NULL;
+}
+
+static __always_inline bool is_our_group(const struct iphdr *ip)
+{
+	struct gremc_xdp_group key = {.length = ADDRESS_BITS, .address = ip->daddr};
+
+	if ((ip->daddr & bpf_htonl(LINK_LOCAL_MASK)) == bpf_htonl(MULTICAST) || ip->protocol == IPPROTO_IGMP)
+		return false;
+	return bpf_map_lookup_elem(&GREMC_XDP_GROUPS, &key) != NULL;
+}
+
+static __always_inline bool is_our_tunnel(const struct iphdr *ip)
+{
+	__be32 local = ip->daddr;
+
+	if (ip->protocol != IPPROTO_GRE || ip->frag_off & bpf_htons(FRAGMENT_BITS))
+		return false;
+	return bpf_map_lookup_elem(&GREMC_XDP_LOCALS, &local) != NULL;
+}
+
+SEC("xdp")
+int GREMC_XDP_PROGRAM(struct xdp_md *context)
+{
+	const void *data = (const void *)(long)context->data, *end = (const void *)(long)context->data_end;
+	const struct iphdr *ip = ip_of(data, end);
+
+	if (ip == NULL)
+		return XDP_PASS;
+	if ((ip->daddr & bpf_htonl(MULTICAST_MASK)) == bpf_htonl(MULTICAST) ? !is_our_group(ip)
+									    : !is_our_tunnel(ip))
+		return XDP_PASS;
+	return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
+}
+
+/* Helpers that only read packets and maps need no GPL. */
+char LICENSE[] SEC("license") = "BSD";

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The writer's side: changes of many routes, all or none. All that can fail is done before the first route is
+ * published, except that a key may be there twice; for that there is undo(). */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fanout/fanout_priv.h"
+
+/* What one change takes out of the table, freed together after its grace period. */
+struct retired {
+	struct gremc_fanout *table;
+	struct gremc_object *replaced;
+	struct gremc_object *removed; /* their ids are free with them */
+	struct gremc_view *views;
+};
+
+/* One op on its way. */
+struct staged {
+	struct gremc_object *object;    /* to publish; NULL: removal, or nothing to change */
+	const struct gremc_mroute *old; /* published under this key before; NULL: the key is new */
+};
+
+struct change {
+	struct gremc_fanout *table;
+	const struct gremc_fanout_op *ops;
+	uint32_t count;
+	void (*on_new_id)(uint32_t id, void *argument);
+	void *argument;
+	struct staged *staged;
+	struct retired *retired;
+	uint32_t added, removed;
+};
+
+/* ---- ids ---- */
+
+static uint32_t ids_left(const struct gremc_fanout *table)
+{
+	return table->free_id_count + GREMC_MROUTES_MAX - table->id_limit;
+}
+
+static uint32_t id_take(struct gremc_fanout *table)
+{
+	uint32_t id = table->id_limit;
+
+	if (table->free_id_count > 0)
+		return table->free_ids[--table->free_id_count];
+	__atomic_store_n(&table->id_limit, id + 1, __ATOMIC_RELAXED);
+	return id;
+}
+
+/* ---- what goes ---- */
+
+static void destroy_list(struct gremc_fanout *table, struct gremc_object *object)
+{
+	while (object) {
+		struct gremc_object *next = object->next;
+
+		gremc_object_destroy(&table->slab, object);
+		object = next;
+	}
+}
+
+/* After the grace period. */
+static void free_retired(void *argument)
+{
+	struct retired *retired = argument;
+	struct gremc_fanout *table = retired->table;
+	struct gremc_object *object;
+
+	for (object = retired->removed; object; object = object->next)
+		table->free_ids[table->free_id_count++] = gremc_object_mroute(object)->id;
+	destroy_list(table, retired->removed);
+	destroy_list(table, retired->replaced);
+	while (retired->views) {
+		struct gremc_view *view = retired->views;
+
+		retired->views = view->next;
+		gremc_view_destroy(table, view);
+	}
+	free(retired);
+}
+
+static void retire(struct gremc_object **list, const struct gremc_mroute *mroute)
+{
+	struct gremc_object *object = gremc_object_of(mroute);
+
+	object->next = *list;
+	*list = object;
+}
+
+/* Start the grace period of all that was retired. */
+static void hand_over(struct change *change)
+{
+	struct gremc_rcu *rcu = change->table->rcu;
+	struct retired *retired = change->retired;
+
+	change->retired = NULL;
+	if (retired->replaced == NULL && retired->removed == NULL && retired->views == NULL) {
+		free(retired);
+		return;
+	}
+	if (gremc_rcu_defer(rcu, free_retired, retired) == 0) {
+		gremc_rcu_commit(rcu);
+		return;
+	}
+	/* no memory to wait later: wait now */
+	gremc_rcu_synchronize(rcu);
+	free_retired(retired);
+}
+
+/* ---- stage: all that may fail ---- */
+
+static int stage(struct change *change, uint32_t at)
+{
+	struct gremc_fanout *table = change->table;
+	const struct gremc_mroute_spec *spec = &change->ops[at].spec;
+	struct staged *staged = &change->staged[at];
+	int rc;
+
+	staged->old = gremc_fanout_find(table, spec->source, spec->group, spec->length);
+	if (staged->old) {
+		struct gremc_object *object = gremc_object_of(staged->old);
+
+		if (object->next)
+			return -EINVAL; /* by another op of this call */
+		object->next = object;
+	}
+	if (change->ops[at].kind == GREMC_FANOUT_REMOVE) {
+		change->removed++;
+		return staged->old ? 0 : -ENOENT;
+	}
+	rc = gremc_spec_check(spec);
+	if (rc == 0)
+		rc = gremc_object_create(&table->slab, spec, &staged->object);
+	if (rc)
+		return rc;
+	if (staged->old && gremc_mroute_same(staged->old, gremc_object_mroute(staged->object))) {
+		gremc_object_destroy(&table->slab, staged->object);
+		staged->object = NULL;
+	}
+	change->added += staged->old == NULL;
+	return 0;
+}
+
+static int rebuild(struct change *change, uint32_t keys)
+{
+	struct gremc_fanout *table = change->table;
+	struct gremc_view *old = table->view, *view;
+	int rc = gremc_view_create(table, keys, &view);
+
+	if (rc)
+		return rc;
+	gremc_view_publish(table, view);
+	old->next = change->retired->views;
+	change->retired->views = old;
+	return 0;
+}
+
+/* Ids and places for what is added. Removed routes hold their ids until their grace period is over. */
+static int make_room(struct change *change)
+{
+	struct gremc_fanout *table = change->table;
+	const struct gremc_hash *hash = table->view->hash[0]; /* as full as any */
+	uint32_t keys = hash->count + change->added;
+
+	if (ids_left(table) < change->added)
+		gremc_rcu_reclaim(table->rcu);
+	if (ids_left(table) < change->added)
+		return -ENOSPC;
+	/* half as many again, to grow in few steps */
+	return keys > hash->capacity ? rebuild(change, keys + keys / 2) : 0;
+}
+
+/* ---- publish ---- */
+
+static void lengths_set(struct gremc_fanout *table, uint64_t lengths)
+{
+	for (uint32_t i = 0; i < table->nodes.count; i++)
+		__atomic_store_n(&table->node[i]->lengths, lengths, __ATOMIC_RELEASE);
+}
+
+static void count_in(struct gremc_fanout *table, const struct gremc_mroute *mroute)
+{
+	uint8_t length = mroute->source ? GREMC_LENGTH_SG : mroute->length;
+
+	__atomic_store_n(&table->mroutes, table->mroutes + 1, __ATOMIC_RELAXED);
+	if (table->per_length[length]++ == 0)
+		lengths_set(table, table->node[0]->lengths | UINT64_C(1) << length);
+}
+
+static void count_out(struct gremc_fanout *table, const struct gremc_mroute *mroute)
+{
+	uint8_t length = mroute->source ? GREMC_LENGTH_SG : mroute->length;
+
+	__atomic_store_n(&table->mroutes, table->mroutes - 1, __ATOMIC_RELAXED);
+	if (--table->per_length[length] == 0)
+		lengths_set(table, table->node[0]->lengths & ~(UINT64_C(1) << length));
+}
+
+static void slot_set(struct gremc_fanout *table, uint32_t id, const struct gremc_mroute *mroute)
+{
+	__atomic_store_n(&table->slots[id], mroute, __ATOMIC_RELEASE);
+}
+
+/* Take a route out: no reader finds it from now on, and some still hold it. */
+static void unpublish(struct change *change, const struct gremc_mroute *mroute)
+{
+	struct gremc_fanout *table = change->table;
+
+	gremc_view_remove(table, mroute);
+	slot_set(table, mroute->id, NULL);
+	count_out(table, mroute);
+	retire(&change->retired->removed, mroute);
+}
+
+/* -EINVAL: another op of this call has brought the same key. */
+static int publish(struct change *change, struct staged *staged)
+{
+	struct gremc_fanout *table = change->table;
+	struct gremc_mroute *mroute = gremc_object_mroute(staged->object);
+
+	if (staged->old) {
+		mroute->id = staged->old->id;
+		gremc_object_copy(&table->slab, staged->object);
+		slot_set(table, mroute->id, mroute);
+		gremc_view_replace(table, staged->old, mroute);
+		return 0;
+	}
+	if (gremc_fanout_find(table, mroute->source, mroute->group, mroute->length))
+		return -EINVAL;
+	mroute->id = id_take(table);
+	gremc_object_copy(&table->slab, staged->object);
+	if (change->on_new_id)
+		change->on_new_id(mroute->id, change->argument);
+	count_in(table, mroute);
+	slot_set(table, mroute->id, mroute);
+	gremc_view_add(table, mroute);
+	return 0;
+}
+
+/* Back to before: `staged` has been published. */
+static void undo(struct change *change, const struct staged *staged)
+{
+	struct gremc_fanout *table = change->table;
+	const struct gremc_mroute *mroute = gremc_object_mroute(staged->object);
+
+	if (staged->old == NULL) {
+		unpublish(change, mroute);
+		return;
+	}
+	slot_set(table, mroute->id, staged->old);
+	gremc_view_replace(table, mroute, staged->old);
+	retire(&change->retired->replaced, mroute);
+}
+
+static void removals_follow(struct gremc_fanout *table)
+{
+	for (uint32_t i = 0; i < table->nodes.count; i++) {
+		struct gremc_fanout_node *node = table->node[i];
+
+		__atomic_store_n(&node->removals, node->removals + 1, __ATOMIC_RELEASE);
+	}
+}
+
+/* All additions before the first removal: a packet of a route whose place another takes finds one of them. */
+static int publish_all(struct change *change)
+{
+	struct gremc_fanout *table = change->table;
+	uint32_t at = 0;
+	int rc = 0;
+
+	for (; at < change->count; at++) {
+		if (change->staged[at].object)
+			rc = publish(change, &change->staged[at]);
+		if (rc)
+			break;
+	}
+	if (rc || change->removed > 0)
+		removals_follow(table);
+	if (rc) {
+		while (at-- > 0) {
+			if (change->staged[at].object)
+				undo(change, &change->staged[at]);
+			change->staged[at].object = NULL;
+		}
+		return rc;
+	}
+	for (at = 0; at < change->count; at++) {
+		struct staged *staged = &change->staged[at];
+
+		if (change->ops[at].kind == GREMC_FANOUT_REMOVE)
+			unpublish(change, staged->old);
+		else if (staged->object && staged->old)
+			retire(&change->retired->replaced, staged->old);
+	}
+	return 0;
+}
+
+int gremc_fanout_apply(struct gremc_fanout *table, const struct gremc_fanout_op *ops, uint32_t count,
+		       void (*on_new_id)(uint32_t id, void *argument), void *argument)
+{
+	struct change change = {
+		.table = table, .ops = ops, .count = count, .on_new_id = on_new_id, .argument = argument};
+	int rc = -ENOMEM;
+
+	if (count == 0)
+		return 0;
+	change.staged = calloc(count, sizeof(*change.staged));
+	change.retired = calloc(1, sizeof(*change.retired));
+	if (change.staged == NULL || change.retired == NULL)
+		goto free_change;
+	change.retired->table = table;
+	rc = 0;
+	for (uint32_t i = 0; i < count && rc == 0; i++)
+		rc = stage(&change, i);
+	for (uint32_t i = 0; i < count; i++)
+		if (change.staged[i].old)
+			gremc_object_of(change.staged[i].old)->next = NULL;
+	if (rc == 0)
+		rc = make_room(&change);
+	if (rc == 0)
+		rc = publish_all(&change);
+	for (uint32_t i = 0; i < count; i++)
+		if (rc && change.staged[i].object)
+			gremc_object_destroy(&table->slab, change.staged[i].object);
+	hand_over(&change);
+
+free_change:
+	free(change.retired);
+	free(change.staged);
+	return rc;
+}

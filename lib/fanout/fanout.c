@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
+#include <rte_malloc.h>
+
+#include "fanout/fanout_priv.h"
+
+#define SLOTS_SIZE    (GREMC_MROUTES_MAX * sizeof(const struct gremc_mroute *))
+#define FREE_IDS_SIZE (GREMC_MROUTES_MAX * sizeof(uint32_t))
+
+static int nodes_init(struct gremc_fanout *table)
+{
+	for (uint32_t i = 0; i < table->nodes.count; i++) {
+		table->node[i] = gremc_zalloc(sizeof(*table->node[i]), table->nodes.socket[i]);
+		if (table->node[i] == NULL)
+			return -ENOMEM;
+		table->node[i]->lines = table->slab.lines[i];
+	}
+	return 0;
+}
+
+static void release(struct gremc_fanout *table)
+{
+	for (uint32_t i = 0; i < table->nodes.count; i++)
+		rte_free(table->node[i]);
+	gremc_slab_fini(&table->slab);
+	gremc_release(table->free_ids, FREE_IDS_SIZE);
+	gremc_release(table->slots, SLOTS_SIZE);
+	rte_free(table);
+}
+
+struct gremc_fanout *gremc_fanout_create(uint32_t entries, const struct gremc_nodes *nodes,
+					 struct gremc_rcu *rcu)
+{
+	struct gremc_fanout *table = gremc_zalloc(sizeof(*table), nodes->socket[0]);
+	struct gremc_view *view;
+
+	if (table == NULL)
+		return NULL;
+	table->rcu = rcu;
+	table->nodes = *nodes;
+	table->slots = gremc_reserve(SLOTS_SIZE, nodes->socket[0]);
+	table->free_ids = gremc_reserve(FREE_IDS_SIZE, nodes->socket[0]);
+	if (table->slots == NULL || table->free_ids == NULL || gremc_slab_init(&table->slab, nodes) ||
+	    nodes_init(table) || gremc_view_create(table, RTE_MIN(entries, GREMC_MROUTES_MAX), &view)) {
+		release(table);
+		return NULL;
+	}
+	gremc_view_publish(table, view);
+	return table;
+}
+
+void gremc_fanout_destroy(struct gremc_fanout *table)
+{
+	if (table == NULL)
+		return;
+	/* what waits for its grace period refers to the table */
+	gremc_rcu_synchronize(table->rcu);
+	gremc_view_destroy(table, table->view);
+	release(table);
+}
+
+const struct gremc_fanout_node *gremc_fanout_at(const struct gremc_fanout *table, int socket)
+{
+	return table->node[gremc_nodes_index(&table->nodes, socket)];
+}
+
+const struct gremc_mroute *gremc_fanout_get(const struct gremc_fanout *table, uint32_t id)
+{
+	return id < GREMC_MROUTES_MAX ? __atomic_load_n(&table->slots[id], __ATOMIC_ACQUIRE) : NULL;
+}
+
+uint32_t gremc_fanout_id_limit(const struct gremc_fanout *table)
+{
+	return __atomic_load_n(&table->id_limit, __ATOMIC_RELAXED);
+}
+
+/* Each figure by itself is of some moment; together they are not of one. */
+void gremc_fanout_usage(const struct gremc_fanout *table, struct gremc_fanout_usage *usage)
+{
+	uint64_t ids = gremc_fanout_id_limit(table);
+
+	usage->mroutes = __atomic_load_n(&table->mroutes, __ATOMIC_RELAXED);
+	usage->capacity = __atomic_load_n(&table->capacity, __ATOMIC_RELAXED);
+	usage->lengths = __atomic_load_n(&table->node[0]->lengths, __ATOMIC_RELAXED);
+	usage->nodes = table->nodes.count;
+	usage->bytes = sizeof(*table) + ids * (sizeof(*table->slots) + sizeof(*table->free_ids)) +
+		       __atomic_load_n(&table->view_bytes, __ATOMIC_RELAXED) +
+		       usage->nodes * (sizeof(*table->node[0]) +
+				       __atomic_load_n(&table->slab.bytes, __ATOMIC_RELAXED));
+}

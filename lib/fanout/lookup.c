@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The readers' side. */
+#include "fanout/fanout_priv.h"
+
+static_assert(GREMC_FANOUT_BULK <= GREMC_HASH_BULK, "one call of the hash takes a whole bulk");
+
+/* Tries for one key while the writer removes routes without a pause. */
+#define RETRIES 16
+
+static void probe(const struct gremc_fanout_node *node, const struct gremc_hash *hash,
+		  const struct gremc_fanout_key *keys, uint32_t n, const struct gremc_mroute **found)
+{
+	uint32_t number[GREMC_FANOUT_BULK];
+	uint64_t h[GREMC_FANOUT_BULK];
+
+	for (uint32_t i = 0; i < n; i++) {
+		h[i] = gremc_key_hash(hash, &keys[i]);
+		rte_prefetch0(gremc_hash_bucket_of(hash, h[i]));
+	}
+	gremc_hash_find_bulk(hash, h, n, node->lines, gremc_object_has_key, keys, sizeof(*keys), number);
+	for (uint32_t i = 0; i < n; i++)
+		found[i] = number[i] == GREMC_HASH_NONE ? NULL
+							: RTE_PTR_ADD(gremc_hash_line(node->lines, number[i]),
+								      sizeof(struct gremc_object));
+}
+
+/* Probe one prefix length for the keys that are still waiting, at least one; returns how many go on doing so.
+ */
+static uint32_t probe_length(const struct gremc_fanout_node *node, const struct gremc_hash *hash,
+			     uint8_t length, const struct gremc_fanout_key *keys, uint8_t *waiting,
+			     uint32_t count, const struct gremc_mroute **out)
+{
+	const rte_be32_t mask = gremc_netmask(length), stand_in = rte_cpu_to_be_32(length);
+	struct gremc_fanout_key prefix[GREMC_FANOUT_BULK];
+	const struct gremc_mroute *found[GREMC_FANOUT_BULK];
+	uint32_t i = 0, left = 0;
+
+	do
+		prefix[i] = (struct gremc_fanout_key){stand_in, keys[waiting[i]].group & mask};
+	while (++i < count);
+	probe(node, hash, prefix, count, found);
+	for (i = 0; i < count; i++) {
+		if (found[i])
+			out[waiting[i]] = found[i];
+		else
+			waiting[left++] = waiting[i];
+	}
+	return left;
+}
+
+static void match(const struct gremc_fanout_node *node, const struct gremc_fanout_key *keys, uint32_t n,
+		  const struct gremc_mroute **out)
+{
+	uint64_t lengths = __atomic_load_n(&node->lengths, __ATOMIC_ACQUIRE);
+	const struct gremc_hash *hash = __atomic_load_n(&node->hash, __ATOMIC_ACQUIRE);
+	uint8_t waiting[GREMC_FANOUT_BULK];
+	uint32_t count = 0;
+
+	if (lengths >> GREMC_LENGTH_SG & 1) {
+		probe(node, hash, keys, n, out);
+		lengths ^= UINT64_C(1) << GREMC_LENGTH_SG;
+	} else {
+		for (uint32_t i = 0; i < n; i++)
+			out[i] = NULL;
+	}
+	if (lengths == 0)
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		waiting[count] = (uint8_t)i;
+		count += out[i] == NULL && !gremc_ipv4_is_ssm(keys[i].group);
+	}
+	while (count > 0 && lengths) {
+		uint8_t length = (uint8_t)(63 - __builtin_clzll(lengths));
+
+		lengths ^= UINT64_C(1) << length;
+		count = probe_length(node, hash, length, keys, waiting, count, out);
+	}
+}
+
+/* A lookup is several probes, and the writer does not wait for it. When one change adds a route and removes
+ * another that stood in for it, a probe may be too early for the first and a later one too late for the
+ * second. The counter moves between additions and removals, so if it stood still the lookup saw each change
+ * whole or saw nothing of its removals. If it moved, each key is looked up again alone, which is too quick
+ * for that to happen again and again. */
+void gremc_fanout_lookup_bulk(const struct gremc_fanout_node *node, const struct gremc_fanout_key *keys,
+			      uint32_t n, const struct gremc_mroute **out)
+{
+	uint64_t before;
+
+	if (n == 0)
+		return;
+	before = __atomic_load_n(&node->removals, __ATOMIC_ACQUIRE);
+	match(node, keys, n, out);
+	/* relaxed: every probe ends with an acquire, which keeps this load after it */
+	if (likely(__atomic_load_n(&node->removals, __ATOMIC_RELAXED) == before))
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		for (unsigned tries = 0; tries < RETRIES; tries++) {
+			before = __atomic_load_n(&node->removals, __ATOMIC_ACQUIRE);
+			match(node, &keys[i], 1, &out[i]);
+			if (__atomic_load_n(&node->removals, __ATOMIC_RELAXED) == before)
+				break;
+		}
+	}
+}
+
+const struct gremc_mroute *gremc_fanout_find(const struct gremc_fanout *table, rte_be32_t source,
+					     rte_be32_t group, uint8_t length)
+{
+	const struct gremc_fanout_key key = gremc_fanout_key_of(source, group, length);
+	const struct gremc_fanout_node *node = table->node[0];
+	const struct gremc_hash *hash = __atomic_load_n(&node->hash, __ATOMIC_ACQUIRE);
+	const struct gremc_object *object =
+		gremc_hash_find(hash, gremc_key_hash(hash, &key), node->lines, gremc_object_has_key, &key);
+	const struct gremc_mroute *mroute = object ? (const struct gremc_mroute *)(object + 1) : NULL;
+
+	/* a source that is really a length, or a length that comes with a source */
+	if (mroute && (mroute->source != source || mroute->length != length))
+		return NULL;
+	return mroute;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fanout/fanout_priv.h"
+
+int gremc_spec_check(const struct gremc_mroute_spec *spec)
+{
+	if (spec->length < 4 || spec->length > 32 || !gremc_ipv4_is_multicast(spec->group) ||
+	    (spec->group & ~gremc_netmask(spec->length)))
+		return -EINVAL;
+	if (spec->source) {
+		/* 0.0.0.0/8 are no sources, and stand for lengths in our keys */
+		if (spec->length != 32 || gremc_ipv4_is_multicast(spec->source) ||
+		    (spec->source & RTE_BE32(0xff000000)) == 0)
+			return -EINVAL;
+	} else if (spec->length >= 8 && gremc_ipv4_is_ssm(spec->group)) {
+		return -EINVAL; /* R32: no lookup would ever find it */
+	}
+	if (spec->oif_count > GREMC_FANOUT_MAX || spec->iif_count > GREMC_FANOUT_MAX)
+		return -E2BIG;
+	return 0;
+}
+
+static size_t object_size(uint32_t oif_count, uint32_t iif_count, bool limited)
+{
+	uint32_t vifs = oif_count + (iif_count > 1 ? iif_count : 0);
+
+	return sizeof(struct gremc_object) + sizeof(struct gremc_mroute) + vifs * sizeof(uint32_t) +
+	       (limited ? oif_count : 0);
+}
+
+static size_t size_of(const struct gremc_mroute *mroute)
+{
+	return object_size(mroute->oif_count, mroute->iif_count, mroute->limited);
+}
+
+static int compare_vifs(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* The first index whose vif is not above the one before it, or count. */
+static uint32_t ascending(const uint32_t *vifs, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++)
+		if (vifs[i] <= vifs[i - 1])
+			return i;
+	return count;
+}
+
+/* Copy in ascending order. -EINVAL: a vif is in it twice. */
+static int copy_sorted(uint32_t *to, const uint32_t *from, uint32_t count)
+{
+	if (count == 0)
+		return 0;
+	memcpy(to, from, count * sizeof(*to));
+	if (ascending(to, count) == count)
+		return 0;
+	qsort(to, count, sizeof(*to), compare_vifs);
+	return ascending(to, count) == count ? 0 : -EINVAL;
+}
+
+int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec *spec,
+			struct gremc_object **out)
+{
+	const bool limited = spec->thresholds != NULL;
+	struct gremc_object *object =
+		gremc_slab_alloc(slab, object_size(spec->oif_count, spec->iif_count, limited));
+	struct gremc_mroute *mroute;
+	int rc;
+
+	if (object == NULL)
+		return -ENOMEM;
+	*object = (struct gremc_object){.key = gremc_fanout_key_of(spec->source, spec->group, spec->length)};
+	mroute = gremc_object_mroute(object);
+	*mroute = (struct gremc_mroute){
+		.source = spec->source,
+		.group = spec->group,
+		.length = spec->length,
+		.origin = spec->origin,
+		.origins = spec->origins,
+		.limited = limited,
+		.iif = spec->iif_count == 1 ? spec->iifs[0] : 0,
+		.iif_count = spec->iif_count,
+		.oif_count = spec->oif_count,
+	};
+	rc = copy_sorted(mroute->vif, spec->oifs, spec->oif_count);
+	/* thresholds are not sorted along */
+	if (limited && ascending(spec->oifs, spec->oif_count) < spec->oif_count)
+		rc = -EINVAL;
+	if (rc == 0 && spec->iif_count > 1)
+		rc = copy_sorted(&mroute->vif[spec->oif_count], spec->iifs, spec->iif_count);
+	if (rc) {
+		gremc_object_destroy(slab, object);
+		return rc;
+	}
+	if (limited)
+		memcpy((uint8_t *)(uintptr_t)gremc_mroute_thresholds(mroute), spec->thresholds,
+		       spec->oif_count);
+	*out = object;
+	return 0;
+}
+
+void gremc_object_destroy(struct gremc_slab *slab, struct gremc_object *object)
+{
+	gremc_slab_free(slab, object, size_of(gremc_object_mroute(object)));
+}
+
+void gremc_object_copy(struct gremc_slab *slab, const struct gremc_object *object)
+{
+	const struct gremc_mroute *mroute = (const struct gremc_mroute *)(object + 1);
+
+	gremc_slab_copy(slab, object, size_of(mroute));
+}
+
+bool gremc_mroute_same(const struct gremc_mroute *a, const struct gremc_mroute *b)
+{
+	const size_t skip = offsetof(struct gremc_mroute, source);
+
+	return size_of(a) == size_of(b) && memcmp(RTE_PTR_ADD(a, skip), RTE_PTR_ADD(b, skip),
+						  size_of(a) - sizeof(struct gremc_object) - skip) == 0;
+}

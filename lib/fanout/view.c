@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <rte_malloc.h>
+
+#include "fanout/fanout_priv.h"
+
+#define SMALLEST 1024u
+
+static uint64_t hash_of(const struct gremc_hash *hash, const struct gremc_mroute *mroute)
+{
+	return gremc_key_hash(hash, &gremc_object_of(mroute)->key);
+}
+
+static uint32_t number_of(const struct gremc_fanout *table, const struct gremc_mroute *mroute)
+{
+	return gremc_slab_number(&table->slab, gremc_object_of(mroute));
+}
+
+/* What the node has of the route is complete before its number gets there. */
+static void complete(const struct gremc_fanout *table, uint32_t node, const struct gremc_mroute *mroute)
+{
+	GREMC_TSAN_RELEASE(gremc_slab_at(&table->slab, node, gremc_object_of(mroute)));
+}
+
+static int add(const struct gremc_fanout *table, const struct gremc_view *view,
+	       const struct gremc_mroute *mroute)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < table->nodes.count && rc == 0; i++) {
+		complete(table, i, mroute);
+		rc = gremc_hash_add(view->hash[i], hash_of(view->hash[i], mroute), number_of(table, mroute));
+	}
+	return rc;
+}
+
+static void destroy(const struct gremc_fanout *table, struct gremc_view *view)
+{
+	for (uint32_t i = 0; view && i < table->nodes.count; i++) {
+		if (view->hash[i] == NULL)
+			continue;
+		gremc_hash_fini(view->hash[i]);
+		rte_free(view->hash[i]);
+	}
+	free(view);
+}
+
+/* Empty. NULL: ENOMEM. */
+static struct gremc_view *create(const struct gremc_fanout *table, uint32_t keys)
+{
+	struct gremc_view *view = calloc(1, sizeof(*view));
+
+	for (uint32_t i = 0; view && i < table->nodes.count; i++) {
+		const int socket = table->nodes.socket[i];
+
+		view->hash[i] = gremc_zalloc(sizeof(*view->hash[i]), socket);
+		if (view->hash[i] && gremc_hash_init(view->hash[i], keys, socket) == 0)
+			continue;
+		destroy(table, view);
+		view = NULL;
+	}
+	return view;
+}
+
+/* `sign` 1: its memory is in use from now on; -1: no longer. */
+static void account(struct gremc_fanout *table, const struct gremc_view *view, int sign)
+{
+	uint64_t bytes = table->nodes.count * gremc_hash_bytes(view->hash[0]);
+
+	__atomic_store_n(&table->view_bytes, table->view_bytes + (uint64_t)sign * bytes, __ATOMIC_RELAXED);
+}
+
+int gremc_view_create(struct gremc_fanout *table, uint32_t keys, struct gremc_view **out)
+{
+	struct gremc_view *view = create(table, RTE_MAX(keys, SMALLEST));
+	int rc = 0;
+
+	if (view == NULL)
+		return -ENOMEM;
+	account(table, view, 1);
+	for (uint32_t id = 0; id < table->id_limit && rc == 0; id++)
+		if (table->slots[id])
+			rc = add(table, view, table->slots[id]);
+	if (rc) {
+		gremc_view_destroy(table, view);
+		return rc;
+	}
+	*out = view;
+	return 0;
+}
+
+void gremc_view_destroy(struct gremc_fanout *table, struct gremc_view *view)
+{
+	account(table, view, -1);
+	destroy(table, view);
+}
+
+void gremc_view_publish(struct gremc_fanout *table, struct gremc_view *view)
+{
+	for (uint32_t i = 0; i < table->nodes.count; i++)
+		__atomic_store_n(&table->node[i]->hash, view->hash[i], __ATOMIC_RELEASE);
+	table->view = view;
+	__atomic_store_n(&table->capacity, view->hash[0]->capacity, __ATOMIC_RELAXED);
+}
+
+void gremc_view_add(struct gremc_fanout *table, const struct gremc_mroute *mroute)
+{
+	add(table, table->view, mroute);
+}
+
+void gremc_view_replace(struct gremc_fanout *table, const struct gremc_mroute *old,
+			const struct gremc_mroute *mroute)
+{
+	for (uint32_t i = 0; i < table->nodes.count; i++) {
+		struct gremc_hash *hash = table->view->hash[i];
+
+		complete(table, i, mroute);
+		gremc_hash_replace(hash, hash_of(hash, mroute), number_of(table, old),
+				   number_of(table, mroute));
+	}
+}
+
+void gremc_view_remove(struct gremc_fanout *table, const struct gremc_mroute *mroute)
+{
+	for (uint32_t i = 0; i < table->nodes.count; i++) {
+		struct gremc_hash *hash = table->view->hash[i];
+
+		gremc_hash_remove(hash, hash_of(hash, mroute), number_of(table, mroute));
+	}
+}

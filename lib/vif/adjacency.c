@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include "vif/vif_priv.h"
+
+struct adjacency_key {
+	uint32_t port;
+	rte_be32_t next_hop;
+};
+
+/* An adjacency on its way out: the index is free again once no reader can hold it. */
+struct retired {
+	struct gremc_vifs *vifs;
+	uint32_t index;
+};
+
+int gremc_adjacencies_init(struct gremc_vifs *vifs)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	char name[32];
+	struct rte_hash_parameters parameters = {
+		.name = name,
+		.entries = GREMC_ADJACENCIES_MAX,
+		.key_len = sizeof(struct adjacency_key),
+		.socket_id = SOCKET_ID_ANY,
+	};
+	const size_t n = GREMC_ADJACENCIES_MAX;
+
+	snprintf(name, sizeof(name), "gremc_adj_%p", (void *)vifs);
+	priv->adjacency_indexes.limit = n;
+	priv->adjacency_hash = rte_hash_create(&parameters);
+	priv->adjacency_holds = gremc_reserve(n * sizeof(*priv->adjacency_holds), SOCKET_ID_ANY);
+	priv->adjacency_vlan = gremc_reserve(n * sizeof(*priv->adjacency_vlan), SOCKET_ID_ANY);
+	priv->adjacency_source = gremc_reserve(n * sizeof(*priv->adjacency_source), SOCKET_ID_ANY);
+	if (priv->adjacency_hash == NULL || priv->adjacency_holds == NULL || priv->adjacency_vlan == NULL ||
+	    priv->adjacency_source == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < priv->nodes.count; i++) {
+		struct gremc_vifs *node = priv->node[i];
+
+		node->adjacency = gremc_reserve(n * sizeof(*node->adjacency), priv->nodes.socket[i]);
+		if (node->adjacency == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void gremc_adjacencies_fini(struct gremc_vifs *vifs)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	const size_t n = GREMC_ADJACENCIES_MAX;
+
+	for (uint32_t node = 0; node < priv->nodes.count; node++) {
+		struct gremc_adjacency **adjacency = priv->node[node]->adjacency;
+
+		for (uint32_t i = 0; adjacency && i < priv->adjacency_indexes.next; i++)
+			rte_free(adjacency[i]);
+		gremc_release(adjacency, n * sizeof(*adjacency));
+	}
+	rte_hash_free(priv->adjacency_hash);
+	gremc_release(priv->adjacency_holds, n * sizeof(*priv->adjacency_holds));
+	gremc_release(priv->adjacency_vlan, n * sizeof(*priv->adjacency_vlan));
+	gremc_release(priv->adjacency_source, n * sizeof(*priv->adjacency_source));
+	free(priv->adjacency_indexes.free);
+}
+
+/* The L2 header towards `mac` (NULL: unknown), right-aligned. For native multicast, next hop 0, the
+ * destination is each packet's own and the adjacency needs no resolving. */
+static struct gremc_adjacency *build(const struct gremc_vifs_priv *priv, int socket, uint32_t index,
+				     uint16_t port, rte_be32_t next_hop, const struct rte_ether_addr *mac)
+{
+	struct gremc_adjacency *adjacency = gremc_zalloc(sizeof(*adjacency), socket);
+	const uint16_t vlan = priv->adjacency_vlan[index];
+	struct rte_ether_hdr *ether;
+	struct rte_vlan_hdr *tag;
+
+	if (adjacency == NULL)
+		return NULL;
+	adjacency->l2_length = sizeof(*ether) + (vlan ? sizeof(*tag) : 0);
+	adjacency->port = port;
+	adjacency->next_hop = next_hop;
+	adjacency->resolved = mac != NULL || next_hop == 0;
+	ether = (struct rte_ether_hdr *)(adjacency->l2 + GREMC_L2_MAX - adjacency->l2_length);
+	if (mac)
+		ether->dst_addr = *mac;
+	ether->src_addr = priv->adjacency_source[index];
+	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	if (vlan) {
+		tag = (struct rte_vlan_hdr *)(ether + 1);
+		ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+		tag->vlan_tci = rte_cpu_to_be_16(vlan);
+		tag->eth_proto = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	}
+	return adjacency;
+}
+
+static void free_all(const struct gremc_vifs_priv *priv, struct gremc_adjacency *const *adjacency)
+{
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		rte_free(adjacency[i]);
+}
+
+/* One for each node, into made[]. -ENOMEM: none. */
+static int build_all(const struct gremc_vifs_priv *priv, uint32_t index, uint16_t port, rte_be32_t next_hop,
+		     const struct rte_ether_addr *mac, struct gremc_adjacency **made)
+{
+	bool complete = true;
+
+	for (uint32_t i = 0; i < priv->nodes.count; i++) {
+		made[i] = build(priv, priv->nodes.socket[i], index, port, next_hop, mac);
+		complete &= made[i] != NULL;
+	}
+	if (complete)
+		return 0;
+	free_all(priv, made);
+	return -ENOMEM;
+}
+
+static void publish(struct gremc_vifs_priv *priv, uint32_t index, struct gremc_adjacency *const *adjacency)
+{
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		__atomic_store_n(&priv->node[i]->adjacency[index], adjacency[i], __ATOMIC_RELEASE);
+}
+
+int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_hop,
+			const struct rte_ether_addr *source, uint16_t vlan, uint32_t *index)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	const struct adjacency_key key = {port, next_hop};
+	struct gremc_adjacency *made[GREMC_NODES_MAX];
+	void *found;
+	int rc;
+
+	if (rte_hash_lookup_data(priv->adjacency_hash, &key, &found) >= 0) {
+		*index = (uintptr_t)found;
+		priv->adjacency_holds[*index]++;
+		return 0;
+	}
+	rc = gremc_indexes_take(&priv->adjacency_indexes, index);
+	if (rc)
+		return rc;
+	priv->adjacency_vlan[*index] = vlan;
+	priv->adjacency_source[*index] = *source;
+	rc = build_all(priv, *index, port, next_hop, NULL, made);
+	if (rc)
+		goto give_index;
+	rc = rte_hash_add_key_data(priv->adjacency_hash, &key, (void *)(uintptr_t)*index);
+	if (rc)
+		goto free_made;
+	priv->adjacency_holds[*index] = 1;
+	publish(priv, *index, made);
+	return 0;
+
+free_made:
+	free_all(priv, made);
+give_index:
+	gremc_indexes_give(&priv->adjacency_indexes, *index);
+	return rc;
+}
+
+static void retire(void *argument)
+{
+	struct retired *retired = argument;
+	struct gremc_vifs_priv *priv = retired->vifs->priv;
+
+	for (uint32_t i = 0; i < priv->nodes.count; i++) {
+		struct gremc_vifs *node = priv->node[i];
+
+		rte_free(node->adjacency[retired->index]);
+		__atomic_store_n(&node->adjacency[retired->index], NULL, __ATOMIC_RELAXED);
+	}
+	gremc_indexes_give(&priv->adjacency_indexes, retired->index);
+	free(retired);
+}
+
+void gremc_adjacency_put(struct gremc_vifs *vifs, uint32_t index)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	const struct adjacency_key key = {vifs->adjacency[index]->port, vifs->adjacency[index]->next_hop};
+	struct retired *retired;
+
+	if (--priv->adjacency_holds[index] > 0)
+		return;
+	rte_hash_del_key(priv->adjacency_hash, &key);
+	retired = malloc(sizeof(*retired));
+	if (retired == NULL)
+		return; /* this index and 64 bytes stay taken: nothing that is in use suffers */
+	*retired = (struct retired){vifs, index};
+	gremc_vif_defer(priv, retire, retired);
+}
+
+int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t index, const struct rte_ether_addr *mac)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	struct gremc_adjacency *old[GREMC_NODES_MAX], *new[GREMC_NODES_MAX];
+
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		old[i] = priv->node[i]->adjacency[index];
+	if (build_all(priv, index, old[0]->port, old[0]->next_hop, mac, new))
+		return -ENOMEM;
+	if (memcmp(new[0], old[0], sizeof(*new[0])) == 0) {
+		free_all(priv, new);
+		return 0;
+	}
+	/* The reader finds the whole old header or the whole new one behind the pointer. */
+	publish(priv, index, new);
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		gremc_vif_defer(priv, rte_free, old[i]);
+	return 0;
+}
+
+uint32_t gremc_adjacency_limit(const struct gremc_vifs *vifs)
+{
+	return __atomic_load_n(&vifs->priv->adjacency_indexes.next, __ATOMIC_ACQUIRE);
+}

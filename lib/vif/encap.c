@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <netinet/in.h>
+#include <string.h>
+
+#include <rte_ip.h>
+
+#include "proto/proto.h"
+#include "vif/vif_priv.h"
+
+static void write_gre(uint8_t *gre, const struct gremc_vif_info *info)
+{
+	rte_be16_t word[2] = {rte_cpu_to_be_16(info->has_output_key ? GREMC_GRE_KEY : 0),
+			      RTE_BE16(GREMC_GRE_IPV4)};
+	rte_be32_t key = rte_cpu_to_be_32(info->output_key);
+
+	memcpy(gre, word, sizeof(word));
+	if (info->has_output_key)
+		memcpy(gre + sizeof(word), &key, sizeof(key));
+}
+
+static uint8_t flags_of(const struct gremc_vif_info *info)
+{
+	uint8_t flags = 0;
+
+	if (info->ttl == 0)
+		flags |= GREMC_ENCAP_TTL_INHERIT;
+	if (info->df == 2)
+		flags |= GREMC_ENCAP_DF_INHERIT;
+	if (info->df != 0)
+		flags |= GREMC_ENCAP_ID;
+	return flags;
+}
+
+void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *info, uint32_t adjacency)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)encap->header;
+	const uint16_t *word = (const uint16_t *)encap->header;
+
+	memset(encap, 0, sizeof(*encap));
+	ip->version_ihl = RTE_IPV4_VHL_DEF; /* of the first word, written anew with each replica */
+	ip->fragment_offset = info->df == 0 ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0;
+	ip->time_to_live = info->ttl;
+	ip->next_proto_id = IPPROTO_GRE;
+	ip->src_addr = info->local;
+	ip->dst_addr = info->remote;
+	/* The first two words (version, TOS, length) are each replica's own; the checksum is still zero. */
+	for (unsigned i = 2; i < sizeof(*ip) / sizeof(*word); i++)
+		encap->sum += word[i];
+	encap->sum = (encap->sum & 0xffff) + (encap->sum >> 16);
+	encap->sum = (encap->sum & 0xffff) + (encap->sum >> 16);
+	write_gre(encap->header + sizeof(*ip), info);
+	encap->header_length = sizeof(*ip) + (info->has_output_key ? 8 : 4);
+	encap->adjacency = adjacency;
+	encap->mtu = info->mtu;
+	encap->has_input_key = info->has_input_key;
+	encap->input_key = info->has_input_key ? info->input_key : 0;
+	encap->flags = flags_of(info);
+	/* ECN is always the inner packet's (RFC 6040, normal mode); DSCP by choice (RFC 2983). */
+	encap->tos = info->tos_inherit ? 0 : info->tos & ~GREMC_ECN_MASK;
+	encap->tos_mask = info->tos_inherit ? 0xff : GREMC_ECN_MASK;
+}

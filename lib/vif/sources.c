@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which sources a vif takes, where an mroute asks for it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vif/vif_priv.h"
+
+static int compare(const void *a, const void *b)
+{
+	const struct gremc_vif_range *left = a, *right = b;
+
+	return (left->first > right->first) - (left->first < right->first);
+}
+
+/* Do both say the same? `b` may be NULL. */
+static bool is_same(const struct gremc_vif_sources *a, const struct gremc_vif_sources *b)
+{
+	return b && a->count == b->count && memcmp(a->range, b->range, a->count * sizeof(a->range[0])) == 0;
+}
+
+int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_prefix *prefixes,
+			  uint32_t count)
+{
+	const struct gremc_vif_sources *old = vifs->sources[vif];
+	struct gremc_vif_sources *sources = malloc(sizeof(*sources) + count * sizeof(sources->range[0]));
+
+	if (sources == NULL)
+		return -ENOMEM;
+	sources->count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t first = rte_be_to_cpu_32(prefixes[i].address);
+
+		sources->range[i] = (struct gremc_vif_range){
+			first, first | ~rte_be_to_cpu_32(gremc_netmask(prefixes[i].length))};
+	}
+	qsort(sources->range, count, sizeof(sources->range[0]), compare);
+	if (is_same(sources, old)) {
+		free(sources);
+		return 0;
+	}
+	__atomic_store_n(&vifs->sources[vif], sources, __ATOMIC_RELEASE);
+	if (old)
+		gremc_vif_defer(vifs->priv, free, (void *)(uintptr_t)old);
+	return 0;
+}
+
+bool gremc_vif_takes_source(const struct gremc_vifs *vifs, uint32_t vif, rte_be32_t source)
+{
+	const struct gremc_vif_sources *sources = __atomic_load_n(&vifs->sources[vif], __ATOMIC_ACQUIRE);
+	const uint32_t address = rte_be_to_cpu_32(source);
+	uint32_t from = 0, to = sources ? sources->count : 0;
+
+	/* the last range that does not begin behind the address is before `to` */
+	while (from < to) {
+		uint32_t middle = (from + to) / 2;
+
+		if (sources->range[middle].first > address)
+			to = middle;
+		else
+			from = middle + 1;
+	}
+	return to > 0 && address <= sources->range[to - 1].last;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table from a packet's outer identity to its tunnel: a hash of vifs, whose encaps hold what identifies
+ * them. */
+#include <errno.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include "vif/vif_priv.h"
+
+#define SMALLEST 1024u
+
+static_assert(GREMC_VIF_NONE == GREMC_HASH_NONE, "no number is no vif");
+
+/* An identity as two words: the addresses, and the key. */
+struct words {
+	uint64_t addresses, key;
+};
+static_assert(sizeof(struct words) == sizeof(struct gremc_tunnel_key), "nothing of an identity is left out");
+
+static inline uint64_t hash_of(const struct gremc_hash *hash, const struct gremc_tunnel_key *key)
+{
+	struct words words;
+
+	memcpy(&words, key, sizeof(words));
+	return gremc_hash_of(hash->seed, words.addresses, words.key);
+}
+
+static inline bool has_key(const void *line, const void *wanted)
+{
+	const struct gremc_encap *encap = line;
+	struct words words;
+	uint64_t addresses, key;
+
+	memcpy(&words, wanted, sizeof(words));
+	/* what we send from is what we are sent to: source and destination are local and remote */
+	memcpy(&addresses, encap->header + offsetof(struct rte_ipv4_hdr, src_addr), sizeof(addresses));
+	memcpy(&key, &encap->input_key, sizeof(key));
+	return ((addresses ^ words.addresses) | (key ^ words.key)) == 0;
+}
+
+static struct gremc_tunnel_key key_of(const struct gremc_vif_info *info)
+{
+	return (struct gremc_tunnel_key){
+		.remote = info->remote,
+		.local = info->local,
+		.key = info->has_input_key ? info->input_key : 0,
+		.has_key = info->has_input_key,
+	};
+}
+
+/* ---- peers: how many tunnels there are between two addresses, to tell a wrong key from an unknown peer ----
+ */
+
+struct peer {
+	rte_be32_t remote, local;
+};
+
+static struct rte_hash *peers_create(struct gremc_vifs *vifs)
+{
+	char name[RTE_HASH_NAMESIZE];
+	struct rte_hash_parameters parameters = {
+		.name = name,
+		.entries = GREMC_VIFS_MAX,
+		.key_len = sizeof(struct peer),
+		.socket_id = SOCKET_ID_ANY,
+		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF,
+	};
+	/* Slots of removed keys come back after a grace period; the data are numbers, nothing to free. */
+	struct rte_hash_rcu_config rcu = {.v = gremc_rcu_qsbr(vifs->priv->rcu),
+					  .mode = RTE_HASH_QSBR_MODE_DQ};
+	struct rte_hash *peers;
+
+	snprintf(name, sizeof(name), "gremc_peers_%x", (unsigned)(uintptr_t)vifs);
+	peers = rte_hash_create(&parameters);
+	if (peers && rte_hash_rcu_qsbr_add(peers, &rcu)) {
+		rte_hash_free(peers);
+		peers = NULL;
+	}
+	return peers;
+}
+
+/* Without memory for this only a reason's name is less exact. */
+static void count_peer(struct gremc_vifs *vifs, const struct gremc_tunnel_key *key, int by)
+{
+	const struct peer peer = {key->remote, key->local};
+	void *data = NULL;
+	intptr_t count;
+
+	rte_hash_lookup_data(vifs->peers, &peer, &data);
+	count = (intptr_t)data + by;
+	if (count > 0)
+		rte_hash_add_key_data(vifs->peers, &peer, (void *)count);
+	else
+		rte_hash_del_key(vifs->peers, &peer);
+}
+
+bool gremc_tunnel_peer_known(const struct gremc_vifs *vifs, rte_be32_t local, rte_be32_t remote)
+{
+	const struct peer peer = {remote, local};
+
+	return rte_hash_lookup(vifs->peers, &peer) >= 0;
+}
+
+/* ---- tunnels ---- */
+
+static void destroy(void *hash)
+{
+	if (hash)
+		gremc_hash_fini(hash);
+	rte_free(hash);
+}
+
+/* One for each node, into made[]. -ENOMEM: none. */
+static int create_all(const struct gremc_vifs_priv *priv, uint32_t tunnels, struct gremc_hash **made)
+{
+	bool complete = true;
+
+	for (uint32_t i = 0; i < priv->nodes.count; i++) {
+		made[i] = gremc_zalloc(sizeof(*made[i]), priv->nodes.socket[i]);
+		complete &= made[i] && gremc_hash_init(made[i], tunnels, priv->nodes.socket[i]) == 0;
+	}
+	if (complete)
+		return 0;
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		destroy(made[i]);
+	return -ENOMEM;
+}
+
+static void publish_all(struct gremc_vifs_priv *priv, struct gremc_hash *const *hash)
+{
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		__atomic_store_n(&priv->node[i]->tunnels, hash[i], __ATOMIC_RELEASE);
+}
+
+int gremc_tunnels_init(struct gremc_vifs *vifs, uint32_t tunnels)
+{
+	struct gremc_hash *hash[GREMC_NODES_MAX];
+
+	vifs->peers = peers_create(vifs);
+	if (vifs->peers == NULL || create_all(vifs->priv, RTE_MAX(SMALLEST, tunnels), hash))
+		return -ENOMEM;
+	publish_all(vifs->priv, hash);
+	return 0;
+}
+
+void gremc_tunnels_fini(struct gremc_vifs *vifs)
+{
+	rte_hash_free(vifs->peers);
+	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
+		destroy(vifs->priv->node[i]->tunnels);
+}
+
+/* The vif that has this key now, or GREMC_VIF_NONE. */
+static uint32_t holder(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *key)
+{
+	const void *encap =
+		gremc_hash_find(vifs->tunnels, hash_of(vifs->tunnels, key), vifs->encap, has_key, key);
+
+	return encap ? gremc_hash_number(vifs->encap, encap) : GREMC_VIF_NONE;
+}
+
+/* Larger tables with the same content are published in the place of the full ones. */
+static int grow(struct gremc_vifs *vifs)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	struct gremc_hash *old[GREMC_NODES_MAX], *hash[GREMC_NODES_MAX];
+
+	if (create_all(priv, vifs->tunnels->capacity * 2, hash))
+		return -ENOMEM;
+	for (uint32_t vif = 0; vif < vifs->limit; vif++) {
+		const struct gremc_vif_info *info = vifs->info[vif];
+		struct gremc_tunnel_key key;
+
+		if (info == NULL || info->kind != GREMC_VIF_TUNNEL)
+			continue;
+		key = key_of(info);
+		/* of two with one key, one is not published, or not any more */
+		if (holder(vifs, &key) != vif)
+			continue;
+		for (uint32_t i = 0; i < priv->nodes.count; i++)
+			gremc_hash_add(hash[i], hash_of(hash[i], &key), vif);
+	}
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		old[i] = priv->node[i]->tunnels;
+	publish_all(priv, hash);
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		gremc_vif_defer(priv, destroy, old[i]);
+	return 0;
+}
+
+int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	const struct gremc_tunnel_key key = key_of(vifs->info[vif]);
+	uint32_t before = holder(vifs, &key);
+	int rc = 0;
+
+	if (before == GREMC_VIF_NONE && vifs->tunnels->count == vifs->tunnels->capacity)
+		rc = grow(vifs);
+	for (uint32_t i = 0; i < priv->nodes.count && rc == 0; i++) {
+		struct gremc_hash *hash = priv->node[i]->tunnels;
+
+		GREMC_TSAN_RELEASE(&priv->node[i]->encap[vif]);
+		if (before != GREMC_VIF_NONE)
+			gremc_hash_replace(hash, hash_of(hash, &key), before, vif);
+		else
+			rc = gremc_hash_add(hash, hash_of(hash, &key), vif);
+	}
+	if (rc == 0 && before == GREMC_VIF_NONE)
+		count_peer(vifs, &key, 1);
+	return rc;
+}
+
+void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	const struct gremc_tunnel_key key = key_of(vifs->info[vif]);
+
+	if (holder(vifs, &key) != vif)
+		return;
+	for (uint32_t i = 0; i < priv->nodes.count; i++) {
+		struct gremc_hash *hash = priv->node[i]->tunnels;
+
+		gremc_hash_remove(hash, hash_of(hash, &key), vif);
+	}
+	count_peer(vifs, &key, -1);
+}
+
+void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *keys, uint32_t n,
+			      uint32_t *vif)
+{
+	const struct gremc_hash *table = __atomic_load_n(&vifs->tunnels, __ATOMIC_ACQUIRE);
+	uint64_t hash[GREMC_HASH_BULK];
+
+	for (uint32_t i = 0; i < n; i++) {
+		hash[i] = hash_of(table, &keys[i]);
+		rte_prefetch0(gremc_hash_bucket_of(table, hash[i]));
+	}
+	gremc_hash_find_bulk(table, hash, n, vifs->encap, has_key, keys, sizeof(*keys), vif);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include "vif/vif_priv.h"
+
+/* Grace periods before the index of a removed vif is given to another. A packet on its way from one worker to
+ * another names the vif that it came by: after the first no worker gives one that names this vif, in the
+ * second all that wait are taken, and the third is for those that were taken too early in the second. */
+#define RETIRE_PERIODS 3
+
+/* A vif on its way out. */
+struct retired {
+	struct gremc_vifs *vifs;
+	const struct gremc_vif_info *info;
+	uint32_t vif;
+	uint32_t periods; /* that it still waits for */
+};
+
+int gremc_indexes_take(struct gremc_indexes *indexes, uint32_t *index)
+{
+	if (indexes->free_count > 0) {
+		*index = indexes->free[--indexes->free_count];
+		return 0;
+	}
+	if (indexes->next >= indexes->limit)
+		return -ENOSPC;
+	*index = indexes->next;
+	/* readers look at it as the end of what may be in use */
+	__atomic_store_n(&indexes->next, indexes->next + 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void gremc_indexes_give(struct gremc_indexes *indexes, uint32_t index)
+{
+	if (indexes->free_count == indexes->free_size) {
+		uint32_t size = indexes->free_size ? indexes->free_size * 2 : 64;
+		uint32_t *stack = realloc(indexes->free, size * sizeof(*stack));
+
+		if (stack == NULL)
+			return; /* the index stays taken; there are more of them than memory would hold */
+		indexes->free = stack;
+		indexes->free_size = size;
+	}
+	indexes->free[indexes->free_count++] = index;
+}
+
+void gremc_vif_defer(struct gremc_vifs_priv *priv, void (*function)(void *), void *argument)
+{
+	if (gremc_rcu_defer(priv->rcu, function, argument) == 0)
+		return;
+	gremc_rcu_synchronize(priv->rcu);
+	function(argument);
+}
+
+/* The node's own part. NULL: ENOMEM. */
+static struct gremc_vifs *node_create(struct gremc_vifs_priv *priv, int socket)
+{
+	struct gremc_vifs *vifs = gremc_zalloc(sizeof(*vifs), socket);
+
+	if (vifs == NULL)
+		return NULL;
+	for (unsigned i = 0; i < RTE_DIM(vifs->port_vif); i++)
+		vifs->port_vif[i] = GREMC_VIF_NONE;
+	vifs->priv = priv;
+	vifs->encap = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->encap), socket);
+	if (vifs->encap)
+		return vifs;
+	rte_free(vifs);
+	return NULL;
+}
+
+/* What is one for all nodes is known to each. */
+static void share(struct gremc_vifs *vifs)
+{
+	for (uint32_t i = 1; i < vifs->priv->nodes.count; i++) {
+		struct gremc_vifs *node = vifs->priv->node[i];
+
+		node->info = vifs->info;
+		node->punt = vifs->punt;
+		node->sources = vifs->sources;
+		node->peers = vifs->peers;
+	}
+}
+
+struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes *nodes, struct gremc_rcu *rcu)
+{
+	struct gremc_vifs_priv *priv = calloc(1, sizeof(*priv));
+	struct gremc_vifs *vifs = priv ? node_create(priv, nodes->socket[0]) : NULL;
+
+	if (vifs == NULL) {
+		free(priv);
+		return NULL;
+	}
+	priv->rcu = rcu;
+	priv->node[priv->nodes.count++] = vifs;
+	while (priv->nodes.count < nodes->count) {
+		struct gremc_vifs *node = node_create(priv, nodes->socket[priv->nodes.count]);
+
+		if (node == NULL)
+			goto fail;
+		priv->node[priv->nodes.count++] = node;
+	}
+	priv->nodes = *nodes;
+	priv->vif_indexes.limit = GREMC_VIFS_MAX;
+	vifs->info = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->info), nodes->socket[0]);
+	vifs->punt = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->punt), nodes->socket[0]);
+	vifs->sources = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sources), nodes->socket[0]);
+	if (vifs->info == NULL || vifs->punt == NULL || vifs->sources == NULL ||
+	    gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels))
+		goto fail;
+	share(vifs);
+	return vifs;
+fail:
+	gremc_vifs_destroy(vifs);
+	return NULL;
+}
+
+void gremc_vifs_destroy(struct gremc_vifs *vifs)
+{
+	struct gremc_vifs_priv *priv;
+
+	if (vifs == NULL)
+		return;
+	priv = vifs->priv;
+	for (uint32_t i = 0; vifs->info && i < vifs->limit; i++)
+		free((void *)(uintptr_t)vifs->info[i]);
+	for (uint32_t i = 0; vifs->sources && i < vifs->limit; i++)
+		free((void *)(uintptr_t)vifs->sources[i]);
+	gremc_tunnels_fini(vifs);
+	gremc_adjacencies_fini(vifs);
+	free(priv->vif_indexes.free);
+	gremc_release(vifs->info, GREMC_VIFS_MAX * sizeof(*vifs->info));
+	gremc_release(vifs->punt, GREMC_VIFS_MAX * sizeof(*vifs->punt));
+	gremc_release(vifs->sources, GREMC_VIFS_MAX * sizeof(*vifs->sources));
+	for (uint32_t i = 0; i < priv->nodes.count; i++) {
+		gremc_release(priv->node[i]->encap, GREMC_VIFS_MAX * sizeof(*vifs->encap));
+		rte_free(priv->node[i]);
+	}
+	free(priv);
+}
+
+const struct gremc_vifs *gremc_vifs_at(const struct gremc_vifs *vifs, int socket)
+{
+	const struct gremc_vifs_priv *priv = vifs->priv;
+
+	return priv->node[gremc_nodes_index(&priv->nodes, socket)];
+}
+
+/* An index with a copy of the info, its encap written by the caller before publish_info(). */
+static int take(struct gremc_vifs *vifs, const struct gremc_vif_info *info, struct gremc_vif_info **copy,
+		uint32_t *vif)
+{
+	int rc;
+
+	*copy = malloc(sizeof(**copy));
+	if (*copy == NULL)
+		return -ENOMEM;
+	rc = gremc_indexes_take(&vifs->priv->vif_indexes, vif);
+	if (rc) {
+		free(*copy);
+		return rc;
+	}
+	**copy = *info;
+	gremc_vif_punt_set(vifs, *vif, 0);
+	return 0;
+}
+
+/* The writer has written its encap: so have all nodes, and from now on the vif is there. */
+static void publish_info(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+
+	for (uint32_t i = 1; i < priv->nodes.count; i++)
+		priv->node[i]->encap[vif] = vifs->encap[vif];
+	__atomic_store_n(&vifs->info[vif], info, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		__atomic_store_n(&priv->node[i]->limit, priv->vif_indexes.next, __ATOMIC_RELEASE);
+}
+
+static void port_vif_set(struct gremc_vifs *vifs, uint16_t port, uint32_t vif)
+{
+	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
+		__atomic_store_n(&vifs->priv->node[i]->port_vif[port], vif, __ATOMIC_RELEASE);
+}
+
+int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t adjacency,
+		     uint32_t *vif)
+{
+	struct gremc_vif_info *copy;
+	int rc = take(vifs, info, &copy, vif);
+
+	if (rc)
+		return rc;
+	gremc_encap_init(&vifs->encap[*vif], info, adjacency);
+	publish_info(vifs, *vif, copy);
+	return 0;
+}
+
+void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency)
+{
+	uint32_t old = vifs->encap[vif].adjacency;
+
+	/* a reader takes the old index or the new one: both stay good until its next quiescent state */
+	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
+		__atomic_store_n(&vifs->priv->node[i]->encap[vif].adjacency, adjacency, __ATOMIC_RELEASE);
+	gremc_adjacency_put(vifs, old);
+}
+
+void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu)
+{
+	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
+		__atomic_store_n(&vifs->priv->node[i]->encap[vif].mtu, mtu, __ATOMIC_RELAXED);
+}
+
+static int port_vif_add(struct gremc_vifs *vifs, const char *name, enum gremc_vif_kind kind, uint16_t port,
+			uint16_t mtu, uint32_t adjacency, uint32_t *vif)
+{
+	struct gremc_vif_info info = {.kind = kind, .port = port, .mtu = mtu}, *copy;
+	int rc;
+
+	snprintf(info.name, sizeof(info.name), "%s", name);
+	rc = take(vifs, &info, &copy, vif);
+	if (rc)
+		return rc;
+	vifs->encap[*vif] = (struct gremc_encap){
+		.adjacency = adjacency,
+		.mtu = mtu,
+		.flags = GREMC_ENCAP_NATIVE | (kind == GREMC_VIF_HOST ? GREMC_ENCAP_HOST : 0),
+	};
+	publish_info(vifs, *vif, copy);
+	port_vif_set(vifs, port, *vif);
+	return 0;
+}
+
+int gremc_port_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port, uint16_t mtu,
+		       uint32_t adjacency, uint32_t *vif)
+{
+	return port_vif_add(vifs, name, GREMC_VIF_PORT, port, mtu, adjacency, vif);
+}
+
+int gremc_host_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port, uint32_t *vif)
+{
+	/* the L2 header that nobody reads as one: its place carries the iif */
+	static const struct rte_ether_addr none;
+	uint32_t adjacency;
+	int rc = gremc_adjacency_get(vifs, port, 0, &none, 0, &adjacency);
+
+	if (rc)
+		return rc;
+	rc = port_vif_add(vifs, name, GREMC_VIF_HOST, port, UINT16_MAX, adjacency, vif);
+	if (rc)
+		gremc_adjacency_put(vifs, adjacency);
+	return rc;
+}
+
+void gremc_vif_punt_set(struct gremc_vifs *vifs, uint32_t vif, uint8_t bits)
+{
+	__atomic_store_n(&vifs->punt[vif], bits, __ATOMIC_RELAXED);
+}
+
+void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits)
+{
+	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
+		__atomic_store_n(&vifs->priv->node[i]->port_punt[port], bits, __ATOMIC_RELAXED);
+}
+
+static void retire(void *argument)
+{
+	struct retired *retired = argument;
+	struct gremc_vifs_priv *priv = retired->vifs->priv;
+
+	if (--retired->periods > 0 && gremc_rcu_defer(priv->rcu, retire, retired) == 0) {
+		gremc_rcu_commit(priv->rcu);
+		return;
+	}
+	free((void *)(uintptr_t)retired->info);
+	free((void *)(uintptr_t)retired->vifs->sources[retired->vif]);
+	retired->vifs->sources[retired->vif] = NULL;
+	gremc_indexes_give(&retired->vifs->priv->vif_indexes, retired->vif);
+	free(retired);
+}
+
+void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
+{
+	const struct gremc_vif_info *info = vifs->info[vif];
+	struct retired *retired = malloc(sizeof(*retired));
+
+	if (info->kind == GREMC_VIF_TUNNEL)
+		gremc_tunnel_unpublish(vifs, vif);
+	else
+		port_vif_set(vifs, info->port, GREMC_VIF_NONE);
+	__atomic_store_n(&vifs->info[vif], NULL, __ATOMIC_RELEASE);
+	/* Its readers still find the adjacency: that goes after a grace period, too. */
+	gremc_adjacency_put(vifs, vifs->encap[vif].adjacency);
+	if (retired == NULL)
+		return; /* the index and the info stay taken */
+	*retired = (struct retired){vifs, info, vif, RETIRE_PERIODS};
+	gremc_vif_defer(vifs->priv, retire, retired);
+}
+
+uint32_t gremc_vif_find(const struct gremc_vifs *vifs, const char *name)
+{
+	uint32_t limit = __atomic_load_n(&vifs->limit, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 0; i < limit; i++) {
+		const struct gremc_vif_info *info = __atomic_load_n(&vifs->info[i], __ATOMIC_ACQUIRE);
+
+		if (info && strcmp(info->name, name) == 0)
+			return i;
+	}
+	return GREMC_VIF_NONE;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vif: what multicast enters and leaves by: tunnels and native ports, their encap templates, the table that
+ * finds a tunnel by its outer header, and the adjacencies (next hops' L2 rewrites).
+ *
+ * One writer (the control thread), lock-free readers online in the RCU. An encap is written once, before a
+ * reader can reach its index, and never changed, but for two words, each whole in itself: the index of its
+ * adjacency and its MTU. A changed tunnel gets another index. An adjacency changes by one pointer store,
+ * however many tunnels use it.
+ *
+ * What a packet or a replica touches is on each NUMA node that has workers: encaps, adjacencies, the tunnels'
+ * table, what is known of ports. A worker reads its own node's (gremc_vifs_at), so the writer makes every
+ * change on each of them; indexes are the same on all. Between two nodes a change is seen at moments a little
+ * apart. */
+#ifndef GREMC_VIF_VIF_H
+#define GREMC_VIF_VIF_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_ether.h>
+#include <rte_hash.h>
+
+#include "base/base.h"
+#include "hash/hash.h"
+#include "rcu/rcu.h"
+#include "stats/stats.h"
+
+#define GREMC_VIFS_MAX        (1u << 17)
+#define GREMC_VIF_NONE        UINT32_MAX
+#define GREMC_ADJACENCIES_MAX (1u << 16)
+#define GREMC_L2_MAX          32
+#define GREMC_PORT_NONE       UINT16_MAX
+
+/* ---- adjacencies ---- */
+
+/* One published L2 rewrite: immutable, freed after a grace period. */
+struct gremc_adjacency {
+	uint8_t l2[GREMC_L2_MAX]; /* the header, right-aligned: its last byte is l2[31] */
+	uint8_t l2_length;        /* 14, or 18 with a VLAN tag */
+	bool resolved;            /* false: the MAC is not known, nothing can be sent */
+	uint16_t port;            /* index in struct gremc_ports */
+	rte_be32_t next_hop;      /* 0: native multicast, the destination MAC is the group's */
+} __rte_cache_aligned;
+
+/* ---- encaps ---- */
+
+#define GREMC_ENCAP_HEADER_MAX 36
+
+/* Any of these is work beyond the template (gremc_encap_patch). */
+enum gremc_encap_flags {
+	GREMC_ENCAP_NATIVE = 1,      /* no outer header: the inner packet leaves a port as it is */
+	GREMC_ENCAP_TTL_INHERIT = 2, /* outer TTL from the inner packet, as forwarded */
+	GREMC_ENCAP_DF_INHERIT = 4,  /* outer DF from the inner packet */
+	GREMC_ENCAP_ID = 8,          /* DF may be clear: each packet needs an identification of its own */
+	GREMC_ENCAP_HOST = 16,       /* NATIVE to the host: the L2 header's source says the iif */
+};
+
+/* A tunnel's outer header, ready: IPv4 with TOS, length and checksum zero, then GRE; and what its
+ * peer's packets are known by. One cache line. */
+struct gremc_encap {
+	uint8_t header[GREMC_ENCAP_HEADER_MAX];
+	uint32_t sum; /* of the IPv4 header's 16-bit words but the first two, which each replica sets anew;
+			 folded to 16 bits */
+	uint32_t adjacency; /* index */
+	union {
+		struct {
+			uint8_t header_length; /* 24 or 28; 0 for a native port */
+			uint8_t flags;         /* enum gremc_encap_flags */
+			uint8_t tos;           /* fixed bits of the outer TOS */
+			uint8_t tos_mask; /* bits taken from the inner TOS: 0x03 (ECN) or 0xff (inherit) */
+		};
+		uint32_t shape; /* all of that: equal shapes make of one packet replicas that differ in the
+				   template's bytes only */
+	};
+	uint16_t mtu; /* largest inner packet */
+	uint8_t reserved[2];
+	uint32_t input_key; /* with the header's addresses what identifies the tunnel's packets; 0 without */
+	uint32_t has_input_key; /* 0 or 1 */
+} __rte_cache_aligned;
+
+static_assert(sizeof(struct gremc_encap) == 64, "an encap is one cache line");
+static_assert(offsetof(struct gremc_encap, has_input_key) == offsetof(struct gremc_encap, input_key) + 4,
+	      "both are compared as one");
+
+enum gremc_vif_kind { GREMC_VIF_FREE, GREMC_VIF_TUNNEL, GREMC_VIF_PORT, GREMC_VIF_HOST };
+
+/* What of a vif, or of a port, goes to the control thread instead of being dropped. */
+enum gremc_vif_punt {
+	GREMC_VIF_PUNT_CONTROL = 1,   /* link-local multicast, and IGMP to any group */
+	GREMC_VIF_PUNT_UNICAST = 2,   /* inner unicast */
+	GREMC_VIF_PUNT_MULTICAST = 4, /* multicast that no mroute takes */
+	GREMC_VIF_PUNT_FRAMES = 8,    /* a port: every frame that is not the fast path's */
+};
+
+#define GREMC_VIF_NAME_SIZE 16
+
+/* The sources that a vif takes where an mroute asks for it: ranges of addresses, in host byte order and
+ * ascending. Immutable once published. */
+struct gremc_vif_sources {
+	uint32_t count;
+	struct gremc_vif_range {
+		uint32_t first, last;
+	} range[];
+};
+
+/* What is known of a vif beside the fast path: names, the settings as text needs them. Immutable once
+ * published. */
+struct gremc_vif_info {
+	enum gremc_vif_kind kind;
+	char name[GREMC_VIF_NAME_SIZE];
+	uint16_t port; /* index in struct gremc_ports that it sends by */
+	/* tunnels only */
+	rte_be32_t local, remote, next_hop; /* next_hop 0: no route to the remote */
+	bool has_input_key, has_output_key;
+	uint32_t input_key, output_key;
+	uint16_t mtu;
+	uint8_t ttl, tos; /* ttl 0: inherit */
+	bool tos_inherit;
+	uint8_t df; /* 0 set, 1 clear, 2 inherit */
+};
+
+/* ---- the table of all of them ---- */
+
+/* The outer header's identity of a tunnel packet. */
+struct gremc_tunnel_key {
+	rte_be32_t local;  /* outer destination */
+	rte_be32_t remote; /* outer source */
+	uint32_t key;      /* 0 without one */
+	uint32_t has_key;  /* 0 or 1 */
+};
+
+/* As it is on one node. What is read seldom (info, peers, punt; sources, of mroutes that ask for it) is the
+ * same memory for all. */
+struct gremc_vifs {
+	struct gremc_encap *encap;            /* [vif] reserved address space */
+	struct gremc_adjacency **adjacency;   /* [adjacency]: load-acquire; never NULL at an index in use */
+	const struct gremc_vif_info **info;   /* [vif]: load-acquire; NULL: free */
+	uint32_t limit;                       /* vifs below it may be in use; load-acquire */
+	struct gremc_hash *tunnels;           /* outer identity to vif; load-acquire, grows by replacement */
+	struct rte_hash *peers;               /* two addresses to the number of their tunnels */
+	uint32_t port_vif[GREMC_STATS_PORTS]; /* of a port with native multicast, or GREMC_VIF_NONE */
+	const struct gremc_vif_sources **sources; /* [vif]: load-acquire; NULL: none are taken */
+	uint8_t *punt;                            /* [vif] enum gremc_vif_punt, relaxed */
+	uint8_t port_punt[GREMC_STATS_PORTS];     /* [port] GREMC_VIF_PUNT_FRAMES, relaxed */
+	struct gremc_vifs_priv *priv;             /* the writer's */
+};
+
+/* A table with a copy on each of `nodes` (copied), the first of which is returned: that one is the writer's,
+ * and what readers use who are no workers. `tunnels` is how many to expect; the table grows. rcu outlives it.
+ * NULL: ENOMEM. */
+struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes *nodes,
+				     struct gremc_rcu *rcu);
+void gremc_vifs_destroy(struct gremc_vifs *vifs);
+/* Any thread: what readers on NUMA node `socket` are to use: its copy, or the first one where it has none.
+ * Lives as long as the first. */
+const struct gremc_vifs *gremc_vifs_at(const struct gremc_vifs *vifs, int socket);
+
+/* Writer: a new tunnel vif: index, template and info are ready, but the packets of its peer do not find it
+ * before gremc_tunnel_publish(). Returns 0; -ENOSPC, -ENOMEM. `info` is copied. The vif takes over the
+ * caller's hold on the adjacency and gives it back when it is removed. */
+int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t adjacency,
+		     uint32_t *vif);
+/* Writer: from now on the peer's packets are this vif's. A tunnel with the same key that was published before
+ * is replaced by one store, without a packet lost between. -ENOMEM. */
+int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif);
+/* Writer: the tunnel sends by another adjacency from its next packet on: one store. Takes over the caller's
+ * hold on it, and gives the old one back. */
+void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency);
+/* Writer: another MTU, from the next packet on. */
+void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu);
+/* Writer: a port's vif for native multicast. */
+int gremc_port_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port, uint16_t mtu,
+		       uint32_t adjacency, uint32_t *vif);
+/* Writer: the host as a vif, behind the ring to the control thread, which is `port`. It has no adjacency to
+ * give. -ENOSPC, -ENOMEM. */
+int gremc_host_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port, uint32_t *vif);
+/* Writer: say what goes to the control thread: these bits and no others, from the next burst on. */
+void gremc_vif_punt_set(struct gremc_vifs *vifs, uint32_t vif, uint8_t bits);
+void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits);
+/* Writer: these are the vif's sources from now on; no prefix is inside another. -ENOMEM: nothing changed. */
+int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_prefix *prefixes,
+			  uint32_t count);
+/* Reader. */
+bool gremc_vif_takes_source(const struct gremc_vifs *vifs, uint32_t vif, rte_be32_t source);
+/* Writer: no mroute names the vif any more. Its packets are no longer found (unless another vif has taken its
+ * key); index, info and the hold on its adjacency are given back after a grace period. */
+void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif);
+
+/* Writer: the index of the adjacency for (port, next_hop), made unresolved when there is none; held once
+ * more. vlan 0: untagged. Returns 0; -ENOSPC, -ENOMEM. */
+int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_hop,
+			const struct rte_ether_addr *source, uint16_t vlan, uint32_t *adjacency);
+/* Writer: give one hold back; the last one frees it after a grace period. */
+void gremc_adjacency_put(struct gremc_vifs *vifs, uint32_t adjacency);
+/* Writer: set the next hop's MAC, or with NULL say that it is not known. -ENOMEM: nothing changed. */
+int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t adjacency, const struct rte_ether_addr *mac);
+/* Indexes below it may be in use (then the pointer is not NULL). */
+uint32_t gremc_adjacency_limit(const struct gremc_vifs *vifs);
+
+/* Reader: the vif of each of n <= 64 outer identities; GREMC_VIF_NONE where there is none. */
+void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *keys, uint32_t n,
+			      uint32_t *vif);
+/* Reader: is there any tunnel between these two, of whatever key? */
+bool gremc_tunnel_peer_known(const struct gremc_vifs *vifs, rte_be32_t local, rte_be32_t remote);
+
+/* Reader or writer: the vif of this name, or GREMC_VIF_NONE. Linear: for people, not for packets. */
+uint32_t gremc_vif_find(const struct gremc_vifs *vifs, const char *name);
+
+#endif

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The engine's life, its interfaces, its timers. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "igmp/igmp_priv.h"
+
+static const struct {
+	const char *name, *text;
+} counters[] = {
+#define GREMC_X(name, text) {#name, text},
+	GREMC_IGMP_COUNTERS(GREMC_X)
+#undef GREMC_X
+};
+
+const char *gremc_igmp_counter_name(enum gremc_igmp_counter counter)
+{
+	return counters[counter].name;
+}
+
+const char *gremc_igmp_counter_text(enum gremc_igmp_counter counter)
+{
+	return counters[counter].text;
+}
+
+/* Into the public functions and out of them: what changed downstream is said upstream at the end. */
+static void enter(struct gremc_igmp *igmp, uint64_t now)
+{
+	pthread_mutex_lock(&igmp->lock);
+	if (now > igmp->now)
+		igmp->now = now;
+}
+
+static void leave(struct gremc_igmp *igmp)
+{
+	gremc_proxy_flush(igmp);
+	pthread_mutex_unlock(&igmp->lock);
+}
+
+struct gremc_igmp *gremc_igmp_create(const struct gremc_igmp_settings *settings,
+				     const struct gremc_igmp_callbacks *callbacks, uint64_t now)
+{
+	struct gremc_igmp *igmp = calloc(1, sizeof(*igmp));
+
+	if (igmp == NULL)
+		return NULL;
+	pthread_mutex_init(&igmp->lock, NULL);
+	igmp->settings = *settings;
+	igmp->callbacks = *callbacks;
+	igmp->now = now;
+	igmp->wheel.tick = now / GREMC_WHEEL_TICK;
+	if (gremc_map_init(&igmp->memberships) || gremc_map_init(&igmp->sources) || gremc_proxy_init(igmp)) {
+		gremc_igmp_destroy(igmp);
+		return NULL;
+	}
+	return igmp;
+}
+
+static void interface_free(struct gremc_igmp *igmp, struct interface *interface)
+{
+	while (interface->memberships)
+		gremc_membership_destroy(igmp, interface->memberships);
+	gremc_querier_stop(igmp, interface);
+	igmp->interfaces[interface->number] = NULL;
+	free(interface->arrays);
+	free(interface);
+}
+
+void gremc_igmp_destroy(struct gremc_igmp *igmp)
+{
+	if (igmp == NULL)
+		return;
+	igmp->callbacks.change = NULL;
+	gremc_proxy_fini(igmp);
+	for (uint32_t i = 0; i < igmp->interface_limit; i++)
+		if (igmp->interfaces[i])
+			interface_free(igmp, igmp->interfaces[i]);
+	gremc_map_fini(&igmp->memberships);
+	gremc_map_fini(&igmp->sources);
+	free(igmp->interfaces);
+	free(igmp->numbers);
+	pthread_mutex_destroy(&igmp->lock);
+	free(igmp);
+}
+
+void gremc_igmp_configure(struct gremc_igmp *igmp, const struct gremc_igmp_settings *settings, uint64_t now)
+{
+	enter(igmp, now);
+	igmp->settings = *settings;
+	for (uint32_t i = 0; i < igmp->interface_limit; i++) {
+		struct interface *interface = igmp->interfaces[i];
+
+		if (interface && (interface->is_querier || interface->policy.mode != GREMC_IGMP_QUERIER)) {
+			interface->robustness = settings->robustness;
+			interface->query_interval = settings->query_interval;
+		}
+	}
+	leave(igmp);
+}
+
+/* ---- interfaces ---- */
+
+/* The policy with arrays of its own, all in one block. -ENOMEM. */
+static int copy_policy(struct gremc_igmp_policy *to, void **arrays, const struct gremc_igmp_policy *from)
+{
+	size_t groups = from->group_count * sizeof(*from->groups);
+	size_t sources = from->source_count * sizeof(*from->sources);
+	size_t joins = from->join_count * sizeof(*from->joins);
+	uint8_t *block = malloc(joins + groups + sources + 1);
+
+	if (block == NULL)
+		return -ENOMEM;
+	*to = *from;
+	if (joins)
+		to->joins = memcpy(block, from->joins, joins);
+	if (groups)
+		to->groups = memcpy(block + joins, from->groups, groups);
+	if (sources)
+		to->sources = memcpy(block + joins + groups, from->sources, sources);
+	*arrays = block;
+	return 0;
+}
+
+static int make_room(struct gremc_igmp *igmp, uint32_t number)
+{
+	uint32_t limit = RTE_MAX(64u, RTE_MAX(number + 1, igmp->interface_limit * 2));
+	struct interface **interfaces;
+
+	if (number < igmp->interface_limit)
+		return 0;
+	interfaces = realloc(igmp->interfaces, limit * sizeof(struct interface *));
+	if (interfaces == NULL)
+		return -ENOMEM;
+	for (uint32_t i = igmp->interface_limit; i < limit; i++)
+		interfaces[i] = NULL;
+	igmp->interfaces = interfaces;
+	igmp->interface_limit = limit;
+	return 0;
+}
+
+static struct interface *interface_create(struct gremc_igmp *igmp, uint32_t number)
+{
+	struct interface *interface = make_room(igmp, number) ? NULL : calloc(1, sizeof(*interface));
+
+	if (interface == NULL)
+		return NULL;
+	interface->number = number;
+	interface->robustness = igmp->settings.robustness;
+	interface->query_interval = igmp->settings.query_interval;
+	interface->query.expire = gremc_querier_expire;
+	interface->other_querier.expire = gremc_querier_other_expire;
+	igmp->interfaces[number] = interface;
+	return interface;
+}
+
+/* With an upstream only a querier's memberships count, without one all do. */
+static void update_all(struct gremc_igmp *igmp)
+{
+	for (uint32_t i = 0; i < igmp->interface_limit; i++)
+		if (igmp->interfaces[i])
+			gremc_querier_update(igmp, igmp->interfaces[i]);
+}
+
+/* From the old policy's role to the new one's. Memberships have been withdrawn. */
+static void change_role(struct gremc_igmp *igmp, struct interface *interface,
+			const struct gremc_igmp_policy *before)
+{
+	enum gremc_igmp_mode mode = interface->policy.mode;
+
+	if (before->mode == GREMC_IGMP_UPSTREAM && mode != GREMC_IGMP_UPSTREAM) {
+		gremc_proxy_stop(igmp);
+		update_all(igmp);
+	}
+	if (before->mode == GREMC_IGMP_QUERIER && mode != GREMC_IGMP_QUERIER)
+		gremc_querier_stop(igmp, interface);
+	if (mode != GREMC_IGMP_QUERIER)
+		while (interface->memberships)
+			gremc_membership_destroy(igmp, interface->memberships);
+	if (mode == GREMC_IGMP_UPSTREAM && before->mode != GREMC_IGMP_UPSTREAM) {
+		gremc_proxy_start(igmp, interface);
+		update_all(igmp);
+	}
+	if (mode == GREMC_IGMP_QUERIER &&
+	    (before->mode != GREMC_IGMP_QUERIER || before->address != interface->policy.address ||
+	     before->version != interface->policy.version)) {
+		gremc_timer_stop(&igmp->wheel, &interface->other_querier);
+		gremc_querier_start(igmp, interface);
+	}
+	gremc_querier_update(igmp, interface);
+}
+
+static int interface_set(struct gremc_igmp *igmp, uint32_t number, const struct gremc_igmp_policy *policy)
+{
+	struct interface *interface = gremc_igmp_interface(igmp, number);
+	struct gremc_igmp_policy before, copy;
+	void *arrays;
+
+	if (policy->mode == GREMC_IGMP_UPSTREAM && igmp->proxy.interface &&
+	    igmp->proxy.interface != interface)
+		return -EEXIST;
+	if (copy_policy(&copy, &arrays, policy))
+		return -ENOMEM;
+	if (interface == NULL)
+		interface = interface_create(igmp, number);
+	if (interface == NULL) {
+		free(arrays);
+		return -ENOMEM;
+	}
+	/* said by the old policy, taken back by the old policy */
+	for (struct membership *m = interface->memberships; m; m = m->next)
+		gremc_membership_withdraw(igmp, m);
+	before = interface->policy;
+	interface->policy = copy;
+	free(interface->arrays);
+	interface->arrays = arrays;
+	interface->tokens = UINT64_C(1000) * policy->report_rate;
+	interface->tokens_at = igmp->now;
+	change_role(igmp, interface, &before);
+	if (policy->mode == GREMC_IGMP_QUERIER)
+		gremc_interface_join_static(igmp, interface);
+	gremc_interface_settle(igmp, interface);
+	return 0;
+}
+
+int gremc_igmp_interface_set(struct gremc_igmp *igmp, uint32_t interface,
+			     const struct gremc_igmp_policy *policy, uint64_t now)
+{
+	int rc;
+
+	enter(igmp, now);
+	rc = interface_set(igmp, interface, policy);
+	leave(igmp);
+	return rc;
+}
+
+void gremc_igmp_interface_remove(struct gremc_igmp *igmp, uint32_t number, uint64_t now)
+{
+	struct interface *interface;
+
+	enter(igmp, now);
+	interface = gremc_igmp_interface(igmp, number);
+	if (interface) {
+		bool was_upstream = interface == igmp->proxy.interface;
+
+		if (was_upstream)
+			gremc_proxy_stop(igmp);
+		interface_free(igmp, interface);
+		if (was_upstream)
+			update_all(igmp);
+	}
+	leave(igmp);
+}
+
+/* ---- time ---- */
+
+void gremc_igmp_run(struct gremc_igmp *igmp, uint64_t now)
+{
+	enter(igmp, now);
+	gremc_wheel_run(&igmp->wheel, igmp, igmp->now);
+	leave(igmp);
+}
+
+uint64_t gremc_igmp_next(const struct gremc_igmp *igmp)
+{
+	return gremc_wheel_next(&igmp->wheel);
+}
+
+/* ---- packets ---- */
+
+static bool check_sender(rte_be32_t source)
+{
+	uint8_t net = (uint8_t)(rte_be_to_cpu_32(source) >> 24);
+
+	/* 0.0.0.0: a host that has no address yet (RFC 3376, 4.2.13) */
+	return source == 0 || (net != 0 && net != 127 && net < 224);
+}
+
+/* What a message of an interface is refused for; GREMC_IGMP_COUNTER_COUNT: nothing. */
+static enum gremc_igmp_counter check(const struct interface *interface,
+				     const struct gremc_igmp_message *message)
+{
+	const struct gremc_igmp_policy *policy = &interface->policy;
+	bool is_query = message->type == GREMC_IGMP_QUERY;
+
+	if (policy->mode == GREMC_IGMP_OFF || (policy->mode == GREMC_IGMP_UPSTREAM && !is_query))
+		return GREMC_IGMP_COUNT_off;
+	if (!check_sender(message->source))
+		return GREMC_IGMP_COUNT_bad_source;
+	if (policy->router_alert && !message->has_router_alert)
+		return GREMC_IGMP_COUNT_router_alert;
+	if ((policy->version < 3 && message->type == GREMC_IGMP_V3_REPORT) ||
+	    (policy->version < 2 &&
+	     (message->type == GREMC_IGMP_V2_REPORT || message->type == GREMC_IGMP_LEAVE)))
+		return GREMC_IGMP_COUNT_version;
+	return GREMC_IGMP_COUNTER_COUNT;
+}
+
+/* A token bucket of `report_rate` records a second. */
+static bool take_token(struct gremc_igmp *igmp, struct interface *interface)
+{
+	uint64_t rate = interface->policy.report_rate;
+
+	if (rate == 0)
+		return true;
+	interface->tokens += (igmp->now - interface->tokens_at) * rate;
+	interface->tokens = RTE_MIN(interface->tokens, rate * 1000);
+	interface->tokens_at = igmp->now;
+	if (interface->tokens < 1000) {
+		gremc_igmp_count(interface, GREMC_IGMP_COUNT_rate);
+		return false;
+	}
+	interface->tokens -= 1000;
+	return true;
+}
+
+/* A version 1 or 2 message is a version 3 record (RFC 3376, 7.3.2). */
+static void take_old(struct gremc_igmp *igmp, struct interface *interface,
+		     const struct gremc_igmp_message *message)
+{
+	const struct gremc_igmp_record record = {
+		.type = message->type == GREMC_IGMP_LEAVE ? GREMC_IGMP_TO_IN : GREMC_IGMP_IS_EX,
+		.group = message->group,
+	};
+	struct membership *membership;
+	uint64_t until;
+
+	if (!take_token(igmp, interface))
+		return;
+	gremc_membership_record(igmp, interface, &record);
+	membership = gremc_membership_find(igmp, interface, message->group);
+	if (membership == NULL || message->type == GREMC_IGMP_LEAVE)
+		return;
+	until = igmp->now + gremc_igmp_group_timeout(igmp, interface);
+	if (message->type == GREMC_IGMP_V1_REPORT)
+		membership->v1_until = until;
+	else
+		membership->v2_until = until;
+}
+
+static void take_records(struct gremc_igmp *igmp, struct interface *interface,
+			 const struct gremc_igmp_message *message)
+{
+	const uint8_t *at = message->records;
+	struct gremc_igmp_record record;
+
+	for (uint16_t i = 0; i < message->record_count; i++) {
+		at = gremc_igmp_record_read(at, &record);
+		if (take_token(igmp, interface))
+			gremc_membership_record(igmp, interface, &record);
+	}
+}
+
+static void take(struct gremc_igmp *igmp, struct interface *interface,
+		 const struct gremc_igmp_message *message)
+{
+	switch (message->type) {
+	case GREMC_IGMP_QUERY:
+		if (interface->policy.mode == GREMC_IGMP_UPSTREAM)
+			gremc_proxy_input(igmp, message);
+		else
+			gremc_querier_input(igmp, interface, message);
+		break;
+	case GREMC_IGMP_V1_REPORT:
+		gremc_igmp_count(interface, GREMC_IGMP_COUNT_v1_reports);
+		take_old(igmp, interface, message);
+		break;
+	case GREMC_IGMP_V2_REPORT:
+		gremc_igmp_count(interface, GREMC_IGMP_COUNT_v2_reports);
+		take_old(igmp, interface, message);
+		break;
+	case GREMC_IGMP_LEAVE:
+		gremc_igmp_count(interface, GREMC_IGMP_COUNT_leaves);
+		take_old(igmp, interface, message);
+		break;
+	case GREMC_IGMP_V3_REPORT:
+		gremc_igmp_count(interface, GREMC_IGMP_COUNT_v3_reports);
+		take_records(igmp, interface, message);
+		break;
+	}
+}
+
+void gremc_igmp_input(struct gremc_igmp *igmp, uint32_t number, const uint8_t *packet, size_t length,
+		      uint64_t now)
+{
+	struct gremc_igmp_message message;
+	enum gremc_igmp_counter refusal;
+	struct interface *interface;
+	enum gremc_igmp_error error;
+
+	enter(igmp, now);
+	/* what was due before this packet came */
+	gremc_wheel_run(&igmp->wheel, igmp, igmp->now);
+	interface = gremc_igmp_interface(igmp, number);
+	if (interface == NULL)
+		goto out;
+	error = gremc_igmp_parse(packet, length, &message);
+	if (error != GREMC_IGMP_OK) {
+		gremc_igmp_count(interface, (enum gremc_igmp_counter)error);
+		goto out;
+	}
+	refusal = check(interface, &message);
+	if (refusal == GREMC_IGMP_COUNTER_COUNT)
+		take(igmp, interface, &message);
+	else
+		gremc_igmp_count(interface, refusal);
+out:
+	leave(igmp);
+}

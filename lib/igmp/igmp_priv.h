@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside igmp/: timers, the state of interfaces, memberships and sources, and what its files ask of each
+ * other. All of it is under the engine's mutex. */
+#ifndef GREMC_IGMP_IGMP_PRIV_H
+#define GREMC_IGMP_IGMP_PRIV_H
+
+#include <pthread.h>
+
+#include "base/map.h"
+#include "igmp/igmp.h"
+
+/* ---- wheel.c ---- */
+
+#define GREMC_WHEEL_TICK   10u /* milliseconds */
+#define GREMC_WHEEL_LEVELS 4u
+#define GREMC_WHEEL_SLOTS  256u
+
+struct gremc_timer {
+	struct gremc_timer *next, **previous; /* previous NULL: not in a slot */
+	uint64_t due;                         /* milliseconds; 0: not running */
+	void (*expire)(struct gremc_igmp *igmp, struct gremc_timer *timer);
+};
+
+/* A hierarchical wheel: setting and stopping a timer costs the same with one of them and with a million. */
+struct gremc_wheel {
+	uint64_t tick; /* all up to it has expired */
+	uint32_t count;
+	struct gremc_timer *slots[GREMC_WHEEL_LEVELS][GREMC_WHEEL_SLOTS];
+};
+
+/* (Re)start the timer: it expires in the first tick that begins at `due` or later. */
+void gremc_timer_set(struct gremc_wheel *wheel, struct gremc_timer *timer, uint64_t due);
+void gremc_timer_stop(struct gremc_wheel *wheel, struct gremc_timer *timer);
+/* Call expire() of all that are due, which may set and stop any timer. */
+void gremc_wheel_run(struct gremc_wheel *wheel, struct gremc_igmp *igmp, uint64_t now);
+uint64_t gremc_wheel_next(const struct gremc_wheel *wheel);
+
+/* ---- the state ---- */
+
+struct interface;
+
+/* A source of a membership. In RFC 3376's words: with its timer running it is in A, or in X in EXCLUDE mode;
+ * `excluded`: in Y; with neither it is there for being static only. */
+struct source {
+	struct gremc_map_node node; /* of igmp->sources: membership number, address */
+	struct source *next, **previous;
+	struct membership *membership;
+	struct gremc_timer timer;
+	rte_be32_t address;
+	uint32_t mark; /* epoch of the record that names it */
+	uint8_t queries_left;
+	bool excluded, is_static;
+	uint8_t published; /* enum gremc_igmp_interest */
+};
+
+/* One interface's membership in one group. */
+struct membership {
+	struct gremc_map_node node; /* of igmp->memberships: interface, group */
+	struct membership *next, **previous;
+	struct interface *interface;
+	rte_be32_t group;
+	uint32_t number; /* in igmp->numbers */
+	uint64_t since;
+	struct source *sources;
+	uint32_t source_count;
+	bool exclude, is_static; /* static: of any source */
+	bool published;          /* any source was wanted when it was last said */
+	uint8_t queries_left;
+	uint64_t v1_until, v2_until;   /* older hosts are present (RFC 3376, 7.3.2) */
+	struct gremc_timer timer;      /* of EXCLUDE mode */
+	struct gremc_timer retransmit; /* of queries */
+};
+
+struct interface {
+	uint32_t number;
+	struct gremc_igmp_policy policy; /* its arrays are in `arrays` */
+	void *arrays;
+	struct membership *memberships;
+	uint32_t membership_count;
+	bool is_querier;
+	bool forwards; /* its memberships count (RFC 4605, 4.2) */
+	rte_be32_t querier;
+	uint8_t startup_left;
+	uint8_t robustness;      /* in use */
+	uint32_t query_interval; /* in use */
+	struct gremc_timer query, other_querier;
+	uint64_t tokens, tokens_at; /* thousandths of a record, and when they were counted */
+	uint64_t counters[GREMC_IGMP_COUNTER_COUNT];
+};
+
+/* ---- proxy.c: what is wanted downstream, and said upstream ---- */
+
+struct proxied_source {
+	struct gremc_map_node node; /* of proxy->sources: number of the group, address */
+	struct proxied_source *next, **previous;
+	rte_be32_t address;
+	uint32_t included, excluded; /* by how many interfaces */
+	bool is_listed;              /* in the list that was said */
+	uint8_t changes_left;
+};
+
+struct proxied {
+	struct gremc_map_node node;       /* of proxy->groups: the group */
+	struct proxied *next, **previous; /* in proxy->all */
+	struct proxied *next_dirty, *next_pending;
+	rte_be32_t group;
+	uint32_t number;
+	uint32_t any; /* interfaces that want any source */
+	struct proxied_source *sources;
+	bool is_dirty, is_pending;
+	bool exclude, is_member; /* as said */
+	uint8_t mode_left;       /* how often the mode is still to be said */
+	uint8_t member_left;     /* how often, to older queriers, whether there are members */
+	uint64_t answer_at;      /* to a query; 0: none is open */
+};
+
+struct proxy {
+	struct interface *interface; /* NULL: there is no upstream */
+	struct gremc_map groups, sources;
+	struct proxied *all;
+	struct proxied *dirty, *pending; /* changed, not yet looked at; to be said once more */
+	uint32_t next_number;
+	struct gremc_timer retransmit, answer; /* of changes; to a general query */
+	struct gremc_timer group_answer;       /* to group queries */
+	uint64_t v1_until, v2_until;           /* an older querier is present */
+	uint64_t random;
+	uint8_t robustness;
+	bool is_closed; /* being taken down */
+};
+
+struct gremc_igmp {
+	pthread_mutex_t lock;
+	struct gremc_igmp_settings settings;
+	struct gremc_igmp_callbacks callbacks;
+	uint64_t now;
+	struct gremc_wheel wheel;
+	struct interface **interfaces; /* [number] */
+	uint32_t interface_limit;
+	struct gremc_map memberships, sources;
+	struct membership **numbers;                    /* NULL: free */
+	uint32_t number_limit, number_room, first_free; /* none below first_free is free */
+	uint32_t epoch;
+	struct proxy proxy;
+};
+
+static inline void gremc_igmp_count(struct interface *interface, enum gremc_igmp_counter counter)
+{
+	interface->counters[counter]++;
+}
+
+static inline struct interface *gremc_igmp_interface(const struct gremc_igmp *igmp, uint32_t number)
+{
+	return number < igmp->interface_limit ? igmp->interfaces[number] : NULL;
+}
+
+/* Group membership interval, and the older host present interval (RFC 3376, 8.4, 8.13). */
+static inline uint64_t gremc_igmp_group_timeout(const struct gremc_igmp *igmp,
+						const struct interface *interface)
+{
+	return (uint64_t)interface->robustness * interface->query_interval + igmp->settings.response_interval;
+}
+
+static inline unsigned gremc_igmp_last_count(const struct gremc_igmp *igmp, const struct interface *interface)
+{
+	return igmp->settings.last_member_count ? igmp->settings.last_member_count : interface->robustness;
+}
+
+/* Last member query time (8.10). */
+static inline uint64_t gremc_igmp_last_time(const struct gremc_igmp *igmp, const struct interface *interface)
+{
+	return (uint64_t)igmp->settings.last_member_interval * gremc_igmp_last_count(igmp, interface);
+}
+
+static inline bool gremc_source_runs(const struct source *source)
+{
+	return source->timer.due != 0;
+}
+
+/* ---- store.c: memberships and sources come and go ---- */
+
+struct membership *gremc_membership_find(const struct gremc_igmp *igmp, const struct interface *interface,
+					 rte_be32_t group);
+/* A new one, INCLUDE of nothing. NULL: refused, counted. */
+struct membership *gremc_membership_create(struct gremc_igmp *igmp, struct interface *interface,
+					   rte_be32_t group);
+/* Withdraws what was published. */
+void gremc_membership_destroy(struct gremc_igmp *igmp, struct membership *membership);
+struct source *gremc_source_find(const struct gremc_igmp *igmp, const struct membership *membership,
+				 rte_be32_t address);
+/* The source, made when it is not there. NULL: refused, counted. */
+struct source *gremc_source_get(struct gremc_igmp *igmp, struct membership *membership, rte_be32_t address);
+/* Without a word: what was said of it is what holds without it. */
+void gremc_source_destroy(struct gremc_igmp *igmp, struct source *source);
+
+/* ---- publish.c ---- */
+
+/* Say what changed of the membership since the last time, let go of sources without a state, and of the
+ * membership itself when nothing is left. It may be gone afterwards. */
+void gremc_membership_settle(struct gremc_igmp *igmp, struct membership *membership);
+/* Nothing is wanted of it any more; said, but the state stays. */
+void gremc_membership_withdraw(struct gremc_igmp *igmp, struct membership *membership);
+/* All of an interface's. */
+void gremc_interface_settle(struct gremc_igmp *igmp, struct interface *interface);
+bool gremc_policy_has_source(const struct gremc_igmp_policy *policy, rte_be32_t source);
+bool gremc_policy_has_group(const struct gremc_igmp_policy *policy, rte_be32_t group);
+/* Memberships and sources of the configuration. */
+void gremc_interface_join_static(struct gremc_igmp *igmp, struct interface *interface);
+
+/* ---- member.c: RFC 3376, 6.4 and 6.5 ---- */
+
+void gremc_membership_record(struct gremc_igmp *igmp, struct interface *interface,
+			     const struct gremc_igmp_record *record);
+void gremc_membership_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_source_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
+
+/* ---- last.c: group specific queries, sent (6.6.3) and received (6.6.1) ---- */
+
+/* Q(G), and Q(G, the running sources whose mark is, or with `marked` false is not, the epoch). */
+void gremc_membership_query(struct gremc_igmp *igmp, struct membership *membership);
+void gremc_membership_query_sources(struct gremc_igmp *igmp, struct membership *membership, bool marked);
+void gremc_membership_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_membership_lower(struct gremc_igmp *igmp, struct membership *membership,
+			    const struct gremc_igmp_message *query);
+
+/* ---- querier.c ---- */
+
+void gremc_querier_start(struct gremc_igmp *igmp, struct interface *interface);
+void gremc_querier_stop(struct gremc_igmp *igmp, struct interface *interface);
+void gremc_querier_input(struct gremc_igmp *igmp, struct interface *interface,
+			 const struct gremc_igmp_message *query);
+void gremc_querier_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_querier_other_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
+			const rte_be32_t *sources, uint16_t source_count, bool suppress);
+/* Whether the interface's memberships count: not where another one is the querier of a proxy. */
+void gremc_querier_update(struct gremc_igmp *igmp, struct interface *interface);
+
+/* ---- proxy.c ---- */
+
+int gremc_proxy_init(struct gremc_igmp *igmp);
+void gremc_proxy_fini(struct gremc_igmp *igmp);
+void gremc_proxy_start(struct gremc_igmp *igmp, struct interface *interface);
+void gremc_proxy_stop(struct gremc_igmp *igmp);
+/* A downstream interface's interest went from one to another. */
+void gremc_proxy_change(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group,
+			enum gremc_igmp_interest before, enum gremc_igmp_interest after);
+/* Say upstream what changed since the last time. */
+void gremc_proxy_flush(struct gremc_igmp *igmp);
+/* Nothing is left to be said of it. */
+void gremc_proxy_forget(struct proxied *proxied);
+/* 1 to `most` milliseconds, at random. */
+uint64_t gremc_proxy_delay(struct proxy *proxy, uint64_t most);
+void gremc_proxy_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer);
+
+/* ---- upstream.c ---- */
+
+/* A report being filled; full ones leave. */
+struct proxy_writer {
+	struct gremc_igmp *igmp;
+	struct gremc_igmp_report report;
+};
+
+/* Say what changed of the group, which is then said once less often from now on. */
+void gremc_proxy_say_change(struct proxy_writer *writer, struct proxied *proxied);
+/* What the writer still holds. */
+void gremc_proxy_send(struct proxy_writer *writer);
+void gremc_proxy_answer(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_proxy_group_answer(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_proxy_input(struct gremc_igmp *igmp, const struct gremc_igmp_message *query);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a group record does to a membership: the tables of RFC 3376, 6.4.1 and 6.4.2, in their words: A or X
+ * are the sources with a running timer, Y those that are excluded, B or A the sources of the record. */
+#include "igmp/igmp_priv.h"
+
+static void start_source(struct gremc_igmp *igmp, struct source *source, uint64_t due)
+{
+	source->excluded = false;
+	gremc_timer_set(&igmp->wheel, &source->timer, due);
+}
+
+static void clear_source(struct gremc_igmp *igmp, struct source *source)
+{
+	source->excluded = false;
+	gremc_timer_stop(&igmp->wheel, &source->timer);
+	source->queries_left = 0;
+}
+
+/* The record being worked on. */
+struct change {
+	struct gremc_igmp *igmp;
+	struct membership *membership;
+	const struct gremc_igmp_record *record;
+	uint64_t timeout; /* now + GMI */
+};
+
+/* Whether a member may ask for this source, or else why not, counted. */
+static bool allowed(const struct change *c, rte_be32_t address)
+{
+	struct interface *interface = c->membership->interface;
+	uint8_t net = (uint8_t)(rte_be_to_cpu_32(address) >> 24);
+
+	if (net != 0 && net != 127 && net < 224 && gremc_policy_has_source(&interface->policy, address))
+		return true;
+	gremc_igmp_count(interface, GREMC_IGMP_COUNT_source_refused);
+	return false;
+}
+
+/* The i-th source of the record with its mark set, made when it is not there; NULL: refused. */
+static struct source *marked_source(const struct change *c, uint16_t i)
+{
+	rte_be32_t address = gremc_igmp_source(c->record->sources, i);
+	struct source *source = NULL;
+
+	if (allowed(c, address))
+		source = gremc_source_get(c->igmp, c->membership, address);
+	if (source)
+		source->mark = c->igmp->epoch;
+	return source;
+}
+
+static bool is_new(const struct source *source)
+{
+	return !gremc_source_runs(source) && !source->excluded;
+}
+
+/* Sources that the record does not name go. */
+static void delete_unmarked(const struct change *c)
+{
+	for (struct source *source = c->membership->sources; source; source = source->next)
+		if (source->mark != c->igmp->epoch)
+			clear_source(c->igmp, source);
+}
+
+/* IS_IN, ALLOW, and the first part of TO_IN: (B) = GMI, in either mode. */
+static void include(const struct change *c)
+{
+	for (uint16_t i = 0; i < c->record->source_count; i++) {
+		struct source *source = marked_source(c, i);
+
+		if (source)
+			start_source(c->igmp, source, c->timeout);
+	}
+}
+
+/* INCLUDE(A) and IS_EX(B) or TO_EX(B): EXCLUDE(A*B, B-A). */
+static void include_to_exclude(const struct change *c)
+{
+	for (uint16_t i = 0; i < c->record->source_count; i++) {
+		struct source *source = marked_source(c, i);
+
+		if (source && !gremc_source_runs(source))
+			source->excluded = true;
+	}
+	delete_unmarked(c);
+	c->membership->exclude = true;
+}
+
+/* EXCLUDE(X,Y) and IS_EX(A), TO_EX(A) or BLOCK(A): what is in neither X nor Y gets a timer. */
+static void exclude_more(const struct change *c, uint64_t due)
+{
+	for (uint16_t i = 0; i < c->record->source_count; i++) {
+		struct source *source = marked_source(c, i);
+
+		if (source && is_new(source))
+			start_source(c->igmp, source, due);
+	}
+}
+
+static void mark_known(const struct change *c)
+{
+	for (uint16_t i = 0; i < c->record->source_count; i++) {
+		struct source *source =
+			gremc_source_find(c->igmp, c->membership, gremc_igmp_source(c->record->sources, i));
+
+		if (source)
+			source->mark = c->igmp->epoch;
+	}
+}
+
+static void to_exclude(const struct change *c, bool is_change)
+{
+	struct membership *m = c->membership;
+
+	if (m->exclude) {
+		exclude_more(c, is_change ? m->timer.due : c->timeout);
+		delete_unmarked(c);
+	} else {
+		include_to_exclude(c);
+	}
+	gremc_timer_set(&c->igmp->wheel, &m->timer, c->timeout);
+	if (is_change)
+		gremc_membership_query_sources(c->igmp, m, true);
+}
+
+static void to_include(const struct change *c)
+{
+	bool was_exclude = c->membership->exclude;
+
+	include(c);
+	gremc_membership_query_sources(c->igmp, c->membership, false);
+	if (was_exclude)
+		gremc_membership_query(c->igmp, c->membership);
+}
+
+static void block(const struct change *c)
+{
+	if (c->membership->exclude)
+		exclude_more(c, c->membership->timer.due);
+	else
+		mark_known(c);
+	gremc_membership_query_sources(c->igmp, c->membership, true);
+}
+
+static void apply(const struct change *c)
+{
+	switch (c->record->type) {
+	case GREMC_IGMP_IS_IN:
+	case GREMC_IGMP_ALLOW:
+		include(c);
+		break;
+	case GREMC_IGMP_IS_EX:
+		to_exclude(c, false);
+		break;
+	case GREMC_IGMP_TO_EX:
+		to_exclude(c, true);
+		break;
+	case GREMC_IGMP_TO_IN:
+		to_include(c);
+		break;
+	default:
+		block(c);
+		break;
+	}
+}
+
+/* RFC 3376, 7.3.2: while an older host is a member, what it could not have answered is not believed. */
+static bool fit_to_older(struct gremc_igmp *igmp, struct membership *m, struct gremc_igmp_record *record)
+{
+	bool v1 = igmp->now < m->v1_until, v2 = igmp->now < m->v2_until;
+
+	if (!v1 && !v2)
+		return true;
+	if (record->type == GREMC_IGMP_BLOCK || (v1 && record->type == GREMC_IGMP_TO_IN)) {
+		gremc_igmp_count(m->interface, GREMC_IGMP_COUNT_older_host);
+		return false;
+	}
+	if (record->type == GREMC_IGMP_TO_EX)
+		record->source_count = 0;
+	return true;
+}
+
+static bool wants_any(const struct gremc_igmp_record *record)
+{
+	return record->type == GREMC_IGMP_IS_EX || record->type == GREMC_IGMP_TO_EX;
+}
+
+/* What the interface refuses of the group itself. */
+static bool check_group(struct interface *interface, const struct gremc_igmp_record *record)
+{
+	enum gremc_igmp_counter counter = GREMC_IGMP_COUNTER_COUNT;
+
+	if (!gremc_ipv4_is_multicast(record->group))
+		counter = GREMC_IGMP_COUNT_group;
+	else if (gremc_ipv4_is_link_local_group(record->group))
+		counter = GREMC_IGMP_COUNT_link_local;
+	else if (record->type < GREMC_IGMP_IS_IN || record->type > GREMC_IGMP_BLOCK)
+		counter = GREMC_IGMP_COUNT_record_type;
+	else if (!gremc_policy_has_group(&interface->policy, record->group))
+		counter = GREMC_IGMP_COUNT_group_range;
+	else if (gremc_ipv4_is_ssm(record->group) && wants_any(record))
+		counter = GREMC_IGMP_COUNT_ssm_any;
+	if (counter == GREMC_IGMP_COUNTER_COUNT)
+		return true;
+	gremc_igmp_count(interface, counter);
+	return false;
+}
+
+void gremc_membership_record(struct gremc_igmp *igmp, struct interface *interface,
+			     const struct gremc_igmp_record *asked)
+{
+	struct gremc_igmp_record record = *asked;
+	struct change c = {.igmp = igmp,
+			   .record = &record,
+			   .timeout = igmp->now + gremc_igmp_group_timeout(igmp, interface)};
+	bool adds = wants_any(&record) || (record.source_count && record.type != GREMC_IGMP_BLOCK);
+
+	if (!check_group(interface, &record))
+		return;
+	c.membership = gremc_membership_find(igmp, interface, record.group);
+	/* leaving what one is no member of changes nothing */
+	if (c.membership == NULL && adds)
+		c.membership = gremc_membership_create(igmp, interface, record.group);
+	if (c.membership == NULL)
+		return;
+	igmp->epoch++;
+	if (fit_to_older(igmp, c.membership, &record))
+		apply(&c);
+	gremc_membership_settle(igmp, c.membership);
+}
+
+/* ---- timers (RFC 3376, 6.2.2, 6.2.3, 6.5) ---- */
+
+void gremc_membership_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
+{
+	struct membership *m = container_of(timer, struct membership, timer);
+
+	gremc_timer_stop(&igmp->wheel, &m->timer);
+	m->exclude = false;
+	m->queries_left = 0;
+	for (struct source *source = m->sources; source; source = source->next)
+		source->excluded = false;
+	gremc_membership_settle(igmp, m);
+}
+
+void gremc_source_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
+{
+	struct source *source = container_of(timer, struct source, timer);
+
+	clear_source(igmp, source);
+	source->excluded = source->membership->exclude;
+	gremc_membership_settle(igmp, source->membership);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The host side on the upstream interface (RFC 4605, 4.1): the memberships of all downstream interfaces as
+ * one member would have them, said by RFC 3376, 5, or as an older querier understands it.
+ *
+ * Merged (RFC 3376, 3.2): with a member of any source, EXCLUDE of what all those refuse and nobody asks for;
+ * else INCLUDE of what anybody asks for. Counts of interfaces say both. */
+#include <stdlib.h>
+
+#include "igmp/igmp_priv.h"
+
+#define UNSOLICITED_INTERVAL 1000u /* milliseconds (RFC 3376, 8.11) */
+
+int gremc_proxy_init(struct gremc_igmp *igmp)
+{
+	struct proxy *proxy = &igmp->proxy;
+
+	proxy->random = igmp->now ^ (uintptr_t)igmp;
+	proxy->retransmit.expire = gremc_proxy_retransmit;
+	proxy->answer.expire = gremc_proxy_answer;
+	proxy->group_answer.expire = gremc_proxy_group_answer;
+	if (gremc_map_init(&proxy->groups) || gremc_map_init(&proxy->sources))
+		return -1;
+	return 0;
+}
+
+static void source_free(struct proxy *proxy, struct proxied_source *source)
+{
+	gremc_map_remove(&proxy->sources, &source->node);
+	*source->previous = source->next;
+	if (source->next)
+		source->next->previous = source->previous;
+	free(source);
+}
+
+static void group_free(struct proxy *proxy, struct proxied *proxied)
+{
+	while (proxied->sources)
+		source_free(proxy, proxied->sources);
+	gremc_map_remove(&proxy->groups, &proxied->node);
+	*proxied->previous = proxied->next;
+	if (proxied->next)
+		proxied->next->previous = proxied->previous;
+	free(proxied);
+}
+
+void gremc_proxy_fini(struct gremc_igmp *igmp)
+{
+	struct proxy *proxy = &igmp->proxy;
+
+	proxy->is_closed = true;
+	while (proxy->all)
+		group_free(proxy, proxy->all);
+	gremc_map_fini(&proxy->groups);
+	gremc_map_fini(&proxy->sources);
+}
+
+static struct proxied *group_get(struct proxy *proxy, rte_be32_t group)
+{
+	struct gremc_map_node *node = gremc_map_find(&proxy->groups, group);
+	struct proxied *proxied =
+		node ? container_of(node, struct proxied, node) : calloc(1, sizeof(*proxied));
+
+	if (node || proxied == NULL)
+		return proxied;
+	proxied->group = group;
+	proxied->number = proxy->next_number++;
+	gremc_map_add(&proxy->groups, &proxied->node, group);
+	proxied->next = proxy->all;
+	proxied->previous = &proxy->all;
+	if (proxied->next)
+		proxied->next->previous = &proxied->next;
+	proxy->all = proxied;
+	return proxied;
+}
+
+static struct proxied_source *source_get(struct proxy *proxy, struct proxied *proxied, rte_be32_t address)
+{
+	uint64_t key = (uint64_t)proxied->number << 32 | address;
+	struct gremc_map_node *node = gremc_map_find(&proxy->sources, key);
+	struct proxied_source *source =
+		node ? container_of(node, struct proxied_source, node) : calloc(1, sizeof(*source));
+
+	if (node || source == NULL)
+		return source;
+	source->address = address;
+	gremc_map_add(&proxy->sources, &source->node, key);
+	source->next = proxied->sources;
+	source->previous = &proxied->sources;
+	if (source->next)
+		source->next->previous = &source->next;
+	proxied->sources = source;
+	return source;
+}
+
+void gremc_proxy_change(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group,
+			enum gremc_igmp_interest before, enum gremc_igmp_interest after)
+{
+	struct proxy *proxy = &igmp->proxy;
+	struct proxied *proxied = proxy->is_closed ? NULL : group_get(proxy, group);
+	struct proxied_source *at;
+
+	if (proxied == NULL)
+		return;
+	if (!proxied->is_dirty) {
+		proxied->is_dirty = true;
+		proxied->next_dirty = proxy->dirty;
+		proxy->dirty = proxied;
+	}
+	if (source == 0) {
+		proxied->any += (after == GREMC_IGMP_INCLUDE) - (before == GREMC_IGMP_INCLUDE);
+		return;
+	}
+	at = source_get(proxy, proxied, source);
+	if (at == NULL)
+		return;
+	at->included += (after == GREMC_IGMP_INCLUDE) - (before == GREMC_IGMP_INCLUDE);
+	at->excluded += (after == GREMC_IGMP_EXCLUDE) - (before == GREMC_IGMP_EXCLUDE);
+}
+
+/* Whether the source is in the merged list: of those included, or of those excluded. */
+static bool is_listed(const struct proxied *proxied, const struct proxied_source *source)
+{
+	if (proxied->any)
+		return source->included == 0 && source->excluded == proxied->any;
+	return source->included > 0;
+}
+
+static bool is_member(const struct proxied *proxied)
+{
+	bool member = proxied->any > 0;
+
+	for (const struct proxied_source *source = proxied->sources; source && !member; source = source->next)
+		member = source->included > 0;
+	return member;
+}
+
+/* ---- what is to be said ---- */
+
+static void mark_changes(struct proxy *proxy, struct proxied *proxied)
+{
+	bool exclude = proxied->any > 0, changes_mode = exclude != proxied->exclude;
+
+	if (changes_mode)
+		proxied->mode_left = proxy->robustness;
+	for (struct proxied_source *source = proxied->sources; source; source = source->next) {
+		bool listed = is_listed(proxied, source);
+
+		/* a change of the mode says the whole list (RFC 3376, 5.1) */
+		if (changes_mode)
+			source->changes_left = 0;
+		else if (listed != source->is_listed && proxied->mode_left == 0)
+			source->changes_left = proxy->robustness;
+		source->is_listed = listed;
+	}
+	proxied->exclude = exclude;
+}
+
+/* With version 1 and 2 there are only members and none. */
+static void mark_membership(struct proxy *proxy, struct proxied *proxied)
+{
+	bool member = is_member(proxied);
+
+	if (member != proxied->is_member)
+		proxied->member_left = proxy->robustness;
+	proxied->is_member = member;
+}
+
+static bool has_more(const struct proxied *proxied)
+{
+	bool more = proxied->mode_left || proxied->member_left;
+
+	for (const struct proxied_source *source = proxied->sources; source && !more; source = source->next)
+		more = source->changes_left > 0;
+	return more;
+}
+
+/* Nobody wants it, and all is said: forget it. */
+static void tidy(struct proxy *proxy, struct proxied *proxied)
+{
+	struct proxied_source *next;
+
+	for (struct proxied_source *source = proxied->sources; source; source = next) {
+		next = source->next;
+		if (source->included == 0 && source->excluded == 0 && source->changes_left == 0 &&
+		    !source->is_listed)
+			source_free(proxy, source);
+	}
+	if (proxied->any == 0 && proxied->sources == NULL && !has_more(proxied) && !proxied->is_dirty &&
+	    !proxied->is_pending)
+		group_free(proxy, proxied);
+}
+
+/* It is to be said again, or it is done. */
+static void pend(struct proxy *proxy, struct proxied *proxied)
+{
+	if (has_more(proxied) && !proxied->is_pending) {
+		proxied->is_pending = true;
+		proxied->next_pending = proxy->pending;
+		proxy->pending = proxied;
+	}
+	tidy(proxy, proxied);
+}
+
+static void pend_again(struct gremc_igmp *igmp)
+{
+	struct proxy *proxy = &igmp->proxy;
+
+	if (proxy->pending && proxy->retransmit.due == 0)
+		gremc_timer_set(&igmp->wheel, &proxy->retransmit,
+				igmp->now + gremc_proxy_delay(proxy, UNSOLICITED_INTERVAL));
+}
+
+void gremc_proxy_flush(struct gremc_igmp *igmp)
+{
+	struct proxy_writer writer = {.igmp = igmp};
+	struct proxy *proxy = &igmp->proxy;
+
+	while (proxy->dirty) {
+		struct proxied *proxied = proxy->dirty;
+
+		proxy->dirty = proxied->next_dirty;
+		proxied->is_dirty = false;
+		mark_changes(proxy, proxied);
+		mark_membership(proxy, proxied);
+		if (proxy->interface)
+			gremc_proxy_say_change(&writer, proxied);
+		else
+			gremc_proxy_forget(proxied);
+		pend(proxy, proxied);
+	}
+	gremc_proxy_send(&writer);
+	pend_again(igmp);
+}
+
+void gremc_proxy_forget(struct proxied *proxied)
+{
+	proxied->mode_left = proxied->member_left = 0;
+	for (struct proxied_source *source = proxied->sources; source; source = source->next)
+		source->changes_left = 0;
+}
+
+void gremc_proxy_start(struct gremc_igmp *igmp, struct interface *interface)
+{
+	struct proxy *proxy = &igmp->proxy;
+
+	proxy->interface = interface;
+	proxy->robustness = igmp->settings.robustness;
+	proxy->v1_until = proxy->v2_until = 0;
+	/* all there is is news to the upstream querier */
+	gremc_timer_set(&igmp->wheel, &proxy->answer, igmp->now);
+}
+
+void gremc_proxy_stop(struct gremc_igmp *igmp)
+{
+	struct proxy *proxy = &igmp->proxy;
+	struct proxied *next;
+
+	gremc_timer_stop(&igmp->wheel, &proxy->retransmit);
+	gremc_timer_stop(&igmp->wheel, &proxy->answer);
+	gremc_timer_stop(&igmp->wheel, &proxy->group_answer);
+	proxy->interface = NULL;
+	proxy->pending = NULL;
+	for (struct proxied *proxied = proxy->all; proxied; proxied = next) {
+		next = proxied->next;
+		gremc_proxy_forget(proxied);
+		proxied->answer_at = 0;
+		proxied->is_pending = false;
+		tidy(proxy, proxied);
+	}
+}
+
+/* ---- a round of changes ---- */
+
+uint64_t gremc_proxy_delay(struct proxy *proxy, uint64_t most)
+{
+	proxy->random = proxy->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+	return 1 + (proxy->random >> 33) % RTE_MAX(most, UINT64_C(1));
+}
+
+void gremc_proxy_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer)
+{
+	struct proxy_writer writer = {.igmp = igmp};
+	struct proxy *proxy = &igmp->proxy;
+	struct proxied *proxied = proxy->pending;
+
+	(void)timer;
+	proxy->pending = NULL;
+	while (proxied) {
+		struct proxied *next = proxied->next_pending;
+
+		proxied->is_pending = false;
+		gremc_proxy_say_change(&writer, proxied);
+		pend(proxy, proxied);
+		proxied = next;
+	}
+	gremc_proxy_send(&writer);
+	pend_again(igmp);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Who asks on an interface, and the general queries (RFC 3376, 6.6, 7.3, 8). */
+#include "igmp/igmp_priv.h"
+
+/* First queries of many interfaces are spread over so many milliseconds. */
+#define SPREAD 1000u
+
+static void use_own_timing(const struct gremc_igmp *igmp, struct interface *interface)
+{
+	interface->robustness = igmp->settings.robustness;
+	interface->query_interval = igmp->settings.query_interval;
+}
+
+void gremc_querier_update(struct gremc_igmp *igmp, struct interface *interface)
+{
+	bool forwards = interface->policy.mode == GREMC_IGMP_QUERIER &&
+			(interface->is_querier || igmp->proxy.interface == NULL);
+
+	if (interface->forwards == forwards)
+		return;
+	interface->forwards = forwards;
+	gremc_interface_settle(igmp, interface);
+}
+
+static void become_querier(struct gremc_igmp *igmp, struct interface *interface, uint64_t first)
+{
+	interface->is_querier = true;
+	interface->querier = interface->policy.address;
+	use_own_timing(igmp, interface);
+	gremc_timer_set(&igmp->wheel, &interface->query, first);
+	gremc_querier_update(igmp, interface);
+}
+
+void gremc_querier_start(struct gremc_igmp *igmp, struct interface *interface)
+{
+	interface->startup_left = igmp->settings.robustness;
+	become_querier(igmp, interface, igmp->now + interface->number * 10u % SPREAD);
+}
+
+void gremc_querier_stop(struct gremc_igmp *igmp, struct interface *interface)
+{
+	gremc_timer_stop(&igmp->wheel, &interface->query);
+	gremc_timer_stop(&igmp->wheel, &interface->other_querier);
+	interface->is_querier = false;
+	interface->querier = 0;
+}
+
+void gremc_querier_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
+{
+	struct interface *interface = container_of(timer, struct interface, query);
+	uint32_t wait = interface->query_interval;
+
+	gremc_querier_send(igmp, interface, 0, NULL, 0, false);
+	if (interface->startup_left > 0 && --interface->startup_left > 0)
+		wait /= 4;
+	gremc_timer_set(&igmp->wheel, &interface->query, igmp->now + wait);
+}
+
+void gremc_querier_other_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
+{
+	struct interface *interface = container_of(timer, struct interface, other_querier);
+
+	become_querier(igmp, interface, igmp->now);
+}
+
+void gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
+			const rte_be32_t *sources, uint16_t source_count, bool suppress)
+{
+	const struct gremc_igmp_query query = {
+		.version = interface->policy.version,
+		.source = interface->policy.address,
+		.group = group,
+		.response_time =
+			group ? igmp->settings.last_member_interval : igmp->settings.response_interval,
+		.interval = interface->query_interval,
+		.robustness = interface->robustness,
+		.suppress = suppress,
+		.sources = sources,
+		.source_count = source_count,
+	};
+	uint8_t packet[GREMC_IGMP_PACKET_MAX];
+
+	/* version 1 has no group specific queries, version 2 none for sources */
+	if ((group && query.version == 1) || (source_count && query.version == 2))
+		return;
+	gremc_igmp_count(interface, GREMC_IGMP_COUNT_queries_sent);
+	igmp->callbacks.send(igmp->callbacks.argument, interface->number, packet,
+			     gremc_igmp_build_query(packet, &query));
+}
+
+/* The lower address asks (6.6.2). One without an address takes no part, and we without one give way. */
+static bool wins(const struct interface *interface, rte_be32_t other)
+{
+	rte_be32_t own = interface->policy.address;
+
+	return other != 0 && other != own && (own == 0 || rte_be_to_cpu_32(other) < rte_be_to_cpu_32(own));
+}
+
+static void give_way(struct gremc_igmp *igmp, struct interface *interface,
+		     const struct gremc_igmp_message *query)
+{
+	uint64_t present;
+
+	interface->is_querier = false;
+	interface->querier = query->source;
+	interface->robustness = query->robustness ? query->robustness : igmp->settings.robustness;
+	interface->query_interval = query->interval ? query->interval : igmp->settings.query_interval;
+	/* other querier present interval (8.5) */
+	present = (uint64_t)interface->robustness * interface->query_interval + query->response_time / 2;
+	gremc_timer_stop(&igmp->wheel, &interface->query);
+	gremc_timer_set(&igmp->wheel, &interface->other_querier, igmp->now + present);
+	gremc_querier_update(igmp, interface);
+}
+
+void gremc_querier_input(struct gremc_igmp *igmp, struct interface *interface,
+			 const struct gremc_igmp_message *query)
+{
+	struct membership *membership;
+
+	gremc_igmp_count(interface, GREMC_IGMP_COUNT_queries_received);
+	if (wins(interface, query->source)) {
+		/* a higher one that still asks beside the querier is about to give way */
+		if (interface->is_querier || query->source == interface->querier ||
+		    rte_be_to_cpu_32(query->source) < rte_be_to_cpu_32(interface->querier)) {
+			/* the general queries tell the intervals; version 3's others do, too */
+			give_way(igmp, interface, query);
+		}
+	}
+	if (interface->is_querier || query->group == 0 || query->suppress)
+		return;
+	membership = gremc_membership_find(igmp, interface, query->group);
+	if (membership)
+		gremc_membership_lower(igmp, membership, query);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copies of the state for whoever asks, from any thread. */
+#include <string.h>
+
+#include "igmp/igmp_priv.h"
+
+static uint32_t remaining(const struct gremc_igmp *igmp, uint64_t due)
+{
+	return due > igmp->now ? (uint32_t)RTE_MIN(due - igmp->now, (uint64_t)UINT32_MAX) : due != 0;
+}
+
+static void interface_copy(const struct gremc_igmp *igmp, const struct interface *interface,
+			   struct gremc_igmp_interface_info *info)
+{
+	*info = (struct gremc_igmp_interface_info){
+		.interface = interface->number,
+		.mode = interface->policy.mode,
+		.version = interface->policy.version,
+		.is_querier = interface->is_querier,
+		.address = interface->policy.address,
+		.querier = interface->querier,
+		.groups = interface->membership_count,
+		.querier_expires = remaining(igmp, interface->other_querier.due),
+		.next_query = remaining(igmp, interface->query.due),
+		.robustness = interface->robustness,
+		.query_interval = interface->query_interval,
+		.group_timeout = (uint32_t)gremc_igmp_group_timeout(igmp, interface),
+	};
+	memcpy(info->counters, interface->counters, sizeof(info->counters));
+}
+
+bool gremc_igmp_interface_info(struct gremc_igmp *igmp, uint32_t number,
+			       struct gremc_igmp_interface_info *info)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&igmp->lock);
+	for (; number < igmp->interface_limit && !found; number++) {
+		found = igmp->interfaces[number] != NULL;
+		if (found)
+			interface_copy(igmp, igmp->interfaces[number], info);
+	}
+	pthread_mutex_unlock(&igmp->lock);
+	return found;
+}
+
+static void group_copy(const struct gremc_igmp *igmp, const struct membership *m,
+		       struct gremc_igmp_group_info *info)
+{
+	const struct source *source = m->sources;
+
+	*info = (struct gremc_igmp_group_info){
+		.number = m->number,
+		.interface = m->interface->number,
+		.group = m->group,
+		.exclude = m->exclude,
+		.is_static = m->is_static,
+		.version = igmp->now < m->v1_until   ? 1
+			   : igmp->now < m->v2_until ? 2
+						     : 3,
+		.expires = remaining(igmp, m->timer.due),
+		.age = (uint32_t)((igmp->now - m->since) / 1000),
+		.source_count = m->source_count,
+	};
+	for (unsigned i = 0; i < GREMC_IGMP_INFO_SOURCES && source; i++, source = source->next)
+		info->sources[i] = (struct gremc_igmp_source_info){
+			.address = source->address,
+			.excluded = source->excluded,
+			.is_static = source->is_static,
+			.expires = remaining(igmp, source->timer.due),
+		};
+}
+
+uint32_t gremc_igmp_group_infos(struct gremc_igmp *igmp, uint32_t from, struct gremc_igmp_group_info *infos,
+				uint32_t size, uint32_t *total)
+{
+	uint32_t count = 0;
+
+	pthread_mutex_lock(&igmp->lock);
+	*total = igmp->memberships.count;
+	for (; from < igmp->number_limit && count < size; from++)
+		if (igmp->numbers[from])
+			group_copy(igmp, igmp->numbers[from], &infos[count++]);
+	pthread_mutex_unlock(&igmp->lock);
+	return count;
+}
+
+bool gremc_igmp_group_find(struct gremc_igmp *igmp, uint32_t number, rte_be32_t group,
+			   struct gremc_igmp_group_info *info)
+{
+	const struct interface *interface;
+	const struct membership *m;
+
+	pthread_mutex_lock(&igmp->lock);
+	interface = gremc_igmp_interface(igmp, number);
+	m = interface ? gremc_membership_find(igmp, interface, group) : NULL;
+	if (m)
+		group_copy(igmp, m, info);
+	pthread_mutex_unlock(&igmp->lock);
+	return m != NULL;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "igmp/igmp_priv.h"
+
+#define SLOT_BITS 8u
+#define SLOT_MASK (GREMC_WHEEL_SLOTS - 1)
+
+static void unlink_timer(struct gremc_timer *timer)
+{
+	*timer->previous = timer->next;
+	if (timer->next)
+		timer->next->previous = timer->previous;
+	timer->previous = NULL;
+}
+
+static void push(struct gremc_timer **head, struct gremc_timer *timer)
+{
+	timer->next = *head;
+	timer->previous = head;
+	if (timer->next)
+		timer->next->previous = &timer->next;
+	*head = timer;
+}
+
+/* Into the slot of its tick; what is further away than the wheel reaches waits in its last slot. */
+static void place(struct gremc_wheel *wheel, struct gremc_timer *timer)
+{
+	uint64_t tick = (timer->due + GREMC_WHEEL_TICK - 1) / GREMC_WHEEL_TICK, ahead;
+	unsigned level = 0;
+
+	if (tick <= wheel->tick)
+		tick = wheel->tick + 1;
+	ahead = RTE_MIN(tick - wheel->tick, (UINT64_C(1) << SLOT_BITS * GREMC_WHEEL_LEVELS) - 1);
+	tick = wheel->tick + ahead;
+	while (level + 1 < GREMC_WHEEL_LEVELS && ahead >> SLOT_BITS * (level + 1))
+		level++;
+	push(&wheel->slots[level][tick >> SLOT_BITS * level & SLOT_MASK], timer);
+}
+
+void gremc_timer_set(struct gremc_wheel *wheel, struct gremc_timer *timer, uint64_t due)
+{
+	gremc_timer_stop(wheel, timer);
+	timer->due = due ? due : 1;
+	place(wheel, timer);
+	wheel->count++;
+}
+
+void gremc_timer_stop(struct gremc_wheel *wheel, struct gremc_timer *timer)
+{
+	if (timer->due == 0)
+		return;
+	unlink_timer(timer);
+	timer->due = 0;
+	wheel->count--;
+}
+
+/* Take a slot's timers over into a list of their own, from which they can still be stopped. */
+static void detach(struct gremc_timer **slot, struct gremc_timer **head)
+{
+	*head = *slot;
+	*slot = NULL;
+	if (*head)
+		(*head)->previous = head;
+}
+
+/* A slot of a higher level has come near: its timers go where they belong. */
+static void cascade(struct gremc_wheel *wheel, unsigned level)
+{
+	struct gremc_timer *head;
+
+	detach(&wheel->slots[level][wheel->tick >> SLOT_BITS * level & SLOT_MASK], &head);
+	while (head) {
+		struct gremc_timer *timer = head;
+
+		unlink_timer(timer);
+		/* due now: the slot that is about to be emptied */
+		if (timer->due <= wheel->tick * GREMC_WHEEL_TICK)
+			push(&wheel->slots[0][wheel->tick & SLOT_MASK], timer);
+		else
+			place(wheel, timer);
+	}
+}
+
+static void expire_slot(struct gremc_wheel *wheel, struct gremc_igmp *igmp)
+{
+	struct gremc_timer *head;
+
+	detach(&wheel->slots[0][wheel->tick & SLOT_MASK], &head);
+	while (head) {
+		struct gremc_timer *timer = head;
+
+		gremc_timer_stop(wheel, timer);
+		timer->expire(igmp, timer);
+	}
+}
+
+void gremc_wheel_run(struct gremc_wheel *wheel, struct gremc_igmp *igmp, uint64_t now)
+{
+	uint64_t last = now / GREMC_WHEEL_TICK;
+
+	while (wheel->tick < last) {
+		if (wheel->count == 0) {
+			wheel->tick = last;
+			return;
+		}
+		wheel->tick++;
+		for (unsigned level = 1; level < GREMC_WHEEL_LEVELS; level++) {
+			if (wheel->tick & ((UINT64_C(1) << SLOT_BITS * level) - 1))
+				break;
+			cascade(wheel, level);
+		}
+		if (wheel->slots[0][wheel->tick & SLOT_MASK])
+			expire_slot(wheel, igmp);
+	}
+}
+
+uint64_t gremc_wheel_next(const struct gremc_wheel *wheel)
+{
+	uint64_t boundary = (wheel->tick | SLOT_MASK) + 1; /* where the next cascade may bring some */
+
+	if (wheel->count == 0)
+		return GREMC_IGMP_NEVER;
+	for (uint64_t tick = wheel->tick + 1; tick < boundary; tick++)
+		if (wheel->slots[0][tick & SLOT_MASK])
+			return tick * GREMC_WHEEL_TICK;
+	return boundary * GREMC_WHEEL_TICK;
+}

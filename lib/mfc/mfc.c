@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <libmnl/libmnl.h>
+
+#include "mfc/mfc.h"
+
+#define RECEIVE_BUFFER (4 << 20) /* a daemon that starts sets thousands of routes at once */
+#define CACHE          128u      /* names that are remembered between dumps */
+
+struct gremc_mfc {
+	struct gremc_mfc_callbacks callbacks;
+	struct mnl_socket *socket;
+	uint32_t sequence; /* of the dump on its way */
+	bool dumping, again;
+	struct {
+		uint32_t ifindex, interface;
+	} cache[CACHE];
+	uint32_t cached;
+	pthread_mutex_t lock; /* of info */
+	struct gremc_mfc_info info;
+	uint8_t buffer[32768];
+};
+
+static void count(struct gremc_mfc *mfc, uint64_t *counter)
+{
+	pthread_mutex_lock(&mfc->lock);
+	(*counter)++;
+	pthread_mutex_unlock(&mfc->lock);
+}
+
+/* ---- names ---- */
+
+static void remember_unknown(struct gremc_mfc *mfc, const char *name)
+{
+	struct gremc_mfc_info *info = &mfc->info;
+	uint32_t i = 0;
+
+	pthread_mutex_lock(&mfc->lock);
+	while (i < info->unknown_count && strcmp(info->unknown[i], name))
+		i++;
+	if (i == info->unknown_count && i < GREMC_MFC_UNKNOWN) {
+		snprintf(info->unknown[i], sizeof(info->unknown[i]), "%s", name);
+		info->unknown_count++;
+	}
+	pthread_mutex_unlock(&mfc->lock);
+}
+
+static uint32_t interface_of(struct gremc_mfc *mfc, uint32_t ifindex)
+{
+	uint32_t interface = GREMC_MFC_NONE;
+	char name[IF_NAMESIZE];
+
+	for (uint32_t i = 0; i < mfc->cached; i++)
+		if (mfc->cache[i].ifindex == ifindex)
+			return mfc->cache[i].interface;
+	if (if_indextoname(ifindex, name) == NULL)
+		return GREMC_MFC_NONE; /* it has gone: the kernel will say that of its routes, too */
+	interface = mfc->callbacks.interface_of(mfc->callbacks.argument, name);
+	if (interface == GREMC_MFC_NONE)
+		remember_unknown(mfc, name);
+	if (mfc->cached < CACHE) {
+		mfc->cache[mfc->cached].ifindex = ifindex;
+		mfc->cache[mfc->cached++].interface = interface;
+	}
+	return interface;
+}
+
+/* ---- messages ---- */
+
+static void take_route(struct gremc_mfc *mfc, const struct gremc_mfc_message *message)
+{
+	uint32_t oifs[GREMC_MFC_OIFS_MAX], oif_count = 0;
+	uint8_t thresholds[GREMC_MFC_OIFS_MAX];
+
+	for (uint32_t i = 0; i < message->oif_count; i++) {
+		uint32_t interface = interface_of(mfc, message->oifs[i]);
+
+		if (interface == GREMC_MFC_NONE)
+			continue;
+		thresholds[oif_count] = message->thresholds[i];
+		oifs[oif_count++] = interface;
+	}
+	mfc->callbacks.set(mfc->callbacks.argument, message->source, message->group,
+			   interface_of(mfc, message->iif), oifs, thresholds, oif_count);
+}
+
+static void take(struct gremc_mfc *mfc, const struct nlmsghdr *header)
+{
+	struct gremc_mfc_message message;
+
+	count(mfc, &mfc->info.messages);
+	switch (gremc_mfc_parse(header, &message)) {
+	case GREMC_MFC_SET:
+		count(mfc, &mfc->info.set);
+		take_route(mfc, &message);
+		break;
+	case GREMC_MFC_REMOVED:
+		count(mfc, &mfc->info.removed);
+		mfc->callbacks.remove(mfc->callbacks.argument, message.source, message.group);
+		break;
+	case GREMC_MFC_UNRESOLVED:
+		count(mfc, &mfc->info.unresolved);
+		break;
+	case GREMC_MFC_OTHER_TABLE:
+		count(mfc, &mfc->info.other_table);
+		break;
+	case GREMC_MFC_MALFORMED:
+		count(mfc, &mfc->info.malformed);
+		break;
+	case GREMC_MFC_OTHER:
+		break;
+	}
+}
+
+/* ---- dumps ---- */
+
+static void ask_for_all(struct gremc_mfc *mfc)
+{
+	uint8_t request[MNL_NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct rtmsg))];
+	struct nlmsghdr *header = mnl_nlmsg_put_header(request);
+	struct rtmsg *route;
+
+	header->nlmsg_type = RTM_GETROUTE;
+	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	header->nlmsg_seq = ++mfc->sequence;
+	route = mnl_nlmsg_put_extra_header(header, sizeof(*route));
+	route->rtm_family = RTNL_FAMILY_IPMR;
+	count(mfc, &mfc->info.resyncs);
+	pthread_mutex_lock(&mfc->lock);
+	mfc->info.unknown_count = 0;
+	pthread_mutex_unlock(&mfc->lock);
+	mfc->again = false;
+	mfc->cached = 0;
+	mfc->dumping = mnl_socket_sendto(mfc->socket, header, header->nlmsg_len) >= 0;
+	if (mfc->dumping)
+		mfc->callbacks.begin(mfc->callbacks.argument);
+	else
+		GREMC_LOG(ERR, "cannot ask for the kernel's multicast routes: %s", strerror(errno));
+}
+
+void gremc_mfc_resync(struct gremc_mfc *mfc)
+{
+	if (mfc->dumping)
+		mfc->again = true; /* the kernel does one dump at a time */
+	else
+		ask_for_all(mfc);
+}
+
+/* The dump is over; one that something changed under, or that failed, is made again. */
+static void end_dump(struct gremc_mfc *mfc, bool whole)
+{
+	mfc->dumping = false;
+	if (whole && !mfc->again)
+		mfc->callbacks.end(mfc->callbacks.argument);
+	else
+		ask_for_all(mfc);
+}
+
+static int error_of(const struct nlmsghdr *header)
+{
+	const struct nlmsgerr *error = mnl_nlmsg_get_payload(header);
+
+	return mnl_nlmsg_get_payload_len(header) < sizeof(error->error) ? 0 : -error->error;
+}
+
+static void handle(struct gremc_mfc *mfc, const struct nlmsghdr *header)
+{
+	bool ours = mfc->dumping && header->nlmsg_seq == mfc->sequence && header->nlmsg_pid;
+
+	if (ours && header->nlmsg_flags & NLM_F_DUMP_INTR)
+		mfc->again = true;
+	if (ours && header->nlmsg_type == NLMSG_DONE) {
+		end_dump(mfc, true);
+	} else if (ours && header->nlmsg_type == NLMSG_ERROR) {
+		GREMC_LOG(ERR, "the kernel refuses to tell its multicast routes: %s",
+			  strerror(error_of(header)));
+		mfc->dumping = false; /* as a kernel without multicast routing does: events may come yet */
+		mfc->callbacks.end(mfc->callbacks.argument);
+	} else if (header->nlmsg_type >= NLMSG_MIN_TYPE) {
+		take(mfc, header);
+	}
+}
+
+void gremc_mfc_run(struct gremc_mfc *mfc)
+{
+	for (;;) {
+		ssize_t n = mnl_socket_recvfrom(mfc->socket, mfc->buffer, sizeof(mfc->buffer));
+		const struct nlmsghdr *header = (const struct nlmsghdr *)mfc->buffer;
+		int left = (int)n;
+
+		if (n < 0 && (errno == ENOBUFS || errno == ENOSPC)) {
+			count(mfc, &mfc->info.overruns);
+			gremc_mfc_resync(mfc);
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left))
+			handle(mfc, header);
+	}
+}
+
+/* ---- life ---- */
+
+struct gremc_mfc *gremc_mfc_open(const struct gremc_mfc_callbacks *callbacks)
+{
+	struct gremc_mfc *mfc = calloc(1, sizeof(*mfc));
+	const int size = RECEIVE_BUFFER;
+	int error;
+
+	if (mfc == NULL)
+		return NULL;
+	mfc->callbacks = *callbacks;
+	pthread_mutex_init(&mfc->lock, NULL);
+	mfc->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (mfc->socket == NULL || mnl_socket_bind(mfc->socket, RTMGRP_IPV4_MROUTE, MNL_SOCKET_AUTOPID) < 0) {
+		error = errno;
+		gremc_mfc_close(mfc);
+		errno = error;
+		return NULL;
+	}
+	/* more than that it may have only with CAP_NET_ADMIN; it works with less, too */
+	if (setsockopt(gremc_mfc_fd(mfc), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(gremc_mfc_fd(mfc), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	ask_for_all(mfc);
+	return mfc;
+}
+
+void gremc_mfc_close(struct gremc_mfc *mfc)
+{
+	if (mfc == NULL)
+		return;
+	if (mfc->socket)
+		mnl_socket_close(mfc->socket);
+	pthread_mutex_destroy(&mfc->lock);
+	free(mfc);
+}
+
+int gremc_mfc_fd(const struct gremc_mfc *mfc)
+{
+	return mnl_socket_get_fd(mfc->socket);
+}
+
+void gremc_mfc_info(struct gremc_mfc *mfc, struct gremc_mfc_info *info)
+{
+	pthread_mutex_lock(&mfc->lock);
+	*info = mfc->info;
+	pthread_mutex_unlock(&mfc->lock);
+}

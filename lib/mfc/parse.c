@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* RTM_NEWROUTE and RTM_DELROUTE of the family IPMR (net/ipv4/ipmr_base.c writes them). */
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include <libmnl/libmnl.h>
+
+#include "mfc/mfc.h"
+
+/* Where the attributes of one message are. */
+struct attributes {
+	const struct nlattr *source, *group, *iif, *multipath, *table;
+};
+
+static int collect(const struct nlattr *attribute, void *data)
+{
+	struct attributes *found = data;
+
+	switch (mnl_attr_get_type(attribute)) {
+	case RTA_SRC:
+		found->source = attribute;
+		break;
+	case RTA_DST:
+		found->group = attribute;
+		break;
+	case RTA_IIF:
+		found->iif = attribute;
+		break;
+	case RTA_MULTIPATH:
+		found->multipath = attribute;
+		break;
+	case RTA_TABLE:
+		found->table = attribute;
+		break;
+	default:
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+/* A value of 32 bits, 0 where there is none; false: of another size. */
+static bool value_of(const struct nlattr *attribute, uint32_t *value)
+{
+	*value = 0;
+	if (attribute == NULL)
+		return true;
+	if (mnl_attr_get_payload_len(attribute) != sizeof(*value))
+		return false;
+	memcpy(value, mnl_attr_get_payload(attribute), sizeof(*value));
+	return true;
+}
+
+/* struct rtnexthop by struct rtnexthop. */
+static bool read_oifs(const struct nlattr *attribute, struct gremc_mfc_message *message)
+{
+	const uint8_t *at = mnl_attr_get_payload(attribute);
+	size_t left = mnl_attr_get_payload_len(attribute);
+
+	while (left >= sizeof(struct rtnexthop)) {
+		struct rtnexthop hop;
+		size_t step;
+
+		memcpy(&hop, at, sizeof(hop));
+		step = RTNH_ALIGN(hop.rtnh_len);
+		if (hop.rtnh_len < sizeof(hop) || step > left)
+			return false;
+		if (message->oif_count < GREMC_MFC_OIFS_MAX) {
+			message->thresholds[message->oif_count] = hop.rtnh_hops;
+			message->oifs[message->oif_count++] = (uint32_t)hop.rtnh_ifindex;
+		}
+		at += step;
+		left -= step;
+	}
+	return left == 0;
+}
+
+static bool read_values(const struct attributes *found, struct gremc_mfc_message *message, uint32_t *table)
+{
+	return value_of(found->source, &message->source) && value_of(found->group, &message->group) &&
+	       value_of(found->iif, &message->iif) && value_of(found->table, table) &&
+	       (found->multipath == NULL || read_oifs(found->multipath, message));
+}
+
+enum gremc_mfc_kind gremc_mfc_parse(const struct nlmsghdr *header, struct gremc_mfc_message *message)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(header);
+	struct attributes found = {0};
+	uint32_t table;
+
+	*message = (struct gremc_mfc_message){0};
+	if (header->nlmsg_type != RTM_NEWROUTE && header->nlmsg_type != RTM_DELROUTE)
+		return GREMC_MFC_OTHER;
+	if (mnl_nlmsg_get_payload_len(header) < sizeof(*route))
+		return GREMC_MFC_MALFORMED;
+	if (route->rtm_family != RTNL_FAMILY_IPMR || route->rtm_type != RTN_MULTICAST)
+		return GREMC_MFC_OTHER;
+	if (mnl_attr_parse(header, sizeof(*route), collect, &found) < 0 || found.group == NULL ||
+	    !read_values(&found, message, &table))
+		return GREMC_MFC_MALFORMED;
+	if (found.table == NULL)
+		table = route->rtm_table;
+	if (table != RT_TABLE_DEFAULT)
+		return GREMC_MFC_OTHER_TABLE;
+	if (message->group && !gremc_ipv4_is_multicast(message->group))
+		return GREMC_MFC_MALFORMED;
+	if (header->nlmsg_type == RTM_DELROUTE)
+		return GREMC_MFC_REMOVED;
+	/* packets wait in a queue: there is no iif yet */
+	return message->iif == 0 ? GREMC_MFC_UNRESOLVED : GREMC_MFC_SET;
+}

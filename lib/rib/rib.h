@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rib: what each origin wants of (S,G), (*,G) and (*,G/len), and the one route that the fan-out table gets of
+ * it. Static routes, IGMP memberships and the kernel's multicast routes change at their own times; here they
+ * meet:
+ *
+ *   - a route is in the table where an origin wants exactly it;
+ *   - its oil is what all origins want of its packets: of static routes and of the kernel's the most exact
+ *     one that covers it, and every IGMP member of it. So a join adds and never takes: a more exact route
+ *     hides nobody who a wider one serves. Only a member's own exclusion of a source takes that member, and
+ *     nothing but it, out of (S,G);
+ *   - the kernel's TTL thresholds hold for interfaces that nobody but the kernel wants, and the list of
+ *     sources of an interface for what its members want of any source;
+ *   - its incoming interfaces are those of the most exact static route that covers it; without one, the
+ *     kernel's; without one, any;
+ *   - its origin is the first of static, igmp, kernel that wants exactly it.
+ *
+ * Interfaces are numbers that stay for as long as the configuration names the tunnel or port; which vif each
+ * is at the moment is a table that a reload brings along.
+ *
+ * One writer, the control thread. Nothing reaches the fan-out table before gremc_rib_flush(): many changes
+ * are one grace period. */
+#ifndef GREMC_RIB_RIB_H
+#define GREMC_RIB_RIB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fanout/fanout.h"
+#include "igmp/igmp.h"
+
+#define GREMC_RIB_NONE UINT32_MAX /* no interface, and in the table of vifs: no vif */
+
+struct gremc_rib;
+
+/* Who is told that a route got this id, before a reader can find it: to zero its counters. */
+struct gremc_rib_callbacks {
+	void (*on_new_id)(uint32_t id, void *argument);
+	void *argument;
+};
+
+/* NULL: ENOMEM. The table outlives it, and has no other writer. */
+struct gremc_rib *gremc_rib_create(struct gremc_fanout *fanout, const struct gremc_rib_callbacks *callbacks);
+/* The routes stay in the table. */
+void gremc_rib_destroy(struct gremc_rib *rib);
+
+/* Make these the static routes and `vifs` the vifs of the interfaces below `interface_count`, and flush: all
+ * or nothing. `routes`' iifs and oifs are interfaces. The three arrays, and those that the routes point to,
+ * stay valid until the next call that succeeds, or gremc_rib_destroy(). Returns 0 or what
+ * gremc_fanout_apply() says. `now` in seconds of the caller's clock, from which routes have their age. */
+int gremc_rib_replace_static(struct gremc_rib *rib, const struct gremc_mroute_spec *routes, uint32_t count,
+			     const uint32_t *vifs, uint32_t interface_count, uint32_t now);
+
+/* An interface's interest in (S,G), or with source 0 in (*,G), as gremc_igmp_callbacks say it. */
+void gremc_rib_member(struct gremc_rib *rib, uint32_t interface, rte_be32_t source, rte_be32_t group,
+		      enum gremc_igmp_interest interest);
+/* Members at this interface, who want any source, get those of the vif's list only (GREMC_THRESHOLD_SOURCES),
+ * or again any. */
+void gremc_rib_guard(struct gremc_rib *rib, uint32_t interface, bool guarded);
+/* The proxy's upstream interface (RFC 4605, 4.2), or GREMC_RIB_NONE: what any interface sends goes there,
+ * too, be there members or not. */
+void gremc_rib_upstream(struct gremc_rib *rib, uint32_t interface);
+
+/* The kernel's route for (S,G), or with source 0 for (*,G), and that it has none. Interfaces that are
+ * GREMC_RIB_NONE are left out; with iif GREMC_RIB_NONE the route takes packets from none. As in the kernel, a
+ * (*,G) takes packets from its oifs as well, and group 0 is any group. `thresholds`: of the oifs, what a
+ * packet's TTL must exceed; NULL: nothing to speak of. -ENOMEM. */
+int gremc_rib_kernel_set(struct gremc_rib *rib, rte_be32_t source, rte_be32_t group, uint32_t iif,
+			 const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count);
+void gremc_rib_kernel_remove(struct gremc_rib *rib, rte_be32_t source, rte_be32_t group);
+/* Between the two: all that is set stays, what is not is removed at the end. */
+void gremc_rib_kernel_begin(struct gremc_rib *rib);
+void gremc_rib_kernel_end(struct gremc_rib *rib);
+
+/* Bring what changed into the table. What does not go in (out of memory, or more routes than it holds) is
+ * tried again when it changes; returns how many such there were this time. */
+uint32_t gremc_rib_flush(struct gremc_rib *rib, uint32_t now);
+/* Is there anything to flush? */
+bool gremc_rib_is_dirty(const struct gremc_rib *rib);
+
+/* Any thread: since when the table's route with this id is there, by the caller's clock. */
+uint32_t gremc_rib_since(const struct gremc_rib *rib, uint32_t id);
+/* Any thread: routes that did not go in, so far. */
+uint64_t gremc_rib_failures(const struct gremc_rib *rib);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <netinet/in.h>
+
+#include "datapath/datapath_priv.h"
+#include "proto/proto.h"
+
+/* The frame up to the IP header: its VLAN must be the port's. Returns the header's length in *length. */
+static enum gremc_proto_error parse_l2(const struct gremc_rxq *rxq, const struct rte_mbuf *mbuf,
+				       uint32_t *length)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
+	const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(ether + 1);
+	rte_be16_t type;
+	uint16_t vlan = 0;
+
+	if (unlikely(mbuf->data_len < sizeof(*ether)))
+		return GREMC_PROTO_eth_truncated;
+	*length = sizeof(*ether);
+	type = ether->ether_type;
+	if (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
+		vlan = mbuf->vlan_tci & 0xfff;
+	} else if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN)) {
+		if (unlikely(mbuf->data_len < sizeof(*ether) + sizeof(*tag)))
+			return GREMC_PROTO_eth_truncated;
+		/* VLAN 0 is a priority tag: as good as none */
+		vlan = rte_be_to_cpu_16(tag->vlan_tci) & 0xfff;
+		type = tag->eth_proto;
+		*length += sizeof(*tag);
+	}
+	if (unlikely(vlan != rxq->vlan))
+		return GREMC_PROTO_vlan_mismatch;
+	return likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) ? GREMC_PROTO_OK : GREMC_PROTO_not_ipv4;
+}
+
+/* Multicast on a port that takes it is not encapsulated: the packet itself is the inner one, checked in
+ * decap. */
+static void take_native(struct gremc_packet *packet, uint32_t l2, uint32_t room)
+{
+	packet->native = true;
+	packet->inner_offset = l2;
+	packet->inner_room = RTE_MIN(room, (uint32_t)UINT16_MAX);
+	packet->outer_tos = 0;
+}
+
+static enum gremc_proto_error take_gre(struct gremc_packet *packet, const uint8_t *ip, uint32_t l2,
+				       uint32_t readable, const struct gremc_ipv4 *outer,
+				       struct gremc_tunnel_key *key)
+{
+	const struct rte_ipv4_hdr *header = (const struct rte_ipv4_hdr *)ip;
+	uint32_t room = RTE_MIN((uint32_t)outer->total_length, readable) - outer->header_length;
+	enum gremc_proto_error error;
+	struct gremc_gre gre;
+
+	if (unlikely(header->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)))
+		return GREMC_PROTO_outer_fragment;
+	error = gremc_gre_parse(ip + outer->header_length, room, &gre);
+	if (unlikely(error != GREMC_PROTO_OK))
+		return error;
+	if (unlikely(gre.protocol != GREMC_GRE_IPV4))
+		return GREMC_PROTO_gre_protocol;
+	packet->native = false;
+	packet->inner_offset = l2 + outer->header_length + gre.length;
+	packet->inner_room = outer->total_length - outer->header_length - gre.length;
+	packet->outer_tos = header->type_of_service;
+	key->remote = header->src_addr;
+	key->local = header->dst_addr;
+	key->key = gre.key;
+	key->has_key = gre.has_key;
+	return GREMC_PROTO_OK;
+}
+
+/* Does the header's checksum still have to be computed? *bad: the device says that it is wrong. */
+static bool must_sum(const struct gremc_rxq *rxq, const struct rte_mbuf *mbuf, bool *bad)
+{
+	uint64_t verdict = mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+
+	*bad = rxq->rx_checksum && verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD;
+	return !rxq->rx_checksum || verdict != RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+}
+
+static enum gremc_proto_error classify(const struct gremc_rxq *rxq, struct gremc_packet *packet,
+				       struct gremc_tunnel_key *key)
+{
+	const struct rte_mbuf *mbuf = packet->mbuf;
+	const struct rte_ipv4_hdr *ip;
+	enum gremc_proto_error error;
+	struct gremc_ipv4 outer;
+	uint32_t l2, room, readable;
+	bool sum, bad;
+
+	error = parse_l2(rxq, mbuf, &l2);
+	if (unlikely(error != GREMC_PROTO_OK))
+		return error;
+	ip = rte_pktmbuf_mtod_offset(mbuf, const struct rte_ipv4_hdr *, l2);
+	room = mbuf->pkt_len - l2;
+	readable = mbuf->data_len - l2;
+	sum = must_sum(rxq, mbuf, &bad);
+	error = gremc_ipv4_parse_header((const uint8_t *)ip, room, readable, GREMC_IPV4_OUTER, sum, &outer);
+	if (unlikely(error != GREMC_PROTO_OK || bad))
+		return error != GREMC_PROTO_OK ? error : GREMC_PROTO_outer_checksum;
+	if (gremc_ipv4_is_multicast(ip->dst_addr)) {
+		if (!rxq->multicast)
+			return GREMC_PROTO_not_gre;
+		take_native(packet, l2, room);
+		*key = (struct gremc_tunnel_key){0};
+		return GREMC_PROTO_OK;
+	}
+	if (unlikely(ip->next_proto_id != IPPROTO_GRE))
+		return GREMC_PROTO_not_gre;
+	return take_gre(packet, (const uint8_t *)ip, l2, readable, &outer, key);
+}
+
+void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *rxq)
+{
+	struct gremc_burst *burst = &worker->burst;
+	uint32_t alive = 0;
+
+	for (uint32_t i = 0; i < burst->count; i++) {
+		struct gremc_packet *packet = &burst->packet[alive];
+		struct rte_mbuf *mbuf = burst->packet[i].mbuf;
+		enum gremc_proto_error error;
+
+		if (unlikely(mbuf->nb_segs > 1 && gremc_segments_pull(mbuf, GREMC_HEADERS_MAX))) {
+			gremc_drop(worker, mbuf, GREMC_DROP_header_split);
+			continue;
+		}
+		packet->mbuf = mbuf;
+		error = classify(rxq, packet, &burst->tunnel[alive]);
+		if (unlikely(error != GREMC_PROTO_OK)) {
+			gremc_refuse_frame(worker, rxq, mbuf, (enum gremc_drop)error);
+			continue;
+		}
+		alive++;
+	}
+	burst->count = alive;
+}

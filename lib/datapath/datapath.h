@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* datapath: what a worker does to packets, one file a stage:
+ *
+ *     rx -> classify -> decap -> lookup -> replicate (encap each replica) -> tx
+ *
+ * A stage is a function over the arrays of one burst. No stage logs, locks, takes heap memory, makes a system
+ * call or writes to a line that another worker writes. A packet leaves the pipeline as a replica given to a
+ * port, by a ring to the control thread (a punt: it is the kernel's), or as a named drop; all are counted
+ * once a burst (gremc_worker_account). */
+#ifndef GREMC_DATAPATH_DATAPATH_H
+#define GREMC_DATAPATH_DATAPATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "fanout/fanout.h"
+#include "port/port.h"
+#include "rcu/rcu.h"
+#include "stats/stats.h"
+#include "vif/vif.h"
+
+#define GREMC_BURST       64u
+#define GREMC_WORKER_RXQS 64u
+
+/* One packet on its way through the stages. Each stage reads what the ones before it wrote. */
+struct gremc_packet {
+	struct rte_mbuf *mbuf;             /* from decap on its data begin with the inner IP header */
+	const struct gremc_mroute *mroute; /* lookup */
+	uint32_t iif;                      /* decap: the vif it came by */
+	uint32_t oif_skip;     /* lookup: the place of iif in the oil, or its length (split horizon) */
+	uint16_t inner_offset; /* classify: from the frame's start to the inner packet */
+	uint16_t inner_room;   /* classify: bytes that the outer packet leaves to the inner one */
+	uint16_t length;       /* decap: of the inner packet */
+	uint8_t outer_tos;     /* classify */
+	bool native;           /* classify: multicast of a port, without an outer header */
+};
+
+/* A burst: packets [0, count) are alive, in order of arrival. */
+struct gremc_burst {
+	uint32_t count;
+	uint32_t done_count;
+	bool punted_any;
+	uint32_t punt_count[GREMC_PUNT_COUNT];
+	struct gremc_packet packet[GREMC_BURST];
+	struct gremc_tunnel_key tunnel[GREMC_BURST]; /* classify */
+	struct gremc_fanout_key key[GREMC_BURST];    /* decap */
+	struct rte_mbuf *done[GREMC_BURST]; /* dropped, or copied to all: gremc_worker_account() frees them */
+	struct rte_mbuf *punted[GREMC_PUNT_COUNT][GREMC_BURST]; /* handed over together, there, too */
+};
+
+/* A worker's way out of one port. */
+struct gremc_tx {
+	uint64_t bytes; /* in the buffer */
+	uint32_t count;
+	uint16_t id; /* ethdev */
+	uint16_t queue;
+	uint16_t max_segments; /* of one packet; UINT16_MAX: no limit; 1: single-segment packets only */
+	bool stalled; /* the last burst was refused to the end: one try only until the port moves again */
+	bool keep_alive;
+	bool to_host;          /* the ring is the control thread's: what it takes is sent */
+	struct rte_ring *ring; /* not NULL: hand over to the worker that owns the queue */
+	/* Since gremc_worker_account(): */
+	uint32_t sent, lost, queued;
+	uint64_t sent_bytes;
+	/* Flushed when it has reached a burst: what is added at once, a burst at most, has room behind. */
+	struct rte_mbuf *packet[2 * GREMC_BURST];
+} __rte_cache_aligned;
+
+struct gremc_rxq {
+	uint16_t id; /* ethdev */
+	uint16_t queue;
+	uint16_t port; /* index */
+	uint16_t vlan;
+	bool rx_checksum; /* the device verifies the IPv4 header checksum */
+	bool multicast;   /* native multicast is taken */
+	struct rte_mempool *pool;
+};
+
+/* A transmit queue of ours that others use through a ring. */
+struct gremc_tx_share {
+	struct rte_ring *ring;
+	uint16_t port; /* index */
+};
+
+/* Exponential back-off of a worker that finds nothing (design.md, 4.13). */
+struct gremc_idle {
+	uint32_t empty; /* empty iterations in a row */
+	uint32_t sleep; /* the next sleep, microseconds */
+};
+
+struct gremc_worker {
+	/* read only after start */
+	uint32_t index;
+	unsigned lcore;
+	int rcu_slot;
+	struct rte_rcu_qsbr *qsbr;
+	const struct gremc_vifs *vifs;          /* of this worker's NUMA node */
+	const struct gremc_fanout_node *fanout; /* of this worker's NUMA node */
+	struct gremc_stats *stats;
+	struct rte_mempool *header_pool;
+	uint32_t header_room; /* bytes for headers and copied payload after RTE_PKTMBUF_HEADROOM */
+	uint16_t rxq_count, share_count, port_count;
+	bool needs_keep_alive;
+	struct gremc_worker_group *group;
+	struct gremc_rxq rxq[GREMC_WORKER_RXQS];
+	struct gremc_tx_share share[GREMC_CONFIG_PORTS_MAX];
+	struct rte_ring *up[GREMC_PUNT_COUNT]; /* to the control thread */
+	struct rte_ring *down;                 /* from it */
+	struct rte_ring *relay;                /* from other workers; NULL: there are none */
+	struct gremc_rxq host_rxq; /* stands for the host's vif; its port is the one behind the others */
+
+	/* gremc_workers_configure() stores these, relaxed, while the worker runs */
+	uint16_t copy_threshold __rte_cache_aligned; /* inner bytes; up to it replicas are copies */
+	uint32_t shard_threshold; /* replicas of a packet from which workers share them; UINT32_MAX: never */
+	bool spread;              /* received flows are shared by the workers */
+	uint16_t tx_retries;      /* attempts without progress after the first */
+	bool idle_enabled;
+	uint32_t max_sleep; /* microseconds */
+
+	/* this worker's alone */
+	struct gremc_idle idle __rte_cache_aligned;
+	uint64_t last_keep_alive;
+	uint32_t rx_packets, forwarded, wanted, injected, relayed;
+	uint32_t punted[GREMC_PUNT_COUNT];
+	bool wake_host; /* something was handed to the control thread: gremc_host_wake() */
+	uint64_t rx_bytes;
+	uint16_t ip_id; /* identification of the next outer packet with DF clear */
+	uint32_t drop[GREMC_DROP_COUNT];
+	uint32_t loss[GREMC_LOSS_COUNT];
+	bool dropped_any, lost_any;
+	uint32_t header_count; /* of the header mbufs at hand */
+	struct rte_mbuf *header[GREMC_BURST];
+	struct gremc_burst burst;
+	struct gremc_tx
+		*tx[GREMC_CONFIG_PORTS_MAX + 1]; /* by port index; NULL: a bond's member; last: host */
+};
+
+/* The workers of a forwarder and what they share. */
+struct gremc_worker_group {
+	uint32_t count;
+	uint32_t stop;          /* atomic: set by gremc_workers_stop() */
+	uint32_t rx_stopped;    /* atomic: how many have stopped receiving */
+	uint32_t relay_stopped; /* atomic: how many have, after that, forwarded all that others gave */
+	uint32_t host_sleeps;   /* atomic: the control thread waits for host_event */
+	int host_event;         /* eventfd */
+	uint16_t host_ip_id;    /* the control thread's: as a worker's ip_id */
+	uint32_t host_turn;     /* the control thread's: whose rings come first */
+	struct gremc_worker *worker[GREMC_WORKERS_MAX];
+	struct gremc_stats *stats[GREMC_WORKERS_MAX];
+};
+
+/* Control thread, before start: a worker for each of ports->worker, with the tables of its socket. All
+ * arguments outlive the group. NULL: ENOMEM. */
+struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
+						const struct gremc_config_settings *settings,
+						const struct gremc_vifs *vifs,
+						const struct gremc_fanout *fanout, struct gremc_rcu *rcu);
+/* Control thread, at any time: take over what may change while the workers run (copy threshold, retries,
+ * idle). */
+void gremc_workers_configure(struct gremc_worker_group *group, const struct gremc_config_settings *settings);
+/* After every gremc_worker_run() has returned: free what still stands in the rings of the host path. */
+void gremc_workers_drain(struct gremc_worker_group *group);
+/* The same, and all the rest. */
+void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *rcu);
+
+/* On the worker's lcore: poll until the group is stopped; what other workers handed over is sent before it
+ * returns. */
+void gremc_worker_run(struct gremc_worker *worker);
+/* Any thread: end every gremc_worker_run() of the group. Async-signal-safe. */
+void gremc_workers_stop(struct gremc_worker_group *group);
+
+/* ---- the host path: the control thread's ends of the rings ----
+ *
+ * A punted mbuf says what it is:
+ *     port      index of the port it came by, and then it is the frame as it was received (a VLAN tag that
+ *               the device took out is in vlan_tci, with RTE_MBUF_F_RX_VLAN_STRIPPED); or GREMC_PORT_NONE: it
+ *               is an inner packet, which begins with its IP header
+ *     hash.usr  the vif that it came by; GREMC_VIF_NONE: none, a frame of the underlay
+ *     l2_len    bytes before the IP header (0 of an inner packet)
+ * One whose vif is the host's is a replica that an oil asked for: a frame with an Ethernet header whose bytes
+ * 6 to 9 hold the vif that the original came by. The caller frees them. */
+
+/* Take up to n punted packets of a class, from all workers in turn. Returns how many. */
+uint32_t gremc_punt_take(struct gremc_worker_group *group, enum gremc_punt class, struct rte_mbuf **mbufs,
+			 uint32_t n);
+/* About to wait for group->host_event (an eventfd for epoll): from now on a worker that punts writes to it.
+ * false: there is something to take already. */
+bool gremc_punt_sleep(struct gremc_worker_group *group);
+/* Awake again. */
+void gremc_punt_awake(struct gremc_worker_group *group);
+
+/* Give frames to be sent by a port as they are: `port` is its index, hash.usr a vif that they are counted for
+ * (then l2_len is the length of the L2 header, and outer header and packet follow) or GREMC_VIF_NONE. Or,
+ * with the port of the host (gremc_worker.host_rxq), give inner packets of the host's vif to the fast path.
+ * Returns how many were taken; the rest is the caller's still. Their order holds: one worker sends them all.
+ */
+uint32_t gremc_inject(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n);
+/* How many could be given now. */
+uint32_t gremc_inject_room(const struct gremc_worker_group *group);
+
+/* Make of an inner packet (IPv4, from its IP header on, headroom before it) the frame by which it leaves a
+ * vif: a tunnel, or, of multicast, a native port; for gremc_inject(). TTL and checksum stay as they are.
+ * Returns 0; -EMSGSIZE (over the vif's MTU), -EHOSTUNREACH (the next hop's MAC is not known), -ENOBUFS (no
+ * headroom). */
+int gremc_send_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, uint32_t vif);
+/* A copy of an inner packet in a buffer of the pool (gremc_ports.host_pool), so made, and given to a worker.
+ * The errors of gremc_send_encap(); -ENOBUFS: no buffer, too, or not a packet; -EAGAIN: the ring is full. */
+int gremc_send(struct gremc_worker_group *group, struct rte_mempool *pool, const void *packet,
+	       uint16_t length, uint32_t vif);
+
+/* ---- the stages, in order ---- */
+
+/* Receive from one queue into worker->burst. Returns how many packets; shared buffers have been copied. */
+uint32_t gremc_stage_rx(struct gremc_worker *worker, const struct gremc_rxq *rxq);
+/* Ethernet, VLAN, outer IPv4 and GRE: whose packet is it? */
+void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *rxq);
+/* Find the tunnel, take the outer headers off, check the inner packet. */
+void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq);
+/* Find the mroute; RPF and split horizon. */
+void gremc_stage_lookup(struct gremc_worker *worker);
+/* One replica for each outgoing interface, encapsulated, given to its port's transmit buffer. */
+void gremc_stage_replicate(struct gremc_worker *worker);
+/* Instead of rx, for what the control thread gave: until it is transmitted. Returns how many. */
+uint32_t gremc_stage_inject(struct gremc_worker *worker);
+/* Transmit what the buffers hold. */
+void gremc_stage_tx(struct gremc_worker *worker);
+/* Free the dropped, publish the burst's counts. */
+void gremc_worker_account(struct gremc_worker *worker, const struct gremc_rxq *rxq);
+
+/* What follows rx, for the burst that came from this queue. */
+void gremc_worker_forward(struct gremc_worker *worker, const struct gremc_rxq *rxq);
+/* All of them for one queue: returns how many packets were received. */
+uint32_t gremc_worker_poll(struct gremc_worker *worker, const struct gremc_rxq *rxq);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef GREMC_DATAPATH_DATAPATH_PRIV_H
+#define GREMC_DATAPATH_DATAPATH_PRIV_H
+
+#include <rte_prefetch.h>
+
+#include "datapath/datapath.h"
+
+/* The most that a parser reads of a packet: Ethernet and VLAN, two IP headers with options, GRE. */
+#define GREMC_HEADERS_MAX (18 + 60 + 16 + 60)
+
+/* ---- the burst ---- */
+
+/* The packet's buffer is needed no more. */
+static inline void gremc_burst_done(struct gremc_burst *burst, struct rte_mbuf *mbuf)
+{
+	burst->done[burst->done_count++] = mbuf;
+}
+
+/* A packet's way ends here, with a reason. */
+static inline void gremc_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf, enum gremc_drop reason)
+{
+	worker->drop[reason]++;
+	worker->dropped_any = true;
+	gremc_burst_done(&worker->burst, mbuf);
+}
+
+/* Packet `i` goes on, as number *alive. */
+static inline void gremc_burst_keep(struct gremc_burst *burst, uint32_t *alive, uint32_t i)
+{
+	if (unlikely(*alive != i))
+		burst->packet[*alive] = burst->packet[i];
+	(*alive)++;
+}
+
+/* `n` replicas for one outgoing interface are not sent; `length` is of the inner packet. */
+static inline void gremc_lose(struct gremc_worker *worker, uint32_t vif, enum gremc_loss reason,
+			      uint16_t length)
+{
+	struct gremc_vif_cold *cold = &worker->stats->vif_cold[vif];
+
+	worker->loss[reason]++;
+	worker->lost_any = true;
+	gremc_count(&cold->lost[reason], 1);
+	gremc_count(&cold->lost_bytes, length);
+}
+
+/* ---- punt.c: not the fast path's: to the control thread where port or vif say so, else dropped ---- */
+
+/* classify: a frame that is not GRE for us. */
+void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf *mbuf,
+			enum gremc_drop reason);
+/* decap: an inner packet that is not multicast to forward; its outer headers are still there. */
+void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet, enum gremc_drop reason);
+/* lookup: no mroute. */
+void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *packet);
+/* Hand over what the burst has punted; what does not fit is dropped. */
+void gremc_punt_flush(struct gremc_worker *worker);
+
+/* ---- limit.c: oils whose interfaces do not take all packets ---- */
+
+/* lookup: is the packet, of a limited mroute, for any of the oil? GREMC_DROP_COUNT: it is. */
+enum gremc_drop gremc_judge_limits(const struct gremc_worker *worker, const struct gremc_packet *packet);
+
+/* ---- host.c: the rings to and from the control thread ---- */
+
+/* `port` is the host's: behind those of the configuration. -ENOMEM: gremc_host_rings_fini() all the same. */
+int gremc_host_rings_init(struct gremc_worker *worker, uint16_t port);
+void gremc_host_rings_fini(struct gremc_worker *worker);
+/* Outside of the stages, for this may be a system call: wake the control thread if it sleeps. */
+void gremc_host_wake(struct gremc_worker *worker);
+
+/* ---- segments.c: what single-segment packets never need ---- */
+
+/* Make the first min(bytes, pkt_len) bytes contiguous. Returns 0, or -ENOBUFS when the first buffer is too
+ * small. */
+int gremc_segments_pull(struct rte_mbuf *mbuf, uint32_t bytes);
+/* Cut the packet, of several segments, to its first `length` bytes; buffers behind them are freed. */
+void gremc_segments_trim(struct rte_mbuf *mbuf, uint32_t length);
+/* Take `bytes`, which lie in the first segment, off its front; or, below 0, put them back. */
+static inline void gremc_segments_strip(struct rte_mbuf *mbuf, int bytes)
+{
+	mbuf->data_off += bytes;
+	mbuf->data_len -= bytes;
+	mbuf->pkt_len -= bytes;
+}
+/* Cut the packet to its inner one, of packet->length bytes: headers before it and what trails go. */
+static inline void gremc_packet_cut(const struct gremc_packet *packet)
+{
+	struct rte_mbuf *mbuf = packet->mbuf;
+
+	gremc_segments_strip(mbuf, packet->inner_offset);
+	if (likely(mbuf->nb_segs == 1))
+		mbuf->data_len = mbuf->pkt_len = packet->length;
+	else
+		gremc_segments_trim(mbuf, packet->length);
+}
+/* Copy a packet of several segments to `to`. */
+void gremc_segments_copy(uint8_t *to, const struct rte_mbuf *mbuf);
+
+/* ---- host.c ---- */
+
+/* A ring without a name: nobody looks it up, and there may be hundreds. rte_free() frees it. NULL: ENOMEM. */
+struct rte_ring *gremc_ring_create(unsigned size, unsigned flags);
+
+/* ---- tx.c ---- */
+
+/* Send or hand over what the buffer holds; what is refused is lost, and counted. */
+void gremc_tx_flush(struct gremc_worker *worker, struct gremc_tx *tx);
+
+/* Queue a replica of `length` bytes, whose mbuf names its vif in hash.usr. */
+static inline void gremc_tx_put(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf *mbuf,
+				uint32_t length)
+{
+	tx->packet[tx->count++] = mbuf;
+	tx->bytes += length;
+	if (unlikely(tx->count >= GREMC_BURST))
+		gremc_tx_flush(worker, tx);
+}
+
+/* Send what other workers put into our rings. Returns how many packets were taken out. */
+uint32_t gremc_tx_drain_shares(struct gremc_worker *worker);
+/* Bonds in mode 802.3ad send their LACPDUs from transmit bursts: make one at least every 100 ms
+ * (design.md, 4.14). */
+void gremc_tx_keep_alive(struct gremc_worker *worker, uint64_t now);
+
+/* ---- idle.c ---- */
+
+/* After an iteration that found nothing: spin, pause or sleep. */
+void gremc_idle_wait(struct gremc_worker *worker);
+static inline void gremc_idle_reset(struct gremc_idle *idle)
+{
+	idle->empty = 0;
+	idle->sleep = 1;
+}
+
+#endif

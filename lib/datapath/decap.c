@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "datapath/datapath_priv.h"
+#include "proto/proto.h"
+
+/* Check the inner packet, then cut the buffer down to it: outer headers, GRE and trailing padding go. */
+static enum gremc_proto_error unwrap(struct gremc_packet *packet)
+{
+	struct rte_mbuf *mbuf = packet->mbuf;
+	uint8_t *inner = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->inner_offset);
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)inner;
+	enum gremc_proto_error error;
+	struct gremc_ipv4 parsed;
+
+	/* A native packet's header has passed as the outer one. */
+	error = gremc_ipv4_parse_header(inner, packet->inner_room, mbuf->data_len - packet->inner_offset,
+					GREMC_IPV4_INNER, !packet->native, &parsed);
+	if (unlikely(error != GREMC_PROTO_OK))
+		return error;
+	error = gremc_ipv4_check_multicast(ip);
+	if (unlikely(error != GREMC_PROTO_OK))
+		return error;
+	error = gremc_ipv4_decap_ecn(ip, packet->outer_tos);
+	if (unlikely(error != GREMC_PROTO_OK))
+		return error;
+	packet->length = parsed.total_length;
+	gremc_packet_cut(packet);
+	return GREMC_PROTO_OK;
+}
+
+static enum gremc_drop unknown(const struct gremc_worker *worker, const struct gremc_tunnel_key *key)
+{
+	return gremc_tunnel_peer_known(worker->vifs, key->local, key->remote) ? GREMC_DROP_unknown_key
+									      : GREMC_DROP_unknown_peer;
+}
+
+void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
+{
+	struct gremc_burst *burst = &worker->burst;
+	const uint32_t port_vif = rxq->multicast ? worker->vifs->port_vif[rxq->port] : GREMC_VIF_NONE;
+	struct gremc_vif_cold *const cold = worker->stats->vif_cold;
+	uint32_t vif[GREMC_BURST], alive = 0;
+
+	if (burst->count == 0)
+		return;
+	gremc_tunnel_lookup_bulk(worker->vifs, burst->tunnel, burst->count, vif);
+	for (uint32_t i = 0; i < burst->count; i++) {
+		if (unlikely(burst->packet[i].native))
+			vif[i] = port_vif;
+		/* of no vif it is an address like another: a prefetch does not fault */
+		rte_prefetch0(&cold[vif[i]]);
+	}
+	for (uint32_t i = 0; i < burst->count; i++) {
+		struct gremc_packet *packet = &burst->packet[i];
+		const struct rte_ipv4_hdr *ip;
+		enum gremc_proto_error error;
+
+		if (unlikely(vif[i] == GREMC_VIF_NONE)) {
+			gremc_drop(worker, packet->mbuf, unknown(worker, &burst->tunnel[i]));
+			continue;
+		}
+		packet->iif = vif[i];
+		error = unwrap(packet);
+		if (unlikely(error != GREMC_PROTO_OK)) {
+			gremc_refuse_inner(worker, packet, (enum gremc_drop)error);
+			continue;
+		}
+		gremc_count_pair(&cold[vif[i]].rx_packets, 1, packet->length);
+		ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
+		burst->key[alive].source = ip->src_addr;
+		burst->key[alive].group = ip->dst_addr;
+		gremc_burst_keep(burst, &alive, i);
+	}
+	burst->count = alive;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A replica's outer headers: a template, its first word and a fold. Inline in the replicate stage. */
+#ifndef GREMC_DATAPATH_ENCAP_H
+#define GREMC_DATAPATH_ENCAP_H
+
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_byteorder.h>
+#include <rte_ip.h>
+#include <rte_memcpy.h>
+
+#include "proto/proto.h"
+#include "vif/vif.h"
+
+/* What every replica of one inner packet has in common. */
+struct gremc_inner {
+	uint16_t length;
+	uint8_t tos;
+	uint8_t ttl; /* as forwarded, already decremented */
+	bool df;
+	rte_be32_t group;
+	uint32_t iif;
+};
+
+static inline struct gremc_inner gremc_inner_of(const struct rte_ipv4_hdr *ip, uint16_t length, uint8_t ttl,
+						uint32_t iif)
+{
+	return (struct gremc_inner){
+		.length = length,
+		.tos = ip->type_of_service,
+		.ttl = ttl,
+		.df = ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
+		.group = ip->dst_addr,
+		.iif = iif,
+	};
+}
+
+/* Write the L2 header so that it ends at `ip`. Up to 32 bytes before `ip` are overwritten. */
+static inline void gremc_encap_l2(uint8_t *ip, const struct gremc_adjacency *adjacency)
+{
+	rte_mov32(ip - GREMC_L2_MAX, adjacency->l2);
+}
+
+/* The ones' complement sum of two 16-bit sums. */
+static inline uint32_t gremc_encap_add(uint32_t a, uint32_t b)
+{
+	uint32_t sum = a + b;
+
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+/* The first word of the outer header: version, TOS, total length; as it stands in memory. */
+static inline uint32_t gremc_encap_first(const struct gremc_encap *encap, const struct gremc_inner *inner)
+{
+	uint32_t total = encap->header_length + inner->length;
+	uint32_t tos = encap->tos | (inner->tos & encap->tos_mask);
+
+	return rte_cpu_to_be_32((uint32_t)RTE_IPV4_VHL_DEF << 24 | tos << 16 | total);
+}
+
+/* The group's MAC into a native replica's L2 header; for the host the iif, too. */
+static inline void gremc_encap_native(uint8_t *l2, const struct gremc_encap *encap,
+				      const struct gremc_inner *inner)
+{
+	gremc_group_mac(l2, inner->group);
+	if (encap->flags & GREMC_ENCAP_HOST)
+		memcpy(l2 + RTE_ETHER_ADDR_LEN, &inner->iif, sizeof(inner->iif));
+}
+
+/* What the template alone does not say, over headers that are written: fields that few tunnels take from the
+ * packet, or the MAC of a native port's group. */
+static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *encap,
+				     const struct gremc_adjacency *adjacency, const struct gremc_inner *inner,
+				     uint16_t *id)
+{
+	struct rte_ipv4_hdr *header = (struct rte_ipv4_hdr *)ip;
+	uint32_t sum;
+
+	if (encap->flags & GREMC_ENCAP_NATIVE) {
+		gremc_encap_native(ip - adjacency->l2_length, encap, inner);
+		return;
+	}
+	sum = (uint16_t)~header->hdr_checksum;
+	if (encap->flags & GREMC_ENCAP_TTL_INHERIT) {
+		header->time_to_live = inner->ttl;
+		/* the TTL is the first byte of its 16-bit word */
+		sum = gremc_encap_add(sum, rte_cpu_to_be_16((uint16_t)(inner->ttl << 8)));
+	}
+	if (encap->flags & GREMC_ENCAP_DF_INHERIT && inner->df) {
+		header->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
+		sum = gremc_encap_add(sum, RTE_BE16(RTE_IPV4_HDR_DF_FLAG));
+	}
+	if (encap->flags & GREMC_ENCAP_ID) {
+		/* a packet that may be fragmented needs its number (RFC 6864) */
+		header->packet_id = rte_cpu_to_be_16(*id);
+		sum = gremc_encap_add(sum, header->packet_id);
+		(*id)++;
+	}
+	header->hdr_checksum = (uint16_t)~sum;
+}
+
+/* Write L2, IP and GRE so that they end exactly where the `inner` packet begins. */
+static inline void gremc_encap_before(uint8_t *packet, const struct gremc_encap *encap,
+				      const struct gremc_adjacency *adjacency,
+				      const struct gremc_inner *inner, uint16_t *id)
+{
+	uint8_t *ip = packet - encap->header_length;
+	uint32_t first = gremc_encap_first(encap, inner);
+	uint32_t sum = gremc_encap_add((uint16_t)first, (uint16_t)(first >> 16));
+	uint16_t checksum = (uint16_t)~gremc_encap_add(encap->sum, sum);
+
+	gremc_encap_l2(ip, adjacency);
+	if (likely(encap->header_length > 0)) {
+		rte_mov16(ip, encap->header);
+		memcpy(ip + 16, encap->header + 16, 8);
+		if (encap->header_length > 24)
+			memcpy(ip + 24, encap->header + 24, 4);
+		memcpy(ip, &first, sizeof(first));
+		memcpy(ip + offsetof(struct rte_ipv4_hdr, hdr_checksum), &checksum, sizeof(checksum));
+	}
+	if (unlikely(encap->flags))
+		gremc_encap_patch(ip, encap, adjacency, inner, id);
+}
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rings between the workers and the control thread, and the control thread's ends of them. */
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_malloc.h>
+#include <rte_ring.h>
+
+#include "datapath/datapath_priv.h"
+
+/* Packets that may wait for the control thread, by class. All of them together are mbufs that a pool must be
+ * able to miss (GREMC_PORT_HOST_MBUFS). */
+static const unsigned up_sizes[GREMC_PUNT_COUNT] = {
+	[GREMC_PUNT_neighbor] = 256,
+	[GREMC_PUNT_control] = 2048, /* 100 ms of 20,000 reports a second */
+	[GREMC_PUNT_traffic] = 1024,
+	[GREMC_PUNT_multicast] = 512,
+};
+#define DOWN_SIZE 1024
+
+struct rte_ring *gremc_ring_create(unsigned size, unsigned flags)
+{
+	struct rte_ring *ring = rte_zmalloc("gremc_ring", rte_ring_get_memsize(size), RTE_CACHE_LINE_SIZE);
+
+	if (ring && rte_ring_init(ring, "gremc", size, flags)) {
+		rte_free(ring);
+		ring = NULL;
+	}
+	return ring;
+}
+
+int gremc_host_rings_init(struct gremc_worker *worker, uint16_t port)
+{
+	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++) {
+		worker->up[class] = gremc_ring_create(up_sizes[class], RING_F_SP_ENQ | RING_F_SC_DEQ);
+		if (worker->up[class] == NULL)
+			return -ENOMEM;
+	}
+	worker->down = gremc_ring_create(DOWN_SIZE, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	worker->host_rxq = (struct gremc_rxq){.port = port, .multicast = true};
+	return worker->down ? 0 : -ENOMEM;
+}
+
+static void ring_drain(struct rte_ring *ring)
+{
+	struct rte_mbuf *mbuf;
+
+	while (ring && rte_ring_dequeue(ring, (void **)&mbuf) == 0)
+		rte_pktmbuf_free(mbuf);
+}
+
+void gremc_workers_drain(struct gremc_worker_group *group)
+{
+	for (uint32_t i = 0; i < group->count; i++) {
+		for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
+			ring_drain(group->worker[i]->up[class]);
+		ring_drain(group->worker[i]->down);
+	}
+}
+
+void gremc_host_rings_fini(struct gremc_worker *worker)
+{
+	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
+		rte_free(worker->up[class]);
+	rte_free(worker->down);
+}
+
+void gremc_host_wake(struct gremc_worker *worker)
+{
+	struct gremc_worker_group *group = worker->group;
+
+	worker->wake_host = false;
+	/* what is in the rings is seen before we look whether anybody sleeps; gremc_punt_wait() does it the
+	 * other way round */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&group->host_sleeps, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&group->host_sleeps, 0, __ATOMIC_RELAXED))
+		eventfd_write(group->host_event, 1);
+}
+
+/* ---- the control thread ---- */
+
+uint32_t gremc_punt_take(struct gremc_worker_group *group, enum gremc_punt class, struct rte_mbuf **mbufs,
+			 uint32_t n)
+{
+	uint32_t total = 0;
+
+	/* Another worker is first each time, so that none can shut the others out. */
+	for (uint32_t i = 0; i < group->count && total < n; i++) {
+		struct gremc_worker *worker = group->worker[(group->host_turn + i) % group->count];
+
+		total +=
+			rte_ring_sc_dequeue_burst(worker->up[class], (void **)&mbufs[total], n - total, NULL);
+	}
+	group->host_turn++;
+	return total;
+}
+
+static bool is_empty(const struct gremc_worker_group *group)
+{
+	for (uint32_t i = 0; i < group->count; i++)
+		for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
+			if (!rte_ring_empty(group->worker[i]->up[class]))
+				return false;
+	return true;
+}
+
+bool gremc_punt_sleep(struct gremc_worker_group *group)
+{
+	__atomic_store_n(&group->host_sleeps, 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (is_empty(group))
+		return true;
+	__atomic_store_n(&group->host_sleeps, 0, __ATOMIC_RELAXED);
+	return false;
+}
+
+void gremc_punt_awake(struct gremc_worker_group *group)
+{
+	eventfd_t value;
+
+	__atomic_store_n(&group->host_sleeps, 0, __ATOMIC_RELAXED);
+	eventfd_read(group->host_event, &value);
+}
+
+uint32_t gremc_inject(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n)
+{
+	return rte_ring_sp_enqueue_burst(group->worker[0]->down, (void **)mbufs, n, NULL);
+}
+
+uint32_t gremc_inject_room(const struct gremc_worker_group *group)
+{
+	return rte_ring_free_count(group->worker[0]->down);
+}

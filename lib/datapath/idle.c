@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+
+#include "datapath/datapath_priv.h"
+
+/* Empty iterations before the first sleep: a gap in traffic this short costs nobody latency. */
+#define SPINS 2000u
+
+/* The header buffers at hand go back, so that an idle forwarder holds none. */
+static void return_headers(struct gremc_worker *worker)
+{
+	if (worker->header_count == 0)
+		return;
+	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
+	worker->header_count = 0;
+}
+
+void gremc_idle_wait(struct gremc_worker *worker)
+{
+	struct gremc_idle *idle = &worker->idle;
+	struct timespec time;
+	uint64_t start;
+
+	if (!__atomic_load_n(&worker->idle_enabled, __ATOMIC_RELAXED) || ++idle->empty < SPINS) {
+		rte_pause();
+		return;
+	}
+	return_headers(worker);
+	time = (struct timespec){.tv_nsec = idle->sleep * 1000L};
+	start = rte_rdtsc();
+	/* Who sleeps must not hold up a grace period. */
+	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->rcu_slot);
+	nanosleep(&time, NULL);
+	rte_rcu_qsbr_thread_online(worker->qsbr, worker->rcu_slot);
+	idle->sleep = RTE_MIN(idle->sleep * 2, __atomic_load_n(&worker->max_sleep, __ATOMIC_RELAXED));
+	gremc_stats_write_begin(worker->stats);
+	gremc_count(&worker->stats->totals.sleeps, 1);
+	gremc_count(&worker->stats->totals.sleep_cycles, rte_rdtsc() - start);
+	gremc_stats_write_end(worker->stats);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the control thread gives: whole frames for a port, and multicast of the host for the fast path. */
+#include <rte_ring.h>
+
+#include "datapath/datapath_priv.h"
+
+/* A frame, ready but for being sent. Its vif, if it has one, counts it as a replica of its own. */
+static void send_frame(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+{
+	uint32_t vif = mbuf->hash.usr;
+
+	worker->injected++;
+	worker->wanted++;
+	if (vif != GREMC_VIF_NONE) {
+		const struct gremc_encap *encap = &worker->vifs->encap[vif];
+
+		gremc_count(&worker->stats->vif_hot[vif].tx_packets, 1);
+		gremc_count(&worker->stats->vif_hot[vif].tx_bytes,
+			    mbuf->pkt_len - mbuf->l2_len - encap->header_length);
+	}
+	gremc_tx_put(worker, worker->tx[mbuf->port], mbuf, mbuf->pkt_len);
+}
+
+/* A packet of the host's own vif: as if it had come by a port that takes native multicast. */
+static void enter(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+{
+	struct gremc_burst *burst = &worker->burst;
+
+	worker->rx_packets++;
+	worker->rx_bytes += mbuf->pkt_len;
+	burst->tunnel[burst->count] = (struct gremc_tunnel_key){0};
+	burst->packet[burst->count++] = (struct gremc_packet){
+		.mbuf = mbuf,
+		.native = true,
+		.inner_room = RTE_MIN(mbuf->pkt_len, (uint32_t)UINT16_MAX),
+	};
+}
+
+uint32_t gremc_stage_inject(struct gremc_worker *worker)
+{
+	struct gremc_burst *burst = &worker->burst;
+	struct rte_mbuf *mbufs[GREMC_BURST];
+	uint32_t n = rte_ring_sc_dequeue_burst(worker->down, (void **)mbufs, GREMC_BURST, NULL);
+
+	if (likely(n == 0))
+		return 0;
+	burst->count = 0;
+	burst->done_count = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
+		if (mbufs[i]->port == worker->host_rxq.port)
+			enter(worker, mbufs[i]);
+		else
+			send_frame(worker, mbufs[i]);
+	}
+	gremc_stage_decap(worker, &worker->host_rxq);
+	gremc_stage_lookup(worker);
+	gremc_stage_replicate(worker);
+	gremc_stage_tx(worker);
+	gremc_worker_account(worker, &worker->host_rxq);
+	return n;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Interfaces that do not take all packets of an mroute: the kernel's TTL thresholds, and the `sources` of
+ * those whose members want any. Such mroutes go a way of their own, and all others know nothing of it but one
+ * byte that is looked at once a packet. */
+#include "datapath/replica.h"
+
+/* Does the oif take a packet that came with such a TTL? */
+static inline bool takes(const struct gremc_worker *worker, const struct gremc_mroute *mroute, uint32_t i,
+			 uint8_t ttl, rte_be32_t source)
+{
+	const uint8_t threshold = gremc_mroute_thresholds(mroute)[i];
+
+	if (threshold == GREMC_THRESHOLD_SOURCES)
+		return gremc_vif_takes_source(worker->vifs, mroute->vif[i], source);
+	return ttl > threshold;
+}
+
+/* Up to a burst of the oil's vifs that take the packet, from *at on, which goes behind them. */
+static uint32_t takers(const struct gremc_worker *worker, const struct gremc_packet *packet, uint8_t ttl,
+		       uint32_t *at, uint32_t *vifs)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
+	const struct gremc_mroute *mroute = packet->mroute;
+	uint32_t i = *at, n = 0;
+
+	for (; i < mroute->oif_count && n < GREMC_BURST; i++)
+		if (i != packet->oif_skip && takes(worker, mroute, i, ttl, ip->src_addr))
+			vifs[n++] = mroute->vif[i];
+	*at = i;
+	return n;
+}
+
+/* Why does nobody take it? */
+static enum gremc_drop reason_of(const struct gremc_packet *packet)
+{
+	const struct gremc_mroute *mroute = packet->mroute;
+	enum gremc_drop reason = GREMC_DROP_empty_oil;
+
+	for (uint32_t i = 0; i < mroute->oif_count; i++) {
+		if (i == packet->oif_skip)
+			continue;
+		if (gremc_mroute_thresholds(mroute)[i] == GREMC_THRESHOLD_SOURCES)
+			return GREMC_DROP_source_guard;
+		reason = GREMC_DROP_ttl_threshold;
+	}
+	return reason;
+}
+
+enum gremc_drop gremc_judge_limits(const struct gremc_worker *worker, const struct gremc_packet *packet)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
+	uint32_t vifs[GREMC_BURST], at = 0;
+
+	return takers(worker, packet, ip->time_to_live, &at, vifs) ? GREMC_DROP_COUNT : reason_of(packet);
+}
+
+void gremc_replicate_limited(struct gremc_worker *worker, const struct gremc_packet *packet)
+{
+	const struct gremc_inner inner = gremc_packet_inner(packet);
+	const struct gremc_job job = gremc_job_of(worker, packet->mbuf, &inner);
+	uint32_t vifs[GREMC_BURST], n;
+
+	for (uint32_t at = 0; at < packet->mroute->oif_count;) {
+		n = takers(worker, packet, inner.ttl + 1, &at, vifs);
+		worker->wanted += n;
+		gremc_replicas(worker, &job, vifs, n);
+	}
+	gremc_burst_done(&worker->burst, packet->mbuf);
+}

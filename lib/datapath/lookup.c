@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "datapath/datapath_priv.h"
+
+/* RPF and split horizon for one packet whose mroute is known: GREMC_DROP_COUNT when it goes on. */
+static enum gremc_drop judge(const struct gremc_worker *worker, struct gremc_packet *packet)
+{
+	const struct gremc_mroute *mroute = packet->mroute;
+
+	if (unlikely(!gremc_mroute_accepts(mroute, packet->iif)))
+		return GREMC_DROP_rpf;
+	packet->oif_skip = gremc_mroute_skip(mroute, packet->iif);
+	if (unlikely(mroute->limited))
+		return gremc_judge_limits(worker, packet);
+	return likely(mroute->oif_count > (packet->oif_skip < mroute->oif_count)) ? GREMC_DROP_COUNT
+										  : GREMC_DROP_empty_oil;
+}
+
+void gremc_stage_lookup(struct gremc_worker *worker)
+{
+	struct gremc_burst *burst = &worker->burst;
+	const struct gremc_mroute *mroute[GREMC_BURST];
+	uint32_t alive = 0;
+
+	if (burst->count == 0)
+		return;
+	gremc_fanout_lookup_bulk(worker->fanout, burst->key, burst->count, mroute);
+	for (uint32_t i = 0; i < burst->count; i++) {
+		struct gremc_packet *packet = &burst->packet[i];
+		enum gremc_drop reason;
+
+		packet->mroute = mroute[i];
+		if (unlikely(packet->mroute == NULL)) {
+			gremc_refuse_unrouted(worker, packet);
+			continue;
+		}
+		reason = judge(worker, packet);
+		if (unlikely(reason != GREMC_DROP_COUNT)) {
+			gremc_drop(worker, packet->mbuf, reason);
+			continue;
+		}
+		gremc_burst_keep(burst, &alive, i);
+	}
+	burst->count = alive;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is not the fast path's: up to the control thread, where the vif or the port says so, else a drop. */
+#include <netinet/in.h>
+
+#include <rte_icmp.h>
+
+#include "datapath/datapath_priv.h"
+#include "proto/proto.h"
+
+/* ICMPv6 types of neighbour discovery (RFC 4861): 133 to 137 */
+#define ND_FIRST 133
+#define ND_LAST  137
+
+/* ---- frames of the underlay ---- */
+
+/* The EtherType behind a VLAN tag, if there is one, and where its payload begins. */
+static rte_be16_t type_of(const struct rte_mbuf *mbuf, uint32_t *l2)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
+	const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(ether + 1);
+
+	*l2 = sizeof(*ether);
+	if (ether->ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+	    mbuf->data_len < sizeof(*ether) + sizeof(*tag))
+		return ether->ether_type;
+	*l2 += sizeof(*tag);
+	return tag->eth_proto;
+}
+
+static bool is_neighbor_discovery(const struct rte_mbuf *mbuf, uint32_t l2)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, l2);
+
+	return mbuf->data_len > l2 + sizeof(struct rte_ipv6_hdr) && ip[6] == IPPROTO_ICMPV6 &&
+	       ip[40] >= ND_FIRST && ip[40] <= ND_LAST;
+}
+
+static enum gremc_punt class_of(const struct rte_mbuf *mbuf)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
+	uint32_t l2;
+	rte_be16_t type = type_of(mbuf, &l2);
+
+	if (type == RTE_BE16(RTE_ETHER_TYPE_ARP))
+		return GREMC_PUNT_neighbor;
+	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && is_neighbor_discovery(mbuf, l2))
+		return GREMC_PUNT_neighbor;
+	if (rte_is_multicast_ether_addr(&ether->dst_addr) && !rte_is_broadcast_ether_addr(&ether->dst_addr))
+		return GREMC_PUNT_control;
+	return GREMC_PUNT_traffic;
+}
+
+/* A tag that is not the port's is a VLAN of the kernel's. On a tagged port, a frame without a tag is
+ * nobody's.
+ */
+static bool has_tag(const struct rte_mbuf *mbuf)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
+
+	return mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED ||
+	       ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN);
+}
+
+static bool is_kernels(const struct rte_mbuf *mbuf, enum gremc_drop reason)
+{
+	switch (reason) {
+	case GREMC_DROP_not_ipv4:
+	case GREMC_DROP_not_gre:
+		return true;
+	case GREMC_DROP_vlan_mismatch:
+		return has_tag(mbuf);
+	default:
+		return false;
+	}
+}
+
+static void punt(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint16_t port, uint32_t vif, uint16_t l2,
+		 enum gremc_punt class)
+{
+	struct gremc_burst *burst = &worker->burst;
+
+	mbuf->port = port;
+	mbuf->hash.usr = vif;
+	mbuf->l2_len = l2;
+	burst->punted[class][burst->punt_count[class]++] = mbuf;
+	burst->punted_any = true;
+}
+
+static bool takes_frames(const struct gremc_worker *worker, uint16_t port)
+{
+	return __atomic_load_n(&worker->vifs->port_punt[port], __ATOMIC_RELAXED) & GREMC_VIF_PUNT_FRAMES;
+}
+
+void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf *mbuf,
+			enum gremc_drop reason)
+{
+	uint32_t l2;
+
+	if (!is_kernels(mbuf, reason) || !takes_frames(worker, rxq->port)) {
+		gremc_drop(worker, mbuf, reason);
+		return;
+	}
+	type_of(mbuf, &l2);
+	punt(worker, mbuf, rxq->port, GREMC_VIF_NONE, l2, class_of(mbuf));
+}
+
+/* ---- packets of a vif ---- */
+
+/* Which of the vif's bits it takes for such a packet to go up, and in which class. */
+static uint8_t bit_of(enum gremc_drop reason, const struct rte_ipv4_hdr *ip, enum gremc_punt *class)
+{
+	bool igmp = ip->next_proto_id == IPPROTO_IGMP;
+
+	*class = GREMC_PUNT_multicast;
+	switch (reason) {
+	case GREMC_DROP_inner_unicast:
+		*class = GREMC_PUNT_traffic;
+		return GREMC_VIF_PUNT_UNICAST;
+	case GREMC_DROP_bad_source: /* a host without an address reports from 0.0.0.0 (RFC 3376, 4.2.13) */
+		*class = GREMC_PUNT_control;
+		return igmp ? GREMC_VIF_PUNT_CONTROL : 0;
+	case GREMC_DROP_inner_link_local:
+		*class = GREMC_PUNT_control;
+		return GREMC_VIF_PUNT_CONTROL;
+	case GREMC_DROP_ttl_expired: /* not to be forwarded, but good enough for who is here */
+	case GREMC_DROP_no_mroute:
+		if (!igmp)
+			return GREMC_VIF_PUNT_MULTICAST;
+		*class = GREMC_PUNT_control;
+		return GREMC_VIF_PUNT_CONTROL;
+	default:
+		return 0;
+	}
+}
+
+static bool takes(const struct gremc_worker *worker, uint32_t vif, uint8_t bit)
+{
+	return __atomic_load_n(&worker->vifs->punt[vif], __ATOMIC_RELAXED) & bit;
+}
+
+/* The frame that a native packet came in: its port's, or for the vif alone. */
+static void refuse_native(struct gremc_worker *worker, struct gremc_packet *packet, enum gremc_drop reason,
+			  uint8_t bit, enum gremc_punt class)
+{
+	const struct gremc_vif_info *info =
+		__atomic_load_n(&worker->vifs->info[packet->iif], __ATOMIC_ACQUIRE);
+
+	if (bit && (takes_frames(worker, info->port) || takes(worker, packet->iif, bit)))
+		punt(worker, packet->mbuf, info->port, packet->iif, packet->inner_offset, class);
+	else
+		gremc_drop(worker, packet->mbuf, reason);
+}
+
+void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet, enum gremc_drop reason)
+{
+	struct rte_ipv4_hdr *ip =
+		rte_pktmbuf_mtod_offset(packet->mbuf, struct rte_ipv4_hdr *, packet->inner_offset);
+	struct gremc_vif_cold *cold = &worker->stats->vif_cold[packet->iif];
+	enum gremc_punt class;
+	uint8_t bit;
+
+	/* Before these the header has not been checked whole. */
+	if (reason < GREMC_DROP_inner_unicast || reason == GREMC_DROP_ecn) {
+		gremc_drop(worker, packet->mbuf, reason);
+		return;
+	}
+	bit = bit_of(reason, ip, &class);
+	if (packet->native) {
+		refuse_native(worker, packet, reason, bit, class);
+		return;
+	}
+	if (!bit || !takes(worker, packet->iif, bit)) {
+		gremc_drop(worker, packet->mbuf, reason);
+		return;
+	}
+	packet->length = rte_be_to_cpu_16(ip->total_length);
+	if (gremc_ipv4_decap_ecn(ip, packet->outer_tos) != GREMC_PROTO_OK) {
+		gremc_drop(worker, packet->mbuf, GREMC_DROP_ecn);
+		return;
+	}
+	gremc_packet_cut(packet);
+	gremc_count(&cold->rx_packets, 1);
+	gremc_count(&cold->rx_bytes, packet->length);
+	punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
+}
+
+void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *packet)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
+	enum gremc_punt class;
+	uint8_t bit = bit_of(GREMC_DROP_no_mroute, ip, &class);
+
+	if (packet->native) {
+		/* the L2 header is still there */
+		gremc_segments_strip(packet->mbuf, -packet->inner_offset);
+		refuse_native(worker, packet, GREMC_DROP_no_mroute, bit, class);
+	} else if (takes(worker, packet->iif, bit)) {
+		punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
+	} else {
+		gremc_drop(worker, packet->mbuf, GREMC_DROP_no_mroute);
+	}
+}
+
+/* ---- to the control thread ---- */
+
+static void hand_over(struct gremc_worker *worker, enum gremc_punt class)
+{
+	struct gremc_burst *burst = &worker->burst;
+	uint32_t n = burst->punt_count[class];
+	uint32_t taken = rte_ring_sp_enqueue_burst(worker->up[class], (void **)burst->punted[class], n, NULL);
+
+	for (uint32_t i = taken; i < n; i++)
+		gremc_drop(worker, burst->punted[class][i], GREMC_DROP_punt_neighbor + class);
+	worker->punted[class] += taken;
+	burst->punt_count[class] = 0;
+}
+
+void gremc_punt_flush(struct gremc_worker *worker)
+{
+	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
+		if (worker->burst.punt_count[class] > 0)
+			hand_over(worker, class);
+	worker->burst.punted_any = false;
+	worker->wake_host = true;
+}

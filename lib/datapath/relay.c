@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What one worker gives another, by that one's ring:
+ *
+ * - a packet of a flow that is the other's, where the device cannot spread what it receives (`spread`);
+ * - the payload of a packet whose oil is large: each worker replicates it to its part of the interfaces, its
+ *   shard. An interface is in the shard of one worker, whatever the mroute, so its packets keep their order.
+ *
+ * The other one looks the mroute up again: what was found here may be gone by then. */
+#include <rte_ring.h>
+
+#include "datapath/relay.h"
+
+enum kind { FLOW, SHARD }; /* in an mbuf's packet_type; its hash.usr is the iif */
+
+/* ---- flows ---- */
+
+/* Whose is it? Neighbouring sources and groups are spread evenly (Fibonacci hashing). */
+static uint32_t owner_of(const struct gremc_fanout_key *key, uint32_t workers)
+{
+	uint64_t h = ((uint64_t)key->source << 32 | key->group) * UINT64_C(0x9e3779b97f4a7c15);
+
+	h ^= h >> 32;
+	h *= UINT64_C(0xd6e8feb86659fd93);
+	return (uint32_t)((h >> 32) * workers >> 32);
+}
+
+static void give_flows(struct gremc_worker *worker, uint32_t owner, struct rte_mbuf **mbufs, uint32_t n)
+{
+	uint32_t taken =
+		rte_ring_mp_enqueue_burst(worker->group->worker[owner]->relay, (void **)mbufs, n, NULL);
+
+	worker->relayed += taken;
+	for (uint32_t i = taken; i < n; i++)
+		gremc_drop(worker, mbufs[i], GREMC_DROP_relay_full);
+}
+
+void gremc_stage_spread(struct gremc_worker *worker)
+{
+	struct gremc_burst *burst = &worker->burst;
+	const uint32_t workers = worker->group->count;
+	uint32_t owner[GREMC_BURST], alive = 0;
+
+	for (uint32_t i = 0; i < burst->count; i++)
+		owner[i] = burst->packet[i].native ? worker->index : owner_of(&burst->key[i], workers);
+	for (uint32_t i = 0; i < burst->count; i++) {
+		struct rte_mbuf *batch[GREMC_BURST];
+		const uint32_t to = owner[i];
+		uint32_t n = 0;
+
+		if (to == worker->index) {
+			burst->key[alive] = burst->key[i];
+			gremc_burst_keep(burst, &alive, i);
+			continue;
+		}
+		/* all of this owner's together; its later ones are passed by when their turn comes */
+		for (uint32_t j = i; to != GREMC_RELAYED && j < burst->count; j++) {
+			struct rte_mbuf *mbuf = burst->packet[j].mbuf;
+
+			if (owner[j] != to)
+				continue;
+			mbuf->packet_type = FLOW;
+			mbuf->hash.usr = burst->packet[j].iif;
+			owner[j] = GREMC_RELAYED;
+			batch[n++] = mbuf;
+		}
+		if (n > 0)
+			give_flows(worker, to, batch, n);
+	}
+	burst->count = alive;
+}
+
+/* ---- shards ---- */
+
+/* An interface is in the shard of its block of numbers. Blocks are spread evenly over any number of shards
+ * (Fibonacci hashing). */
+#define BLOCK_BITS 5
+
+static inline uint32_t shard_of(uint32_t vif, uint32_t shards)
+{
+	return (uint32_t)((uint64_t)((vif >> BLOCK_BITS) * UINT32_C(0x9e3779b9)) * shards >> 32);
+}
+
+/* The oil is ascending: the end of the block that begins at `at`. */
+static inline uint32_t block_end(const struct gremc_mroute *mroute, uint32_t at)
+{
+	const uint32_t next = ((mroute->vif[at] >> BLOCK_BITS) + 1) << BLOCK_BITS;
+	const uint32_t most = RTE_MIN(mroute->oif_count - at, 1u << BLOCK_BITS);
+
+	return at + gremc_vif_lower_bound(&mroute->vif[at], most, next);
+}
+
+/* The next part of the oil, from *from on, that is in the shard: [*from, *to). */
+static inline bool next_part(const struct gremc_mroute *mroute, uint32_t shard, uint32_t shards,
+			     uint32_t *from, uint32_t *to)
+{
+	while (*from < mroute->oif_count) {
+		*to = block_end(mroute, *from);
+		if (shard_of(mroute->vif[*from], shards) == shard)
+			return true;
+		*from = *to;
+	}
+	return false;
+}
+
+/* Nobody will replicate to these: wanted, and lost. */
+static void lose_shard(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t shard,
+		       enum gremc_loss reason)
+{
+	const struct gremc_mroute *mroute = packet->mroute;
+
+	for (uint32_t from = 0, to; next_part(mroute, shard, worker->group->count, &from, &to); from = to) {
+		for (uint32_t i = from; i < to; i++) {
+			if (i == packet->oif_skip)
+				continue;
+			worker->wanted++;
+			gremc_count_pair(&worker->stats->vif_hot[mroute->vif[i]].tx_packets, 1,
+					 packet->length);
+			gremc_lose(worker, mroute->vif[i], reason, packet->length);
+		}
+	}
+}
+
+static void give_shard(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t shard)
+{
+	/* A payload of its own: a reference count that workers share would cost more than the copy. */
+	struct rte_mbuf *copy = rte_pktmbuf_copy(packet->mbuf, packet->mbuf->pool, 0, UINT32_MAX);
+
+	if (unlikely(copy == NULL)) {
+		lose_shard(worker, packet, shard, GREMC_LOSS_no_mbuf);
+		return;
+	}
+	copy->packet_type = SHARD;
+	copy->hash.usr = packet->iif;
+	if (likely(rte_ring_mp_enqueue(worker->group->worker[shard]->relay, copy) == 0))
+		return;
+	rte_pktmbuf_free(copy);
+	lose_shard(worker, packet, shard, GREMC_LOSS_shard_full);
+}
+
+/* Takes the packet over, whose TTL is decremented. */
+static void replicate_shard(struct gremc_worker *worker, const struct gremc_packet *packet)
+{
+	const struct gremc_mroute *mroute = packet->mroute;
+	const struct gremc_inner inner = gremc_packet_inner(packet);
+	const struct gremc_job job = gremc_job_of(worker, packet->mbuf, &inner);
+	const uint32_t skip = packet->oif_skip;
+
+	for (uint32_t from = 0, to; next_part(mroute, worker->index, worker->group->count, &from, &to);
+	     from = to) {
+		const bool skips = skip >= from && skip < to;
+
+		worker->wanted += to - from - skips;
+		gremc_replicas(worker, &job, &mroute->vif[from], skips ? skip - from : to - from);
+		if (unlikely(skips))
+			gremc_replicas(worker, &job, &mroute->vif[skip + 1], to - skip - 1);
+	}
+	gremc_burst_done(&worker->burst, packet->mbuf);
+}
+
+void gremc_relay_shards(struct gremc_worker *worker, const struct gremc_packet *packet)
+{
+	for (uint32_t shard = 0; shard < worker->group->count; shard++)
+		if (shard != worker->index)
+			give_shard(worker, packet, shard);
+	replicate_shard(worker, packet);
+}
+
+/* A payload that another worker has received: its TTL is decremented, and it is counted for its mroute. */
+static void take_shard(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
+	const struct gremc_fanout_key key = {ip->src_addr, ip->dst_addr};
+	struct gremc_packet packet = {.mbuf = mbuf, .iif = mbuf->hash.usr, .length = mbuf->pkt_len};
+
+	gremc_fanout_lookup_bulk(worker->fanout, &key, 1, &packet.mroute);
+	/* removed or changed on the way: then as if the packet had come after that */
+	if (packet.mroute == NULL || !gremc_mroute_accepts(packet.mroute, packet.iif)) {
+		gremc_burst_done(&worker->burst, mbuf);
+		return;
+	}
+	packet.oif_skip = gremc_mroute_skip(packet.mroute, packet.iif);
+	replicate_shard(worker, &packet);
+}
+
+/* ---- the other end ---- */
+
+static void take_flow(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
+	struct gremc_burst *burst = &worker->burst;
+
+	worker->relayed--; /* modulo 2^32: the sum over the workers is what counts */
+	burst->key[burst->count] = (struct gremc_fanout_key){ip->src_addr, ip->dst_addr};
+	burst->packet[burst->count++] =
+		(struct gremc_packet){.mbuf = mbuf, .iif = mbuf->hash.usr, .length = mbuf->pkt_len};
+}
+
+uint32_t gremc_stage_relayed(struct gremc_worker *worker)
+{
+	struct rte_mbuf *mbuf[GREMC_BURST];
+	uint32_t n;
+
+	if (worker->relay == NULL)
+		return 0;
+	n = rte_ring_sc_dequeue_burst(worker->relay, (void **)mbuf, GREMC_BURST, NULL);
+	if (n == 0)
+		return 0;
+	worker->burst.count = 0;
+	worker->burst.done_count = 0;
+	for (uint32_t i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbuf[i], void *));
+	for (uint32_t i = 0; i < n; i++) {
+		if (mbuf[i]->packet_type == FLOW)
+			take_flow(worker, mbuf[i]);
+		else
+			take_shard(worker, mbuf[i]);
+	}
+	gremc_stage_lookup(worker);
+	gremc_stage_replicate(worker);
+	gremc_stage_tx(worker);
+	gremc_worker_account(worker, NULL);
+	return n;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
+#include <rte_memcpy.h>
+
+#include "datapath/datapath_priv.h"
+
+/* Move up to `want` bytes from the segment behind the first to the first one's end; an emptied segment is
+ * freed. */
+static uint32_t pull_from_next(struct rte_mbuf *first, uint32_t want)
+{
+	struct rte_mbuf *next = first->next;
+	uint32_t n = RTE_MIN(want, (uint32_t)next->data_len);
+
+	rte_memcpy(rte_pktmbuf_mtod_offset(first, uint8_t *, first->data_len),
+		   rte_pktmbuf_mtod(next, uint8_t *), n);
+	first->data_len += n;
+	next->data_off += n;
+	next->data_len -= n;
+	if (next->data_len == 0) {
+		first->next = next->next;
+		first->nb_segs--;
+		rte_pktmbuf_free_seg(next);
+	}
+	return n;
+}
+
+int gremc_segments_pull(struct rte_mbuf *mbuf, uint32_t bytes)
+{
+	uint32_t want = RTE_MIN(bytes, mbuf->pkt_len), missing;
+
+	if (likely(mbuf->data_len >= want))
+		return 0;
+	missing = want - mbuf->data_len;
+	if (missing > rte_pktmbuf_tailroom(mbuf))
+		return -ENOBUFS;
+	while (missing > 0 && mbuf->next)
+		missing -= pull_from_next(mbuf, missing);
+	return 0;
+}
+
+void gremc_segments_trim(struct rte_mbuf *mbuf, uint32_t length)
+{
+	struct rte_mbuf *segment = mbuf;
+	uint32_t left = length;
+	uint16_t kept = 1;
+
+	mbuf->pkt_len = length;
+	while (segment->next && left > segment->data_len) {
+		left -= segment->data_len;
+		segment = segment->next;
+		kept++;
+	}
+	segment->data_len = left;
+	mbuf->nb_segs = kept;
+	if (segment->next) {
+		rte_pktmbuf_free(segment->next);
+		segment->next = NULL;
+	}
+}
+
+void gremc_segments_copy(uint8_t *to, const struct rte_mbuf *mbuf)
+{
+	for (; mbuf; mbuf = mbuf->next) {
+		rte_memcpy(to, rte_pktmbuf_mtod(mbuf, const void *), mbuf->data_len);
+		to += mbuf->data_len;
+	}
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_ethdev.h>
+#include <rte_pause.h>
+#include <rte_ring.h>
+
+#include "datapath/datapath_priv.h"
+
+/* LACP wants its bursts every 100 ms; twenty a 100 ms leave room for an iteration that is long. */
+#define KEEP_ALIVES_PER_SECOND 200
+
+/* Replicas that nobody takes: lost for their vifs, which the mbufs still name. */
+static void lose_unsent(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
+			uint32_t n, enum gremc_loss reason)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t vif = packet[i]->hash.usr;
+		const struct gremc_encap *encap = &worker->vifs->encap[vif];
+		const struct gremc_adjacency *adjacency;
+
+		if (unlikely(vif == GREMC_VIF_NONE)) { /* a frame of the host */
+			worker->loss[reason]++;
+			worker->lost_any = true;
+			continue;
+		}
+		adjacency = worker->vifs->adjacency[encap->adjacency];
+		gremc_lose(worker, vif, reason,
+			   packet[i]->pkt_len - adjacency->l2_length - encap->header_length);
+	}
+	tx->lost += n;
+	rte_pktmbuf_free_bulk(packet, n);
+}
+
+/* Give packets to the port. After `retries` attempts in a row without progress the rest is lost, and until
+ * the port moves again one attempt is all it gets: a stuck port must not hold up the others. */
+static void transmit(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n,
+		     uint64_t bytes)
+{
+	uint32_t sent = 0, tries = 0, now;
+
+	for (;;) {
+		now = rte_eth_tx_burst(tx->id, tx->queue, packet + sent, n - sent);
+		sent += now;
+		if (likely(sent == n))
+			break;
+		if (now > 0) {
+			tries = 0;
+			tx->stalled = false;
+		} else if (tx->stalled || ++tries > __atomic_load_n(&worker->tx_retries, __ATOMIC_RELAXED)) {
+			tx->stalled = true;
+			break;
+		}
+		rte_pause();
+	}
+	if (likely(sent == n)) {
+		tx->stalled = false;
+	} else {
+		for (uint32_t i = sent; i < n; i++)
+			bytes -= packet[i]->pkt_len;
+		lose_unsent(worker, tx, packet + sent, n - sent, GREMC_LOSS_tx_full);
+	}
+	tx->sent += sent;
+	tx->sent_bytes += bytes;
+}
+
+/* To the control thread, which frees them: looked at before they go. */
+static void send_to_host(struct gremc_worker *worker, struct gremc_tx *tx)
+{
+	uint32_t n = tx->count, taken = rte_ring_enqueue_burst(tx->ring, (void **)tx->packet, n, NULL);
+	uint64_t bytes = tx->bytes;
+
+	for (uint32_t i = taken; i < n; i++)
+		bytes -= tx->packet[i]->pkt_len;
+	if (unlikely(taken < n))
+		lose_unsent(worker, tx, tx->packet + taken, n - taken, GREMC_LOSS_ring_full);
+	tx->sent += taken;
+	tx->sent_bytes += bytes;
+	worker->wake_host = true;
+}
+
+void gremc_tx_flush(struct gremc_worker *worker, struct gremc_tx *tx)
+{
+	uint32_t n = tx->count, taken;
+
+	if (unlikely(tx->to_host)) {
+		send_to_host(worker, tx);
+	} else if (tx->ring == NULL) {
+		transmit(worker, tx, tx->packet, n, tx->bytes);
+	} else {
+		taken = rte_ring_enqueue_burst(tx->ring, (void **)tx->packet, n, NULL);
+		tx->queued += taken;
+		if (unlikely(taken < n))
+			lose_unsent(worker, tx, tx->packet + taken, n - taken, GREMC_LOSS_ring_full);
+	}
+	tx->count = 0;
+	tx->bytes = 0;
+}
+
+void gremc_stage_tx(struct gremc_worker *worker)
+{
+	for (uint16_t i = 0; i < worker->port_count; i++)
+		if (worker->tx[i] && worker->tx[i]->count > 0)
+			gremc_tx_flush(worker, worker->tx[i]);
+}
+
+uint32_t gremc_tx_drain_shares(struct gremc_worker *worker)
+{
+	struct rte_mbuf *packet[GREMC_BURST];
+	uint32_t total = 0, n;
+	uint64_t bytes;
+
+	for (uint16_t i = 0; i < worker->share_count; i++) {
+		struct gremc_tx *tx = worker->tx[worker->share[i].port];
+
+		n = rte_ring_dequeue_burst(worker->share[i].ring, (void **)packet, GREMC_BURST, NULL);
+		if (n == 0)
+			continue;
+		tx->queued -= n; /* modulo 2^32: the sum over the workers is what counts */
+		bytes = 0;
+		for (uint32_t p = 0; p < n; p++)
+			bytes += packet[p]->pkt_len;
+		transmit(worker, tx, packet, n, bytes);
+		total += n;
+	}
+	return total;
+}
+
+void gremc_tx_keep_alive(struct gremc_worker *worker, uint64_t now)
+{
+	if (now - worker->last_keep_alive < rte_get_tsc_hz() / KEEP_ALIVES_PER_SECOND)
+		return;
+	worker->last_keep_alive = now;
+	for (uint16_t i = 0; i < worker->port_count; i++)
+		if (worker->tx[i] && worker->tx[i]->keep_alive && worker->tx[i]->ring == NULL)
+			rte_eth_tx_burst(worker->tx[i]->id, worker->tx[i]->queue, NULL, 0);
+}

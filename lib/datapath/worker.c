@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+#include <rte_pause.h>
+#include <rte_ring.h>
+
+#include "datapath/datapath_priv.h"
+#include "datapath/relay.h"
+
+/* ---- making ---- */
+
+static void add_rxqs(struct gremc_worker *worker, const struct gremc_port *port)
+{
+	for (uint16_t q = 0; q < port->rx_queues; q++) {
+		if (port->rx_worker[q] != worker->index || worker->rxq_count == GREMC_WORKER_RXQS)
+			continue;
+		worker->rxq[worker->rxq_count++] = (struct gremc_rxq){
+			.id = port->id,
+			.queue = q,
+			.port = port->index,
+			.vlan = port->vlan,
+			.rx_checksum = port->rx_checksum,
+			.multicast = port->multicast,
+			.pool = port->rx_pool[q],
+		};
+	}
+}
+
+/* The segments that a transmitted packet may have. */
+static uint16_t segments_of(const struct gremc_port *port)
+{
+	if (!port->multi_seg)
+		return 1;
+	return port->max_segments ? port->max_segments : UINT16_MAX;
+}
+
+static int add_tx(struct gremc_worker *worker, const struct gremc_port *port)
+{
+	uint16_t queue = port->tx_queue[worker->index];
+	bool owner = port->tx_worker[queue] == worker->index;
+	struct gremc_tx *tx = rte_zmalloc_socket("gremc_tx", sizeof(*tx), RTE_CACHE_LINE_SIZE,
+						 rte_lcore_to_socket_id(worker->lcore));
+
+	if (tx == NULL)
+		return -ENOMEM;
+	tx->id = port->id;
+	tx->queue = queue;
+	tx->max_segments = segments_of(port);
+	tx->keep_alive = port->keep_alive;
+	tx->ring = owner ? NULL : port->tx_ring[queue];
+	worker->tx[port->index] = tx;
+	worker->needs_keep_alive |= tx->keep_alive && owner;
+	for (uint16_t q = 0; q < port->tx_queues; q++)
+		if (port->tx_worker[q] == worker->index && port->tx_ring[q])
+			worker->share[worker->share_count++] =
+				(struct gremc_tx_share){.ring = port->tx_ring[q], .port = port->index};
+	return 0;
+}
+
+/* The way to the host, as one more port. */
+static int add_host(struct gremc_worker *worker, uint16_t port)
+{
+	struct gremc_tx *tx = rte_zmalloc_socket("gremc_tx", sizeof(*tx), RTE_CACHE_LINE_SIZE,
+						 rte_lcore_to_socket_id(worker->lcore));
+
+	worker->tx[port] = tx;
+	if (tx == NULL || gremc_host_rings_init(worker, port))
+		return -ENOMEM;
+	tx->to_host = true;
+	tx->max_segments = UINT16_MAX;
+	tx->ring = worker->up[GREMC_PUNT_multicast];
+	return 0;
+}
+
+/* What the others give. */
+static int add_relay(struct gremc_worker *worker, uint32_t workers)
+{
+	if (workers > 1)
+		worker->relay = gremc_ring_create(GREMC_RELAY_SIZE, RING_F_SC_DEQ);
+	return workers == 1 || worker->relay ? 0 : -ENOMEM;
+}
+
+static struct gremc_worker *worker_create(const struct gremc_ports *ports, uint32_t index)
+{
+	const struct gremc_worker_place *place = &ports->worker[index];
+	struct gremc_worker *worker =
+		rte_zmalloc_socket("gremc_worker", sizeof(*worker), RTE_CACHE_LINE_SIZE, place->socket);
+
+	if (worker == NULL)
+		return NULL;
+	worker->index = index;
+	worker->lcore = place->lcore;
+	worker->rcu_slot = -1;
+	worker->header_pool = place->header_pool;
+	worker->header_room = place->header_room;
+	worker->port_count = ports->count + 1;
+	/* workers number their packets in ranges apart, so that two do not give one number at the same time
+	 */
+	worker->ip_id = index * (UINT16_MAX / GREMC_WORKERS_MAX);
+	gremc_idle_reset(&worker->idle);
+	worker->stats = gremc_stats_create(place->socket, GREMC_VIFS_MAX, GREMC_MROUTES_MAX);
+	if (worker->stats == NULL)
+		goto fail;
+	for (uint16_t i = 0; i < ports->count; i++) {
+		if (ports->port[i] == NULL)
+			continue;
+		add_rxqs(worker, ports->port[i]);
+		if (add_tx(worker, ports->port[i]))
+			goto fail;
+	}
+	if (add_host(worker, ports->count) || add_relay(worker, ports->worker_count))
+		goto fail;
+	return worker;
+fail:
+	rte_free(worker->relay);
+	gremc_host_rings_fini(worker);
+	for (uint16_t i = 0; i < worker->port_count; i++)
+		rte_free(worker->tx[i]);
+	gremc_stats_destroy(worker->stats);
+	rte_free(worker);
+	return NULL;
+}
+
+void gremc_workers_configure(struct gremc_worker_group *group, const struct gremc_config_settings *settings)
+{
+	for (uint32_t i = 0; i < group->count; i++) {
+		struct gremc_worker *worker = group->worker[i];
+		/* a copy must fit behind its headers; pools are not made anew while they are in use */
+		uint32_t room = worker->header_room - GREMC_L2_MAX - GREMC_ENCAP_HEADER_MAX;
+		uint16_t threshold = RTE_MIN(room, (uint32_t)settings->copy_threshold);
+
+		__atomic_store_n(&worker->copy_threshold, threshold, __ATOMIC_RELAXED);
+		__atomic_store_n(&worker->shard_threshold,
+				 group->count > 1 && settings->shard_threshold ? settings->shard_threshold
+									       : UINT32_MAX,
+				 __ATOMIC_RELAXED);
+		__atomic_store_n(&worker->spread, group->count > 1 && settings->spread, __ATOMIC_RELAXED);
+		__atomic_store_n(&worker->tx_retries, settings->tx_retries, __ATOMIC_RELAXED);
+		__atomic_store_n(&worker->idle_enabled, settings->idle, __ATOMIC_RELAXED);
+		__atomic_store_n(&worker->max_sleep, settings->max_sleep, __ATOMIC_RELAXED);
+	}
+}
+
+struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
+						const struct gremc_config_settings *settings,
+						const struct gremc_vifs *vifs,
+						const struct gremc_fanout *fanout, struct gremc_rcu *rcu)
+{
+	struct gremc_worker_group *group = calloc(1, sizeof(*group));
+
+	if (group == NULL)
+		return NULL;
+	group->host_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (group->host_event < 0)
+		goto fail;
+	group->host_ip_id =
+		UINT16_MAX / 2; /* among the workers' ranges, in the middle of one that is rarely used */
+	for (uint32_t i = 0; i < ports->worker_count; i++) {
+		struct gremc_worker *worker = worker_create(ports, i);
+
+		if (worker == NULL)
+			goto fail;
+		group->worker[group->count] = worker;
+		group->stats[group->count++] = worker->stats;
+		worker->group = group;
+		worker->vifs = gremc_vifs_at(vifs, ports->worker[i].socket);
+		worker->fanout = gremc_fanout_at(fanout, ports->worker[i].socket);
+		worker->qsbr = gremc_rcu_qsbr(rcu);
+		worker->rcu_slot = gremc_rcu_reader_register(rcu);
+		if (worker->rcu_slot < 0)
+			goto fail;
+	}
+	gremc_workers_configure(group, settings);
+	return group;
+fail:
+	gremc_workers_destroy(group, rcu);
+	return NULL;
+}
+
+void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *rcu)
+{
+	if (group == NULL)
+		return;
+	gremc_workers_drain(group);
+	for (uint32_t i = 0; i < group->count; i++) {
+		struct gremc_worker *worker = group->worker[i];
+
+		if (worker->rcu_slot >= 0)
+			gremc_rcu_reader_unregister(rcu, worker->rcu_slot);
+		gremc_host_rings_fini(worker);
+		rte_free(worker->relay);
+		for (uint16_t p = 0; p < worker->port_count; p++)
+			rte_free(worker->tx[p]);
+		gremc_stats_destroy(worker->stats);
+		rte_free(worker);
+	}
+	if (group->host_event >= 0)
+		close(group->host_event);
+	free(group);
+}
+
+void gremc_workers_stop(struct gremc_worker_group *group)
+{
+	__atomic_store_n(&group->stop, 1, __ATOMIC_RELEASE);
+}
+
+/* ---- accounting ---- */
+
+static void account_tx(struct gremc_worker *worker, struct gremc_totals *totals)
+{
+	for (uint16_t i = 0; i < worker->port_count; i++) {
+		struct gremc_tx *tx = worker->tx[i];
+
+		if (tx == NULL || (tx->sent | tx->lost | tx->queued) == 0)
+			continue;
+		gremc_count(&totals->sent, tx->sent);
+		gremc_count(&totals->tx_bytes, tx->sent_bytes);
+		gremc_count(&totals->queued, (uint64_t)(int64_t)(int32_t)tx->queued);
+		gremc_count(&totals->ports[i].tx_packets, tx->sent);
+		gremc_count(&totals->ports[i].tx_bytes, tx->sent_bytes);
+		gremc_count(&totals->ports[i].tx_lost, tx->lost);
+		tx->sent = tx->lost = tx->queued = 0;
+		tx->sent_bytes = 0;
+	}
+}
+
+static void account_reasons(uint64_t *into, uint32_t *from, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (from[i] == 0)
+			continue;
+		gremc_count(&into[i], from[i]);
+		from[i] = 0;
+	}
+}
+
+/* What went to the control thread and came from it. */
+static void account_host(struct gremc_worker *worker, struct gremc_totals *totals)
+{
+	account_reasons(totals->punted, worker->punted, GREMC_PUNT_COUNT);
+	gremc_count(&totals->injected, worker->injected);
+	worker->injected = 0;
+}
+
+static unsigned burst_bucket(uint32_t n)
+{
+	return n == 0 ? 0 : 32 - __builtin_clz(n);
+}
+
+void gremc_worker_account(struct gremc_worker *worker, const struct gremc_rxq *rxq)
+{
+	struct gremc_totals *totals = &worker->stats->totals;
+	struct gremc_burst *burst = &worker->burst;
+
+	if (unlikely(burst->punted_any))
+		gremc_punt_flush(worker);
+	if (burst->done_count) {
+		rte_pktmbuf_free_bulk(burst->done, burst->done_count);
+		burst->done_count = 0;
+	}
+	gremc_stats_write_begin(worker->stats);
+	if (rxq) {
+		gremc_count(&totals->rx_packets, worker->rx_packets);
+		gremc_count(&totals->rx_bytes, worker->rx_bytes);
+		gremc_count(&totals->ports[rxq->port].rx_packets, worker->rx_packets);
+		gremc_count(&totals->ports[rxq->port].rx_bytes, worker->rx_bytes);
+		gremc_count(&totals->bursts[burst_bucket(worker->rx_packets)], 1);
+		worker->rx_packets = 0;
+		worker->rx_bytes = 0;
+	}
+	gremc_count(&totals->forwarded, worker->forwarded);
+	gremc_count(&totals->wanted, worker->wanted);
+	if (unlikely(worker->relayed)) {
+		gremc_count(&totals->relayed, (uint64_t)(int64_t)(int32_t)worker->relayed);
+		worker->relayed = 0;
+	}
+	worker->forwarded = worker->wanted = 0;
+	if (unlikely(worker->wake_host || worker->injected))
+		account_host(worker, totals);
+	account_tx(worker, totals);
+	if (worker->dropped_any)
+		account_reasons(totals->drops, worker->drop, GREMC_DROP_COUNT);
+	if (worker->lost_any)
+		account_reasons(totals->losses, worker->loss, GREMC_LOSS_COUNT);
+	worker->dropped_any = worker->lost_any = false;
+	gremc_stats_write_end(worker->stats);
+}
+
+/* ---- running ---- */
+
+void gremc_worker_forward(struct gremc_worker *worker, const struct gremc_rxq *rxq)
+{
+	gremc_stage_classify(worker, rxq);
+	gremc_stage_decap(worker, rxq);
+	if (unlikely(__atomic_load_n(&worker->spread, __ATOMIC_RELAXED)))
+		gremc_stage_spread(worker);
+	gremc_stage_lookup(worker);
+	gremc_stage_replicate(worker);
+	gremc_stage_tx(worker);
+	gremc_worker_account(worker, rxq);
+}
+
+uint32_t gremc_worker_poll(struct gremc_worker *worker, const struct gremc_rxq *rxq)
+{
+	uint32_t n = gremc_stage_rx(worker, rxq);
+
+	if (n > 0)
+		gremc_worker_forward(worker, rxq);
+	return n;
+}
+
+/* Forward what others gave, send what they handed over. Returns how many packets that were. */
+static uint32_t serve_others(struct gremc_worker *worker)
+{
+	uint32_t relayed = gremc_stage_relayed(worker), n = gremc_tx_drain_shares(worker);
+
+	if (n)
+		gremc_worker_account(worker, NULL);
+	return relayed + n;
+}
+
+/* Until every worker has come so far, somebody may still count on us. */
+static void serve_until_all(struct gremc_worker *worker, uint32_t *counter)
+{
+	__atomic_add_fetch(counter, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) < worker->group->count) {
+		serve_others(worker);
+		rte_pause();
+	}
+	while (serve_others(worker) > 0)
+		;
+}
+
+/* First nobody receives any more, then nobody has anything left that others gave: what that became may be in
+ * others' transmit rings, and is sent at last. */
+static void drain(struct gremc_worker *worker)
+{
+	while (gremc_stage_inject(worker) > 0)
+		;
+	serve_until_all(worker, &worker->group->rx_stopped);
+	serve_until_all(worker, &worker->group->relay_stopped);
+	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
+	worker->header_count = 0;
+}
+
+void gremc_worker_run(struct gremc_worker *worker)
+{
+	const struct gremc_worker_group *group = worker->group;
+	struct gremc_totals *totals = &worker->stats->totals;
+	uint64_t start, end;
+	uint32_t n;
+
+	/* Sleeps of microseconds, not of the 50 that a thread is given by default. */
+	prctl(PR_SET_TIMERSLACK, 1000UL);
+	rte_rcu_qsbr_thread_online(worker->qsbr, worker->rcu_slot);
+	start = rte_rdtsc();
+	while (!__atomic_load_n(&group->stop, __ATOMIC_RELAXED)) {
+		n = 0;
+		for (uint16_t i = 0; i < worker->rxq_count; i++)
+			n += gremc_worker_poll(worker, &worker->rxq[i]);
+		n += gremc_stage_inject(worker);
+		n += serve_others(worker);
+		if (unlikely(worker->wake_host))
+			gremc_host_wake(worker);
+		rte_rcu_qsbr_quiescent(worker->qsbr, worker->rcu_slot);
+		end = rte_rdtsc();
+		if (n) {
+			gremc_stats_write_begin(worker->stats);
+			gremc_count(&totals->busy_cycles, end - start);
+			gremc_stats_write_end(worker->stats);
+			gremc_idle_reset(&worker->idle);
+		} else {
+			gremc_idle_wait(worker);
+		}
+		if (unlikely(worker->needs_keep_alive))
+			gremc_tx_keep_alive(worker, end);
+		start = n ? end : rte_rdtsc();
+	}
+	drain(worker);
+	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->rcu_slot);
+}

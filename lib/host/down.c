@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pump down: what the kernel sends, as frames for a worker. */
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include <rte_mbuf.h>
+
+#include "host/host_priv.h"
+
+#define BURST 64u
+#define MACS  (2 * RTE_ETHER_ADDR_LEN)
+
+/* What is on its way to the worker. */
+struct batch {
+	struct rte_mbuf *mbufs[BURST];
+	uint32_t count;
+	uint32_t total; /* with those that are with the worker */
+};
+
+static void lose(struct gremc_device *device, enum gremc_host_loss reason)
+{
+	gremc_count(&device->counters.lost[reason], 1);
+}
+
+/* The tag of the port's VLAN into a frame that has none. false: no room. */
+static bool put_tag(struct rte_mbuf *mbuf, uint16_t vlan)
+{
+	uint8_t *bytes = rte_pktmbuf_mtod(mbuf, uint8_t *), *start;
+	rte_be16_t tag[2] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(vlan)};
+
+	if (((struct rte_ether_hdr *)bytes)->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN))
+		return true;
+	start = (uint8_t *)rte_pktmbuf_prepend(mbuf, sizeof(tag));
+	if (start == NULL)
+		return false;
+	memmove(start, bytes, MACS);
+	memcpy(start + MACS, tag, sizeof(tag));
+	return true;
+}
+
+/* Make a read packet ready for the worker. GREMC_HOST_LOSS_COUNT: it is. */
+static enum gremc_host_loss prepare_frame(struct gremc_host *host, const struct gremc_device *device,
+					  struct rte_mbuf *mbuf)
+{
+	const struct gremc_port *port = host->parts.ports->port[device->port];
+
+	if (mbuf->pkt_len < sizeof(struct rte_ether_hdr) || (port->vlan && !put_tag(mbuf, port->vlan)))
+		return GREMC_HOST_LOSS_refused;
+	if (mbuf->pkt_len > port->mtu + sizeof(struct rte_ether_hdr) + 2 * sizeof(struct rte_vlan_hdr))
+		return GREMC_HOST_LOSS_too_big;
+	mbuf->port = device->port;
+	mbuf->hash.usr = GREMC_VIF_NONE;
+	return GREMC_HOST_LOSS_COUNT;
+}
+
+static enum gremc_host_loss prepare_packet(struct gremc_host *host, const struct gremc_device *device,
+					   struct rte_mbuf *mbuf)
+{
+	if (mbuf->pkt_len < sizeof(struct rte_ipv4_hdr) || *rte_pktmbuf_mtod(mbuf, uint8_t *) >> 4 != 4)
+		return GREMC_HOST_LOSS_not_ipv4;
+	if (device->vif_is_host) {
+		mbuf->port = host->own_port;
+		mbuf->hash.usr = device->vif;
+		return GREMC_HOST_LOSS_COUNT;
+	}
+	switch (gremc_send_encap(host->parts.workers, mbuf, device->vif)) {
+	case 0:
+		return GREMC_HOST_LOSS_COUNT;
+	case -EHOSTUNREACH:
+		return GREMC_HOST_LOSS_no_adjacency;
+	default:
+		return GREMC_HOST_LOSS_too_big;
+	}
+}
+
+static void flush(struct gremc_host *host, struct gremc_device *device, struct batch *batch)
+{
+	uint32_t taken = gremc_inject(host->parts.workers, batch->mbufs, batch->count);
+
+	for (uint32_t i = taken; i < batch->count; i++)
+		lose(device, GREMC_HOST_LOSS_ring_full);
+	rte_pktmbuf_free_bulk(batch->mbufs + taken, batch->count - taken);
+	batch->count = 0;
+}
+
+/* Segment `n` of what was read, as a packet of its own. GREMC_HOST_LOSS_COUNT: it is in *mbuf. */
+static enum gremc_host_loss make(struct gremc_host *host, const struct gremc_device *device,
+				 const struct gremc_gso *gso, uint32_t n, struct rte_mbuf **mbuf)
+{
+	uint32_t length = gremc_gso_length(gso, n);
+	enum gremc_host_loss loss;
+
+	if (length > host->parts.ports->host_room)
+		return GREMC_HOST_LOSS_too_big;
+	*mbuf = rte_pktmbuf_alloc(host->parts.ports->host_pool);
+	if (*mbuf == NULL)
+		return GREMC_HOST_LOSS_no_mbuf;
+	gremc_gso_write(gso, n, rte_pktmbuf_mtod(*mbuf, uint8_t *));
+	(*mbuf)->data_len = (*mbuf)->pkt_len = length;
+	loss = device->is_tap ? prepare_frame(host, device, *mbuf) : prepare_packet(host, device, *mbuf);
+	if (loss != GREMC_HOST_LOSS_COUNT)
+		rte_pktmbuf_free(*mbuf);
+	return loss;
+}
+
+static void send_down(struct gremc_host *host, struct gremc_device *device, const struct gremc_gso *gso,
+		      struct batch *batch)
+{
+	for (uint32_t n = 0; n < gso->count; n++) {
+		enum gremc_host_loss loss = make(host, device, gso, n, &batch->mbufs[batch->count]);
+
+		if (loss != GREMC_HOST_LOSS_COUNT) {
+			lose(device, loss);
+			continue;
+		}
+		gremc_count(&device->counters.down_packets, 1);
+		gremc_count(&device->counters.down_bytes, gremc_gso_length(gso, n));
+		batch->total++;
+		if (++batch->count == BURST)
+			flush(host, device, batch);
+	}
+}
+
+/* Returns how many bytes there are in the host's buffer; 0: nothing. */
+static uint32_t read_down(struct gremc_host *host, const struct gremc_device *device,
+			  struct virtio_net_hdr *header)
+{
+	struct iovec pieces[] = {{header, sizeof(*header)}, {host->buffer, GREMC_HOST_BUFFER}};
+	ssize_t n = readv(device->fd, pieces, RTE_DIM(pieces));
+
+	return n > (ssize_t)sizeof(*header) ? n - sizeof(*header) : 0;
+}
+
+void gremc_path_down(void *argument)
+{
+	struct gremc_device *device = argument;
+	struct gremc_host *host = device->host;
+	struct batch batch = {.count = 0};
+	struct virtio_net_hdr header;
+	struct gremc_gso gso;
+
+	/* what the ring has no room for stays in the kernel's queue */
+	if (device->fd < 0 || gremc_inject_room(host->parts.workers) < BURST + GREMC_HOST_SEGMENTS)
+		return;
+	for (uint32_t reads = 0; reads < BURST && batch.total < BURST; reads++) {
+		uint32_t length = read_down(host, device, &header);
+
+		if (length == 0)
+			break;
+		if (gremc_gso_init(&gso, &header, device->is_tap, host->buffer, length))
+			lose(device, GREMC_HOST_LOSS_refused);
+		else
+			send_down(host, device, &gso, &batch);
+	}
+	flush(host, device, &batch);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside host/: devices, netlink, the pump and the mirror. Control thread only. */
+#ifndef GREMC_HOST_HOST_PRIV_H
+#define GREMC_HOST_HOST_PRIV_H
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+
+#include "host/host.h"
+
+#define GREMC_HOST_INTERFACE "gremc0" /* the host's own vif */
+#define GREMC_HOST_VIF_NAME  "host"   /* its name in mroutes */
+
+/* ---- netlink.c ---- */
+
+struct gremc_netlink {
+	struct mnl_socket *socket;
+	uint32_t sequence, port;
+	char request[1024] __rte_aligned(8);
+	char answer[32768] __rte_aligned(8);
+};
+
+int gremc_netlink_open(struct gremc_netlink *netlink);
+void gremc_netlink_close(struct gremc_netlink *netlink);
+/* A request of this type, in the socket's buffer. */
+struct nlmsghdr *gremc_netlink_request(struct gremc_netlink *netlink, uint16_t type, uint16_t flags);
+/* Send it and hand the answer's messages to `answer` (NULL: only an acknowledgement is wanted). Returns 0 or
+ * a negative errno, the kernel's or the socket's. */
+int gremc_netlink_ask(struct gremc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t answer,
+		      void *argument);
+
+struct gremc_link {
+	unsigned ifindex, flags, mtu;
+	char name[IFNAMSIZ];
+	char kind[16]; /* "tun", "bond", ...; empty: a device by itself */
+	struct rte_ether_addr mac;
+};
+struct gremc_link_settings { /* what is 0 or NULL stays */
+	bool up, down;
+	unsigned mtu, tx_queue, gso_segments;
+	const struct rte_ether_addr *mac;
+	const char *name;
+};
+struct gremc_link_address {
+	rte_be32_t address, peer; /* peer 0: none */
+	uint8_t length;
+};
+struct gremc_link_route {
+	struct gremc_prefix to;
+	rte_be32_t via; /* 0: on the link */
+};
+/* Addresses and routes of a device. */
+struct gremc_link_plan {
+	struct gremc_link_address *addresses;
+	struct gremc_link_route *routes;
+	uint32_t address_count, route_count;
+};
+struct gremc_way {
+	unsigned ifindex;
+	rte_be32_t via; /* 0: on the link */
+	bool unicast;
+};
+struct gremc_neighbor {
+	unsigned ifindex;
+	rte_be32_t address;
+	uint16_t state; /* NUD_*; NUD_NONE: the kernel has none */
+	struct rte_ether_addr mac;
+};
+
+/* All return 0 or a negative errno. Adding what is there, or removing what is not, is no error. */
+int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
+		   const struct gremc_link_settings *settings);
+int gremc_link_get(struct gremc_netlink *netlink, const char *name, struct gremc_link *link);
+void gremc_link_read(const struct nlmsghdr *header, struct gremc_link *link);
+int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
+		      const struct gremc_link_address *address, bool add);
+int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struct gremc_link_route *route,
+		    bool add);
+/* How the kernel would send to `to` from `from`. -ENETUNREACH and others: it would not. */
+int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, struct gremc_way *way);
+/* As if a packet had been sent there: an unknown one is asked for, a stale one is confirmed. */
+int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, rte_be32_t address);
+int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, rte_be32_t address,
+		       struct gremc_neighbor *neighbor);
+/* false: not IPv4 */
+bool gremc_neighbor_read(const struct nlmsghdr *header, struct gremc_neighbor *neighbor);
+
+/* ---- device.c ---- */
+
+struct gremc_device {
+	struct gremc_watch watch;
+	struct gremc_host *host;
+	char name[IFNAMSIZ];
+	bool is_tap;
+	bool vif_is_host; /* the host's own vif */
+	bool wanted;
+	int fd; /* -1: not open */
+	unsigned ifindex;
+	uint16_t port; /* of a TAP */
+	uint32_t vif;  /* of a TUN */
+	struct rte_ether_addr mac;
+	uint16_t mtu;                /* of a new one */
+	uint16_t mtu_max;            /* what port or tunnel carries */
+	struct gremc_link_plan plan; /* what the configuration gave it */
+	struct gremc_host_counters counters;
+};
+
+/* Make or find the device, set it up and have it polled. Returns 0 or a negative errno. */
+int gremc_device_open(struct gremc_host *host, struct gremc_device *device);
+void gremc_device_close(struct gremc_host *host, struct gremc_device *device, bool remove);
+/* Give it addresses and routes, and take those from it that the last plan had. Takes the plan's memory over.
+ */
+void gremc_device_plan(struct gremc_host *host, struct gremc_device *device, struct gremc_link_plan *plan);
+void gremc_link_plan_fini(struct gremc_link_plan *plan);
+
+/* ---- the host ---- */
+
+struct gremc_mirror;
+
+struct gremc_host {
+	struct gremc_host_parts parts;
+	int epoll;
+	struct gremc_netlink netlink;
+	struct gremc_watch wake; /* workers->host_event */
+	struct gremc_mirror *mirror;
+	struct gremc_device **devices; /* ascending by name */
+	uint32_t device_count;
+	pthread_mutex_t lock;             /* telemetry reads the list while we change it */
+	struct gremc_device **vif_device; /* [vif] */
+	struct gremc_device *port_device[GREMC_STATS_PORTS];
+	struct gremc_device *own; /* gremc0 */
+	uint32_t own_vif;
+	uint16_t own_port; /* the index that stands for the host */
+	gremc_host_listener *listener;
+	void *listener_argument;
+	struct gremc_host_counters others; /* of devices that have gone, and of none */
+	uint8_t *buffer;                   /* GREMC_HOST_BUFFER bytes, for what is read from a device */
+	bool missing;                      /* a device is not open */
+	uint64_t next_try;                 /* milliseconds: to open it */
+	struct gremc_takeover *takeover;   /* begun and not finished */
+};
+
+uint64_t gremc_host_now(void); /* milliseconds, monotonic */
+
+/* ---- path.c ---- */
+
+/* Write what the workers have punted, at most some rounds of each class. */
+void gremc_path_up(struct gremc_host *host);
+
+/* ---- down.c ---- */
+
+/* The most that a device hands over at once: an IPv4 packet and an L2 header. */
+#define GREMC_HOST_BUFFER (UINT16_MAX + 64)
+/* In how many segments at most the kernel is asked to hand over TCP. */
+#define GREMC_HOST_SEGMENTS 64u
+
+/* A device can be read (watch.ready of a device). */
+void gremc_path_down(void *device);
+
+/* ---- gso.c: what the kernel leaves to a NIC (struct virtio_net_hdr says what) ---- */
+
+/* A packet of the kernel, and how it is cut. */
+struct gremc_gso {
+	uint8_t *packet;
+	uint32_t length;
+	uint32_t l3, l4;
+	uint32_t header; /* bytes that each segment begins with */
+	uint32_t size;   /* of a segment's payload; 0: the packet stays whole */
+	uint32_t count;
+};
+/* The packet, a frame or from its IP header on; a checksum that only wants finishing is finished in it.
+ * -EINVAL: what the kernel says of it does not fit it, or is nothing that was offered. */
+int gremc_gso_init(struct gremc_gso *gso, const struct virtio_net_hdr *header, bool is_frame, uint8_t *packet,
+		   uint32_t length);
+/* How long segment `n` of gso->count is, and its bytes: a whole packet with all its checksums. */
+uint32_t gremc_gso_length(const struct gremc_gso *gso, uint32_t n);
+void gremc_gso_write(const struct gremc_gso *gso, uint32_t n, uint8_t *to);
+
+/* ---- gro.c: segments of TCP over IPv4 as one packet for the kernel ---- */
+
+/* Is the packet (l2_len bytes before its IP header) one of those that may be put together? Its checksums are
+ * right, then. */
+bool gremc_gro_takes(const struct rte_mbuf *mbuf);
+/* May these two stand in one call of gremc_gro_merge()? */
+bool gremc_gro_alike(const struct rte_mbuf *a, const struct rte_mbuf *b);
+/* Put together what is of one stream and has no gap. Each of the n packets (at most 64, all alike) is taken
+ * by gremc_gro_takes(). Returns how many there are now; their order holds. */
+uint32_t gremc_gro_merge(struct rte_mbuf **mbufs, uint32_t n, bool is_frame);
+/* Of how many packets is this one made, and what is the kernel to know of it? */
+uint32_t gremc_gro_count(const struct rte_mbuf *mbuf);
+void gremc_gro_describe(const struct rte_mbuf *mbuf, struct virtio_net_hdr *header);
+
+/* ---- takeover.c ---- */
+
+struct gremc_takeover;
+
+/* The TAP is gone: the kernel's interface gets back its name, addresses and routes. */
+void gremc_host_takeover_undo(struct gremc_host *host);
+void gremc_takeover_free(struct gremc_takeover *takeover);
+
+/* ---- mirror.c ---- */
+
+struct gremc_mirror *gremc_mirror_create(struct gremc_host *host);
+void gremc_mirror_destroy(struct gremc_mirror *mirror);
+/* The kernel's interface of a port; 0: it has none now. */
+void gremc_mirror_port(struct gremc_mirror *mirror, uint16_t port, unsigned ifindex);
+void gremc_mirror_interface(struct gremc_mirror *mirror, uint16_t port, const char *name);
+bool gremc_mirror_has_interface(const struct gremc_mirror *mirror, uint16_t port);
+/* The tunnels whose next hops are taken from the kernel. -ENOMEM */
+int gremc_mirror_apply(struct gremc_mirror *mirror, const struct gremc_config *config, const uint32_t *vif);
+/* What is due now; returns milliseconds until there is more, -1: nothing known. */
+int gremc_mirror_run(struct gremc_mirror *mirror, uint64_t now);
+/* Any thread: overruns of the events' socket that were made good. */
+uint64_t gremc_mirror_overruns(const struct gremc_mirror *mirror);
+
+/* ---- host.c, for events.c ---- */
+
+/* A link has come, changed or gone. */
+void gremc_host_link_changed(struct gremc_host *host, const struct gremc_link *link, bool gone);
+/* Changes may have been missed. */
+void gremc_host_resynchronise(struct gremc_host *host);
+
+#endif

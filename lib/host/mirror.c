@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The kernel's routes and neighbours as adjacencies. A target is a tunnel, which the kernel's routes lead by
+ * a hop; a hop is a neighbour of a port, with one adjacency for all tunnels that go by it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include "host/mirror_priv.h"
+
+#define VALID_STATES (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
+
+/* Milliseconds between two askings for one neighbour: the kernel itself asks once a second, three times. */
+#define ASK_INTERVAL 1000
+
+/* The next hop of a tunnel that the kernel has no route for: never resolved. */
+#define NO_ROUTE RTE_BE32(0xffffffff)
+
+/* ---- hops ---- */
+
+struct hop_key {
+	uint32_t ifindex;
+	rte_be32_t address;
+};
+
+static struct gremc_hop *find_hop(const struct gremc_mirror *mirror, unsigned ifindex, rte_be32_t address)
+{
+	const struct hop_key key = {ifindex, address};
+	void *hop;
+
+	return rte_hash_lookup_data(mirror->hops, &key, &hop) >= 0 ? hop : NULL;
+}
+
+static void ask(struct gremc_mirror *mirror, struct gremc_hop *hop, uint64_t now)
+{
+	hop->asked = now;
+	gremc_neighbor_use(&mirror->host->netlink, hop->ifindex, hop->address);
+}
+
+/* The configuration's neighbour wins. */
+static const struct rte_ether_addr *static_mac(const struct gremc_mirror *mirror, const struct gremc_hop *hop)
+{
+	return gremc_config_neighbor(&mirror->config->ports[hop->port], hop->address);
+}
+
+static void learn(struct gremc_mirror *mirror, struct gremc_hop *hop, const struct gremc_neighbor *neighbor)
+{
+	const struct rte_ether_addr *mac = static_mac(mirror, hop);
+	bool valid = mac || neighbor->state & VALID_STATES;
+
+	if (mac == NULL)
+		mac = &neighbor->mac;
+
+	mirror->stale_count -= hop->state == NUD_STALE;
+	hop->state = neighbor->state;
+	mirror->stale_count += hop->state == NUD_STALE;
+	mirror->unresolved_count += (int)hop->resolved - (int)valid;
+	hop->resolved = valid;
+	if (gremc_adjacency_resolve(mirror->host->parts.vifs, hop->adjacency, valid ? mac : NULL))
+		GREMC_LOG(ERR, "out of memory: a next hop keeps its old MAC");
+	gremc_rcu_commit(mirror->rcu);
+}
+
+static void refresh(struct gremc_mirror *mirror, struct gremc_hop *hop)
+{
+	struct gremc_neighbor neighbor;
+
+	gremc_neighbor_get(&mirror->host->netlink, hop->ifindex, hop->address, &neighbor);
+	learn(mirror, hop, &neighbor);
+	if (!hop->resolved)
+		ask(mirror, hop, gremc_host_now());
+}
+
+static int hold_adjacency(struct gremc_mirror *mirror, uint16_t port, rte_be32_t next_hop,
+			  uint32_t *adjacency)
+{
+	const struct gremc_port *p = mirror->host->parts.ports->port[port];
+
+	return gremc_adjacency_get(mirror->host->parts.vifs, port, next_hop, &p->mac, p->vlan, adjacency);
+}
+
+static struct gremc_hop *make_hop(struct gremc_mirror *mirror, uint16_t port, unsigned ifindex,
+				  rte_be32_t address)
+{
+	const struct hop_key key = {ifindex, address};
+	struct gremc_hop *hop = calloc(1, sizeof(*hop));
+
+	if (hop == NULL)
+		return NULL;
+	*hop = (struct gremc_hop){.ifindex = ifindex, .address = address, .port = port};
+	if (hold_adjacency(mirror, port, address, &hop->adjacency))
+		goto fail;
+	if (rte_hash_add_key_data(mirror->hops, &key, hop)) {
+		gremc_adjacency_put(mirror->host->parts.vifs, hop->adjacency);
+		goto fail;
+	}
+	mirror->unresolved_count++;
+	refresh(mirror, hop);
+	return hop;
+fail:
+	free(hop);
+	return NULL;
+}
+
+static void put_hop(struct gremc_mirror *mirror, struct gremc_hop *hop)
+{
+	struct hop_key key;
+
+	if (hop == NULL || --hop->users > 0)
+		return;
+	key = (struct hop_key){hop->ifindex, hop->address};
+	rte_hash_del_key(mirror->hops, &key);
+	mirror->stale_count -= hop->state == NUD_STALE;
+	mirror->unresolved_count -= !hop->resolved;
+	gremc_adjacency_put(mirror->host->parts.vifs, hop->adjacency);
+	free(hop);
+}
+
+/* ---- targets ---- */
+
+static uint16_t port_of(const struct gremc_mirror *mirror, unsigned ifindex)
+{
+	for (uint16_t i = 0; i < RTE_DIM(mirror->ifindex); i++)
+		if (ifindex && mirror->ifindex[i] == ifindex)
+			return i;
+	return GREMC_PORT_NONE;
+}
+
+/* The tunnel sends by this neighbour from its next packet on. */
+static void lead(struct gremc_mirror *mirror, const struct gremc_target *target, uint16_t port,
+		 rte_be32_t next_hop)
+{
+	struct gremc_vifs *vifs = mirror->host->parts.vifs;
+	const struct gremc_adjacency *present = vifs->adjacency[vifs->encap[target->vif].adjacency];
+	uint32_t adjacency;
+
+	if (present->port == port && present->next_hop == next_hop)
+		return;
+	if (hold_adjacency(mirror, port, next_hop, &adjacency))
+		GREMC_LOG(ERR, "out of memory: a tunnel keeps its old next hop");
+	else
+		gremc_tunnel_reroute(vifs, target->vif, adjacency);
+}
+
+static void route_target(struct gremc_mirror *mirror, struct gremc_target *target)
+{
+	struct gremc_hop *hop = NULL;
+	struct gremc_way way;
+	uint16_t port = GREMC_PORT_NONE;
+	rte_be32_t next_hop;
+
+	if (gremc_route_lookup(&mirror->host->netlink, target->remote, target->local, &way) == 0)
+		port = port_of(mirror, way.ifindex);
+	if (port != GREMC_PORT_NONE) {
+		next_hop = way.via ? way.via : target->remote;
+		hop = find_hop(mirror, way.ifindex, next_hop);
+		if (hop == NULL)
+			hop = make_hop(mirror, port, way.ifindex, next_hop);
+	}
+	if (hop) {
+		hop->users++;
+		lead(mirror, target, port, next_hop);
+	} else {
+		lead(mirror, target, target->port, NO_ROUTE);
+	}
+	put_hop(mirror, target->hop);
+	target->hop = hop;
+}
+
+static bool is_affected(const struct gremc_mirror *mirror, const struct gremc_target *target)
+{
+	if (mirror->all_changed)
+		return true;
+	for (uint32_t i = 0; i < mirror->changed_count; i++)
+		if (gremc_prefix_covers(&mirror->changed[i], target->remote))
+			return true;
+	return false;
+}
+
+static void route_affected(struct gremc_mirror *mirror)
+{
+	for (uint32_t i = 0; i < mirror->target_count; i++)
+		if (is_affected(mirror, &mirror->targets[i]))
+			route_target(mirror, &mirror->targets[i]);
+	mirror->changed_count = 0;
+	mirror->all_changed = false;
+	gremc_rcu_commit(mirror->rcu);
+}
+
+/* ---- keeping neighbours fresh ---- */
+
+static uint64_t sent_by(const struct gremc_worker_group *workers, uint32_t vif)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < workers->count; i++)
+		sum += gremc_counter_read(&workers->stats[i]->vif_hot[vif].tx_packets);
+	return sum;
+}
+
+/* The kernel sees none of the packets that go by its neighbours: it is told of those that are stale and used.
+ */
+static void confirm_used(struct gremc_mirror *mirror, uint64_t now)
+{
+	for (uint32_t i = 0; i < mirror->target_count; i++) {
+		struct gremc_target *target = &mirror->targets[i];
+		uint64_t sent = sent_by(mirror->host->parts.workers, target->vif);
+
+		if (sent != target->sent && target->hop && target->hop->state == NUD_STALE &&
+		    now - target->hop->asked >= ASK_INTERVAL)
+			ask(mirror, target->hop, now);
+		target->sent = sent;
+	}
+}
+
+static void ask_again(struct gremc_mirror *mirror, uint64_t now)
+{
+	uint32_t next = 0;
+	const void *key;
+	void *data;
+
+	while (rte_hash_iterate(mirror->hops, &key, &data, &next) >= 0) {
+		struct gremc_hop *hop = data;
+
+		if (!hop->resolved && now - hop->asked >= ASK_INTERVAL)
+			ask(mirror, hop, now);
+	}
+}
+
+/* ---- what the kernel says ---- */
+
+void gremc_mirror_neighbor(struct gremc_mirror *mirror, const struct gremc_neighbor *neighbor)
+{
+	struct gremc_hop *hop = find_hop(mirror, neighbor->ifindex, neighbor->address);
+	uint64_t now = gremc_host_now();
+
+	if (hop == NULL)
+		return;
+	learn(mirror, hop, neighbor);
+	if (!hop->resolved && now - hop->asked >= ASK_INTERVAL)
+		ask(mirror, hop, now);
+}
+
+void gremc_mirror_route(struct gremc_mirror *mirror, const struct gremc_prefix *to)
+{
+	if (mirror->changed_count < RTE_DIM(mirror->changed))
+		mirror->changed[mirror->changed_count++] = *to;
+	else
+		mirror->all_changed = true;
+}
+
+void gremc_mirror_port(struct gremc_mirror *mirror, uint16_t port, unsigned ifindex)
+{
+	if (mirror->ifindex[port] == ifindex)
+		return;
+	mirror->ifindex[port] = ifindex;
+	mirror->all_changed = true;
+}
+
+void gremc_mirror_interface(struct gremc_mirror *mirror, uint16_t port, const char *name)
+{
+	snprintf(mirror->interface[port], sizeof(mirror->interface[port]), "%s", name);
+	gremc_mirror_port(mirror, port, if_nametoindex(name));
+}
+
+bool gremc_mirror_has_interface(const struct gremc_mirror *mirror, uint16_t port)
+{
+	return mirror->interface[port][0] != '\0';
+}
+
+void gremc_mirror_link(struct gremc_mirror *mirror, const struct gremc_link *link, bool gone)
+{
+	for (uint16_t i = 0; i < RTE_DIM(mirror->ifindex); i++) {
+		if (strcmp(mirror->interface[i], link->name) == 0)
+			gremc_mirror_port(mirror, i, gone ? 0 : link->ifindex);
+		if (mirror->ifindex[i] == link->ifindex)
+			mirror->all_changed = true;
+	}
+}
+
+/* After an overrun nothing is known for sure: look at everything again. */
+static void resynchronise(struct gremc_mirror *mirror)
+{
+	uint32_t next = 0;
+	const void *key;
+	void *data;
+
+	__atomic_add_fetch(&mirror->overruns, 1, __ATOMIC_RELAXED);
+	GREMC_LOG(NOTICE, "netlink: more changes at once than could be read; looking at everything again");
+	for (uint16_t i = 0; i < RTE_DIM(mirror->ifindex); i++)
+		if (gremc_mirror_has_interface(mirror, i))
+			gremc_mirror_port(mirror, i, if_nametoindex(mirror->interface[i]));
+	mirror->all_changed = true;
+	while (rte_hash_iterate(mirror->hops, &key, &data, &next) >= 0)
+		refresh(mirror, data);
+	gremc_host_resynchronise(mirror->host);
+	mirror->overrun = false;
+}
+
+uint64_t gremc_mirror_overruns(const struct gremc_mirror *mirror)
+{
+	return __atomic_load_n(&mirror->overruns, __ATOMIC_RELAXED);
+}
+
+/* ---- its life ---- */
+
+struct gremc_mirror *gremc_mirror_create(struct gremc_host *host)
+{
+	struct rte_hash_parameters parameters = {
+		.name = "gremc_hops",
+		.entries = GREMC_ADJACENCIES_MAX,
+		.key_len = sizeof(struct hop_key),
+		.socket_id = SOCKET_ID_ANY,
+	};
+	struct gremc_mirror *mirror = calloc(1, sizeof(*mirror));
+
+	if (mirror == NULL)
+		return NULL;
+	mirror->host = host;
+	mirror->rcu = host->parts.rcu;
+	mirror->hops = rte_hash_create(&parameters);
+	if (mirror->hops && gremc_events_open(mirror) == 0)
+		return mirror;
+	gremc_mirror_destroy(mirror);
+	return NULL;
+}
+
+void gremc_mirror_destroy(struct gremc_mirror *mirror)
+{
+	if (mirror == NULL)
+		return;
+	for (uint32_t i = 0; i < mirror->target_count; i++)
+		put_hop(mirror, mirror->targets[i].hop);
+	gremc_events_close(mirror);
+	rte_hash_free(mirror->hops);
+	free(mirror->targets);
+	free(mirror);
+}
+
+static bool is_mirrored(const struct gremc_mirror *mirror, const struct gremc_config *config,
+			const struct gremc_config_tunnel *tunnel)
+{
+	return gremc_host_is_mirrored(mirror->host, config, tunnel->port) &&
+	       gremc_config_way(&config->ports[tunnel->port], tunnel->remote).mac == NULL;
+}
+
+int gremc_mirror_apply(struct gremc_mirror *mirror, const struct gremc_config *config, const uint32_t *vif)
+{
+	struct gremc_target *targets = calloc(config->tunnel_count + 1, sizeof(*targets)),
+			    *old = mirror->targets;
+	uint32_t count = 0, old_count = mirror->target_count;
+
+	if (targets == NULL)
+		return -ENOMEM;
+	mirror->config = config;
+	for (uint32_t i = 0; i < config->tunnel_count; i++) {
+		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
+
+		if (!is_mirrored(mirror, config, tunnel))
+			continue;
+		targets[count] = (struct gremc_target){.vif = vif[i],
+						       .port = tunnel->port,
+						       .local = tunnel->local,
+						       .remote = tunnel->remote};
+		route_target(mirror, &targets[count++]);
+	}
+	mirror->targets = targets;
+	mirror->target_count = count;
+	/* the new ones hold what is still used */
+	for (uint32_t i = 0; i < old_count; i++)
+		put_hop(mirror, old[i].hop);
+	free(old);
+	gremc_rcu_commit(mirror->rcu);
+	return 0;
+}
+
+int gremc_mirror_run(struct gremc_mirror *mirror, uint64_t now)
+{
+	if (mirror->overrun)
+		resynchronise(mirror);
+	if (mirror->all_changed || mirror->changed_count) {
+		/* a flood of changes is looked at now and then, not one by one */
+		if (now - mirror->routed < ROUTE_INTERVAL)
+			return ROUTE_INTERVAL - (now - mirror->routed);
+		route_affected(mirror);
+		mirror->routed = gremc_host_now();
+	}
+	if (mirror->stale_count == 0 && mirror->unresolved_count == 0)
+		return -1;
+	if (now - mirror->ticked >= TICK_INTERVAL) {
+		mirror->ticked = now;
+		if (mirror->stale_count)
+			confirm_used(mirror, now);
+		if (mirror->unresolved_count)
+			ask_again(mirror, now);
+	}
+	return TICK_INTERVAL;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rtnetlink: a socket for questions, answered before the call returns. The kernel answers a request while it
+ * is being sent, so nothing here waits for anybody. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "host/host_priv.h"
+
+int gremc_netlink_open(struct gremc_netlink *netlink)
+{
+	*netlink = (struct gremc_netlink){.sequence = time(NULL)};
+	netlink->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	if (netlink->socket == NULL)
+		return -errno;
+	if (mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		int error = errno;
+
+		gremc_netlink_close(netlink);
+		return -error;
+	}
+	netlink->port = mnl_socket_get_portid(netlink->socket);
+	return 0;
+}
+
+void gremc_netlink_close(struct gremc_netlink *netlink)
+{
+	if (netlink->socket)
+		mnl_socket_close(netlink->socket);
+	netlink->socket = NULL;
+}
+
+struct nlmsghdr *gremc_netlink_request(struct gremc_netlink *netlink, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *header = mnl_nlmsg_put_header(netlink->request);
+
+	header->nlmsg_type = type;
+	header->nlmsg_flags = NLM_F_REQUEST | flags;
+	return header;
+}
+
+int gremc_netlink_ask(struct gremc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t answer,
+		      void *argument)
+{
+	char *buffer = netlink->answer;
+	ssize_t length;
+	int rc;
+
+	request->nlmsg_seq = ++netlink->sequence;
+	/* without an answer of its own the request is acknowledged */
+	if (answer == NULL)
+		request->nlmsg_flags |= NLM_F_ACK;
+	if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
+		return -errno;
+	do {
+		length = mnl_socket_recvfrom(netlink->socket, buffer, sizeof(netlink->answer));
+		if (length < 0)
+			return -errno;
+		rc = mnl_cb_run(buffer, length, request->nlmsg_seq, netlink->port, answer, argument);
+		if (rc < 0)
+			return -errno;
+	} while (rc > MNL_CB_STOP && request->nlmsg_flags & NLM_F_DUMP);
+	return 0;
+}
+
+/* ---- links ---- */
+
+int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
+		   const struct gremc_link_settings *settings)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_NEWLINK, 0);
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(request, sizeof(*link));
+
+	link->ifi_family = AF_UNSPEC;
+	link->ifi_index = ifindex;
+	if (settings->up || settings->down) {
+		link->ifi_change = IFF_UP;
+		link->ifi_flags = settings->up ? IFF_UP : 0;
+	}
+	if (settings->mtu)
+		mnl_attr_put_u32(request, IFLA_MTU, settings->mtu);
+	if (settings->tx_queue)
+		mnl_attr_put_u32(request, IFLA_TXQLEN, settings->tx_queue);
+	if (settings->gso_segments)
+		mnl_attr_put_u32(request, IFLA_GSO_MAX_SEGS, settings->gso_segments);
+	if (settings->mac)
+		mnl_attr_put(request, IFLA_ADDRESS, sizeof(*settings->mac), settings->mac);
+	if (settings->name)
+		mnl_attr_put_strz(request, IFLA_IFNAME, settings->name);
+	return gremc_netlink_ask(netlink, request, NULL, NULL);
+}
+
+struct link_query {
+	struct gremc_link *link;
+	bool found;
+};
+
+/* What the driver calls it, nested in its attribute. */
+static void read_kind(const struct nlattr *info, struct gremc_link *link)
+{
+	struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, info) if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
+		snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attribute));
+}
+
+static void read_link(const struct nlmsghdr *header, struct gremc_link *link)
+{
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(header);
+	struct nlattr *attribute;
+
+	*link = (struct gremc_link){.ifindex = info->ifi_index, .flags = info->ifi_flags};
+	mnl_attr_for_each(attribute, header, sizeof(*info))
+	{
+		switch (mnl_attr_get_type(attribute)) {
+		case IFLA_IFNAME:
+			snprintf(link->name, sizeof(link->name), "%s", mnl_attr_get_str(attribute));
+			break;
+		case IFLA_LINKINFO:
+			read_kind(attribute, link);
+			break;
+		case IFLA_MTU:
+			link->mtu = mnl_attr_get_u32(attribute);
+			break;
+		case IFLA_ADDRESS:
+			if (mnl_attr_get_payload_len(attribute) == sizeof(link->mac))
+				memcpy(&link->mac, mnl_attr_get_payload(attribute), sizeof(link->mac));
+			break;
+		}
+	}
+}
+
+void gremc_link_read(const struct nlmsghdr *header, struct gremc_link *link)
+{
+	read_link(header, link);
+}
+
+static int take_link(const struct nlmsghdr *header, void *argument)
+{
+	struct link_query *query = argument;
+
+	read_link(header, query->link);
+	query->found = true;
+	return MNL_CB_OK;
+}
+
+int gremc_link_get(struct gremc_netlink *netlink, const char *name, struct gremc_link *link)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETLINK, 0);
+	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+	struct link_query query = {.link = link};
+	int rc;
+
+	info->ifi_family = AF_UNSPEC;
+	mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	rc = gremc_netlink_ask(netlink, request, take_link, &query);
+	return rc ? rc : query.found ? 0 : -ENODEV;
+}
+
+/* ---- addresses and routes ---- */
+
+int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
+		      const struct gremc_link_address *address, bool add)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, add ? RTM_NEWADDR : RTM_DELADDR,
+							 add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+	bool point_to_point = address->peer && address->peer != address->address;
+	int rc;
+
+	message->ifa_family = AF_INET;
+	message->ifa_prefixlen = address->length;
+	message->ifa_scope = RT_SCOPE_UNIVERSE;
+	message->ifa_index = ifindex;
+	mnl_attr_put_u32(request, IFA_LOCAL, address->address);
+	mnl_attr_put_u32(request, IFA_ADDRESS, point_to_point ? address->peer : address->address);
+	if (!point_to_point && address->length < 31)
+		mnl_attr_put_u32(request, IFA_BROADCAST, address->address | ~gremc_netmask(address->length));
+	rc = gremc_netlink_ask(netlink, request, NULL, NULL);
+	return rc == (add ? -EEXIST : -EADDRNOTAVAIL) ? 0 : rc;
+}
+
+int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struct gremc_link_route *route,
+		    bool add)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, add ? RTM_NEWROUTE : RTM_DELROUTE,
+							 add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+	int rc;
+
+	message->rtm_family = AF_INET;
+	message->rtm_dst_len = route->to.length;
+	message->rtm_table = RT_TABLE_MAIN;
+	message->rtm_protocol = RTPROT_STATIC;
+	message->rtm_scope = route->via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	message->rtm_type = RTN_UNICAST;
+	mnl_attr_put_u32(request, RTA_DST, route->to.address);
+	if (route->via)
+		mnl_attr_put_u32(request, RTA_GATEWAY, route->via);
+	mnl_attr_put_u32(request, RTA_OIF, ifindex);
+	rc = gremc_netlink_ask(netlink, request, NULL, NULL);
+	return rc == (add ? -EEXIST : -ESRCH) ? 0 : rc;
+}
+
+static int take_way(const struct nlmsghdr *header, void *argument)
+{
+	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
+	struct gremc_way *way = argument;
+	struct nlattr *attribute;
+
+	way->unicast = message->rtm_type == RTN_UNICAST;
+	mnl_attr_for_each(attribute, header, sizeof(*message))
+	{
+		if (mnl_attr_get_type(attribute) == RTA_OIF)
+			way->ifindex = mnl_attr_get_u32(attribute);
+		else if (mnl_attr_get_type(attribute) == RTA_GATEWAY)
+			way->via = mnl_attr_get_u32(attribute);
+	}
+	return MNL_CB_OK;
+}
+
+static int get_way(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, struct gremc_way *way)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETROUTE, 0);
+	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+
+	*way = (struct gremc_way){0};
+	message->rtm_family = AF_INET;
+	message->rtm_dst_len = 32;
+	mnl_attr_put_u32(request, RTA_DST, to);
+	if (from) {
+		message->rtm_src_len = 32;
+		mnl_attr_put_u32(request, RTA_SRC, from);
+	}
+	return gremc_netlink_ask(netlink, request, take_way, way);
+}
+
+int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, struct gremc_way *way)
+{
+	int rc = get_way(netlink, to, from, way);
+
+	/* an address that the kernel does not have (yet) is no source to it */
+	if (rc == -EINVAL)
+		rc = get_way(netlink, to, 0, way);
+	if (rc)
+		return rc;
+	return way->unicast && way->ifindex ? 0 : -ENETUNREACH;
+}
+
+/* ---- neighbours ---- */
+
+int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, rte_be32_t address)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_NEWNEIGH, NLM_F_CREATE);
+	struct ndmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+
+	message->ndm_family = AF_INET;
+	message->ndm_ifindex = ifindex;
+	message->ndm_flags = NTF_USE;
+	mnl_attr_put_u32(request, NDA_DST, address);
+	return gremc_netlink_ask(netlink, request, NULL, NULL);
+}
+
+bool gremc_neighbor_read(const struct nlmsghdr *header, struct gremc_neighbor *neighbor)
+{
+	const struct ndmsg *message = mnl_nlmsg_get_payload(header);
+	struct nlattr *attribute;
+
+	if (message->ndm_family != AF_INET)
+		return false;
+	*neighbor = (struct gremc_neighbor){.ifindex = message->ndm_ifindex, .state = message->ndm_state};
+	mnl_attr_for_each(attribute, header, sizeof(*message))
+	{
+		if (mnl_attr_get_type(attribute) == NDA_DST)
+			neighbor->address = mnl_attr_get_u32(attribute);
+		else if (mnl_attr_get_type(attribute) == NDA_LLADDR &&
+			 mnl_attr_get_payload_len(attribute) == sizeof(neighbor->mac))
+			memcpy(&neighbor->mac, mnl_attr_get_payload(attribute), sizeof(neighbor->mac));
+	}
+	if (header->nlmsg_type == RTM_DELNEIGH)
+		neighbor->state = NUD_NONE;
+	return true;
+}
+
+static int take_neighbor(const struct nlmsghdr *header, void *argument)
+{
+	gremc_neighbor_read(header, argument);
+	return MNL_CB_OK;
+}
+
+int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, rte_be32_t address,
+		       struct gremc_neighbor *neighbor)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETNEIGH, 0);
+	struct ndmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+
+	*neighbor = (struct gremc_neighbor){.ifindex = ifindex, .address = address, .state = NUD_NONE};
+	message->ndm_family = AF_INET;
+	message->ndm_ifindex = ifindex;
+	mnl_attr_put_u32(request, NDA_DST, address);
+	return gremc_netlink_ask(netlink, request, take_neighbor, neighbor);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A kernel interface steps aside for the TAP of the same name: its addresses and routes, as the kernel tells
+ * them, are told to it again for the other interface. Until the forwarder runs all of it can be undone. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/if_addr.h>
+#include <rte_ethdev.h>
+
+#include "host/host_priv.h"
+
+#define ASIDE "_k" /* at the end of the name that the kernel's interface gets */
+
+/* Messages of the kernel, kept to be sent back. */
+struct saved {
+	struct nlmsghdr **messages;
+	uint32_t count;
+	bool no_memory;
+};
+
+struct gremc_takeover {
+	char name[IFNAMSIZ], aside[IFNAMSIZ];
+	unsigned ifindex; /* of the kernel's interface */
+	unsigned flags;
+	struct saved addresses, routes;
+};
+
+/* ---- saving ---- */
+
+static void save(struct saved *saved, const struct nlmsghdr *message)
+{
+	struct nlmsghdr **messages = realloc(saved->messages, (saved->count + 1) * sizeof(struct nlmsghdr *)),
+			*copy;
+
+	copy = messages ? malloc(message->nlmsg_len) : NULL;
+	if (messages)
+		saved->messages = messages;
+	if (copy == NULL) {
+		saved->no_memory = true;
+		return;
+	}
+	memcpy(copy, message, message->nlmsg_len);
+	saved->messages[saved->count++] = copy;
+}
+
+static void forget(struct saved *saved)
+{
+	for (uint32_t i = 0; i < saved->count; i++)
+		free(saved->messages[i]);
+	free(saved->messages);
+}
+
+static int take_address(const struct nlmsghdr *header, void *argument)
+{
+	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
+	struct gremc_takeover *takeover = argument;
+
+	/* link-local addresses are the kernel's own doing, on each interface */
+	if (message->ifa_index == takeover->ifindex && message->ifa_scope != RT_SCOPE_LINK)
+		save(&takeover->addresses, header);
+	return MNL_CB_OK;
+}
+
+static int take_route(const struct nlmsghdr *header, void *argument)
+{
+	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
+	struct gremc_takeover *takeover = argument;
+	struct nlattr *attribute;
+
+	/* the kernel's come with the addresses */
+	if (message->rtm_protocol == RTPROT_KERNEL || message->rtm_table == RT_TABLE_LOCAL ||
+	    message->rtm_flags & RTM_F_CLONED)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attribute, header,
+			  sizeof(*message)) if (mnl_attr_get_type(attribute) == RTA_OIF &&
+						mnl_attr_get_u32(attribute) == takeover->ifindex)
+		save(&takeover->routes, header);
+	return MNL_CB_OK;
+}
+
+static int dump(struct gremc_netlink *netlink, uint16_t type, mnl_cb_t take, void *argument)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, type, NLM_F_DUMP);
+	struct rtgenmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+
+	message->rtgen_family = AF_UNSPEC;
+	return gremc_netlink_ask(netlink, request, take, argument);
+}
+
+/* ---- telling it again ---- */
+
+static int tell(struct gremc_netlink *netlink, struct nlmsghdr *message)
+{
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
+	message->nlmsg_pid = 0;
+	return gremc_netlink_ask(netlink, message, NULL, NULL);
+}
+
+static int tell_address(struct gremc_netlink *netlink, struct nlmsghdr *header, unsigned ifindex)
+{
+	struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
+
+	message->ifa_index = ifindex;
+	return tell(netlink, header);
+}
+
+static int tell_route(struct gremc_netlink *netlink, struct nlmsghdr *header, unsigned ifindex)
+{
+	struct rtmsg *message = mnl_nlmsg_get_payload(header);
+	struct nlattr *attribute;
+
+	/* what the kernel says of the link it was on is nothing to be asked for */
+	message->rtm_flags &= ~(RTNH_F_DEAD | RTNH_F_LINKDOWN);
+	mnl_attr_for_each(attribute, header, sizeof(*message)) if (mnl_attr_get_type(attribute) == RTA_OIF)
+		memcpy(mnl_attr_get_payload(attribute), &ifindex, sizeof(ifindex));
+	return tell(netlink, header);
+}
+
+/* Routes by a gateway need the route to the gateway: what fails is told a second time. */
+static void tell_all(struct gremc_netlink *netlink, struct gremc_takeover *takeover, unsigned ifindex)
+{
+	uint32_t failed = 0;
+
+	for (uint32_t i = 0; i < takeover->addresses.count; i++)
+		failed += tell_address(netlink, takeover->addresses.messages[i], ifindex) != 0;
+	for (uint32_t i = 0; i < takeover->routes.count; i++)
+		tell_route(netlink, takeover->routes.messages[i], ifindex);
+	for (uint32_t i = 0; i < takeover->routes.count; i++)
+		failed += tell_route(netlink, takeover->routes.messages[i], ifindex) != 0;
+	if (failed)
+		GREMC_LOG(WARNING, "%s: %u of its addresses and routes could not be set again",
+			  takeover->name, failed);
+}
+
+/* ---- the steps ---- */
+
+static int step_aside(struct gremc_netlink *netlink, const struct gremc_takeover *takeover)
+{
+	const struct gremc_link_settings down = {.down = true}, name = {.name = takeover->aside};
+	int rc = gremc_link_set(netlink, takeover->ifindex, &down);
+
+	return rc ? rc : gremc_link_set(netlink, takeover->ifindex, &name);
+}
+
+static void step_back(struct gremc_netlink *netlink, const struct gremc_takeover *takeover)
+{
+	const struct gremc_link_settings name = {.name = takeover->name}, up = {.up = true};
+
+	gremc_link_set(netlink, takeover->ifindex, &name);
+	if (takeover->flags & IFF_UP)
+		gremc_link_set(netlink, takeover->ifindex, &up);
+}
+
+static struct gremc_port *port_named(const struct gremc_host *host, const struct gremc_config *config,
+				     const char *name)
+{
+	for (uint32_t i = 0; i < config->port_count; i++)
+		if (config->ports[i].host && strcmp(config->ports[i].name, name) == 0)
+			return host->parts.ports->port[i];
+	return NULL;
+}
+
+/* The frames of the TAP are to be what the network knows: with the address of the interface that it stands
+ * for. */
+static void take_mac(struct gremc_port *port, const struct gremc_link *link)
+{
+	struct rte_ether_addr mac = link->mac;
+
+	if (rte_is_same_ether_addr(&mac, &port->mac) || !rte_is_valid_assigned_ether_addr(&mac))
+		return;
+	if (rte_eth_dev_default_mac_addr_set(port->id, &mac) == 0)
+		port->mac = mac;
+	else
+		GREMC_LOG(WARNING,
+			  "%s: the device does not take the kernel interface's MAC address; it keeps its own",
+			  port->name);
+}
+
+static struct gremc_takeover *prepare(struct gremc_netlink *netlink, const struct gremc_link *link)
+{
+	struct gremc_takeover *takeover = calloc(1, sizeof(*takeover));
+
+	if (takeover == NULL)
+		return NULL;
+	takeover->ifindex = link->ifindex;
+	takeover->flags = link->flags;
+	snprintf(takeover->name, sizeof(takeover->name), "%s", link->name);
+	snprintf(takeover->aside, sizeof(takeover->aside), "%.*s" ASIDE,
+		 (int)(sizeof(takeover->aside) - sizeof(ASIDE)), link->name);
+	if (dump(netlink, RTM_GETADDR, take_address, takeover) == 0 &&
+	    dump(netlink, RTM_GETROUTE, take_route, takeover) == 0 && !takeover->addresses.no_memory &&
+	    !takeover->routes.no_memory)
+		return takeover;
+	gremc_takeover_free(takeover);
+	return NULL;
+}
+
+int gremc_host_takeover(struct gremc_host *host, const struct gremc_config *config, const char *name,
+			struct gremc_errors *errors)
+{
+	struct gremc_port *port = port_named(host, config, name);
+	struct gremc_link link;
+	int rc;
+
+	if (port == NULL) {
+		gremc_errors_add(errors, NULL, 0, 0,
+				 "--takeover %s: no port of this name has `host: true` in the configuration",
+				 name);
+		return -EINVAL;
+	}
+	/* the TAP of an earlier start has it all already */
+	if (gremc_link_get(&host->netlink, name, &link) || strcmp(link.kind, "tun") == 0)
+		return 0;
+	host->takeover = prepare(&host->netlink, &link);
+	rc = host->takeover ? step_aside(&host->netlink, host->takeover) : -ENOMEM;
+	if (rc) {
+		gremc_errors_add(errors, NULL, 0, 0,
+				 "--takeover %s: the kernel's interface does not step aside: %s", name,
+				 strerror(-rc));
+		return rc;
+	}
+	take_mac(port, &link);
+	GREMC_LOG(NOTICE, "%s: the kernel's interface is %s now, down; scripts/give-back %s undoes it", name,
+		  host->takeover->aside, name);
+	return 0;
+}
+
+void gremc_host_takeover_finish(struct gremc_host *host)
+{
+	struct gremc_takeover *takeover = host->takeover;
+
+	if (takeover == NULL)
+		return;
+	tell_all(&host->netlink, takeover, if_nametoindex(takeover->name));
+	gremc_takeover_free(takeover);
+	host->takeover = NULL;
+}
+
+void gremc_host_takeover_undo(struct gremc_host *host)
+{
+	struct gremc_takeover *takeover = host->takeover;
+
+	if (takeover == NULL)
+		return;
+	step_back(&host->netlink, takeover);
+	tell_all(&host->netlink, takeover, takeover->ifindex);
+	gremc_takeover_free(takeover);
+	host->takeover = NULL;
+}
+
+void gremc_takeover_free(struct gremc_takeover *takeover)
+{
+	if (takeover == NULL)
+		return;
+	forget(&takeover->addresses);
+	forget(&takeover->routes);
+	free(takeover);
+}

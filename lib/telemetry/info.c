@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* /gremc/info, /gremc/lcores, /gremc/drops, /gremc/reasons: the program, its workers and their sums. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+
+#include "telemetry/telemetry_priv.h"
+
+#define LCORES_PAGE 16
+
+/* A path that is too long for a value is known by its end. */
+static void reply_path(struct rte_tel_data *dict, const char *key, const char *path)
+{
+	size_t length = path ? strlen(path) : 0;
+
+	if (length < RTE_TEL_MAX_STRING_LEN)
+		gremc_reply_text(dict, key, path ? path : "");
+	else
+		gremc_reply_format(dict, key, "...%s", path + length - (RTE_TEL_MAX_STRING_LEN - 4));
+}
+
+static unsigned count_ports(const struct gremc_ports *ports)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < ports->count; i++)
+		count += ports->port[i] != NULL;
+	return count;
+}
+
+static uint32_t count_tunnels(const struct gremc_query *query)
+{
+	uint32_t limit = __atomic_load_n(&query->telemetry->vifs->limit, __ATOMIC_ACQUIRE), count = 0;
+
+	for (uint32_t i = 0; i < limit; i++) {
+		const struct gremc_vif_info *info = gremc_query_vif(query, i);
+
+		count += info && info->kind == GREMC_VIF_TUNNEL;
+	}
+	return count;
+}
+
+static uint32_t count_mroutes(const struct gremc_fanout *fanout)
+{
+	uint32_t limit = gremc_fanout_id_limit(fanout), count = 0;
+
+	for (uint32_t i = 0; i < limit; i++)
+		count += gremc_fanout_get(fanout, i) != NULL;
+	return count;
+}
+
+void gremc_answer_info(struct gremc_query *query)
+{
+	const struct gremc_telemetry *telemetry = query->telemetry;
+	struct rte_tel_data *reply = query->reply;
+	struct gremc_fanout_usage usage;
+	struct gremc_totals sum;
+
+	gremc_query_totals(query, &sum);
+	gremc_fanout_usage(telemetry->fanout, &usage);
+	gremc_reply_text(reply, "version", GREMC_VERSION);
+	gremc_reply_text(reply, "dpdk", rte_version());
+	gremc_reply_u64(reply, "pid", getpid());
+	gremc_reply_u64(reply, "uptime", query->uptime);
+	gremc_reply_u64(reply, "started", telemetry->started);
+	reply_path(reply, "config", telemetry->config_path);
+	gremc_reply_u64(reply, "reloads", __atomic_load_n(telemetry->reloads, __ATOMIC_RELAXED));
+	gremc_reply_u64(reply, "reload_errors", __atomic_load_n(telemetry->reload_errors, __ATOMIC_RELAXED));
+	gremc_reply_u64(reply, "workers", telemetry->ports->worker_count);
+	gremc_reply_u64(reply, "ports", count_ports(telemetry->ports));
+	gremc_reply_u64(reply, "tunnels", count_tunnels(query));
+	gremc_reply_u64(reply, "mroutes", count_mroutes(telemetry->fanout));
+	gremc_reply_u64(reply, "mroute_bytes", usage.bytes);
+	gremc_reply_u64(reply, "table_nodes", usage.nodes);
+	gremc_reply_u64(reply, "rx_packets", sum.rx_packets);
+	gremc_reply_u64(reply, "rx_bytes", sum.rx_bytes);
+	gremc_reply_u64(reply, "forwarded", sum.forwarded);
+	gremc_reply_u64(reply, "punted", gremc_sum(sum.punted, GREMC_PUNT_COUNT));
+	gremc_reply_u64(reply, "dropped", gremc_sum(sum.drops, GREMC_DROP_COUNT));
+	gremc_reply_u64(reply, "relayed", sum.relayed);
+	gremc_reply_u64(reply, "injected", sum.injected);
+	gremc_reply_u64(reply, "wanted", sum.wanted);
+	gremc_reply_u64(reply, "sent", sum.sent);
+	gremc_reply_u64(reply, "lost", gremc_sum(sum.losses, GREMC_LOSS_COUNT));
+	gremc_reply_u64(reply, "queued", sum.queued);
+	gremc_reply_u64(reply, "tx_bytes", sum.tx_bytes);
+}
+
+/* The RX queues of a worker, "PORT/QUEUE ...", as many as fit. Returns how many there are. */
+static unsigned list_queues(const struct gremc_ports *ports, unsigned worker, char *text, size_t size)
+{
+	unsigned count = 0;
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < ports->count; i++) {
+		const struct gremc_port *port = ports->port[i];
+
+		for (unsigned q = 0; port && q < port->rx_queues; q++) {
+			if (port->rx_worker[q] != worker)
+				continue;
+			count++;
+			if (used < size)
+				used += snprintf(text + used, size - used, "%s%s/%u", used ? " " : "",
+						 port->name, q);
+		}
+	}
+	if (used >= size)
+		strcpy(text + size - sizeof("..."), "...");
+	return count;
+}
+
+static void reply_worker(struct gremc_query *query, struct rte_tel_data *dict, uint32_t worker)
+{
+	const struct gremc_worker_place *place = &query->telemetry->ports->worker[worker];
+	struct gremc_totals sum = {0};
+	struct rte_tel_data *bursts;
+	char polls[RTE_TEL_MAX_STRING_LEN];
+
+	gremc_stats_read(query->telemetry->stats[worker], &sum);
+	gremc_reply_u64(dict, "lcore", place->lcore);
+	gremc_reply_u64(dict, "socket", place->socket < 0 ? 0 : place->socket);
+	gremc_reply_u64(dict, "queues", list_queues(query->telemetry->ports, worker, polls, sizeof(polls)));
+	gremc_reply_text(dict, "polls", polls);
+	gremc_reply_u64(dict, "rx_packets", sum.rx_packets);
+	gremc_reply_u64(dict, "forwarded", sum.forwarded);
+	gremc_reply_u64(dict, "punted", gremc_sum(sum.punted, GREMC_PUNT_COUNT));
+	gremc_reply_u64(dict, "dropped", gremc_sum(sum.drops, GREMC_DROP_COUNT));
+	gremc_reply_u64(dict, "wanted", sum.wanted);
+	gremc_reply_u64(dict, "sent", sum.sent);
+	gremc_reply_u64(dict, "lost", gremc_sum(sum.losses, GREMC_LOSS_COUNT));
+	gremc_reply_u64(dict, "busy_cycles", sum.busy_cycles);
+	gremc_reply_u64(dict, "sleeps", sum.sleeps);
+	gremc_reply_u64(dict, "sleep_cycles", sum.sleep_cycles);
+	gremc_reply_u64(dict, "sleep_percent",
+			RTE_MIN(sum.sleep_cycles / (query->cycles / 100 + 1), (uint64_t)100));
+	bursts = gremc_query_array(query, dict, "bursts", GREMC_TEL_U64);
+	for (unsigned i = 0; bursts && i < GREMC_BURST_BUCKETS; i++)
+		gremc_tel_array_u64(bursts, sum.bursts[i]);
+}
+
+static bool any(const void *context __rte_unused, uint32_t number __rte_unused)
+{
+	return true;
+}
+
+void gremc_answer_lcores(struct gremc_query *query)
+{
+	struct gremc_page page;
+
+	if (!gremc_page_collect(&page, query, query->telemetry->ports->worker_count, LCORES_PAGE, any, NULL))
+		return;
+	gremc_reply_u64(query->reply, "cycles", query->cycles);
+	gremc_reply_u64(query->reply, "cycles_per_second", rte_get_tsc_hz());
+	for (uint32_t i = 0; i < page.count; i++)
+		reply_worker(query, gremc_page_entry(&page, query, i), page.number[i]);
+}
+
+void gremc_answer_drops(struct gremc_query *query)
+{
+	struct gremc_totals sum;
+
+	gremc_query_totals(query, &sum);
+	gremc_reply_drops(gremc_query_dict(query, query->reply, "drops"), sum.drops);
+	gremc_reply_losses(gremc_query_dict(query, query->reply, "losses"), sum.losses);
+	gremc_reply_punts(gremc_query_dict(query, query->reply, "punts"), sum.punted);
+}
+
+void gremc_answer_reasons(struct gremc_query *query)
+{
+	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "drops");
+
+	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
+		gremc_reply_text(dict, gremc_drop_name(i), gremc_drop_text(i));
+	dict = gremc_query_dict(query, query->reply, "losses");
+	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
+		gremc_reply_text(dict, gremc_loss_name(i), gremc_loss_text(i));
+	dict = gremc_query_dict(query, query->reply, "punts");
+	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
+		gremc_reply_text(dict, gremc_punt_name(i), gremc_punt_text(i));
+}

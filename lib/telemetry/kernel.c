@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* /gremc/kernel: the mirror of the kernel's multicast routes, and how often mirrors were overrun. */
+#include <stdio.h>
+
+#include "telemetry/telemetry_priv.h"
+
+void gremc_answer_kernel(struct gremc_query *query)
+{
+	struct gremc_mfc *mfc = __atomic_load_n(query->telemetry->mfc, __ATOMIC_ACQUIRE);
+	const struct gremc_telemetry_hosts *hosts = &query->telemetry->hosts;
+	struct gremc_mfc_info info = {0};
+	char names[128] = ""; /* what a reply's text can hold */
+	size_t length = 0;
+
+	if (mfc)
+		gremc_mfc_info(mfc, &info);
+	gremc_reply_u64(query->reply, "mirrored", mfc != NULL);
+	gremc_reply_u64(query->reply, "messages", info.messages);
+	gremc_reply_u64(query->reply, "set", info.set);
+	gremc_reply_u64(query->reply, "removed", info.removed);
+	gremc_reply_u64(query->reply, "unresolved", info.unresolved);
+	gremc_reply_u64(query->reply, "other_table", info.other_table);
+	gremc_reply_u64(query->reply, "malformed", info.malformed);
+	gremc_reply_u64(query->reply, "dumps", info.resyncs);
+	gremc_reply_u64(query->reply, "overruns", info.overruns);
+	gremc_reply_u64(query->reply, "host_overruns", hosts->count ? hosts->overruns(hosts->host) : 0);
+	gremc_reply_u64(query->reply, "kept_alive",
+			__atomic_load_n(query->telemetry->alive, __ATOMIC_RELAXED));
+	for (uint32_t i = 0; i < info.unknown_count && length < sizeof(names); i++)
+		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s", i ? " " : "",
+					   info.unknown[i]);
+	gremc_reply_text(query->reply, "unknown_names", names);
+}

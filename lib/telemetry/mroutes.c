@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* /gremc/mroutes, /gremc/mroute: the multicast route table. */
+#include <errno.h>
+#include <string.h>
+
+#include "telemetry/telemetry_priv.h"
+
+#define MROUTES_PAGE 48
+#define NAMES_PAGE   192
+
+static void reply_counters(const struct gremc_query *query, struct rte_tel_data *dict, uint32_t id)
+{
+	uint64_t packets = 0, bytes = 0;
+
+	for (unsigned i = 0; i < query->telemetry->ports->worker_count; i++) {
+		const struct gremc_mroute_counter *counter = &query->telemetry->stats[i]->mroute[id];
+
+		packets += gremc_counter_read(&counter->packets);
+		bytes += gremc_counter_read(&counter->bytes);
+	}
+	gremc_reply_u64(dict, "packets", packets);
+	gremc_reply_u64(dict, "bytes", bytes);
+}
+
+static bool mroute_exists(const void *context, uint32_t number)
+{
+	return gremc_fanout_get(context, number) != NULL;
+}
+
+void gremc_answer_mroutes(struct gremc_query *query)
+{
+	const struct gremc_fanout *fanout = query->telemetry->fanout;
+	struct gremc_page page;
+
+	if (!gremc_page_collect(&page, query, gremc_fanout_id_limit(fanout), MROUTES_PAGE, mroute_exists,
+				fanout))
+		return;
+	for (uint32_t i = 0; i < page.count; i++) {
+		const struct gremc_mroute *mroute = gremc_fanout_get(fanout, page.number[i]);
+		struct rte_tel_data *dict;
+
+		/* removed since the page was collected */
+		if (mroute == NULL)
+			continue;
+		dict = gremc_page_entry(&page, query, i);
+		gremc_reply_mroute(query, dict, mroute);
+		reply_counters(query, dict, page.number[i]);
+	}
+}
+
+/* The names of vifs[offset] and after, as many as a reply holds. Returns how many come after these. */
+static uint32_t reply_names(struct gremc_query *query, const char *key, const uint32_t *vifs, uint32_t count,
+			    uint32_t offset)
+{
+	struct rte_tel_data *array = gremc_query_array(query, query->reply, key, RTE_TEL_STRING_VAL);
+	uint32_t first = RTE_MIN(offset, count), n = RTE_MIN(count - first, (uint32_t)NAMES_PAGE);
+	char name[GREMC_VIF_NAME_SIZE];
+
+	for (uint32_t i = first; i < first + n; i++)
+		gremc_reply_item(array, gremc_query_vif_name(query, vifs[i], name));
+	return count - first - n;
+}
+
+/* The mroute of the first two arguments, or NULL and the reply says why not. */
+static const struct gremc_mroute *find_mroute(struct gremc_query *query)
+{
+	const char *source_text = query->argument[0], *group_text = query->argument[1];
+	const struct gremc_mroute *mroute;
+	struct gremc_prefix group;
+	rte_be32_t source = 0, host_bits;
+
+	if (strcmp(source_text, "*") && gremc_ipv4_parse(source_text, &source)) {
+		gremc_query_error(query, "SOURCE '%.20s' is neither an IPv4 address nor *", source_text);
+		return NULL;
+	}
+	if (gremc_prefix_parse(group_text, &group, &host_bits)) {
+		gremc_query_error(query,
+				  "GROUP '%.20s' is not an IPv4 address, or one with /LENGTH of up to 32",
+				  group_text);
+		return NULL;
+	}
+	if (host_bits) {
+		char text[GREMC_PREFIX_TEXT];
+
+		gremc_query_error(query, "GROUP '%.20s' has bits after its length; right would be %s",
+				  group_text, gremc_prefix_format(text, &group));
+		return NULL;
+	}
+	mroute = gremc_fanout_find(query->telemetry->fanout, source, group.address, group.length);
+	if (mroute == NULL)
+		gremc_query_error(query,
+				  "no mroute with just this source and group; /gremc/mroutes lists all, "
+				  "/gremc/why says what matches");
+	return mroute;
+}
+
+void gremc_answer_mroute(struct gremc_query *query)
+{
+	const struct gremc_mroute *mroute = find_mroute(query);
+	uint32_t offset, oifs, iifs;
+
+	if (mroute == NULL || !gremc_query_offset(query, 2, &offset))
+		return;
+	gremc_reply_u64(query->reply, "number", mroute->id);
+	gremc_reply_mroute(query, query->reply, mroute);
+	reply_counters(query, query->reply, mroute->id);
+	iifs = reply_names(query, "iif_names", gremc_mroute_iifs(mroute), mroute->iif_count, offset);
+	oifs = reply_names(query, "oif_names", mroute->vif, mroute->oif_count, offset);
+	gremc_reply_u64(query->reply, "offset", offset);
+	gremc_reply_u64(query->reply, "next", iifs || oifs ? offset + NAMES_PAGE : 0);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* /gremc/ports, /gremc/pools: what the devices and their mbufs do. */
+#include <stdio.h>
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "telemetry/telemetry_priv.h"
+
+#define PORTS_PAGE 12
+#define POOLS_PAGE 40
+
+/* The numbers of pools: a port's RX queues first, by port and queue, then the workers' header pools. */
+#define HEADER_POOLS (GREMC_CONFIG_PORTS_MAX * GREMC_QUEUES_MAX)
+#define HOST_POOL    (HEADER_POOLS + GREMC_WORKERS_MAX)
+
+static bool port_exists(const void *context, uint32_t number)
+{
+	const struct gremc_ports *ports = context;
+
+	return ports->port[number] != NULL;
+}
+
+static void reply_link(struct rte_tel_data *dict, uint16_t id)
+{
+	struct rte_eth_link link = {0};
+	bool known = rte_eth_link_get_nowait(id, &link) == 0;
+
+	gremc_reply_u64(dict, "link", known && link.link_status == RTE_ETH_LINK_UP);
+	gremc_reply_u64(dict, "speed",
+			known && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN ? link.link_speed : 0);
+}
+
+/* The device's own counters: all 0, and device_counters too, where the driver has none. */
+static void reply_device_counters(struct rte_tel_data *dict, uint16_t id)
+{
+	struct rte_eth_stats device = {0};
+	bool known = rte_eth_stats_get(id, &device) == 0;
+
+	gremc_reply_u64(dict, "device_counters", known);
+	gremc_reply_u64(dict, "imissed", known ? device.imissed : 0);
+	gremc_reply_u64(dict, "ierrors", known ? device.ierrors : 0);
+	gremc_reply_u64(dict, "rx_nombuf", known ? device.rx_nombuf : 0);
+	gremc_reply_u64(dict, "oerrors", known ? device.oerrors : 0);
+}
+
+static void reply_port(struct rte_tel_data *dict, const struct gremc_port *port,
+		       const struct gremc_totals *sum)
+{
+	gremc_reply_text(dict, "name", port->name);
+	gremc_reply_text(dict, "device", port->device);
+	gremc_reply_mac(dict, "mac", &port->mac);
+	gremc_reply_u64(dict, "mtu", port->mtu);
+	gremc_reply_u64(dict, "vlan", port->vlan);
+	gremc_reply_u64(dict, "multicast", port->multicast);
+	gremc_reply_u64(dict, "socket", port->socket < 0 ? 0 : port->socket);
+	gremc_reply_u64(dict, "rx_queues", port->rx_queues);
+	gremc_reply_u64(dict, "tx_queues", port->tx_queues);
+	gremc_reply_u64(dict, "rx_packets", sum->ports[port->index].rx_packets);
+	gremc_reply_u64(dict, "rx_bytes", sum->ports[port->index].rx_bytes);
+	gremc_reply_u64(dict, "tx_packets", sum->ports[port->index].tx_packets);
+	gremc_reply_u64(dict, "tx_bytes", sum->ports[port->index].tx_bytes);
+	gremc_reply_u64(dict, "tx_lost", sum->ports[port->index].tx_lost);
+	reply_link(dict, port->id);
+	reply_device_counters(dict, port->id);
+}
+
+void gremc_answer_ports(struct gremc_query *query)
+{
+	const struct gremc_ports *ports = query->telemetry->ports;
+	struct gremc_totals sum;
+	struct gremc_page page;
+
+	if (!gremc_page_collect(&page, query, ports->count, PORTS_PAGE, port_exists, ports))
+		return;
+	gremc_query_totals(query, &sum);
+	for (uint32_t i = 0; i < page.count; i++)
+		reply_port(gremc_page_entry(&page, query, i), ports->port[page.number[i]], &sum);
+}
+
+static const struct rte_mempool *header_pool(const struct gremc_ports *ports, uint32_t worker)
+{
+	return worker < ports->worker_count ? ports->worker[worker].header_pool : NULL;
+}
+
+static const struct rte_mempool *rx_pool(const struct gremc_ports *ports, uint32_t number)
+{
+	uint32_t index = number / GREMC_QUEUES_MAX, queue = number % GREMC_QUEUES_MAX;
+	const struct gremc_port *port = index < ports->count ? ports->port[index] : NULL;
+
+	return port && queue < port->rx_queues ? port->rx_pool[queue] : NULL;
+}
+
+static const struct rte_mempool *pool(const struct gremc_ports *ports, uint32_t number)
+{
+	if (number == HOST_POOL)
+		return ports->host_pool;
+	return number < HEADER_POOLS ? rx_pool(ports, number) : header_pool(ports, number - HEADER_POOLS);
+}
+
+static bool pool_exists(const void *context, uint32_t number)
+{
+	return pool(context, number) != NULL;
+}
+
+static void reply_pool(struct rte_tel_data *dict, const struct gremc_ports *ports, uint32_t number)
+{
+	struct rte_mempool *mempool = (struct rte_mempool *)(uintptr_t)pool(ports, number);
+	unsigned available = rte_mempool_avail_count(mempool);
+
+	gremc_reply_text(dict, "name", mempool->name);
+	if (number < HEADER_POOLS) {
+		gremc_reply_text(dict, "kind", "rx");
+		gremc_reply_format(dict, "user", "%s/%u", ports->port[number / GREMC_QUEUES_MAX]->name,
+				   number % GREMC_QUEUES_MAX);
+	} else if (number == HOST_POOL) {
+		gremc_reply_text(dict, "kind", "host");
+		gremc_reply_text(dict, "user", "control");
+	} else {
+		gremc_reply_text(dict, "kind", "header");
+		gremc_reply_format(dict, "user", "lcore %u", ports->worker[number - HEADER_POOLS].lcore);
+	}
+	gremc_reply_u64(dict, "socket", mempool->socket_id < 0 ? 0 : mempool->socket_id);
+	gremc_reply_u64(dict, "size", mempool->size);
+	gremc_reply_u64(dict, "in_use", mempool->size - RTE_MIN(available, mempool->size));
+	gremc_reply_u64(dict, "available", available);
+	gremc_reply_u64(dict, "room", rte_pktmbuf_data_room_size(mempool));
+}
+
+void gremc_answer_pools(struct gremc_query *query)
+{
+	const struct gremc_ports *ports = query->telemetry->ports;
+	struct gremc_page page;
+
+	if (!gremc_page_collect(&page, query, HOST_POOL + 1, POOLS_PAGE, pool_exists, ports))
+		return;
+	for (uint32_t i = 0; i < page.count; i++)
+		reply_pool(gremc_page_entry(&page, query, i), ports, page.number[i]);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What several answers read of the forwarder, and how they name it. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "telemetry/telemetry_priv.h"
+
+/* By enum gremc_origin. */
+static const char *const origins[GREMC_ORIGIN_COUNT] = {"static", "igmp", "kernel"};
+
+char *gremc_query_vif_name(const struct gremc_query *query, uint32_t vif, char name[GREMC_VIF_NAME_SIZE])
+{
+	const struct gremc_vif_info *info = gremc_query_vif(query, vif);
+
+	if (info)
+		snprintf(name, GREMC_VIF_NAME_SIZE, "%s", info->name);
+	else
+		snprintf(name, GREMC_VIF_NAME_SIZE, "#%u", vif);
+	return name;
+}
+
+const char *gremc_query_port_name(const struct gremc_query *query, uint16_t port)
+{
+	const struct gremc_ports *ports = query->telemetry->ports;
+
+	return port < ports->count && ports->port[port] ? ports->port[port]->name : "";
+}
+
+uint64_t gremc_sum(const uint64_t *counters, unsigned count)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		sum += counters[i];
+	return sum;
+}
+
+void gremc_query_totals(const struct gremc_query *query, struct gremc_totals *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned i = 0; i < query->telemetry->ports->worker_count; i++)
+		gremc_stats_read(query->telemetry->stats[i], sum);
+	/* A worker may have sent what another one put into its ring after that other one was read: then more
+	 * is sent than is wanted so far. Those replicas are wanted, too: count them, and what the header says
+	 * holds again. */
+	if ((int64_t)sum->queued < 0) {
+		sum->wanted -= sum->queued;
+		sum->queued = 0;
+	}
+	/* and the same for input packets */
+	if ((int64_t)sum->relayed < 0) {
+		sum->rx_packets -= sum->relayed;
+		sum->relayed = 0;
+	}
+}
+
+void gremc_reply_adjacency_mac(struct rte_tel_data *dict, const char *key,
+			       const struct gremc_adjacency *adjacency)
+{
+	struct rte_ether_addr mac;
+
+	if (adjacency == NULL || !adjacency->resolved) {
+		gremc_reply_text(dict, key, "");
+	} else if (adjacency->next_hop == 0) {
+		gremc_reply_text(dict, key, "by group");
+	} else {
+		memcpy(&mac, &adjacency->l2[GREMC_L2_MAX - adjacency->l2_length], sizeof(mac));
+		gremc_reply_mac(dict, key, &mac);
+	}
+}
+
+char *gremc_source_format(char text[GREMC_IPV4_TEXT], rte_be32_t source)
+{
+	if (source == 0)
+		return strcpy(text, "*");
+	return gremc_ipv4_format(text, source);
+}
+
+char *gremc_group_format(char text[GREMC_PREFIX_TEXT], rte_be32_t group, uint8_t length)
+{
+	const struct gremc_prefix prefix = {group, length};
+
+	return length == 32 ? gremc_ipv4_format(text, group) : gremc_prefix_format(text, &prefix);
+}
+
+/* "static+igmp": all that the oil has interfaces of. */
+static char *origins_format(char *text, size_t size, const struct gremc_mroute *mroute)
+{
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < GREMC_ORIGIN_COUNT; i++)
+		if (mroute->origins >> i & 1)
+			length += (size_t)snprintf(text + length, size - length, "%s%s", length ? "+" : "",
+						   origins[i]);
+	return text;
+}
+
+/* Seconds since the route came into the table, by the clock of the control thread. */
+static uint64_t age_of(const struct gremc_query *query, uint32_t id)
+{
+	uint32_t since = gremc_rib_since(query->telemetry->rib, id);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec > since ? (uint64_t)now.tv_sec - since : 0;
+}
+
+/* How many of the oifs look at what a packet is: at its source, or at its TTL. */
+static uint32_t limits_of(const struct gremc_mroute *mroute, bool by_source)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; mroute->limited && i < mroute->oif_count; i++)
+		count += gremc_mroute_thresholds(mroute)[i] > 0 &&
+			 (gremc_mroute_thresholds(mroute)[i] == GREMC_THRESHOLD_SOURCES) == by_source;
+	return count;
+}
+
+void gremc_reply_mroute(const struct gremc_query *query, struct rte_tel_data *dict,
+			const struct gremc_mroute *mroute)
+{
+	char text[32];
+
+	gremc_reply_text(dict, "source", gremc_source_format(text, mroute->source));
+	gremc_reply_text(dict, "group", gremc_group_format(text, mroute->group, mroute->length));
+	gremc_reply_text(dict, "origin",
+			 mroute->origin < RTE_DIM(origins) ? origins[mroute->origin] : "unknown");
+	gremc_reply_text(dict, "origins", origins_format(text, sizeof(text), mroute));
+	gremc_reply_u64(dict, "age", age_of(query, mroute->id));
+	gremc_reply_u64(dict, "iifs", mroute->iif_count);
+	gremc_reply_u64(dict, "oifs", mroute->oif_count);
+	gremc_reply_u64(dict, "thresholds", limits_of(mroute, false));
+	gremc_reply_u64(dict, "guarded", limits_of(mroute, true));
+}

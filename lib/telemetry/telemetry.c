@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The commands, their registration, and the guard around each answer. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+
+#include "telemetry/telemetry_priv.h"
+
+/* The library says no to longer ones, at run time only. */
+#define GREMC_HELP(name, parameters, text) text " Parameters: /gremc/" #name parameters
+#define GREMC_X(name, parameters, least, most, rcu, text)                                                    \
+	static_assert(sizeof(GREMC_HELP(name, parameters, text)) <= 128, "DPDK takes no longer help");
+GREMC_COMMANDS(GREMC_X)
+#undef GREMC_X
+
+#define GREMC_X(name, parameters, least, most, rcu, text)                                                    \
+	{"/gremc/" #name,    parameters, GREMC_HELP(name, parameters, text), least, most, rcu,               \
+	 gremc_answer_##name},
+const struct gremc_command gremc_commands[] = {GREMC_COMMANDS(GREMC_X)};
+#undef GREMC_X
+const unsigned gremc_command_count = RTE_DIM(gremc_commands);
+
+/* Answers hold the lock shared; start and stop hold it alone, and come before the next answer. */
+static struct {
+	pthread_rwlock_t lock;
+	struct gremc_telemetry telemetry;
+	bool registered, running;
+	uint64_t start_cycles;
+	uint64_t age; /* seconds that the program had been up at gremc_telemetry_start() */
+} state = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP};
+
+/* Cut the parameters at commas. The last argument that a command takes holds no comma either: a surplus one
+ * is counted, so that it can be refused. */
+static bool split(struct gremc_query *query, const char *parameters)
+{
+	char *rest = query->text, *argument;
+
+	if (parameters == NULL || *parameters == '\0')
+		return true;
+	if (strlen(parameters) >= sizeof(query->text))
+		return false;
+	strcpy(query->text, parameters);
+	while ((argument = strsep(&rest, ",")) != NULL) {
+		if (query->argument_count < RTE_DIM(query->argument))
+			query->argument[query->argument_count] = argument;
+		query->argument_count++;
+	}
+	return true;
+}
+
+/* Answer as a reader in the RCU: what is read stays valid until the end. */
+static void answer_online(struct gremc_query *query)
+{
+	struct gremc_rcu *rcu = query->telemetry->rcu;
+	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(rcu);
+	int slot = gremc_rcu_reader_register(rcu);
+
+	if (slot < 0) {
+		gremc_query_error(query, "all %d reader slots are taken; ask again", GREMC_RCU_READERS);
+		return;
+	}
+	rte_rcu_qsbr_thread_online(qsbr, slot);
+	query->command->answer(query);
+	rte_rcu_qsbr_thread_offline(qsbr, slot);
+	gremc_rcu_reader_unregister(rcu, slot);
+}
+
+static void answer(struct gremc_query *query, const char *parameters)
+{
+	const struct gremc_command *command = query->command;
+
+	if (!state.running) {
+		gremc_query_error(query, "the program is stopping; ask again when it runs");
+		return;
+	}
+	if (!split(query, parameters)) {
+		gremc_query_error(query, "parameters of more than %d bytes; right would be %s%s",
+				  GREMC_QUERY_TEXT - 1, command->path, command->parameters);
+		return;
+	}
+	if (query->argument_count < command->least || query->argument_count > command->most) {
+		gremc_query_error(query, "parameters given: %u; right would be %s%s", query->argument_count,
+				  command->path, command->parameters);
+		return;
+	}
+	query->telemetry = &state.telemetry;
+	query->cycles = rte_rdtsc() - state.start_cycles;
+	query->uptime = state.age + query->cycles / rte_get_tsc_hz();
+	if (command->rcu)
+		answer_online(query);
+	else
+		command->answer(query);
+	if (query->no_memory)
+		gremc_query_error(query, "out of memory: this reply is not complete; ask again");
+}
+
+int gremc_telemetry_answer(const char *path, const char *parameters, struct rte_tel_data *reply)
+{
+	struct gremc_query query = {.reply = reply};
+
+	for (unsigned i = 0; i < gremc_command_count; i++) {
+		if (strcmp(path, gremc_commands[i].path) == 0)
+			query.command = &gremc_commands[i];
+	}
+	if (query.command == NULL)
+		return -ENOENT;
+	rte_tel_data_start_dict(reply);
+	pthread_rwlock_rdlock(&state.lock);
+	answer(&query, parameters);
+	pthread_rwlock_unlock(&state.lock);
+	return 0;
+}
+
+static int register_commands(void)
+{
+	for (unsigned i = 0; i < gremc_command_count; i++) {
+		int rc = rte_telemetry_register_cmd(gremc_commands[i].path, gremc_telemetry_answer,
+						    gremc_commands[i].help);
+
+		if (rc < 0) {
+			GREMC_LOG(ERR, "telemetry: command %s not registered: %s", gremc_commands[i].path,
+				  strerror(-rc));
+			return rc;
+		}
+	}
+	return 0;
+}
+
+int gremc_telemetry_start(const struct gremc_telemetry *telemetry)
+{
+	uint64_t now = time(NULL);
+	int rc = 0;
+
+	pthread_rwlock_wrlock(&state.lock);
+	if (state.running) {
+		rc = -EALREADY;
+		goto out;
+	}
+	/* DPDK forgets no command: after a stop they are still there. */
+	if (!state.registered)
+		rc = register_commands();
+	if (rc)
+		goto out;
+	state.registered = true;
+	state.telemetry = *telemetry;
+	/* From here on by the TSC: a wall clock may be set. */
+	state.age = now > telemetry->started ? now - telemetry->started : 0;
+	state.start_cycles = rte_rdtsc();
+	state.running = true;
+out:
+	pthread_rwlock_unlock(&state.lock);
+	return rc;
+}
+
+void gremc_telemetry_stop(void)
+{
+	pthread_rwlock_wrlock(&state.lock);
+	state.running = false;
+	pthread_rwlock_unlock(&state.lock);
+}

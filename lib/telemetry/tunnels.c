@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* /gremc/tunnels, /gremc/tunnel, /gremc/neighbors: the vifs and what they send by. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "telemetry/telemetry_priv.h"
+
+#define TUNNELS_PAGE   32
+#define NEIGHBORS_PAGE 64
+
+/* What the workers have counted of one vif. */
+struct vif_sum {
+	uint64_t rx_packets, rx_bytes;
+	uint64_t wanted, wanted_bytes; /* lost ones included */
+	uint64_t lost, lost_bytes;
+	uint64_t losses[GREMC_LOSS_COUNT];
+};
+
+static void sum_vif(const struct gremc_query *query, uint32_t vif, struct vif_sum *sum)
+{
+	const unsigned workers = query->telemetry->ports->worker_count;
+	struct gremc_stats *const *stats = query->telemetry->stats;
+
+	*sum = (struct vif_sum){0};
+	for (unsigned i = 0; i < workers; i++) {
+		const struct gremc_vif_cold *cold = &stats[i]->vif_cold[vif];
+
+		sum->rx_packets += gremc_counter_read(&cold->rx_packets);
+		sum->rx_bytes += gremc_counter_read(&cold->rx_bytes);
+		sum->lost_bytes += gremc_counter_read(&cold->lost_bytes);
+		for (unsigned k = 0; k < GREMC_LOSS_COUNT; k++)
+			sum->losses[k] += gremc_counter_read(&cold->lost[k]);
+	}
+	sum->lost = gremc_sum(sum->losses, GREMC_LOSS_COUNT);
+	/* A replica is counted as wanted before it is as lost: read in the other order, nothing is lost that
+	 * was not wanted. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	for (unsigned i = 0; i < workers; i++) {
+		sum->wanted += gremc_counter_read(&stats[i]->vif_hot[vif].tx_packets);
+		sum->wanted_bytes += gremc_counter_read(&stats[i]->vif_hot[vif].tx_bytes);
+	}
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static void reply_identity(struct rte_tel_data *dict, const struct gremc_vif_info *info)
+{
+	gremc_reply_text(dict, "name", info->name);
+	gremc_reply_address(dict, "local", info->local);
+	gremc_reply_address(dict, "remote", info->remote);
+	/* absent: without a key, which is another tunnel than one with the key 0 */
+	if (info->has_input_key)
+		gremc_reply_u64(dict, "input_key", info->input_key);
+	if (info->has_output_key)
+		gremc_reply_u64(dict, "output_key", info->output_key);
+}
+
+static bool is_resolved(const struct gremc_adjacency *adjacency)
+{
+	return adjacency && adjacency->resolved;
+}
+
+static void reply_counters(struct rte_tel_data *dict, const struct vif_sum *sum)
+{
+	gremc_reply_u64(dict, "rx_packets", sum->rx_packets);
+	gremc_reply_u64(dict, "rx_bytes", sum->rx_bytes);
+	gremc_reply_u64(dict, "tx_packets", less(sum->wanted, sum->lost));
+	gremc_reply_u64(dict, "tx_bytes", less(sum->wanted_bytes, sum->lost_bytes));
+	gremc_reply_u64(dict, "lost", sum->lost);
+}
+
+static bool tunnel_exists(const void *context, uint32_t number)
+{
+	const struct gremc_vif_info *info = gremc_query_vif(context, number);
+
+	return info && info->kind == GREMC_VIF_TUNNEL;
+}
+
+void gremc_answer_tunnels(struct gremc_query *query)
+{
+	uint32_t limit = __atomic_load_n(&query->telemetry->vifs->limit, __ATOMIC_ACQUIRE);
+	struct gremc_page page;
+	struct vif_sum sum;
+
+	if (!gremc_page_collect(&page, query, limit, TUNNELS_PAGE, tunnel_exists, query))
+		return;
+	for (uint32_t i = 0; i < page.count; i++) {
+		uint32_t vif = page.number[i];
+		const struct gremc_vif_info *info = gremc_query_vif(query, vif);
+		struct rte_tel_data *dict;
+
+		/* removed since the page was collected */
+		if (info == NULL)
+			continue;
+		dict = gremc_page_entry(&page, query, i);
+		reply_identity(dict, info);
+		gremc_reply_u64(dict, "resolved", is_resolved(gremc_query_adjacency(query, vif)));
+		sum_vif(query, vif, &sum);
+		reply_counters(dict, &sum);
+	}
+}
+
+static void reply_settings(struct rte_tel_data *dict, const struct gremc_vif_info *info, uint16_t mtu)
+{
+	static const char *const df[] = {"true", "false", "inherit"};
+
+	gremc_reply_u64(dict, "mtu", mtu);
+	if (info->ttl)
+		gremc_reply_format(dict, "ttl", "%u", info->ttl);
+	else
+		gremc_reply_text(dict, "ttl", "inherit");
+	if (info->tos_inherit)
+		gremc_reply_text(dict, "tos", "inherit");
+	else
+		gremc_reply_format(dict, "tos", "%u", info->tos);
+	gremc_reply_text(dict, "df", info->df < RTE_DIM(df) ? df[info->df] : "unknown");
+}
+
+/* The tunnel of this name, or NULL and the reply says why not. */
+static const struct gremc_vif_info *find_tunnel(struct gremc_query *query, const char *name, uint32_t *vif)
+{
+	const struct gremc_vif_info *info;
+
+	*vif = gremc_vif_find(query->telemetry->vifs, name);
+	info = *vif == GREMC_VIF_NONE ? NULL : gremc_query_vif(query, *vif);
+	if (info == NULL)
+		gremc_query_error(query, "no tunnel '%.32s'; /gremc/tunnels lists them", name);
+	else if (info->kind != GREMC_VIF_TUNNEL)
+		gremc_query_error(query, "'%.32s' is a port, not a tunnel; /gremc/ports says all about it",
+				  name);
+	return info && info->kind == GREMC_VIF_TUNNEL ? info : NULL;
+}
+
+/* As it is now, which the kernel's routes may have changed; 0: none. */
+static rte_be32_t next_hop_of(const struct gremc_vif_info *info, const struct gremc_adjacency *adjacency)
+{
+	if (adjacency->next_hop == RTE_BE32(UINT32_MAX) || (info->next_hop == 0 && !adjacency->resolved))
+		return 0;
+	return adjacency->next_hop;
+}
+
+void gremc_answer_tunnel(struct gremc_query *query)
+{
+	struct rte_tel_data *reply = query->reply;
+	const struct gremc_adjacency *adjacency;
+	const struct gremc_vif_info *info;
+	struct vif_sum sum;
+	uint32_t vif;
+
+	info = find_tunnel(query, query->argument[0], &vif);
+	if (info == NULL)
+		return;
+	adjacency = gremc_query_adjacency(query, vif);
+	sum_vif(query, vif, &sum);
+	gremc_reply_u64(reply, "number", vif);
+	reply_identity(reply, info);
+	reply_settings(reply, info, query->telemetry->vifs->encap[vif].mtu);
+	gremc_reply_text(reply, "port", gremc_query_port_name(query, info->port));
+	gremc_reply_address(reply, "next_hop", next_hop_of(info, adjacency));
+	gremc_reply_adjacency_mac(reply, "mac", adjacency);
+	gremc_reply_u64(reply, "resolved", is_resolved(adjacency));
+	gremc_reply_u64(reply, "wanted", sum.wanted);
+	reply_counters(reply, &sum);
+	gremc_reply_u64(reply, "lost_bytes", sum.lost_bytes);
+	gremc_reply_losses(gremc_query_dict(query, reply, "losses"), sum.losses);
+}
+
+/* How many vifs send by each adjacency. Adjacencies are found through vifs in use only: one that none uses
+ * may be freed at any time. */
+static uint32_t *count_users(const struct gremc_query *query, uint32_t adjacencies)
+{
+	const struct gremc_vifs *vifs = query->telemetry->vifs;
+	uint32_t limit = __atomic_load_n(&vifs->limit, __ATOMIC_ACQUIRE);
+	uint32_t *users = calloc(adjacencies + 1, sizeof(*users));
+
+	for (uint32_t i = 0; users && i < limit; i++) {
+		if (gremc_query_vif(query, i) && vifs->encap[i].adjacency < adjacencies)
+			users[vifs->encap[i].adjacency]++;
+	}
+	return users;
+}
+
+static bool is_used(const void *context, uint32_t number)
+{
+	const uint32_t *users = context;
+
+	return users[number] > 0;
+}
+
+void gremc_answer_neighbors(struct gremc_query *query)
+{
+	const struct gremc_vifs *vifs = query->telemetry->vifs;
+	uint32_t limit = gremc_adjacency_limit(vifs);
+	uint32_t *users = count_users(query, limit);
+	struct gremc_page page;
+
+	if (users == NULL) {
+		query->no_memory = true;
+		return;
+	}
+	if (!gremc_page_collect(&page, query, limit, NEIGHBORS_PAGE, is_used, users))
+		goto out;
+	for (uint32_t i = 0; i < page.count; i++) {
+		struct rte_tel_data *dict = gremc_page_entry(&page, query, i);
+		const struct gremc_adjacency *adjacency =
+			__atomic_load_n(&vifs->adjacency[page.number[i]], __ATOMIC_ACQUIRE);
+
+		gremc_reply_text(dict, "port", gremc_query_port_name(query, adjacency->port));
+		gremc_reply_address(dict, "next_hop", adjacency->next_hop);
+		gremc_reply_adjacency_mac(dict, "mac", adjacency);
+		gremc_reply_u64(dict, "resolved", adjacency->resolved);
+		gremc_reply_u64(dict, "users", users[page.number[i]]);
+	}
+out:
+	free(users);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control loop: one epoll for all that is not a packet. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "forwarder.h"
+
+/* While something waits for its grace period, look again this often. */
+#define RECLAIM_MILLISECONDS 5
+#define EVENTS               64 /* of one wait */
+
+static void refuse(struct gremc_forwarder *forwarder, const struct gremc_errors *errors)
+{
+	__atomic_add_fetch(&forwarder->reload_errors, 1, __ATOMIC_RELAXED);
+	GREMC_LOG(ERR, "reload refused, the running configuration stays:");
+	fputs(errors->text ? errors->text : "out of memory\n", stderr);
+}
+
+static void reload(struct gremc_forwarder *forwarder)
+{
+	const struct gremc_options *options = forwarder->options;
+	struct gremc_errors errors = {0};
+	struct gremc_config *config = gremc_config_load(options->config, options->ifcfg, &errors);
+
+	if (config == NULL) {
+		refuse(forwarder, &errors);
+		goto done;
+	}
+	if (options->no_idle)
+		config->settings.idle = false;
+	if (gremc_config_restart_needed(forwarder->config, config, options->config, &errors) ||
+	    gremc_forwarder_apply(forwarder, config, &errors)) {
+		refuse(forwarder, &errors);
+		gremc_config_free(config);
+		goto done;
+	}
+	__atomic_add_fetch(&forwarder->reloads, 1, __ATOMIC_RELAXED);
+	GREMC_LOG(NOTICE, "reloaded %s: %u tunnels, %u mroutes", options->config, config->tunnel_count,
+		  config->mroute_count);
+done:
+	gremc_errors_fini(&errors);
+}
+
+/* Returns false when the forwarder is to stop. */
+static bool take_signals(struct gremc_forwarder *forwarder)
+{
+	struct signalfd_siginfo info;
+	bool again = false;
+
+	while (read(forwarder->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo != SIGHUP)
+			return false;
+		again = true; /* several at once are one reload */
+	}
+	if (again)
+		reload(forwarder);
+	return true;
+}
+
+/* The signalfd's watch. */
+static void signalled(void *argument)
+{
+	struct gremc_forwarder *forwarder = argument;
+
+	if (!take_signals(forwarder))
+		forwarder->stopping = true;
+}
+
+static int watch_signals(struct gremc_forwarder *forwarder, struct gremc_watch *watch)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = watch};
+
+	*watch = (struct gremc_watch){.ready = signalled, .argument = forwarder};
+	return epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, forwarder->signals, &event);
+}
+
+/* Let timers run, and say how long nothing has to be done unless something comes. */
+static int patience(struct gremc_forwarder *forwarder)
+{
+	int wait = gremc_kernel_run(forwarder, gremc_membership_run(forwarder));
+
+	wait = gremc_steering_run(forwarder, wait);
+	if (gremc_rcu_reclaim(forwarder->rcu) && (wait < 0 || wait > RECLAIM_MILLISECONDS))
+		wait = RECLAIM_MILLISECONDS;
+	return wait;
+}
+
+/* Wait for anything, and do it. */
+static void turn(struct gremc_forwarder *forwarder)
+{
+	struct epoll_event events[EVENTS];
+	int timeout = patience(forwarder);
+	int n = epoll_wait(forwarder->epoll, events, EVENTS,
+			   gremc_host_before_wait(forwarder->host, timeout));
+
+	for (int i = 0; i < n; i++) {
+		const struct gremc_watch *watch = events[i].data.ptr;
+
+		watch->ready(watch->argument);
+	}
+	gremc_host_after_wait(forwarder->host);
+}
+
+void gremc_forwarder_control(struct gremc_forwarder *forwarder)
+{
+	struct gremc_watch watch;
+	bool running = watch_signals(forwarder, &watch) == 0;
+
+	forwarder->status = running ? GREMC_EXIT_STOPPED : GREMC_EXIT_FAILURE;
+	if (running)
+		printf("gremc: ready\n");
+	else
+		GREMC_LOG(ERR, "no control loop: %s", strerror(errno));
+	fflush(stdout);
+	while (running && !forwarder->stopping)
+		turn(forwarder);
+	gremc_workers_stop(forwarder->workers);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_lcore.h>
+
+#include "forwarder.h"
+
+/* What all workers read is on every node that has one. */
+static struct gremc_nodes nodes_of(const unsigned *lcores, unsigned count)
+{
+	struct gremc_nodes nodes = {0};
+
+	for (unsigned i = 0; i < count; i++)
+		gremc_nodes_add(&nodes, (int)rte_lcore_to_socket_id(lcores[i]));
+	return nodes;
+}
+
+/* Native multicast enters and leaves by a port's own vif: made once, for ports do not change. */
+static int add_port_vifs(struct gremc_forwarder *forwarder)
+{
+	for (uint16_t i = 0; i < forwarder->ports->count; i++) {
+		const struct gremc_port *port = forwarder->ports->port[i];
+		uint32_t adjacency, vif;
+
+		if (port == NULL || !port->multicast)
+			continue;
+		if (gremc_adjacency_get(forwarder->vifs, i, 0, &port->mac, port->vlan, &adjacency) ||
+		    gremc_port_vif_add(forwarder->vifs, port->name, i, port->mtu, adjacency, &vif))
+			return -1;
+	}
+	return 0;
+}
+
+/* What is the case on most machines is not worth a line. */
+static void print_nodes(const struct gremc_forwarder *forwarder)
+{
+	if (forwarder->nodes.count == 1)
+		return;
+	printf("tables are on NUMA nodes");
+	for (uint32_t i = 0; i < forwarder->nodes.count; i++)
+		printf(" %d", forwarder->nodes.socket[i]);
+	printf(", a copy on each\n");
+}
+
+static void print_roles(const struct gremc_forwarder *forwarder)
+{
+	const struct gremc_worker_group *workers = forwarder->workers;
+
+	if (rte_lcore_count() == 1)
+		printf("lcore %u polls; control is a thread beside it\n", workers->worker[0]->lcore);
+	else
+		printf("lcore %u controls\n", rte_get_main_lcore());
+	gremc_ports_print(forwarder->ports, stdout);
+	print_nodes(forwarder);
+	fflush(stdout);
+}
+
+static struct gremc_telemetry telemetry_of(struct gremc_forwarder *forwarder)
+{
+	return (struct gremc_telemetry){
+		.ports = forwarder->ports,
+		.vifs = forwarder->vifs,
+		.fanout = forwarder->fanout,
+		.igmp = forwarder->membership.igmp,
+		.rib = forwarder->membership.rib,
+		.interface_vif = forwarder->membership.interface_vif,
+		.mfc = &forwarder->kernel.mfc,
+		.alive = &forwarder->kernel.alive,
+		.igmp_unsent = &forwarder->membership.unsent,
+		.rcu = forwarder->rcu,
+		.hosts = {forwarder->host, gremc_host_count, gremc_host_entry, gremc_host_overruns},
+		.stats = forwarder->workers->stats,
+		.config_path = forwarder->options->config,
+		.started = time(NULL),
+		.reloads = &forwarder->reloads,
+		.reload_errors = &forwarder->reload_errors,
+	};
+}
+
+static void tear_down(struct gremc_forwarder *forwarder)
+{
+	if (forwarder->epoll >= 0)
+		close(forwarder->epoll);
+	if (forwarder->rcu)
+		gremc_rcu_synchronize(forwarder->rcu);
+	gremc_workers_destroy(forwarder->workers, forwarder->rcu);
+	gremc_membership_fini(&forwarder->membership);
+	gremc_kernel_fini(&forwarder->kernel);
+	gremc_fanout_destroy(forwarder->fanout);
+	gremc_vifs_destroy(forwarder->vifs);
+	if (forwarder->rcu)
+		gremc_rcu_destroy(forwarder->rcu);
+	free(forwarder->map.vif);
+	free(forwarder->map.interface);
+	gremc_config_free(forwarder->config);
+}
+
+static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+		    struct gremc_errors *errors)
+{
+	const char *takeover = forwarder->options->takeover;
+	const struct gremc_host_parts parts = {
+		.ports = forwarder->ports,
+		.vifs = forwarder->vifs,
+		.workers = forwarder->workers,
+		.rcu = forwarder->rcu,
+		.epoll = forwarder->epoll,
+	};
+
+	forwarder->host = gremc_host_create(&parts, errors);
+	if (forwarder->host == NULL)
+		return -1;
+	gremc_host_listen(forwarder->host, gremc_membership_input, forwarder);
+	for (uint16_t i = 0; i < forwarder->ports->count; i++)
+		if (forwarder->ports->port[i] && forwarder->ports->port[i]->interface[0])
+			gremc_host_mirror_interface(forwarder->host, i, forwarder->ports->port[i]->interface);
+	return takeover ? gremc_host_takeover(forwarder->host, config, takeover, errors) : 0;
+}
+
+/* Everything but the configuration's content. */
+static int build(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+		 struct gremc_errors *errors)
+{
+	unsigned lcores[GREMC_WORKERS_MAX], count = gremc_polling_lcores(lcores);
+
+	forwarder->nodes = nodes_of(lcores, count);
+	forwarder->rcu = gremc_rcu_create();
+	if (forwarder->rcu == NULL)
+		goto no_memory;
+	forwarder->vifs = gremc_vifs_create(config->tunnel_count, &forwarder->nodes, forwarder->rcu);
+	forwarder->fanout = gremc_fanout_create(config->mroute_count, &forwarder->nodes, forwarder->rcu);
+	if (forwarder->vifs == NULL || forwarder->fanout == NULL)
+		goto no_memory;
+	forwarder->ports = gremc_ports_open(config, lcores, count, errors);
+	if (forwarder->ports == NULL)
+		return -1;
+	forwarder->workers = gremc_workers_create(forwarder->ports, &config->settings, forwarder->vifs,
+						  forwarder->fanout, forwarder->rcu);
+	if (forwarder->workers == NULL || add_port_vifs(forwarder) || gremc_membership_init(forwarder))
+		goto no_memory;
+	return add_host(forwarder, config, errors);
+no_memory:
+	gremc_errors_add(errors, NULL, 0, 0, "out of memory; give DPDK more (-m or --socket-mem)");
+	return -1;
+}
+
+int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_options *options,
+			 struct gremc_config *config)
+{
+	struct gremc_errors errors = {0};
+
+	forwarder->options = options;
+	forwarder->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (build(forwarder, config, &errors) || gremc_forwarder_apply(forwarder, config, &errors) ||
+	    forwarder->host_failed)
+		goto fail;
+	gremc_host_takeover_finish(forwarder->host);
+	forwarder->telemetry = telemetry_of(forwarder);
+	if (gremc_telemetry_start(&forwarder->telemetry))
+		GREMC_LOG(WARNING, "no telemetry: its commands cannot be registered");
+	print_roles(forwarder);
+	return 0;
+fail:
+	fputs(errors.text ? errors.text : "out of memory\n", stderr);
+	gremc_errors_fini(&errors);
+	gremc_host_destroy(forwarder->host, false);
+	if (forwarder->ports)
+		gremc_ports_close(forwarder->ports);
+	if (forwarder->config != config)
+		gremc_config_free(config);
+	tear_down(forwarder);
+	return GREMC_EXIT_FAILURE;
+}
+
+unsigned gremc_forwarder_fini(struct gremc_forwarder *forwarder)
+{
+	unsigned missing;
+
+	gremc_telemetry_stop();
+	gremc_host_destroy(forwarder->host, !forwarder->config->settings.host_persist);
+	gremc_forwarder_summary(forwarder);
+	gremc_workers_drain(forwarder->workers);
+	missing = gremc_ports_close(forwarder->ports);
+	if (missing)
+		printf("gremc: %u mbufs missing from the pools\n", missing);
+	tear_down(forwarder);
+	fflush(stdout);
+	return missing;
+}

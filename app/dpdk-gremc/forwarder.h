@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The running forwarder: every room's object, made in order, taken down in reverse. */
+#ifndef GREMC_APP_FORWARDER_H
+#define GREMC_APP_FORWARDER_H
+
+#include "config/config.h"
+#include "datapath/datapath.h"
+#include "fanout/fanout.h"
+#include "host/host.h"
+#include "kernel.h"
+#include "membership.h"
+#include "options.h"
+#include "port/port.h"
+#include "rcu/rcu.h"
+#include "telemetry/telemetry.h"
+#include "vif/vif.h"
+
+/* The vifs of a configuration, by its numbers: tunnels first, then ports, then the host. */
+struct gremc_vif_map {
+	uint32_t *vif; /* GREMC_VIF_NONE: a port without native multicast, a host that no mroute names */
+	/* The interface that IGMP and the rib know it by: a tunnel keeps it, by its name, from one
+	 * configuration to the next. */
+	uint32_t *interface;
+	uint32_t count;
+};
+
+/* Groups of mroutes for ports that the kernel keeps. */
+struct gremc_steering {
+	bool due;      /* the table has changed */
+	uint64_t next; /* not before then, by gremc_clock() */
+};
+
+struct gremc_forwarder {
+	const struct gremc_options *options;
+	struct gremc_config *config; /* the one that is running */
+	struct gremc_vif_map map;    /* of config */
+	struct gremc_nodes nodes;    /* that have workers, and so a copy of vifs and fanout */
+	struct gremc_rcu *rcu;
+	struct gremc_vifs *vifs;
+	struct gremc_fanout *fanout;
+	struct gremc_ports *ports;
+	struct gremc_worker_group *workers;
+	struct gremc_host *host;
+	bool host_failed; /* the last apply could not make all host interfaces */
+	int epoll;        /* the control loop's */
+	struct gremc_membership membership;
+	struct gremc_kernel kernel;
+	struct gremc_steering steering;
+	struct gremc_telemetry telemetry;
+	int signals; /* signalfd: SIGHUP, SIGINT, SIGTERM; blocked in every thread */
+	bool stopping;
+	uint64_t reloads, reload_errors;
+	int status; /* exit code of the control loop */
+};
+
+/* Build everything up to workers that are ready to run. Returns 0 or an exit code, after the reasons on
+ * stderr. */
+int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_options *options,
+			 struct gremc_config *config);
+/* The workers have returned: print the summary, take everything down. Returns how many mbufs were missing. */
+unsigned gremc_forwarder_fini(struct gremc_forwarder *forwarder);
+
+/* apply.c: bring vifs, adjacencies, mroutes and settings from the running configuration (NULL: none yet) to
+ * `wanted`, all or nothing; what is the same in both is not touched. On success the forwarder owns `wanted`
+ * and the running one is freed. Returns 0 or a negative errno with the reasons in *errors. Control thread. */
+int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config *wanted,
+			  struct gremc_errors *errors);
+
+/* mroutes.c: make the static routes what `config` with `map` says. Returns 0 or a negative errno: then
+ * nothing has changed. */
+int gremc_forwarder_apply_mroutes(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+				  const struct gremc_vif_map *map);
+
+/* steering.c: the table's routes have changed. */
+void gremc_steering_changed(struct gremc_forwarder *forwarder);
+/* Have the ports take what the table has routes for, when it is time; returns the milliseconds that the loop
+ * may wait, at most `wait` (-1: for ever). */
+int gremc_steering_run(struct gremc_forwarder *forwarder, int wait);
+
+/* control.c: signals, reload, reclaim; returns when told to stop, having stopped the workers. */
+void gremc_forwarder_control(struct gremc_forwarder *forwarder);
+
+/* summary.c: what happened, on stdout. */
+void gremc_forwarder_summary(const struct gremc_forwarder *forwarder);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `mroutes: kernel`: the kernel's multicast routes in the rib, and life for its flows.
+ *
+ * Daemons end a flow whose packets the kernel does not count any more. The fast path takes them, so every ten
+ * seconds each of the kernel's (S,G) that has forwarded since gets a packet of the flow, from its incoming
+ * interface: empty, and with a TTL of 1. The kernel counts it before it looks at the TTL, and forwards it to
+ * nobody. So nothing is delivered twice, nothing is lost, and the flow's own packets never leave the fast
+ * path. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "forwarder.h"
+
+#define ALIVE_INTERVAL 10000u /* milliseconds */
+#define ALIVE_PROTOCOL 253u   /* for experiments (RFC 3692): no program listens to it */
+
+/* ---- from the kernel to the rib ---- */
+
+/* The kernel's name of a port is the configuration's, unless the kernel keeps the interface. */
+static bool is_named(const struct gremc_forwarder *forwarder, uint32_t port, const char *name)
+{
+	const struct gremc_port *open = forwarder->ports->port[port];
+
+	return open && strcmp(open->shared ? open->interface : open->name, name) == 0;
+}
+
+static uint32_t interface_of(void *argument, const char *name)
+{
+	const struct gremc_forwarder *forwarder = argument;
+	const struct gremc_config *config = forwarder->config;
+
+	for (uint32_t i = 0; i < config->tunnel_count; i++)
+		if (strcmp(config->tunnels[i].name, name) == 0)
+			return forwarder->map.interface[i];
+	for (uint32_t i = 0; i < config->port_count; i++)
+		if (is_named(forwarder, i, name) &&
+		    forwarder->map.vif[config->tunnel_count + i] != GREMC_VIF_NONE)
+			return forwarder->map.interface[config->tunnel_count + i];
+	return GREMC_RIB_NONE;
+}
+
+static void set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t iif, const uint32_t *oifs,
+		const uint8_t *thresholds, uint32_t oif_count)
+{
+	struct gremc_forwarder *forwarder = argument;
+
+	if (forwarder->kernel.active &&
+	    gremc_rib_kernel_set(forwarder->membership.rib, source, group, iif, oifs, thresholds, oif_count))
+		GREMC_LOG(ERR, "out of memory: a multicast route of the kernel's is missing");
+}
+
+static void unset(void *argument, rte_be32_t source, rte_be32_t group)
+{
+	struct gremc_forwarder *forwarder = argument;
+
+	gremc_rib_kernel_remove(forwarder->membership.rib, source, group);
+}
+
+static void begin(void *argument)
+{
+	gremc_rib_kernel_begin(((struct gremc_forwarder *)argument)->membership.rib);
+}
+
+static void end(void *argument)
+{
+	gremc_rib_kernel_end(((struct gremc_forwarder *)argument)->membership.rib);
+}
+
+static void ready(void *argument)
+{
+	gremc_mfc_run(((struct gremc_forwarder *)argument)->kernel.mfc);
+}
+
+static int start(struct gremc_forwarder *forwarder)
+{
+	const struct gremc_mfc_callbacks callbacks = {interface_of, set, unset, begin, end, forwarder};
+	struct gremc_kernel *kernel = &forwarder->kernel;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &kernel->watch};
+	struct gremc_mfc *mfc = gremc_mfc_open(&callbacks);
+
+	kernel->seen = gremc_reserve(GREMC_MROUTES_MAX * sizeof(*kernel->seen), SOCKET_ID_ANY);
+	kernel->watch = (struct gremc_watch){.ready = ready, .argument = forwarder};
+	if (mfc == NULL || kernel->seen == NULL ||
+	    epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, gremc_mfc_fd(mfc), &event)) {
+		gremc_mfc_close(mfc);
+		return -errno;
+	}
+	__atomic_store_n(&kernel->mfc, mfc, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void gremc_kernel_configure(struct gremc_forwarder *forwarder)
+{
+	struct gremc_kernel *kernel = &forwarder->kernel;
+	bool was_active = kernel->active;
+
+	kernel->active = forwarder->config->kernel_mroutes;
+	if (was_active && !kernel->active) {
+		begin(forwarder);
+		end(forwarder);
+	}
+	if (!kernel->active)
+		return;
+	if (kernel->mfc)
+		gremc_mfc_resync(kernel->mfc); /* names may be other interfaces now */
+	else if (start(forwarder))
+		GREMC_LOG(ERR, "the kernel's multicast routes cannot be mirrored: %s", strerror(errno));
+	if (!was_active)
+		kernel->next_alive = gremc_clock() + ALIVE_INTERVAL;
+}
+
+void gremc_kernel_fini(struct gremc_kernel *kernel)
+{
+	gremc_mfc_close(kernel->mfc);
+	if (kernel->seen)
+		gremc_release(kernel->seen, GREMC_MROUTES_MAX * sizeof(*kernel->seen));
+}
+
+/* ---- from the fast path to the kernel's counters ---- */
+
+static uint64_t packets_of(const struct gremc_forwarder *forwarder, uint32_t id)
+{
+	uint64_t packets = 0;
+
+	for (uint32_t i = 0; i < forwarder->workers->count; i++)
+		packets += gremc_counter_read(&forwarder->workers->stats[i]->mroute[id].packets);
+	return packets;
+}
+
+static void say_alive(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute)
+{
+	struct rte_ipv4_hdr ip = {
+		.version_ihl = RTE_IPV4_VHL_DEF,
+		.total_length = RTE_BE16(sizeof(ip)),
+		.time_to_live = 1,
+		.next_proto_id = ALIVE_PROTOCOL,
+		.src_addr = mroute->source,
+		.dst_addr = mroute->group,
+	};
+
+	ip.hdr_checksum = rte_ipv4_cksum(&ip);
+	if (gremc_host_give(forwarder->host, gremc_mroute_iifs(mroute)[0], &ip, sizeof(ip)) == 0)
+		__atomic_add_fetch(&forwarder->kernel.alive, 1, __ATOMIC_RELAXED);
+}
+
+static void look_at_flows(struct gremc_forwarder *forwarder)
+{
+	uint32_t limit = gremc_fanout_id_limit(forwarder->fanout);
+
+	for (uint32_t id = 0; id < limit; id++) {
+		const struct gremc_mroute *mroute = gremc_fanout_get(forwarder->fanout, id);
+		uint64_t packets;
+
+		/* of any source the kernel would count for (*,G) what it has no (S,G) for: it has to see S */
+		if (mroute == NULL || mroute->source == 0 || mroute->iif_count != 1 ||
+		    !(mroute->origins >> GREMC_ORIGIN_KERNEL & 1))
+			continue;
+		packets = packets_of(forwarder, id);
+		if (packets != forwarder->kernel.seen[id] && packets)
+			say_alive(forwarder, mroute);
+		forwarder->kernel.seen[id] = packets;
+	}
+}
+
+int gremc_kernel_run(struct gremc_forwarder *forwarder, int wait)
+{
+	struct gremc_kernel *kernel = &forwarder->kernel;
+	uint64_t now = gremc_clock(), left;
+
+	if (!kernel->active || kernel->mfc == NULL)
+		return wait;
+	if (now >= kernel->next_alive) {
+		look_at_flows(forwarder);
+		kernel->next_alive = now + ALIVE_INTERVAL;
+	}
+	left = kernel->next_alive - now;
+	return wait < 0 || (uint64_t)wait > left ? (int)left : wait;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The kernel's multicast routes as one of the origins, in the running forwarder. Control thread. */
+#ifndef GREMC_APP_KERNEL_H
+#define GREMC_APP_KERNEL_H
+
+#include "base/base.h"
+#include "mfc/mfc.h"
+
+struct gremc_forwarder;
+
+struct gremc_kernel {
+	struct gremc_mfc *mfc; /* once opened it stays; atomic: telemetry reads it */
+	struct gremc_watch watch;
+	bool active;
+	uint64_t next_alive;
+	uint64_t *seen; /* [mroute id] packets at the last look */
+	uint64_t alive; /* packets given to the kernel so that it counts a flow; atomic */
+};
+
+/* As forwarder->config says. */
+void gremc_kernel_configure(struct gremc_forwarder *forwarder);
+void gremc_kernel_fini(struct gremc_kernel *kernel);
+/* Keep the kernel's flows alive. Returns how long to wait, at most `wait` milliseconds (-1: for ever). */
+int gremc_kernel_run(struct gremc_forwarder *forwarder, int wait);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_version.h>
+
+#include "forwarder.h"
+
+/* Blocked before the EAL makes its threads, so that each of them inherits it: only the signalfd sees these.
+ */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int run_worker(void *worker)
+{
+	gremc_worker_run(worker);
+	return 0;
+}
+
+static gremc_thread_result run_control(void *forwarder)
+{
+	gremc_forwarder_control(forwarder);
+	return (gremc_thread_result)0;
+}
+
+/* With one lcore it polls, and control is a control thread beside it; with more the first controls. */
+static int run(struct gremc_forwarder *forwarder)
+{
+	struct gremc_worker_group *workers = forwarder->workers;
+	gremc_thread thread;
+
+	if (rte_lcore_count() == 1) {
+		if (gremc_thread_create(&thread, "gremc-control", run_control, forwarder)) {
+			GREMC_LOG(ERR, "cannot start the control thread");
+			return GREMC_EXIT_FAILURE;
+		}
+		gremc_worker_run(workers->worker[0]);
+		gremc_thread_join(thread);
+		return forwarder->status;
+	}
+	for (uint32_t i = 0; i < workers->count; i++)
+		rte_eal_remote_launch(run_worker, workers->worker[i], workers->worker[i]->lcore);
+	gremc_forwarder_control(forwarder);
+	rte_eal_mp_wait_lcore();
+	return forwarder->status;
+}
+
+static int forward(const struct gremc_options *options, struct gremc_config *config)
+{
+	struct gremc_forwarder forwarder = {0};
+	char runtime[PATH_MAX];
+	int status;
+
+	forwarder.signals = open_signals();
+	if (rte_eal_init(options->eal_argc, options->eal_argv) < 0) {
+		fprintf(stderr, "%s: DPDK's EAL does not start: %s; its messages above say why\n",
+			program_invocation_short_name, rte_strerror(rte_errno));
+		gremc_config_free(config);
+		close(forwarder.signals);
+		return GREMC_EXIT_FAILURE;
+	}
+	status = gremc_forwarder_init(&forwarder, options, config);
+	if (status == 0) {
+		status = run(&forwarder);
+		if (gremc_forwarder_fini(&forwarder) > 0 && status == GREMC_EXIT_STOPPED)
+			status = GREMC_EXIT_FAILURE;
+	}
+	close(forwarder.signals);
+	snprintf(runtime, sizeof(runtime), "%s", rte_eal_get_runtime_dir());
+	rte_eal_cleanup();
+	gremc_runtime_remove(runtime);
+	return status;
+}
+
+static int check(const struct gremc_options *options, struct gremc_config *config)
+{
+	printf("%s%s%s: good: %u ports, %u tunnels, %u mroutes\n", options->config ? options->config : "",
+	       options->config && options->ifcfg ? ", " : "", options->ifcfg ? options->ifcfg : "",
+	       config->port_count, config->tunnel_count, config->mroute_count);
+	gremc_config_free(config);
+	return GREMC_EXIT_STOPPED;
+}
+
+static int load_and_go(const struct gremc_options *options)
+{
+	struct gremc_errors errors = {0};
+	struct gremc_config *config = gremc_config_load(options->config, options->ifcfg, &errors);
+
+	if (config == NULL) {
+		fputs(errors.text ? errors.text : "out of memory\n", stderr);
+		gremc_errors_fini(&errors);
+		return GREMC_EXIT_CONFIG;
+	}
+	gremc_errors_fini(&errors);
+	if (options->no_idle)
+		config->settings.idle = false;
+	return options->action == GREMC_CHECK ? check(options, config) : forward(options, config);
+}
+
+int main(int argc, char **argv)
+{
+	struct gremc_options options;
+	int status = gremc_options_parse(&options, argc, argv);
+
+	if (status)
+		return status;
+	switch (options.action) {
+	case GREMC_SHOW_HELP:
+		gremc_options_help(stdout, program_invocation_short_name);
+		return GREMC_EXIT_STOPPED;
+	case GREMC_SHOW_HELP_CONFIG:
+		gremc_config_help(stdout);
+		return GREMC_EXIT_STOPPED;
+	case GREMC_SHOW_VERSION:
+		printf("dpdk-gremc %s, %s\n", GREMC_VERSION, rte_version());
+		return GREMC_EXIT_STOPPED;
+	default:
+		return load_and_go(&options);
+	}
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "forwarder.h"
+
+uint64_t gremc_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint32_t load(const uint32_t *at)
+{
+	return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
+/* ---- between the rooms ---- */
+
+static void send_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+{
+	struct gremc_forwarder *forwarder = argument;
+	struct gremc_membership *membership = &forwarder->membership;
+	uint32_t vif = load(&membership->interface_vif[interface]);
+
+	if (vif == GREMC_VIF_NONE ||
+	    gremc_send(forwarder->workers, forwarder->ports->host_pool, packet, (uint16_t)length, vif))
+		__atomic_add_fetch(&membership->unsent, 1, __ATOMIC_RELAXED);
+}
+
+static void take_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+			enum gremc_igmp_interest interest)
+{
+	struct gremc_forwarder *forwarder = argument;
+
+	gremc_rib_member(forwarder->membership.rib, interface, source, group, interest);
+}
+
+static void reset_counters(uint32_t id, void *argument)
+{
+	const struct gremc_forwarder *forwarder = argument;
+
+	for (uint32_t i = 0; i < forwarder->workers->count; i++)
+		gremc_stats_reset_mroute(forwarder->workers->stats[i], id);
+}
+
+/* ---- life ---- */
+
+int gremc_membership_init(struct gremc_forwarder *forwarder)
+{
+	const struct gremc_igmp_callbacks callbacks = {send_packet, take_change, forwarder};
+	const struct gremc_rib_callbacks rib_callbacks = {reset_counters, forwarder};
+	const struct gremc_igmp_settings settings = {.robustness = 2};
+	struct gremc_membership *membership = &forwarder->membership;
+
+	membership->interface_vif = gremc_reserve(GREMC_INTERFACES_MAX * sizeof(uint32_t), SOCKET_ID_ANY);
+	membership->vif_interface = gremc_reserve(GREMC_VIFS_MAX * sizeof(uint32_t), SOCKET_ID_ANY);
+	membership->igmp = gremc_igmp_create(&settings, &callbacks, gremc_clock());
+	membership->rib = gremc_rib_create(forwarder->fanout, &rib_callbacks);
+	return membership->interface_vif && membership->vif_interface && membership->igmp && membership->rib
+		       ? 0
+		       : -ENOMEM;
+}
+
+void gremc_membership_fini(struct gremc_membership *membership)
+{
+	gremc_igmp_destroy(membership->igmp);
+	gremc_rib_destroy(membership->rib);
+	if (membership->interface_vif)
+		gremc_release(membership->interface_vif, GREMC_INTERFACES_MAX * sizeof(uint32_t));
+	if (membership->vif_interface)
+		gremc_release(membership->vif_interface, GREMC_VIFS_MAX * sizeof(uint32_t));
+	free(membership->routes.specs);
+	free(membership->routes.lists);
+	free(membership->routes.vifs);
+}
+
+/* ---- configuration ---- */
+
+static struct gremc_igmp_settings settings_of(const struct gremc_config_igmp_timing *timing)
+{
+	return (struct gremc_igmp_settings){
+		.robustness = (uint8_t)timing->robustness,
+		.query_interval = timing->query_interval * 1000u,
+		.response_interval = timing->response_interval,
+		.last_member_interval = timing->last_member_interval,
+		.last_member_count = (uint8_t)timing->last_member_count,
+	};
+}
+
+/* The configuration's words in the engine's; both have the same layout of a member. */
+static struct gremc_igmp_policy policy_of(const struct gremc_config_igmp *igmp, rte_be32_t address)
+{
+	static_assert(sizeof(struct gremc_config_join) == sizeof(struct gremc_igmp_join) &&
+			      offsetof(struct gremc_config_join, group) ==
+				      offsetof(struct gremc_igmp_join, group),
+		      "a member is a member");
+	return (struct gremc_igmp_policy){
+		.mode = igmp->mode == GREMC_CONFIG_IGMP_UPSTREAM ? GREMC_IGMP_UPSTREAM : GREMC_IGMP_QUERIER,
+		.version = (uint8_t)igmp->version,
+		.fast_leave = igmp->fast_leave,
+		.router_alert = igmp->router_alert,
+		.address = address,
+		.max_groups = igmp->max_groups,
+		.max_sources = igmp->max_sources,
+		.report_rate = igmp->report_rate,
+		.groups = igmp->groups,
+		.group_count = igmp->group_count,
+		.sources = igmp->sources,
+		.source_count = igmp->source_count,
+		.joins = (const struct gremc_igmp_join *)igmp->joins,
+		.join_count = igmp->join_count,
+	};
+}
+
+static const struct gremc_config_igmp *igmp_of(const struct gremc_config *config, uint32_t number,
+					       rte_be32_t *address)
+{
+	const struct gremc_config_port *port;
+
+	if (number < config->tunnel_count) {
+		*address = config->tunnels[number].address.address;
+		return config->tunnels[number].igmp;
+	}
+	*address = 0;
+	if (number >= config->tunnel_count + config->port_count)
+		return NULL; /* the host */
+	port = &config->ports[number - config->tunnel_count];
+	*address = port->address_count ? port->addresses[0].address : 0;
+	return port->igmp;
+}
+
+/* Whoever of any source may not receive all of them does not: the list is there before the routes ask for it.
+ */
+static void guard(struct gremc_forwarder *forwarder, const struct gremc_config_igmp *igmp, uint32_t interface,
+		  uint32_t vif)
+{
+	bool guarded = igmp->mode == GREMC_CONFIG_IGMP_QUERIER && igmp->source_count > 0;
+
+	if (guarded && gremc_vif_sources_set(forwarder->vifs, vif, igmp->sources, igmp->source_count))
+		GREMC_LOG(ERR, "out of memory: the `sources` of interface %u stay as they were", interface);
+	gremc_rib_guard(forwarder->membership.rib, interface, guarded);
+}
+
+static void configure_one(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+			  const struct gremc_vif_map *map, uint32_t number)
+{
+	struct gremc_membership *membership = &forwarder->membership;
+	uint32_t interface = map->interface[number];
+	const struct gremc_config_igmp *igmp;
+	struct gremc_igmp_policy policy;
+	rte_be32_t address;
+
+	if (map->vif[number] == GREMC_VIF_NONE)
+		return;
+	igmp = igmp_of(config, number, &address);
+	if (igmp == NULL) {
+		gremc_igmp_interface_remove(membership->igmp, interface, gremc_clock());
+		return;
+	}
+	guard(forwarder, igmp, interface, map->vif[number]);
+	membership->active = true;
+	policy = policy_of(igmp, address);
+	if (gremc_igmp_interface_set(membership->igmp, interface, &policy, gremc_clock()))
+		GREMC_LOG(ERR, "out of memory: IGMP of interface %u stays as it was", interface);
+	if (policy.mode == GREMC_IGMP_UPSTREAM)
+		gremc_rib_upstream(membership->rib, interface);
+}
+
+/* The upstream interface of the new configuration, or none. */
+static uint32_t upstream_of(const struct gremc_config *config, const struct gremc_vif_map *map)
+{
+	rte_be32_t address;
+
+	for (uint32_t i = 0; i < map->count; i++) {
+		const struct gremc_config_igmp *igmp = igmp_of(config, i, &address);
+
+		if (igmp && igmp->mode == GREMC_CONFIG_IGMP_UPSTREAM && map->vif[i] != GREMC_VIF_NONE)
+			return map->interface[i];
+	}
+	return GREMC_RIB_NONE;
+}
+
+/* Which vif each interface is now, both ways. Those that are none any more leave the engine. */
+static void update_vifs(struct gremc_forwarder *forwarder, const struct gremc_vif_map *map)
+{
+	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_igmp_interface_info info = {0};
+
+	for (uint32_t i = 0; i < GREMC_INTERFACES_MAX; i++)
+		if (load(&membership->interface_vif[i]) != membership->routes.vifs[i])
+			__atomic_store_n(&membership->interface_vif[i], membership->routes.vifs[i],
+					 __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < map->count; i++)
+		if (map->vif[i] != GREMC_VIF_NONE)
+			__atomic_store_n(&membership->vif_interface[map->vif[i]], map->interface[i],
+					 __ATOMIC_RELAXED);
+	for (uint32_t next = 0; gremc_igmp_interface_info(membership->igmp, next, &info);
+	     next = info.interface + 1)
+		if (load(&membership->interface_vif[info.interface]) == GREMC_VIF_NONE)
+			gremc_igmp_interface_remove(membership->igmp, info.interface, gremc_clock());
+}
+
+void gremc_membership_configure(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+				const struct gremc_vif_map *map)
+{
+	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_igmp_settings settings = settings_of(&config->igmp);
+	uint32_t upstream = upstream_of(config, map);
+
+	update_vifs(forwarder, map);
+	gremc_igmp_configure(membership->igmp, &settings, gremc_clock());
+	membership->active = false;
+	/* an upstream that is none any more makes room for the next one before that comes */
+	for (uint32_t i = 0; i < map->count; i++)
+		if (map->interface[i] != upstream)
+			configure_one(forwarder, config, map, i);
+	if (upstream == GREMC_RIB_NONE)
+		gremc_rib_upstream(membership->rib, GREMC_RIB_NONE);
+	for (uint32_t i = 0; i < map->count; i++)
+		if (map->interface[i] == upstream)
+			configure_one(forwarder, config, map, i);
+	gremc_rib_flush(membership->rib, (uint32_t)(gremc_clock() / 1000));
+	gremc_rcu_commit(forwarder->rcu);
+}
+
+/* ---- packets and time ---- */
+
+void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length)
+{
+	const struct gremc_forwarder *forwarder = argument;
+	const struct gremc_membership *membership = &forwarder->membership;
+	uint32_t interface;
+
+	if (vif >= GREMC_VIFS_MAX || length < sizeof(struct rte_ipv4_hdr) ||
+	    ((const struct rte_ipv4_hdr *)ip)->next_proto_id != IPPROTO_IGMP)
+		return;
+	interface = load(&membership->vif_interface[vif]);
+	if (load(&membership->interface_vif[interface]) == vif)
+		gremc_igmp_input(membership->igmp, interface, ip, length, gremc_clock());
+}
+
+int gremc_membership_run(struct gremc_forwarder *forwarder)
+{
+	struct gremc_membership *membership = &forwarder->membership;
+	uint64_t now = gremc_clock(), next;
+
+	gremc_igmp_run(membership->igmp, now);
+	if (gremc_rib_is_dirty(membership->rib))
+		gremc_steering_changed(forwarder);
+	if (gremc_rib_flush(membership->rib, (uint32_t)(now / 1000)))
+		GREMC_LOG(ERR, "mroutes that do not go into the table: out of memory, or more than %u",
+			  GREMC_MROUTES_MAX);
+	next = gremc_igmp_next(membership->igmp);
+	if (next == GREMC_IGMP_NEVER)
+		return -1;
+	return next > now ? (int)RTE_MIN(next - now, UINT64_C(60000)) : 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Membership in the running forwarder: IGMP's engine between the punted packets and the rib, and the rib
+ * between all origins and the fan-out table. Control thread. */
+#ifndef GREMC_APP_MEMBERSHIP_H
+#define GREMC_APP_MEMBERSHIP_H
+
+#include "config/config.h"
+#include "igmp/igmp.h"
+#include "rib/rib.h"
+
+struct gremc_forwarder;
+struct gremc_vif_map;
+
+/* Ports have the interfaces of their index, then comes the host, then the tunnels. A reload holds the old
+ * tunnels and the new ones. */
+#define GREMC_INTERFACE_HOST GREMC_CONFIG_PORTS_MAX
+#define GREMC_INTERFACES_MAX (GREMC_INTERFACE_HOST + 1 + 2 * GREMC_CONFIG_TUNNELS_MAX)
+
+/* The static routes as the rib has them, which reads them as long as they are its. */
+struct gremc_static_routes {
+	struct gremc_mroute_spec *specs;
+	uint32_t count;
+	uint32_t *lists; /* what the specs point to */
+	uint32_t *vifs;  /* [interface] */
+};
+
+struct gremc_membership {
+	struct gremc_igmp *igmp;
+	struct gremc_rib *rib;
+	struct gremc_static_routes routes;
+	/* Reserved address space, atomic: telemetry reads them. */
+	uint32_t *interface_vif; /* [interface] or GREMC_VIF_NONE */
+	uint32_t *vif_interface; /* [vif] or GREMC_RIB_NONE */
+	uint64_t unsent;         /* queries and reports that no buffer, no MAC or no room kept from leaving */
+	bool active;             /* some vif has IGMP */
+};
+
+/* Milliseconds of the control thread's clock. */
+uint64_t gremc_clock(void);
+
+/* 0 or -ENOMEM. */
+int gremc_membership_init(struct gremc_forwarder *forwarder);
+void gremc_membership_fini(struct gremc_membership *membership);
+
+/* The static routes and the vifs are those of `config` and `map` now: IGMP follows. */
+void gremc_membership_configure(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+				const struct gremc_vif_map *map);
+
+/* A gremc_host_listener: IGMP of a vif that has it on is taken in. The argument is the forwarder. */
+void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length);
+/* Timers, and what changed into the table. Returns milliseconds until there is something to do, -1: never. */
+int gremc_membership_run(struct gremc_forwarder *forwarder);
+
+#endif

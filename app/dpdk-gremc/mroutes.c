@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The configuration's mroutes as the rib's static routes. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "forwarder.h"
+
+static void routes_free(struct gremc_static_routes *routes)
+{
+	free(routes->specs);
+	free(routes->lists);
+	free(routes->vifs);
+	*routes = (struct gremc_static_routes){0};
+}
+
+static int routes_init(struct gremc_static_routes *routes, const struct gremc_config *config,
+		       const struct gremc_vif_map *map)
+{
+	size_t lists = map->count;
+
+	for (uint32_t i = 0; i < config->mroute_count; i++)
+		lists += config->mroutes[i].from_count + config->mroutes[i].to_count;
+	*routes = (struct gremc_static_routes){0};
+	routes->specs = malloc(((size_t)config->mroute_count + 1) * sizeof(*routes->specs));
+	routes->lists = malloc((lists + 1) * sizeof(*routes->lists));
+	routes->vifs = malloc(GREMC_INTERFACES_MAX * sizeof(*routes->vifs));
+	if (routes->specs && routes->lists && routes->vifs)
+		return 0;
+	routes_free(routes);
+	return -ENOMEM;
+}
+
+/* A list of the configuration's vif numbers as interfaces, behind the `*used` ones. */
+static const uint32_t *translate(struct gremc_static_routes *routes, uint32_t *used,
+				 const struct gremc_vif_map *map, const uint32_t *numbers, uint32_t count)
+{
+	uint32_t *list = &routes->lists[*used];
+
+	for (uint32_t i = 0; i < count; i++)
+		list[i] = map->interface[numbers[i]];
+	*used += count;
+	return list;
+}
+
+/* Every interface that `to: all` means; first in the lists. Returns how many. */
+static uint32_t list_all(struct gremc_static_routes *routes, const struct gremc_vif_map *map)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < GREMC_INTERFACES_MAX; i++)
+		routes->vifs[i] = GREMC_VIF_NONE;
+	for (uint32_t i = 0; i < map->count; i++) {
+		if (map->vif[i] == GREMC_VIF_NONE)
+			continue;
+		routes->vifs[map->interface[i]] = map->vif[i];
+		/* `all` is the network's: the host, the last of the map, is named or left out */
+		if (i + 1 < map->count)
+			routes->lists[count++] = map->interface[i];
+	}
+	return count;
+}
+
+static void add_route(struct gremc_static_routes *routes, uint32_t *used, const struct gremc_vif_map *map,
+		      const struct gremc_config_mroute *mroute, uint32_t all_count)
+{
+	uint32_t from_count = mroute->from_any ? 0 : mroute->from_count;
+
+	routes->specs[routes->count++] = (struct gremc_mroute_spec){
+		.source = mroute->source,
+		.group = mroute->group.address,
+		.length = mroute->group.length,
+		.origin = GREMC_ORIGIN_STATIC,
+		.iif_count = from_count,
+		.iifs = translate(routes, used, map, mroute->from, from_count),
+		.oif_count = mroute->to_all ? all_count : mroute->to_count,
+		.oifs = mroute->to_all ? routes->lists
+				       : translate(routes, used, map, mroute->to, mroute->to_count),
+	};
+}
+
+int gremc_forwarder_apply_mroutes(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+				  const struct gremc_vif_map *map)
+{
+	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_static_routes routes;
+	uint32_t all_count, used;
+	int rc = routes_init(&routes, config, map);
+
+	if (rc)
+		return rc;
+	used = all_count = list_all(&routes, map);
+	for (uint32_t i = 0; i < config->mroute_count; i++)
+		add_route(&routes, &used, map, &config->mroutes[i], all_count);
+	rc = gremc_rib_replace_static(membership->rib, routes.specs, routes.count, routes.vifs,
+				      GREMC_INTERFACES_MAX, (uint32_t)(gremc_clock() / 1000));
+	if (rc) {
+		routes_free(&routes);
+		return rc;
+	}
+	routes_free(&membership->routes);
+	membership->routes = routes;
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ports that the kernel keeps take the groups of mroutes from IGMP and the kernel, too.
+ *
+ * The table is looked through for them a little after it has changed: however many joins come in a second,
+ * that is ten times. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "forwarder.h"
+
+#define STEER_INTERVAL 100u /* milliseconds */
+
+static bool is_steered(const struct gremc_forwarder *forwarder, uint16_t port)
+{
+	const struct gremc_port *open = forwarder->ports->port[port];
+
+	return open && open->shared && open->multicast;
+}
+
+static bool any_is_steered(const struct gremc_forwarder *forwarder)
+{
+	for (uint16_t i = 0; i < forwarder->ports->count; i++)
+		if (is_steered(forwarder, i))
+			return true;
+	return false;
+}
+
+/* Is it, beside what the configuration says, a route for packets that come by the vif? */
+static bool is_brought(const struct gremc_mroute *mroute, uint32_t vif)
+{
+	return mroute && mroute->origins & ~(1u << GREMC_ORIGIN_STATIC) && gremc_mroute_accepts(mroute, vif);
+}
+
+static int steer(struct gremc_forwarder *forwarder, uint16_t port)
+{
+	uint32_t vif = forwarder->vifs->port_vif[port], count = 0;
+	uint32_t limit = gremc_fanout_id_limit(forwarder->fanout);
+	struct gremc_prefix *groups = malloc((limit + 1) * sizeof(*groups));
+
+	if (groups == NULL)
+		return -ENOMEM;
+	for (uint32_t id = 0; id < limit; id++) {
+		const struct gremc_mroute *mroute = gremc_fanout_get(forwarder->fanout, id);
+
+		if (is_brought(mroute, vif))
+			groups[count++] = (struct gremc_prefix){mroute->group, mroute->length};
+	}
+	gremc_ports_steer_groups(forwarder->ports, port, groups, count);
+	free(groups);
+	return 0;
+}
+
+void gremc_steering_changed(struct gremc_forwarder *forwarder)
+{
+	forwarder->steering.due = any_is_steered(forwarder);
+}
+
+int gremc_steering_run(struct gremc_forwarder *forwarder, int wait)
+{
+	struct gremc_steering *steering = &forwarder->steering;
+	uint64_t now = gremc_clock();
+
+	if (!steering->due)
+		return wait;
+	if (now < steering->next) {
+		int left = (int)(steering->next - now);
+
+		return wait < 0 || wait > left ? left : wait;
+	}
+	steering->next = now + STEER_INTERVAL;
+	steering->due = false;
+	for (uint16_t i = 0; i < forwarder->ports->count; i++)
+		if (is_steered(forwarder, i) && steer(forwarder, i)) {
+			GREMC_LOG(ERR, "out of memory: groups from port %s follow later",
+				  forwarder->ports->port[i]->name);
+			steering->due = true;
+		}
+	return wait;
+}

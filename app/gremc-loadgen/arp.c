@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ARP for the sites that we play, and the question for the forwarder's MAC. Control thread; the lcores only
+ * carry the packets by two bounded rings, so no number of requests holds them up. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_arp.h>
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+
+#include "engine.h"
+
+#define ASK_TIMES   3
+#define ASK_SECONDS 0.5
+
+static uint16_t put_l2(const struct gremc_engine *engine, uint32_t port, struct rte_mbuf *packet,
+		       const struct rte_ether_addr *target, const struct rte_ether_addr *sender)
+{
+	uint16_t vlan = engine->config->ports[port].vlan,
+		 length = RTE_ETHER_HDR_LEN + (vlan ? RTE_VLAN_HLEN : 0);
+	struct rte_ether_hdr *ether = rte_pktmbuf_mtod(packet, struct rte_ether_hdr *);
+	rte_be16_t tag[2] = {rte_cpu_to_be_16(vlan), RTE_BE16(RTE_ETHER_TYPE_ARP)};
+
+	rte_ether_addr_copy(target, &ether->dst_addr);
+	rte_ether_addr_copy(sender, &ether->src_addr);
+	ether->ether_type = vlan ? RTE_BE16(RTE_ETHER_TYPE_VLAN) : RTE_BE16(RTE_ETHER_TYPE_ARP);
+	if (vlan)
+		memcpy(ether + 1, tag, sizeof(tag));
+	return length;
+}
+
+static int send_arp(struct gremc_engine *engine, uint32_t port, uint16_t opcode,
+		    const struct rte_arp_ipv4 *data, const struct rte_ether_addr *target)
+{
+	struct rte_mbuf *packet = gremc_engine_buffer(engine);
+	struct rte_arp_hdr *arp;
+	uint16_t l2;
+
+	if (packet == NULL)
+		return -ENOBUFS;
+	l2 = put_l2(engine, port, packet, target, &data->arp_sha);
+	arp = rte_pktmbuf_mtod_offset(packet, struct rte_arp_hdr *, l2);
+	*arp = (struct rte_arp_hdr){
+		.arp_hardware = RTE_BE16(RTE_ARP_HRD_ETHER),
+		.arp_protocol = RTE_BE16(RTE_ETHER_TYPE_IPV4),
+		.arp_hlen = RTE_ETHER_ADDR_LEN,
+		.arp_plen = sizeof(rte_be32_t),
+		.arp_opcode = rte_cpu_to_be_16(opcode),
+		.arp_data = *data,
+	};
+	packet->data_len = RTE_MAX(l2 + sizeof(*arp), RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN);
+	packet->pkt_len = packet->data_len;
+	memset(rte_pktmbuf_mtod_offset(packet, uint8_t *, l2 + sizeof(*arp)), 0,
+	       packet->data_len - l2 - sizeof(*arp));
+	return gremc_engine_inject(engine, port, packet);
+}
+
+/* Is it an address that we play on this port: anything of its subnets but the forwarder's own. */
+static bool is_ours(const struct gremc_config_port *port, rte_be32_t address)
+{
+	bool on_link = false;
+
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		const struct gremc_config_address *own = &port->addresses[i];
+
+		if (own->address == address)
+			return false;
+		on_link |= ((own->address ^ address) & gremc_netmask(own->length)) == 0;
+	}
+	return on_link;
+}
+
+static void learn(struct gremc_engine *engine, uint32_t port, const struct rte_arp_ipv4 *data)
+{
+	const struct gremc_config_port *config = &engine->config->ports[port];
+	struct gremc_port_map *map = &engine->options.map[port];
+
+	for (uint32_t i = 0; i < config->address_count; i++)
+		if (config->addresses[i].address == data->arp_sip && !map->has_mac) {
+			map->forwarder = data->arp_sha;
+			map->has_mac = true;
+		}
+}
+
+static void take(struct gremc_engine *engine, uint32_t port, const struct rte_arp_hdr *arp)
+{
+	const struct gremc_config_port *config = &engine->config->ports[port];
+	const struct rte_ether_addr *mac;
+	struct rte_arp_ipv4 answer;
+
+	learn(engine, port, &arp->arp_data);
+	if (arp->arp_opcode != RTE_BE16(RTE_ARP_OP_REQUEST) || !is_ours(config, arp->arp_data.arp_tip))
+		return;
+	mac = gremc_config_neighbor(config, arp->arp_data.arp_tip);
+	answer = (struct rte_arp_ipv4){
+		.arp_sha = mac ? *mac : engine->ports->port[engine->tx_port[port]]->mac,
+		.arp_sip = arp->arp_data.arp_tip,
+		.arp_tha = arp->arp_data.arp_sha,
+		.arp_tip = arp->arp_data.arp_sip,
+	};
+	engine->arp_answered +=
+		send_arp(engine, port, RTE_ARP_OP_REPLY, &answer, &arp->arp_data.arp_sha) == 0;
+}
+
+void gremc_arp_take(struct gremc_engine *engine, struct rte_mbuf *packet)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
+	uint16_t l2 = sizeof(*ether);
+	rte_be16_t type = ether->ether_type;
+
+	if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN)) {
+		memcpy(&type, rte_pktmbuf_mtod_offset(packet, const uint8_t *, l2 + 2), sizeof(type));
+		l2 += RTE_VLAN_HLEN;
+	}
+	if (type == RTE_BE16(RTE_ETHER_TYPE_ARP) && packet->data_len >= l2 + sizeof(struct rte_arp_hdr))
+		take(engine, packet->port, rte_pktmbuf_mtod_offset(packet, const struct rte_arp_hdr *, l2));
+	rte_pktmbuf_free(packet);
+}
+
+/* Ask as a site of that port would. */
+static void ask(struct gremc_engine *engine, uint32_t port)
+{
+	static const struct rte_ether_addr everybody = {.addr_bytes = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	const struct gremc_config_port *config = &engine->config->ports[port];
+	struct rte_arp_ipv4 question = {
+		.arp_sha = engine->ports->port[engine->tx_port[port]]->mac,
+		.arp_tip = config->addresses[0].address,
+	};
+
+	if (config->neighbor_count) {
+		question.arp_sip = config->neighbors[0].address;
+		question.arp_sha = config->neighbors[0].mac;
+	} else if (config->route_count) {
+		question.arp_sip = config->routes[0].via;
+	}
+	send_arp(engine, port, RTE_ARP_OP_REQUEST, &question, &everybody);
+}
+
+static int resolve_one(struct gremc_engine *engine, uint32_t port, struct gremc_errors *errors)
+{
+	const struct gremc_config_port *config = &engine->config->ports[port];
+	const struct gremc_port_map *map = &engine->options.map[port];
+	char text[GREMC_IPV4_TEXT];
+
+	if (map->has_mac)
+		return 0;
+	for (int i = 0; config->address_count && i < ASK_TIMES; i++) {
+		uint64_t end = rte_rdtsc() + (uint64_t)(ASK_SECONDS * (double)engine->hz);
+
+		ask(engine, port);
+		while (!map->has_mac && rte_rdtsc() < end) {
+			gremc_engine_serve(engine);
+			usleep(1000);
+		}
+		if (map->has_mac)
+			return 0;
+	}
+	gremc_errors_add(
+		errors, NULL, 0, 0,
+		"the forwarder does not answer ARP for %s (port %s): give its MAC address with --dut-mac %s=MAC",
+		config->address_count ? gremc_ipv4_format(text, config->addresses[0].address) : "its address",
+		config->name, config->name);
+	return -1;
+}
+
+int gremc_engine_resolve(struct gremc_engine *engine, struct gremc_errors *errors)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < engine->config->port_count; i++) {
+		/* What enters by a LAN goes to the group's MAC: only tunnels need the forwarder's. */
+		bool tunnels = false;
+
+		for (uint32_t t = 0; t < engine->config->tunnel_count && !tunnels; t++)
+			tunnels = engine->config->tunnels[t].port == i;
+		if (tunnels && engine->tx_port[i] != GREMC_CONFIG_NONE)
+			rc |= resolve_one(engine, i, errors);
+	}
+	return rc;
+}

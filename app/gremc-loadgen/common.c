@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What several tests do: cases of sizes and fan-outs, rates, rows, trials that are repeated when we were the
+ * cause. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+
+#include "stamp.h"
+#include "tester.h"
+#include "tests.h"
+
+#define TRIES        4 /* of a trial during which we were held up */
+#define DEFAULT_MTU  1500u
+#define FCS          4u
+#define MEGA         1e6
+#define FAULTS_TEXT  256
+#define WARM_UP_MOST 20000.0 /* packets/s */
+
+/* ---- sizes ---- */
+
+const char *gremc_mix_misfit(const struct gremc_tester *tester, const struct gremc_selection *selection,
+			     const struct gremc_mix *mix)
+{
+	static char text[192];
+
+	for (uint32_t i = 0; i < selection->count; i++) {
+		const struct gremc_flow *flow = &tester->flows->flow[selection->order[i]];
+		const struct gremc_site *from = &tester->flows->site[flow->from];
+
+		for (unsigned s = 0; s < mix->size_count; s++) {
+			uint16_t inner = gremc_template_inner(from, mix->size[s]), most;
+
+			if (inner == 0) {
+				snprintf(
+					text, sizeof(text),
+					"a frame of %u bytes cannot hold headers and stamp: the smallest is outer:%u",
+					mix->size[s].bytes,
+					gremc_template_overhead(from) + FCS + GREMC_INNER_LEAST);
+				return text;
+			}
+			for (uint32_t k = 0; k < flow->fanout; k++) {
+				const struct gremc_site *to =
+					&tester->flows->site[tester->flows->stream[flow->first + k].site];
+
+				most = to->mtu      ? to->mtu
+				       : to->native ? DEFAULT_MTU
+						    : DEFAULT_MTU - (to->has_out ? 28 : 24);
+				if (inner <= most)
+					continue;
+				snprintf(
+					text, sizeof(text),
+					"inner packets of %u bytes are over the MTU of %s, %u: the forwarder would drop them",
+					inner, to->name, most);
+				return text;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* ---- rates ---- */
+
+static double line_speed(const struct gremc_tester *tester)
+{
+	struct rte_eth_link link;
+	double slowest = tester->options->line;
+
+	for (uint16_t i = 0; tester->options->line <= 0 && i < tester->engine->ports->count; i++) {
+		double speed;
+
+		if (rte_eth_link_get_nowait(tester->engine->ports->port[i]->id, &link) ||
+		    link.link_speed == RTE_ETH_SPEED_NUM_NONE || link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN)
+			return 0;
+		speed = link.link_speed * MEGA;
+		slowest = slowest > 0 ? RTE_MIN(slowest, speed) : speed;
+	}
+	return slowest;
+}
+
+double gremc_rate_pps(struct gremc_tester *tester, const struct gremc_trial *trial, struct gremc_rate rate)
+{
+	double line = line_speed(tester);
+
+	switch (rate.unit) {
+	case GREMC_RATE_PPS:
+		return rate.value;
+	case GREMC_RATE_BPS:
+		return rate.value / gremc_trial_frame_bits(tester, trial, false);
+	case GREMC_RATE_PERCENT:
+		if (line > 0)
+			return rate.value / 100 * line / gremc_trial_frame_bits(tester, trial, true);
+	}
+	fprintf(stderr,
+		"gremc-loadgen: a rate in %% needs the speed of the line, which this device does not have: give "
+		"--line 10G\n");
+	return 0;
+}
+
+/* ---- rows ---- */
+
+static void put_rates(struct gremc_tester *tester, const struct gremc_trial *trial,
+		      const struct gremc_outcome *o, struct gremc_result *row)
+{
+	double line = line_speed(tester);
+
+	if (trial->rate > 0)
+		row->offered_pps = trial->rate;
+	row->achieved_pps = o->rate;
+	row->offered_bps = o->rate * gremc_trial_frame_bits(tester, trial, false);
+	if (line > 0)
+		row->line_percent = o->rate * gremc_trial_frame_bits(tester, trial, true) / line * 100;
+	row->replicas_ps = o->replica_rate;
+	if (o->frames)
+		row->received_bps =
+			o->replica_rate * 8 * ((double)o->received_bytes / (double)o->frames + FCS);
+}
+
+struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, const char *section,
+			       const struct gremc_trial *trial, const struct gremc_outcome *o,
+			       uint32_t fanout)
+{
+	struct gremc_result *row = gremc_results_add(&tester->results, test, section);
+	char faults[FAULTS_TEXT];
+
+	if (row == NULL)
+		return NULL;
+	gremc_result_set(&row->size, "%s", trial->mix->name);
+	if (fanout)
+		row->fanout = fanout;
+	row->flows = RTE_MIN(trial->selection->count, tester->flows->count);
+	row->streams = trial->selection->streams;
+	row->seconds = o->seconds;
+	row->trials = 1;
+	row->sent = o->sent;
+	row->expected = o->expected;
+	row->received = o->received;
+	row->lost = o->lost;
+	row->loss_percent = gremc_outcome_loss(o) * 100;
+	row->duplicated = o->fault[GREMC_FAULT_duplicated];
+	row->reordered = o->fault[GREMC_FAULT_reordered];
+	row->late = o->fault[GREMC_FAULT_late];
+	row->damaged = o->damaged;
+	row->unexpected = o->unexpected;
+	row->held_up_ms = o->held_up * 1e3;
+	gremc_result_set(&row->faults, "%s", gremc_outcome_faults(o, faults, sizeof(faults)));
+	put_rates(tester, trial, o, row);
+	if (o->shortfall)
+		gremc_result_set(&row->note, "%.0f packets/s were asked for, %.0f were sent", trial->rate,
+				 o->rate);
+	return row;
+}
+
+int gremc_skip(struct gremc_tester *tester, const char *test, const char *section, const char *format, ...)
+{
+	struct gremc_result *row = gremc_results_add(&tester->results, test, section);
+	va_list arguments;
+	char text[512];
+
+	if (row == NULL)
+		return -ENOMEM;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	gremc_result_set(&row->verdict, "skipped");
+	gremc_result_set(&row->note, "%s", text);
+	gremc_progress_say(tester, "%s: skipped: %s", test, text);
+	return 0;
+}
+
+/* ---- trials ---- */
+
+int gremc_try(struct gremc_tester *tester, const struct gremc_trial *trial, struct gremc_outcome *outcome)
+{
+	for (int i = 0; i < TRIES; i++) {
+		int rc = gremc_trial_run(tester, trial, outcome);
+
+		if (rc) {
+			fprintf(stderr, "gremc-loadgen: %s\n", outcome->error);
+			return rc;
+		}
+		if (gremc_tester_stopped(tester))
+			return -EINTR;
+		/* At a given rate, with nothing lost, it does not matter; without anything back it was not
+		 * us. */
+		if (!outcome->disturbed || outcome->received == 0 ||
+		    (trial->rate > 0 && gremc_outcome_clean(outcome) && !outcome->shortfall))
+			return 0;
+		if (i + 1 < TRIES)
+			gremc_progress_say(
+				tester,
+				"%s: the generator itself was held up for %.1f ms: the trial is repeated",
+				trial->label, outcome->held_up * 1e3);
+	}
+	return 0;
+}
+
+int gremc_warm_up(struct gremc_tester *tester, const struct gremc_trial *trial, double rate)
+{
+	struct gremc_trial warm = *trial;
+	struct gremc_outcome outcome;
+
+	if (tester->options->warmup <= 0)
+		return 0;
+	warm.rate = RTE_MIN(RTE_MAX(rate / 10, 100.0), WARM_UP_MOST);
+	warm.seconds = tester->options->warmup;
+	warm.packets = 0;
+	warm.measure = warm.keep_times = false;
+	warm.label = "warming up";
+	return gremc_try(tester, &warm, &outcome);
+}
+
+/* ---- cases ---- */
+
+static int one_case(struct gremc_tester *tester, const char *test, const char *section, int way,
+		    uint32_t fanout, int (*each)(struct gremc_tester *, const struct gremc_case *))
+{
+	struct gremc_filter filter = {.fanout = fanout, .way = way};
+	struct gremc_selection selection;
+	int rc = gremc_selection_make(tester, &filter, &selection);
+
+	if (rc == 0 && selection.count == 0)
+		rc = fanout ? gremc_skip(tester, test, section,
+					 "the configuration has no such flow with fan-out %u", fanout)
+			    : gremc_skip(
+				      tester, test, section,
+				      "the configuration has no flow of this kind (for LANs a port needs `multicast: true`)");
+	else
+		for (unsigned i = 0;
+		     rc == 0 && i < tester->options->mix_count && !gremc_tester_stopped(tester); i++) {
+			const struct gremc_mix *mix = &tester->options->mix[i];
+			const char *misfit = gremc_mix_misfit(tester, &selection, mix);
+			struct gremc_case that = {.selection = &selection, .mix = mix, .fanout = fanout};
+
+			if (fanout == 0 && selection.fanout == (uint32_t)selection.fanout)
+				that.fanout = (uint32_t)selection.fanout;
+			rc = misfit ? gremc_skip(tester, test, section, "size %s: %s", mix->name, misfit)
+				    : each(tester, &that);
+		}
+	gremc_selection_fini(&selection);
+	return rc;
+}
+
+int gremc_for_each_case(struct gremc_tester *tester, const char *test, const char *section, int way,
+			int (*each)(struct gremc_tester *, const struct gremc_case *))
+{
+	int rc = 0;
+
+	if (tester->options->fanout_count == 0)
+		return one_case(tester, test, section, way, 0, each);
+	for (unsigned i = 0; rc == 0 && i < tester->options->fanout_count && !gremc_tester_stopped(tester);
+	     i++)
+		rc = one_case(tester, test, section, way, tester->options->fanout[i], each);
+	return rc;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Results as JSON and CSV, and JSON back into results. JSON is YAML, so libyaml reads it. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#include "results.h"
+
+#define CELL 256
+
+/* ---- JSON ---- */
+
+static void json_string(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			fprintf(out, "\\%c", *c);
+		else if (*c == '\n')
+			fputs("\\n", out);
+		else if (*c < 0x20)
+			fprintf(out, "\\u%04x", *c);
+		else
+			fputc(*c, out);
+	}
+	fputc('"', out);
+}
+
+static void json_row(FILE *out, const struct gremc_result *row)
+{
+	const char *separator = "";
+	char cell[CELL];
+
+	for (unsigned c = 0; c < gremc_column_count; c++) {
+		const struct gremc_column *column = &gremc_columns[c];
+		const char *const *text = (const void *)((const char *)row + column->offset);
+
+		gremc_column_text(column, row, false, cell, sizeof(cell));
+		if (cell[0] == '\0')
+			continue;
+		fprintf(out, "%s\"%s\": ", separator, column->name);
+		if (column->kind == GREMC_COLUMN_text)
+			json_string(out, *text);
+		else
+			fputs(cell, out);
+		separator = ", ";
+	}
+}
+
+int gremc_results_json(const struct gremc_results *results, const char *path)
+{
+	FILE *out = fopen(path, "we");
+
+	if (out == NULL)
+		return -1;
+	fputs("{\"setup\": {", out);
+	for (unsigned i = 0; i < results->fact_count; i++) {
+		fputs(i ? ",\n  " : "\n  ", out);
+		json_string(out, results->fact[i].name);
+		fputs(": ", out);
+		json_string(out, results->fact[i].value ? results->fact[i].value : "");
+	}
+	fputs("},\n \"results\": [", out);
+	for (unsigned i = 0; i < results->count; i++) {
+		fputs(i ? ",\n  {" : "\n  {", out);
+		json_row(out, &results->row[i]);
+		fputc('}', out);
+	}
+	fputs("]}\n", out);
+	return fclose(out) ? -1 : 0;
+}
+
+/* ---- CSV (RFC 4180) ---- */
+
+static void csv_cell(FILE *out, const char *text)
+{
+	if (strpbrk(text, ",\"\n") == NULL) {
+		fputs(text, out);
+		return;
+	}
+	fputc('"', out);
+	for (const char *c = text; *c; c++)
+		fprintf(out, *c == '"' ? "\"\"" : "%c", *c);
+	fputc('"', out);
+}
+
+int gremc_results_csv(const struct gremc_results *results, const char *path)
+{
+	FILE *out = fopen(path, "we");
+	char cell[CELL];
+
+	if (out == NULL)
+		return -1;
+	for (unsigned c = 0; c < gremc_column_count; c++)
+		fprintf(out, "%s%s", c ? "," : "", gremc_columns[c].name);
+	fputs("\r\n", out);
+	for (unsigned i = 0; i < results->count; i++) {
+		for (unsigned c = 0; c < gremc_column_count; c++) {
+			const struct gremc_column *column = &gremc_columns[c];
+			const char *const *text =
+				(const void *)((const char *)&results->row[i] + column->offset);
+
+			gremc_column_text(column, &results->row[i], false, cell, sizeof(cell));
+			if (c)
+				fputc(',', out);
+			csv_cell(out, column->kind == GREMC_COLUMN_text && *text ? *text : cell);
+		}
+		fputs("\r\n", out);
+	}
+	return fclose(out) ? -1 : 0;
+}
+
+/* ---- reading ---- */
+
+static void take_cell(struct gremc_result *row, const char *name, const char *value)
+{
+	for (unsigned c = 0; c < gremc_column_count; c++) {
+		const struct gremc_column *column = &gremc_columns[c];
+		void *at = (char *)row + column->offset;
+
+		if (strcmp(column->name, name))
+			continue;
+		if (column->kind == GREMC_COLUMN_text)
+			gremc_result_set(at, "%s", value);
+		else if (column->kind == GREMC_COLUMN_count)
+			*(uint64_t *)at = strtoull(value, NULL, 10);
+		else
+			*(double *)at = strtod(value, NULL);
+	}
+}
+
+static const char *scalar(yaml_document_t *document, int index)
+{
+	yaml_node_t *node = yaml_document_get_node(document, index);
+
+	return node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
+}
+
+static int take_row(struct gremc_results *results, yaml_document_t *document, yaml_node_t *node)
+{
+	struct gremc_result *row = gremc_results_add(results, "", NULL);
+
+	if (row == NULL)
+		return -ENOMEM;
+	if (node == NULL || node->type != YAML_MAPPING_NODE)
+		return -EINVAL;
+	for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
+		const char *name = scalar(document, p->key), *value = scalar(document, p->value);
+
+		if (name && value)
+			take_cell(row, name, value);
+	}
+	return 0;
+}
+
+static int take_part(struct gremc_results *results, yaml_document_t *document, const char *name,
+		     yaml_node_t *node)
+{
+	if (strcmp(name, "setup") == 0 && node->type == YAML_MAPPING_NODE) {
+		for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
+		     p++) {
+			const char *fact = scalar(document, p->key), *value = scalar(document, p->value);
+
+			if (fact && value)
+				gremc_results_fact(results, fact, "%s", value);
+		}
+	}
+	if (strcmp(name, "results") == 0 && node->type == YAML_SEQUENCE_NODE)
+		for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top;
+		     i++) {
+			int rc = take_row(results, document, yaml_document_get_node(document, *i));
+
+			if (rc)
+				return rc;
+		}
+	return 0;
+}
+
+static int take_document(struct gremc_results *results, yaml_document_t *document)
+{
+	yaml_node_t *root = yaml_document_get_root_node(document);
+	int rc = root && root->type == YAML_MAPPING_NODE ? 0 : -EINVAL;
+
+	for (yaml_node_pair_t *p = rc ? NULL : root->data.mapping.pairs.start;
+	     rc == 0 && p < root->data.mapping.pairs.top; p++) {
+		const char *name = scalar(document, p->key);
+		yaml_node_t *node = yaml_document_get_node(document, p->value);
+
+		if (name && node)
+			rc = take_part(results, document, name, node);
+	}
+	return rc ? rc : results->count ? 0 : -EINVAL;
+}
+
+int gremc_results_load(struct gremc_results *results, const char *path, struct gremc_errors *errors)
+{
+	FILE *file = fopen(path, "re");
+	yaml_document_t document;
+	yaml_parser_t parser;
+	int rc = -EINVAL;
+
+	if (file == NULL) {
+		gremc_errors_add(errors, path, 0, 0, "cannot be read: %s", strerror(errno));
+		return -1;
+	}
+	if (yaml_parser_initialize(&parser)) {
+		yaml_parser_set_input_file(&parser, file);
+		if (yaml_parser_load(&parser, &document)) {
+			rc = take_document(results, &document);
+			yaml_document_delete(&document);
+		}
+		yaml_parser_delete(&parser);
+	}
+	fclose(file);
+	if (rc)
+		gremc_errors_add(errors, path, 0, 0,
+				 "not the results of a gremc-loadgen run; --json writes such a file");
+	return rc ? -1 : 0;
+}

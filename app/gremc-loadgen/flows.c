@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+
+#include "flows.h"
+
+/* RFC 2544, C.2.2: addresses for benchmarks. Sources that no mroute names come from here. */
+#define BENCHMARK_NET  0xc6120000u /* 198.18.0.0/15 */
+#define UDP_ECHO       7u          /* RFC 2544, C.2.6.4.3 */
+#define FIRST_PORT     49152u
+#define PORT_MASK      0x3fffu
+#define GRE_OVERHEAD   24u
+#define GRE_KEY_LENGTH 4u
+
+/* ---- sites ---- */
+
+static void describe_tunnel(struct gremc_site *site, const struct gremc_config *config, uint32_t number)
+{
+	const struct gremc_config_tunnel *tunnel = &config->tunnels[number];
+	const struct gremc_config_port *port = &config->ports[tunnel->port];
+	uint16_t overhead = GRE_OVERHEAD + (tunnel->has_output_key ? GRE_KEY_LENGTH : 0);
+
+	*site = (struct gremc_site){
+		.name = tunnel->name,
+		.used = true,
+		.has_in = tunnel->has_input_key,
+		.has_out = tunnel->has_output_key,
+		.in_key = tunnel->has_input_key ? tunnel->input_key : 0,
+		.out_key = tunnel->has_output_key ? tunnel->output_key : 0,
+		.site = tunnel->remote,
+		.forwarder = tunnel->local,
+		.inner = tunnel->peer,
+		.port = tunnel->port,
+		.vlan = port->vlan,
+		.mtu = port->mtu ? port->mtu - overhead : 0,
+	};
+	if (tunnel->mtu && (site->mtu == 0 || tunnel->mtu < site->mtu))
+		site->mtu = tunnel->mtu;
+}
+
+static int describe_sites(struct gremc_flows *flows)
+{
+	const struct gremc_config *config = flows->config;
+
+	flows->site_count = config->tunnel_count + config->port_count;
+	flows->site = calloc(flows->site_count + 1, sizeof(*flows->site));
+	if (flows->site == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < config->tunnel_count; i++)
+		describe_tunnel(&flows->site[i], config, i);
+	for (uint32_t i = 0; i < config->port_count; i++)
+		flows->site[config->tunnel_count + i] = (struct gremc_site){
+			.name = config->ports[i].name,
+			.native = true,
+			.used = config->ports[i].multicast,
+			.port = i,
+			.vlan = config->ports[i].vlan,
+			.mtu = config->ports[i].mtu,
+		};
+	for (uint32_t i = 0; i < flows->site_count; i++)
+		if (flows->site[i].inner == 0)
+			flows->site[i].inner = rte_cpu_to_be_32(BENCHMARK_NET + 1 + i);
+	return 0;
+}
+
+/* ---- which mroute ---- */
+
+static bool mroute_covers(const struct gremc_config_mroute *mroute, rte_be32_t source, rte_be32_t group)
+{
+	if (!gremc_prefix_covers(&mroute->group, group))
+		return false;
+	return mroute->source ? mroute->source == source : !gremc_ipv4_is_ssm(group);
+}
+
+uint32_t gremc_flows_match(const struct gremc_config *config, rte_be32_t source, rte_be32_t group)
+{
+	uint32_t best = GREMC_FLOW_NONE;
+	int best_rank = -1;
+
+	for (uint32_t i = 0; i < config->mroute_count; i++) {
+		const struct gremc_config_mroute *mroute = &config->mroutes[i];
+		int rank = mroute->source ? 33 : mroute->group.length;
+
+		if (rank > best_rank && mroute_covers(mroute, source, group)) {
+			best = i;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+/* Could another mroute take packets of this one's group away? Exact ones are unique in a valid configuration,
+ * and the sources that we make up are nobody's, so only a prefix can lose to a longer one. */
+static bool is_won(const struct gremc_config *config, uint32_t mroute, rte_be32_t source, rte_be32_t group)
+{
+	const struct gremc_config_mroute *m = &config->mroutes[mroute];
+
+	return m->source || gremc_flows_match(config, source, group) == mroute;
+}
+
+/* ---- adding ---- */
+
+/* Twice the room, or -ENOMEM. Both arrays are aligned to cache lines, which realloc() would not keep. */
+static int grow(void **array, size_t size, uint32_t used, uint32_t *room, uint32_t wanted)
+{
+	uint32_t more = *room ? *room : 1024;
+	void *larger;
+
+	while (more < wanted)
+		more *= 2;
+	larger = aligned_alloc(RTE_CACHE_LINE_SIZE, size * more);
+	if (larger == NULL)
+		return -ENOMEM;
+	if (used)
+		memcpy(larger, *array, size * used);
+	free(*array);
+	*array = larger;
+	*room = more;
+	return 0;
+}
+
+struct rooms {
+	struct gremc_flows flows;
+	uint32_t flow_room, stream_room;
+};
+
+static enum gremc_way way_of(const struct gremc_flows *flows, uint32_t from, const uint32_t *sites,
+			     uint32_t count)
+{
+	uint32_t native = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		native += flows->site[sites[i]].native;
+	if (flows->site[from].native)
+		return native == 0 ? GREMC_WAY_ENCAP : GREMC_WAY_MIXED;
+	if (native == 0)
+		return GREMC_WAY_REENCAP;
+	return native == count ? GREMC_WAY_DECAP : GREMC_WAY_MIXED;
+}
+
+static struct gremc_stream stream_of(const struct gremc_site *site, uint32_t number, uint32_t flow)
+{
+	return (struct gremc_stream){
+		.remote = site->native ? 0 : site->site,
+		.local = site->native ? site->port : site->forwarder,
+		.key = site->out_key,
+		.flow = flow,
+		.site = number,
+		.port = (uint16_t)site->port,
+		.has_key = site->has_out,
+	};
+}
+
+int gremc_flows_add(struct gremc_flows *flows, const struct gremc_flow *flow, const uint32_t *sites,
+		    uint32_t count)
+{
+	struct rooms *rooms = (struct rooms *)flows;
+	struct gremc_flow *added;
+
+	if (flows->count >= GREMC_FLOWS_MAX || flows->stream_count + count > GREMC_STREAMS_MAX)
+		return -ENOSPC;
+	if (flows->count == rooms->flow_room &&
+	    grow((void **)&flows->flow, sizeof(*flow), flows->count, &rooms->flow_room, flows->count + 1))
+		return -ENOMEM;
+	if (flows->stream_count + count > rooms->stream_room &&
+	    grow((void **)&flows->stream, sizeof(*flows->stream), flows->stream_count, &rooms->stream_room,
+		 flows->stream_count + count))
+		return -ENOMEM;
+	added = &flows->flow[flows->count];
+	*added = *flow;
+	added->first = flows->stream_count;
+	added->fanout = count;
+	added->way = way_of(flows, flow->from, sites, count);
+	added->source_port = rte_cpu_to_be_16(FIRST_PORT + (flows->count & PORT_MASK));
+	added->target_port = RTE_BE16(UDP_ECHO);
+	for (uint32_t i = 0; i < count; i++)
+		flows->stream[flows->stream_count++] =
+			stream_of(&flows->site[sites[i]], sites[i], flows->count);
+	flows->count++;
+	return 0;
+}
+
+/* ---- from mroutes to flows ---- */
+
+struct maker {
+	struct gremc_flows *flows;
+	const struct gremc_flows_options *options;
+	uint32_t *all; /* every vif that `any` and `all` mean */
+	uint32_t all_count;
+	uint32_t *sites; /* scratch: who receives */
+	uint32_t limit;
+};
+
+static int add_one(struct maker *maker, uint32_t number, uint32_t from, rte_be32_t group)
+{
+	const struct gremc_config_mroute *mroute = &maker->flows->config->mroutes[number];
+	const uint32_t *to = mroute->to_all ? maker->all : mroute->to;
+	uint32_t to_count = mroute->to_all ? maker->all_count : mroute->to_count, count = 0;
+	struct gremc_flow flow = {
+		.source = mroute->source ? mroute->source : maker->flows->site[from].inner,
+		.group = group,
+		.from = from,
+		.mroute = number,
+	};
+
+	if (maker->flows->count >= maker->limit || !is_won(maker->flows->config, number, flow.source, group))
+		return 0;
+	for (uint32_t i = 0; i < to_count; i++)
+		if (to[i] != from) /* never back to where it came from */
+			maker->sites[count++] = to[i];
+	return count ? gremc_flows_add(maker->flows, &flow, maker->sites, count) : 0;
+}
+
+/* Up to `senders` tunnels, and as many LANs, beginning at another one for each mroute. */
+static int add_senders(struct maker *maker, uint32_t number, rte_be32_t group)
+{
+	const struct gremc_config_mroute *mroute = &maker->flows->config->mroutes[number];
+	const uint32_t *from = mroute->from_any ? maker->all : mroute->from;
+	uint32_t count = mroute->from_any ? maker->all_count : mroute->from_count, tunnels = 0, lans = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t site = from[(number + i) % count];
+		uint32_t *used = maker->flows->site[site].native ? &lans : &tunnels;
+		int rc;
+
+		if ((*used)++ >= maker->options->senders)
+			continue;
+		rc = add_one(maker, number, site, group);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int add_mroute(struct maker *maker, uint32_t number)
+{
+	const struct gremc_prefix *group = &maker->flows->config->mroutes[number].group;
+	uint64_t groups = UINT64_C(1) << (32 - group->length), wanted = maker->options->groups_per_route;
+	/* Not the first address of a prefix, which in 224.0.0.0 would be link-local. */
+	uint32_t first = rte_be_to_cpu_32(group->address) + (group->length < 24 ? 1 << 8 : 0);
+
+	if (groups > 256)
+		groups -= 256;
+	for (uint64_t i = 0; i < groups && i < wanted; i++) {
+		int rc = add_senders(maker, number, rte_cpu_to_be_32(first + (uint32_t)i));
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* Unicast from each tunnel to the inner address of another one. */
+static int add_unicast(struct maker *maker)
+{
+	uint32_t tunnels = maker->flows->config->tunnel_count;
+
+	for (uint32_t i = 0; tunnels > 1 && i < maker->options->unicast; i++) {
+		uint32_t from = i % tunnels, to = (from + 1 + i / tunnels % (tunnels - 1)) % tunnels;
+		struct gremc_flow flow = {
+			.source = maker->flows->site[from].inner,
+			.group = maker->flows->site[to].inner,
+			.from = from,
+			.mroute = GREMC_FLOW_NONE,
+			.kind = GREMC_FLOW_UNICAST,
+		};
+		int rc = gremc_flows_add(maker->flows, &flow, &to, 1);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int maker_init(struct maker *maker, struct gremc_flows *flows,
+		      const struct gremc_flows_options *options)
+{
+	*maker = (struct maker){.flows = flows, .options = options};
+	maker->limit = options->limit ? options->limit : GREMC_FLOWS_MAX;
+	maker->all = malloc((flows->site_count + 1) * sizeof(*maker->all));
+	maker->sites = malloc((flows->site_count + 1) * sizeof(*maker->sites));
+	if (maker->all == NULL || maker->sites == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < flows->site_count; i++)
+		if (flows->site[i].used)
+			maker->all[maker->all_count++] = i;
+	return 0;
+}
+
+static int make_all(struct gremc_flows *flows, const struct gremc_flows_options *options)
+{
+	struct maker maker;
+	int rc = maker_init(&maker, flows, options);
+
+	for (uint32_t i = 0; rc == 0 && i < flows->config->mroute_count; i++)
+		rc = add_mroute(&maker, i);
+	if (rc == 0)
+		rc = add_unicast(&maker);
+	free(maker.all);
+	free(maker.sites);
+	return rc;
+}
+
+struct gremc_flows *gremc_flows_create(const struct gremc_config *config,
+				       const struct gremc_flows_options *options, struct gremc_errors *errors)
+{
+	struct rooms *rooms = calloc(1, sizeof(*rooms));
+	struct gremc_flows *flows = rooms ? &rooms->flows : NULL;
+	int rc;
+
+	if (flows == NULL) {
+		gremc_errors_add(errors, NULL, 0, 0, "out of memory");
+		return NULL;
+	}
+	flows->config = config;
+	rc = describe_sites(flows);
+	if (rc == 0)
+		rc = make_all(flows, options);
+	if (rc == 0 && flows->count == 0) {
+		gremc_errors_add(
+			errors, NULL, 0, 0,
+			"the configuration has no mroute by which a packet would be forwarded; it needs one with a "
+			"`from` and a `to` that is another interface");
+		goto fail;
+	}
+	if (rc == 0)
+		rc = gremc_flows_index(flows);
+	if (rc == 0)
+		return flows;
+	gremc_errors_add(
+		errors, NULL, 0, 0, "%s",
+		rc == -ENOSPC
+			? "more than 16,777,216 streams (flows times their fan-out); limit them with --flows"
+			: "out of memory");
+fail:
+	gremc_flows_destroy(flows);
+	return NULL;
+}
+
+void gremc_flows_destroy(struct gremc_flows *flows)
+{
+	if (flows == NULL)
+		return;
+	free(flows->site);
+	free(flows->flow);
+	free(flows->stream);
+	free(flows->slot);
+	free(flows);
+}
+
+/* ---- the table of streams ---- */
+
+int gremc_flows_index(struct gremc_flows *flows)
+{
+	uint32_t slots = rte_align32pow2(flows->stream_count * 2 + 2);
+	uint32_t *slot = calloc(slots, sizeof(*slot));
+
+	if (slot == NULL)
+		return -ENOMEM;
+	free(flows->slot);
+	flows->slot = slot;
+	flows->slot_mask = slots - 1;
+	for (uint32_t i = 0; i < flows->stream_count; i++) {
+		const struct gremc_stream *s = &flows->stream[i];
+		uint32_t at = gremc_stream_hash(s->remote, s->local, s->key, s->flow);
+
+		while (slot[at & flows->slot_mask])
+			at++;
+		slot[at & flows->slot_mask] = i + 1;
+	}
+	return 0;
+}
+
+void gremc_flows_reset(struct gremc_flows *flows)
+{
+	for (uint32_t i = 0; i < flows->stream_count; i++) {
+		struct gremc_stream *s = &flows->stream[i];
+
+		s->next = s->window = s->received = 0;
+		s->duplicated = s->reordered = s->late = 0;
+	}
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Our own devices: which one plays the network around which of the forwarder's ports, and whether their links
+ * are up. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+
+#include "engine.h"
+
+#define RX_DESCRIPTORS 4096
+#define TX_DESCRIPTORS 1024
+#define INNER_AROUND   32 /* outer IPv4 and GRE with a key, and some air */
+#define MTU_LEAST      1500
+
+/* The port of `own` for a device, made when it is not there yet. */
+static uint32_t own_port(struct gremc_engine *engine, const char *device)
+{
+	struct gremc_config *own = &engine->own;
+	struct gremc_config_port *port;
+
+	for (uint32_t i = 0; i < own->port_count; i++)
+		if (strcmp(own->ports[i].device, device) == 0)
+			return i;
+	port = &own->ports[own->port_count];
+	snprintf(port->name, sizeof(port->name), "dev%u", own->port_count);
+	snprintf(port->device, sizeof(port->device), "%s", device);
+	port->member_of = GREMC_CONFIG_NONE;
+	/* As little as is needed, for not every device takes a change. */
+	if (engine->options.inner_max > MTU_LEAST)
+		port->mtu = engine->options.inner_max + INNER_AROUND;
+	return own->port_count++;
+}
+
+static int describe(struct gremc_engine *engine, struct gremc_errors *errors)
+{
+	engine->own.ports = calloc((size_t)GREMC_CONFIG_PORTS_MAX * 2, sizeof(*engine->own.ports));
+	if (engine->own.ports == NULL) {
+		gremc_errors_add(errors, NULL, 0, 0, "out of memory");
+		return -ENOMEM;
+	}
+	engine->own.settings = (struct gremc_config_settings){.rx_descriptors = RX_DESCRIPTORS,
+							      .tx_descriptors = TX_DESCRIPTORS};
+	for (uint32_t i = 0; i < engine->config->port_count; i++) {
+		const struct gremc_port_map *map = &engine->options.map[i];
+
+		engine->rx_port[i] = map->rx[0] ? own_port(engine, map->rx) : GREMC_CONFIG_NONE;
+		engine->tx_port[i] = map->tx[0] ? own_port(engine, map->tx) : engine->rx_port[i];
+	}
+	return 0;
+}
+
+int gremc_engine_open_ports(struct gremc_engine *engine, const unsigned *lcores, unsigned count,
+			    struct gremc_errors *errors)
+{
+	if (describe(engine, errors))
+		return -1;
+	engine->ports = gremc_ports_open(&engine->own, lcores, count, errors);
+	if (engine->ports == NULL)
+		return -1;
+	/* Sites have MACs of their own. A device that cannot be promiscuous hears what it hears. */
+	for (uint16_t i = 0; i < engine->ports->count; i++)
+		rte_eth_promiscuous_enable(engine->ports->port[i]->id);
+	return gremc_engine_wait_links(engine, errors);
+}
+
+const char *gremc_engine_down(const struct gremc_engine *engine)
+{
+	struct rte_eth_link link;
+
+	for (uint16_t i = 0; i < engine->ports->count; i++)
+		if (rte_eth_link_get_nowait(engine->ports->port[i]->id, &link) == 0 &&
+		    link.link_status == RTE_ETH_LINK_DOWN)
+			return engine->ports->port[i]->device;
+	return NULL;
+}
+
+int gremc_engine_wait_links(struct gremc_engine *engine, struct gremc_errors *errors)
+{
+	uint64_t end = rte_rdtsc() + (uint64_t)(engine->options.link_wait * (double)engine->hz);
+	const char *down;
+
+	while ((down = gremc_engine_down(engine)) != NULL) {
+		if (rte_rdtsc() > end) {
+			gremc_errors_add(
+				errors, NULL, 0, 0,
+				"the link of `%s` is down, %.0f s after it was started: is the forwarder running, "
+				"and is it the other end of this wire? (--link-wait waits longer)",
+				down, engine->options.link_wait);
+			return -ENOLINK;
+		}
+		usleep(10000);
+	}
+	return 0;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_version.h>
+
+#include "stamp.h"
+#include "tester.h"
+#include "tests.h"
+
+#define LARGEST_INNER 9600
+
+/* For the signal handler. */
+static struct gremc_tester tester;
+
+static void on_signal(int number)
+{
+	RTE_SET_USED(number);
+	__atomic_store_n(&tester.stop, 1, __ATOMIC_RELAXED);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- which device is which port ---- */
+
+static uint32_t port_named(const struct gremc_config *config, const struct gremc_named *named)
+{
+	for (uint32_t i = 0; i < config->port_count; i++)
+		if (strlen(config->ports[i].name) == named->name_length &&
+		    strncmp(config->ports[i].name, named->name, named->name_length) == 0)
+			return i;
+	return GREMC_CONFIG_NONE;
+}
+
+/* Ports that carry packets of their own. */
+static unsigned plain_ports(const struct gremc_config *config, uint32_t *first)
+{
+	unsigned count = 0;
+
+	for (uint32_t i = config->port_count; i-- > 0;)
+		if (config->ports[i].member_of == GREMC_CONFIG_NONE) {
+			*first = i;
+			count++;
+		}
+	return count;
+}
+
+/* Nothing said, and as many devices as ports: in order. */
+static int map_in_order(const struct gremc_config *config, struct gremc_engine_options *engine,
+			struct gremc_errors *errors)
+{
+	uint32_t port = 0, devices = 0, first = 0;
+	uint16_t id;
+
+	RTE_ETH_FOREACH_DEV (id)
+		devices++;
+	if (devices != plain_ports(config, &first)) {
+		gremc_errors_add(
+			errors, NULL, 0, 0,
+			"the forwarder has %u ports and this EAL %u devices: say which is wired to which, --port %s=DEVICE",
+			plain_ports(config, &first), devices, config->ports[first].name);
+		return -1;
+	}
+	RTE_ETH_FOREACH_DEV (id) {
+		while (config->ports[port].member_of != GREMC_CONFIG_NONE)
+			port++;
+		rte_eth_dev_get_name_by_port(id, engine->map[port++].rx);
+	}
+	return 0;
+}
+
+static int map_devices(const struct gremc_config *config, const struct gremc_options *options,
+		       struct gremc_engine_options *engine, struct gremc_errors *errors)
+{
+	for (unsigned i = 0; i < options->port_count + options->tx_port_count; i++) {
+		bool tx = i >= options->port_count;
+		const struct gremc_named *named =
+			tx ? &options->tx_port[i - options->port_count] : &options->port[i];
+		uint32_t port = port_named(config, named);
+
+		if (port == GREMC_CONFIG_NONE || config->ports[port].member_of != GREMC_CONFIG_NONE) {
+			gremc_errors_add(errors, NULL, 0, 0,
+					 "--%s %s: %s has no port of that name that carries tunnels or LANs",
+					 tx ? "tx-port" : "port", named->name, options->dut_config);
+			return -1;
+		}
+		snprintf(tx ? engine->map[port].tx : engine->map[port].rx, GREMC_DEVICE_SIZE, "%s",
+			 named->value);
+	}
+	return options->port_count ? 0 : map_in_order(config, engine, errors);
+}
+
+static int map_macs(const struct gremc_config *config, const struct gremc_options *options,
+		    struct gremc_engine_options *engine, struct gremc_errors *errors)
+{
+	for (unsigned i = 0; i < options->dut_mac_count; i++) {
+		const struct gremc_named *named = &options->dut_mac[i];
+		struct rte_ether_addr mac;
+		uint32_t port = named->name ? port_named(config, named) : 0;
+
+		if (rte_ether_unformat_addr(named->value, &mac) || port == GREMC_CONFIG_NONE) {
+			gremc_errors_add(
+				errors, NULL, 0, 0,
+				"--dut-mac %s: [NAME=]aa:bb:cc:dd:ee:ff is needed, NAME being a port of %s",
+				named->name ? named->name : named->value, options->dut_config);
+			return -1;
+		}
+		for (uint32_t k = 0; k < config->port_count; k++)
+			if (named->name == NULL || k == port) {
+				engine->map[k].forwarder = mac;
+				engine->map[k].has_mac = true;
+			}
+	}
+	return 0;
+}
+
+/* The largest inner packet that any site could send or get: larger ones are skipped, and no buffer need hold
+ * them. */
+static uint16_t largest_inner(const struct gremc_options *options, const struct gremc_flows *flows)
+{
+	uint16_t largest = 0, most = 0;
+
+	for (uint32_t i = 0; i < flows->site_count; i++)
+		most = RTE_MAX(most, flows->site[i].mtu ? flows->site[i].mtu : RTE_ETHER_MTU);
+	for (unsigned i = 0; i < options->mix_count; i++)
+		for (unsigned s = 0; s < options->mix[i].size_count; s++)
+			if (options->mix[i].size[s].bytes <= most)
+				largest = RTE_MAX(largest, options->mix[i].size[s].bytes);
+	return RTE_MIN(largest, LARGEST_INNER);
+}
+
+/* ---- lcores ---- */
+
+static int run_lcore(void *lcore)
+{
+	gremc_engine_run(lcore);
+	return 0;
+}
+
+static void control(struct gremc_tester *t)
+{
+	t->status = gremc_tester_main(t);
+	gremc_engine_quit(t->engine);
+}
+
+static gremc_thread_result run_control(void *t)
+{
+	control(t);
+	return (gremc_thread_result)0;
+}
+
+/* With one lcore it polls, and control is a thread beside it; with more the first controls. */
+static int run(struct gremc_tester *t)
+{
+	gremc_thread thread;
+
+	if (rte_lcore_count() == 1) {
+		if (gremc_thread_create(&thread, "gremc-control", run_control, t)) {
+			fprintf(stderr, "gremc-loadgen: cannot start the control thread\n");
+			return GREMC_EXIT_FAILURE;
+		}
+		gremc_engine_run(&t->engine->lcore[0]);
+		gremc_thread_join(thread);
+		return t->status;
+	}
+	for (uint32_t i = 0; i < t->engine->lcore_count; i++)
+		rte_eal_remote_launch(run_lcore, &t->engine->lcore[i], t->engine->lcore[i].lcore);
+	control(t);
+	rte_eal_mp_wait_lcore();
+	return t->status;
+}
+
+/* ---- a test ---- */
+
+static int complain(struct gremc_errors *errors, int status)
+{
+	fprintf(stderr, "gremc-loadgen: %s", errors->text ? errors->text : "out of memory\n");
+	gremc_errors_fini(errors);
+	return status;
+}
+
+static int test_forwarder(const struct gremc_options *options)
+{
+	struct gremc_flows_options flows = {.groups_per_route = options->groups_per_route,
+					    .senders = options->senders,
+					    .limit = options->flows,
+					    .unicast = 64};
+	static struct gremc_engine_options engine;
+	struct gremc_errors errors = {0};
+	int status = GREMC_EXIT_FAILURE;
+
+	tester.options = options;
+	tester.flows = gremc_flows_create(tester.config, &flows, &errors);
+	if (tester.flows == NULL)
+		return complain(&errors, GREMC_EXIT_CONFIG);
+	engine.tx_lcores = options->tx_lcores;
+	engine.inner_max = largest_inner(options, tester.flows);
+	engine.link_wait = options->link_wait;
+	engine.ttl_step = options->keep_ttl ? 0 : 1;
+	if (map_devices(tester.config, options, &engine, &errors) == 0 &&
+	    map_macs(tester.config, options, &engine, &errors) == 0)
+		tester.engine = gremc_engine_create(tester.config, tester.flows, &engine, &errors);
+	if (tester.engine) {
+		catch_signals();
+		status = run(&tester);
+		if (gremc_engine_destroy(tester.engine) && status == GREMC_EXIT_DONE)
+			status = GREMC_EXIT_FAILURE;
+	} else {
+		complain(&errors, status);
+	}
+	gremc_flows_destroy(tester.flows);
+	return status;
+}
+
+static int with_eal(const struct gremc_options *options)
+{
+	char runtime[PATH_MAX];
+	int status;
+
+	if (rte_eal_init(options->eal_argc, options->eal_argv) < 0) {
+		fprintf(stderr, "gremc-loadgen: DPDK's EAL does not start: %s; its messages above say why\n",
+			rte_strerror(rte_errno));
+		return GREMC_EXIT_FAILURE;
+	}
+	gremc_pattern_init();
+	status = strcmp(options->test, "bench") == 0 ? gremc_bench(options) : test_forwarder(options);
+	snprintf(runtime, sizeof(runtime), "%s", rte_eal_get_runtime_dir());
+	rte_eal_cleanup();
+	gremc_runtime_remove(runtime);
+	return status;
+}
+
+/* The configuration is read first: a mistake in it is said before DPDK says all it has to say. */
+static int load_and_test(const struct gremc_options *options)
+{
+	struct gremc_errors errors = {0};
+	int status;
+
+	tester.config = gremc_config_load(options->dut_config, NULL, &errors);
+	if (tester.config == NULL) {
+		fputs(errors.text ? errors.text : "out of memory\n", stderr);
+		gremc_errors_fini(&errors);
+		return GREMC_EXIT_CONFIG;
+	}
+	status = with_eal(options);
+	gremc_config_free(tester.config);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct gremc_options options;
+	enum gremc_action_needs needs;
+	int status = gremc_options_parse(&options, argc, argv);
+
+	if (status)
+		return status;
+	if (options.shown_help) {
+		gremc_options_help(stdout, program_invocation_short_name);
+		return GREMC_EXIT_DONE;
+	}
+	if (options.shown_version) {
+		printf("gremc-loadgen %s, %s\n", GREMC_VERSION, rte_version());
+		return GREMC_EXIT_DONE;
+	}
+	gremc_test_needs(options.test, &needs);
+	switch (needs) {
+	case GREMC_NEEDS_NOTHING:
+		return gremc_make_config(&options);
+	case GREMC_NEEDS_RESULTS:
+		return gremc_report_several(&options);
+	case GREMC_NEEDS_EAL:
+		return with_eal(&options);
+	default:
+		return load_and_test(&options);
+	}
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pacing by the TSC: how many packets may leave now. One lcore's, no other thread sees it.
+ *
+ * The schedule is absolute (packet n is due at start + n / rate), so errors do not add up. A lcore that was
+ * held up (the kernel took its CPU away, the device took no packets) catches up, but never faster than a
+ * quarter above the rate, for a burst at line rate is not what was asked for; how far it fell behind is kept.
+ */
+#ifndef GREMC_LOADGEN_PACE_H
+#define GREMC_LOADGEN_PACE_H
+
+#include <stdint.h>
+
+#define GREMC_PACE_BURST 32u
+
+__extension__ typedef unsigned __int128 gremc_u128;
+
+struct gremc_pace {
+	uint64_t start;    /* TSC of packet 0 */
+	uint64_t rate;     /* packets a cycle, times 2^64; 0: as fast as possible */
+	uint64_t sent;     /* packets that left */
+	uint64_t not_yet;  /* TSC before which no burst leaves */
+	uint64_t interval; /* cycles a packet at a quarter above the rate, times 2^16 */
+	uint64_t behind;   /* the most packets that were due and had not left */
+	uint32_t least;    /* packets worth a burst: what is due in 10 us, at most GREMC_PACE_BURST */
+};
+
+/* rate in packets/s, below hz; 0: as fast as possible. */
+void gremc_pace_start(struct gremc_pace *pace, double rate, uint64_t hz, uint64_t now);
+
+/* Packets that may leave now, at most `limit`. */
+static inline uint32_t gremc_pace_due(struct gremc_pace *pace, uint64_t now, uint32_t limit)
+{
+	uint64_t due, ahead;
+
+	if (pace->rate == 0)
+		return limit;
+	if ((int64_t)(now - pace->not_yet) < 0)
+		return 0;
+	due = (uint64_t)((gremc_u128)(now - pace->start) * pace->rate >> 64) + 1;
+	ahead = due > pace->sent ? due - pace->sent : 0;
+	if (ahead > pace->behind)
+		pace->behind = ahead;
+	if (ahead < pace->least && ahead < limit)
+		return 0;
+	return ahead < limit ? (uint32_t)ahead : limit;
+}
+
+/* `count` packets have left. */
+static inline void gremc_pace_sent(struct gremc_pace *pace, uint64_t now, uint32_t count)
+{
+	pace->sent += count;
+	pace->not_yet = now + (count * pace->interval >> 16);
+}
+
+#endif

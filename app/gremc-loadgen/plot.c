@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "plot.h"
+
+#define WIDTH      720.0
+#define HEIGHT     340.0
+#define LEFT       78.0
+#define RIGHT      20.0
+#define TOP        34.0
+#define BOTTOM     52.0
+#define TICKS      6 /* about so many on a linear axis */
+#define LEGEND_ROW 16.0
+
+static const char *const colours[GREMC_PLOT_SERIES] = {"#1f5fa8", "#c4501b", "#2b8a3e", "#8a3ab9",
+						       "#b8860b", "#0b7285", "#a61e4d", "#495057"};
+
+struct axis {
+	double low, high;
+	bool log;
+};
+
+void gremc_html_text(FILE *out, const char *text)
+{
+	for (const char *c = text; *c; c++)
+		switch (*c) {
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		default:
+			fputc(*c, out);
+		}
+}
+
+struct gremc_series *gremc_plot_series(struct gremc_plot *plot, const char *name)
+{
+	for (unsigned i = 0; i < plot->count; i++)
+		if (strncmp(plot->series[i].name, name, GREMC_PLOT_NAME - 1) == 0)
+			return &plot->series[i];
+	if (plot->count == GREMC_PLOT_SERIES)
+		return NULL;
+	snprintf(plot->series[plot->count].name, GREMC_PLOT_NAME, "%s", name);
+	return &plot->series[plot->count++];
+}
+
+void gremc_plot_add(struct gremc_series *series, double x, double y)
+{
+	if (series == NULL || series->count == GREMC_PLOT_POINTS || isnan(x) || isnan(y))
+		return;
+	series->x[series->count] = x;
+	series->y[series->count++] = y;
+}
+
+/* ---- axes ---- */
+
+static bool is_shown(const struct gremc_plot *plot, double x, double y)
+{
+	return (!plot->log_x || x > 0) && (!plot->log_y || y > 0);
+}
+
+static void widen(struct axis *axis, double value)
+{
+	axis->low = isnan(axis->low) ? value : RTE_MIN(axis->low, value);
+	axis->high = isnan(axis->high) ? value : RTE_MAX(axis->high, value);
+}
+
+/* Round numbers at both ends; a linear axis begins at 0. */
+static void settle(struct axis *axis)
+{
+	if (axis->log) {
+		axis->low = pow(10, floor(log10(axis->low)));
+		axis->high = pow(10, ceil(log10(axis->high)));
+		if (axis->high <= axis->low)
+			axis->high = axis->low * 10;
+		return;
+	}
+	axis->low = RTE_MIN(0.0, axis->low);
+	if (axis->high <= axis->low)
+		axis->high = axis->low + 1;
+}
+
+static double place(const struct axis *axis, double value, double from, double to)
+{
+	double share = axis->log ? log(value / axis->low) / log(axis->high / axis->low)
+				 : (value - axis->low) / (axis->high - axis->low);
+
+	return from + share * (to - from);
+}
+
+/* 1, 2 or 5 times a power of ten. */
+static double step_of(const struct axis *axis)
+{
+	double raw = (axis->high - axis->low) / TICKS, power = pow(10, floor(log10(raw)));
+
+	return raw / power < 1.5   ? power
+	       : raw / power < 3.5 ? 2 * power
+	       : raw / power < 7.5 ? 5 * power
+				   : 10 * power;
+}
+
+static void put_number(FILE *out, double value)
+{
+	double size = fabs(value);
+
+	if (size >= 1e9)
+		fprintf(out, "%.4gG", value / 1e9);
+	else if (size >= 1e6)
+		fprintf(out, "%.4gM", value / 1e6);
+	else if (size >= 1e4)
+		fprintf(out, "%.4gk", value / 1e3);
+	else
+		fprintf(out, "%.4g", value);
+}
+
+static void put_tick(FILE *out, const struct axis *axis, double value, bool is_x)
+{
+	double at = is_x ? place(axis, value, LEFT, WIDTH - RIGHT) : place(axis, value, HEIGHT - BOTTOM, TOP);
+
+	if (is_x)
+		fprintf(out,
+			"<path d='M%.1f %.1fV%.1f' class='grid'/><text x='%.1f' y='%.1f' text-anchor='middle'>",
+			at, TOP, HEIGHT - BOTTOM, at, HEIGHT - BOTTOM + 16);
+	else
+		fprintf(out,
+			"<path d='M%.1f %.1fH%.1f' class='grid'/><text x='%.1f' y='%.1f' text-anchor='end'>",
+			LEFT, at, WIDTH - RIGHT, LEFT - 6, at + 4);
+	put_number(out, value);
+	fputs("</text>\n", out);
+}
+
+static void put_axis(FILE *out, const struct axis *axis, bool is_x)
+{
+	double step;
+
+	if (axis->log) {
+		for (double value = axis->low; value <= axis->high * 1.01; value *= 10)
+			put_tick(out, axis, value, is_x);
+		return;
+	}
+	step = step_of(axis);
+	for (double i = ceil(axis->low / step - 1e-9); i * step <= axis->high * (1 + 1e-9); i++)
+		put_tick(out, axis, i == 0 ? 0 : i * step, is_x);
+}
+
+/* ---- lines ---- */
+
+static void put_series(FILE *out, const struct gremc_plot *plot, unsigned number, const struct axis *x,
+		       const struct axis *y)
+{
+	const struct gremc_series *series = &plot->series[number];
+	const char *command = "M";
+
+	fprintf(out, "<path fill='none' stroke='%s' stroke-width='2' d='", colours[number]);
+	for (unsigned i = 0; i < series->count; i++) {
+		if (!is_shown(plot, series->x[i], series->y[i]))
+			continue;
+		fprintf(out, "%s%.1f %.1f", command, place(x, series->x[i], LEFT, WIDTH - RIGHT),
+			place(y, series->y[i], HEIGHT - BOTTOM, TOP));
+		command = "L";
+	}
+	fputs("'/>\n", out);
+	for (unsigned i = 0; i < series->count && series->count <= 64; i++)
+		if (is_shown(plot, series->x[i], series->y[i]))
+			fprintf(out, "<circle cx='%.1f' cy='%.1f' r='3' fill='%s'/>\n",
+				place(x, series->x[i], LEFT, WIDTH - RIGHT),
+				place(y, series->y[i], HEIGHT - BOTTOM, TOP), colours[number]);
+}
+
+static void put_legend(FILE *out, const struct gremc_plot *plot)
+{
+	for (unsigned i = 0; i < plot->count; i++) {
+		double at = HEIGHT + i * LEGEND_ROW;
+
+		fprintf(out,
+			"<rect x='%.1f' y='%.1f' width='14' height='4' fill='%s'/><text x='%.1f' y='%.1f'>",
+			LEFT, at - 4, colours[i], LEFT + 20, at + 2);
+		gremc_html_text(out, plot->series[i].name);
+		fputs("</text>\n", out);
+	}
+}
+
+static void put_titles(FILE *out, const struct gremc_plot *plot)
+{
+	fprintf(out, "<text x='%.1f' y='18' class='title'>", LEFT);
+	gremc_html_text(out, plot->title);
+	fprintf(out, "</text><text x='%.1f' y='%.1f' text-anchor='middle'>", (LEFT + WIDTH - RIGHT) / 2,
+		HEIGHT - BOTTOM + 34);
+	gremc_html_text(out, plot->x_title);
+	fprintf(out, "</text><text transform='translate(14 %.1f) rotate(-90)' text-anchor='middle'>",
+		(TOP + HEIGHT - BOTTOM) / 2);
+	gremc_html_text(out, plot->y_title);
+	fputs("</text>\n", out);
+}
+
+/* From left to right, whatever the order in which the rows came. */
+static void sort(struct gremc_series *series)
+{
+	for (unsigned i = 1; i < series->count; i++)
+		for (unsigned k = i; k > 0 && series->x[k - 1] > series->x[k]; k--) {
+			RTE_SWAP(series->x[k - 1], series->x[k]);
+			RTE_SWAP(series->y[k - 1], series->y[k]);
+		}
+}
+
+bool gremc_plot_write(struct gremc_plot *plot, FILE *out)
+{
+	struct axis x = {NAN, NAN, plot->log_x}, y = {NAN, NAN, plot->log_y};
+
+	for (unsigned s = 0; s < plot->count; s++) {
+		sort(&plot->series[s]);
+		for (unsigned i = 0; i < plot->series[s].count; i++)
+			if (is_shown(plot, plot->series[s].x[i], plot->series[s].y[i])) {
+				widen(&x, plot->series[s].x[i]);
+				widen(&y, plot->series[s].y[i]);
+			}
+	}
+	if (isnan(x.low))
+		return false;
+	settle(&x);
+	settle(&y);
+	fprintf(out,
+		"<svg viewBox='0 0 %.0f %.0f' width='%.0f' xmlns='http://www.w3.org/2000/svg' font-family='sans-serif' "
+		"font-size='12'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
+		WIDTH, HEIGHT + plot->count * LEGEND_ROW, WIDTH);
+	fputs("<style>.grid{stroke:#ddd;fill:none}.title{font-weight:bold;font-size:14px}</style>\n", out);
+	put_axis(out, &x, true);
+	put_axis(out, &y, false);
+	for (unsigned s = 0; s < plot->count; s++)
+		put_series(out, plot, s, &x, &y);
+	put_titles(out, plot);
+	put_legend(out, plot);
+	fputs("</svg>\n", out);
+	return true;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Line plots as SVG, written into an HTML page: axes, grid, a legend, one line for each series. */
+#ifndef GREMC_LOADGEN_PLOT_H
+#define GREMC_LOADGEN_PLOT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define GREMC_PLOT_SERIES 8
+#define GREMC_PLOT_POINTS 2048
+#define GREMC_PLOT_NAME   96
+
+struct gremc_series {
+	char name[GREMC_PLOT_NAME];
+	double x[GREMC_PLOT_POINTS], y[GREMC_PLOT_POINTS];
+	unsigned count;
+};
+
+/* Large: static or heap. Zero-initialised it is empty. */
+struct gremc_plot {
+	const char *title, *x_title, *y_title;
+	bool log_x, log_y; /* values of 0 and below are left out */
+	struct gremc_series series[GREMC_PLOT_SERIES];
+	unsigned count;
+};
+
+/* The series of that name, made when it is not there; NULL: there are too many. */
+struct gremc_series *gremc_plot_series(struct gremc_plot *plot, const char *name);
+/* Does nothing with NULL or when the series is full. */
+void gremc_plot_add(struct gremc_series *series, double x, double y);
+/* Returns false, and writes nothing, when no series has a point. */
+bool gremc_plot_write(struct gremc_plot *plot, FILE *out);
+/* Text with what HTML and SVG reserve escaped. */
+void gremc_html_text(FILE *out, const char *text);
+
+#endif

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The report: one HTML file without anything outside of it. Of one run, or of several side by side. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plot.h"
+#include "results.h"
+#include "tests.h"
+
+#define RUNS_MOST 6
+#define CELL      2048
+
+static const char head[] =
+	"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>GRE multicast load test</title>\n<style>\n"
+	"body{font:14px/1.45 sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}\n"
+	"table{border-collapse:collapse;margin:.6em 0 1.6em}td,th{border:1px solid #ccc;padding:.2em .55em;text-align:left;"
+	"vertical-align:top}\nth{background:#f2f4f7}td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
+	".failed{background:#fbe3e0}.skipped,.limited{color:#777}pre{background:#f6f6f6;padding:.8em;overflow:auto;"
+	"max-height:30em}svg{max-width:100%;margin:.4em 0 1.4em}h2{margin-top:1.8em}.scroll{overflow-x:auto}\n"
+	".scroll td:last-child{min-width:26em}\n"
+	"</style></head><body>\n<h1>GRE multicast load test</h1>\n";
+
+static const char *label_of(const struct gremc_results *results)
+{
+	const char *label = gremc_results_get_fact(results, "label");
+
+	return label ? label : "forwarder";
+}
+
+/* ---- set-up ---- */
+
+static bool is_long(const struct gremc_fact *fact)
+{
+	return fact->value && strchr(fact->value, '\n') != NULL;
+}
+
+static void put_setup(FILE *out, const struct gremc_results *results)
+{
+	fputs("<table>\n", out);
+	for (unsigned i = 0; i < results->fact_count; i++) {
+		const struct gremc_fact *fact = &results->fact[i];
+
+		if (fact->value == NULL || is_long(fact) || strncmp(fact->name, "claim", 5) == 0)
+			continue;
+		fputs("<tr><th>", out);
+		gremc_html_text(out, fact->name);
+		fputs("</th><td>", out);
+		gremc_html_text(out, fact->value);
+		fputs("</td></tr>\n", out);
+	}
+	fputs("</table>\n", out);
+}
+
+/* What the figures do not say. */
+static void put_claims(FILE *out, const struct gremc_results *results)
+{
+	fputs("<ul>\n", out);
+	for (unsigned i = 0; i < results->fact_count; i++) {
+		const struct gremc_fact *fact = &results->fact[i];
+
+		if (fact->value == NULL || strncmp(fact->name, "claim: ", 7))
+			continue;
+		fputs("<li><b>", out);
+		gremc_html_text(out, fact->name + 7);
+		fputs("</b>: ", out);
+		gremc_html_text(out, fact->value);
+		fputs("</li>\n", out);
+	}
+	fputs("</ul>\n", out);
+}
+
+static void put_configurations(FILE *out, const struct gremc_results *results)
+{
+	for (unsigned i = 0; i < results->fact_count; i++) {
+		if (results->fact[i].value == NULL || !is_long(&results->fact[i]))
+			continue;
+		fputs("<details><summary>", out);
+		gremc_html_text(out, label_of(results));
+		fputs(": ", out);
+		gremc_html_text(out, results->fact[i].name);
+		fputs("</summary><pre>", out);
+		gremc_html_text(out, results->fact[i].value);
+		fputs("</pre></details>\n", out);
+	}
+}
+
+/* ---- tables ---- */
+
+static bool is_of(const struct gremc_results *results, unsigned row, const char *test)
+{
+	return strcmp(results->row[row].test, test) == 0;
+}
+
+static bool is_used(const struct gremc_results *const *results, unsigned count, const char *test,
+		    const struct gremc_column *column)
+{
+	char cell[CELL];
+
+	if (strcmp(column->name, "histogram") == 0 || strcmp(column->name, "test") == 0)
+		return false;
+	for (unsigned r = 0; r < count; r++)
+		for (unsigned i = 0; i < results[r]->count; i++)
+			if (is_of(results[r], i, test) &&
+			    *gremc_column_text(column, &results[r]->row[i], true, cell, sizeof(cell)))
+				return true;
+	return false;
+}
+
+/* The heading of the terminal's table, or the name where that has none. */
+static void put_heading(FILE *out, const struct gremc_column *column)
+{
+	fputs("<th title='", out);
+	gremc_html_text(out, column->meaning);
+	fputs("'>", out);
+	for (const char *c = *column->heading ? column->heading : column->name; *c; c++)
+		fputc(*c == '_' ? ' ' : *c, out);
+	fputs("</th>", out);
+}
+
+static void put_row(FILE *out, const struct gremc_results *results, unsigned row, const bool *used,
+		    bool several)
+{
+	const char *verdict = results->row[row].verdict;
+	char cell[CELL];
+
+	fprintf(out, "<tr class='%s'>", verdict ? verdict : "");
+	if (several) {
+		fputs("<td>", out);
+		gremc_html_text(out, label_of(results));
+		fputs("</td>", out);
+	}
+	for (unsigned c = 0; c < gremc_column_count; c++) {
+		if (!used[c])
+			continue;
+		fputs(gremc_columns[c].kind == GREMC_COLUMN_text ? "<td>" : "<td class='n'>", out);
+		gremc_html_text(out, gremc_column_text(&gremc_columns[c], &results->row[row], true, cell,
+						       sizeof(cell)));
+		fputs("</td>", out);
+	}
+	fputs("</tr>\n", out);
+}
+
+static void put_table(FILE *out, const struct gremc_results *const *results, unsigned count, const char *test)
+{
+	bool used[64];
+
+	fputs("<div class='scroll'><table><tr>", out);
+	if (count > 1)
+		fputs("<th>forwarder</th>", out);
+	for (unsigned c = 0; c < gremc_column_count; c++) {
+		used[c] = is_used(results, count, test, &gremc_columns[c]);
+		if (used[c])
+			put_heading(out, &gremc_columns[c]);
+	}
+	fputs("</tr>\n", out);
+	for (unsigned r = 0; r < count; r++)
+		for (unsigned i = 0; i < results[r]->count; i++)
+			if (is_of(results[r], i, test))
+				put_row(out, results[r], i, used, count > 1);
+	fputs("</table></div>\n", out);
+}
+
+/* ---- plots ---- */
+
+/* Bytes of a size that is one number; NAN of a mix. */
+static double size_of(const struct gremc_result *row)
+{
+	const char *text = row->size ? row->size : "";
+	const char *digits = strchr(text, ':') ? strchr(text, ':') + 1 : text;
+
+	return *digits >= '0' && *digits <= '9' ? strtod(digits, NULL) : NAN;
+}
+
+static double count_of(uint64_t count)
+{
+	return count == GREMC_RESULT_NONE ? NAN : (double)count;
+}
+
+static double share_of(const struct gremc_result *row)
+{
+	return row->variant ? strtod(row->variant, NULL) : NAN;
+}
+
+/* One plot of one test: x and y of a row, and what makes rows one line. */
+struct view {
+	const char *test, *title, *x_title, *y_title;
+	double (*x)(const struct gremc_result *);
+	double (*y)(const struct gremc_result *);
+	bool by_size, by_fanout, log_x, log_y;
+};
+
+static double fanout_x(const struct gremc_result *row)
+{
+	return count_of(row->fanout);
+}
+
+static double rate_x(const struct gremc_result *row)
+{
+	return row->achieved_pps;
+}
+
+static double groups_x(const struct gremc_result *row)
+{
+	return count_of(row->groups);
+}
+
+static double replicas_y(const struct gremc_result *row)
+{
+	return row->replicas_ps;
+}
+
+static double input_y(const struct gremc_result *row)
+{
+	return row->achieved_pps;
+}
+
+static double bits_y(const struct gremc_result *row)
+{
+	return row->received_bps;
+}
+
+static double loss_y(const struct gremc_result *row)
+{
+	return row->loss_percent;
+}
+
+static const struct view views[] = {
+	{"throughput", "Throughput against size", "bytes of inner packet", "replicas/s", size_of, replicas_y,
+	 false, true, false, false},
+	{"throughput", "Throughput in bits against size", "bytes of inner packet", "bits/s out", size_of,
+	 bits_y, false, true, false, false},
+	{"throughput", "Throughput against fan-out", "fan-out", "replicas/s", fanout_x, replicas_y, true,
+	 false, true, false},
+	{"loss", "Loss against rate", "packets/s into the forwarder", "% lost", rate_x, loss_y, true, true,
+	 false, false},
+	{"mixed", "Throughput with unicast", "% unicast", "packets/s in", share_of, input_y, true, false,
+	 false, false},
+	{"matrix", "Loss against groups, at one rate", "flows", "% lost", groups_x, loss_y, true, false, true,
+	 false},
+};
+
+static struct gremc_plot *plot_of(const char *title, const char *x_title, const char *y_title)
+{
+	struct gremc_plot *plot = calloc(1, sizeof(*plot));
+
+	if (plot == NULL)
+		return NULL;
+	plot->title = title;
+	plot->x_title = x_title;
+	plot->y_title = y_title;
+	return plot;
+}
+
+static void series_name(char *name, size_t size, const struct view *view, const struct gremc_results *results,
+			const struct gremc_result *row)
+{
+	size_t used = (size_t)snprintf(name, size, "%s", label_of(results));
+
+	if (view->by_size && row->size && used < size)
+		used += (size_t)snprintf(name + used, size - used, ", size %s", row->size);
+	if (view->by_fanout && row->fanout != GREMC_RESULT_NONE && used < size)
+		snprintf(name + used, size - used, ", fan-out %lu", (unsigned long)row->fanout);
+}
+
+static void put_view(FILE *out, const struct view *view, const struct gremc_results *const *results,
+		     unsigned count)
+{
+	struct gremc_plot *plot = plot_of(view->title, view->x_title, view->y_title);
+	char name[GREMC_PLOT_NAME];
+
+	if (plot == NULL)
+		return;
+	plot->log_x = view->log_x;
+	plot->log_y = view->log_y;
+	for (unsigned r = 0; r < count; r++)
+		for (unsigned i = 0; i < results[r]->count; i++) {
+			const struct gremc_result *row = &results[r]->row[i];
+
+			if (!is_of(results[r], i, view->test) || isnan(view->x(row)) || isnan(view->y(row)))
+				continue;
+			series_name(name, sizeof(name), view, results[r], row);
+			gremc_plot_add(gremc_plot_series(plot, name), view->x(row), view->y(row));
+		}
+	gremc_plot_write(plot, out);
+	free(plot);
+}
+
+/* Each bucket's share of the delays above it: a line that falls to the largest. */
+static void add_delays(struct gremc_series *series, const char *histogram)
+{
+	double total = 0, seen = 0, us;
+	unsigned long count;
+	int length;
+
+	for (const char *at = histogram; sscanf(at, "%lf:%lu%n", &us, &count, &length) == 2;
+	     at += at[length] == ';' ? length + 1 : length)
+		total += (double)count;
+	for (const char *at = histogram; sscanf(at, "%lf:%lu%n", &us, &count, &length) == 2;
+	     at += at[length] == ';' ? length + 1 : length) {
+		gremc_plot_add(series, us, (total - seen) / total * 100);
+		seen += (double)count;
+	}
+}
+
+static void put_delays(FILE *out, const struct gremc_results *const *results, unsigned count,
+		       const char *test)
+{
+	struct gremc_plot *plot =
+		plot_of("Delays", "microseconds", "% of replicas that took at least so long");
+	char name[GREMC_PLOT_NAME];
+
+	if (plot == NULL)
+		return;
+	plot->log_x = plot->log_y = true;
+	for (unsigned r = 0; r < count; r++)
+		for (unsigned i = 0; i < results[r]->count; i++) {
+			const struct gremc_result *row = &results[r]->row[i];
+
+			if (!is_of(results[r], i, test) || row->histogram == NULL)
+				continue;
+			snprintf(name, sizeof(name), "%s, size %s, %s, %.0f packets/s", label_of(results[r]),
+				 row->size ? row->size : "", row->variant ? row->variant : "",
+				 row->achieved_pps);
+			add_delays(gremc_plot_series(plot, name), row->histogram);
+		}
+	gremc_plot_write(plot, out);
+	free(plot);
+}
+
+/* ---- the page ---- */
+
+static bool has_rows(const struct gremc_results *const *results, unsigned count, const char *test)
+{
+	for (unsigned r = 0; r < count; r++)
+		for (unsigned i = 0; i < results[r]->count; i++)
+			if (is_of(results[r], i, test))
+				return true;
+	return false;
+}
+
+static void put_test(FILE *out, const struct gremc_results *const *results, unsigned count, const char *name,
+		     const char *section, const char *meaning)
+{
+	if (!has_rows(results, count, name))
+		return;
+	fprintf(out, "<h2>%s%s%s%s</h2>\n<p>", name, *section ? " (" : "", section, *section ? ")" : "");
+	gremc_html_text(out, meaning);
+	fputs("</p>\n", out);
+	for (unsigned v = 0; v < RTE_DIM(views); v++)
+		if (strcmp(views[v].test, name) == 0)
+			put_view(out, &views[v], results, count);
+	put_delays(out, results, count, name);
+	put_table(out, results, count, name);
+}
+
+static void put_page(FILE *out, const struct gremc_results *const *results, unsigned count)
+{
+	fputs(head, out);
+#define GREMC_X(function, name, section, meaning) put_test(out, results, count, name, section, meaning);
+	GREMC_TESTS(GREMC_X)
+#undef GREMC_X
+	for (unsigned r = 0; r < count; r++) {
+		fputs("<h2>Set-up: ", out);
+		gremc_html_text(out, label_of(results[r]));
+		fputs("</h2>\n", out);
+		put_setup(out, results[r]);
+		fputs("<h3>What these figures do not say</h3>\n", out);
+		put_claims(out, results[r]);
+		put_configurations(out, results[r]);
+	}
+	fputs("</body></html>\n", out);
+}
+
+int gremc_results_html(const struct gremc_results *const *results, unsigned count, const char *path)
+{
+	FILE *out = fopen(path, "we");
+
+	if (out == NULL)
+		return -1;
+	put_page(out, results, count);
+	return fclose(out) ? -1 : 0;
+}
+
+int gremc_report_several(const struct gremc_options *options)
+{
+	static struct gremc_results loaded[RUNS_MOST];
+	const struct gremc_results *list[RUNS_MOST] = {NULL};
+	struct gremc_errors errors = {0};
+	unsigned count = 0;
+	int status = GREMC_EXIT_DONE;
+
+	if (options->operand_count > RUNS_MOST) {
+		fprintf(stderr, "gremc-loadgen: at most %d results fit side by side\n", RUNS_MOST);
+		return GREMC_EXIT_USAGE;
+	}
+	for (int i = 0; i < options->operand_count; i++) {
+		gremc_results_load(&loaded[count], options->operand[i], &errors);
+		list[count] = &loaded[count];
+		count++;
+	}
+	if (errors.count) {
+		fputs(errors.text ? errors.text : "out of memory\n", stderr);
+		status = GREMC_EXIT_FAILURE;
+	} else if (gremc_results_html(list, count, options->report)) {
+		fprintf(stderr, "gremc-loadgen: %s cannot be written: %s\n", options->report,
+			strerror(errno));
+		status = GREMC_EXIT_FAILURE;
+	}
+	gremc_errors_fini(&errors);
+	for (unsigned i = 0; i < count; i++)
+		gremc_results_fini(&loaded[i]);
+	return status;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "results.h"
+
+#define BUCKET_TEXT 32 /* "microseconds:count;" */
+
+const struct gremc_column gremc_columns[] = {
+#define GREMC_X(kind, name, heading, meaning)                                                                \
+	{GREMC_COLUMN_##kind, #name, heading, meaning, offsetof(struct gremc_result, name)},
+	GREMC_RESULT_COLUMNS(GREMC_X)
+#undef GREMC_X
+};
+const unsigned gremc_column_count = RTE_DIM(gremc_columns);
+
+static void clear(struct gremc_result *row)
+{
+#define GREMC_EMPTY_text                      NULL
+#define GREMC_EMPTY_count                     GREMC_RESULT_NONE
+#define GREMC_EMPTY_number                    NAN
+#define GREMC_X(kind, name, heading, meaning) row->name = GREMC_EMPTY_##kind;
+	GREMC_RESULT_COLUMNS(GREMC_X)
+#undef GREMC_X
+}
+
+void gremc_result_set(char **text, const char *format, ...)
+{
+	char *made = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&made, format, arguments) < 0)
+		made = NULL;
+	va_end(arguments);
+	free(*text);
+	*text = made;
+}
+
+struct gremc_result *gremc_results_add(struct gremc_results *results, const char *test, const char *section)
+{
+	struct gremc_result *more = realloc(results->row, (results->count + 1) * sizeof(*more)), *row;
+
+	if (more == NULL)
+		return NULL;
+	results->row = more;
+	row = &more[results->count++];
+	clear(row);
+	gremc_result_set(&row->test, "%s", test);
+	if (section)
+		gremc_result_set(&row->section, "%s", section);
+	return row;
+}
+
+static void free_texts(struct gremc_result *row)
+{
+#define GREMC_FREE_text(name) free(row->name);
+#define GREMC_FREE_count(name)
+#define GREMC_FREE_number(name)
+#define GREMC_X(kind, name, heading, meaning) GREMC_FREE_##kind(name)
+	GREMC_RESULT_COLUMNS(GREMC_X)
+#undef GREMC_X
+}
+
+void gremc_results_fini(struct gremc_results *results)
+{
+	for (unsigned i = 0; i < results->count; i++)
+		free_texts(&results->row[i]);
+	for (unsigned i = 0; i < results->fact_count; i++) {
+		free(results->fact[i].name);
+		free(results->fact[i].value);
+	}
+	free(results->row);
+	free(results->fact);
+	*results = (struct gremc_results){0};
+}
+
+void gremc_results_fact(struct gremc_results *results, const char *name, const char *format, ...)
+{
+	struct gremc_fact *more = realloc(results->fact, (results->fact_count + 1) * sizeof(*more));
+	char *value = NULL;
+	va_list arguments;
+
+	if (more == NULL)
+		return;
+	results->fact = more;
+	va_start(arguments, format);
+	if (vasprintf(&value, format, arguments) < 0)
+		value = NULL;
+	va_end(arguments);
+	more[results->fact_count++] = (struct gremc_fact){strdup(name), value};
+}
+
+const char *gremc_results_get_fact(const struct gremc_results *results, const char *name)
+{
+	for (unsigned i = 0; i < results->fact_count; i++)
+		if (results->fact[i].name && strcmp(results->fact[i].name, name) == 0)
+			return results->fact[i].value;
+	return NULL;
+}
+
+static void put_buckets(struct gremc_result *row, const struct gremc_histogram *histogram, double us)
+{
+	size_t used = 0, filled = 0;
+	char *text;
+
+	for (unsigned i = 0; i < GREMC_HISTOGRAM_BUCKETS; i++)
+		filled += histogram->bucket[i] != 0;
+	text = malloc(filled * BUCKET_TEXT + 1);
+	if (text == NULL)
+		return;
+	text[0] = '\0';
+	for (unsigned i = 0; i < GREMC_HISTOGRAM_BUCKETS; i++)
+		if (histogram->bucket[i])
+			used += (size_t)snprintf(text + used, BUCKET_TEXT, "%s%.3f:%u", used ? ";" : "",
+						 (double)gremc_histogram_upper(i) * us, histogram->bucket[i]);
+	free(row->histogram);
+	row->histogram = text;
+}
+
+void gremc_result_delay(struct gremc_result *row, const struct gremc_histogram *histogram, uint64_t hz,
+			bool with_buckets)
+{
+	double us = 1e6 / (double)hz;
+
+	if (histogram->count == 0)
+		return;
+	row->delay_min_us = (double)histogram->min * us;
+	row->delay_max_us = (double)histogram->max * us;
+	row->delay_mean_us = (double)histogram->sum / (double)histogram->count * us;
+	row->delay_p50_us = (double)gremc_histogram_percentile(histogram, 0.5) * us;
+	row->delay_p90_us = (double)gremc_histogram_percentile(histogram, 0.9) * us;
+	row->delay_p99_us = (double)gremc_histogram_percentile(histogram, 0.99) * us;
+	row->delay_p999_us = (double)gremc_histogram_percentile(histogram, 0.999) * us;
+	row->jitter_us = (double)histogram->jitter_sum / (double)histogram->count * us;
+	if (with_buckets)
+		put_buckets(row, histogram, us);
+}
+
+static void number_text(double value, bool brief, char *text, size_t size)
+{
+	if (isnan(value))
+		text[0] = '\0';
+	else if (!brief)
+		snprintf(text, size, "%.9g", value);
+	else if (fabs(value) >= 1000)
+		snprintf(text, size, "%.0f", value);
+	else
+		snprintf(text, size, "%.4g", value);
+}
+
+char *gremc_column_text(const struct gremc_column *column, const struct gremc_result *row, bool brief,
+			char *text, size_t size)
+{
+	const char *at = (const char *)row + column->offset, *const * string;
+	uint64_t count;
+	double number;
+
+	text[0] = '\0';
+	switch (column->kind) {
+	case GREMC_COLUMN_text:
+		string = (const void *)at;
+		if (*string)
+			snprintf(text, size, "%s", *string);
+		break;
+	case GREMC_COLUMN_count:
+		memcpy(&count, at, sizeof(count));
+		if (count != GREMC_RESULT_NONE)
+			snprintf(text, size, "%" PRIu64, count);
+		break;
+	case GREMC_COLUMN_number:
+		memcpy(&number, at, sizeof(number));
+		number_text(number, brief, text, size);
+		break;
+	}
+	return text;
+}

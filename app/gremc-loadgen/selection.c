@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "tester.h"
+
+#define MIX_LEAST 100u /* packets in a mixed order, so that a share of one percent is one */
+
+static void describe(const struct gremc_tester *tester, struct gremc_selection *selection)
+{
+	uint64_t replicas = 0;
+
+	for (uint32_t i = 0; i < selection->count; i++)
+		replicas += tester->flows->flow[selection->order[i]].fanout;
+	selection->fanout = selection->count ? (double)replicas / selection->count : 0;
+	selection->streams = (uint32_t)RTE_MIN(replicas, UINT32_MAX);
+}
+
+static bool fits(const struct gremc_flow *flow, const struct gremc_filter *filter)
+{
+	return flow->kind == filter->kind && (filter->fanout == 0 || flow->fanout == filter->fanout) &&
+	       (filter->way < 0 || flow->way == filter->way);
+}
+
+int gremc_selection_make(const struct gremc_tester *tester, const struct gremc_filter *filter,
+			 struct gremc_selection *selection)
+{
+	*selection = (struct gremc_selection){.order = malloc((tester->flows->count + 1) * sizeof(uint32_t))};
+	if (selection->order == NULL)
+		return -ENOMEM;
+	for (uint32_t f = 0; f < tester->flows->count; f++)
+		if (fits(&tester->flows->flow[f], filter) &&
+		    (filter->limit == 0 || selection->count < filter->limit))
+			selection->order[selection->count++] = f;
+	describe(tester, selection);
+	return 0;
+}
+
+int gremc_selection_mix(const struct gremc_tester *tester, const struct gremc_selection *a,
+			const struct gremc_selection *b, double share, struct gremc_selection *selection)
+{
+	uint32_t count = RTE_MAX(RTE_MAX(a->count, b->count) * 2, MIX_LEAST), from_a = 0, from_b = 0;
+
+	*selection = (struct gremc_selection){.order = malloc(count * sizeof(uint32_t))};
+	if (selection->order == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		/* one of b whenever its share has reached the next whole number */
+		if ((uint32_t)((i + 1) * share) > (uint32_t)(i * share) && b->count)
+			selection->order[selection->count++] = b->order[from_b++ % b->count];
+		else
+			selection->order[selection->count++] = a->order[from_a++ % a->count];
+	describe(tester, selection);
+	return 0;
+}
+
+void gremc_selection_fini(struct gremc_selection *selection)
+{
+	free(selection->order);
+	*selection = (struct gremc_selection){0};
+}

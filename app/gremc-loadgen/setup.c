@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_version.h>
+
+#include "setup.h"
+#include "stamp.h"
+#include "tester.h"
+
+#define CONFIG_MOST (256 * 1024) /* of a configuration in the report; a longer one is cut, and it says so */
+
+static void cpu(struct gremc_results *results)
+{
+	char line[256] = "", name[200] = "unknown";
+	FILE *file = fopen("/proc/cpuinfo", "re");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "model name : %199[^\n]", name) == 1)
+			break;
+	if (file)
+		fclose(file);
+	gremc_results_fact(results, "processor", "%s, %ld CPUs, TSC %.0f MHz", name,
+			   sysconf(_SC_NPROCESSORS_ONLN), (double)rte_get_tsc_hz() / 1e6);
+}
+
+static void when(struct gremc_results *results)
+{
+	char text[64];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (localtime_r(&now, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z", &tm))
+		gremc_results_fact(results, "date", "%s", text);
+}
+
+static void ports(struct gremc_tester *tester)
+{
+	for (uint16_t i = 0; i < tester->engine->ports->count; i++) {
+		const struct gremc_port *port = tester->engine->ports->port[i];
+		struct rte_eth_dev_info info;
+		struct rte_eth_link link = {0};
+		char speed[RTE_ETH_LINK_MAX_STR_LEN] = "unknown";
+		char name[32];
+
+		if (rte_eth_dev_info_get(port->id, &info))
+			continue;
+		if (rte_eth_link_get_nowait(port->id, &link) == 0)
+			rte_eth_link_to_str(speed, sizeof(speed), &link);
+		snprintf(name, sizeof(name), "port %u", i);
+		gremc_results_fact(&tester->results, name,
+				   "%s, driver %s, %s, %u RX and %u TX queues, MTU %u", port->device,
+				   info.driver_name ? info.driver_name : "unknown", speed, port->rx_queues,
+				   port->tx_queues, port->mtu);
+	}
+}
+
+static void lcores(struct gremc_tester *tester)
+{
+	const struct gremc_engine *engine = tester->engine;
+
+	if (engine->lcore_count == 1)
+		gremc_results_fact(&tester->results, "lcores", "one, which sends and receives in turn");
+	else
+		gremc_results_fact(&tester->results, "lcores", "%u send, %u receive", engine->tx_count,
+				   engine->rx_count);
+}
+
+static void command(struct gremc_tester *tester)
+{
+	char text[4096];
+	size_t used = 0;
+	FILE *file = fopen("/proc/self/cmdline", "re");
+
+	if (file == NULL)
+		return;
+	used = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	for (size_t i = 0; i + 1 < used; i++)
+		if (text[i] == '\0')
+			text[i] = ' ';
+	text[used] = '\0';
+	gremc_results_fact(&tester->results, "command", "%s", text);
+}
+
+static void configuration(struct gremc_tester *tester)
+{
+	char *text = malloc(CONFIG_MOST + 1);
+	FILE *file = fopen(tester->options->dut_config, "re");
+	size_t length = text && file ? fread(text, 1, CONFIG_MOST, file) : 0;
+
+	if (length) {
+		text[length] = '\0';
+		gremc_results_fact(&tester->results, "forwarder's configuration", "%s%s", text,
+				   length == CONFIG_MOST ? "\n... (cut here)" : "");
+	}
+	if (file)
+		fclose(file);
+	free(text);
+}
+
+static bool is_virtual(const struct gremc_tester *tester)
+{
+	for (uint16_t i = 0; i < tester->engine->ports->count; i++)
+		if (strncmp(tester->engine->ports->port[i]->device, "net_", 4) == 0)
+			return true;
+	return false;
+}
+
+static void limits(struct gremc_tester *tester)
+{
+	struct gremc_results *results = &tester->results;
+
+	if (is_virtual(tester))
+		gremc_results_fact(
+			results, "claim: virtual devices",
+			"the wire is a virtual device (memif, veth or the like): its speed is that of copies between two "
+			"processes, not of a NIC; what a NIC's driver, PCIe and the wire cost is not in the figures");
+	if (!tester->options->tested_by_rfc)
+		gremc_results_fact(
+			results, "claim: short times",
+			"trials of %.3g s, %.3g s of settling, a rate fails after %u losing trials: not by RFC 2544, which "
+			"asks for 60 s, 2 s and one",
+			tester->options->duration, tester->options->settle, tester->options->confirm);
+	if (rte_eal_has_hugepages() == 0)
+		gremc_results_fact(results, "claim: no huge pages",
+				   "the generator ran without huge pages: its own limit is lower than "
+				   "it could be");
+	gremc_results_fact(
+		results, "claim: delays",
+		"the TSC is read once a burst: a delay runs from the beginning of the burst that a packet left in (10 us of "
+		"packets, at most 32) to the fetching of the burst that its replica came in (at most 64); percentiles are "
+		"at most 3.2 %% above the true ones");
+}
+
+void gremc_setup_describe(struct gremc_tester *tester)
+{
+	struct gremc_results *results = &tester->results;
+	struct utsname name;
+
+	gremc_results_fact(results, "label", "%s", tester->options->label);
+	when(results);
+	cpu(results);
+	if (uname(&name) == 0)
+		gremc_results_fact(results, "kernel", "%s %s", name.sysname, name.release);
+	gremc_results_fact(results, "generator", "gremc-loadgen %s, %s, %s", GREMC_VERSION, rte_version(),
+			   rte_eal_has_hugepages() ? "huge pages" : "no huge pages");
+	ports(tester);
+	lcores(tester);
+	gremc_results_fact(
+		results, "packets",
+		"IPv4 UDP multicast, inner TTL 64, UDP checksum on; a stamp of %u bytes and a pattern; outer DF set",
+		GREMC_INNER_LEAST - 28);
+	gremc_results_fact(results, "configured", "%u tunnels, %u mroutes; %u flows, %u streams",
+			   tester->config->tunnel_count, tester->config->mroute_count, tester->flows->count,
+			   tester->flows->stream_count);
+	gremc_results_fact(
+		results, "times",
+		"trial %.3g s, latency %.3g s, warm-up %.3g s, settling %.3g s, resolution %.3g %%",
+		tester->options->duration, tester->options->latency_duration, tester->options->warmup,
+		tester->options->settle, tester->options->resolution);
+	command(tester);
+	limits(tester);
+	configuration(tester);
+}

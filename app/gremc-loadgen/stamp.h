@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The stamp: what every test packet carries at the start of its UDP payload, and the pattern behind it.
+ *
+ *   byte  0  run       32 bits  which trial it belongs to: what comes late from an earlier one is told apart
+ *         4  flow      32 bits  index of the flow
+ *         8  sequence  64 bits  of the flow in this trial, from 0
+ *        16  time      64 bits  TSC when the burst that it left in was offered to the device
+ *        24  check     32 bits  CRC-32C of the 24 bytes before
+ *        28  pattern            byte n of the payload is byte n of gremc_pattern, whatever the packet
+ *
+ * All fields are little-endian. Since the pattern is the same in all packets, a transmit buffer gets it once,
+ * when its pool is made, and the receiver compares with one memcmp(). */
+#ifndef GREMC_LOADGEN_STAMP_H
+#define GREMC_LOADGEN_STAMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_hash_crc.h>
+
+#define GREMC_STAMP_LENGTH 28u
+#define GREMC_PATTERN_SIZE 9728u /* the largest payload of a jumbo frame */
+/* The smallest inner packet: IPv4 and UDP header and the stamp. */
+#define GREMC_INNER_LEAST (20u + 8u + GREMC_STAMP_LENGTH)
+
+struct gremc_stamp {
+	uint32_t run, flow;
+	uint64_t sequence, time;
+};
+
+/* Filled by gremc_pattern_init(), constant afterwards. */
+extern uint8_t gremc_pattern[GREMC_PATTERN_SIZE];
+/* By payload length: the one's complement sum of the pattern's bytes from 28 on, as they lie in memory. */
+extern uint16_t gremc_pattern_sum[GREMC_PATTERN_SIZE + 1];
+
+/* Control thread, once, before the first packet. */
+void gremc_pattern_init(void);
+
+static inline uint32_t gremc_stamp_check(uint64_t a, uint64_t b, uint64_t c)
+{
+	return rte_hash_crc_8byte(c, rte_hash_crc_8byte(b, rte_hash_crc_8byte(a, UINT32_MAX)));
+}
+
+/* One's complement sum of the stamp's 16-bit words as they lie in memory, not folded. */
+static inline uint64_t gremc_stamp_sum(const uint8_t *at)
+{
+	uint32_t word[GREMC_STAMP_LENGTH / 4];
+
+	memcpy(word, at, sizeof(word));
+	return (uint64_t)word[0] + word[1] + word[2] + word[3] + word[4] + word[5] + word[6];
+}
+
+static inline uint16_t gremc_sum_fold(uint64_t sum)
+{
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+static inline void gremc_stamp_write(uint8_t *at, const struct gremc_stamp *stamp)
+{
+	uint64_t word[3] = {rte_cpu_to_le_64((uint64_t)stamp->flow << 32 | stamp->run),
+			    rte_cpu_to_le_64(stamp->sequence), rte_cpu_to_le_64(stamp->time)};
+	uint32_t check = rte_cpu_to_le_32(gremc_stamp_check(word[0], word[1], word[2]));
+
+	memcpy(at, word, sizeof(word));
+	memcpy(at + sizeof(word), &check, sizeof(check));
+}
+
+/* False: the check value does not fit, nothing of it can be believed. */
+static inline bool gremc_stamp_read(const uint8_t *at, struct gremc_stamp *stamp)
+{
+	uint64_t word[3];
+	uint32_t check;
+
+	memcpy(word, at, sizeof(word));
+	memcpy(&check, at + sizeof(word), sizeof(check));
+	stamp->run = (uint32_t)rte_le_to_cpu_64(word[0]);
+	stamp->flow = (uint32_t)(rte_le_to_cpu_64(word[0]) >> 32);
+	stamp->sequence = rte_le_to_cpu_64(word[1]);
+	stamp->time = rte_le_to_cpu_64(word[2]);
+	return rte_le_to_cpu_32(check) == gremc_stamp_check(word[0], word[1], word[2]);
+}
+
+#endif

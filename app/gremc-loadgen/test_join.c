@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* RFC 3918, 6.1 and 6.2: while a group's packets enter by one tunnel, the sites of others report that they
+ * want it, and later that they do not. The join delay runs from the report's leaving to the first replica,
+ * the leave delay to the last one. Under load (8.2) other flows are sent beside it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+
+#include "tester.h"
+#include "tests.h"
+
+#define BEFORE_SECONDS 0.05 /* traffic flows before anybody joins (RFC 3918, 6.1.2) */
+#define QUIET_SECONDS  0.2  /* after the last replica: all have left */
+#define SITES_MOST     256u /* that join at once, so that their reports are a burst and not a load */
+#define LOAD_SHARE     0.1  /* of the group's packets, when others are sent beside it */
+
+enum step { BEFORE, JOINING, LEAVING };
+
+struct joining {
+	struct gremc_tester *tester;
+	uint32_t flow; /* the one that is joined */
+	enum step step;
+	uint64_t joined_at, left_at; /* TSC */
+	bool quiet;                  /* the leaves have had their effect */
+	double step_began;
+};
+
+static struct gremc_flow *flow_of(const struct joining *joining)
+{
+	return &joining->tester->flows->flow[joining->flow];
+}
+
+/* Sites that have had a replica at all, and TSC of the latest one of any. */
+static uint32_t sites_with(const struct joining *joining, uint64_t *latest)
+{
+	const struct gremc_flow *flow = flow_of(joining);
+	uint32_t count = 0;
+
+	*latest = 0;
+	for (uint32_t i = 0; i < flow->fanout; i++) {
+		uint64_t last =
+			__atomic_load_n(&joining->tester->last_time[flow->first + i], __ATOMIC_RELAXED);
+
+		count += last != 0;
+		*latest = RTE_MAX(*latest, last);
+	}
+	return count;
+}
+
+static bool meanwhile(void *argument, double elapsed)
+{
+	struct joining *joining = argument;
+	double wait = joining->tester->options->join_wait;
+	uint64_t latest;
+
+	switch (joining->step) {
+	case BEFORE:
+		if (elapsed < BEFORE_SECONDS)
+			return false;
+		joining->joined_at = rte_rdtsc();
+		gremc_joins_report(joining->tester, joining->flow, true);
+		break;
+	case JOINING:
+		if (sites_with(joining, &latest) < flow_of(joining)->fanout &&
+		    elapsed - joining->step_began < wait)
+			return false;
+		if (latest == 0)
+			return true; /* it learns no groups */
+		joining->left_at = rte_rdtsc();
+		gremc_joins_report(joining->tester, joining->flow, false);
+		break;
+	case LEAVING:
+		sites_with(joining, &latest);
+		joining->quiet =
+			rte_rdtsc() > RTE_MAX(latest, joining->left_at) +
+					      (uint64_t)(QUIET_SECONDS * (double)joining->tester->engine->hz);
+		return joining->quiet || elapsed - joining->step_began > wait + QUIET_SECONDS;
+	}
+	joining->step++;
+	joining->step_began = elapsed;
+	return false;
+}
+
+static double milliseconds(const struct gremc_tester *tester, uint64_t from, uint64_t to)
+{
+	return to > from ? (double)(to - from) / (double)tester->engine->hz * 1e3 : 0;
+}
+
+static void put_verdict(const struct joining *joining, uint32_t joined, struct gremc_result *row)
+{
+	double wait = joining->tester->options->join_wait;
+	uint32_t sites = flow_of(joining)->fanout;
+
+	gremc_result_set(&row->variant, "%u of %u sites, IGMPv%u", joined, sites,
+			 joining->tester->options->igmp);
+	gremc_result_set(&row->verdict, joined == sites && joining->quiet ? "measured" : "failed");
+	if (joined < sites)
+		gremc_result_set(&row->note, "%u sites that joined received nothing within %.1f s",
+				 sites - joined, wait);
+	else if (!joining->quiet)
+		gremc_result_set(
+			&row->note,
+			"replicas still came %.1f s after all sites had left; --join-wait waits longer",
+			wait);
+}
+
+static void put_delays(const struct joining *joining, struct gremc_result *row)
+{
+	struct gremc_tester *tester = joining->tester;
+	const struct gremc_flow *flow = flow_of(joining);
+	uint32_t joined = 0;
+
+	for (uint32_t i = 0; i < flow->fanout; i++) {
+		uint64_t first = tester->first_time[flow->first + i],
+			 last = tester->last_time[flow->first + i];
+		double join = milliseconds(tester, joining->joined_at, first);
+		double leave = milliseconds(tester, joining->left_at, last);
+
+		if (first == 0)
+			continue;
+		row->join_min_ms = joined ? RTE_MIN(row->join_min_ms, join) : join;
+		row->join_max_ms = joined ? RTE_MAX(row->join_max_ms, join) : join;
+		joined++;
+		if (!joining->quiet)
+			continue;
+		row->leave_min_ms = joined > 1 ? RTE_MIN(row->leave_min_ms, leave) : leave;
+		row->leave_max_ms = joined > 1 ? RTE_MAX(row->leave_max_ms, leave) : leave;
+	}
+	row->groups = 1;
+	put_verdict(joining, joined, row);
+}
+
+static int run(struct gremc_tester *tester, const char *test, const char *section, struct joining *joining,
+	       const struct gremc_selection *selection, double rate)
+{
+	struct gremc_trial trial = {.selection = selection,
+				    .mix = &tester->options->mix[0],
+				    .rate = rate,
+				    .seconds = BEFORE_SECONDS + 2 * tester->options->join_wait +
+					       2 * QUIET_SECONDS,
+				    .keep_times = true,
+				    .label = test,
+				    .meanwhile = meanwhile,
+				    .argument = joining};
+	struct gremc_outcome outcome;
+	struct gremc_result *row;
+	char group[GREMC_IPV4_TEXT];
+	uint64_t latest;
+	int rc = gremc_trial_run(tester, &trial, &outcome);
+
+	if (rc) {
+		fprintf(stderr, "gremc-loadgen: %s\n", outcome.error);
+		return rc;
+	}
+	if (sites_with(joining, &latest) == 0)
+		return gremc_skip(
+			tester, test, section,
+			"no replica of %s came within %.1f s after IGMPv%u reports from %u sites: the forwarder learns "
+			"no groups",
+			gremc_ipv4_format(group, tester->options->join_group), tester->options->join_wait,
+			tester->options->igmp, flow_of(joining)->fanout);
+	row = gremc_results_add(&tester->results, test, section);
+	if (row == NULL)
+		return -ENOMEM;
+	gremc_result_set(&row->size, "%s", trial.mix->name);
+	row->offered_pps = rate;
+	row->achieved_pps = outcome.rate;
+	put_delays(joining, row);
+	return 0;
+}
+
+static int with_times(struct gremc_tester *tester, const char *test, const char *section,
+		      const struct gremc_selection *load, double rate)
+{
+	struct joining joining = {.tester = tester};
+	struct gremc_selection one = {.order = &joining.flow, .count = 1}, both = {0};
+	int rc = gremc_joins_add(tester, 1, SITES_MOST, &joining.flow);
+
+	tester->first_time = calloc(tester->flows->stream_count, sizeof(*tester->first_time));
+	tester->last_time = calloc(tester->flows->stream_count, sizeof(*tester->last_time));
+	if (tester->first_time == NULL || tester->last_time == NULL)
+		rc = -ENOMEM;
+	one.fanout = rc ? 0 : flow_of(&joining)->fanout;
+	if (rc == 0 && load)
+		rc = gremc_selection_mix(tester, load, &one, LOAD_SHARE, &both);
+	if (rc == 0)
+		rc = run(tester, test, section, &joining, load ? &both : &one, rate);
+	gremc_selection_fini(&both);
+	free(tester->first_time);
+	free(tester->last_time);
+	tester->first_time = tester->last_time = NULL;
+	gremc_joins_remove(tester, joining.flow);
+	return rc;
+}
+
+int gremc_test_join(struct gremc_tester *tester)
+{
+	struct gremc_trial any = {.mix = &tester->options->mix[0]};
+	const char *why = gremc_joins_cannot(tester, 1);
+	double rate;
+
+	if (why)
+		return gremc_skip(tester, "join", "RFC 3918 6.1, 6.2", "%s", why);
+	if (tester->options->rate.unit != GREMC_RATE_PPS) {
+		struct gremc_selection one = {.order = (uint32_t[]){0}, .count = 1};
+
+		any.selection = &one;
+		rate = gremc_rate_pps(tester, &any, tester->options->rate);
+	} else {
+		rate = tester->options->rate.value;
+	}
+	return rate > 0 ? with_times(tester, "join", "RFC 3918 6.1, 6.2", NULL, rate) : -EINVAL;
+}
+
+/* Is it known by now that the forwarder learns nothing? */
+static bool join_was_skipped(const struct gremc_tester *tester)
+{
+	for (unsigned i = 0; i < tester->results.count; i++)
+		if (strcmp(tester->results.row[i].test, "join") == 0)
+			return strcmp(tester->results.row[i].verdict, "skipped") == 0;
+	return false;
+}
+
+int gremc_test_burdened_join(struct gremc_tester *tester)
+{
+	struct gremc_filter filter = {.way = -1};
+	struct gremc_selection load;
+	struct gremc_trial trial = {.mix = &tester->options->mix[0],
+				    .seconds = tester->options->duration,
+				    .label = "burdened-join"};
+	struct gremc_search search = {0};
+	const char *why = gremc_joins_cannot(tester, 1);
+	int rc;
+
+	if (why || join_was_skipped(tester))
+		return gremc_skip(tester, "burdened-join", "RFC 3918 8.2", "%s", why ? why : "see join");
+	rc = gremc_selection_make(tester, &filter, &load);
+	trial.selection = &load;
+	if (rc == 0)
+		rc = gremc_search_run(tester, &trial, NULL, &search);
+	if (rc == 0)
+		rc = with_times(tester, "burdened-join", "RFC 3918 8.2", &load,
+				search.found * tester->options->burden / 100);
+	gremc_selection_fini(&load);
+	return rc;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* RFC 3918, 5.1 and 5.2: the delay of every replica at a given rate, for all tunnels together and for each;
+ * the difference between the quickest and the slowest is 5.2's. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tester.h"
+#include "tests.h"
+
+#define TUNNELS_MOST 64 /* rows; of more tunnels the ones with the largest maximum */
+
+struct worst {
+	uint32_t site;
+	uint64_t max;
+};
+
+static int by_max(const void *a, const void *b)
+{
+	uint64_t x = ((const struct worst *)a)->max, y = ((const struct worst *)b)->max;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void site_histogram(const struct gremc_tester *tester, uint32_t site, struct gremc_histogram *whole)
+{
+	*whole = (struct gremc_histogram){0};
+	for (uint32_t r = 0; r < tester->engine->rx_count; r++)
+		gremc_histogram_merge(whole,
+				      &tester->histogram[(size_t)r * tester->flows->site_count + site]);
+}
+
+static int add_site(struct gremc_tester *tester, uint32_t site, const char *size, double rate)
+{
+	static struct gremc_histogram histogram;
+	struct gremc_result *row = gremc_results_add(&tester->results, "latency", "RFC 3918 5.1");
+
+	if (row == NULL)
+		return -ENOMEM;
+	site_histogram(tester, site, &histogram);
+	gremc_result_set(&row->variant, "%s", tester->flows->site[site].name);
+	gremc_result_set(&row->size, "%s", size);
+	row->achieved_pps = rate;
+	row->received = histogram.count;
+	gremc_result_delay(row, &histogram, tester->engine->hz, false);
+	gremc_result_set(&row->verdict, "measured");
+	return 0;
+}
+
+static int add_sites(struct gremc_tester *tester, const char *size, double rate)
+{
+	uint32_t count = 0, sites = tester->flows->site_count;
+	struct worst *list = malloc((sites + 1) * sizeof(*list));
+	static struct gremc_histogram histogram;
+	int rc = list ? 0 : -ENOMEM;
+
+	for (uint32_t s = 0; rc == 0 && s < sites; s++) {
+		site_histogram(tester, s, &histogram);
+		if (histogram.count)
+			list[count++] = (struct worst){s, histogram.max};
+	}
+	if (rc == 0)
+		qsort(list, count, sizeof(*list), by_max);
+	for (uint32_t i = 0; rc == 0 && i < RTE_MIN(count, TUNNELS_MOST); i++)
+		rc = add_site(tester, list[i].site, size, rate);
+	free(list);
+	return rc;
+}
+
+/* The rate: what the user said, else nine tenths of the throughput that was found for this case, else half of
+ * what a search finds now. */
+static int choose_rate(struct gremc_tester *tester, struct gremc_trial *trial, const struct gremc_case *that)
+{
+	struct gremc_search search;
+	int rc;
+
+	if (tester->options->given[GREMC_OPTION_rate]) {
+		trial->rate = gremc_rate_pps(tester, trial, tester->options->rate);
+		return trial->rate > 0 ? 0 : -EINVAL;
+	}
+	for (unsigned i = tester->results.count; i-- > 0;) {
+		const struct gremc_result *row = &tester->results.row[i];
+
+		if (strcmp(row->test, "throughput") == 0 && row->size &&
+		    strcmp(row->size, that->mix->name) == 0 &&
+		    row->fanout == (that->fanout ? that->fanout : GREMC_RESULT_NONE) &&
+		    row->offered_pps > 0) {
+			trial->rate = row->offered_pps * 0.9;
+			return 0;
+		}
+	}
+	trial->seconds = RTE_MIN(tester->options->duration, 1.0);
+	rc = gremc_search_run(tester, trial, NULL, &search);
+	trial->rate = search.found * 0.9;
+	return rc ? rc : trial->rate > 0 ? 0 : -ENODATA;
+}
+
+static int one(struct gremc_tester *tester, const struct gremc_case *that)
+{
+	struct gremc_trial trial = {.selection = that->selection, .mix = that->mix, .label = "latency"};
+	struct gremc_outcome outcome;
+	struct gremc_result *row;
+	int rc = choose_rate(tester, &trial, that);
+
+	if (rc == -ENODATA)
+		return gremc_skip(tester, "latency", "RFC 3918 5.1",
+				  "nothing passes without loss at any rate");
+	trial.seconds = tester->options->latency_duration;
+	trial.measure = true;
+	for (unsigned i = 0; rc == 0 && i < tester->options->repeat && !gremc_tester_stopped(tester); i++) {
+		rc = gremc_try(tester, &trial, &outcome);
+		if (rc)
+			break;
+		row = gremc_row(tester, "latency", "RFC 3918 5.1", &trial, &outcome, that->fanout);
+		if (row == NULL)
+			return -ENOMEM;
+		gremc_result_set(&row->variant, "all tunnels");
+		gremc_result_delay(row, &outcome.delay, tester->engine->hz, true);
+		gremc_result_set(&row->verdict, outcome.shortfall ? "limited" : "measured");
+		gremc_progress_say(
+			tester, "latency: size %s at %.0f packets/s: p50 %.1f us, p99 %.1f us, max %.1f us",
+			that->mix->name, outcome.rate, row->delay_p50_us, row->delay_p99_us,
+			row->delay_max_us);
+	}
+	return rc ? rc : add_sites(tester, that->mix->name, trial.rate);
+}
+
+int gremc_test_latency(struct gremc_tester *tester)
+{
+	return gremc_for_each_case(tester, "latency", "RFC 3918 5.1", -1, one);
+}

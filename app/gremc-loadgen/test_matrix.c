@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* RFC 3918, 4.2: more and more groups at one rate. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "tester.h"
+#include "tests.h"
+
+static int one_step(struct gremc_tester *tester, const struct gremc_case *that, uint32_t flows, double rate)
+{
+	struct gremc_selection part = *that->selection;
+	struct gremc_trial trial = {
+		.mix = that->mix, .rate = rate, .seconds = tester->options->duration, .label = "matrix"};
+	struct gremc_outcome outcome;
+	struct gremc_result *row;
+	int rc;
+
+	part.count = flows;
+	trial.selection = &part;
+	rc = gremc_try(tester, &trial, &outcome);
+	if (rc)
+		return rc;
+	row = gremc_row(tester, "matrix", "RFC 3918 4.2", &trial, &outcome, that->fanout);
+	if (row == NULL)
+		return -ENOMEM;
+	row->groups = flows;
+	gremc_result_set(&row->variant, "%u of %u flows", flows, that->selection->count);
+	gremc_result_set(&row->verdict, outcome.shortfall ? "limited" : "measured");
+	gremc_progress_say(tester, "matrix: %u flows at %.0f packets/s: %.4f %% lost", flows, outcome.rate,
+			   gremc_outcome_loss(&outcome) * 100);
+	return 0;
+}
+
+/* The rate: --rate, else that at which all flows together lose nothing. */
+static int matrix(struct gremc_tester *tester, const struct gremc_case *that)
+{
+	struct gremc_trial trial = {.selection = that->selection,
+				    .mix = that->mix,
+				    .seconds = tester->options->duration,
+				    .label = "matrix"};
+	struct gremc_search search = {0};
+	double rate;
+	int rc = 0;
+
+	if (tester->options->given[GREMC_OPTION_rate]) {
+		rate = gremc_rate_pps(tester, &trial, tester->options->rate);
+	} else {
+		rc = gremc_search_run(tester, &trial, NULL, &search);
+		rate = search.found * 0.9;
+	}
+	if (rc == 0 && rate <= 0)
+		return gremc_skip(tester, "matrix", "RFC 3918 4.2",
+				  "nothing passes without loss at any rate");
+	for (uint32_t flows = 1; rc == 0 && !gremc_tester_stopped(tester); flows *= 4) {
+		rc = one_step(tester, that, RTE_MIN(flows, that->selection->count), rate);
+		if (flows >= that->selection->count)
+			break;
+	}
+	return rc;
+}
+
+int gremc_test_matrix(struct gremc_tester *tester)
+{
+	return gremc_for_each_case(tester, "matrix", "RFC 3918 4.2", -1, matrix);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A fixed rate for as long as wanted. Everything must come back; the rate must have been kept. */
+#include <errno.h>
+
+#include "tester.h"
+#include "tests.h"
+
+static int one(struct gremc_tester *tester, const struct gremc_case *that)
+{
+	struct gremc_trial trial = {.selection = that->selection,
+				    .mix = that->mix,
+				    .seconds = tester->options->duration,
+				    .measure = true,
+				    .label = "rate"};
+	struct gremc_outcome outcome;
+	struct gremc_result *row;
+	int rc;
+
+	trial.rate = gremc_rate_pps(tester, &trial, tester->options->rate);
+	if (trial.rate <= 0)
+		return -EINVAL;
+	rc = gremc_warm_up(tester, &trial, trial.rate);
+	if (rc == 0)
+		rc = gremc_trial_run(tester, &trial, &outcome);
+	if (rc) {
+		fprintf(stderr, "gremc-loadgen: %s\n", outcome.error);
+		return rc;
+	}
+	row = gremc_row(tester, "rate", NULL, &trial, &outcome, that->fanout);
+	if (row == NULL)
+		return -ENOMEM;
+	gremc_result_delay(row, &outcome.delay, tester->engine->hz, true);
+	gremc_result_set(&row->verdict, "%s",
+			 gremc_outcome_clean(&outcome) && !outcome.shortfall && !outcome.cut ? "passed"
+											     : "failed");
+	return 0;
+}
+
+int gremc_test_rate(struct gremc_tester *tester)
+{
+	return gremc_for_each_case(tester, "rate", NULL, -1, one);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Throughput by what is done to a packet (RFC 3918, 4.4.1 to 4.4.3), and over everything together (4.3). */
+#include "tester.h"
+#include "tests.h"
+
+#define GREMC_WAY(function, name, section, variant, way)                                                     \
+	static int one_##function(struct gremc_tester *tester, const struct gremc_case *that)                \
+	{                                                                                                    \
+		return gremc_search_row(tester, name, section, variant, that);                               \
+	}                                                                                                    \
+	int gremc_test_##function(struct gremc_tester *tester)                                               \
+	{                                                                                                    \
+		return gremc_for_each_case(tester, name, section, way, one_##function);                      \
+	}
+
+GREMC_WAY(encap, "encap", "RFC 3918 4.4.1", "LAN to tunnels", GREMC_WAY_ENCAP)
+GREMC_WAY(decap, "decap", "RFC 3918 4.4.2", "tunnel to LANs", GREMC_WAY_DECAP)
+GREMC_WAY(reencap, "reencap", "RFC 3918 4.4.3", "tunnel to tunnels", GREMC_WAY_REENCAP)
+GREMC_WAY(aggregated, "aggregated", "RFC 3918 4.3", "all flows", -1)

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control thread's part of a run: find the forwarder, prove that it forwards what its configuration says,
+ * run the test, write the results. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+
+#include "setup.h"
+#include "tester.h"
+#include "tests.h"
+
+#define PROOF_RATE    5000.0
+#define PROOF_MOST    20000u /* packets */
+#define PROOF_EACH    4u     /* of each flow */
+#define SILENT_SHOW   3u
+#define PROOF_TRIES   4u
+#define ASKED_SECONDS 1.0 /* between two ARP requests of a kernel */
+
+/* ---- does it forward at all? ---- */
+
+static void say_nothing_back(const struct gremc_tester *tester, const struct gremc_outcome *outcome)
+{
+	char mac[GREMC_MAC_TEXT], faults[256];
+
+	fprintf(stderr,
+		"gremc-loadgen: no replica came back of %" PRIu64 " packets (%" PRIu64
+		" frames came, faults: %s).\n"
+		"  Is the forwarder running with this configuration (%s)?\n"
+		"  Is its port's MAC %s (--dut-mac), and are the neighbours in its configuration the ones we play?\n"
+		"  Its drop counters say what it thinks of the packets (dpdk-gremc: telemetry /gremc/drops).\n",
+		outcome->sent, outcome->frames, gremc_outcome_faults(outcome, faults, sizeof(faults)),
+		tester->options->dut_config,
+		gremc_mac_format(mac, &tester->engine->options.map[0].forwarder));
+}
+
+/* Streams of the selection that nothing came by. */
+static uint32_t say_silent(const struct gremc_tester *tester, const struct gremc_selection *selection)
+{
+	uint32_t silent = 0;
+	char group[GREMC_IPV4_TEXT], source[GREMC_IPV4_TEXT];
+
+	for (uint32_t i = 0; i < selection->count; i++) {
+		const struct gremc_flow *flow = &tester->flows->flow[selection->order[i]];
+
+		for (uint32_t k = 0; k < flow->fanout; k++) {
+			const struct gremc_stream *stream = &tester->flows->stream[flow->first + k];
+
+			if (stream->received || tester->engine->sequence[selection->order[i]] == 0 ||
+			    silent++ >= SILENT_SHOW)
+				continue;
+			fprintf(stderr, "gremc-loadgen: (%s, %s) from %s does not come out at %s\n",
+				gremc_ipv4_format(source, flow->source),
+				gremc_ipv4_format(group, flow->group), tester->flows->site[flow->from].name,
+				tester->flows->site[stream->site].name);
+		}
+	}
+	return silent;
+}
+
+/* A forwarder whose kernel looks for its neighbours does so when it has something to send, and what it sends
+ * before they have answered is lost. */
+static bool asked_for_us(struct gremc_tester *tester, uint64_t answered)
+{
+	uint64_t end = rte_rdtsc() + (uint64_t)(ASKED_SECONDS * (double)tester->engine->hz);
+
+	if (gremc_engine_tell(tester->engine, GREMC_DRAIN))
+		return false;
+	while (tester->engine->arp_answered == answered && rte_rdtsc() < end) {
+		gremc_engine_serve(tester->engine);
+		usleep(1000);
+	}
+	return tester->engine->arp_answered != answered;
+}
+
+static int judge_proof(struct gremc_tester *tester, const struct gremc_selection *selection,
+		       const struct gremc_outcome *outcome)
+{
+	uint32_t silent;
+
+	if (outcome->cut) {
+		fprintf(stderr,
+			"gremc-loadgen: the ports take no packets: is the forwarder running, and are all links up?\n");
+		return -EIO;
+	}
+	if (outcome->frames == 0 || outcome->received == 0) {
+		say_nothing_back(tester, outcome);
+		return -ENODATA;
+	}
+	silent = say_silent(tester, selection);
+	if (silent == 0)
+		return 0;
+	fprintf(stderr,
+		"gremc-loadgen: %u of %u streams are silent: the forwarder does not run with this configuration, or "
+		"lacks a neighbour\n",
+		silent, selection->streams);
+	return -ENODATA;
+}
+
+/* Some packets of each flow at a low rate: everything that the configuration says must come. */
+static int prove(struct gremc_tester *tester)
+{
+	struct gremc_filter filter = {.way = -1};
+	struct gremc_selection selection;
+	struct gremc_trial trial = {.selection = &selection,
+				    .mix = &tester->options->mix[0],
+				    .rate = PROOF_RATE,
+				    .label = "proof"};
+	struct gremc_outcome outcome;
+	uint64_t answered;
+	int rc = gremc_selection_make(tester, &filter, &selection);
+
+	if (rc || gremc_mix_misfit(tester, &selection, trial.mix))
+		goto done;
+	trial.packets = RTE_MIN(selection.count * PROOF_EACH, PROOF_MOST);
+	for (unsigned i = 0; i < PROOF_TRIES; i++) {
+		answered = tester->engine->arp_answered;
+		rc = gremc_try(tester, &trial, &outcome);
+		if (rc)
+			goto done;
+		if (outcome.lost == 0 || !asked_for_us(tester, answered))
+			break;
+	}
+	rc = judge_proof(tester, &selection, &outcome);
+done:
+	gremc_selection_fini(&selection);
+	return rc;
+}
+
+/* ---- results ---- */
+
+static bool all_good(const struct gremc_results *results)
+{
+	for (unsigned i = 0; i < results->count; i++)
+		if (results->row[i].verdict && strcmp(results->row[i].verdict, "failed") == 0)
+			return false;
+	return results->count > 0;
+}
+
+static int wrote(int rc, const char *path)
+{
+	if (rc == 0)
+		return 0;
+	fprintf(stderr, "gremc-loadgen: %s cannot be written: %s\n", path, strerror(errno));
+	return -1;
+}
+
+static int write_results(const struct gremc_tester *tester)
+{
+	const struct gremc_options *options = tester->options;
+	const struct gremc_results *one = &tester->results;
+	int rc = 0;
+
+	gremc_results_print(one, stdout);
+	fflush(stdout);
+	if (options->json)
+		rc |= wrote(gremc_results_json(one, options->json), options->json);
+	if (options->csv)
+		rc |= wrote(gremc_results_csv(one, options->csv), options->csv);
+	if (options->report)
+		rc |= wrote(gremc_results_html(&one, 1, options->report), options->report);
+	return rc;
+}
+
+/* ---- the run ---- */
+
+static int make_rooms(struct gremc_tester *tester)
+{
+	size_t sites = (size_t)tester->flows->site_count * tester->engine->rx_count;
+
+	tester->histogram = gremc_reserve(sites * sizeof(*tester->histogram), SOCKET_ID_ANY);
+	return tester->histogram ? 0 : -ENOMEM;
+}
+
+static int find_forwarder(struct gremc_tester *tester)
+{
+	struct gremc_errors errors = {0};
+	int rc = gremc_engine_tell(tester->engine, GREMC_DRAIN);
+
+	if (rc == 0)
+		rc = gremc_engine_resolve(tester->engine, &errors);
+	if (rc == 0)
+		rc = gremc_engine_tell(tester->engine, GREMC_REST);
+	if (rc == 0)
+		gremc_engine_expect_macs(tester->engine);
+	if (errors.text)
+		fprintf(stderr, "gremc-loadgen: %s", errors.text);
+	gremc_errors_fini(&errors);
+	return rc;
+}
+
+int gremc_tester_main(struct gremc_tester *tester)
+{
+	int rc = make_rooms(tester), status = GREMC_EXIT_FAILURE;
+
+	if (rc == 0)
+		rc = find_forwarder(tester);
+	if (rc == 0)
+		rc = prove(tester);
+	if (rc == 0) {
+		gremc_setup_describe(tester);
+		rc = gremc_test_run(tester, tester->options->test);
+	}
+	if (tester->results.count && write_results(tester) == 0 && rc == 0 && all_good(&tester->results))
+		status = GREMC_EXIT_DONE;
+	if (rc == -EINTR)
+		fprintf(stderr, "gremc-loadgen: stopped by a signal; the results are those so far\n");
+	else if (rc == -ENOMEM)
+		fprintf(stderr, "gremc-loadgen: out of memory\n");
+	gremc_release(tester->histogram, (size_t)tester->flows->site_count * tester->engine->rx_count *
+						 sizeof(*tester->histogram));
+	free(tester->template);
+	gremc_results_fini(&tester->results);
+	return status;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdbool.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+#include <rte_udp.h>
+
+#include "stamp.h"
+#include "transmit.h"
+
+/* Where the payload begins in every buffer, whatever headers stand before it: the pattern stays in its place.
+ */
+#define PAYLOAD_AT     192u
+#define POOL_CACHE     512u
+#define TEMPLATE_AHEAD 4u
+#define HEADER_STEP    16u
+#define UDP_SUM_OFFSET 2u /* of the checksum, before the payload */
+
+/* ---- the pool ---- */
+
+static void fill(struct rte_mempool *pool, void *argument, void *object, unsigned index)
+{
+	struct rte_mbuf *packet = object;
+	uint16_t room = packet->buf_len - PAYLOAD_AT;
+
+	RTE_SET_USED(pool);
+	RTE_SET_USED(argument);
+	RTE_SET_USED(index);
+	memcpy((uint8_t *)packet->buf_addr + PAYLOAD_AT, gremc_pattern, RTE_MIN(room, GREMC_PATTERN_SIZE));
+}
+
+void gremc_tx_pool_refill(struct rte_mempool *pool)
+{
+	rte_mempool_obj_iter(pool, fill, NULL);
+}
+
+struct rte_mempool *gremc_tx_pool_create(const char *name, unsigned count, uint16_t inner, int socket)
+{
+	unsigned cache = RTE_MIN(POOL_CACHE, count / 4);
+	uint16_t room = RTE_ALIGN(PAYLOAD_AT + RTE_MAX(inner, 512), RTE_CACHE_LINE_SIZE);
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(name, count, cache, 0, room, socket);
+
+	if (pool == NULL)
+		pool = rte_pktmbuf_pool_create(name, count, cache, 0, room, SOCKET_ID_ANY);
+	if (pool)
+		gremc_tx_pool_refill(pool);
+	return pool;
+}
+
+/* ---- making packets ---- */
+
+static inline const struct gremc_template *template_at(const struct gremc_tx *tx, uint32_t order_at,
+						       uint32_t size_at)
+{
+	return &tx->template[tx->sizes[size_at] * tx->template_stride + tx->order[order_at]];
+}
+
+static inline void advance(struct gremc_tx *tx)
+{
+	if (unlikely(++tx->order_at == tx->order_count))
+		tx->order_at = 0;
+	if (++tx->size_at == tx->size_count)
+		tx->size_at = 0;
+}
+
+static inline void prefetch_ahead(const struct gremc_tx *tx)
+{
+	uint32_t at = tx->order_at + TEMPLATE_AHEAD;
+	const struct gremc_template *next;
+
+	if (unlikely(at >= tx->order_count))
+		return;
+	next = template_at(tx, at, tx->size_at);
+	rte_prefetch0(next);
+	rte_prefetch0((const uint8_t *)next + RTE_CACHE_LINE_SIZE);
+	rte_prefetch0(&tx->sequence[tx->order[at]]);
+}
+
+static inline void make_one(struct gremc_tx *tx, uint64_t now, struct rte_mbuf *packet)
+{
+	const struct gremc_template *template = template_at(tx, tx->order_at, tx->size_at);
+	struct gremc_stamp stamp = {.run = tx->run,
+				    .flow = template->flow,
+				    .sequence = tx->sequence[template->flow]++,
+				    .time = now};
+	uint8_t *payload = (uint8_t *)packet->buf_addr + PAYLOAD_AT;
+	uint16_t sum;
+
+	for (unsigned i = 0; i < GREMC_TEMPLATE_HEADER; i += HEADER_STEP)
+		memcpy(payload - GREMC_TEMPLATE_HEADER + i, template->header + i, HEADER_STEP);
+	gremc_stamp_write(payload, &stamp);
+	sum = (uint16_t)~gremc_sum_fold(template->udp_sum + gremc_stamp_sum(payload));
+	sum = sum ? sum : UINT16_MAX; /* RFC 768: 0 would say that there is none */
+	memcpy(payload - UDP_SUM_OFFSET, &sum, sizeof(sum));
+	packet->data_off = PAYLOAD_AT - template->header_length;
+	packet->data_len = template->header_length + template->payload;
+	packet->pkt_len = packet->data_len;
+	packet->port = template->port;
+	tx->bytes += packet->data_len;
+}
+
+int gremc_tx_make(struct gremc_tx *tx, uint64_t now, struct rte_mbuf **packet, unsigned count)
+{
+	if (unlikely(rte_pktmbuf_alloc_bulk(tx->pool, packet, count))) {
+		tx->no_mbufs++;
+		return -ENOBUFS;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		prefetch_ahead(tx);
+		make_one(tx, now, packet[i]);
+		advance(tx);
+	}
+	tx->made += count;
+	return 0;
+}
+
+/* ---- handing them over ---- */
+
+static unsigned flush_port(struct gremc_tx *tx, struct gremc_tx_port *port)
+{
+	uint16_t sent = rte_eth_tx_burst(port->id, port->queue, &port->pending[port->first], port->count);
+
+	port->first += sent;
+	port->count -= sent;
+	if (port->count == 0)
+		port->first = 0;
+	tx->pending -= sent;
+	tx->taken += sent;
+	return port->count;
+}
+
+unsigned gremc_tx_flush(struct gremc_tx *tx)
+{
+	for (uint16_t i = 0; i < tx->port_count; i++)
+		if (tx->port[i].count)
+			flush_port(tx, &tx->port[i]);
+	return tx->pending;
+}
+
+static void deal(struct gremc_tx *tx, struct rte_mbuf **packet, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct gremc_tx_port *port = &tx->port[packet[i]->port];
+
+		port->pending[port->first + port->count++] = packet[i];
+	}
+	tx->pending += count;
+}
+
+/* Packets wait for a device. True: they still do. */
+static bool is_blocked(struct gremc_tx *tx, uint64_t now)
+{
+	if (tx->blocked_at == 0)
+		tx->blocked_at = now;
+	if (gremc_tx_flush(tx))
+		return true;
+	tx->blocked += now - tx->blocked_at;
+	tx->blocked_at = 0;
+	return false;
+}
+
+unsigned gremc_tx_poll(struct gremc_tx *tx, uint64_t now)
+{
+	struct rte_mbuf *packet[GREMC_PACE_BURST];
+	uint64_t left = tx->packets - tx->made;
+	unsigned count;
+
+	if (unlikely(tx->pending) && is_blocked(tx, now))
+		return 0;
+	count = gremc_pace_due(&tx->pace, now, (uint32_t)RTE_MIN(left, GREMC_PACE_BURST));
+	if (count == 0 || gremc_tx_make(tx, now, packet, count))
+		return 0;
+	if (unlikely(tx->first == 0))
+		tx->first = now;
+	tx->last = now;
+	gremc_pace_sent(&tx->pace, now, count);
+	deal(tx, packet, count);
+	gremc_tx_flush(tx);
+	return count;
+}
+
+void gremc_tx_drop(struct gremc_tx *tx)
+{
+	for (uint16_t i = 0; i < tx->port_count; i++) {
+		struct gremc_tx_port *port = &tx->port[i];
+
+		rte_pktmbuf_free_bulk(&port->pending[port->first], port->count);
+		port->first = port->count = 0;
+	}
+	tx->pending = 0;
+}

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A network laboratory on one machine: namespaces, wires, the forwarder, and Linux kernels as its peers.
+
+scripts/run and the tests are built from it. Nothing it makes outlives the process: what a killed process
+left behind is swept away by the next one (network.sweep).
+"""
+from .forwarder import Forwarder
+from .network import Namespace, bridge, sweep, veth
+from .peer import make_peer
+from .process import FIRST, LabError, Lines, lcores, run, start, until
+from .switch import Switch
+from .telemetry import Telemetry
+
+__all__ = ["FIRST", "Forwarder", "LabError", "Lines", "Namespace", "Switch", "Telemetry", "bridge", "lcores", "make_peer",
+           "run", "start", "sweep", "until", "veth"]

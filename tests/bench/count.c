@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* For callgrind, which counts the instructions inside of bench_forward() and writes down what it has at each
+ * bench_mark(): after N packets, and after 2 N more, so that the difference of the two is N packets' worth
+ * without any of the beginning. tests/bench/test_gate.py runs it and reads the counts. */
+#include "bench.h"
+
+/* In this order, so that worlds follow fan-outs. */
+static const uint32_t fanouts[] = {1, 16, 256};
+
+#define SIZE    64u
+#define GROUPS  64u
+#define TUNNELS 1024u
+#define BURST   32u
+
+void bench_mark(void);
+
+__attribute__((noinline)) void bench_mark(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
+static int forward(struct bench_world *world, struct bench_source *source, uint32_t packets)
+{
+	struct bench_section_cost cost;
+	int rc = 0;
+
+	for (uint32_t done = 0; done < packets && rc == 0; done += BURST)
+		rc = bench_section(world, source, BURST, BURST, &cost);
+	return rc;
+}
+
+/* Three marks: what came before, N packets, 2 N packets. */
+static int count(struct bench_world *world, enum bench_input input, enum bench_mode mode, uint32_t packets)
+{
+	static struct bench_source source;
+	int rc;
+
+	if (bench_world_equip(world, mode, SIZE))
+		return -1;
+	bench_source_init(&source, world, input, SIZE);
+	rte_rcu_qsbr_thread_online(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
+	rc = forward(world, &source, packets);
+	bench_mark();
+	if (rc == 0)
+		rc = forward(world, &source, packets);
+	bench_mark();
+	if (rc == 0)
+		rc = forward(world, &source, 2 * packets);
+	bench_mark();
+	rte_rcu_qsbr_thread_offline(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
+	return rc;
+}
+
+static int count_modes(struct bench_world *world, uint32_t fanout, uint32_t packets)
+{
+	for (enum bench_mode mode = BENCH_COPY; mode <= BENCH_SHARE; mode++) {
+		if (count(world, BENCH_INPUT_good, mode, packets))
+			return -1;
+		printf("count %s %u %u\n", mode == BENCH_COPY ? "copy" : "share", fanout, packets);
+	}
+	return 0;
+}
+
+static int count_inputs(struct bench_world *world, uint32_t packets)
+{
+	for (enum bench_input input = BENCH_INPUT_good + 1; input < BENCH_INPUT_COUNT; input++) {
+		if (input == BENCH_INPUT_no_adjacency)
+			continue; /* that one is forwarded */
+		if (count(world, input, BENCH_COPY, packets))
+			return -1;
+		printf("count %s 0 %u\n", bench_input_name(input), packets);
+	}
+	return 0;
+}
+
+int bench_count(const struct bench_environment *environment, const struct bench_arguments *arguments,
+		struct bench_output *output)
+{
+	int rc = 0;
+
+	RTE_SET_USED(output);
+	/* the same seeds of hashes in every run */
+	rte_srand(1);
+	for (unsigned i = 0; i < RTE_DIM(fanouts) && rc == 0; i++) {
+		const struct bench_point point = {.fanout = fanouts[i],
+						  .size = SIZE,
+						  .groups = GROUPS,
+						  .tunnels = TUNNELS,
+						  .burst = BURST};
+		struct bench_world *world = bench_world_create(environment, &point);
+
+		if (world == NULL)
+			return 1;
+		rc = count_modes(world, fanouts[i], arguments->packets);
+		if (rc == 0 && i == 0)
+			rc = count_inputs(world, arguments->packets);
+		bench_world_destroy(world);
+	}
+	return rc ? 1 : 0;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include "bench.h"
+
+/* As lib/port makes its pools: a cache that is larger than a burst, rooms that follow the need. */
+#define CACHE       256u
+#define RX_MBUFS    8191u
+#define RX_ROOM     2048u
+#define HEADERS     16383u
+#define HEADER_ROOM 352u  /* the default copy threshold of 256 and the headers */
+#define LARGE_ROOM  1536u /* copies of any size of the grid */
+
+#define ARGUMENTS_MAX 24
+#define TEXT_MAX      128
+
+/* Arguments for the EAL, which may change them. */
+struct arguments {
+	int count;
+	char *value[ARGUMENTS_MAX];
+	char text[ARGUMENTS_MAX][TEXT_MAX];
+};
+
+static void add(struct arguments *arguments, const char *argument)
+{
+	char *text = arguments->text[arguments->count];
+
+	snprintf(text, TEXT_MAX, "%s", argument);
+	arguments->value[arguments->count++] = text;
+}
+
+/* The last CPUs that we may use: interrupts and other work gather on the first ones. Several lcores share one
+ * where there are too few. */
+static void add_lcores(struct arguments *arguments, const struct bench_options *options)
+{
+	char list[TEXT_MAX] = "";
+	size_t used = 0;
+	int cpus[CPU_SETSIZE], count = 0;
+	cpu_set_t set;
+
+	if (options->cpus) {
+		add(arguments, "-l");
+		add(arguments, options->cpus);
+		return;
+	}
+	if (sched_getaffinity(0, sizeof(set), &set))
+		CPU_ZERO(&set);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			cpus[count++] = cpu;
+	if (count == 0)
+		cpus[count++] = 0;
+	for (unsigned i = 0; i < options->lcores; i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%u@%d", i ? "," : "", i,
+					 cpus[(count - 1 - (int)i % count + count) % count]);
+	add(arguments, "--lcores");
+	add(arguments, list);
+}
+
+/* MiB in the free huge pages of the default size. */
+static uint64_t free_huge_memory(void)
+{
+	unsigned long pages = 0, kib = 0;
+	char line[128];
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	if (file == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		sscanf(line, "HugePages_Free: %lu", &pages);
+		sscanf(line, "Hugepagesize: %lu", &kib);
+	}
+	fclose(file);
+	return (uint64_t)pages * kib / 1024;
+}
+
+static int start_eal(struct bench_environment *environment, const struct bench_options *options)
+{
+	static struct arguments arguments;
+	char text[TEXT_MAX];
+
+	environment->hugepages = !options->no_huge && free_huge_memory() >= options->memory;
+	add(&arguments, "gremc-bench");
+	add_lcores(&arguments, options);
+	/* without hugepages --in-memory fails; both leave no file behind */
+	add(&arguments, environment->hugepages ? "--in-memory" : "--no-huge");
+	if (!environment->hugepages)
+		add(&arguments, "--no-shconf");
+	add(&arguments, "-m");
+	snprintf(text, sizeof(text), "%u", options->memory);
+	add(&arguments, text);
+	add(&arguments, "--no-pci");
+	add(&arguments, "--no-telemetry");
+	add(&arguments, "--log-level=error");
+	if (options->simd) {
+		snprintf(text, sizeof(text), "--force-max-simd-bitwidth=%u", options->simd);
+		add(&arguments, text);
+	}
+	add(&arguments, "--vdev=net_ring0");
+	add(&arguments, "--vdev=net_null0");
+	if (rte_eal_init(arguments.count, arguments.value) < 0) {
+		fprintf(stderr, "gremc-bench: the EAL does not start: %s\n", rte_strerror(rte_errno));
+		return -1;
+	}
+	return 0;
+}
+
+static int open_device(const char *name, uint16_t tx_queues, struct rte_mempool *pool, uint16_t *id)
+{
+	struct rte_eth_conf conf = {0};
+	int rc = rte_eth_dev_get_port_by_name(name, id);
+
+	if (rc == 0)
+		rc = rte_eth_dev_configure(*id, 1, tx_queues, &conf);
+	if (rc == 0)
+		rc = rte_eth_rx_queue_setup(*id, 0, 512, SOCKET_ID_ANY, NULL, pool);
+	for (uint16_t i = 0; i < tx_queues && rc == 0; i++)
+		rc = rte_eth_tx_queue_setup(*id, i, 512, SOCKET_ID_ANY, NULL);
+	if (rc == 0)
+		rc = rte_eth_dev_start(*id);
+	if (rc)
+		fprintf(stderr, "gremc-bench: the device %s cannot be opened\n", name);
+	return rc ? -1 : 0;
+}
+
+static struct rte_mempool *make_pool(const char *name, uint32_t count, uint32_t room)
+{
+	struct rte_mempool *pool =
+		rte_pktmbuf_pool_create(name, count, CACHE, 0, RTE_PKTMBUF_HEADROOM + room, SOCKET_ID_ANY);
+
+	if (pool == NULL)
+		fprintf(stderr, "gremc-bench: no memory for %u mbufs of %u bytes: %s\n", count, room,
+			rte_strerror(rte_errno));
+	return pool;
+}
+
+int bench_environment_init(struct bench_environment *environment, const struct bench_options *options)
+{
+	if (start_eal(environment, options))
+		return -1;
+	environment->header_room = HEADER_ROOM;
+	environment->large_header_room = LARGE_ROOM;
+	environment->rx_pool = make_pool("rx", RX_MBUFS, RX_ROOM);
+	environment->header_pool = make_pool("headers", HEADERS, HEADER_ROOM);
+	environment->large_header_pool = make_pool("large_headers", HEADERS, LARGE_ROOM);
+	if (environment->rx_pool == NULL || environment->header_pool == NULL ||
+	    environment->large_header_pool == NULL)
+		return -1;
+	if (open_device("net_ring0", 1, environment->rx_pool, &environment->in) ||
+	    open_device("net_null0", BENCH_WORKERS, environment->rx_pool, &environment->out))
+		return -1;
+	bench_section_calibrate();
+	return 0;
+}
+
+void bench_environment_fini(struct bench_environment *environment)
+{
+	rte_eth_dev_stop(environment->in);
+	rte_eth_dev_stop(environment->out);
+	rte_eal_cleanup();
+}
+
+void bench_cpu_name(char *text, size_t size)
+{
+	char line[256], *colon;
+	FILE *file = fopen("/proc/cpuinfo", "re");
+
+	snprintf(text, size, "unknown");
+	while (file && fgets(line, sizeof(line), file)) {
+		colon = strstr(line, ": ");
+		if (strncmp(line, "model name", 10) != 0 || colon == NULL)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(text, size, "%s", colon + 2);
+		break;
+	}
+	if (file)
+		fclose(file);
+}
+
+uint64_t bench_resident(void)
+{
+	unsigned long size, resident = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%lu %lu", &size, &resident) != 2)
+		resident = 0;
+	fclose(file);
+	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Slices of what is measured and of the floor take turns, so that whatever else the machine does meets both.
+ * The minimum of many slices is what the code costs; the median says how quiet the machine was. */
+#include <stdlib.h>
+
+#include "bench.h"
+
+#define SLICES_A_SECOND 1000u /* of the timed part of a slice */
+#define LEAST_ROUNDS    5u
+#define WARM_SECONDS    1u
+
+static int compare(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
+double bench_samples_quantile(struct bench_samples *samples, double q)
+{
+	if (samples->count == 0)
+		return 0;
+	qsort(samples->value, samples->count, sizeof(samples->value[0]), compare);
+	return samples->value[(uint32_t)(q * (samples->count - 1) + 0.5)];
+}
+
+/* Every flow once, so that what fits into a cache is in it. */
+static int warm(struct bench_world *world, struct bench_source *source, uint32_t burst)
+{
+	const uint64_t end = rte_rdtsc() + rte_get_tsc_hz() * WARM_SECONDS;
+	struct bench_section_cost cost;
+	uint64_t packets = 0;
+
+	do {
+		if (bench_section(world, source, BENCH_SECTION, burst, &cost))
+			return -1;
+		packets += BENCH_SECTION;
+	} while (packets < world->flow_count && rte_rdtsc() < end);
+	return 0;
+}
+
+static int slice(struct bench_world *world, struct bench_source *source, uint32_t burst,
+		 struct bench_samples *input, struct bench_samples *received)
+{
+	const uint64_t enough = rte_get_tsc_hz() / SLICES_A_SECOND;
+	uint64_t forward = 0, receive = 0, packets = 0;
+	struct bench_section_cost cost;
+
+	/* the first section meets the caches as the floor's slices have left them */
+	if (bench_section(world, source, BENCH_SECTION, burst, &cost))
+		return -1;
+	do {
+		if (bench_section(world, source, BENCH_SECTION, burst, &cost))
+			return -1;
+		forward += cost.forward;
+		receive += cost.receive;
+		packets += BENCH_SECTION;
+	} while (forward < enough);
+	bench_samples_add(input, (double)forward / (double)packets);
+	if (received)
+		bench_samples_add(received, (double)receive / (double)packets);
+	return 0;
+}
+
+/* A figure counts only when all packets did what they were to do. */
+static int check(const struct bench_world *world, enum bench_input input, uint32_t fanout)
+{
+	const struct gremc_totals totals = bench_world_totals(world);
+	const bool forwards = input == BENCH_INPUT_good || input == BENCH_INPUT_no_adjacency;
+	const uint64_t wanted = forwards ? totals.rx_packets * fanout : 0;
+	const uint64_t sent = input == BENCH_INPUT_good ? wanted : 0;
+
+	if (totals.rx_packets > 0 && totals.forwarded == (forwards ? totals.rx_packets : 0) &&
+	    totals.wanted == wanted && totals.sent == sent)
+		return 0;
+	fprintf(stderr,
+		"gremc-bench: input '%s' at fan-out %u: of %" PRIu64 " packets %" PRIu64
+		" were forwarded, of %" PRIu64 " replicas %" PRIu64 " sent: no figure for this\n",
+		bench_input_name(input), fanout, totals.rx_packets, totals.forwarded, totals.wanted,
+		totals.sent);
+	return -1;
+}
+
+static int floor_slice(struct bench_floor *floor, const struct bench_point *point, bool copy,
+		       struct bench_samples *samples)
+{
+	double cost = bench_floor_slice(floor, copy, point->size, point->fanout,
+					rte_get_tsc_hz() / SLICES_A_SECOND);
+
+	if (cost < 0) {
+		fprintf(stderr, "gremc-bench: a pool of the floor is empty\n");
+		return -1;
+	}
+	bench_samples_add(samples, cost);
+	return 0;
+}
+
+static void go_online(const struct bench_world *world)
+{
+	rte_rcu_qsbr_thread_online(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
+}
+
+static void go_offline(const struct bench_world *world)
+{
+	rte_rcu_qsbr_thread_offline(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
+}
+
+int bench_measure(struct bench_world *world, struct bench_floor *floor, const struct bench_point *point,
+		  double seconds, struct bench_result *result)
+{
+	static struct bench_source source;
+	uint64_t end;
+	int rc;
+
+	*result = (struct bench_result){.point = *point, .tunnels = world->tunnel_count};
+	result->point.mode = bench_point_mode(point);
+	if (bench_world_equip(world, result->point.mode, point->size))
+		return -1;
+	bench_source_init(&source, world, BENCH_INPUT_good, point->size);
+	go_online(world);
+	rc = warm(world, &source, point->burst);
+	end = rte_rdtsc() + (uint64_t)(seconds * (double)rte_get_tsc_hz());
+	while (rc == 0 && (result->input.count < LEAST_ROUNDS ||
+			   (rte_rdtsc() < end && result->input.count < BENCH_SLICES_MAX))) {
+		rc = slice(world, &source, point->burst, &result->input, &result->receive);
+		if (rc == 0)
+			rc = floor_slice(floor, point, true, &result->floor_copy);
+		if (rc == 0)
+			rc = floor_slice(floor, point, false, &result->floor_share);
+	}
+	go_offline(world);
+	return rc ? rc : check(world, BENCH_INPUT_good, point->fanout);
+}
+
+int bench_measure_input(struct bench_world *world, enum bench_input input, const struct bench_point *point,
+			double seconds, struct bench_samples *samples)
+{
+	const uint64_t end = rte_rdtsc() + (uint64_t)(seconds * (double)rte_get_tsc_hz());
+	static struct bench_source source;
+	int rc;
+
+	if (bench_world_equip(world, bench_point_mode(point), point->size))
+		return -1;
+	bench_source_init(&source, world, input, point->size);
+	go_online(world);
+	rc = warm(world, &source, point->burst);
+	do {
+		if (rc == 0)
+			rc = slice(world, &source, point->burst, samples, NULL);
+	} while (rc == 0 && rte_rdtsc() < end);
+	go_offline(world);
+	return rc ? rc : check(world, input, point->fanout);
+}

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all Python tests share: where the binary is, and the laboratory of scripts/lib."""
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(TOP / "scripts" / "lib"), str(TOP / "tests" / "e2e")]
+os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ["PATH"]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--binary", default=os.environ.get("GREMC_BINARY", str(TOP / "build/app/dpdk-gremc/dpdk-gremc")),
+                     help="the dpdk-gremc to test")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "waits: waits for a minute and more, for timers of others: runs beside the other tests")
+    config.addinivalue_line("markers", "smoke: the one test that other builds (sanitizers, other DPDKs) run, too")
+
+
+@pytest.fixture(scope="session")
+def top():
+    return TOP
+
+
+@pytest.fixture(scope="session")
+def binary(request):
+    path = Path(request.config.getoption("--binary"))
+    if not path.exists():
+        pytest.fail(f"{path} does not exist: build it, or name another by --binary", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def laboratory():
+    """Namespaces can be made here, and none of an earlier run are left."""
+    from lab import sweep
+    if os.getuid() != 0:
+        pytest.fail("these tests make network namespaces: run them as root", pytrace=False)
+    sweep()

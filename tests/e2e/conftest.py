@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Hubs for tests: closed, and held to their accounts, when the test (or the module) is over."""
+import contextlib
+
+import pytest
+from lab import Namespace
+from support.hub import Hub
+from support.site import Site
+
+
+@contextlib.contextmanager
+def hubs(binary, directory, kind=Hub):
+    with contextlib.ExitStack() as stack:
+        def make(configuration, **options):
+            hub = kind(binary, directory, configuration, **options)
+            # One that a test has stopped itself is not asked again.
+            stack.callback(lambda: hub.close(check=hub.forwarder.running))
+            return hub
+        yield make
+
+
+@pytest.fixture
+def make_hub(binary, tmp_path, laboratory):
+    """make_hub(configuration, **options of Hub)"""
+    with hubs(binary, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_module_hub(binary, tmp_path_factory, laboratory):
+    with hubs(binary, tmp_path_factory.mktemp("hub")) as make:
+        yield make
+
+
+@pytest.fixture
+def make_site(binary, tmp_path, laboratory):
+    """make_site(label): a server, closed and held to its accounts when the test is over."""
+    with contextlib.ExitStack() as stack:
+        def make(label):
+            site = Site(binary, tmp_path, label)
+            stack.callback(site.close)
+            return site
+        yield make
+
+
+@pytest.fixture
+def make_namespace(laboratory):
+    """make_namespace(label): a place for an ordinary kernel."""
+    with contextlib.ExitStack() as stack:
+        def make(label):
+            namespace = Namespace(label)
+            stack.callback(namespace.remove)
+            return namespace
+        yield make

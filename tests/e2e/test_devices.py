@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Devices that behave as no veth does: capture files, rings that fill up, buffers that run out."""
+from support import capture, hub, packets, reasons
+
+
+def play(make_hub, directory, configuration, frames, seconds=20.0, more="", **options):
+    """Have the forwarder read frames from a capture file; returns the hub, stopped, and what it wrote."""
+    capture.write(directory / "in.pcap", frames)
+    device = f"net_pcap0,rx_pcap={directory}/in.pcap,tx_pcap={directory}/out.pcap{more}"
+    for port in configuration["ethernets"].values():
+        port["device"] = port["device"].replace("net_af_packet0", "net_pcap0")
+    test_hub = make_hub(configuration, wires=0, vdevs=[device], **options)
+    test_hub.handled(len(frames), seconds)
+    drops = test_hub.drops()
+    test_hub.check(test_hub.forwarder)
+    return drops, capture.read(directory / "out.pcap")
+
+
+def test_drops_from_a_capture(make_hub, tmp_path):
+    """What the kernel would not let through, and all the rest, by a driver that gives it."""
+    cases = {**reasons.FRAMES, **reasons.CAPTURED}
+    configuration = hub.config({0: {}, 1: {}, 2: {}, 3: {"key": reasons.KEYED}},
+                               [{"group": reasons.GROUP, "from": ["t0", "t3"], "to": ["t2"]},
+                                {"group": "239.5.5.5", "from": ["t0"], "to": ["t0"]}])
+    drops, back = play(make_hub, tmp_path, configuration, [frame for frames in cases.values() for frame in frames])
+    assert drops == {reason: len(frames) for reason, frames in cases.items()}
+    assert back == []
+
+
+def test_multi_segment_input(make_hub, tmp_path):
+    """net_pcap chains buffers for long frames: replicas of every length are whole."""
+    sizes = [28, 1000, 2000, 2048, 2049, 2100, 3000, 4000, 4096, 5000, 7000, 8976]
+    inners = [packets.multicast("10.1.1.1", "239.1.1.1", packets.payload_of(n, size - 28))
+              for n, size in enumerate(sizes)]
+    configuration = hub.one_to_many(5)
+    configuration["ethernets"]["wan"]["mtu"] = 9000
+    drops, back = play(make_hub, tmp_path, configuration, [hub.from_site(0, inner) for inner in inners])
+    assert drops == {}
+    by_site = hub.sites_of([set_source(frame) for frame in back])
+    assert by_site == {hub.remote(i): [hub.to_site(i, inner) for inner in inners] for i in range(1, 6)}
+
+
+def set_source(frame):
+    """net_pcap's own MAC is another one."""
+    return frame[:6] + packets.mac(hub.MAC) + frame[12:]
+
+
+def test_padding_inside_and_trailers(make_hub, tmp_path):
+    """Ethernet padding, a trailer behind the outer packet, and bytes between the inner packet's end and the outer one's:
+    none of it is forwarded."""
+    inner = packets.multicast("10.1.1.1", "239.1.1.1", b"hi")
+    frames = [hub.from_site(0, inner), hub.from_site(0, inner) + b"trailer" * 9, hub.from_site(0, inner + b"\xee" * 33),
+              hub.from_site(0, inner + b"\xee" * 1000) + b"\xff" * 400]
+    drops, back = play(make_hub, tmp_path, hub.one_to_many(2), frames)
+    assert drops == {}
+    assert [hub.without_free_fields(set_source(frame)) for frame in back] == \
+        [frame for _ in frames for frame in (hub.to_site(1, inner), hub.to_site(2, inner))]
+
+
+def ring_ports(count, fanout, **settings):
+    """Tunnel 0 comes by a wire; the others leave by `count` ports that are rings which nobody empties in time."""
+    configuration = hub.config(1, [{"group": "239.1.1.1", "from": "t0", "to": []}], settings=settings)
+    oil = []
+    for n in range(count):
+        local = f"172.16.{n}.1"
+        configuration["ethernets"][f"ring{n}"] = {
+            "device": f"net_ring{n}", "addresses": [f"{local}/24"], "gateway4": f"172.16.{n}.2",
+            "neighbors": {f"172.16.{n}.2": "02:02:00:00:00:02"}}
+        for i in range(fanout):
+            name = f"r{n}-{i}"
+            configuration["tunnels"][name] = {"local": local, "remote": f"172.{17 + n}.{i // 250}.{1 + i % 250}"}
+            oil.append(name)
+    configuration["mroutes"][0]["to"] = oil
+    return configuration
+
+
+def burst_into_rings(make_hub, configuration, rings, replicas, **options):
+    """One packet to all; returns (losses, info) when every replica is accounted for."""
+    test_hub = make_hub(configuration, vdevs=[f"net_ring{n}" for n in range(rings)], **options)
+    test_hub.wire.send([hub.from_site(0, packets.multicast("10.1.1.1", "239.1.1.1", b"x" * 100))])
+    test_hub.handled(1)
+    # What a ring took comes back on it, as packets from unknown peers.
+    taken = test_hub.info()["sent"]
+    info = test_hub.handled(1 + taken)
+    assert info["wanted"] == replicas == info["sent"] + info["lost"]
+    losses = {name: n for name, n in test_hub.forwarder.query("/gremc/drops")["losses"].items() if n}
+    assert test_hub.drops()["unknown_peer"] == taken
+    return test_hub, losses
+
+
+def test_full_devices(make_hub):
+    """A port that takes no more, and a header pool that its packets have emptied: each replica is counted as lost
+    for its reason, the others go, and the forwarder goes on."""
+    test_hub, losses = burst_into_rings(make_hub, ring_ports(1, 3000), 1, 3000)
+    assert set(losses) == {"tx_full"}
+    lost = sum(entry["lost"] for entry in test_hub.forwarder.pages("/gremc/tunnels").values())
+    assert lost == losses["tx_full"]
+    small = ring_ports(4, 1000, **{"tx-descriptors": 64, "rx-descriptors": 64})
+    test_hub, losses = burst_into_rings(make_hub, small, 4, 4000)
+    assert "no_mbuf" in losses
+    again = hub.from_site(0, packets.multicast("10.1.1.1", "239.1.1.1", b"y"))
+    before = test_hub.info()
+    test_hub.wire.send([again])
+    assert test_hub.handled(before["rx_packets"] + 1)["sent"] > before["sent"]

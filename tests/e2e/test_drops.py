@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every reason, provoked from outside: its counter moves, and no other."""
+import pytest
+from support import hub, packets, reasons
+
+CONFIGURATION = hub.config(
+    {0: {}, 1: {}, 2: {}, 3: {"key": reasons.KEYED}},
+    [{"group": reasons.GROUP, "from": ["t0", "t3"], "to": ["t2"]},
+     {"group": "239.5.5.5", "from": ["t0"], "to": ["t0"]}])
+
+
+@pytest.fixture(scope="module")
+def test_hub(make_module_hub):
+    return make_module_hub(CONFIGURATION)
+
+
+def test_no_reason_is_forgotten():
+    """A new reason needs a test: frames in reasons.FRAMES or CAPTURED, or a place named in ELSEWHERE."""
+    places = [*reasons.FRAMES, *reasons.CAPTURED, *reasons.ELSEWHERE]
+    assert sorted(places) == sorted(reasons.drops())
+    assert set(LOSSES) == set(reasons.losses())
+
+
+@pytest.mark.parametrize("reason", reasons.FRAMES)
+def test_drop(test_hub, reason):
+    for frame in reasons.FRAMES[reason]:
+        with test_hub.counting(**{reason: 1}):
+            assert test_hub.exchange([frame]) == []
+
+
+def test_all_at_once(test_hub):
+    """All of them in random order among good packets: each has its own reason and no good one is hurt."""
+    import random
+    order = [(reason, frame) for reason, frames in reasons.FRAMES.items() for frame in frames] * 3
+    good = [(None, hub.from_site(0, packets.multicast(reasons.SOURCE, reasons.GROUP, packets.payload_of(n, n))))
+            for n in range(101)]
+    order += good
+    random.Random(3).shuffle(order)
+    counts = {reason: 3 * len(frames) for reason, frames in reasons.FRAMES.items()}
+    with test_hub.counting(**counts):
+        back = test_hub.exchange([frame for _, frame in order])
+    assert len(back) == len(good)
+
+
+# Where each loss is provoked.
+LOSSES = {
+    "no_adjacency": "test_no_adjacency",
+    "too_big": "test_too_big",
+    "no_mbuf": "test_devices.test_full_devices",
+    "tx_full": "test_devices.test_full_devices",
+    "ring_full": "test_devices.test_ring_between_workers",
+    "shard_full": "unit/test_datapath: how full a ring gets is a matter of time",
+}
+
+
+def test_too_big(make_hub):
+    """Over the MTU of one tunnel: lost there, sent to the others; at the MTU it goes."""
+    test_hub = make_hub(hub.config({0: {}, 1: {}, 2: {"mtu": 500}, 3: {"key": 7}},
+                                   [{"group": "239.1.1.1", "from": ["t0"], "to": "all"}]))
+    cases = {500: set(), 501: {"t2"}, 1472: {"t2"}, 1473: {"t2", "t3"}, 1476: {"t2", "t3"}}
+    for size, lost in cases.items():
+        inner = packets.multicast("10.1.1.1", "239.1.1.1", packets.payload_of(size, size - 28))
+        with test_hub.counting(**({"too_big": len(lost)} if lost else {})):
+            back = test_hub.exchange([hub.from_site(0, inner, fragment=0)])
+        assert set(hub.sites_of(back)) == {hub.remote(i) for i in (1, 2, 3) if f"t{i}" not in lost}
+    info = test_hub.forwarder.query("/gremc/tunnel,t2")
+    # t2 wanted all five, and lost four of them
+    assert (info["tx_packets"], info["lost"]) == (1, 4), info
+    why = test_hub.forwarder.query("/gremc/why,t0,10.1.1.1,239.1.1.1")
+    assert (why["verdict"], why["wanted"], why["smallest_mtu"]) == ("forward", 3, 500)
+
+
+def test_no_adjacency(make_hub):
+    """A next hop without a MAC loses its own replicas only, until a reload brings the MAC."""
+    configuration = hub.one_to_many(3)
+    neighbors = configuration["ethernets"]["wan"]["neighbors"]
+    mac = neighbors.pop(hub.remote(2))
+    test_hub = make_hub(configuration)
+    frame = hub.from_site(0, packets.multicast("10.1.1.1", "239.1.1.1", b"hello"))
+    with test_hub.counting(no_adjacency=1):
+        assert set(hub.sites_of(test_hub.exchange([frame]))) == {hub.remote(1), hub.remote(3)}
+    why = test_hub.forwarder.query("/gremc/why,t0,10.1.1.1,239.1.1.1")
+    assert (why["verdict"], why["no_adjacency"]) == ("forward", 1)
+    neighbors[hub.remote(2)] = mac
+    assert test_hub.forwarder.reload(configuration)[0]
+    with test_hub.counting():
+        assert len(test_hub.exchange([frame])) == 3
+    # and away again
+    del neighbors[hub.remote(2)]
+    assert test_hub.forwarder.reload(configuration)[0]
+    with test_hub.counting(no_adjacency=1):
+        assert len(test_hub.exchange([frame])) == 2

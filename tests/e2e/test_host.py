@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The host keeps its network: TAP and TUN devices, with ordinary kernels and programs at both ends."""
+import re
+import socket
+import time
+
+import pytest
+from lab import until, veth
+from support import packets
+from support.site import IP_MTU_DISCOVER, IP_PMTUDISC_DO, member, sends_by
+from support.wire import Wire
+
+OURS, THEIRS = "192.0.2.1", "192.0.2.2"
+
+
+def port(address=OURS, **more):
+    return {"device": "net_af_packet0", "addresses": [f"{address}/24"], "host": True, **more}
+
+
+def tunnel(local=OURS, remote=THEIRS, inner=1, peer=2, **more):
+    return {"local": local, "remote": remote, "addresses": [f"10.100.0.{inner}"], "peer": f"10.100.0.{peer}", "host": True,
+            **more}
+
+
+def config(tunnels=None, mroutes=(), settings=None, **port_keys):
+    whole = {"ethernets": {"wan0": port(**port_keys)}, "tunnels": tunnels or {}, "mroutes": list(mroutes)}
+    return {**whole, "settings": settings} if settings else whole
+
+
+@pytest.fixture
+def kernel(make_namespace):
+    """The other end of the wire is an ordinary host."""
+    peer = make_namespace("peer")
+    peer.ip("link set lo up")
+    return peer
+
+
+@pytest.fixture
+def site(make_site, kernel):
+    """A server that is not started yet; its NIC nic0 is cabled to the kernel's eth0."""
+    server = make_site("server")
+    veth(server.namespace, "nic0", kernel, "eth0")
+    kernel.ip(f"addr add {THEIRS}/24 dev eth0")
+    return server
+
+
+@pytest.fixture
+def pair(make_site):
+    """Two servers, one cable, gre1 between them."""
+    a, b = make_site("a"), make_site("b")
+    veth(a.namespace, "nic0", b.namespace, "nic0")
+    a.start(config({"gre1": tunnel()}), "nic0")
+    b.start(config({"gre1": tunnel(THEIRS, OURS, 2, 1)}, address=THEIRS), "nic0")
+    a.reaches("10.100.0.2")
+    return a, b
+
+
+# ---- TAP ----
+
+def test_the_host_is_on_its_network(site, kernel):
+    """Ping, TCP and UDP to and from a server whose only NIC is the forwarder's; and what it is not: GRE of strangers."""
+    site.start(config(), "nic0")
+    assert "192.0.2.1/24" in site.addresses("wan0")
+    assert re.search(r"<BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500", site.link("wan0"))
+    site.reaches(THEIRS)
+    assert site.ping(THEIRS, 20) == 20
+    assert site.ping(THEIRS, 5, "-s", "1472", "-M", "do") == 5
+    data = bytes(range(256)) * 4096
+    with kernel.inside():
+        server = socket.create_server((THEIRS, 7000))
+    with server, site.socket() as client:
+        client.connect((THEIRS, 7000))
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(10)
+            client.sendall(data[:65536])
+            received = b""
+            while len(received) < 65536:
+                received += connection.recv(65536)
+            connection.sendall(received)
+            back = b""
+            while len(back) < 65536:
+                back += client.recv(65536)
+    assert back == data[:65536]
+    wire = Wire(kernel, "eth0")
+    try:
+        before = site.forwarder.query("/gremc/drops")
+        wire.send([packets.ether(_mac(site), "02:00:00:00:00:99", packets.ipv4("192.0.2.77", OURS, packets.GRE, packets.gre(
+            packets.multicast("10.1.1.1", "239.1.1.1"))))] * 3)
+        until(lambda: site.forwarder.query("/gremc/drops")["drops"]["unknown_peer"] == before["drops"]["unknown_peer"] + 3,
+              "GRE of a stranger is dropped")
+    finally:
+        wire.close()
+    entry = site.host("wan0")
+    assert (entry["kind"], entry["open"]) == ("tap", 1)
+    assert entry["up_packets"] > 25 and entry["down_packets"] > 25 and not any(entry["losses"].values())
+
+
+def _mac(site, interface="wan0"):
+    return re.search(r"link/ether (\S+)", site.link(interface)).group(1)
+
+
+def _arp(sender_mac, sender, target, vlan=None):
+    body = b"\0\1\x08\0\6\4\0\1" + packets.mac(sender_mac) + packets.address(sender) + bytes(6) + packets.address(target)
+    return packets.ether("ff:ff:ff:ff:ff:ff", sender_mac, body, 0x0806, vlan=vlan)
+
+
+@pytest.mark.parametrize("vlan", [None, 5])
+def test_vlans(site, kernel, vlan):
+    """The port's own VLAN is untagged for the kernel; others pass with their tags, both ways."""
+    site.start(config(**({"vlan": vlan} if vlan else {})), "nic0")
+    wire, tap = Wire(kernel, "eth0"), Wire(site.namespace, "wan0")
+    mac, stranger = _mac(site), "02:00:00:00:00:77"
+    try:
+        wire.collect(seconds=0.1)
+        wire.send([_arp(stranger, THEIRS, OURS, vlan=vlan)])
+        reply = next(f for f in iter(lambda: wire.collect(1)[0], None) if f[:6] == packets.mac(stranger))
+        tag = b"\x81\0\0\x05" if vlan else b""
+        assert reply[12:12 + len(tag) + 2] == tag + b"\x08\6"
+        tap.collect(seconds=0.1)
+        other = packets.ether(mac, stranger, b"x" * 50, 0x88b5, vlan=7)
+        wire.send([other])
+        assert other in tap.collect(1)
+        mine = packets.ether(stranger, mac, b"y" * 50, 0x88b5, vlan=9)
+        tap.send([mine])
+        assert mine in [f for f in wire.collect(seconds=0.5) if f[12:14] == b"\x81\0"]
+        if vlan:
+            drops = site.forwarder.drops().get("vlan_mismatch", 0)
+            wire.send([packets.ether(mac, stranger, b"z" * 50, 0x88b5)])
+            until(lambda: site.forwarder.drops().get("vlan_mismatch", 0) == drops + 1, "an untagged frame is dropped")
+    finally:
+        wire.close()
+        tap.close()
+
+
+# ---- TUN ----
+
+def test_unicast_inside_a_tunnel(pair):
+    """gre1 as the kernel's own would be; up to its MTU packets pass, and over it the kernel says so."""
+    a, b = pair
+    assert re.search(r"<POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1476", a.link("gre1"))
+    assert "inet 10.100.0.1 peer 10.100.0.2/32" in a.addresses("gre1")
+    assert a.ping("10.100.0.2", 20) == 20 and b.ping("10.100.0.1", 20) == 20
+    assert a.ping("10.100.0.2", 3, "-M", "do", "-s", str(1476 - 28)) == 3
+    out = a.namespace.run("ping", "-c1", "-W1", "-M", "do", "-s", str(1477 - 28), "10.100.0.2", check=False)
+    assert "mtu=1476" in out.stdout + out.stderr
+    # without DF it goes in two pieces
+    assert a.ping("10.100.0.2", 3, "-M", "dont", "-s", "2000") == 3
+    with a.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+        udp.sendto(bytes(1448), ("10.100.0.2", 9))
+        with pytest.raises(OSError, match="too long"):
+            udp.sendto(bytes(1449), ("10.100.0.2", 9))
+    entry = b.host("gre1")
+    assert entry["kind"] == "tun" and not any(entry["losses"].values())
+
+
+def test_multicast_of_ordinary_programs(pair):
+    """Two end sites without a single mroute: what a program sends on gre1 a program on the other gre1 receives, with a TTL
+    of 1, too."""
+    a, b = pair
+    with a.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, b.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        member(receiver, "239.1.2.3", 5000, "gre1")
+        sends_by(sender, "gre1", ttl=1)
+        for n in range(100):
+            sender.sendto(b"%d" % n, ("239.1.2.3", 5000))
+        assert [receiver.recv(100) for _ in range(100)] == [b"%d" % n for n in range(100)]
+    # the membership report was seen by the other end's kernel: on its gre1
+    until(lambda: a.forwarder.query("/gremc/drops")["punts"]["control"] > 0, "the IGMP report goes up")
+
+
+# ---- the host as a vif ----
+
+def test_publish_and_subscribe(make_site, make_namespace):
+    """`host` in mroutes: local programs receive from tunnels and send to all of them."""
+    server, far = make_site("server"), make_namespace("far")
+    veth(server.namespace, "nic0", far, "eth0")
+    site_mac = "02:00:00:00:00:22"
+    server.start({"ethernets": {"wan0": {"device": "net_af_packet0", "addresses": [f"{OURS}/24"],
+                                         "neighbors": {THEIRS: site_mac, "192.0.2.3": site_mac}}},
+                  "tunnels": {"gre1": {"local": OURS, "remote": THEIRS}, "gre2": {"local": OURS, "remote": "192.0.2.3"}},
+                  "mroutes": [{"group": "239.1.1.1", "from": ["gre1"], "to": ["gre2", "host"]},
+                              {"group": "239.2.2.2", "from": "host", "to": "all"}]}, "nic0")
+    server.namespace.ip("addr add 10.9.9.9/32 dev gremc0")
+    wire = Wire(far, "eth0")
+    try:
+        with server.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            member(receiver, "239.1.1.1", 5000, "gremc0")
+            inners = [packets.multicast("10.1.1.1", "239.1.1.1", b"%d" % n) for n in range(50)]
+            mac = re.search(r"link/ether (\S+)", server.link("nic0")).group(1)
+            wire.send([packets.ether(mac, site_mac, packets.ipv4(THEIRS, OURS, packets.GRE, packets.gre(inner)))
+                       for inner in inners])
+            assert [receiver.recv(100) for _ in range(50)] == [b"%d" % n for n in range(50)]
+        frames = [f for f in wire.collect(seconds=0.5) if f[23] == packets.GRE]
+        assert [f[38:] for f in frames if f[30:34] == packets.address("192.0.2.3")] == [packets.forwarded(i) for i in inners]
+        with server.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sends_by(sender, "gremc0")
+            sender.sendto(b"news", ("239.2.2.2", 5000))
+        frames = [f for f in wire.collect(seconds=0.5) if f[23] == packets.GRE]
+        assert sorted(f[30:34] for f in frames) == [packets.address(THEIRS), packets.address("192.0.2.3")]
+        assert all(f.endswith(b"news") and f[38 + 8] == 7 for f in frames)
+    finally:
+        wire.close()
+
+
+# ---- the order of life ----
+
+def test_tcp_survives_a_crash(site, kernel):
+    """kill -9, start again: the devices are the same, and a connection goes on."""
+    forwarder = site.start(config({"gre1": tunnel()}), "nic0")
+    site.reaches(THEIRS)
+    site.namespace.ip("addr add 198.51.100.9/32 dev wan0", "route add 198.18.0.0/15 via 192.0.2.2")
+    before = site.link("wan0").split(":")[0], site.link("gre1").split(":")[0]
+    with kernel.inside():
+        server = socket.create_server((THEIRS, 22))
+    with server, site.socket() as client:
+        client.connect((THEIRS, 22))
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(20)
+            client.settimeout(20)
+            client.sendall(b"before")
+            assert connection.recv(10) == b"before"
+            forwarder.kill()
+            client.sendall(b"between")
+            site.start(config({"gre1": tunnel()}), "nic0")
+            assert connection.recv(10) == b"between"
+            connection.sendall(b"after")
+            assert client.recv(10) == b"after"
+    assert (site.link("wan0").split(":")[0], site.link("gre1").split(":")[0]) == before
+    assert "198.51.100.9/32" in site.addresses("wan0")
+    assert "198.18.0.0/15" in site.namespace.run("ip", "route").stdout
+
+
+@pytest.mark.parametrize("persist", [True, False])
+def test_an_orderly_stop(site, persist):
+    """`host-persist` decides whether the devices stay."""
+    forwarder = site.start(config({"gre1": tunnel()}, settings={"host-persist": persist}), "nic0")
+    assert forwarder.stop() == 0
+    assert bool(site.link("wan0")) == bool(site.link("gre1")) == persist
+    if persist:
+        assert "192.0.2.1/24" in site.addresses("wan0")
+
+
+def test_operators_are_honoured(pair):
+    """What an operator changes stays over a reload; what the configuration drops goes; what is deleted comes back."""
+    a, _ = pair
+    a.namespace.ip("addr add 203.0.113.5/32 dev gre1", "link set gre1 mtu 1400")
+    until(lambda: a.forwarder.query("/gremc/tunnel,gre1")["mtu"] == 1400, "the tunnel's MTU follows")
+    changed = config({"gre1": tunnel(), "gre2": tunnel(remote="192.0.2.9", inner=5, peer=6)})
+    assert a.forwarder.reload(changed)[0]
+    assert "203.0.113.5/32" in a.addresses("gre1") and "mtu 1400" in a.link("gre1")
+    assert "10.100.0.5 peer 10.100.0.6" in a.addresses("gre2")
+    assert a.forwarder.reload(config({"gre1": tunnel(inner=7)}))[0]
+    assert not a.link("gre2")
+    assert "10.100.0.7 peer 10.100.0.2" in a.addresses("gre1") and "10.100.0.1 " not in a.addresses("gre1")
+    assert "203.0.113.5/32" in a.addresses("gre1")
+    assert a.forwarder.reload(config({"gre1": tunnel()}))[0]
+    a.namespace.ip("link del gre1")
+    a.reaches("10.100.0.2")
+    a.namespace.ip("link del wan0")
+    a.reaches("10.100.0.2")
+
+
+def test_a_name_in_use(site):
+    """The kernel has an interface of the port's name: said, with a way out, and nothing is left behind."""
+    site.namespace.ip("link add wan0 type veth peer name other")
+    with pytest.raises(Exception, match=r"host interface wan0: .*already"):
+        site.start(config(), "nic0")
+
+
+def test_a_thousand_tunnels(site):
+    """1,000 tunnels with host interfaces are there within five seconds, and the last one works."""
+    tunnels = {f"t{n}": {"local": OURS, "remote": f"198.51.{n // 250}.{n % 250 + 1}", "host": True,
+                         "addresses": [f"10.{n // 250}.{n % 250}.1"], "peer": f"10.{n // 250}.{n % 250}.2"}
+               for n in range(1000)}
+    tunnels["last"] = tunnel()
+    start = time.monotonic()
+    site.start(config(tunnels, gateway4=THEIRS), "nic0")
+    took = time.monotonic() - start
+    assert took < 5, f"{took:.1f} s"
+    assert "10.3.249.1 peer 10.3.249.2" in site.addresses("t999")
+    assert len(site.forwarder.pages("/gremc/hosts")) == 1002
+    start = time.monotonic()
+    assert site.forwarder.stop() == 0
+    assert time.monotonic() - start < 5
+
+
+# ---- taking over an interface of the kernel ----
+
+MORE = ("addr add 203.0.113.7/25 dev wan0", "route add default via 192.0.2.2 metric 20 src 203.0.113.7",
+        "route add 198.18.0.0/15 via 203.0.113.1", "route add 198.51.100.0/24 dev wan0 mtu 1400")
+
+
+def routes(site):
+    return {line.strip().replace(" linkdown", "") for line in site.namespace.run("ip", "route", "show", "dev", "wan0").stdout.splitlines()}
+
+
+@pytest.fixture
+def kernels(site):
+    """The kernel has wan0, with all that an interface may have; nic0 is the cable that the forwarder gets."""
+    site.namespace.ip("link add wan0 type veth peer name gone", "link set gone up", "link set wan0 up",
+                      "link set wan0 address 02:00:00:00:00:42", f"addr add {OURS}/24 dev wan0", *MORE)
+    return site
+
+
+def test_takeover_and_give_back(kernels, top):
+    """Addresses, routes and MAC go over to the TAP at the first start, stay at the second, and come back by the script."""
+    before, addresses = routes(kernels), kernels.addresses("wan0").split(": ", 1)[1]
+    bare = {"ethernets": {"wan0": {"device": "net_af_packet0", "addresses": [f"{OURS}/24"], "host": True}}, "mroutes": []}
+    forwarder = kernels.start(bare, "nic0", options=["--takeover", "wan0"])
+    assert routes(kernels) == before
+    assert "203.0.113.7/25" in kernels.addresses("wan0") and _mac(kernels) == "02:00:00:00:00:42"
+    assert "state DOWN" in kernels.link("wan0_k")
+    kernels.reaches(THEIRS)
+    assert forwarder.stop() == 0
+    kernels.namespace.ip("addr add 203.0.113.8/32 dev wan0")
+    kernels.start(bare, "nic0", options=["--takeover", "wan0"])
+    kernels.reaches(THEIRS)
+    script = top / "scripts/give-back"
+    refused = kernels.namespace.run(script, "wan0", check=False)
+    assert refused.returncode == 1 and "stop dpdk-gremc first" in refused.stderr
+    assert kernels.forwarder.stop() == 0
+    kernels.namespace.run(script, "wan0")
+    assert "peer" not in kernels.addresses("wan0") and "203.0.113.8/32" in kernels.addresses("wan0")
+    assert routes(kernels) == before
+    assert not kernels.link("wan0_k") and "type tap" not in kernels.namespace.run("ip", "-d", "link", "show", "wan0").stdout
+    assert addresses.split()[0] in kernels.addresses("wan0")
+
+
+def test_a_takeover_that_fails_is_undone(kernels):
+    """The program does not start: the kernel's interface is as it was."""
+    def having():
+        # a renamed interface numbers the labels of its further addresses
+        return routes(kernels), re.sub(r" wan0:\d+\\", " wan0\\\\", kernels.addresses("wan0"))
+    before = having()
+    kernels.namespace.ip("link add gre1 type veth peer name other")
+    with pytest.raises(Exception, match="host interface gre1"):
+        kernels.start(config({"gre1": tunnel()}), "nic0", options=["--takeover", "wan0"])
+    assert having() == before
+    with pytest.raises(Exception, match="--takeover wan9: no port of this name"):
+        kernels.start(config(), "nic0", options=["--takeover", "wan9"])
+    assert having() == before

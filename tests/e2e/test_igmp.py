@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Membership by IGMP over tunnels: who joins receives, who leaves does not, and who is hostile is counted."""
+import random
+
+from lab import until
+from support import hub, igmp, packets
+
+G, G2, SSM = "239.1.2.3", "239.1.2.4", "232.1.1.1"
+S1, S2 = "10.1.1.1", "10.1.1.2"
+FAST = {"igmp": {"fast-leave": True}}
+
+
+def config(tunnels, each=None, mroutes=(), more=None, **settings):
+    """Every tunnel with IGMP; its queries soon, so that none comes unexpected."""
+    return hub.config({i: {"addresses": [f"10.8.{i // 250}.{1 + i % 250}"], "igmp": "querier", **(each or {})}
+                       for i in range(tunnels)}, list(mroutes), more=more, **settings)
+
+
+def member(i):
+    return f"10.9.{i // 250}.{1 + i % 250}"
+
+
+def host(i, packet):
+    return hub.from_site(i, packet)
+
+
+def tell(test_hub, *frames):
+    """Send control packets and wait until the forwarder has taken them in."""
+    before = test_hub.info()["rx_packets"]
+    test_hub.wire.send(frames)
+    test_hub.handled(before + len(frames))
+
+
+def groups(test_hub):
+    return {(entry["interface"], entry["group"]): entry for entry in test_hub.forwarder.pages("/gremc/groups").values()}
+
+
+def joined(test_hub, count):
+    until(lambda: test_hub.forwarder.query("/gremc/groups")["total"] == count, f"{count} memberships", 10, every=0.01)
+
+
+def reached(test_hub, i, source, group):
+    """The sites that a packet of this source reaches, from site i."""
+    before = test_hub.info()["rx_packets"]
+    test_hub.wire.collect(seconds=0)
+    test_hub.wire.send([host(i, packets.multicast(source, group, b"?"))])
+    test_hub.handled(before + 1)
+    back = [frame for frame in test_hub.wire.collect(seconds=0.2) if frame[38 + 9] == packets.UDP]
+    return {n for n in range(64) if hub.remote(n) in hub.sites_of(back)}
+
+
+def test_join_and_leave(make_hub):
+    test_hub = make_hub(config(4, FAST))
+    assert reached(test_hub, 0, S1, G) == set()
+    tell(test_hub, host(1, igmp.v2_report(member(1), G)), host(2, igmp.join(member(2), G)),
+         host(3, igmp.join(member(3), G, S2)))
+    joined(test_hub, 3)
+    assert reached(test_hub, 0, S1, G) == {1, 2}
+    assert reached(test_hub, 0, S2, G) == {1, 2, 3}
+    mroutes = {(m["source"], m["group"]): m for m in test_hub.forwarder.pages("/gremc/mroutes").values()}
+    assert set(mroutes) == {("*", G), (S2, G)}
+    assert all(m["origin"] == "igmp" for m in mroutes.values())
+    tell(test_hub, host(1, igmp.v2_leave(member(1), G)), host(2, igmp.leave(member(2), G)))
+    joined(test_hub, 1)
+    assert reached(test_hub, 0, S1, G) == set()
+    assert reached(test_hub, 0, S2, G) == {3}
+
+
+def test_sources(make_hub):
+    """INCLUDE and EXCLUDE by source, SSM, and from one to the other."""
+    test_hub = make_hub(config(5, FAST))
+    tell(test_hub, host(1, igmp.join(member(1), G)),
+         host(2, igmp.report(member(2), igmp.record(igmp.TO_EX, G, S1))),
+         host(3, igmp.join(member(3), G, S1)),
+         host(4, igmp.join(member(4), SSM, S2)))
+    joined(test_hub, 4)
+    assert reached(test_hub, 0, S1, G) == {1, 3}
+    assert reached(test_hub, 0, S2, G) == {1, 2}
+    assert reached(test_hub, 0, S2, SSM) == {4}
+    assert reached(test_hub, 0, S1, SSM) == set()
+    # Two changes their minds: it is three that is excluded now from what it had, and two that takes all.
+    tell(test_hub, host(2, igmp.report(member(2), igmp.record(igmp.ALLOW, G, S1))),
+         host(3, igmp.report(member(3), igmp.record(igmp.TO_IN, G, S2))),
+         host(4, igmp.leave(member(4), SSM, S2)))
+    joined(test_hub, 3)
+    assert reached(test_hub, 0, S1, G) == {1, 2}
+    assert reached(test_hub, 0, S2, G) == {1, 2, 3}
+    assert reached(test_hub, 0, S2, SSM) == set()
+    # nobody's own packets come back to it
+    assert reached(test_hub, 1, S1, G) == {2}
+
+
+def test_queries_on_the_wire(make_hub):
+    """General queries to every tunnel; after a leave, group queries, and the end of it when nobody answers."""
+    test_hub = make_hub(config(2, more={"igmp": {"last-member-interval": 200}}))
+    found = {}
+    until(lambda: found.update(igmp.queries(test_hub.wire.collect(seconds=0.1))) or len(found) == 2, "a query to each")
+    for i in range(2):
+        query = found[hub.remote(i)][0]
+        assert (query.kind, query.code, query.group, query.destination) == (0x11, 100, "0.0.0.0", "224.0.0.1")
+        assert (query.ttl, query.tos, query.options, query.source) == (1, 0xc0, igmp.ALERT, f"10.8.0.{1 + i}")
+        assert query.data[8:10] == bytes([2, 125])
+    tell(test_hub, host(1, igmp.v2_report(member(1), G)))
+    joined(test_hub, 1)
+    test_hub.wire.collect(seconds=0)
+    tell(test_hub, host(1, igmp.v2_leave(member(1), G)))
+    asked = []
+    until(lambda: asked.extend(igmp.queries(test_hub.wire.collect(seconds=0.05)).get(hub.remote(1), [])) or
+          len(asked) >= 2, "two group queries")
+    assert [(q.group, q.destination, q.code) for q in asked] == [(G, G, 2)] * 2
+    joined(test_hub, 0)
+
+
+def test_the_other_querier(make_hub):
+    """The lower address asks."""
+    test_hub = make_hub(config(2))
+    tell(test_hub, host(0, igmp.query("10.7.0.1")), host(1, igmp.query("10.9.0.1")))
+
+    def queriers():
+        return {entry["interface"]: (entry["is_querier"], entry["querier"])
+                for entry in test_hub.forwarder.pages("/gremc/igmp").values()}
+    until(lambda: queriers() == {"t0": (0, "10.7.0.1"), "t1": (1, "10.8.0.2")}, "one gives way, one does not", 5)
+    tell(test_hub, host(0, igmp.v2_report(member(0), G)))
+    joined(test_hub, 1)
+
+
+def test_precedence(make_hub):
+    """A join adds to what is static and never takes from it; /gremc/why and /gremc/mroutes say whose it is."""
+    test_hub = make_hub(config(6, FAST, [{"group": "239.1.0.0/16", "from": ["t0"], "to": ["t1"]},
+                                         {"group": G, "source": S2, "from": "any", "to": ["t2"]}]))
+    tell(test_hub, host(3, igmp.v2_report(member(3), G)), host(1, igmp.report(member(1), igmp.record(igmp.TO_EX, G, S1))))
+    # t1 excludes S1, but what is static it gets
+    tell(test_hub, host(4, igmp.v2_report(member(4), G2)))
+    joined(test_hub, 3)
+    assert reached(test_hub, 0, S1, "239.1.9.9") == {1}
+    # 239.1.2.3 is inside the static prefix: its interfaces in and out hold
+    assert reached(test_hub, 0, S1, G) == {1, 3}
+    assert reached(test_hub, 0, S2, G) == {1, 2, 3}
+    with test_hub.counting(rpf=1):
+        assert reached(test_hub, 5, S1, G) == set()
+    assert reached(test_hub, 0, S1, G2) == {1, 4}
+    mroutes = {(m["source"], m["group"]): (m["origin"], m["origins"])
+               for m in test_hub.forwarder.pages("/gremc/mroutes").values()}
+    assert mroutes == {("*", "239.1.0.0/16"): ("static", "static"), (S2, G): ("static", "static+igmp"),
+                       ("*", G): ("igmp", "static+igmp"), (S1, G): ("igmp", "static+igmp"),
+                       ("*", G2): ("igmp", "static+igmp")}
+    why = test_hub.forwarder.query(f"/gremc/why,t0,{S1},{G}")
+    assert why["mroute"]["origins"] == "static+igmp"
+    assert set(why["not_joined"]) == {"t1", "t2", "t4", "t5"}
+    why = test_hub.forwarder.query(f"/gremc/why,t0,{S1},239.9.9.9")
+    assert "nobody has joined" in why["detail"] and set(why["not_joined"]) == {"t1", "t2", "t3", "t4", "t5"}
+
+
+def test_reload_keeps_members(make_hub):
+    """A tunnel that changes is another vif with the same members; one that goes takes them along; IGMP may be turned off
+    and on."""
+    before = config(4, FAST)
+    test_hub = make_hub(before)
+    tell(test_hub, *(host(i, igmp.v2_report(member(i), G)) for i in (1, 2, 3)))
+    joined(test_hub, 3)
+    changed = config(4, FAST)
+    changed["tunnels"]["t1"]["ttl"] = 9
+    del changed["tunnels"]["t2"]
+    changed["mroutes"] = [{"group": G2, "from": "any", "to": ["t3"]}]
+    number = next(n for n, m in test_hub.forwarder.pages("/gremc/mroutes").items() if m["group"] == G)
+    taken, text = test_hub.forwarder.reload(changed)
+    assert taken, text
+    joined(test_hub, 2)
+    assert reached(test_hub, 0, S1, G) == {1, 3}
+    # the same route as before, so its counters go on
+    assert test_hub.forwarder.pages("/gremc/mroutes")[number]["group"] == G
+    changed["tunnels"]["t3"]["igmp"] = "off"
+    assert test_hub.forwarder.reload(changed)[0]
+    joined(test_hub, 1)
+    assert reached(test_hub, 0, S1, G) == {1}
+    assert reached(test_hub, 0, S1, G2) == {3}
+    bad = dict(changed, mroutes=[{"group": "10.0.0.1", "from": "any", "to": "all"}])
+    assert not test_hub.forwarder.reload(bad)[0]
+    assert reached(test_hub, 0, S1, G) == {1}
+    assert test_hub.forwarder.reload(before)[0]
+    tell(test_hub, host(3, igmp.v2_report(member(3), G)))
+    joined(test_hub, 2)
+    assert reached(test_hub, 0, S1, G) == {1, 3}
+
+
+def test_policy(make_hub):
+    """What a tunnel may join: groups, sources, how many, how fast; what is refused is counted by name."""
+    test_hub = make_hub(config(2, {"igmp": {"groups": ["239.1.0.0/16", "232.0.0.0/8"], "sources": [S1], "max-groups": 3,
+                                            "report-rate": 20, "fast-leave": True,
+                                            "join": [{"group": "239.1.1.1"}]}}))
+    joined(test_hub, 2)
+    assert reached(test_hub, 0, S1, "239.1.1.1") == {1}
+    assert reached(test_hub, 0, S2, "239.1.1.1") == set()
+    tell(test_hub, host(1, igmp.v2_report(member(1), "239.2.2.2")), host(1, igmp.join(member(1), SSM, S2)),
+         host(1, igmp.join(member(1), SSM)), host(1, igmp.v2_report(member(1), "224.0.0.251")),
+         *(host(1, igmp.v2_report(member(1), f"239.1.3.{i}")) for i in range(10)))
+    joined(test_hub, 4)
+
+    def counters():
+        return next(entry["counters"] for entry in test_hub.forwarder.pages("/gremc/igmp").values()
+                    if entry["interface"] == "t1")
+    found = counters()
+    assert {name: found.get(name) for name in ("group_range", "source_refused", "ssm_any", "link_local", "group_limit")} == \
+        {"group_range": 1, "source_refused": 1, "ssm_any": 1, "link_local": 1, "group_limit": 8}
+    tell(test_hub, *(host(1, igmp.v2_report(member(1), "239.1.3.1")) for i in range(100)))
+    until(lambda: counters().get("rate", 0) >= 50, "reports above the rate are refused")
+
+
+def test_source_prefixes(make_hub):
+    """`sources` are addresses and prefixes; whoever wants any source gets each of these from its first packet on, but for
+    those that he excludes; others get what they had."""
+    configuration = config(4, FAST)
+    for name in ("t2", "t3"):
+        configuration["tunnels"][name]["igmp"] = {"fast-leave": True, "sources": ["10.1.0.0/16", "10.2.2.2"]}
+    test_hub = make_hub(configuration)
+    tell(test_hub, host(1, igmp.v2_report(member(1), G)), host(2, igmp.v2_report(member(2), G)),
+         host(3, igmp.report(member(3), igmp.record(igmp.TO_EX, G, S1))), host(3, igmp.v2_report(member(3), G2)))
+    joined(test_hub, 4)
+    assert reached(test_hub, 0, S1, G) == {1, 2}
+    assert reached(test_hub, 0, S2, G) == {1, 2, 3}
+    assert reached(test_hub, 0, "10.2.2.2", G) == {1, 2, 3}
+    assert reached(test_hub, 0, "10.2.2.3", G) == {1}
+    with test_hub.counting(source_guard=1):
+        assert reached(test_hub, 0, "10.3.1.1", G2) == set()
+    assert reached(test_hub, 0, "10.1.200.1", G2) == {3}
+    mroutes = {(m["source"], m["group"]): (m["oifs"], m["guarded"]) for m in test_hub.forwarder.pages("/gremc/mroutes").values()}
+    assert mroutes == {("*", G): (3, 2), (S1, G): (2, 1), ("*", G2): (1, 1)}
+    why = test_hub.forwarder.query(f"/gremc/why,t0,10.2.2.3,{G}")
+    assert (why["verdict"], why["wanted"], why["oif_names"]) == ("forward", 1, ["t1"])
+    assert test_hub.forwarder.query(f"/gremc/why,t0,10.3.1.1,{G2}")["reason"] == "source_guard"
+    # other prefixes: the members stay
+    configuration["tunnels"]["t2"]["igmp"]["sources"] = ["10.2.2.0/24"]
+    del configuration["tunnels"]["t3"]["igmp"]["sources"]
+    assert test_hub.forwarder.reload(configuration)[0]
+    assert reached(test_hub, 0, S2, G) == {1, 3}
+    assert reached(test_hub, 0, "10.2.2.3", G) == {1, 2, 3}
+    assert reached(test_hub, 0, "10.3.1.1", G2) == {3}
+
+
+def test_hostile(make_hub):
+    """A flood of wrong, random and absurd messages: state stays bounded, all is counted, members are served."""
+    test_hub = make_hub(config(3, {"igmp": {"max-groups": 50, "max-sources": 10, "report-rate": 0}}))
+    tell(test_hub, host(2, igmp.v2_report(member(2), G)))
+    joined(test_hub, 1)
+    rng = random.Random(5)
+    good = igmp.report(member(1), *(igmp.record(igmp.ALLOW, f"239.7.0.{n}", S1, S2) for n in range(5)))
+    flood = []
+    for n in range(2000):
+        kind = n % 5
+        if kind == 0:  # anything
+            flood.append(packets.ipv4("10.9.9.9", "224.0.0.22", 2, rng.randbytes(rng.randrange(60)), ttl=1))
+        elif kind == 1:  # a bit is wrong
+            packet = bytearray(good)
+            packet[rng.randrange(24, len(packet))] ^= 1 << rng.randrange(8)
+            flood.append(bytes(packet))
+        elif kind == 2:  # more is announced than there is
+            flood.append(igmp.packet(member(1), "224.0.0.22", igmp.message(0x22, 0, b"\0\0\xff\xff" +
+                                                                            igmp.record(igmp.TO_EX, "239.7.7.7"))))
+        elif kind == 3:  # a group for each, with many sources
+            flood.append(igmp.report(member(1), igmp.record(igmp.ALLOW, f"239.8.{n // 250}.{n % 250}",
+                                                            *(f"10.3.3.{k}" for k in range(1, 60)))))
+        else:
+            flood.append(igmp.report(member(1), igmp.record(7 + n % 200, "239.9.9.9", S1), ttl=1 + n % 3))
+    for at in range(0, len(flood), 100):
+        tell(test_hub, *(host(1, packet) for packet in flood[at:at + 100]))
+    found = until(lambda: next((entry for entry in test_hub.forwarder.pages("/gremc/igmp").values()
+                                if entry["interface"] == "t1" and entry["counters"].get("source_limit")), None), "refusals")
+    counters = found["counters"]
+    for name in ("truncated", "checksum", "group_limit", "source_limit", "record_type", "ttl"):
+        assert counters.get(name, 0) > 0, (name, counters)
+    assert found["groups"] <= 50
+    assert all(entry["sources"] <= 10 for entry in groups(test_hub).values())
+    assert reached(test_hub, 0, S1, G) == {2}
+
+
+def test_proxy(make_hub):
+    """What the tunnels want is told upstream; what comes from there goes to members, what they send goes there."""
+    configuration = config(4, FAST)
+    configuration["tunnels"]["t0"]["igmp"] = "upstream"
+    test_hub = make_hub(configuration)
+    test_hub.wire.collect(seconds=0.3)
+
+    def upstream(seconds=3.0):
+        """The records that the upstream router hears."""
+        heard = []
+        for frame in test_hub.wire.collect(seconds=seconds):
+            for message in igmp.queries([frame]).get(hub.remote(0), []):
+                if message.kind == 0x22:
+                    assert (message.destination, message.ttl, message.source) == ("224.0.0.22", 1, "10.8.0.1")
+                    heard.append(message.data[8:])
+        return heard
+    tell(test_hub, host(1, igmp.v2_report(member(1), G)))
+    assert upstream(1.5) == [igmp.record(igmp.TO_EX, G)] * 2
+    tell(test_hub, host(2, igmp.v2_report(member(2), G)))
+    assert upstream(0.5) == []
+    tell(test_hub, host(0, igmp.query("10.7.0.1", code=5)))
+    assert upstream(0.8) == [igmp.record(igmp.IS_EX, G)]
+    assert reached(test_hub, 0, S1, G) == {1, 2}
+    assert reached(test_hub, 1, S1, G) == {0, 2}
+    assert reached(test_hub, 3, S1, "239.9.9.9") == {0}
+    tell(test_hub, host(1, igmp.v2_leave(member(1), G)), host(2, igmp.v2_leave(member(2), G)))
+    assert upstream(1.5) == [igmp.record(igmp.TO_IN, G)] * 2
+    # the upstream's own members are none of ours
+    tell(test_hub, host(0, igmp.v2_report(member(0), G2)))
+    assert groups(test_hub) == {}

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The kernel's multicast routes, set by smcroute, forwarded by the fast path; the kernel's own first packets and counters."""
+import contextlib
+import random
+import re
+import shutil
+import subprocess
+
+import pytest
+from lab import run, start, until, veth
+from support import hub, packets
+from support.wire import Wire
+
+G, STAR, S = "239.1.2.3", "239.1.2.4", "10.1.1.1"
+THRESHOLDS = {"t3": " ttl-threshold 16"}  # t3 is for packets whose TTL is above
+
+
+class Smcroute:
+    """smcrouted in the hub's namespace, with the vifs that it is told."""
+
+    def __init__(self, namespace, directory, vifs):
+        self.namespace, self.socket = namespace, directory / "smc.sock"
+        configuration = directory / "smc.conf"
+        configuration.write_text("".join(f"phyint {vif} enable{THRESHOLDS.get(vif, '')}\n" for vif in vifs))
+        self.process = start(namespace.argv("smcrouted", "-n", "-N", "-f", str(configuration), "-P", str(directory / "smc.pid"),
+                                            "-u", str(self.socket)), stderr=subprocess.DEVNULL)
+        until(lambda: run("smcroutectl", "-u", self.socket, "show", "interfaces", check=False).returncode == 0, "smcroute answers")
+
+    def __call__(self, command):
+        run("smcroutectl", "-u", self.socket, *command.split())
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(5)
+
+
+@pytest.fixture
+def lab(make_hub, tmp_path):
+    if not shutil.which("smcrouted"):
+        pytest.skip("smcroute is not installed (package smcroute)")
+    tunnels = {i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(4)}
+    test_hub = make_hub(hub.config(tunnels, ["kernel"]))
+    namespace = test_hub.namespace
+    for name in ("all", "default", *(hub.name(i) for i in range(4))):
+        namespace.run("sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter=0")
+    namespace.ip("link add other type veth peer name rehto", "link set other up", "link set rehto up",
+                 "addr add 10.77.0.1/24 dev other")
+    with contextlib.ExitStack() as stack:
+        smcroute = Smcroute(namespace, tmp_path, [*(hub.name(i) for i in range(4)), "other"])
+        stack.callback(smcroute.stop)
+        yield test_hub, smcroute
+
+
+def mroutes(test_hub):
+    return {(m["source"], m["group"]): m for m in test_hub.forwarder.pages("/gremc/mroutes").values()}
+
+
+def reached(test_hub, i, source, group, count=1):
+    """The sites that `count` packets reach, each as often as it should be."""
+    test_hub.wire.collect(seconds=0.1)
+    test_hub.wire.send([hub.from_site(i, packets.multicast(source, group, b"?"))] * count)
+    back = [frame for frame in test_hub.wire.collect(seconds=0.4) if frame[23] == packets.GRE and frame[38 + 9] == packets.UDP]
+    sites = hub.sites_of(back)
+    assert all(len(frames) == count for frames in sites.values()), {site: len(frames) for site, frames in sites.items()}
+    return {n for n in range(4) if hub.remote(n) in sites}
+
+
+def kernel_packets(test_hub, group):
+    """What the kernel has counted of (S,G)."""
+    text = test_hub.namespace.run("ip", "-s", "mroute", "show").stdout
+    found = re.search(rf"\({re.escape(S)},\s*{re.escape(group)}\).*?\n\s+(\d+) packets", text)
+    return int(found.group(1)) if found else 0
+
+
+def test_routes_come_and_go(lab):
+    test_hub, smcroute = lab
+    smcroute(f"add t0 {S} {G} t1 t2")
+    until(lambda: (S, G) in mroutes(test_hub), "the kernel's route is ours", 5, every=0.01)
+    entry = mroutes(test_hub)[S, G]
+    assert (entry["origin"], entry["origins"], entry["oifs"], entry["iifs"]) == ("kernel", "kernel", 2, 1)
+    before = test_hub.info()
+    assert reached(test_hub, 0, S, G, 5) == {1, 2}
+    after = test_hub.info()
+    assert after["forwarded"] - before["forwarded"] == 5
+    assert kernel_packets(test_hub, G) == 0  # all by the fast path
+    with test_hub.counting(rpf=1):
+        assert reached(test_hub, 3, S, G) == set()
+    smcroute(f"remove t0 {S} {G}")
+    smcroute(f"add t0 {S} {G} t3 other")
+    until(lambda: mroutes(test_hub).get((S, G), {}).get("oifs") == 1, "the changed route is ours", 5, every=0.01)
+    assert reached(test_hub, 0, S, G) == {3}
+    assert "other" in test_hub.forwarder.query("/gremc/kernel")["unknown_names"].split()
+    smcroute(f"remove t0 {S} {G}")
+    until(lambda: (S, G) not in mroutes(test_hub), "the route is gone", 5, every=0.01)
+
+
+def test_unresolved_flows_reach_the_daemon(lab):
+    """(*,G): smcroute learns each source when the kernel asks it. The first packet takes the kernel's way, as the kernel
+    alone would have sent it; those after it ours."""
+    test_hub, smcroute = lab
+    smcroute(f"add t0 {STAR} t1 t3")
+    assert reached(test_hub, 0, S, STAR) == {1, 3}
+    until(lambda: (S, STAR) in mroutes(test_hub), "the learned route is ours", 5, every=0.01)
+    before = test_hub.info()
+    assert reached(test_hub, 0, S, STAR, 10) == {1, 3}
+    assert test_hub.info()["forwarded"] - before["forwarded"] == 10
+
+
+def test_flows_stay_alive(lab):
+    """The kernel's counters move while packets flow, and stop when they stop; nobody gets anything twice."""
+    test_hub, smcroute = lab
+    smcroute(f"add t0 {S} {G} t1")
+    until(lambda: (S, G) in mroutes(test_hub), "the kernel's route is ours", 5, every=0.01)
+    counted = kernel_packets(test_hub, G)
+    for _ in range(2):
+        def moved():
+            assert reached(test_hub, 0, S, G, 3) == {1}
+            return kernel_packets(test_hub, G) > counted
+        until(moved, "the kernel counts the flow", 25, every=0.2)
+        counted = kernel_packets(test_hub, G)
+    assert test_hub.forwarder.query("/gremc/kernel")["kept_alive"] >= 2
+
+
+def test_reload_turns_it_off_and_on(lab):
+    test_hub, smcroute = lab
+    smcroute(f"add t0 {S} {G} t1")
+    until(lambda: (S, G) in mroutes(test_hub), "the kernel's route is ours", 5, every=0.01)
+    tunnels = {i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(4)}
+    static = {"group": G, "source": S, "from": "any", "to": ["t2"]}
+    assert test_hub.forwarder.reload(hub.config(tunnels, ["kernel", static]))[0]
+    until(lambda: mroutes(test_hub)[S, G]["origins"] == "static+kernel", "both", 5, every=0.01)
+    assert reached(test_hub, 0, S, G) == {1, 2}
+    assert test_hub.forwarder.reload(hub.config(tunnels, [static]))[0]
+    until(lambda: mroutes(test_hub)[S, G]["origins"] == "static", "the static one alone", 5, every=0.01)
+    assert reached(test_hub, 0, S, G) == {2}
+    assert test_hub.forwarder.reload(hub.config(tunnels, "kernel"))[0]
+    until(lambda: mroutes(test_hub).get((S, G), {}).get("origins") == "kernel", "the kernel's alone", 5, every=0.01)
+    assert reached(test_hub, 0, S, G) == {1}
+
+
+class KernelAlone:
+    """A namespace whose kernel routes multicast between t0 to t3, which are wires here."""
+
+    def __init__(self, make_namespace, directory):
+        self.namespace, self.ends = make_namespace("kernel"), make_namespace("ends")
+        self.wires = []
+        for i in range(4):
+            veth(self.ends, f"w{i}", self.namespace, hub.name(i))
+            self.wires.append(Wire(self.ends, f"w{i}"))
+        for name in ("all", "default", *(hub.name(i) for i in range(4))):
+            self.namespace.run("sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter=0")
+        self.smcroute = Smcroute(self.namespace, directory, [hub.name(i) for i in range(4)])
+
+    def close(self):
+        self.smcroute.stop()
+        for wire in self.wires:
+            wire.close()
+
+    def exchange(self, sent):
+        """{interface: packets that left there, sorted} of (interface, packet)."""
+        for i, packet in sent:
+            self.wires[i].send([packets.ether("01:00:5e:" + ":".join(f"{byte:02x}" for byte in packet[17:20]),
+                                              hub.remote_mac(i), packet)])
+        return {i: sorted(frame[14:14 + int.from_bytes(frame[16:18], "big")] for frame in wire.collect(seconds=0.3)
+                          if is_data(frame[14:])) for i, wire in enumerate(self.wires)}
+
+
+def is_data(packet):
+    return packet[9] == packets.UDP and packet[16] >= 224
+
+
+def exchange(test_hub, sent):
+    test_hub.wire.send([hub.from_site(i, packet) for i, packet in sent])
+    found = {i: [] for i in range(4)}
+    numbers = {packets.address(hub.remote(i)): i for i in range(4)}
+    for frame in test_hub.wire.collect(seconds=0.5):
+        if frame[23] == packets.GRE and is_data(frame[38:]):
+            found[numbers[frame[30:34]]].append(frame[38:])
+    return {i: sorted(inner) for i, inner in found.items()}
+
+
+def test_as_the_kernel_alone(lab, make_namespace, tmp_path):
+    """The same routes and the same packets for a kernel without us and for us: the same packets leave by the same
+    interfaces, byte for byte, whatever their TTL, interface, source and group."""
+    test_hub, smcroute = lab
+    (tmp_path / "alone").mkdir()
+    alone = KernelAlone(make_namespace, tmp_path / "alone")
+    rng = random.Random(5)
+    sources, groups = [f"10.1.1.{n}" for n in range(1, 4)], [f"239.1.3.{n}" for n in range(1, 6)]
+    try:
+        for command in (f"add t0 {sources[0]} {groups[0]} t1 t2 t3", f"add t1 {sources[1]} {groups[0]} t3",
+                        f"add t2 {sources[0]} {groups[1]} t0", f"add t3 {sources[2]} {groups[1]} t0 t1",
+                        f"add t0 {groups[2]} t1 t3", f"add t1 {groups[3]} t0 t1 t2"):
+            smcroute(command)
+            alone.smcroute(command)
+        number = iter(range(100000))
+
+        def packet(source, group, ttl):
+            return packets.multicast(source, group, b"%06d" % next(number) + rng.randbytes(rng.randrange(600)), ttl=ttl,
+                                     tos=rng.choice((0, 0x28, 0xb8)), ident=rng.randrange(65536), fragment=rng.choice((0, 0x4000)))
+        # each flow's first packet: where no (S,G) is, the kernel asks, and smcroute answers
+        sent = [(i, packet(source, group, 64)) for source in sources for group in groups for i in (0, 1)]
+        for some in (sent[::2], sent[1::2]):
+            assert exchange(test_hub, some) == alone.exchange(some)
+        flows = len(alone.namespace.run("ip", "mroute", "show").stdout.splitlines())
+        until(lambda: len(mroutes(test_hub)) >= flows, f"all {flows} routes are ours", 5, every=0.01)
+        before = test_hub.info()["forwarded"]
+        sent = [(rng.randrange(4), packet(rng.choice(sources), rng.choice(groups), rng.choice((1, 2, 3, 16, 17, 18, 64, 255))))
+                for _ in range(600)]
+        wanted = alone.exchange(sent)
+        assert exchange(test_hub, sent) == wanted
+        assert all(wanted.values())
+        # none of them by the kernel
+        assert test_hub.info()["forwarded"] - before == len({inner[28:34] for back in wanted.values() for inner in back})
+        assert mroutes(test_hub)[sources[0], groups[0]]["thresholds"] == 1
+        with test_hub.counting(ttl_threshold=1):
+            assert exchange(test_hub, [(1, packet(sources[1], groups[0], 16))])[3] == []
+    finally:
+        alone.close()

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""gremc-loadgen against the forwarder: over memif and over real frames, and what it says when something is wrong."""
+import csv
+import re
+import subprocess
+
+import pytest
+from lab import FIRST, Forwarder, Namespace, run, veth
+from support import loadgen
+
+FANOUT = 16
+EAL = ["--no-huge", "-m", "128", "--no-pci", "--no-shconf", "--log-level=error"]
+
+
+@pytest.fixture(scope="module")
+def bench(binary, tmp_path_factory, laboratory):
+    """17 tunnels with fan-outs of 4 and 16, and a LAN on a second port."""
+    directory = tmp_path_factory.mktemp("load")
+    config = loadgen.make_config(binary, directory / "c.yaml", "--tunnels", FANOUT + 1, "--groups", 32, "--fanout",
+                                 f"4,{FANOUT}", "--keys", "--lan-device", "net_memif1")
+    with loadgen.Bench(binary, directory, config, ports=2) as made:
+        yield made
+
+
+def test_rate(bench, tmp_path):
+    """All that enters comes out whole, the rate is kept, and the forwarder's counters say the same to the packet. All its
+    replicas have room in memif's ring, so a pause of the machine loses none."""
+    def totals():
+        return bench.forwarder.query("/gremc/info")
+
+    before = totals()
+    result = bench.load("rate", "--rate", "2k", "--duration", "0.5", "--warmup", "0", "--fanout", FANOUT, "--quick",
+                        "--csv", tmp_path / "r.csv", "--report", tmp_path / "r.html")
+    after = totals()
+    row = result.row
+    assert row["sent"] == 1_000 and row["expected"] == row["received"] == FANOUT * 1_000, result.err
+    assert row["lost"] == 0 and row["faults"] == "none"
+    # beside the trial there is only the proof: 4 packets of each of the 34 flows, more when it was repeated
+    packets = after["rx_packets"] - before["rx_packets"] - row["sent"]
+    assert packets > 0 and packets % (4 * 34) == 0
+    proof = 4 * (16 * 4 + 16 * FANOUT + FANOUT + 1)
+    assert after["sent"] - before["sent"] == row["received"] + packets // (4 * 34) * proof
+    assert after["lost"] == before["lost"]
+    assert row["delay_min_us"] > 0 and row["delay_min_us"] <= row["delay_p50_us"] <= row["delay_max_us"]
+    assert sum(int(part.split(":")[1]) for part in row["histogram"].split(";")) == row["received"]
+    rows = list(csv.DictReader(open(tmp_path / "r.csv", newline="")))
+    assert len(rows) == 1 and int(rows[0]["received"]) == row["received"]
+    page = (tmp_path / "r.html").read_text()
+    assert "<svg" in page and "virtual devices" in page and not re.search(r"(src|href)=", page)
+
+
+def test_every_test(bench):
+    """The whole suite makes every test, or says why not."""
+    result = bench.load("suite", "--quick", "--duration", "0.1", "--latency-duration", "0.1", "--size", "64,1400", "--max-rate",
+                        "20k", "--confirm", "1", "--resolution", "30", "--join-wait", "0.2", "--burst", "500", "--fanout", FANOUT,
+                        "--unicast", "0,10", "--settle", "0.1", "--step", "40", timeout=170)
+    listed = re.findall(r"^  ([a-z-]+) ", run(loadgen.program(bench.binary), "--help").stdout.split("tests:")[1].split("suite")[0],
+                        re.M)
+    assert listed and set(listed) == {row["test"] for row in result.rows}, result.err
+    verdicts = {row["test"]: row["verdict"] for row in result.rows}
+    assert verdicts["encap"] != "skipped"
+    assert [row["verdict"] for row in result.rows if row["test"] == "capacity"] == ["passed", "passed", "skipped"]
+    notes = {row["test"]: row.get("note", "") for row in result.rows}
+    assert "learns no groups" in notes["join"] and "carries no unicast" in notes["mixed"]
+
+
+@pytest.fixture(scope="module")
+def host_bench(binary, tmp_path_factory, laboratory):
+    """5 tunnels that a kernel sees, which forwards unicast between them, and whose sites join groups."""
+    directory = tmp_path_factory.mktemp("host")
+    namespace = Namespace("load")
+    try:
+        namespace.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        config = loadgen.make_config(binary, directory / "c.yaml", "--tunnels", 5, "--groups", 8, "--host", "--querier")
+        with loadgen.Bench(binary, directory, config, namespace=namespace) as made:
+            yield made
+    finally:
+        namespace.remove()
+
+
+def test_arp(host_bench):
+    """The forwarder's MAC is asked for, and its kernel is told where the sites are: nothing of layer 2 was configured."""
+    row = host_bench.load("rate", "--rate", "2k", "--duration", "0.2", "--warmup", "0", "--quick", mac=None).row
+    assert row["received"] == row["expected"] == 4 * 400 and row["faults"] == "none"
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_joins(host_bench, version):
+    """Sites that join receive, and those that have left do not any more (RFC 3918, 6.1, 6.2); and how many groups they may
+    join, which is the configuration's limit (7.1)."""
+    result = host_bench.load("join", "--quick", "--igmp", version, mac=None)
+    row = result.row
+    assert row["verdict"] == "measured" and row["variant"] == f"4 of 4 sites, IGMPv{version}", result.err
+    assert 0 < row["join_min_ms"] <= row["join_max_ms"] < 1000 and 0 <= row["leave_min_ms"] <= row["leave_max_ms"] < 1000
+
+
+def test_join_capacity(host_bench):
+    result = host_bench.load("capacity", "--quick", "--join-groups", "64", mac=None)
+    assert [(row["variant"], row["groups"], row["verdict"]) for row in result.rows] == [("8 groups", 8, "passed"),
+                                                                                        ("64 joined", 64, "passed")], result.err
+
+
+def test_mixed_class(host_bench):
+    """Unicast that the forwarder's kernel routes from tunnel to tunnel (RFC 3918, 4.1)."""
+    result = host_bench.load("mixed", "--quick", "--duration", "0.2", "--unicast", "20", "--max-rate", "500", "--resolution", "50",
+                             mac=None)
+    row = result.row
+    assert row["verdict"] != "failed" and "carries no unicast" not in row.get("note", ""), result.err
+    assert row["received"] == row["expected"] > row["sent"] and row["faults"] == "none"
+
+
+def test_sizes_that_do_not_fit(bench):
+    result = bench.load("rate", "--rate", "1k", "--duration", "0.1", "--quick", "--size", "outer:64,1500,64", "--fanout", FANOUT)
+    assert [row["verdict"] for row in result.rows[:2]] == ["skipped", "skipped"]
+    assert "the smallest is outer:" in result.rows[0]["note"] and "over the MTU" in result.rows[1]["note"]
+    assert result.rows[2]["received"] == result.rows[2]["expected"] > 0
+
+
+def test_wrong_configuration(bench, binary, tmp_path):
+    """Ours names groups that the forwarder does not have: it says which do not come, and ends."""
+    config = loadgen.make_config(binary, tmp_path / "other.yaml", "--tunnels", FANOUT + 1, "--groups", 40, "--fanout", f"4,{FANOUT}",
+                                 "--keys", "--lan-device", "net_memif1")
+    result = bench.load("rate", "--rate", "1k", "--duration", "0.1", config=config)
+    assert result.status == 1 and not result.rows
+    assert re.search(r"\(10\.\d+\.\d+\.\d+, 239\.1\.1\.\d+\) from t\d+ does not come out at t\d+", result.err)
+    assert "streams are silent: the forwarder does not run with this configuration" in result.err
+
+
+def test_nothing_back(bench):
+    result = bench.load("rate", "--rate", "1k", "--duration", "0.1", config=foreign(bench))
+    assert result.status == 1 and "no replica came back of" in result.err and "Is the forwarder running" in result.err
+
+
+def foreign(bench):
+    """The same with other tunnels: the forwarder knows none of them."""
+    path = bench.directory / "foreign.yaml"
+    path.write_text(bench.config.read_text().replace("remote: 198.18.", "remote: 198.19.").replace("198.51.100.2", "198.51.100.9"))
+    return path
+
+
+def test_nobody_answers_arp(bench):
+    result = bench.load("rate", "--rate", "1k", "--duration", "0.1", mac=None)
+    assert result.status == 1 and "does not answer ARP for 192.0.2.1 (port wan): give its MAC address with --dut-mac wan=MAC" in result.err
+
+
+def test_link_down(binary, tmp_path):
+    """Nobody is at the other end of the wire."""
+    config = loadgen.make_config(binary, tmp_path / "c.yaml")
+    done = run(loadgen.program(binary), "-l", "0", *EAL, "--vdev", f"net_memif0,role=server,socket={tmp_path}/no.sock,socket-abstract=no",
+               "--", "rate", "--dut-config", config, "--link-wait", "0.3", check=False, timeout=30)
+    assert done.returncode == 1 and "the link of `net_memif0` is down" in done.stderr
+
+
+@pytest.mark.parametrize("argv, status, sentence", [
+    (["--", "nonsense"], 2, "there is no test `nonsense`"),
+    (["--"], 2, "no test is named"),
+    (["--", "rate"], 2, "--dut-config FILE is missing"),
+    (["--", "rate", "--dut-config"], 2, "an argument is missing after --dut-config"),
+    (["--", "rate", "--dut-config", "/nonexistent.yaml"], 78, "/nonexistent.yaml"),
+    (["--", "rate", "--rate", "fast"], 2, "--rate `fast` is no rate: 250k"),
+    (["--", "rate", "--size", "20"], 2, "--size `20`: 56 to 9600"),
+    (["--", "rate", "--duration", "-1"], 2, "--duration `-1`: a number from"),
+    (["--", "rate", "--port", "net_memif0"], 2, "NAME=VALUE is needed"),
+    (["--", "rate", "--join-group", "10.0.0.1"], 2, "a multicast group outside of 224.0.0.0/24"),
+    (["--", "rate", "--colour"], 2, "unknown option --colour"),
+    (["make-config", "--tunnels", "4", "--fanout", "4"], 2, "a fan-out of 4 needs 5 tunnels"),
+    (["report", "/nonexistent.json", "--report", "/tmp/never.html"], 1, "/nonexistent.json: cannot be read")])
+def test_bad_options(binary, argv, status, sentence):
+    done = run(loadgen.program(binary), *argv, check=False)
+    assert done.returncode == status and sentence in done.stderr, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_manual_and_help_agree(binary, top):
+    """Every option and test of --help stands in the manual, and no others."""
+    page = (top / "docs/man/gremc-loadgen.8").read_text().replace("\\-", "-")
+    text = run(loadgen.program(binary), "--help").stdout
+    entries = page[page.index(".SH TESTS"):page.index(".SH EXIT")]
+    assert re.findall(r"^  (--[a-z-]+)", text, re.M) == re.findall(r"^\.BI? (--[a-z-]+)", entries.split(".SH OPTIONS")[1].split(
+        ".TP", 1)[1], re.M)
+    assert re.findall(r"^  ([a-z][a-z-]+) ", text, re.M) == re.findall(r"^\.B ([a-z][a-z-]+)", entries.split(".SH OPTIONS")[0], re.M)
+
+
+def test_port_mapping(binary, tmp_path):
+    config = loadgen.make_config(binary, tmp_path / "c.yaml")
+    for argv, sentence in ((["--port", "lan=net_null0"], "has no port of that name"),
+                           ([], "say which is wired to which, --port wan=DEVICE")):
+        done = run(loadgen.program(binary), "-l", "0", *EAL, "--vdev", "net_null0", "--vdev", "net_null1", "--", "rate", "--dut-config",
+                   config, *argv, check=False, timeout=30)
+        assert done.returncode == 1 and sentence in done.stderr, done.stderr
+
+
+def test_made_configurations_are_good(binary, tmp_path):
+    for options in (["--tunnels", "2", "--groups", "1"], ["--tunnels", "3000", "--groups", "500", "--fanout", "1,7,2000"],
+                    ["--keys", "--lan-device", "net_memif1"]):
+        path = loadgen.make_config(binary, tmp_path / "c.yaml", *options)
+        assert subprocess.run([binary, "--check", path], capture_output=True).returncode == 0
+
+
+def test_real_frames(binary, tmp_path, laboratory):
+    """Over af_packet and veth, where every frame passes the kernel."""
+    namespace = Namespace("load")
+    config = loadgen.make_config(binary, tmp_path / "c.yaml", "--tunnels", 5, "--groups", 8, "--device", "net_af_packet0")
+    device = "net_af_packet0,iface={},blocksz=65536,framesz=2048,framecnt=8192,qdisc_bypass=1"
+    forwarder = None
+    try:
+        veth(namespace, "gen", namespace, "dut")
+        namespace.ip(f"link set dev dut address {loadgen.MAC}")
+        forwarder = Forwarder(binary, config, namespace, [device.format("dut")], cpus=["-l", str(loadgen.A)], wrapper=FIRST).start()
+        done = namespace.run(*FIRST, loadgen.program(binary), "-l", str(loadgen.B), *EAL[:1], "-m", "512", *EAL[3:], "--vdev",
+                             device.format("gen"), "--", "rate", "--rate", "5k", "--duration", "0.5", "--dut-config", config, "--dut-mac",
+                             loadgen.MAC, "--quick", "--size", "64,imix", "--json", tmp_path / "r.json", check=False,
+                             start_new_session=True)
+        result = loadgen.Result(done.returncode, done.stdout, done.stderr, tmp_path / "r.json")
+        assert [(row["size"], row["lost"], row["faults"]) for row in result.rows] == [("64", 0, "none"), ("imix", 0, "none")], done.stderr
+        assert all(row["received"] == 4 * row["sent"] == 4 * 2500 for row in result.rows)
+    finally:
+        if forwarder:
+            forwarder.kill()
+        namespace.remove()

@@ -1,0 +1,412 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A server whose kernel keeps its interface: the forwarder takes its GRE by AF_XDP, and nothing else."""
+import socket
+import threading
+
+import pytest
+from conftest import hubs
+from lab import Forwarder, LabError, lcores, run, until
+from support import hub, igmp, packets, shared, traffic
+from support.shared import SharedHub
+
+GROUP = "239.1.1.1"
+INNER = packets.multicast("10.1.1.1", GROUP, packets.payload_of(1, 100))
+
+
+AF_XDP = 44
+
+
+def why_not():
+    """Why this kernel cannot, or None."""
+    try:
+        socket.socket(AF_XDP, socket.SOCK_RAW).close()
+    except OSError as error:
+        return f"the kernel has no AF_XDP: {error.strerror}"
+    return None
+
+
+@pytest.fixture
+def make_shared(binary, tmp_path, laboratory):
+    if reason := why_not():
+        pytest.skip(reason)
+    with hubs(binary, tmp_path, SharedHub) as make:
+        yield make
+
+
+def one_to_two():
+    return shared.config(3, [{"group": GROUP, "from": ["t0"], "to": ["t1", "t2"]}])
+
+
+def reached(test_hub, frame=None):
+    """The tunnels that a packet of tunnel 0 reaches."""
+    back = hub.sites_of(test_hub.exchange([frame or hub.from_site(0, INNER)]))
+    return {n for n in range(10) if hub.remote(n) in back}
+
+
+def test_both_at_once(make_shared):
+    """GRE is forwarded while the kernel answers ping and keeps a TCP connection on the same interface."""
+    test_hub = make_shared(one_to_two())
+    answered = []
+    pinger = threading.Thread(target=lambda: answered.append(test_hub.ping(100)))
+    with test_hub.namespace.inside():
+        server = socket.create_server((hub.LOCAL, 2222))
+    with test_hub.site.inside():
+        client = socket.create_connection((hub.LOCAL, 2222), timeout=5)
+    connection, _ = server.accept()
+    pinger.start()
+    for n in range(40):
+        inner = packets.multicast("10.1.1.1", GROUP, packets.payload_of(n, 10 + 35 * n))
+        assert hub.sites_of(test_hub.exchange([hub.from_site(0, inner)] * 3)) == \
+            {hub.remote(i): [hub.to_site(i, inner)] * 3 for i in (1, 2)}
+        client.sendall(b"%d" % n)
+        assert connection.recv(100) == b"%d" % n
+    pinger.join()
+    for end in (client, connection, server):
+        end.close()
+    assert answered == [100]
+    # Nothing else came to the forwarder.
+    info = test_hub.info()
+    assert (info["rx_packets"], info["forwarded"], test_hub.drops()) == (120, 120, {})
+
+
+def outer(source, destination, payload=packets.gre(INNER), **more):
+    ether = {name: more.pop(name) for name in ("vlan", "ethertype") if name in more}
+    return packets.ether(hub.MAC, hub.remote_mac(0), packets.ipv4(source, destination, more.pop("protocol", packets.GRE),
+                                                                  payload, **more), **ether)
+
+
+SITE0 = hub.remote(0)
+PASSED = {
+    "GRE to another address of the server": outer(SITE0, shared.OTHER),
+    "GRE to somebody else": outer(SITE0, "10.9.9.9"),
+    "first fragment": outer(SITE0, hub.LOCAL, fragment=0x2000),
+    "last fragment": outer(SITE0, hub.LOCAL, fragment=0x0010),
+    "IP in IP": outer(SITE0, hub.LOCAL, INNER, protocol=4),
+    "UDP": outer(SITE0, hub.LOCAL, packets.udp(SITE0, hub.LOCAL, b"x"), protocol=packets.UDP),
+    "IPv6": packets.ether(hub.MAC, hub.remote_mac(0), b"\x60" + bytes(3) + b"\0\0\x2f\x40" + bytes(32), ethertype=0x86dd),
+    "LLDP": packets.ether("01:80:c2:00:00:0e", hub.remote_mac(0), b"\x02\x07", ethertype=0x88cc),
+    "native multicast": packets.ether("01:00:5e:01:01:01", hub.remote_mac(0), INNER),
+    "IP header that ends too early": packets.ether(hub.MAC, hub.remote_mac(0), outer(SITE0, hub.LOCAL)[14:33], pad=0),
+    "another IP version": outer(SITE0, hub.LOCAL, version=5),
+    "another VLAN": outer(SITE0, hub.LOCAL, vlan=7),
+}
+
+
+def test_what_is_passed(make_shared):
+    """Whatever is not GRE to a tunnel's address reaches the kernel, and does not reach the forwarder."""
+    test_hub = make_shared(one_to_two())
+    seen = test_hub.passed([*PASSED.values(), hub.from_site(0, INNER)])
+    assert [name for name, frame in PASSED.items() if frame not in seen] == []
+    assert hub.from_site(0, INNER) not in seen
+    assert test_hub.handled(1)["rx_packets"] == 1
+
+
+def test_what_is_taken(make_shared):
+    """A priority tag and IP options do not keep GRE from the forwarder; what is wrong with it is counted there."""
+    test_hub = make_shared(one_to_two())
+    taken = [hub.from_site(0, INNER), hub.from_site(0, INNER, vlan=0), hub.from_site(0, INNER, options=b"\x94\4\0\0")]
+    for frame in taken:
+        assert reached(test_hub, frame) == {1, 2}
+    with test_hub.counting(unknown_peer=1, gre_version=1):
+        test_hub.exchange([outer("10.200.0.1", hub.LOCAL), outer(SITE0, hub.LOCAL, packets.gre(INNER, flags=1))])
+
+
+def test_vlan(make_shared):
+    """The port's VLAN is taken, and goes out; what is untagged is the kernel's."""
+    configuration = one_to_two()
+    configuration["ethernets"]["wan"]["vlan"] = 100
+    test_hub = make_shared(configuration)
+    back = test_hub.exchange([hub.from_site(0, INNER, vlan=100)])
+    assert hub.sites_of(back, vlan=100) == {hub.remote(i): [hub.to_site(i, INNER, vlan=100)] for i in (1, 2)}
+    others = [hub.from_site(0, INNER), hub.from_site(0, INNER, vlan=101)]
+    assert test_hub.passed(others) == others
+    assert test_hub.ping() == 5
+
+
+def test_reload(make_shared):
+    """What is taken follows the tunnels."""
+    wanted = one_to_two()
+    wanted["ethernets"]["wan"]["addresses"].append(f"{shared.OTHER}/8")
+    test_hub = make_shared(wanted)
+    to_other = outer(SITE0, shared.OTHER)
+
+    def reload():
+        taken, text = test_hub.forwarder.reload(wanted)
+        assert taken, text
+
+    assert test_hub.passed([to_other]) == [to_other]
+    wanted["tunnels"]["t9"] = {"local": shared.OTHER, "remote": SITE0}
+    wanted["mroutes"][0]["from"].append("t9")
+    reload()
+    assert reached(test_hub, to_other) == {1, 2}
+    # A reload that is refused changes nothing.
+    tunnel = wanted["tunnels"].pop("t9")
+    assert not test_hub.forwarder.reload(wanted)[0]
+    assert reached(test_hub, to_other) == {1, 2}
+    wanted["mroutes"][0]["from"].remove("t9")
+    reload()
+    assert test_hub.passed([to_other]) == [to_other]
+    assert reached(test_hub) == {1, 2}
+    wanted["tunnels"]["t9"] = tunnel
+    wanted["mroutes"][0]["from"].append("t9")
+    reload()
+    assert reached(test_hub, to_other) == {1, 2}
+    # None at all: everything is the kernel's.
+    assert test_hub.forwarder.reload({**wanted, "tunnels": {}, "mroutes": []})[0]
+    assert test_hub.passed([to_other, hub.from_site(0, INNER)]) == [to_other, hub.from_site(0, INNER)]
+
+
+def native(group, protocol=packets.UDP, source="10.0.0.7"):
+    payload = packets.udp(source, group, b"x" * 30) if protocol == packets.UDP else b"\x16\0\0\0" + packets.address(group)
+    low = packets.address(group)
+    mac = f"01:00:5e:{low[1] & 127:02x}:{low[2]:02x}:{low[3]:02x}"
+    return packets.ether(mac, "02:00:00:00:07:07", packets.ipv4(source, group, protocol, payload))
+
+
+def test_native_multicast(make_shared):
+    """`multicast: true`: the groups of mroutes from the port are taken; others, IGMP and 224.0.0.0/24 are not."""
+    configuration = shared.config(3, [{"group": "239.5.0.0/16", "from": ["wan"], "to": ["t1"]},
+                                      {"group": "239.6.6.6", "source": "10.0.0.7", "from": ["wan"], "to": ["t2"]},
+                                      {"group": "239.7.7.7", "from": ["t0"], "to": ["wan"]}], multicast=True)
+    test_hub = make_shared(configuration)
+    assert test_hub.allmulti() == 1
+    assert reached(test_hub, native("239.5.1.2")) == {1}
+    assert reached(test_hub, native("239.6.6.6")) == {2}
+    # The other way: what a tunnel sends leaves natively, and the kernel need not know.
+    inner = packets.multicast("10.1.1.1", "239.7.7.7", b"out")
+    back = test_hub.exchange([hub.from_site(0, inner)])
+    assert back == [packets.ether("01:00:5e:07:07:07", hub.MAC, packets.forwarded(inner), pad=0)]
+    others = [native("239.7.7.7"), native("239.6.6.7"), native("239.5.1.2", protocol=2), native("224.0.0.251"),
+              native("224.0.1.129")]
+    assert test_hub.passed(others) == others
+    configuration["mroutes"][0]["group"] = "239.8.8.8"
+    assert test_hub.forwarder.reload(configuration)[0]
+    assert test_hub.passed([native("239.5.1.2")]) == [native("239.5.1.2")]
+    assert reached(test_hub, native("239.8.8.8")) == {1}
+    test_hub.check(test_hub.forwarder)
+    assert test_hub.allmulti() == 0
+
+
+def test_neighbours_are_the_kernels(make_shared):
+    """Next hops come from the kernel by netlink, and follow it; a static one wins."""
+    configuration = shared.config(2, [{"group": GROUP, "from": ["t0"], "to": ["t1", "t2"]}])
+    configuration["tunnels"]["t2"] = {"local": hub.LOCAL, "remote": shared.SITE}
+    test_hub = make_shared(configuration)
+
+    def macs():
+        """Where the replicas go, by the tunnel's remote."""
+        back = test_hub.exchange([hub.from_site(0, INNER)])
+        return {".".join(map(str, frame[30:34])): frame[:6].hex(":") for frame in back}
+
+    wire_mac = test_hub.site.run("cat", f"/sys/class/net/{shared.WIRE}/address").stdout.strip()
+    until(lambda: test_hub.forwarder.query("/gremc/tunnel,t2")["resolved"], "the site's MAC address", 10)
+    assert macs() == {hub.remote(1): hub.remote_mac(1), shared.SITE: wire_mac}
+    # The kernel may know better of both. It is asked about one.
+    for address, mac in ((hub.remote(1), "02:00:00:00:99:01"), (shared.SITE, "02:00:00:00:99:02")):
+        test_hub.namespace.ip(f"neigh replace {address} lladdr {mac} dev {shared.PORT} nud permanent")
+    until(lambda: macs()[shared.SITE] == "02:00:00:00:99:02", "the neighbour that was changed", 10)
+    assert macs()[hub.remote(1)] == hub.remote_mac(1)
+    # By a gateway, and without a route.
+    test_hub.namespace.ip(f"route add {shared.SITE} via {hub.remote(9)} dev {shared.PORT}",
+                          f"neigh replace {hub.remote(9)} lladdr 02:00:00:00:99:09 dev {shared.PORT} nud permanent")
+    until(lambda: macs()[shared.SITE] == "02:00:00:00:99:09", "the gateway", 10)
+    test_hub.namespace.ip(f"route replace unreachable {shared.SITE}")
+    until(lambda: shared.SITE not in macs(), "no route", 10)
+    assert set(test_hub.drops()) == {"no_adjacency"}
+
+
+def tell(test_hub, frame):
+    """Send what does not come back, and wait until the forwarder has taken it in."""
+    before = test_hub.info()["rx_packets"]
+    test_hub.wire.send([frame])
+    test_hub.handled(before + 1)
+
+
+def test_groups_by_igmp(make_shared):
+    """A member in a tunnel brings the group in the port's network to it, and gives it back to the kernel when it leaves."""
+    configuration = shared.config({0: {}, 1: {"addresses": ["10.8.0.1"], "igmp": {"fast-leave": True}}}, [], multicast=True)
+    test_hub = make_shared(configuration)
+    frame = native("239.9.9.9")
+    assert test_hub.passed([frame]) == [frame]
+    tell(test_hub, hub.from_site(1, igmp.v2_report("10.9.0.1", "239.9.9.9")))
+    until(lambda: not test_hub.passed([frame]), "the group taken", 10)
+    assert set(hub.sites_of(test_hub.wire.collect(1))) == {hub.remote(1)}
+    assert test_hub.forwarder.reload(configuration)[0]
+    assert test_hub.passed([frame, native("239.9.9.8")]) == [native("239.9.9.8")]
+    tell(test_hub, hub.from_site(1, igmp.v2_leave("10.9.0.1", "239.9.9.9")))
+    until(lambda: test_hub.passed([frame]), "the group given back", 10)
+
+
+def refused(test_hub, binary, configuration, tmp_path):
+    """Starting another forwarder beside it fails; what it says."""
+    path = tmp_path / "refused.yaml"
+    hub.write_config(path, configuration)
+    other = Forwarder(binary, path, test_hub.namespace, [])
+    with pytest.raises(LabError) as error:
+        other.start()
+    return str(error.value)
+
+
+def test_stop_takes_the_program_away(make_shared, binary, tmp_path):
+    test_hub = make_shared(one_to_two())
+    assert test_hub.program() == "gremc_xdp"
+    # One at a time, and the first stays.
+    assert "p0 cannot be had: another dpdk-gremc has it" in refused(test_hub, binary, one_to_two(), tmp_path)
+    assert reached(test_hub) == {1, 2}
+    test_hub.check(test_hub.forwarder)
+    assert test_hub.program() is None
+    assert test_hub.passed([hub.from_site(0, INNER)]) == [hub.from_site(0, INNER)]
+    assert test_hub.ping() == 5
+
+
+def test_killed_and_started_again(make_shared):
+    """After kill -9 the program is still there and passes everything; the next forwarder replaces it."""
+    test_hub = make_shared(one_to_two())
+    assert reached(test_hub) == {1, 2}
+    test_hub.forwarder.kill()
+    assert test_hub.program() == "gremc_xdp"
+    assert test_hub.passed([hub.from_site(0, INNER)]) == [hub.from_site(0, INNER)]
+    assert test_hub.ping() == 5
+    test_hub.forwarder.start()
+    assert "replacing the XDP program" in test_hub.forwarder.text()
+    assert reached(test_hub) == {1, 2}
+    assert test_hub.ping() == 5
+
+
+FOREIGN = """
+#include <linux/bpf.h>
+__attribute__((section("xdp"), used)) int other(struct xdp_md *context) { return XDP_PASS; }
+"""
+
+
+def test_foreign_program(make_shared, binary, tmp_path):
+    """Somebody else's XDP program is not touched."""
+    test_hub = make_shared(one_to_two(), started=False)
+    source, program = tmp_path / "other.c", tmp_path / "other.o"
+    source.write_text(FOREIGN)
+    run("clang", "-O2", "-target", "bpf", "-I/usr/include/x86_64-linux-gnu", "-c", source, "-o", program)
+    test_hub.namespace.ip(f"link set dev p0 xdp object {program} section xdp")
+    text = refused(test_hub, binary, one_to_two(), tmp_path)
+    assert "p0 has an XDP program already" in text and "ip link set dev p0 xdp off" in text, text
+    assert "prog/xdp" in test_hub.namespace.run("ip", "link", "show", "dev", "p0").stdout
+    test_hub.namespace.ip("link set dev p0 xdp off")
+    test_hub.forwarder.start()
+    assert reached(test_hub) == {1, 2}
+
+
+def test_mtu(make_shared):
+    """The kernel's MTU is the port's, up to what a buffer holds, and stays as it is."""
+    test_hub = make_shared(one_to_two(), mtu=3498)
+    most = test_hub.forwarder.query("/gremc/ports")["list"]["0"]["mtu"]
+    assert most == 3434 and "carries only 3434 bytes" in test_hub.forwarder.text()
+    inner = packets.multicast("10.1.1.1", GROUP, packets.payload_of(3, most - 24 - 28))
+    assert hub.sites_of(test_hub.exchange([hub.from_site(0, inner)] * 70)) == \
+        {hub.remote(i): [hub.to_site(i, inner)] * 70 for i in (1, 2)}
+    test_hub.check(test_hub.forwarder)
+    assert "mtu 3498 " in test_hub.namespace.run("ip", "link", "show", "dev", "p0").stdout
+
+
+def test_mtu_that_is_given(make_shared):
+    """The MTU of the configuration becomes the interface's; rings have the power of two below what is wanted."""
+    configuration = one_to_two()
+    configuration["settings"] = {"rx-descriptors": 1500, "tx-descriptors": 600}
+    configuration["ethernets"]["wan"]["mtu"] = 1300
+    test_hub = make_shared(configuration)
+    assert "mtu 1300 " in test_hub.namespace.run("ip", "link", "show", "dev", "p0").stdout
+    assert "the device makes 1024 RX descriptors of the wanted 1500" in test_hub.forwarder.text()
+    inner = packets.multicast("10.1.1.1", GROUP, bytes(1300 - 24 - 27))
+    with test_hub.counting(too_big=2):
+        assert reached(test_hub, hub.from_site(0, inner)) == set()
+
+
+def test_mtu_too_large_for_xdp(make_shared, binary, tmp_path):
+    test_hub = make_shared(one_to_two(), mtu=9000, started=False)
+    text = refused(test_hub, binary, one_to_two(), tmp_path)
+    assert "RX queue 0 of `net_af_xdp_p0` cannot be set up: its driver has logged why" in text
+    assert "Peer MTU is too large to set XDP" in text
+    assert test_hub.program() is None
+
+
+# DPDK's driver asks for `combined` channels, of which a veth has none: it would take one queue. Told that they are
+# combined it takes the veth's real ones.
+COMBINED = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdarg.h>
+int ioctl(int fd, unsigned long request, ...)
+{
+	int (*real)(int, unsigned long, ...) = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");
+	va_list list;
+	void *argument;
+	int ret;
+
+	va_start(list, request);
+	argument = va_arg(list, void *);
+	va_end(list);
+	ret = real(fd, request, argument);
+	if (ret == 0 && request == SIOCETHTOOL) {
+		struct ethtool_channels *channels = (void *)((struct ifreq *)argument)->ifr_data;
+
+		if (channels->cmd == ETHTOOL_GCHANNELS) {
+			channels->max_combined = channels->max_rx;
+			channels->combined_count = channels->rx_count;
+			channels->rx_count = channels->tx_count = 0;
+		}
+	}
+	return ret;
+}
+"""
+
+
+@pytest.fixture
+def combined(tmp_path):
+    source, library = tmp_path / "combined.c", tmp_path / "combined.so"
+    source.write_text(COMBINED)
+    run("gcc", "-shared", "-fPIC", "-o", library, source, "-ldl")
+    return {"LD_PRELOAD": str(library)}
+
+
+@pytest.mark.parametrize("workers", [2, 6])
+def test_many_queues(make_shared, combined, workers):
+    """Four queues, fewer, as many and more workers than that: nothing is lost, wherever a flow comes in."""
+    fanout = 3
+    configuration = shared.config({i: {} for i in range(40)}, [
+        {"group": GROUP, "from": "any", "to": hub.names(range(fanout))}])
+    test_hub = make_shared(configuration, queues=4, environment=combined, cpus=lcores(1 + workers))
+    lines = [line for line in test_hub.forwarder.out.lines if "net_af_xdp_p0" in line or " rx_wan_" in line]
+    assert len(lines) == 4, test_hub.forwarder.text()
+    frames = [hub.from_site(3 + n % 37, packets.multicast(f"10.1.{n % 7}.1", GROUP, packets.payload_of(n, 60)))
+              for n in range(1000)]
+    back = hub.sites_of(test_hub.exchange(frames))
+    assert {site: len(got) for site, got in back.items()} == {hub.remote(i): 1000 for i in range(fanout)}
+    busy = [worker["rx_packets"] for worker in test_hub.forwarder.pages("/gremc/lcores").values() if worker["rx_packets"]]
+    assert len(busy) == min(workers, 4), busy
+    assert test_hub.passed(list(PASSED.values())) == list(PASSED.values())
+    assert test_hub.ping() == 5
+
+
+def test_queues_that_the_driver_cannot_take(make_shared, binary, tmp_path):
+    test_hub = make_shared(one_to_two(), queues=4, started=False)
+    text = refused(test_hub, binary, one_to_two(), tmp_path)
+    assert "p0 has 4 RX queues, of which DPDK's net_af_xdp can take 1" in text
+    assert "`ethtool -L p0 rx 1`" in text
+
+
+def test_rate(make_shared, tmp_path):
+    """10,000 packets a second, fan-out 8, for 2 s, and a ping every 10 ms: nothing is lost of either."""
+    program = traffic.build(tmp_path)
+    configuration = shared.config(9, [{"group": GROUP, "from": ["t0"], "to": hub.names(range(1, 9))}])
+    test_hub = make_shared(configuration, wrapper=traffic.FIRST)
+    receiver = traffic.Receiver(program, test_hub.site, shared.WIRE)
+    sender = traffic.Sender(program, test_hub.site, shared.WIRE, hub.from_site(0, INNER), 10000, 20000)
+    answered = test_hub.ping(150, 0.01)
+    sent = sender.wait()
+    info = test_hub.handled(sent, 20)
+    assert (info["rx_packets"], info["sent"], info["lost"]) == (sent, sent * 8, 0)
+    got = receiver.stop()
+    assert {hub.remote(i): got[hub.remote(i)] for i in range(1, 9)} == \
+        {hub.remote(i): (sent, 0, 0, sent - 1) for i in range(1, 9)}
+    assert answered == 150

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Packets of any bytes into the membership engine, between them time. The input is a list of (interface,
+ * wait, length, bytes); what the fuzzer would hardly guess (checksums, TTL, protocol) is put right in every
+ * second one. State stays bounded, and every change is a change. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "igmp/igmp.h"
+
+#define MAX_GROUPS  20u
+#define MAX_SOURCES 5u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool condition)
+{
+	if (!condition)
+		abort();
+}
+
+static void sent(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+{
+	struct gremc_igmp_message message;
+
+	(void)argument;
+	require(interface <= 3 && length <= GREMC_IGMP_PACKET_MAX);
+	require(gremc_igmp_parse(packet, length, &message) == GREMC_IGMP_OK);
+}
+
+static void changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+		    enum gremc_igmp_interest interest)
+{
+	(void)argument;
+	require(interface < 3 && gremc_ipv4_is_multicast(group) && !gremc_ipv4_is_link_local_group(group));
+	require(source || (interest != GREMC_IGMP_EXCLUDE && !gremc_ipv4_is_ssm(group)));
+}
+
+/* Make the IP header and both checksums right. */
+static void mend(uint8_t *packet, size_t length)
+{
+	uint16_t sum;
+	size_t header;
+
+	if (length < 28)
+		return;
+	packet[0] = 0x45 + (packet[0] & 1 && length >= 32);
+	header = (packet[0] & 0xf) * 4u;
+	packet[2] = (uint8_t)(length >> 8);
+	packet[3] = (uint8_t)length;
+	packet[6] = packet[7] = 0;
+	packet[8] = 1;
+	packet[9] = 2;
+	memset(packet + 10, 0, 2);
+	sum = (uint16_t)~rte_raw_cksum(packet, header);
+	memcpy(packet + 10, &sum, 2);
+	memset(packet + header + 2, 0, 2);
+	sum = (uint16_t)~rte_raw_cksum(packet + header, length - header);
+	memcpy(packet + header + 2, &sum, 2);
+}
+
+static struct gremc_igmp *create(void)
+{
+	static const struct gremc_igmp_settings settings = {2, 125000, 10000, 1000, 0};
+	static const struct gremc_igmp_callbacks callbacks = {sent, changed, NULL};
+	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
+					   .version = 3,
+					   .address = RTE_BE32(0x0a000001),
+					   .max_groups = MAX_GROUPS,
+					   .max_sources = MAX_SOURCES};
+	struct gremc_igmp *igmp = gremc_igmp_create(&settings, &callbacks, 1000);
+
+	require(igmp && gremc_igmp_interface_set(igmp, 0, &policy, 1000) == 0);
+	policy.fast_leave = true;
+	require(gremc_igmp_interface_set(igmp, 1, &policy, 1000) == 0);
+	policy.version = 2;
+	require(gremc_igmp_interface_set(igmp, 2, &policy, 1000) == 0);
+	policy.mode = GREMC_IGMP_UPSTREAM;
+	policy.version = 3;
+	require(gremc_igmp_interface_set(igmp, 3, &policy, 1000) == 0);
+	return igmp;
+}
+
+static void check_bounds(struct gremc_igmp *igmp)
+{
+	struct gremc_igmp_group_info infos[64];
+	uint32_t total, n = gremc_igmp_group_infos(igmp, 0, infos, 64, &total);
+
+	require(n == total && total <= 3 * MAX_GROUPS);
+	for (uint32_t i = 0; i < n; i++)
+		require(infos[i].source_count <= MAX_SOURCES);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct gremc_igmp *igmp = create();
+	uint64_t now = 1000;
+
+	while (size >= 3) {
+		size_t length = RTE_MIN((size_t)data[2], size - 3);
+		uint8_t *packet = malloc(length ? length : 1);
+
+		require(packet != NULL);
+		memcpy(packet, data + 3, length);
+		if (data[0] & 4)
+			mend(packet, length);
+		now += (uint64_t)data[1] * data[1] * 16;
+		gremc_igmp_input(igmp, data[0] & 3, packet, length, now);
+		free(packet);
+		data += 3 + length;
+		size -= 3 + length;
+	}
+	check_bounds(igmp);
+	gremc_igmp_run(igmp, now + 600000);
+	check_bounds(igmp);
+	gremc_igmp_destroy(igmp);
+	return 0;
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Random wishes of all origins to the rib, and to a naive reading of its rules: after each flush the fan-out
+ * table holds exactly what the rules say.
+ *
+ *   model_rib [SEED [OPERATIONS]] */
+#include <string.h>
+
+#include <rte_eal.h>
+
+#include "model.h"
+#include "rib/rib.h"
+
+#define INTERFACES 8u
+#define GROUPS     3u /* 239.1.1.0 and 239.1.1.1; 232.1.1.1 */
+#define SOURCES    3u
+#define KEYS       (GROUPS * (SOURCES + 1) + 2) /* (S,G), (*,G), and two prefixes */
+#define NOBODY     UINT32_MAX
+
+typedef uint32_t set; /* bit per interface */
+
+struct key {
+	rte_be32_t source, group;
+	uint8_t length;
+};
+
+struct fixed {
+	bool there;
+	set iifs, oifs;
+};
+
+static struct {
+	struct gremc_rib *rib;
+	struct gremc_fanout *table;
+	struct gremc_rcu *rcu;
+	struct fixed fixed[KEYS];
+	set included[KEYS], excluded[KEYS];
+	struct {
+		bool there;
+		uint32_t iif;
+		set oifs;
+		uint8_t threshold; /* of every third interface */
+	} kernel[KEYS];
+	uint32_t upstream;
+	set guarded;
+	uint32_t vifs[2][INTERFACES], turn;
+	/* what the rib points to, of the present call and of the one before */
+	struct gremc_mroute_spec specs[2][KEYS];
+	uint32_t lists[2][KEYS * 2 * INTERFACES];
+} model;
+
+/* Keys: of group g (g * 4): its (*,G), then its (S,G); at the end 239.1.0.0/16 and 224.0.0.0/4. */
+static struct key key_of(uint32_t k)
+{
+	static const rte_be32_t groups[] = {RTE_BE32(0xef010100), RTE_BE32(0xef010101), RTE_BE32(0xe8010101)};
+	uint32_t s = k % (SOURCES + 1);
+
+	if (k == KEYS - 2)
+		return (struct key){0, RTE_BE32(0xef010000), 16};
+	if (k == KEYS - 1)
+		return (struct key){0, RTE_BE32(0xe0000000), 4};
+	return (struct key){s ? RTE_BE32(0x0a010100) + rte_cpu_to_be_32(s) : 0, groups[k / (SOURCES + 1)],
+			    32};
+}
+
+static bool is_ssm(uint32_t k)
+{
+	return k / (SOURCES + 1) == 2;
+}
+
+static bool is_star(uint32_t k)
+{
+	return k >= KEYS - 2 || k % (SOURCES + 1) == 0;
+}
+
+static uint32_t star_of(uint32_t k)
+{
+	return k - k % (SOURCES + 1);
+}
+
+/* ---- the rules ---- */
+
+static set vifs_of(set interfaces)
+{
+	const uint32_t *vifs = model.vifs[model.turn];
+	set present = 0;
+
+	for (uint32_t i = 0; i < INTERFACES; i++)
+		if (interfaces >> i & 1 && vifs[i] != GREMC_RIB_NONE)
+			present |= 1u << i;
+	return present;
+}
+
+/* What the kernel's route demands of a packet to this interface, unless somebody else wants it there. */
+static uint8_t threshold_of(uint32_t kernel, uint32_t interface)
+{
+	return interface % 3 == 0 && model.kernel[kernel].threshold > 1 ? model.kernel[kernel].threshold : 0;
+}
+
+/* The keys that cover k, most exact first; returns how many. */
+static unsigned covers(uint32_t k, uint32_t *list)
+{
+	unsigned n = 0;
+
+	list[n++] = k;
+	if (k == KEYS - 1 || is_ssm(k))
+		return n;
+	if (!is_star(k))
+		list[n++] = star_of(k);
+	if (k != KEYS - 2)
+		list[n++] = KEYS - 2;
+	list[n++] = KEYS - 1;
+	return n;
+}
+
+static const struct fixed *fixed_of(uint32_t k)
+{
+	uint32_t list[4];
+	unsigned n = covers(k, list);
+
+	for (unsigned i = 0; i < n; i++)
+		if (model.fixed[list[i]].there)
+			return &model.fixed[list[i]];
+	return NULL;
+}
+
+static uint32_t kernel_of(uint32_t k)
+{
+	uint32_t list[4];
+	unsigned n = covers(k, list);
+
+	for (unsigned i = 0; i < n; i++)
+		if (model.kernel[list[i]].there)
+			return list[i];
+	return NOBODY;
+}
+
+static set interfaces_of(const struct gremc_mroute *mroute, const uint32_t *vifs, uint32_t count)
+{
+	set found = 0;
+
+	(void)mroute;
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t n = 0; n < INTERFACES; n++)
+			found |= model.vifs[model.turn][n] == vifs[i] ? 1u << n : 0;
+	CHECK((uint32_t)__builtin_popcount(found) == count);
+	return found;
+}
+
+/* The threshold of an interface that somebody wants: nobody's demand counts for more than the mildest. */
+static uint8_t wanted_threshold(uint32_t kernel, set any, set guarded, uint32_t n)
+{
+	uint8_t wanted = guarded >> n & 1 ? GREMC_THRESHOLD_SOURCES : UINT8_MAX;
+
+	if (any >> n & 1)
+		return 0;
+	if (kernel != NOBODY && model.kernel[kernel].oifs >> n & 1)
+		return RTE_MIN(wanted, threshold_of(kernel, n));
+	return wanted;
+}
+
+/* Every vif of the oil has the threshold that it should have. `any`: those that take all packets by
+ * somebody's wish; `guarded`: by that of members of any source. */
+static void compare_thresholds(const struct gremc_mroute *mroute, uint32_t kernel, set any, set guarded)
+{
+	const uint8_t *thresholds = mroute->limited ? gremc_mroute_thresholds(mroute) : NULL;
+	bool limited = false;
+
+	for (uint32_t i = 0; i < mroute->oif_count; i++)
+		for (uint32_t n = 0; n < INTERFACES; n++) {
+			if (model.vifs[model.turn][n] != mroute->vif[i])
+				continue;
+			CHECK((thresholds ? thresholds[i] : 0) == wanted_threshold(kernel, any, guarded, n));
+			limited |= thresholds && thresholds[i] > 0;
+		}
+	CHECK(limited == mroute->limited);
+}
+
+static void compare(uint32_t k)
+{
+	struct key key = key_of(k);
+	const struct gremc_mroute *mroute = gremc_fanout_find(model.table, key.source, key.group, key.length);
+	const struct fixed *fixed = fixed_of(k);
+	uint32_t kernel = kernel_of(k);
+	bool igmp = model.included[k] || model.excluded[k];
+	set star = is_star(k) || is_ssm(k) ? 0 : model.included[star_of(k)];
+	set oil = model.included[k] | (star & ~model.excluded[k]), iifs = 0, any, guarded;
+	bool restricted = false;
+
+	CHECK((mroute != NULL) == (model.fixed[k].there || igmp || model.kernel[k].there));
+	if (mroute == NULL)
+		return;
+	if ((igmp || star) && model.upstream != GREMC_RIB_NONE)
+		oil |= 1u << model.upstream;
+	if (fixed) {
+		oil |= fixed->oifs;
+		iifs = fixed->iifs;
+		restricted = iifs != 0;
+	}
+	guarded = (star & ~model.excluded[k]) | (is_star(k) ? model.included[k] : 0);
+	guarded &= model.guarded;
+	any = (oil & ~guarded) | (fixed ? fixed->oifs : 0) | (is_star(k) ? 0 : model.included[k]);
+	if ((igmp || star) && model.upstream != GREMC_RIB_NONE)
+		any |= 1u << model.upstream;
+	if (kernel != NOBODY) {
+		oil |= model.kernel[kernel].oifs;
+		if (fixed == NULL) {
+			restricted = true;
+			iifs = model.kernel[kernel].iif < INTERFACES ? 1u << model.kernel[kernel].iif : 0;
+			iifs |= is_star(kernel) ? model.kernel[kernel].oifs : 0;
+		}
+	}
+	oil = vifs_of(oil);
+	iifs = vifs_of(iifs);
+	if (restricted && iifs == 0)
+		oil = 0; /* nobody can send to it */
+	CHECK(interfaces_of(mroute, mroute->vif, mroute->oif_count) == oil);
+	compare_thresholds(mroute, kernel, any, guarded);
+	CHECK(interfaces_of(mroute, gremc_mroute_iifs(mroute), mroute->iif_count) == iifs);
+	CHECK(mroute->origin == (model.fixed[k].there ? GREMC_ORIGIN_STATIC
+				 : igmp               ? GREMC_ORIGIN_IGMP
+						      : GREMC_ORIGIN_KERNEL));
+}
+
+/* ---- operations ---- */
+
+static uint32_t list_of(set s, uint32_t *list)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < INTERFACES; i++)
+		if (s >> i & 1)
+			list[count++] = i;
+	return count;
+}
+
+/* Other static routes, and other vifs. */
+static void replace(void)
+{
+	uint32_t turn = !model.turn, count = 0, used = 0;
+	struct gremc_mroute_spec *specs = model.specs[turn];
+
+	for (uint32_t i = 0; i < INTERFACES; i++)
+		model.vifs[turn][i] = below(6) ? 1000 - i * 7 - below(2) : GREMC_RIB_NONE;
+	for (uint32_t k = 0; k < KEYS; k++) {
+		struct key key = key_of(k);
+
+		model.fixed[k] =
+			(struct fixed){below(3) == 0 && !(is_ssm(k) && is_star(k)),
+				       below(2) ? below(1u << INTERFACES) : 0, below(1u << INTERFACES)};
+		if (!model.fixed[k].there)
+			continue;
+		specs[count] = (struct gremc_mroute_spec){
+			.source = key.source, .group = key.group, .length = key.length};
+		specs[count].iifs = &model.lists[turn][used];
+		specs[count].iif_count = list_of(model.fixed[k].iifs, &model.lists[turn][used]);
+		used += specs[count].iif_count;
+		specs[count].oifs = &model.lists[turn][used];
+		specs[count].oif_count = list_of(model.fixed[k].oifs, &model.lists[turn][used]);
+		used += specs[count++].oif_count;
+	}
+	CHECK(gremc_rib_replace_static(model.rib, specs, count, model.vifs[turn], INTERFACES, 1) == 0);
+	model.turn = turn;
+}
+
+static void member(void)
+{
+	uint32_t k = below(KEYS - 2), i = below(INTERFACES);
+	enum gremc_igmp_interest interest = below(3);
+	struct key key = key_of(k);
+
+	if (is_star(k) && (interest == GREMC_IGMP_EXCLUDE || is_ssm(k)))
+		return;
+	model.included[k] &= ~(1u << i);
+	model.excluded[k] &= ~(1u << i);
+	if (interest == GREMC_IGMP_INCLUDE)
+		model.included[k] |= 1u << i;
+	else if (interest == GREMC_IGMP_EXCLUDE)
+		model.excluded[k] |= 1u << i;
+	gremc_rib_member(model.rib, i, key.source, key.group, interest);
+}
+
+static void kernel(void)
+{
+	uint32_t k = below(5) ? below(KEYS - 2) : KEYS - 1, list[INTERFACES], count;
+	uint8_t thresholds[INTERFACES];
+	struct key key = key_of(k);
+
+	if (is_star(k) && is_ssm(k))
+		return;
+	if (k == KEYS - 1)
+		key.group = 0;
+	model.kernel[k].there = below(2);
+	if (!model.kernel[k].there) {
+		gremc_rib_kernel_remove(model.rib, key.source, key.group);
+		return;
+	}
+	model.kernel[k].iif = below(4) ? below(INTERFACES) : GREMC_RIB_NONE;
+	model.kernel[k].oifs = below(1u << INTERFACES);
+	model.kernel[k].threshold = below(2) ? 1 + below(3) : 0;
+	count = list_of(model.kernel[k].oifs, list);
+	for (uint32_t i = 0; i < count; i++)
+		thresholds[i] = RTE_MAX(threshold_of(k, list[i]), 1);
+	CHECK(gremc_rib_kernel_set(model.rib, key.source, key.group, model.kernel[k].iif, list, thresholds,
+				   count) == 0);
+}
+
+static void guard(void)
+{
+	uint32_t i = below(INTERFACES);
+	bool guarded = below(2);
+
+	model.guarded = (model.guarded & ~(1u << i)) | (guarded ? 1u << i : 0);
+	gremc_rib_guard(model.rib, i, guarded);
+}
+
+static void upstream(void)
+{
+	if (model.upstream != GREMC_RIB_NONE)
+		model.included[KEYS - 1] &= ~(1u << model.upstream);
+	model.upstream = below(2) ? below(INTERFACES) : GREMC_RIB_NONE;
+	if (model.upstream != GREMC_RIB_NONE)
+		model.included[KEYS - 1] |= 1u << model.upstream;
+	gremc_rib_upstream(model.rib, model.upstream);
+}
+
+int main(int argc, char **argv)
+{
+	char *eal[] = {"model_rib",      "--no-huge",     "--no-pci", "--no-shconf", "-m", "256",
+		       "--no-telemetry", "--log-level=3", "-l",       "0",           NULL};
+	static const struct gremc_rib_callbacks callbacks;
+
+	if (rte_eal_init((int)RTE_DIM(eal) - 1, eal) < 0)
+		return 1;
+	run_begin(argc, argv, 100000);
+	model.upstream = GREMC_RIB_NONE;
+	model.rcu = gremc_rcu_create();
+	model.table = gremc_fanout_create(0, &gremc_nodes_any, model.rcu);
+	model.rib = gremc_rib_create(model.table, &callbacks);
+	CHECK(model.rib != NULL);
+	replace();
+	for (; run.operation < run.operations; run.operation++) {
+		uint32_t what = below(40);
+
+		if (what == 0)
+			replace();
+		else if (what == 1)
+			upstream();
+		else if (what == 2)
+			guard();
+		else if (what < 12)
+			kernel();
+		else
+			member();
+		if (below(4))
+			continue;
+		CHECK(gremc_rib_flush(model.rib, 1) == 0);
+		for (uint32_t k = 0; k < KEYS; k++)
+			compare(k);
+		gremc_rcu_reclaim(model.rcu);
+	}
+	gremc_rib_destroy(model.rib);
+	gremc_fanout_destroy(model.table);
+	gremc_rcu_destroy(model.rcu);
+	run_end();
+	return 0;
+}

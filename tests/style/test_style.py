@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What can be told of the sources without running them."""
+import re
+import shlex
+import subprocess
+
+import pytest
+
+# A folder of lib/ includes only folders before it.
+ROOMS = ["base", "proto", "stats", "rcu", "hash", "config", "port", "vif", "fanout", "igmp", "rib", "mfc", "datapath", "host",
+         "telemetry"]
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+
+
+def files(top, *patterns):
+    """What git tracks, or would: of these patterns."""
+    out = subprocess.run(["git", "-C", top, "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
+                         check=True, capture_output=True, text=True).stdout
+    return [top / name for name in out.splitlines() if (top / name).exists()]
+
+
+def dpdk_flags():
+    out = subprocess.run(["pkg-config", "--cflags", "libdpdk"], check=True, capture_output=True, text=True).stdout
+    return shlex.split(out) + ["-std=gnu11", "-D_GNU_SOURCE", "-DALLOW_EXPERIMENTAL_API"]
+
+
+def upward_includes(path, text):
+    """The rooms that a file of lib/ may not include, with the rooms that it does."""
+    room = path.parts[path.parts.index("lib") + 1]
+    return [name for name in INCLUDE.findall(text)
+            if name.split("/")[0] not in ROOMS[:ROOMS.index(room) + 1]]
+
+
+def test_rooms_are_those_of_the_build(top):
+    listed = re.search(r"^rooms = \[(.*?)\]", (top / "meson.build").read_text(), re.M | re.S).group(1)
+    built = re.findall(r"'(\w+)'", listed)
+    assert built == [room for room in ROOMS if room in built]
+    assert sorted(built) == sorted(p.name for p in (top / "lib").iterdir() if p.is_dir())
+
+
+def test_includes_never_go_up(top):
+    wrong = {str(path): up for path in files(top, "lib/*.c", "lib/*.h")
+             if (up := upward_includes(path.relative_to(top), path.read_text()))}
+    assert not wrong
+
+
+def test_the_include_check_can_fail(top):
+    path = (top / "lib/proto/gre.c").relative_to(top)
+    assert upward_includes(path, '#include "stats/stats.h"\n') == ["stats/stats.h"]
+    assert upward_includes(path, '#include "proto/proto.h"\n#include "base/base.h"\n') == []
+
+
+def test_private_headers_stay_in_their_room(top):
+    for path in files(top, "lib/*.c", "lib/*.h", "app/*.c"):
+        for name in INCLUDE.findall(path.read_text()):
+            if name.endswith("_priv.h"):
+                assert name.split("/")[0] in path.parts, f"{path} includes {name}"
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_headers_compile_alone(top, compiler):
+    """Each as the only include of a file, and twice."""
+    for header in files(top, "lib/*.h"):
+        name = header.relative_to(top / "lib")
+        source = f'#include "{name}"\n#include "{name}"\n'
+        run = subprocess.run([compiler, "-x", "c", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{top}/lib",
+                              *[f.replace("-I", "-isystem", 1) for f in dpdk_flags()], "-"],
+                             input=source, capture_output=True, text=True)
+        assert run.returncode == 0, f"{name}:\n{run.stderr}"
+
+
+def test_clang_format_changes_nothing(top):
+    sources = files(top, "*.c", "*.h")
+    run = subprocess.run(["clang-format", "--dry-run", "--Werror", *sources], cwd=top, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+
+
+def test_licence_line(top):
+    for path in files(top, "*.c", "*.h", "*.py", "*.sh", "*meson.build", "scripts/*", "config/*.service"):
+        if path.suffix in (".json", ".txt"):
+            continue
+        head = path.read_text().splitlines()[:3]
+        assert any("SPDX-License-Identifier: BSD-3-Clause" in line for line in head), path
+
+
+def test_scripts_parse(top):
+    for path in files(top, "scripts/*", ".ci/*"):
+        first = path.read_text().split("\n", 1)[0]
+        if "bash" in first or path.suffix == ".sh":
+            subprocess.run(["bash", "-n", path], check=True)
+
+
+def test_no_sleeps_in_tests_and_scripts(top):
+    """A test waits for a condition."""
+    asleep = re.compile(r"(?<![\w.])(?:sleep\s+[\d.$]|time\.sleep\(|usleep\(|nanosleep\()")
+    # this list; a sender's pace; what polls when there is nothing
+    exempt = {top / "tests/style/test_style.py", top / "scripts/lib/mcast.py", top / "tests/loadgen/faults.c"}
+    wrong = [f"{path}:{n}" for path in files(top, "tests/*", "scripts/*") if path not in exempt
+             for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1) if asleep.search(line)]
+    assert not wrong
+
+
+def test_readme_configuration_is_good(top, binary, tmp_path):
+    """What the README shows can be copied."""
+    text = (top / "README.md").read_text()
+    blocks = re.findall(r"^( *)```yaml\n(.*?)^\1```", text, re.M | re.S)
+    assert blocks
+    for indent, block in blocks:
+        path = tmp_path / "readme.yaml"
+        path.write_text("\n".join(line[len(indent):] for line in block.splitlines()) + "\n")
+        run = subprocess.run([binary, "--check", path], capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr

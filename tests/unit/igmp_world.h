@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An engine whose packets and changes are kept, and the packets that hosts and other routers send to it. */
+#ifndef GREMC_TESTS_UNIT_IGMP_WORLD_H
+#define GREMC_TESTS_UNIT_IGMP_WORLD_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "igmp/igmp.h"
+
+#define IP(a, b, c, d) RTE_BE32((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
+
+#define SENT_MAX   4096
+#define CHANGE_MAX 4096
+
+struct sent {
+	uint32_t interface;
+	size_t length;
+	uint8_t packet[GREMC_IGMP_PACKET_MAX];
+};
+
+struct said {
+	uint32_t interface;
+	rte_be32_t source, group;
+	enum gremc_igmp_interest interest;
+};
+
+struct world {
+	struct gremc_igmp *igmp;
+	uint64_t now;
+	struct sent *sent;
+	uint32_t sent_count;
+	struct said said[CHANGE_MAX];
+	uint32_t said_count;
+};
+
+static void keep_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+{
+	struct world *w = argument;
+	struct sent *sent = &w->sent[w->sent_count++ % SENT_MAX];
+
+	sent->interface = interface;
+	sent->length = length;
+	memcpy(sent->packet, packet, length);
+}
+
+static void keep_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+			enum gremc_igmp_interest interest)
+{
+	struct world *w = argument;
+
+	w->said[w->said_count++ % CHANGE_MAX] = (struct said){interface, source, group, interest};
+}
+
+/* RFC 3376's defaults: GMI 260 s, LMQT 2 s. */
+static const struct gremc_igmp_settings defaults = {
+	.robustness = 2, .query_interval = 125000, .response_interval = 10000, .last_member_interval = 1000};
+
+static const struct gremc_igmp_policy querier = {
+	.mode = GREMC_IGMP_QUERIER,
+	.version = 3,
+	.address = IP(10, 0, 0, 1),
+	.max_groups = 1000,
+	.max_sources = 100,
+};
+
+static inline void world_init(struct world *w)
+{
+	const struct gremc_igmp_callbacks callbacks = {keep_packet, keep_change, w};
+
+	memset(w, 0, sizeof(*w));
+	w->sent = calloc(SENT_MAX, sizeof(*w->sent));
+	w->now = 5000000;
+	w->igmp = gremc_igmp_create(&defaults, &callbacks, w->now);
+}
+
+static inline void world_fini(struct world *w)
+{
+	gremc_igmp_destroy(w->igmp);
+	free(w->sent);
+}
+
+static inline void world_forget(struct world *w)
+{
+	w->sent_count = w->said_count = 0;
+}
+
+/* Time passes as a control loop sees it: from one deadline to the next. */
+static inline void world_run(struct world *w, uint64_t milliseconds)
+{
+	uint64_t end = w->now + milliseconds;
+
+	while (gremc_igmp_next(w->igmp) <= end) {
+		w->now = gremc_igmp_next(w->igmp);
+		gremc_igmp_run(w->igmp, w->now);
+	}
+	w->now = end;
+	gremc_igmp_run(w->igmp, w->now);
+}
+
+/* From a heap buffer that ends where the packet does, for the sanitizers. */
+static inline void world_input(struct world *w, uint32_t interface, const uint8_t *packet, size_t length)
+{
+	uint8_t *copy = malloc(length ? length : 1);
+
+	memcpy(copy, packet, length);
+	gremc_igmp_input(w->igmp, interface, copy, length, w->now);
+	free(copy);
+}
+
+static inline void world_record(struct world *w, uint32_t interface, uint8_t type, rte_be32_t group,
+				const rte_be32_t *sources, uint16_t count)
+{
+	struct gremc_igmp_report report = {.length = 0};
+
+	gremc_igmp_report_add(&report, type, group, sources, count);
+	gremc_igmp_report_finish(&report, IP(10, 0, 0, 9));
+	world_input(w, interface, report.packet, report.length);
+}
+
+static inline void world_old(struct world *w, uint32_t interface, enum gremc_igmp_type type, rte_be32_t group)
+{
+	uint8_t packet[GREMC_IGMP_PACKET_MAX];
+
+	world_input(w, interface, packet, gremc_igmp_build_old(packet, type, IP(10, 0, 0, 9), group));
+}
+
+static inline uint64_t world_counter(struct world *w, uint32_t interface, enum gremc_igmp_counter counter)
+{
+	struct gremc_igmp_interface_info info = {0};
+
+	gremc_igmp_interface_info(w->igmp, interface, &info);
+	return info.counters[counter];
+}
+
+#endif

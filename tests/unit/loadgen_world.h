@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A small forwarder's configuration, its flows, and frames as the forwarder should send them. */
+#ifndef GREMC_TESTS_UNIT_LOADGEN_WORLD_H
+#define GREMC_TESTS_UNIT_LOADGEN_WORLD_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+
+#include "config/config.h"
+#include "flows.h"
+#include "receive.h"
+#include "replica.h"
+#include "stamp.h"
+#include "template.h"
+#include "transmit.h"
+
+#include "test.h"
+
+#define WORLD_RUN 7
+
+struct world {
+	struct gremc_config *config;
+	struct gremc_flows *flows;
+	struct gremc_rx *rx;
+	struct rte_mempool *pool;
+	struct gremc_rx_macs macs[8];
+};
+
+static inline int start_eal(void **state)
+{
+	static char *arguments[] = {"test_loadgen",      "-l",       "0",
+				    "--no-huge",         "-m",       "128",
+				    "--no-shconf",       "--no-pci", "--no-telemetry",
+				    "--log-level=error", NULL};
+
+	RTE_SET_USED(state);
+	gremc_pattern_init();
+	return rte_eal_init(RTE_DIM(arguments) - 1, arguments) < 0 ? -1 : 0;
+}
+
+static inline struct gremc_config *load_config(const char *text)
+{
+	char path[] = "/tmp/gremc-loadgen-XXXXXX";
+	int fd = mkstemp(path);
+	struct gremc_errors errors = {0};
+	struct gremc_config *config;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	config = gremc_config_load(path, NULL, &errors);
+	unlink(path);
+	if (config == NULL)
+		fail_msg("%s", errors.text);
+	return config;
+}
+
+static inline struct gremc_flows *make_flows(const struct gremc_config *config,
+					     struct gremc_flows_options options)
+{
+	struct gremc_errors errors = {0};
+	struct gremc_flows *flows;
+
+	options.senders = options.senders ? options.senders : 1;
+	options.groups_per_route = options.groups_per_route ? options.groups_per_route : 1;
+	flows = gremc_flows_create(config, &options, &errors);
+	if (flows == NULL)
+		fail_msg("%s", errors.text);
+	return flows;
+}
+
+static inline void world_open(struct world *world, const char *text)
+{
+	world->config = load_config(text);
+	world->flows = make_flows(world->config, (struct gremc_flows_options){0});
+	world->pool = gremc_tx_pool_create("world", 511, 9000, SOCKET_ID_ANY);
+	world->rx = rte_zmalloc(NULL, sizeof(*world->rx), RTE_CACHE_LINE_SIZE);
+	assert_non_null(world->pool);
+	assert_non_null(world->rx);
+	assert_int_equal(gremc_rx_init(world->rx, world->flows), 0);
+	world->rx->ttl_step = 1;
+	assert_true(world->flows->site_count <= RTE_DIM(world->macs));
+	for (uint32_t i = 0; i < world->flows->site_count; i++)
+		world->macs[i] = (struct gremc_rx_macs){gremc_replica_mac, gremc_replica_mac};
+	world->rx->macs = world->macs;
+	gremc_rx_reset(world->rx, WORLD_RUN);
+}
+
+static inline void world_close(struct world *world)
+{
+	assert_int_equal(rte_mempool_avail_count(world->pool), 511);
+	gremc_rx_fini(world->rx);
+	rte_free(world->rx);
+	rte_mempool_free(world->pool);
+	gremc_flows_destroy(world->flows);
+	gremc_config_free(world->config);
+}
+
+/* A replica of flow `flow` at its member `member`. */
+static inline struct rte_mbuf *replica(struct world *world, uint32_t flow, uint32_t member, uint64_t sequence,
+				       uint16_t inner)
+{
+	struct rte_mbuf *packet = rte_pktmbuf_alloc(world->pool);
+	struct gremc_stamp stamp = {.run = WORLD_RUN, .flow = flow, .sequence = sequence, .time = 1000};
+
+	assert_non_null(packet);
+	packet->data_len = gremc_replica_write(world->flows, world->flows->flow[flow].first + member, inner,
+					       &stamp, rte_pktmbuf_mtod(packet, uint8_t *));
+	packet->pkt_len = packet->data_len;
+	return packet;
+}
+
+static inline uint8_t *bytes(struct rte_mbuf *packet)
+{
+	return rte_pktmbuf_mtod(packet, uint8_t *);
+}
+
+/* Check one frame that came in by `port`, and free it. */
+static inline void come(struct world *world, uint16_t port, struct rte_mbuf *packet)
+{
+	gremc_rx_check(world->rx, port, 3000, &packet, 1);
+	rte_pktmbuf_free(packet);
+}
+
+/* These faults have been found since the last call, and no others. */
+static inline void found(struct world *world, unsigned fault, uint64_t times)
+{
+	for (unsigned i = 0; i < GREMC_FAULT_COUNT; i++)
+		if (world->rx->counters.fault[i] != (i == fault ? times : 0))
+			fail_msg("%s: %lu", gremc_fault_name(i), (unsigned long)world->rx->counters.fault[i]);
+	gremc_rx_reset(world->rx, WORLD_RUN);
+}
+
+#define NO_FAULT GREMC_FAULT_COUNT
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Replies with the longest names and the largest counters: nothing may be missing from them. */
+#ifndef GREMC_TESTS_TELEMETRY_LARGEST_H
+#define GREMC_TESTS_TELEMETRY_LARGEST_H
+
+#include "telemetry_ask.h"
+
+/* Names that are twice as long in JSON, addresses and counters with all their digits. */
+static void fill_quotes(char *name, size_t size)
+{
+	memset(name, '"', size - 1);
+	name[size - 1] = '\0';
+}
+
+/* A whole page: it has all `size` entries with all their `fields`, and bytes to spare. */
+static void full_page(const char *question, unsigned size, unsigned fields)
+{
+	ask("%s", question);
+	assert_true(number("next") > 0);
+	if (reply.count < size * fields + 3)
+		fail_msg("%s: %u fields", question, reply.count);
+	assert_in_range(reply.length, 0, REPLY_LIMIT - 512);
+}
+
+static void test_largest_vifs(void **unused __rte_unused)
+{
+	struct gremc_vif_info info = {
+		.kind = GREMC_VIF_TUNNEL, .has_input_key = true, .has_output_key = true};
+	const uint32_t first = GREMC_VIFS_MAX - 400, limit = world->vifs->limit;
+	struct gremc_vif_cold *cold = world->stats[0]->vif_cold;
+	struct gremc_vif_hot *hot = world->stats[0]->vif_hot;
+	uint32_t vifs[400];
+
+	fill_quotes(info.name, sizeof(info.name));
+	info.local = info.remote = info.next_hop = UINT32_MAX;
+	info.input_key = info.output_key = UINT32_MAX;
+	for (uint32_t i = 0; i < 400; i++) {
+		vifs[i] = first + i;
+		world->vifs->info[first + i] = &info;
+		hot[first + i] = (struct gremc_vif_hot){UINT64_MAX, UINT64_MAX};
+		cold[first + i].rx_packets = cold[first + i].rx_bytes = UINT64_MAX;
+		cold[first + i].lost[0] = 1ull << 62;
+	}
+	world->vifs->limit = GREMC_VIFS_MAX;
+	assert_int_equal(
+		world_set(world, GREMC_FANOUT_SET, 0, IP(238, 255, 255, 255), 32, vifs, 400, vifs, 400), 0);
+	full_page("/gremc/tunnels,100000", 32, 11);
+	full_page("/gremc/mroute,*,238.255.255.255", 2, 192);
+	ask("/gremc/why,\"\"\"\"\"\"\"\"\"\"\"\"\"\"\",10.255.255.255,238.255.255.255");
+	assert_int_equal(number("wanted"), 399);
+	assert_non_null(reply_find(&reply, "iif_names[63]", true));
+	assert_non_null(reply_find(&reply, "oif_names[63]", true));
+	assert_in_range(reply.length, 0, REPLY_LIMIT - 512);
+	assert_int_equal(
+		world_set(world, GREMC_FANOUT_REMOVE, 0, IP(238, 255, 255, 255), 32, NULL, 0, NULL, 0), 0);
+	gremc_rcu_commit(world->rcu);
+	gremc_rcu_synchronize(world->rcu);
+	for (uint32_t i = 0; i < 400; i++)
+		world->vifs->info[first + i] = NULL;
+	world->vifs->limit = limit;
+}
+
+static void test_largest_mroutes_and_neighbors(void **unused __rte_unused)
+{
+	const struct rte_ether_addr mac = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	struct gremc_mroute_counter *counters = world->stats[0]->mroute;
+	uint32_t vifs[70];
+
+	for (unsigned i = 0; i < 70; i++) {
+		vifs[i] = world_tunnel(world, "name-of-a-tunne", IP(203, 100, 113, 100) + RTE_BE32(i), true,
+				       IP(192, 168, 255, 100) + RTE_BE32(i));
+		assert_int_equal(
+			gremc_adjacency_resolve(world->vifs, world->vifs->encap[vifs[i]].adjacency, &mac), 0);
+		assert_int_equal(world_set(world, GREMC_FANOUT_SET, IP(192, 168, 255, 100),
+					   IP(238, 255, 255, 100) + RTE_BE32(i), 32, NULL, 0, NULL, 0),
+				 0);
+	}
+	fill_quotes(world->port[WAN0].name, sizeof(world->port[WAN0].name));
+	for (uint32_t i = 0; i < gremc_fanout_id_limit(world->fanout); i++)
+		counters[i] = (struct gremc_mroute_counter){UINT64_MAX, UINT64_MAX};
+	full_page("/gremc/neighbors", 64, 5);
+	full_page("/gremc/mroutes", 48, 9);
+	strcpy(world->port[WAN0].name, "wan0");
+	for (unsigned i = 0; i < 70; i++) {
+		gremc_vif_remove(world->vifs, vifs[i]);
+		assert_int_equal(world_set(world, GREMC_FANOUT_REMOVE, IP(192, 168, 255, 100),
+					   IP(238, 255, 255, 100) + RTE_BE32(i), 32, NULL, 0, NULL, 0),
+				 0);
+	}
+	gremc_rcu_commit(world->rcu);
+	gremc_rcu_synchronize(world->rcu);
+}
+
+/* All counters at work, all sources of a page, names that are twice as long in JSON. */
+static void test_largest_igmp(void **unused __rte_unused)
+{
+	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
+					   .version = 3,
+					   .address = UINT32_MAX,
+					   .max_groups = 100,
+					   .max_sources = 100};
+	struct gremc_igmp_join joins[40 * 17];
+	uint32_t interface_vif[40] = {0};
+	struct gremc_telemetry telemetry = world->telemetry;
+	struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL};
+	const struct gremc_vif_info *before = world->vifs->info[0];
+
+	for (unsigned i = 0; i < RTE_DIM(joins); i++)
+		joins[i] = (struct gremc_igmp_join){IP(239, 255, 255, 100) + rte_cpu_to_be_32(i / 17),
+						    IP(200, 255, 255, 100) + rte_cpu_to_be_32(i % 17)};
+	policy.joins = joins;
+	policy.join_count = RTE_DIM(joins);
+	for (unsigned i = 10; i < 40; i++)
+		assert_int_equal(gremc_igmp_interface_set(world->igmp, i, &policy, 3000), 0);
+	fill_quotes(info.name, sizeof(info.name));
+	world->vifs->info[0] = &info;
+	telemetry.interface_vif = interface_vif;
+	gremc_telemetry_stop();
+	assert_int_equal(gremc_telemetry_start(&telemetry), 0);
+	full_page("/gremc/groups,5", 20, 8 + 16);
+	full_page("/gremc/igmp,10", 6, 12);
+	gremc_telemetry_stop();
+	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
+	world->vifs->info[0] = before;
+	for (unsigned i = 10; i < 40; i++)
+		gremc_igmp_interface_remove(world->igmp, i, 3000);
+}
+
+/* 32 ports with 128 queues, 128 workers. */
+static void test_largest_ports(void **unused __rte_unused)
+{
+	struct gremc_ports ports = {.count = GREMC_CONFIG_PORTS_MAX, .worker_count = GREMC_WORKERS_MAX};
+	struct gremc_telemetry telemetry = world->telemetry;
+	struct gremc_stats *stats[GREMC_WORKERS_MAX];
+	struct gremc_port port = world->port[WAN0];
+	struct rte_mempool *pool;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	memset(name, 'p', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	pool = rte_pktmbuf_pool_create(name, 63, 0, 0, 128, SOCKET_ID_ANY);
+	assert_non_null(pool);
+	fill_quotes(port.name, sizeof(port.name));
+	fill_quotes(port.device, sizeof(port.device));
+	memset(&port.mac, 0xff, sizeof(port.mac));
+	port.rx_queues = port.tx_queues = GREMC_QUEUES_MAX;
+	for (unsigned q = 0; q < GREMC_QUEUES_MAX; q++) {
+		port.rx_pool[q] = pool;
+		port.rx_worker[q] = q;
+	}
+	for (unsigned i = 0; i < GREMC_CONFIG_PORTS_MAX; i++)
+		ports.port[i] = &port;
+	for (unsigned i = 0; i < GREMC_WORKERS_MAX; i++) {
+		ports.worker[i] =
+			(struct gremc_worker_place){.lcore = RTE_MAX_LCORE - 1, .header_pool = pool};
+		stats[i] = world->stats[0];
+	}
+	/* nothing writes: an even number, all counters at their largest */
+	memset(&world->stats[0]->totals, 0xff, sizeof(world->stats[0]->totals));
+	telemetry.ports = &ports;
+	telemetry.stats = stats;
+	gremc_telemetry_stop();
+	assert_int_equal(gremc_telemetry_start(&telemetry), 0);
+	full_page("/gremc/lcores", 16, 22);
+	full_page("/gremc/ports", 12, 21);
+	full_page("/gremc/pools", 40, 8);
+	ask("/gremc/drops");
+	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_LOSS_COUNT + GREMC_PUNT_COUNT);
+	assert_int_equal(walk("/gremc/lcores", "lcore"), GREMC_WORKERS_MAX);
+	assert_int_equal(walk("/gremc/ports", "name"), GREMC_CONFIG_PORTS_MAX);
+	assert_int_equal(walk("/gremc/pools", "name"),
+			 GREMC_CONFIG_PORTS_MAX * GREMC_QUEUES_MAX + GREMC_WORKERS_MAX);
+	ask("/gremc/lcores");
+	assert_int_equal(number("list.5.queues"), GREMC_CONFIG_PORTS_MAX);
+	assert_int_equal(strlen(text("list.5.polls")), RTE_TEL_MAX_STRING_LEN - 1);
+	assert_string_equal(text("list.5.polls") + RTE_TEL_MAX_STRING_LEN - 4, "...");
+	gremc_telemetry_stop();
+	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
+	rte_mempool_free(pool);
+	memset(&world->stats[0]->totals, 0, sizeof(world->stats[0]->totals));
+}
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "test.h"
+
+static void ipv4_text(void **state)
+{
+	static const char *const bad[] = {"",         "1.2.3",    "1.2.3.4.5", "256.1.1.1",
+					  " 1.2.3.4", "1.2.3.4 ", "a.b.c.d"};
+	char text[GREMC_IPV4_TEXT];
+	rte_be32_t address = 7;
+
+	(void)state;
+	for (unsigned i = 0; i < RTE_DIM(bad); i++) {
+		assert_int_equal(gremc_ipv4_parse(bad[i], &address), -EINVAL);
+		assert_int_equal(address, 7);
+	}
+	assert_int_equal(gremc_ipv4_parse("239.1.2.255", &address), 0);
+	assert_int_equal(address, RTE_BE32(0xef0102ff));
+	assert_string_equal(gremc_ipv4_format(text, address), "239.1.2.255");
+}
+
+static void prefix_text(void **state)
+{
+	static const struct {
+		const char *text;
+		int rc;
+	} bad[] = {{"1.2.3.4/", -EINVAL},   {"1.2.3.4/33", -ERANGE},  {"1.2.3.4/-1", -EINVAL},
+		   {"1.2.3.4/ 8", -EINVAL}, {"1.2.3.4/8x", -EINVAL},  {"/8", -EINVAL},
+		   {"1.2.3/8", -EINVAL},    {"1.2.3.4/999", -ERANGE}, {"1111.2.3.4444/8", -EINVAL}};
+	struct gremc_prefix prefix;
+	char text[GREMC_PREFIX_TEXT];
+	rte_be32_t host_bits;
+
+	(void)state;
+	for (unsigned i = 0; i < RTE_DIM(bad); i++)
+		assert_int_equal(gremc_prefix_parse(bad[i].text, &prefix, &host_bits), bad[i].rc);
+	assert_int_equal(gremc_prefix_parse("239.1.2.3/8", &prefix, &host_bits), 0);
+	assert_string_equal(gremc_prefix_format(text, &prefix), "239.0.0.0/8");
+	assert_int_equal(host_bits, RTE_BE32(0x00010203));
+	assert_true(gremc_prefix_covers(&prefix, RTE_BE32(0xefffffff)));
+	assert_false(gremc_prefix_covers(&prefix, RTE_BE32(0xf0000000)));
+	assert_int_equal(gremc_prefix_parse("239.1.2.3", &prefix, NULL), 0);
+	assert_int_equal(prefix.length, 32);
+	assert_int_equal(gremc_prefix_parse("0.0.0.0/0", &prefix, NULL), 0);
+	assert_true(gremc_prefix_covers(&prefix, RTE_BE32(0x01020304)));
+}
+
+static void mac_text(void **state)
+{
+	const struct rte_ether_addr mac = {{0x02, 0x00, 0x5e, 0xab, 0xCD, 0x1f}};
+	char text[GREMC_MAC_TEXT];
+
+	(void)state;
+	assert_string_equal(gremc_mac_format(text, &mac), "02:00:5e:ab:cd:1f");
+}
+
+static void address_classes(void **state)
+{
+	(void)state;
+	assert_false(gremc_ipv4_is_multicast(RTE_BE32(0xdfffffff)));
+	assert_true(gremc_ipv4_is_multicast(RTE_BE32(0xe0000000)));
+	assert_true(gremc_ipv4_is_multicast(RTE_BE32(0xefffffff)));
+	assert_false(gremc_ipv4_is_multicast(RTE_BE32(0xf0000000)));
+	assert_true(gremc_ipv4_is_link_local_group(RTE_BE32(0xe00000ff)));
+	assert_false(gremc_ipv4_is_link_local_group(RTE_BE32(0xe0000100)));
+	assert_true(gremc_ipv4_is_ssm(RTE_BE32(0xe8ffffff)));
+	assert_false(gremc_ipv4_is_ssm(RTE_BE32(0xe9000000)));
+}
+
+static void error_lines(void **state)
+{
+	struct gremc_errors errors = {0};
+
+	(void)state;
+	gremc_errors_add(&errors, "a.yaml", 3, 14, "unknown key `%s`", "remot");
+	gremc_errors_add(&errors, "a.yaml", 0, 0, "cannot be read");
+	gremc_errors_add(&errors, NULL, 0, 0, "out of memory");
+	assert_int_equal(errors.count, 3);
+	assert_string_equal(errors.text,
+			    "a.yaml:3:14: unknown key `remot`\na.yaml: cannot be read\nout of memory\n");
+	gremc_errors_fini(&errors);
+	assert_int_equal(errors.count, 0);
+	assert_null(errors.text);
+}
+
+static void reserved_memory_is_zero(void **state)
+{
+	const size_t size = 64 << 20;
+	uint8_t *memory = gremc_reserve(size, -1);
+
+	(void)state;
+	assert_non_null(memory);
+	assert_int_equal(memory[0] | memory[size / 2] | memory[size - 1], 0);
+	memory[size - 1] = 1;
+	gremc_release(memory, size);
+	gremc_release(NULL, size);
+}
+
+static void nodes(void **state)
+{
+	struct gremc_nodes nodes = {0};
+
+	(void)state;
+	assert_int_equal(gremc_nodes_index(&gremc_nodes_any, 3), 0);
+	gremc_nodes_add(&nodes, 1);
+	gremc_nodes_add(&nodes, 0);
+	gremc_nodes_add(&nodes, 1);
+	assert_int_equal(nodes.count, 2);
+	assert_int_equal(gremc_nodes_index(&nodes, 1), 0);
+	assert_int_equal(gremc_nodes_index(&nodes, 0), 1);
+	assert_int_equal(gremc_nodes_index(&nodes, 2), 0);
+	for (uint32_t i = 0; i < 2 * GREMC_NODES_MAX; i++)
+		gremc_nodes_add(&nodes, (int)i);
+	assert_int_equal(nodes.count, GREMC_NODES_MAX);
+}
+
+/* A node that there is not is no reason to have no memory. */
+static void reserved_on_a_node(void **state)
+{
+	(void)state;
+	for (int socket = 0; socket < (int)GREMC_NODES_MAX; socket += 31) {
+		uint8_t *memory = gremc_reserve(4096, socket);
+
+		assert_non_null(memory);
+		memory[4095] = 1;
+		gremc_release(memory, 4096);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ipv4_text),   cmocka_unit_test(prefix_text),
+		cmocka_unit_test(mac_text),    cmocka_unit_test(address_classes),
+		cmocka_unit_test(error_lines), cmocka_unit_test(reserved_memory_is_zero),
+		cmocka_unit_test(nodes),       cmocka_unit_test(reserved_on_a_node),
+	};
+
+	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config_helpers.h"
+
+static void refuse_bytes(const char *text, size_t size, const char *wanted)
+{
+	struct gremc_errors errors = {0};
+	struct gremc_config *config = gremc_config_load_memory("f", text, size, &errors);
+
+	if (config)
+		fail_msg("accepted:\n%s", text);
+	if (errors.text == NULL || strcmp(errors.text, wanted))
+		fail_msg("of:\n%s\nwanted:\n%s\ngot:\n%s", text, wanted,
+			 errors.text ? errors.text : "nothing");
+	gremc_errors_fini(&errors);
+}
+
+/* ---- what is refused ---- */
+
+static void refuses(void **state)
+{
+	char *text = read_source("tests/unit/config-refusals.txt"), *next = strstr(text, "\n==== ");
+	unsigned count = 0;
+
+	(void)state;
+	while (next) {
+		char *yaml = strchr(next + 1, '\n') + 1, *errors = strstr(yaml, "----\n"), *end;
+
+		assert_non_null(errors);
+		*errors = '\0';
+		errors += strlen("----\n");
+		end = strstr(errors, "\n==== ");
+		/* the newline before ==== ends the last error */
+		next = end ? strdup(end) : NULL;
+		if (end)
+			end[1] = '\0';
+		refuse_bytes(yaml, strlen(yaml), errors);
+		free(text);
+		text = next;
+		count++;
+	}
+	assert_true(count > 150);
+}
+
+static void refuses_what_is_no_text(void **state)
+{
+	(void)state;
+	refuse_bytes("", 0, "f:1:1: the file is empty; it needs at least `ethernets:` with one port\n");
+	refuse_bytes(
+		"ethernets:\n  \xff: 1\n", 16,
+		"f:2:3: this is not text: invalid leading UTF-8 octet; a configuration is written in UTF-8\n");
+	refuse_bytes(
+		"a: \0\n", 5,
+		"f:1:4: this is not text: control characters are not allowed; a configuration is written in "
+		"UTF-8\n");
+}
+
+static void refuses_files_it_cannot_read(void **state)
+{
+	struct gremc_errors errors = {0};
+
+	(void)state;
+	assert_null(gremc_config_load("/nonexistent/f.yaml", NULL, &errors));
+	assert_null(gremc_config_load("/", NULL, &errors));
+	assert_null(gremc_config_load(NULL, "/nonexistent", &errors));
+	assert_string_equal(errors.text,
+			    "/nonexistent/f.yaml: the file cannot be opened: No such file or directory\n"
+			    "/: the file cannot be read: Is a directory\n"
+			    "/nonexistent: the folder cannot be read: No such file or directory\n");
+	assert_int_equal(errors.count, 3);
+	gremc_errors_fini(&errors);
+}
+
+static void refuses_more_than_the_limits(void **state)
+{
+	char *text, *errors;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	fputs("ethernets: {p: {device: d, addresses: [10.0.0.1/8]}}\ntunnels:\n", out);
+	for (unsigned i = 0; i <= GREMC_CONFIG_TUNNELS_MAX; i++)
+		fprintf(out, "  long-name-%05u: {local: 10.0.0.1, remote: 10.0.0.2, key: %u}\n", i, i);
+	fclose(out);
+	refuse_bytes(text, size, "f:65539:3: there are more than 65536 tunnels; remove some\n");
+	free(text);
+
+	/* by aliases, which libyaml keeps as numbers: all of them are the same, but only one place is wrong
+	 */
+	out = open_memstream(&text, &size);
+	fputs("ethernets: {p: {device: d}}\nmroutes:\n- &m {group: 10.0.0.1, from: any, to: all}\n- [*m",
+	      out);
+	fputs("]\n", out);
+	for (unsigned i = 0; i < GREMC_CONFIG_MROUTES_MAX; i++)
+		fputs("- *m\n", out);
+	fclose(out);
+	assert_true(
+		asprintf(
+			&errors,
+			"f:3:3: there are more than %u mroutes; remove some, or use a prefix for several\n"
+			"f:3:14: `group` is 10.0.0.1, which is not multicast; it takes groups inside 224.0.0.0/4\n"
+			"f:4:3: the mroute cannot be a list; it takes a mapping, lines of `KEY: VALUE`\n",
+			GREMC_CONFIG_MROUTES_MAX) > 0);
+	refuse_bytes(text, size, errors);
+	free(errors);
+	free(text);
+}
+
+static void suggests_what_is_near(void **state)
+{
+	(void)state;
+	assert_int_equal(gremc_config_distance("remote", "remote"), 0);
+	assert_int_equal(gremc_config_distance("remot", "remote"), 1);
+	assert_int_equal(gremc_config_distance("ermote", "remote"), 1);
+	assert_int_equal(gremc_config_distance("kitten", "sitting"), 3);
+	assert_int_equal(gremc_config_distance("", "abc"), 3);
+	assert_true(gremc_config_is_near(1, "gre9"));
+	assert_true(gremc_config_is_near(2, "neigbors"));
+	assert_false(gremc_config_is_near(3, "neigbors"));
+	assert_false(gremc_config_is_near(2, "tos"));
+	assert_false(gremc_config_is_near(1, "x"));
+}
+
+/* ---- ifcfg ---- */
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static const char *const ifcfg_files[][2] = {
+	{"ifcfg-gre1", "# the classic guide\nDEVICE=gre1\nBOOTPROTO=none\nONBOOT=yes\nTYPE=GRE\n"
+		       "PEER_OUTER_IPADDR=147.75.69.141\nPEER_INNER_IPADDR=10.88.152.3\n"
+		       "MY_INNER_IPADDR=10.100.126.3\n"},
+	{"ifcfg-gre0", "export TYPE='gre' # quoted\r\n\r\n  PEER_OUTER_IPADDR=\"192.0.2.7\";\r\n"
+		       "MY_OUTER_IPADDR=192.0.2.1\r\nKEY=1.0.0.0\r\nTTL=9\r\nMTU=1400\r\nKEY2=x\r\n"
+		       "MY_INNER_IPADDR=10.0.0.1/30\r\nPEER_INNER_IPADDR=10.0.0.2/30\r\n"},
+	{"ifcfg-eth0", "TYPE=Ethernet\nthis is not even KEY=VALUE\n"},
+	{"ifcfg-empty", ""},
+	{"ifcfg-gre1~", "TYPE=GRE\n"},
+	{"ifcfg-gre1.bak", "TYPE=GRE\n"},
+	{"ifcfg-gre1.orig", "TYPE=GRE\n"},
+	{"ifcfg-gre1.rpmsave", "TYPE=GRE\n"},
+	{"ifcfg-gre1.rpmnew", "TYPE=GRE\n"},
+	{"ifcfg-", "TYPE=GRE\n"},
+	{"route-gre1", "TYPE=GRE\n"},
+	{"f.yaml", "ethernets: {bond0: {device: d, addresses: [192.0.2.1/24]}}\n"
+		   "tunnels: {own: {local: 192.0.2.1, remote: 192.0.2.9}}\n"
+		   "mroutes: [{group: 239.1.1.1, from: gre1, to: [gre0, own]}]\n"},
+};
+
+static void reads_an_ifcfg_folder(void **state)
+{
+	char folder[] = "/tmp/gremc-ifcfg-XXXXXX", path[256];
+	struct gremc_errors errors = {0};
+	struct gremc_config *config;
+	const struct gremc_config_tunnel *t;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	for (size_t i = 0; i < RTE_DIM(ifcfg_files); i++)
+		write_file(folder, ifcfg_files[i][0], ifcfg_files[i][1]);
+	snprintf(path, sizeof(path), "%s/ifcfg-folder", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/f.yaml", folder);
+	config = gremc_config_load(path, folder, &errors);
+	assert_null(gremc_config_load(NULL, folder, &errors)); /* without ports gre1 has no outer address */
+	for (size_t i = 0; i < RTE_DIM(ifcfg_files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, ifcfg_files[i][0]);
+		unlink(path);
+	}
+	assert_null(gremc_config_load(NULL, folder, &errors)); /* nothing there any more */
+	snprintf(path, sizeof(path), "%s/ifcfg-folder", folder);
+	rmdir(path);
+	rmdir(folder);
+
+	snprintf(
+		path, sizeof(path),
+		"%s/ifcfg-gre1:5:6: there is no `MY_OUTER_IPADDR`, and no port has an address; add it with the "
+		"outer address of this end\n",
+		folder);
+	assert_memory_equal(errors.text, path, strlen(path));
+	assert_non_null(strstr(errors.text, "there is no ifcfg-* file with TYPE=GRE in this folder"));
+	gremc_errors_fini(&errors);
+
+	assert_non_null(config);
+	t = config->tunnels;
+	assert_int_equal(config->tunnel_count, 3);
+	assert_string_equal(t[0].name, "own");
+	assert_string_equal(t[1].name, "gre0"); /* from the file's name, and before gre1 */
+	assert_int_equal(t[1].local, ip("192.0.2.1"));
+	assert_int_equal(t[1].remote, ip("192.0.2.7"));
+	assert_int_equal(t[1].input_key, 0x01000000);
+	assert_true(t[1].has_input_key && t[1].has_output_key);
+	assert_int_equal(t[1].ttl, 9);
+	assert_int_equal(t[1].mtu, 1400);
+	assert_int_equal(t[1].address.length, 30);
+	assert_int_equal(t[1].peer, ip("10.0.0.2"));
+	assert_string_equal(t[2].name, "gre1");
+	assert_int_equal(t[2].local, ip("192.0.2.1")); /* the only address there is */
+	assert_int_equal(t[2].remote, ip("147.75.69.141"));
+	assert_int_equal(t[2].address.address, ip("10.100.126.3"));
+	assert_int_equal(t[2].address.length, 32);
+	assert_int_equal(t[2].ttl, 64);
+	assert_int_equal(t[2].df, GREMC_DF_SET);
+	assert_int_equal(t[2].port, 0);
+	assert_int_equal(config->mroutes[0].from[0], 2);
+	gremc_config_free(config);
+}
+
+#define GRE   "TYPE=GRE\n"
+#define OUTER "MY_OUTER_IPADDR=192.0.2.1\nPEER_OUTER_IPADDR=192.0.2.2\n"
+
+static void refuses_wrong_ifcfg(void **state)
+{
+	static const struct {
+		const char *text, *errors;
+	} cases[] = {
+		{GRE,
+		 "d/ifcfg-g:1:6: there is no `MY_OUTER_IPADDR`, and no port has an address; add it with the "
+		 "outer address of this end\n"
+		 "d/ifcfg-g:1:6: there is no `PEER_OUTER_IPADDR`; add it with the outer address of the other "
+		 "end\n"},
+		{GRE OUTER "TTL=0\nMTU=x\nKEY=-1\n",
+		 "d/ifcfg-g:4:5: `TTL` cannot be `0`; it takes a number from 1 to 255, or `inherit`\n"
+		 "d/ifcfg-g:5:5: `MTU` cannot be `x`; it takes a number from 68 to 65535\n"
+		 "d/ifcfg-g:6:5: `KEY` cannot be `-1`; it takes a number from 0 to 4294967295, or a dotted quad\n"},
+		{GRE "  MY_OUTER_IPADDR=192.0.2.1\nPEER_OUTER_IPADDR=192.0.2.1\n",
+		 "d/ifcfg-g:2:19: `local` and `remote` of g are both 192.0.2.1; a tunnel ends at another host\n"},
+		{GRE OUTER "MY_INNER_IPADDR=10.0.0.1/33\nPEER_INNER_IPADDR=ten\n",
+		 "d/ifcfg-g:4:17: `10.0.0.1/33` is no interface address; write ADDRESS/LENGTH with a length from 1 "
+		 "to 32, such as 192.0.2.1/24\n"
+		 "d/ifcfg-g:5:19: `ten` is no interface address; write ADDRESS/LENGTH with a length from 1 to 32, "
+		 "such as 192.0.2.1/24\n"},
+		{GRE OUTER "KEY=1\nKEY=2\n",
+		 "d/ifcfg-g:5:5: `KEY` is given twice, first on line 4; keep one of them\n"},
+		{GRE OUTER "DEVICE=a-name-far-too-long\n",
+		 "d/ifcfg-g:4:8: `a-name-far-too-long` has 19 characters; an interface name has at most 15\n"},
+		{GRE OUTER "if true; then\nKEY=\"1\nKEY=1 2\n",
+		 "d/ifcfg-g:4:1: this line is not KEY=VALUE; correct it, or make it a comment with #\n"
+		 "d/ifcfg-g:5:5: a quote is not closed on this line; close it\n"
+		 "d/ifcfg-g:6:7: there is more after the value; put a value with spaces in quotes, and each "
+		 "assignment on its own line\n"},
+	};
+	struct gremc_errors errors = {0};
+	struct gremc_config *config;
+
+	(void)state;
+	for (size_t i = 0; i < RTE_DIM(cases); i++) {
+		config = gremc_config_load_ifcfg_memory("d/ifcfg-g", cases[i].text, strlen(cases[i].text),
+							&errors);
+		assert_null(config);
+		assert_string_equal(errors.text, cases[i].errors);
+		gremc_errors_fini(&errors);
+	}
+	/* without ports a tunnel is checked by itself; empty values are none; a backslash and a variable are
+	 * text */
+	config = gremc_config_load_ifcfg_memory("d/ifcfg-g", GRE OUTER "TTL=\nKEY='7'\nX=$Y\\\"\n",
+						strlen(GRE OUTER "TTL=\nKEY='7'\nX=$Y\\\"\n"), &errors);
+	assert_non_null(config);
+	assert_string_equal(config->tunnels[0].name, "g");
+	assert_int_equal(config->tunnels[0].port, GREMC_CONFIG_NONE);
+	assert_int_equal(config->tunnels[0].ttl, 64);
+	assert_int_equal(config->tunnels[0].output_key, 7);
+	gremc_config_free(config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refuses),
+		cmocka_unit_test(refuses_what_is_no_text),
+		cmocka_unit_test(refuses_files_it_cannot_read),
+		cmocka_unit_test(refuses_more_than_the_limits),
+		cmocka_unit_test(suggests_what_is_near),
+		cmocka_unit_test(reads_an_ifcfg_folder),
+		cmocka_unit_test(refuses_wrong_ifcfg),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

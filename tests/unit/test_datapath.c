@@ -1,0 +1,968 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The worker's stages on a loop: what goes out of net_ring0 comes in by net_ring0, so a frame is put in, the
+ * worker polls once, and the replicas are read back. net_null takes any number. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_ip.h>
+
+#include "datapath/datapath.h"
+#include "datapath/datapath_priv.h"
+#include "datapath/relay.h"
+#include "fanout/fanout_priv.h" /* where its memory is on each node */
+#include "test.h"
+
+enum { LOOP, NOWHERE, PORTS };
+
+#define LOCAL        0x0a000001u
+#define GROUP        0xef010101u
+#define SOURCE       0x0b000001u
+#define PAYLOAD_POOL 2047
+#define HEADER_POOL  4095
+
+static const struct rte_ether_addr our_mac = {{0x02, 0, 0, 0, 0, 1}};
+static const struct rte_ether_addr peer_mac = {{0x02, 0, 0, 0, 0, 2}};
+
+static struct rte_mempool *payloads, *headers, *tiny;
+static uint16_t device[PORTS];
+
+struct fixture {
+	struct gremc_rcu *rcu;
+	struct gremc_vifs *vifs;
+	struct gremc_fanout *fanout;
+	struct gremc_ports ports;
+	struct gremc_port port[PORTS];
+	struct gremc_worker_group *group;
+	struct gremc_worker *worker;
+	int socket[2];       /* of the workers */
+	uint32_t vif[70000]; /* tunnel n: peer 10.1.0.0 + n */
+};
+
+static const struct gremc_config_settings settings = {.copy_threshold = 256, .tx_retries = 2, .max_sleep = 1};
+
+/* ---- the fixture ---- */
+
+static void start_workers(struct fixture *f, unsigned workers)
+{
+	if (f->group)
+		gremc_workers_destroy(f->group, f->rcu);
+	f->ports.worker_count = workers;
+	for (unsigned i = 0; i < workers; i++)
+		f->ports.worker[i] = (struct gremc_worker_place){
+			.lcore = 0, .socket = f->socket[i], .header_pool = headers, .header_room = 9300};
+	f->group = gremc_workers_create(&f->ports, &settings, f->vifs, f->fanout, f->rcu);
+	assert_non_null(f->group);
+	f->worker = f->group->worker[0];
+}
+
+static int set_up_on(void **state, const struct gremc_nodes *nodes)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	for (unsigned i = 0; i < RTE_DIM(f->socket); i++)
+		f->socket[i] = nodes->socket[i % nodes->count];
+	f->rcu = gremc_rcu_create();
+	f->vifs = gremc_vifs_create(16, nodes, f->rcu);
+	f->fanout = gremc_fanout_create(16, nodes, f->rcu);
+	f->ports.count = PORTS;
+	for (unsigned i = 0; i < PORTS; i++) {
+		f->port[i] = (struct gremc_port){.id = device[i],
+						 .index = i,
+						 .mac = our_mac,
+						 .mtu = 9000,
+						 .multi_seg = true,
+						 .rx_queues = 1,
+						 .tx_queues = 1,
+						 .rx_pool = {payloads}};
+		f->ports.port[i] = &f->port[i];
+	}
+	start_workers(f, 1);
+	*state = f;
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_on(state, &gremc_nodes_any);
+}
+
+/* A worker on each. The second need not exist: its copies are then in other memory, but copies they are. */
+static int set_up_two(void **state)
+{
+	static const struct gremc_nodes nodes = {.count = 2, .socket = {0, 1}};
+
+	return set_up_on(state, &nodes);
+}
+
+static void check_no_leak(void)
+{
+	assert_int_equal(rte_mempool_avail_count(payloads), PAYLOAD_POOL);
+	assert_int_equal(rte_mempool_avail_count(headers), HEADER_POOL);
+}
+
+static void return_headers(struct gremc_worker *worker)
+{
+	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
+	worker->header_count = 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *left[64];
+	uint16_t n;
+
+	while ((n = rte_eth_rx_burst(device[LOOP], 0, left, 64)) > 0)
+		rte_pktmbuf_free_bulk(left, n);
+	for (unsigned i = 0; i < f->group->count; i++)
+		return_headers(f->group->worker[i]);
+	check_no_leak();
+	gremc_workers_destroy(f->group, f->rcu);
+	gremc_rcu_synchronize(f->rcu);
+	gremc_fanout_destroy(f->fanout);
+	gremc_vifs_destroy(f->vifs);
+	gremc_rcu_destroy(f->rcu);
+	free(f);
+	return 0;
+}
+
+static struct gremc_vif_info tunnel(uint32_t n, unsigned port)
+{
+	return (struct gremc_vif_info){
+		.kind = GREMC_VIF_TUNNEL,
+		.port = port,
+		.local = rte_cpu_to_be_32(LOCAL),
+		.remote = rte_cpu_to_be_32(0x0a010000 + n),
+		.next_hop = rte_cpu_to_be_32(0x0a0000fe + port),
+		.mtu = 8976,
+		.ttl = 64,
+	};
+}
+
+static uint32_t add_tunnel(struct fixture *f, const struct gremc_vif_info *info)
+{
+	uint32_t adjacency, vif;
+
+	assert_int_equal(gremc_adjacency_get(f->vifs, info->port, info->next_hop, &our_mac, 0, &adjacency),
+			 0);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
+	assert_int_equal(gremc_tunnel_add(f->vifs, info, adjacency, &vif), 0);
+	assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
+	return vif;
+}
+
+static void add_tunnels(struct fixture *f, uint32_t count, unsigned port)
+{
+	for (uint32_t n = 0; n < count; n++) {
+		struct gremc_vif_info info = tunnel(n, port);
+
+		f->vif[n] = add_tunnel(f, &info);
+	}
+}
+
+/* (*,GROUP) from any to the first `count` of the tunnels. */
+static void route(struct fixture *f, uint32_t count)
+{
+	struct gremc_fanout_op op = {
+		.kind = GREMC_FANOUT_SET,
+		.spec = {.group = rte_cpu_to_be_32(GROUP), .length = 32, .oif_count = count, .oifs = f->vif}};
+
+	assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+}
+
+/* ---- frames ---- */
+
+static void write_ipv4(struct rte_ipv4_hdr *ip, uint32_t from, uint32_t to, uint8_t protocol, uint16_t total)
+{
+	*ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
+				    .total_length = rte_cpu_to_be_16(total),
+				    .time_to_live = 16,
+				    .next_proto_id = protocol,
+				    .src_addr = rte_cpu_to_be_32(from),
+				    .dst_addr = rte_cpu_to_be_32(to)};
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
+}
+
+static uint8_t byte_at(uint32_t i)
+{
+	return i * 31 + 7;
+}
+
+/* A frame from tunnel n with an inner packet of `length` bytes, and `padding` behind it. Returns the frame's
+ * length. */
+static uint32_t write_frame(uint8_t *frame, uint32_t n, uint16_t length, uint16_t padding)
+{
+	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)frame;
+	struct rte_ipv4_hdr *outer = (struct rte_ipv4_hdr *)(ether + 1), *inner;
+	uint8_t *gre = (uint8_t *)(outer + 1);
+
+	*ether = (struct rte_ether_hdr){
+		.dst_addr = our_mac, .src_addr = peer_mac, .ether_type = RTE_BE16(0x0800)};
+	write_ipv4(outer, 0x0a010000 + n, LOCAL, 47, 24 + length);
+	memcpy(gre, "\0\0\x08\0", 4);
+	inner = (struct rte_ipv4_hdr *)(gre + 4);
+	write_ipv4(inner, SOURCE, GROUP, 17, length);
+	for (uint32_t i = 20; i < length; i++)
+		gre[4 + i] = byte_at(i);
+	memset(gre + 4 + length, 0xee, padding);
+	return 14 + 24 + length + padding;
+}
+
+static struct rte_mbuf *frame_mbuf(uint32_t n, uint16_t length, uint16_t padding)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(payloads);
+
+	assert_non_null(mbuf);
+	mbuf->data_len = mbuf->pkt_len = write_frame(rte_pktmbuf_mtod(mbuf, uint8_t *), n, length, padding);
+	return mbuf;
+}
+
+/* The same frame cut into segments of at most `piece` bytes. */
+static struct rte_mbuf *split_mbuf(uint32_t n, uint16_t length, uint16_t padding, uint32_t piece)
+{
+	static uint8_t frame[10000];
+	uint32_t total = write_frame(frame, n, length, padding);
+	struct rte_mbuf *first = NULL, **last = &first;
+
+	for (uint32_t at = 0; at < total; at += piece) {
+		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(payloads);
+
+		mbuf->data_len = RTE_MIN(piece, total - at);
+		memcpy(rte_pktmbuf_mtod(mbuf, void *), frame + at, mbuf->data_len);
+		*last = mbuf;
+		last = &mbuf->next;
+		if (mbuf != first)
+			first->nb_segs++;
+	}
+	first->pkt_len = total;
+	return first;
+}
+
+static uint32_t poll_with(struct fixture *f, struct rte_mbuf *mbuf)
+{
+	assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
+	return gremc_worker_poll(f->worker, &f->worker->rxq[LOOP]);
+}
+
+/* Is this the replica for tunnel n of a frame with `length` inner bytes? Its segments may be any. */
+static void check_replica(struct rte_mbuf *mbuf, uint32_t n, uint16_t length, bool single)
+{
+	static uint8_t flat[10000];
+	const uint8_t *bytes;
+	const struct rte_ipv4_hdr *outer, *inner;
+
+	rte_mbuf_sanity_check(mbuf, 1);
+	assert_int_equal(mbuf->pkt_len, 38u + length);
+	if (single)
+		assert_int_equal(mbuf->nb_segs, 1);
+	bytes = rte_pktmbuf_read(mbuf, 0, mbuf->pkt_len, flat);
+	assert_non_null(bytes);
+	assert_memory_equal(bytes, &peer_mac, 6);
+	assert_memory_equal(bytes + 6, &our_mac, 6);
+	outer = (const struct rte_ipv4_hdr *)(bytes + 14);
+	assert_int_equal(rte_be_to_cpu_32(outer->src_addr), LOCAL);
+	assert_int_equal(rte_be_to_cpu_32(outer->dst_addr), 0x0a010000 + n);
+	assert_int_equal(rte_be_to_cpu_16(outer->total_length), 24 + length);
+	assert_int_equal(outer->time_to_live, 64);
+	assert_int_equal(rte_raw_cksum(outer, 20), 0xffff);
+	inner = (const struct rte_ipv4_hdr *)(bytes + 38);
+	assert_int_equal(inner->time_to_live, 15);
+	assert_int_equal(rte_raw_cksum(inner, 20), 0xffff);
+	for (uint32_t i = 20; i < length; i++)
+		assert_int_equal(bytes[38 + i], byte_at(i));
+}
+
+/* Read back `count` replicas, for tunnels first..., without `skip`. */
+static void expect_replicas(uint32_t count, uint32_t skip, uint16_t length, bool single)
+{
+	struct rte_mbuf *mbuf;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < count; i++, n++) {
+		n += n == skip;
+		assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+		check_replica(mbuf, n, length, single);
+		rte_pktmbuf_free(mbuf);
+	}
+	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 0);
+}
+
+static struct gremc_totals totals(const struct fixture *f)
+{
+	struct gremc_totals t = {0};
+	uint64_t drops = 0, losses = 0;
+
+	for (unsigned i = 0; i < f->group->count; i++)
+		gremc_stats_read(f->group->stats[i], &t);
+	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
+		drops += t.drops[i];
+	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
+		losses += t.losses[i];
+	assert_int_equal(t.rx_packets, t.forwarded + drops + t.relayed);
+	assert_int_equal(t.wanted, t.sent + losses + t.queued);
+	return t;
+}
+
+/* ---- tests ---- */
+
+/* Sizes about the copy threshold, fan-outs about the chunk: every byte of every replica, and nothing leaks.
+ */
+static void every_replica_is_right(void **state)
+{
+	static const uint16_t lengths[] = {20, 28, 255, 256, 257, 1400};
+	static const uint32_t fanouts[] = {1, 2, 3, 63, 64, 65, 128, 129, 300};
+	struct fixture *f = *state;
+	uint64_t wanted = 0;
+
+	add_tunnels(f, 301, LOOP);
+	for (unsigned l = 0; l < RTE_DIM(lengths); l++) {
+		for (unsigned o = 0; o < RTE_DIM(fanouts); o++) {
+			route(f, fanouts[o]);
+			assert_int_equal(poll_with(f, frame_mbuf(300, lengths[l], 18)), 1);
+			expect_replicas(fanouts[o], UINT32_MAX, lengths[l],
+					lengths[l] <= 256 || fanouts[o] == 1);
+			return_headers(f->worker);
+			check_no_leak();
+			wanted += fanouts[o];
+		}
+	}
+	assert_int_equal(totals(f).sent, wanted);
+}
+
+static void never_back_out_of_the_iif(void **state)
+{
+	static const uint16_t lengths[] = {100, 1000};
+	struct fixture *f = *state;
+
+	add_tunnels(f, 130, LOOP);
+	for (unsigned l = 0; l < 2; l++) {
+		for (uint32_t count = 2; count <= 130; count += 64) {
+			const uint32_t in[] = {0, 1, count / 2, count - 1};
+
+			route(f, count);
+			for (unsigned i = 0; i < RTE_DIM(in); i++) {
+				poll_with(f, frame_mbuf(in[i], lengths[l], 0));
+				expect_replicas(count - 1, in[i], lengths[l], false);
+			}
+		}
+	}
+	route(f, 1);
+	poll_with(f, frame_mbuf(0, 100, 0));
+	expect_replicas(0, 0, 0, false);
+	assert_int_equal(totals(f).drops[GREMC_DROP_empty_oil], 1);
+}
+
+/* Frames come with a TTL of 16. By copies and by sharing, about the chunk, with the iif in the oil. */
+static void ttl_thresholds_hold(void **state)
+{
+	static const uint16_t lengths[] = {100, 1000};
+	struct fixture *f = *state;
+	uint8_t thresholds[200];
+	struct gremc_fanout_op op = {.kind = GREMC_FANOUT_SET,
+				     .spec = {.group = rte_cpu_to_be_32(GROUP),
+					      .length = 32,
+					      .oif_count = 200,
+					      .oifs = f->vif,
+					      .thresholds = thresholds}};
+
+	add_tunnels(f, 200, LOOP);
+	for (unsigned pass = 0; pass <= 200; pass += 50) {
+		for (unsigned i = 0; i < 200; i++)
+			thresholds[i] = i < pass ? i % 16 : 16 + i;
+		assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+		for (unsigned l = 0; l < RTE_DIM(lengths); l++) {
+			poll_with(f, frame_mbuf(3, lengths[l], 0));
+			expect_replicas(pass ? pass - 1 : 0, 3, lengths[l], false);
+			return_headers(f->worker);
+			check_no_leak();
+		}
+	}
+	assert_int_equal(totals(f).drops[GREMC_DROP_ttl_threshold], RTE_DIM(lengths));
+	/* nobody but the sender: that is no matter of its TTL */
+	op.spec.oif_count = 1;
+	thresholds[0] = 3;
+	assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+	poll_with(f, frame_mbuf(0, 100, 0));
+	assert_int_equal(totals(f).drops[GREMC_DROP_empty_oil], 1);
+}
+
+/* Nothing wraps at 8 or 16 bits, of counters, of references. */
+static void any_fanout(void **state)
+{
+	static const uint32_t fanouts[] = {255, 256, 257, 1000, 20000, 32767, 32768, 65535};
+	static const uint16_t lengths[] = {64, 1400};
+	struct fixture *f = *state;
+	struct gremc_vif_info in = tunnel(70000, LOOP);
+	uint64_t wanted = 0;
+
+	add_tunnel(f, &in);
+	add_tunnels(f, 65535, NOWHERE);
+	for (unsigned o = 0; o < RTE_DIM(fanouts); o++) {
+		for (unsigned l = 0; l < RTE_DIM(lengths); l++) {
+			route(f, fanouts[o]);
+			poll_with(f, frame_mbuf(70000, lengths[l], 0));
+			wanted += fanouts[o];
+			assert_int_equal(totals(f).wanted, wanted);
+			assert_int_equal(totals(f).sent, wanted);
+			return_headers(f->worker);
+			check_no_leak();
+		}
+	}
+	assert_int_equal(f->worker->stats->vif_hot[f->vif[254]].tx_packets, RTE_DIM(fanouts) * 2);
+	assert_int_equal(f->worker->stats->vif_hot[f->vif[65534]].tx_packets, 2);
+	assert_int_equal(f->worker->stats->vif_hot[f->vif[65534]].tx_bytes, 1464);
+}
+
+static void single_segment_port_gets_copies(void **state)
+{
+	struct fixture *f = *state;
+
+	f->port[LOOP].multi_seg = false;
+	start_workers(f, 1);
+	add_tunnels(f, 66, LOOP);
+	route(f, 65);
+	poll_with(f, frame_mbuf(65, 1400, 0));
+	expect_replicas(65, UINT32_MAX, 1400, true);
+	/* and a packet that came in pieces leaves in one, at fan-out 1, too */
+	route(f, 1);
+	poll_with(f, split_mbuf(65, 4000, 0, 600));
+	expect_replicas(1, UINT32_MAX, 4000, true);
+	route(f, 65);
+	poll_with(f, split_mbuf(65, 4000, 9, 600));
+	expect_replicas(65, UINT32_MAX, 4000, true);
+}
+
+static void segments_limit_of_a_port(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf;
+
+	f->port[LOOP].max_segments = 4;
+	start_workers(f, 1);
+	add_tunnels(f, 4, LOOP);
+	route(f, 3);
+	/* three pieces and a header go chained, four are copied into one */
+	poll_with(f, split_mbuf(3, 1700 - 38, 0, 600));
+	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+	assert_int_equal(mbuf->nb_segs, 4);
+	rte_pktmbuf_free(mbuf);
+	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+	rte_pktmbuf_free(mbuf);
+	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+	rte_pktmbuf_free(mbuf);
+	poll_with(f, split_mbuf(3, 2300 - 38, 0, 600));
+	expect_replicas(3, UINT32_MAX, 2300 - 38, true);
+}
+
+/* However the frame is cut, headers included, it is the same packet. */
+static void segmented_input(void **state)
+{
+	static const uint32_t pieces[] = {1,  7,   13,  14,  33,  34,  38,   57,  58,
+					  59, 100, 153, 154, 155, 500, 1437, 1438};
+	struct fixture *f = *state;
+
+	add_tunnels(f, 6, LOOP);
+	for (unsigned i = 0; i < RTE_DIM(pieces); i++) {
+		/* net_ring passes chains of any length, a replica of a thousand pieces is one */
+		for (uint32_t fanout = 1; fanout <= 5; fanout += 4) {
+			route(f, fanout);
+			poll_with(f, split_mbuf(5, 1400, 40, pieces[i]));
+			expect_replicas(fanout, UINT32_MAX, 1400, false);
+			poll_with(f, split_mbuf(5, 100, 40, pieces[i]));
+			expect_replicas(fanout, UINT32_MAX, 100, false);
+		}
+	}
+	assert_int_equal(totals(f).forwarded, RTE_DIM(pieces) * 4);
+}
+
+/* The headers do not fit the first buffer: a named drop. */
+static void headers_that_no_buffer_holds(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf;
+
+	add_tunnels(f, 2, LOOP);
+	route(f, 1);
+	mbuf = split_mbuf(1, 1000, 0, 20);
+	/* push the data to the buffer's end */
+	memmove(rte_pktmbuf_mtod_offset(mbuf, uint8_t *, rte_pktmbuf_tailroom(mbuf)),
+		rte_pktmbuf_mtod(mbuf, uint8_t *), 20);
+	mbuf->data_off += rte_pktmbuf_tailroom(mbuf);
+	poll_with(f, mbuf);
+	assert_int_equal(totals(f).drops[GREMC_DROP_header_split], 1);
+}
+
+/* A buffer that somebody else still reads is not written to. */
+static void shared_input_is_copied(void **state)
+{
+	static uint8_t before[2000];
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf = frame_mbuf(2, 1000, 0), *taken[64], *all[PAYLOAD_POOL];
+	unsigned n = 0;
+
+	add_tunnels(f, 3, LOOP);
+	route(f, 2);
+	memcpy(before, rte_pktmbuf_mtod(mbuf, void *), mbuf->pkt_len);
+	rte_mbuf_refcnt_update(mbuf, 1);
+	poll_with(f, mbuf);
+	expect_replicas(2, UINT32_MAX, 1000, false);
+	assert_int_equal(rte_mbuf_refcnt_read(mbuf), 1);
+	assert_memory_equal(before, rte_pktmbuf_mtod(mbuf, void *), mbuf->pkt_len);
+	/* and when no buffer is free for the copy, it is a named drop */
+	rte_mbuf_refcnt_update(mbuf, 1);
+	while (rte_mempool_get(payloads, (void **)&all[n]) == 0)
+		n++;
+	poll_with(f, mbuf);
+	rte_mempool_put_bulk(payloads, (void **)all, n);
+	assert_int_equal(totals(f).drops[GREMC_DROP_shared_input], 1);
+	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, taken, 64), 0);
+	assert_int_equal(rte_mbuf_refcnt_read(mbuf), 1);
+	rte_pktmbuf_free(mbuf);
+}
+
+static void expect_one(uint32_t n, uint16_t length)
+{
+	struct rte_mbuf *mbuf;
+
+	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+	check_replica(mbuf, n, length, false);
+	rte_pktmbuf_free(mbuf);
+}
+
+/* The header pool runs dry in the middle of a packet: what there is goes, and of a copied one the last
+ * tunnel's, which is in the packet's own buffer; the rest is counted for each tunnel. */
+static void empty_header_pool(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t lost = 0;
+
+	add_tunnels(f, 201, LOOP);
+	route(f, 200);
+	f->worker->header_pool = tiny; /* 127 buffers */
+	poll_with(f, frame_mbuf(200, 1000, 0));
+	expect_replicas(127, UINT32_MAX, 1000, false);
+	poll_with(f, frame_mbuf(200, 100, 0));
+	for (unsigned n = 0; n < 127; n++)
+		expect_one(n, 100);
+	expect_one(199, 100);
+	assert_int_equal(rte_mempool_avail_count(tiny), 127);
+	assert_int_equal(totals(f).sent, 255);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_no_mbuf], 145);
+	for (unsigned n = 0; n < 200; n++)
+		lost += f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_LOSS_no_mbuf];
+	assert_int_equal(lost, 145);
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[198]].lost_bytes, 1100);
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[199]].lost_bytes, 1000);
+}
+
+/* A port that takes no more: bounded tries, then each replica is lost by name. */
+static void full_port(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t lost = 0;
+	uint32_t sent;
+
+	add_tunnels(f, 2001, LOOP);
+	route(f, 2000);
+	poll_with(f, frame_mbuf(2000, 1000, 0));
+	sent = totals(f).sent;
+	assert_in_range(sent, 1000, 1100);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_tx_full], 2000 - sent);
+	for (unsigned n = 0; n < 2000; n++) {
+		lost += f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_LOSS_tx_full];
+		assert_int_equal(f->worker->stats->vif_cold[f->vif[n]].lost_bytes,
+				 f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_LOSS_tx_full] * 1000);
+	}
+	assert_int_equal(lost, 2000 - sent);
+	expect_replicas(sent, UINT32_MAX, 1000, false);
+	/* it moves again, and so do we */
+	route(f, 100);
+	poll_with(f, frame_mbuf(2000, 1000, 0));
+	expect_replicas(100, UINT32_MAX, 1000, false);
+}
+
+/* One of the outgoing interfaces cannot be served; the others are. In every place of the oil, copied and
+ * shared. */
+static void some_are_lost(void **state)
+{
+	static const uint16_t lengths[] = {100, 1000};
+	struct fixture *f = *state;
+	const uint32_t n = 67;
+
+	add_tunnels(f, n + 1, LOOP);
+	for (unsigned kind = 0; kind < 2; kind++) {
+		for (unsigned l = 0; l < 2; l++) {
+			for (uint32_t bad = 0; bad < n; bad += 11) {
+				struct gremc_vif_info info = tunnel(bad, LOOP);
+				uint32_t good = f->vif[bad], adjacency;
+
+				if (kind == 0) {
+					info.mtu = 99;
+					f->vif[bad] = add_tunnel(f, &info);
+				} else {
+					info.next_hop = RTE_BE32(0x0a0000aa);
+					f->vif[bad] = add_tunnel(f, &info);
+					adjacency = f->vifs->encap[f->vif[bad]].adjacency;
+					assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, NULL),
+							 0);
+				}
+				route(f, n);
+				poll_with(f, frame_mbuf(n, lengths[l], 0));
+				/* the oil is in vif order: the new vif is its last */
+				expect_replicas(n - 1, bad, lengths[l], false);
+				/* alone, at fan-out 1 */
+				route(f, 0);
+				struct gremc_fanout_op op = {.kind = GREMC_FANOUT_SET,
+							     .spec = {.group = rte_cpu_to_be_32(GROUP),
+								      .length = 32,
+								      .oif_count = 1,
+								      .oifs = &f->vif[bad]}};
+
+				assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+				poll_with(f, frame_mbuf(n, lengths[l], 0));
+				expect_replicas(0, 0, 0, false);
+				f->vif[bad] = good;
+			}
+		}
+	}
+	assert_int_equal(totals(f).losses[GREMC_LOSS_too_big], 28);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_no_adjacency], 28);
+}
+
+/* Two workers, one transmit queue: the second hands over by a ring, the first sends. */
+static void handing_over(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_ring *ring = rte_ring_create("handover", 128, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	struct gremc_worker *other;
+
+	assert_non_null(ring);
+	f->port[LOOP].tx_ring[0] = ring;
+	f->port[LOOP].rx_worker[0] = 1;
+	start_workers(f, 2);
+	other = f->group->worker[1];
+	assert_int_equal(f->worker->share_count, 1);
+	assert_int_equal(other->rxq_count, 1);
+	add_tunnels(f, 201, LOOP);
+	route(f, 200);
+	struct rte_mbuf *mbuf = frame_mbuf(200, 1000, 0);
+
+	assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
+	assert_int_equal(gremc_worker_poll(other, &other->rxq[0]), 1);
+	assert_int_equal(totals(f).queued, 127);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_ring_full], 73);
+	while (gremc_tx_drain_shares(f->worker) > 0)
+		gremc_worker_account(f->worker, NULL);
+	assert_int_equal(totals(f).queued, 0);
+	assert_int_equal(totals(f).sent, 127);
+	expect_replicas(127, UINT32_MAX, 1000, false);
+	f->port[LOOP].tx_ring[0] = NULL;
+	rte_ring_free(ring);
+}
+
+/* Which tunnels got a replica since the last call: each at most one. Returns how many. */
+static uint32_t collect(const struct fixture *f, bool *got, uint32_t tunnels)
+{
+	struct rte_mbuf *mbuf;
+	uint32_t count = 0;
+
+	while (rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1) == 1) {
+		uint32_t n = mbuf->hash.usr - f->vif[0];
+
+		assert_true(n < tunnels);
+		assert_false(got[n]);
+		got[n] = true;
+		count++;
+		rte_pktmbuf_free(mbuf);
+	}
+	return count;
+}
+
+/* Nobody takes anything out of the worker's ring: with `full` it is full, without it is as before. */
+static void block(struct gremc_worker *worker, bool full)
+{
+	void *entry;
+
+	while (full && rte_ring_enqueue(worker->relay, worker) == 0)
+		;
+	while (!full && rte_ring_dequeue(worker->relay, &entry) == 0)
+		assert_ptr_equal(entry, worker);
+}
+
+static struct gremc_worker *start_two(struct fixture *f, uint16_t shard_threshold, bool spread)
+{
+	struct gremc_config_settings both = settings;
+
+	both.shard_threshold = shard_threshold;
+	both.spread = spread;
+	start_workers(f, 2);
+	gremc_workers_configure(f->group, &both);
+	return f->group->worker[1];
+}
+
+/* A large oil is shared by two workers: each interface has one replica, from one of them, copied and chained,
+ * from a member of the oil and from another; an mroute that is gone by the second worker's turn wants
+ * nothing, and a full ring loses each replica by name. */
+static void large_oils_are_sharded(void **state)
+{
+	static const uint16_t lengths[] = {100, 1000};
+	struct fixture *f = *state;
+	struct gremc_worker *other = start_two(f, 200, false);
+	const uint32_t n = 400;
+	uint32_t first, lost = 0;
+
+	add_tunnels(f, n + 1, LOOP);
+	route(f, n);
+	for (unsigned l = 0; l < RTE_DIM(lengths); l++) {
+		for (uint32_t from = n - 1; from <= n; from++) {
+			const uint32_t wanted = from < n ? n - 1 : n;
+			const struct gremc_totals before = totals(f);
+			bool got[400] = {false};
+
+			poll_with(f, frame_mbuf(from, lengths[l], 0));
+			first = collect(f, got, n);
+			assert_in_range(first, n / 4, n * 3 / 4);
+			assert_int_equal(totals(f).wanted - before.wanted, first);
+			assert_int_equal(gremc_stage_relayed(other), 1);
+			assert_int_equal(collect(f, got, n), wanted - first);
+			assert_int_equal(totals(f).wanted - before.wanted, wanted);
+			assert_int_equal(totals(f).sent - before.sent, wanted);
+			assert_int_equal(totals(f).forwarded - before.forwarded, 1);
+			assert_true(from == n || !got[from]);
+		}
+	}
+	block(other, true);
+	poll_with(f, frame_mbuf(n, 100, 0));
+	block(other, false);
+	first = collect(f, (bool[400]){false}, n);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_shard_full], n - first);
+	for (uint32_t i = 0; i < n; i++)
+		lost += f->worker->stats->vif_cold[f->vif[i]].lost[GREMC_LOSS_shard_full];
+	assert_int_equal(lost, n - first);
+	assert_int_equal(totals(f).wanted, totals(f).sent + n - first);
+
+	poll_with(f, frame_mbuf(n, 100, 0));
+	first = collect(f, (bool[400]){false}, n);
+	route(f, 1);
+	assert_int_equal(gremc_stage_relayed(other), 1);
+	assert_in_range(collect(f, (bool[400]){false}, n), 0, 1);
+}
+
+/* A flow belongs to one worker, whichever receives it. */
+static void flows_are_spread(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_worker *other = start_two(f, 0, true), *owner, *stranger;
+	struct rte_mbuf *mbuf;
+
+	add_tunnels(f, 3, LOOP);
+	route(f, 2);
+	poll_with(f, frame_mbuf(2, 100, 0));
+	owner = totals(f).relayed == 1 ? other : f->worker;
+	stranger = owner == other ? f->worker : other;
+	assert_int_equal(gremc_stage_relayed(owner), owner == other);
+	for (unsigned i = 0; i < 2; i++)
+		expect_one(i, 100);
+	/* received by the other one: given to the owner, who forwards it */
+	mbuf = frame_mbuf(2, 100, 0);
+	assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
+	assert_int_equal(gremc_worker_poll(stranger, &f->worker->rxq[0]), 1);
+	assert_int_equal(totals(f).relayed, 1);
+	assert_int_equal(gremc_stage_relayed(stranger), 0);
+	assert_int_equal(gremc_stage_relayed(owner), 1);
+	for (unsigned i = 0; i < 2; i++)
+		expect_one(i, 100);
+	assert_int_equal(totals(f).relayed, 0);
+	assert_int_equal(totals(f).forwarded, totals(f).rx_packets);
+	/* and a full ring is a named drop */
+	mbuf = frame_mbuf(2, 100, 0);
+	assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
+	block(owner, true);
+	assert_int_equal(gremc_worker_poll(stranger, &f->worker->rxq[0]), 1);
+	block(owner, false);
+	assert_int_equal(totals(f).drops[GREMC_DROP_relay_full], 1);
+}
+
+/* May what is on the node for lookups and replicas be touched? */
+static void permit(struct fixture *f, uint32_t node, bool touch)
+{
+	const int protection = touch ? PROT_READ | PROT_WRITE : PROT_NONE;
+	const struct gremc_vifs *vifs = gremc_vifs_at(f->vifs, f->socket[node]);
+	const struct gremc_hash *hash = f->fanout->view->hash[node];
+
+	assert_int_equal(mprotect(vifs->encap, GREMC_VIFS_MAX * sizeof(*vifs->encap), protection), 0);
+	assert_int_equal(
+		mprotect(vifs->adjacency, GREMC_ADJACENCIES_MAX * sizeof(*vifs->adjacency), protection), 0);
+	assert_int_equal(mprotect(vifs->tunnels->bucket, gremc_hash_bytes(vifs->tunnels), protection), 0);
+	assert_int_equal(mprotect(hash->bucket, gremc_hash_bytes(hash), protection), 0);
+	assert_int_equal(mprotect(f->fanout->slab.lines[node], f->fanout->slab.size, protection), 0);
+}
+
+/* Each of two workers forwards while the other's tables are out of reach. */
+static void workers_read_their_own_node(void **state)
+{
+	static const uint16_t lengths[] = {100, 1000};
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf;
+
+	start_workers(f, 2);
+	add_tunnels(f, 81, LOOP);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct gremc_worker *worker = f->group->worker[i];
+
+		assert_ptr_equal(worker->vifs, gremc_vifs_at(f->vifs, f->socket[i]));
+		assert_ptr_equal(worker->fanout, gremc_fanout_at(f->fanout, f->socket[i]));
+		for (unsigned l = 0; l < RTE_DIM(lengths); l++) {
+			route(f, 1 + 79 * l); /* published, then replaced */
+			mbuf = frame_mbuf(80, lengths[l], 0);
+			assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
+			permit(f, !i, false);
+			assert_int_equal(gremc_worker_poll(worker, &f->worker->rxq[LOOP]), 1);
+			permit(f, !i, true);
+			expect_replicas(1 + 79 * l, UINT32_MAX, lengths[l], false);
+		}
+	}
+	assert_int_equal(totals(f).sent, 2 * (1 + 80));
+}
+
+/* Outer fields that come from the inner packet. */
+static void inherited_fields(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_vif_info in = tunnel(9, LOOP), out = tunnel(0, LOOP);
+	const struct rte_ipv4_hdr *outer;
+	struct rte_mbuf *mbuf;
+	uint16_t last_id = 0;
+
+	add_tunnel(f, &in);
+	out.ttl = 0;
+	out.df = 2;
+	out.tos_inherit = true;
+	f->vif[0] = add_tunnel(f, &out);
+	route(f, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		struct rte_ipv4_hdr *inner;
+
+		mbuf = frame_mbuf(9, 100, 0);
+		inner = rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv4_hdr *, 38);
+		inner->type_of_service = 0xb9;
+		inner->fragment_offset = i % 2 ? RTE_BE16(0x4000) : 0;
+		inner->hdr_checksum = 0;
+		inner->hdr_checksum = rte_ipv4_cksum(inner);
+		poll_with(f, mbuf);
+		assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+		outer = rte_pktmbuf_mtod_offset(mbuf, const struct rte_ipv4_hdr *, 14);
+		assert_int_equal(outer->time_to_live, 15);
+		assert_int_equal(outer->type_of_service, 0xb9);
+		assert_int_equal(outer->fragment_offset, i % 2 ? RTE_BE16(0x4000) : 0);
+		assert_int_equal(rte_raw_cksum(outer, 20), 0xffff);
+		if (i > 0)
+			assert_int_equal(rte_be_to_cpu_16(outer->packet_id), (uint16_t)(last_id + 1));
+		last_id = rte_be_to_cpu_16(outer->packet_id);
+		rte_pktmbuf_free(mbuf);
+	}
+}
+
+/* Whatever bytes come in, each packet is accounted for and no buffer is lost. */
+static void garbage(void **state)
+{
+	struct fixture *f = *state;
+	unsigned seed = 1;
+
+	add_tunnels(f, 4, LOOP);
+	route(f, 3);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct rte_mbuf *mbuf = frame_mbuf(3, 20 + rand_r(&seed) % 200, rand_r(&seed) % 30), *out[64];
+		uint8_t *bytes = rte_pktmbuf_mtod(mbuf, uint8_t *);
+
+		for (unsigned flips = rand_r(&seed) % 4; flips > 0; flips--)
+			bytes[rand_r(&seed) % RTE_MIN(mbuf->pkt_len, 64u)] = rand_r(&seed);
+		if (rand_r(&seed) % 2)
+			mbuf->data_len = mbuf->pkt_len = rand_r(&seed) % (mbuf->pkt_len + 1);
+		poll_with(f, mbuf);
+		for (uint16_t n = rte_eth_rx_burst(device[LOOP], 0, out, 64); n > 0;
+		     n = rte_eth_rx_burst(device[LOOP], 0, out, 64))
+			rte_pktmbuf_free_bulk(out, n);
+	}
+	assert_int_equal(totals(f).rx_packets, 20000);
+	assert_in_range(totals(f).forwarded, 1000, 15000);
+}
+
+/* ---- EAL ---- */
+
+static int open_device(unsigned port, const char *name)
+{
+	struct rte_eth_conf conf = {0};
+
+	if (rte_eth_dev_get_port_by_name(name, &device[port]) ||
+	    rte_eth_dev_configure(device[port], 1, 1, &conf) ||
+	    rte_eth_rx_queue_setup(device[port], 0, 512, SOCKET_ID_ANY, NULL, payloads) ||
+	    rte_eth_tx_queue_setup(device[port], 0, 512, SOCKET_ID_ANY, NULL))
+		return -1;
+	return rte_eth_dev_start(device[port]);
+}
+
+static int start_eal(void **state)
+{
+	char *arguments[] = {"test",        "--no-huge",      "-m",       "512", "--no-pci",
+			     "--no-shconf", "--no-telemetry", "-l",       "0",   "--vdev",
+			     "net_ring0",   "--vdev",         "net_null0"};
+
+	(void)state;
+	if (rte_eal_init(RTE_DIM(arguments), arguments) < 0)
+		return -1;
+	/* no cache: the counts of what is free are exact */
+	payloads = rte_pktmbuf_pool_create("payloads", PAYLOAD_POOL, 0, 0, 2176, SOCKET_ID_ANY);
+	headers = rte_pktmbuf_pool_create("headers", HEADER_POOL, 0, 0, 9500, SOCKET_ID_ANY);
+	tiny = rte_pktmbuf_pool_create("tiny", 127, 0, 0, 9500, SOCKET_ID_ANY);
+	if (payloads == NULL || headers == NULL || tiny == NULL)
+		return -1;
+	return open_device(LOOP, "net_ring0") || open_device(NOWHERE, "net_null0");
+}
+
+static int stop_eal(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < PORTS; i++) {
+		rte_eth_dev_stop(device[i]);
+		rte_eth_dev_close(device[i]);
+	}
+	return rte_eal_cleanup();
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TWO(function)                                                                                        \
+	{                                                                                                    \
+#		function " on two nodes", function, set_up_two, tear_down, NULL                             \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(every_replica_is_right),
+		TEST(never_back_out_of_the_iif),
+		TEST(ttl_thresholds_hold),
+		TEST(any_fanout),
+		TEST(single_segment_port_gets_copies),
+		TEST(segments_limit_of_a_port),
+		TEST(segmented_input),
+		TEST(headers_that_no_buffer_holds),
+		TEST(shared_input_is_copied),
+		TEST(empty_header_pool),
+		TEST(full_port),
+		TEST(some_are_lost),
+		TEST(handing_over),
+		TEST(large_oils_are_sharded),
+		TEST(flows_are_spread),
+		TWO(workers_read_their_own_node),
+		TWO(large_oils_are_sharded),
+		TWO(flows_are_spread),
+		TEST(inherited_fields),
+		TEST(garbage),
+	};
+
+	return cmocka_run_group_tests_name("datapath", tests, start_eal, stop_eal);
+}

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The worker's ends of the host path: what goes up, as what, what is refused; what comes down, and the sums.
+ * A burst is put where rx would have put it; what is sent comes back by net_ring0. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_ip.h>
+
+#include "datapath/datapath.h"
+#include "datapath/datapath_priv.h"
+#include "test.h"
+
+#define LOCAL  RTE_BE32(0x0a000001)
+#define REMOTE RTE_BE32(0x0a000002)
+#define GROUP  RTE_BE32(0xef010101)
+#define SOURCE RTE_BE32(0x0b000001)
+#define POOL   4095
+#define FRAMES 1200 /* more than net_ring0 holds */
+
+enum { PORT, HOST }; /* indexes of ports */
+
+static const struct rte_ether_addr our_mac = {{0x02, 0, 0, 0, 0, 1}};
+static const struct rte_ether_addr peer_mac = {{0x02, 0, 0, 0, 0, 2}};
+static const struct gremc_config_settings settings = {.copy_threshold = 256, .tx_retries = 2, .max_sleep = 1};
+
+static const uint8_t arp[28] = {0, 1, 8}, bad_ip[20] = {0x55};
+
+static struct rte_mempool *pool;
+static uint16_t device;
+
+struct fixture {
+	struct gremc_rcu *rcu;
+	struct gremc_vifs *vifs;
+	struct gremc_fanout *fanout;
+	struct gremc_ports ports;
+	struct gremc_port port;
+	struct gremc_worker_group *group;
+	struct gremc_worker *worker;
+	uint32_t tunnel, lan, host; /* vifs */
+};
+
+/* ---- the fixture ---- */
+
+static void add_vifs(struct fixture *f)
+{
+	const struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL,
+					    .name = "gre1",
+					    .local = LOCAL,
+					    .remote = REMOTE,
+					    .mtu = 1476,
+					    .ttl = 64};
+	uint32_t adjacency;
+
+	assert_int_equal(gremc_adjacency_get(f->vifs, PORT, REMOTE, &our_mac, 0, &adjacency), 0);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
+	assert_int_equal(gremc_tunnel_add(f->vifs, &info, adjacency, &f->tunnel), 0);
+	assert_int_equal(gremc_tunnel_publish(f->vifs, f->tunnel), 0);
+	assert_int_equal(gremc_adjacency_get(f->vifs, PORT, 0, &our_mac, 0, &adjacency), 0);
+	assert_int_equal(gremc_port_vif_add(f->vifs, "lan", PORT, 1500, adjacency, &f->lan), 0);
+	assert_int_equal(gremc_host_vif_add(f->vifs, "host", HOST, &f->host), 0);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->rcu = gremc_rcu_create();
+	f->vifs = gremc_vifs_create(16, &gremc_nodes_any, f->rcu);
+	f->fanout = gremc_fanout_create(16, &gremc_nodes_any, f->rcu);
+	f->port = (struct gremc_port){.id = device,
+				      .mac = our_mac,
+				      .mtu = 1500,
+				      .multicast = true,
+				      .multi_seg = true,
+				      .rx_queues = 1,
+				      .tx_queues = 1,
+				      .rx_pool = {pool}};
+	f->ports = (struct gremc_ports){.count = 1, .worker_count = 1, .port = {&f->port}};
+	f->ports.worker[0] = (struct gremc_worker_place){
+		.socket = SOCKET_ID_ANY, .header_pool = pool, .header_room = 2000};
+	f->group = gremc_workers_create(&f->ports, &settings, f->vifs, f->fanout, f->rcu);
+	assert_non_null(f->group);
+	f->worker = f->group->worker[0];
+	add_vifs(f);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf;
+
+	while (rte_eth_rx_burst(device, 0, &mbuf, 1) > 0)
+		rte_pktmbuf_free(mbuf);
+	rte_pktmbuf_free_bulk(f->worker->header, f->worker->header_count);
+	gremc_workers_destroy(f->group, f->rcu);
+	assert_int_equal(rte_mempool_avail_count(pool), POOL);
+	gremc_rcu_synchronize(f->rcu);
+	gremc_fanout_destroy(f->fanout);
+	gremc_vifs_destroy(f->vifs);
+	gremc_rcu_destroy(f->rcu);
+	free(f);
+	return 0;
+}
+
+/* (*,GROUP) from any to one vif. */
+static void route(struct fixture *f, uint32_t vif)
+{
+	struct gremc_fanout_op op = {.kind = GREMC_FANOUT_SET,
+				     .spec = {.group = GROUP, .length = 32, .oif_count = 1, .oifs = &vif}};
+
+	assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+}
+
+static struct gremc_totals totals(const struct fixture *f)
+{
+	struct gremc_totals t = {0};
+	uint64_t drops = 0, losses = 0, punted = 0;
+
+	gremc_stats_read(f->worker->stats, &t);
+	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
+		drops += t.drops[i];
+	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
+		losses += t.losses[i];
+	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
+		punted += t.punted[i];
+	assert_int_equal(t.rx_packets, t.forwarded + punted + drops);
+	assert_int_equal(t.wanted, t.sent + losses + t.queued);
+	return t;
+}
+
+/* ---- packets ---- */
+
+static struct rte_mbuf *bytes_mbuf(const void *bytes, uint16_t length)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(pool);
+
+	assert_non_null(mbuf);
+	memcpy(rte_pktmbuf_append(mbuf, length), bytes, length);
+	return mbuf;
+}
+
+static struct rte_ipv4_hdr ipv4(rte_be32_t from, rte_be32_t to, uint8_t protocol, uint8_t ttl, uint16_t total)
+{
+	struct rte_ipv4_hdr ip = {.version_ihl = 0x45,
+				  .total_length = rte_cpu_to_be_16(total),
+				  .time_to_live = ttl,
+				  .next_proto_id = protocol,
+				  .src_addr = from,
+				  .dst_addr = to};
+
+	ip.hdr_checksum = rte_ipv4_cksum(&ip);
+	return ip;
+}
+
+struct wrapped {
+	struct rte_ether_hdr ether;
+	struct rte_ipv4_hdr outer;
+	uint8_t gre[4];
+	struct rte_ipv4_hdr inner;
+	uint8_t padding[20];
+} __rte_packed __rte_aligned(2);
+
+/* The tunnel's packet with this inner header. */
+static struct rte_mbuf *tunnel_mbuf(struct rte_ipv4_hdr inner)
+{
+	struct wrapped frame = {
+		.ether = {our_mac, peer_mac, RTE_BE16(0x0800)},
+		.outer = ipv4(REMOTE, LOCAL, 47, 64, 44),
+		.gre = {0, 0, 8, 0},
+		.inner = inner,
+	};
+
+	return bytes_mbuf(&frame, sizeof(frame));
+}
+
+static struct rte_mbuf *ether_mbuf(const char *to, uint16_t type, const void *payload, uint16_t length)
+{
+	struct rte_ether_hdr ether = {.src_addr = peer_mac, .ether_type = rte_cpu_to_be_16(type)};
+	struct rte_mbuf *mbuf;
+
+	rte_ether_unformat_addr(to, &ether.dst_addr);
+	mbuf = bytes_mbuf(&ether, sizeof(ether));
+	memcpy(rte_pktmbuf_append(mbuf, length), payload, length);
+	return mbuf;
+}
+
+/* As if rx had received it. */
+static void receive(struct fixture *f, struct rte_mbuf *mbuf)
+{
+	struct gremc_worker *worker = f->worker;
+
+	worker->burst.count = 1;
+	worker->burst.done_count = 0;
+	worker->burst.packet[0].mbuf = mbuf;
+	worker->rx_packets = 1;
+	worker->rx_bytes = mbuf->pkt_len;
+	gremc_worker_forward(worker, &worker->rxq[0]);
+}
+
+static struct rte_mbuf *take(struct fixture *f, enum gremc_punt class)
+{
+	struct rte_mbuf *mbuf = NULL;
+
+	gremc_punt_take(f->group, class, &mbuf, 1);
+	return mbuf;
+}
+
+/* ---- up ---- */
+
+static void without_a_host_all_is_dropped(void **state)
+{
+	struct fixture *f = *state;
+
+	receive(f, ether_mbuf("02:00:00:00:00:01", 0x0806, arp, sizeof(arp)));
+	receive(f, tunnel_mbuf(ipv4(SOURCE, LOCAL, 17, 16, 20)));
+	receive(f, tunnel_mbuf(ipv4(SOURCE, RTE_BE32(0xe0000016), 2, 1, 20)));
+	assert_int_equal(totals(f).drops[GREMC_DROP_not_ipv4], 1);
+	assert_int_equal(totals(f).drops[GREMC_DROP_inner_unicast], 1);
+	assert_int_equal(totals(f).drops[GREMC_DROP_inner_link_local], 1);
+}
+
+/* A frame goes up as it came, in its class. */
+static void frames_go_up(void **state)
+{
+	static const uint8_t nd[41] = {[0] = 0x60, [6] = 58, [40] = 135};
+	static const uint8_t tagged[] = {0, 7, 8, 6, 0, 1};
+	const struct rte_ipv4_hdr tcp = ipv4(SOURCE, LOCAL, 6, 64, 20),
+				  ospf = ipv4(SOURCE, 0x050000e0, 89, 1, 20);
+	const struct {
+		const char *to;
+		uint16_t type;
+		const void *payload;
+		uint16_t length;
+		enum gremc_punt class;
+		uint8_t l2;
+	} cases[] = {
+		{"ff:ff:ff:ff:ff:ff", 0x0806, "\0\1", 2, GREMC_PUNT_neighbor, 14},
+		{"33:33:ff:00:00:01", 0x86dd, nd, sizeof(nd), GREMC_PUNT_neighbor, 14},
+		{"33:33:00:00:00:01", 0x86dd, "\x60", 1, GREMC_PUNT_control, 14},
+		{"02:00:00:00:00:01", 0x86dd, "\x60", 1, GREMC_PUNT_traffic, 14},
+		{"02:00:00:00:00:01", 0x0800, &tcp, sizeof(tcp), GREMC_PUNT_traffic, 14},
+		{"01:80:c2:00:00:0e", 0x88cc, "\2\7\4", 3, GREMC_PUNT_control, 14},
+		{"01:00:5e:00:00:05", 0x0800, &ospf, sizeof(ospf), GREMC_PUNT_control, 14},
+		{"ff:ff:ff:ff:ff:ff", 0x8100, tagged, sizeof(tagged), GREMC_PUNT_neighbor, 18},
+	};
+	struct fixture *f = *state;
+
+	gremc_port_punt_set(f->vifs, PORT, GREMC_VIF_PUNT_FRAMES);
+	for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+		struct rte_mbuf *sent =
+			ether_mbuf(cases[i].to, cases[i].type, cases[i].payload, cases[i].length);
+
+		receive(f, sent);
+		assert_ptr_equal(take(f, cases[i].class), sent);
+		assert_int_equal(sent->pkt_len, 14u + cases[i].length);
+		assert_int_equal(sent->port, PORT);
+		assert_int_equal(sent->l2_len, cases[i].l2);
+		assert_true(sent->hash.usr == GREMC_VIF_NONE || sent->hash.usr == f->lan);
+		rte_pktmbuf_free(sent);
+	}
+	assert_int_equal(totals(f).punted[GREMC_PUNT_neighbor], 3);
+	/* GRE of nobody we know, and what is broken, is not the kernel's either */
+	receive(f, ether_mbuf("02:00:00:00:00:01", 0x0800, bad_ip, sizeof(bad_ip)));
+	assert_int_equal(totals(f).drops[GREMC_DROP_outer_version], 1);
+}
+
+/* The inner packets of a tunnel go up without their outer headers and padding, each by its bit. */
+static void inner_packets_go_up(void **state)
+{
+	const struct rte_ipv4_hdr unicast = ipv4(SOURCE, LOCAL, 6, 1, 20),
+				  pim = ipv4(SOURCE, 0x0d0000e0, 103, 1, 20);
+	const struct rte_ipv4_hdr report = ipv4(0, GROUP, 2, 1, 20), dying = ipv4(SOURCE, GROUP, 17, 1, 20);
+	const struct rte_ipv4_hdr unrouted = ipv4(SOURCE, GROUP, 17, 16, 20);
+	const struct {
+		const struct rte_ipv4_hdr *ip;
+		uint8_t bit;
+		enum gremc_punt class;
+	} cases[] = {
+		{&unicast, GREMC_VIF_PUNT_UNICAST, GREMC_PUNT_traffic},
+		{&pim, GREMC_VIF_PUNT_CONTROL, GREMC_PUNT_control},
+		{&report, GREMC_VIF_PUNT_CONTROL, GREMC_PUNT_control},
+		{&dying, GREMC_VIF_PUNT_MULTICAST, GREMC_PUNT_multicast},
+		{&unrouted, GREMC_VIF_PUNT_MULTICAST, GREMC_PUNT_multicast},
+	};
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+		struct rte_mbuf *mbuf;
+
+		gremc_vif_punt_set(f->vifs, f->tunnel, (uint8_t)~cases[i].bit);
+		receive(f, tunnel_mbuf(*cases[i].ip));
+		assert_null(take(f, cases[i].class));
+		gremc_vif_punt_set(f->vifs, f->tunnel, cases[i].bit);
+		receive(f, tunnel_mbuf(*cases[i].ip));
+		mbuf = take(f, cases[i].class);
+		assert_non_null(mbuf);
+		assert_int_equal(mbuf->pkt_len, 20);
+		assert_memory_equal(rte_pktmbuf_mtod(mbuf, void *), cases[i].ip, 20);
+		assert_int_equal(mbuf->port, GREMC_PORT_NONE);
+		assert_int_equal(mbuf->hash.usr, f->tunnel);
+		rte_pktmbuf_free(mbuf);
+	}
+	assert_int_equal(totals(f).rx_packets, 2 * RTE_DIM(cases));
+}
+
+/* Native multicast that is not forwarded is a whole frame again, and says its vif. */
+static void native_frames_are_whole(void **state)
+{
+	const struct rte_ipv4_hdr ip = ipv4(SOURCE, GROUP, 17, 16, 20);
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf;
+
+	gremc_vif_punt_set(f->vifs, f->lan, GREMC_VIF_PUNT_MULTICAST);
+	receive(f, ether_mbuf("01:00:5e:01:01:01", 0x0800, &ip, sizeof(ip)));
+	mbuf = take(f, GREMC_PUNT_multicast);
+	assert_non_null(mbuf);
+	assert_int_equal(mbuf->pkt_len, 34);
+	assert_int_equal(mbuf->hash.usr, f->lan);
+	assert_memory_equal(rte_pktmbuf_mtod_offset(mbuf, void *, 14), &ip, 20);
+	rte_pktmbuf_free(mbuf);
+	assert_int_equal(totals(f).punted[GREMC_PUNT_multicast], 1);
+}
+
+/* A full ring is a drop with the class's name, and another class has room. */
+static void a_full_ring_drops(void **state)
+{
+	struct fixture *f = *state;
+	unsigned full = rte_ring_get_capacity(f->worker->up[GREMC_PUNT_neighbor]);
+
+	gremc_port_punt_set(f->vifs, PORT, GREMC_VIF_PUNT_FRAMES);
+	for (unsigned i = 0; i < full + 3; i++)
+		receive(f, ether_mbuf("ff:ff:ff:ff:ff:ff", 0x0806, arp, sizeof(arp)));
+	receive(f, ether_mbuf("02:00:00:00:00:01", 0x86dd, "\x60", 1));
+	assert_int_equal(totals(f).punted[GREMC_PUNT_neighbor], full);
+	assert_int_equal(totals(f).drops[GREMC_DROP_punt_neighbor], 3);
+	assert_int_equal(totals(f).punted[GREMC_PUNT_traffic], 1);
+	gremc_workers_drain(f->group);
+}
+
+/* The host in an oil: the replica stands in the ring, with its iif. */
+static void replicas_for_the_host(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf;
+	uint32_t iif;
+
+	route(f, f->host);
+	receive(f, tunnel_mbuf(ipv4(SOURCE, GROUP, 17, 16, 20)));
+	mbuf = take(f, GREMC_PUNT_multicast);
+	assert_non_null(mbuf);
+	assert_int_equal(mbuf->hash.usr, f->host);
+	assert_int_equal(mbuf->pkt_len, 34);
+	memcpy(&iif, rte_pktmbuf_mtod_offset(mbuf, void *, 6), sizeof(iif));
+	assert_int_equal(iif, f->tunnel);
+	assert_int_equal(rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv4_hdr *, 14)->time_to_live, 15);
+	rte_pktmbuf_free(mbuf);
+	assert_int_equal(totals(f).sent, 1);
+	assert_int_equal(totals(f).forwarded, 1);
+}
+
+/* ---- waking ---- */
+
+static void who_sleeps_is_woken_once(void **state)
+{
+	struct fixture *f = *state;
+	eventfd_t value;
+
+	gremc_port_punt_set(f->vifs, PORT, GREMC_VIF_PUNT_FRAMES);
+	assert_true(gremc_punt_sleep(f->group));
+	for (unsigned i = 0; i < 2; i++) {
+		receive(f, ether_mbuf("ff:ff:ff:ff:ff:ff", 0x0806, arp, sizeof(arp)));
+		assert_true(f->worker->wake_host);
+		gremc_host_wake(f->worker);
+	}
+	assert_int_equal(eventfd_read(f->group->host_event, &value), 0);
+	assert_int_equal(value, 1);
+	gremc_punt_awake(f->group);
+	assert_false(gremc_punt_sleep(f->group)); /* there is something */
+	gremc_host_wake(f->worker);
+	assert_int_equal(eventfd_read(f->group->host_event, &value), -1);
+	gremc_workers_drain(f->group);
+}
+
+/* ---- down ---- */
+
+static void frames_go_down(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf = ether_mbuf("02:00:00:00:00:02", 0x0806, arp, sizeof(arp)), *back;
+
+	mbuf->port = PORT;
+	mbuf->hash.usr = GREMC_VIF_NONE;
+	assert_int_equal(gremc_inject(f->group, &mbuf, 1), 1);
+	assert_int_equal(gremc_stage_inject(f->worker), 1);
+	assert_int_equal(rte_eth_rx_burst(device, 0, &back, 1), 1);
+	assert_ptr_equal(back, mbuf);
+	rte_pktmbuf_free(back);
+	assert_int_equal(totals(f).injected, 1);
+	assert_int_equal(totals(f).sent, 1);
+	assert_int_equal(gremc_stage_inject(f->worker), 0);
+}
+
+/* A port that takes nothing: a loss, by name, of the tunnel that the frame is counted for. */
+static void frames_are_lost_by_name(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf;
+	unsigned sent = 0;
+
+	for (unsigned i = 0; i < FRAMES; i++) {
+		mbuf = tunnel_mbuf(ipv4(SOURCE, LOCAL, 6, 16, 20));
+		mbuf->port = PORT;
+		mbuf->l2_len = 14;
+		mbuf->hash.usr = i % 2 ? f->tunnel : GREMC_VIF_NONE;
+		assert_int_equal(gremc_inject(f->group, &mbuf, 1), 1);
+		gremc_stage_inject(f->worker);
+	}
+	sent = totals(f).sent;
+	assert_in_range(sent, 1, FRAMES - 1);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_tx_full], FRAMES - sent);
+	assert_int_equal(f->worker->stats->vif_hot[f->tunnel].tx_packets, FRAMES / 2);
+	assert_in_range(f->worker->stats->vif_cold[f->tunnel].lost[GREMC_LOSS_tx_full], 1, FRAMES / 2);
+}
+
+/* A packet that the control thread makes leaves by a tunnel, or by a native port, as a replica would. */
+static void packets_leave_by_a_vif(void **state)
+{
+	const struct rte_ipv4_hdr query = ipv4(SOURCE, RTE_BE32(0xe0000001), 2, 1, 20);
+	struct fixture *f = *state;
+	struct rte_mbuf *back;
+	const uint8_t *bytes;
+
+	assert_int_equal(gremc_send(f->group, pool, &query, sizeof(query), f->tunnel), 0);
+	assert_int_equal(gremc_send(f->group, pool, &query, sizeof(query), f->lan), 0);
+	assert_int_equal(gremc_stage_inject(f->worker), 2);
+	assert_int_equal(rte_eth_rx_burst(device, 0, &back, 1), 1);
+	bytes = rte_pktmbuf_mtod(back, const uint8_t *);
+	assert_int_equal(back->pkt_len, 14 + 24 + 20);
+	assert_memory_equal(bytes, &peer_mac, 6);
+	assert_int_equal(rte_raw_cksum(bytes + 14, 20), 0xffff);
+	assert_memory_equal(bytes + 38, &query, 20);
+	rte_pktmbuf_free(back);
+	assert_int_equal(rte_eth_rx_burst(device, 0, &back, 1), 1);
+	bytes = rte_pktmbuf_mtod(back, const uint8_t *);
+	assert_int_equal(back->pkt_len, 14 + 20);
+	assert_memory_equal(bytes, "\x01\x00\x5e\x00\x00\x01\x02\0\0\0\0\x01\x08\0", 14);
+	rte_pktmbuf_free(back);
+	assert_int_equal(totals(f).sent, 2);
+	assert_int_equal(f->worker->stats->vif_hot[f->tunnel].tx_bytes, 20);
+}
+
+static void packets_that_do_not_leave(void **state)
+{
+	static uint8_t large[1477];
+	const struct rte_ipv4_hdr ip = ipv4(SOURCE, LOCAL, 17, 1, 20);
+	struct fixture *f = *state;
+
+	assert_int_equal(gremc_send(f->group, pool, large, 1477, f->tunnel), -EMSGSIZE);
+	assert_int_equal(gremc_send(f->group, pool, large, 1476, f->tunnel), 0);
+	assert_int_equal(gremc_send(f->group, pool, &ip, 19, f->tunnel), -ENOBUFS);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, f->vifs->encap[f->tunnel].adjacency, NULL), 0);
+	assert_int_equal(gremc_send(f->group, pool, &ip, sizeof(ip), f->tunnel), -EHOSTUNREACH);
+	gremc_workers_drain(f->group);
+	assert_int_equal(totals(f).wanted, 0);
+}
+
+/* What the host sends on its own vif goes the way of all multicast. */
+static void the_host_is_an_iif(void **state)
+{
+	const struct rte_ipv4_hdr ip = ipv4(SOURCE, GROUP, 17, 16, 20),
+				  unicast = ipv4(SOURCE, LOCAL, 17, 16, 20);
+	struct fixture *f = *state;
+	struct rte_mbuf *mbufs[2] = {bytes_mbuf(&ip, sizeof(ip)), bytes_mbuf(&unicast, sizeof(unicast))},
+			*back;
+
+	route(f, f->tunnel);
+	__atomic_store_n(&f->vifs->port_vif[HOST], f->host, __ATOMIC_RELEASE);
+	mbufs[0]->port = mbufs[1]->port = HOST;
+	assert_int_equal(gremc_inject(f->group, mbufs, 2), 2);
+	assert_int_equal(gremc_stage_inject(f->worker), 2);
+	assert_int_equal(rte_eth_rx_burst(device, 0, &back, 1), 1);
+	assert_int_equal(back->pkt_len, 14 + 24 + 20);
+	rte_pktmbuf_free(back);
+	assert_int_equal(totals(f).rx_packets, 2);
+	assert_int_equal(totals(f).forwarded, 1);
+	assert_int_equal(totals(f).drops[GREMC_DROP_inner_unicast], 1);
+	assert_int_equal(totals(f).injected, 0);
+}
+
+/* ---- EAL ---- */
+
+static int start_eal(void **state __rte_unused)
+{
+	char *arguments[] = {"test",        "--no-huge",      "-m", "256", "--no-pci",
+			     "--no-shconf", "--no-telemetry", "-l", "0",   "--vdev=net_ring0"};
+	struct rte_eth_conf conf = {0};
+
+	if (rte_eal_init(RTE_DIM(arguments), arguments) < 0)
+		return -1;
+	/* no cache: the count of what is free is exact */
+	pool = rte_pktmbuf_pool_create("pool", POOL, 0, 0, 2200, SOCKET_ID_ANY);
+	if (pool == NULL || rte_eth_dev_get_port_by_name("net_ring0", &device) ||
+	    rte_eth_dev_configure(device, 1, 1, &conf) ||
+	    rte_eth_rx_queue_setup(device, 0, 512, SOCKET_ID_ANY, NULL, pool) ||
+	    rte_eth_tx_queue_setup(device, 0, 512, SOCKET_ID_ANY, NULL))
+		return -1;
+	return rte_eth_dev_start(device);
+}
+
+static int stop_eal(void **state __rte_unused)
+{
+	rte_eth_dev_stop(device);
+	rte_eth_dev_close(device);
+	return rte_eal_cleanup();
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(without_a_host_all_is_dropped),
+		TEST(frames_go_up),
+		TEST(inner_packets_go_up),
+		TEST(native_frames_are_whole),
+		TEST(a_full_ring_drops),
+		TEST(replicas_for_the_host),
+		TEST(who_sleeps_is_woken_once),
+		TEST(frames_go_down),
+		TEST(frames_are_lost_by_name),
+		TEST(packets_leave_by_a_vif),
+		TEST(packets_that_do_not_leave),
+		TEST(the_host_is_an_iif),
+	};
+
+	return cmocka_run_group_tests_name("datapath_host", tests, start_eal, stop_eal);
+}

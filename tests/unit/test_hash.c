@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+
+#include "test.h"
+
+#include <rte_memory.h>
+
+#include "hash/hash.h"
+
+#define LINES 20000u
+
+/* A line of the caller's: its key. */
+struct line {
+	uint64_t key;
+} __rte_cache_aligned;
+
+struct fixture {
+	struct gremc_hash hash;
+	struct line *lines;
+};
+
+static bool same(const void *line, const void *key)
+{
+	uint64_t wanted;
+
+	memcpy(&wanted, key, sizeof(wanted));
+	return ((const struct line *)line)->key == wanted;
+}
+
+static uint64_t hash_of(const struct fixture *f, uint64_t key)
+{
+	return gremc_hash_of(f->hash.seed, key, 0);
+}
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	f.lines = aligned_alloc(RTE_CACHE_LINE_SIZE, LINES * sizeof(*f.lines));
+	if (f.lines == NULL || gremc_hash_init(&f.hash, LINES, SOCKET_ID_ANY))
+		return -1;
+	for (uint32_t i = 0; i < LINES; i++)
+		f.lines[i].key = (uint64_t)i << 20 | 7;
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	gremc_hash_fini(&f->hash);
+	free(f->lines);
+	return 0;
+}
+
+static const void *find(const struct fixture *f, uint64_t key)
+{
+	return gremc_hash_find(&f->hash, hash_of(f, key), f->lines, same, &key);
+}
+
+static int add(struct fixture *f, uint32_t number)
+{
+	return gremc_hash_add(&f->hash, hash_of(f, f->lines[number].key), number);
+}
+
+static void what_is_added_is_found(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(f->hash.capacity >= LINES);
+	for (uint32_t i = 0; i < LINES; i++) {
+		assert_null(find(f, f->lines[i].key));
+		assert_int_equal(add(f, i), 0);
+		assert_ptr_equal(find(f, f->lines[i].key), &f->lines[i]);
+	}
+	for (uint32_t i = 0; i < LINES; i++)
+		assert_ptr_equal(find(f, f->lines[i].key), &f->lines[i]);
+	assert_null(find(f, 6));
+	assert_int_equal(f->hash.count, LINES);
+	for (uint32_t i = 0; i < LINES; i += 2)
+		gremc_hash_remove(&f->hash, hash_of(f, f->lines[i].key), i);
+	for (uint32_t i = 0; i < LINES; i++)
+		assert_ptr_equal(find(f, f->lines[i].key), i % 2 ? &f->lines[i] : NULL);
+	assert_int_equal(f->hash.count, LINES / 2);
+}
+
+static void a_bulk_says_what_single_lookups_say(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t found[GREMC_HASH_BULK];
+	uint64_t key[GREMC_HASH_BULK], hash[GREMC_HASH_BULK];
+
+	for (uint32_t i = 0; i < LINES; i += 3)
+		assert_int_equal(add(f, i), 0);
+	for (uint32_t first = 0; first + GREMC_HASH_BULK <= LINES; first += 1000) {
+		for (uint32_t i = 0; i < GREMC_HASH_BULK; i++) {
+			key[i] = f->lines[first + i].key;
+			hash[i] = hash_of(f, key[i]);
+		}
+		gremc_hash_find_bulk(&f->hash, hash, GREMC_HASH_BULK, f->lines, same, key, sizeof(*key),
+				     found);
+		for (uint32_t i = 0; i < GREMC_HASH_BULK; i++)
+			assert_int_equal(found[i], (first + i) % 3 ? GREMC_HASH_NONE : first + i);
+	}
+}
+
+static void a_number_takes_the_place_of_another(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t key = f->lines[3].key;
+
+	assert_int_equal(add(f, 3), 0);
+	f->lines[9].key = key;
+	gremc_hash_replace(&f->hash, hash_of(f, key), 3, 9);
+	assert_ptr_equal(find(f, key), &f->lines[9]);
+	assert_int_equal(f->hash.count, 1);
+	gremc_hash_remove(&f->hash, hash_of(f, key), 9);
+	assert_null(find(f, key));
+}
+
+/* All of one hash: they fill their bucket and those behind it, around the table's end, and a removal in the
+ * middle hides none of the others. */
+static void keys_of_one_hash_stand_in_the_next_buckets(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t h = ~UINT64_C(0); /* of the last bucket */
+	const uint32_t count = 5 * GREMC_HASH_ENTRIES;
+	const void *line;
+
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(gremc_hash_add(&f->hash, h, i), 0);
+	assert_int_equal(f->hash.bucket[f->hash.mask].passed, count - GREMC_HASH_ENTRIES);
+	assert_int_equal(f->hash.bucket[3].passed, 0);
+	for (uint32_t round = 0; round < count; round++) {
+		/* an order that begins in the middle */
+		uint32_t gone = (round * 7 + count / 2) % count;
+
+		for (uint32_t i = 0; i < count; i++) {
+			bool there = true;
+
+			for (uint32_t r = 0; r < round; r++)
+				there &= (r * 7 + count / 2) % count != i;
+			line = gremc_hash_find(&f->hash, h, f->lines, same, &f->lines[i].key);
+			assert_ptr_equal(line, there ? &f->lines[i] : NULL);
+		}
+		gremc_hash_remove(&f->hash, h, gone);
+	}
+	assert_int_equal(f->hash.count, 0);
+	for (uint32_t i = 0; i <= f->hash.mask; i++)
+		assert_int_equal(f->hash.bucket[i].passed, 0);
+}
+
+static void a_full_one_refuses(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_hash small;
+	uint32_t n = 0;
+
+	assert_int_equal(gremc_hash_init(&small, 1, SOCKET_ID_ANY), 0);
+	assert_in_range(small.capacity, 1, 1024);
+	while (gremc_hash_add(&small, gremc_hash_of(small.seed, f->lines[n].key, 0), n) == 0)
+		n++;
+	assert_int_equal(n, small.capacity);
+	for (uint32_t i = 0; i < n; i++)
+		assert_ptr_equal(gremc_hash_find(&small, gremc_hash_of(small.seed, f->lines[i].key, 0),
+						 f->lines, same, &f->lines[i].key),
+				 &f->lines[i]);
+	assert_int_equal(gremc_hash_bytes(&small), (small.mask + 1) * sizeof(struct gremc_hash_bucket));
+	gremc_hash_fini(&small);
+	gremc_hash_fini(&small);
+}
+
+/* Keys that differ in few bits, as addresses do: no bucket gets much more than its share. */
+static void neighbouring_keys_spread(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < LINES; i++)
+		assert_int_equal(add(f, i), 0);
+	for (uint32_t i = 0; i <= f->hash.mask; i++)
+		most = RTE_MAX(most, f->hash.bucket[i].passed);
+	assert_true(most < 4 * GREMC_HASH_ENTRIES);
+	/* a tag is never 0, which is a free entry's */
+	assert_int_equal(gremc_hash_tag(0), 1);
+	assert_int_equal(gremc_hash_tag(UINT64_C(0xab) << 56), 0xab);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_is_added_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_bulk_says_what_single_lookups_say, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_number_takes_the_place_of_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_of_one_hash_stand_in_the_next_buckets, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_full_one_refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(neighbouring_keys_spread, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

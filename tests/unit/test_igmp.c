@@ -1,0 +1,914 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The membership engine by the letter of RFC 3376, 2236 and 4605: its tables, its timers, its elections. */
+#include <errno.h>
+
+#include "igmp_world.h"
+#include "test.h"
+
+#define GMI  260000u
+#define LMQT 2000u
+
+static const rte_be32_t group = IP(239, 1, 1, 1), ssm = IP(232, 1, 1, 1);
+static struct world w;
+
+static int set_up(void **state)
+{
+	(void)state;
+	world_init(&w);
+	return gremc_igmp_interface_set(w.igmp, 1, &querier, w.now);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	world_fini(&w);
+	return 0;
+}
+
+/* ---- the tables of RFC 3376, 6.4 ---- */
+
+/* Sets of the sources 10.9.0.1 to 10.9.0.3 are masks. */
+#define SETS 8u
+
+static rte_be32_t member(unsigned i)
+{
+	return IP(10, 9, 0, 1) + rte_cpu_to_be_32(i);
+}
+
+static void say(uint8_t type, unsigned set)
+{
+	rte_be32_t sources[3] = {0};
+	uint16_t count = 0;
+
+	for (unsigned i = 0; i < 3; i++)
+		if (set >> i & 1)
+			sources[count++] = member(i);
+	world_record(&w, 1, type, group, sources, count);
+}
+
+/* A membership as the tables write it: INCLUDE(x) or EXCLUDE(x,y), and what a row does to it. */
+struct outcome {
+	bool exclude;
+	unsigned x, y;
+	unsigned fresh;  /* sources whose timer is GMI */
+	unsigned leased; /* sources that got the group timer's value */
+	bool group_fresh;
+	unsigned query; /* Send Q(G,query) */
+	bool query_group;
+};
+
+static struct outcome include_row(unsigned a, uint8_t type, unsigned b)
+{
+	switch (type) {
+	case GREMC_IGMP_IS_IN:
+	case GREMC_IGMP_ALLOW:
+		return (struct outcome){.x = a | b, .fresh = b};
+	case GREMC_IGMP_IS_EX:
+		return (struct outcome){.exclude = true, .x = a & b, .y = b & ~a, .group_fresh = true};
+	case GREMC_IGMP_TO_EX:
+		return (struct outcome){
+			.exclude = true, .x = a & b, .y = b & ~a, .group_fresh = true, .query = a & b};
+	case GREMC_IGMP_TO_IN:
+		return (struct outcome){.x = a | b, .fresh = b, .query = a & ~b};
+	default:
+		return (struct outcome){.x = a, .query = a & b};
+	}
+}
+
+static struct outcome exclude_row(unsigned x, unsigned y, uint8_t type, unsigned a)
+{
+	switch (type) {
+	case GREMC_IGMP_IS_IN:
+	case GREMC_IGMP_ALLOW:
+		return (struct outcome){.exclude = true, .x = x | a, .y = y & ~a, .fresh = a};
+	case GREMC_IGMP_IS_EX:
+		return (struct outcome){
+			.exclude = true, .x = a & ~y, .y = y & a, .fresh = a & ~x & ~y, .group_fresh = true};
+	case GREMC_IGMP_TO_EX:
+		return (struct outcome){.exclude = true,
+					.x = a & ~y,
+					.y = y & a,
+					.leased = a & ~x & ~y,
+					.group_fresh = true,
+					.query = a & ~y};
+	case GREMC_IGMP_TO_IN:
+		return (struct outcome){.exclude = true,
+					.x = x | a,
+					.y = y & ~a,
+					.fresh = a,
+					.query = x & ~a,
+					.query_group = true};
+	default:
+		return (struct outcome){
+			.exclude = true, .x = x | (a & ~y), .y = y, .leased = a & ~x & ~y, .query = a & ~y};
+	}
+}
+
+/* What the group and source queries among the packets sent ask for. */
+static unsigned queried(bool *of_group)
+{
+	unsigned set = 0;
+
+	*of_group = false;
+	for (uint32_t i = 0; i < w.sent_count; i++) {
+		struct gremc_igmp_message m;
+
+		assert_int_equal(gremc_igmp_parse(w.sent[i].packet, w.sent[i].length, &m), GREMC_IGMP_OK);
+		if (m.group != group)
+			continue;
+		assert_int_equal(m.response_time, 1000);
+		*of_group |= m.source_count == 0;
+		for (uint16_t s = 0; s < m.source_count; s++)
+			for (unsigned k = 0; k < 3; k++)
+				if (gremc_igmp_source(m.sources, s) == member(k))
+					set |= 1u << k;
+	}
+	return set;
+}
+
+/* The state is the outcome's, timers to the millisecond: `left` is what those that nothing touched have. */
+static void check(const struct outcome *o, uint32_t left)
+{
+	struct gremc_igmp_group_info info;
+	unsigned x = 0, y = 0;
+	bool of_group;
+
+	assert_int_equal(queried(&of_group), o->query);
+	assert_int_equal(of_group, o->query_group);
+	if (!gremc_igmp_group_find(w.igmp, 1, group, &info)) {
+		assert_true(!o->exclude && o->x == 0);
+		return;
+	}
+	assert_int_equal(info.exclude, o->exclude);
+	assert_int_equal(info.expires, !o->exclude ? 0 : o->query_group ? LMQT : o->group_fresh ? GMI : left);
+	for (uint32_t i = 0; i < info.source_count; i++) {
+		const struct gremc_igmp_source_info *s = &info.sources[i];
+		unsigned bit = 1u << (rte_be_to_cpu_32(s->address) - rte_be_to_cpu_32(member(0)));
+
+		*(s->excluded ? &y : &x) |= bit;
+		assert_int_equal(s->expires, s->excluded       ? 0
+					     : o->query & bit  ? LMQT
+					     : o->fresh & bit  ? GMI
+					     : o->leased & bit ? left
+							       : left);
+	}
+	assert_int_equal(x, o->x);
+	assert_int_equal(y, o->y);
+}
+
+/* Each row with each set: 6 types of record, 8 sets, and every state of three sources. */
+static void test_tables(void **state)
+{
+	(void)state;
+	for (unsigned from = 0; from < 2 * SETS * SETS; from++) {
+		unsigned exclude = from & 1, x = from >> 1 & 7, y = from >> 4 & 7;
+
+		if ((x & y) || (!exclude && (y || !x)))
+			continue;
+		for (uint8_t type = GREMC_IGMP_IS_IN; type <= GREMC_IGMP_BLOCK; type++) {
+			for (unsigned set = 0; set < SETS; set++) {
+				struct outcome o =
+					exclude ? exclude_row(x, y, type, set) : include_row(x, type, set);
+
+				if (exclude)
+					say(GREMC_IGMP_IS_EX, y);
+				if (x)
+					say(GREMC_IGMP_ALLOW, x);
+				world_run(&w, 50000);
+				world_forget(&w);
+				say(type, set);
+				check(&o, GMI - 50000);
+				tear_down(NULL);
+				set_up(NULL);
+			}
+		}
+	}
+}
+
+/* 6.5: the group timer runs out with sources still asked for, and without. */
+static void test_group_timer(void **state)
+{
+	struct gremc_igmp_group_info info;
+
+	(void)state;
+	say(GREMC_IGMP_IS_EX, 4);
+	world_run(&w, 100000);
+	say(GREMC_IGMP_ALLOW, 3);
+	world_run(&w, GMI - 100000 + 20);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_false(info.exclude);
+	assert_int_equal(info.source_count, 2); /* the excluded one is forgotten */
+	world_run(&w, 100000);
+	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	say(GREMC_IGMP_IS_EX, 0);
+	world_run(&w, GMI - 10);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	world_run(&w, 30);
+	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+}
+
+/* 6.3: a source of EXCLUDE mode whose timer runs out is excluded from then on. */
+static void test_source_timer(void **state)
+{
+	struct gremc_igmp_group_info info;
+
+	(void)state;
+	say(GREMC_IGMP_IS_EX, 0);
+	say(GREMC_IGMP_ALLOW, 1);
+	world_run(&w, 200000);
+	say(GREMC_IGMP_IS_EX, 1);
+	world_run(&w, 100000);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_int_equal(info.source_count, 1);
+	assert_true(info.sources[0].excluded);
+}
+
+/* ---- what is said of it ---- */
+
+static void expect_said(uint32_t at, rte_be32_t source, enum gremc_igmp_interest interest)
+{
+	assert_true(at < w.said_count);
+	assert_int_equal(w.said[at].interface, 1);
+	assert_int_equal(w.said[at].group, group);
+	assert_int_equal(w.said[at].source, source);
+	assert_int_equal(w.said[at].interest, interest);
+}
+
+static void test_changes(void **state)
+{
+	(void)state;
+	say(GREMC_IGMP_ALLOW, 1);
+	expect_said(0, member(0), GREMC_IGMP_INCLUDE);
+	say(GREMC_IGMP_ALLOW, 1); /* a refresh says nothing */
+	assert_int_equal(w.said_count, 1);
+	say(GREMC_IGMP_TO_EX, 2);
+	expect_said(1, 0, GREMC_IGMP_INCLUDE);
+	assert_int_equal(w.said_count, 4);
+	world_forget(&w);
+	world_run(&w, GMI + 100);
+	/* taken back, each once */
+	assert_int_equal(w.said_count, 2);
+	expect_said(0, 0, GREMC_IGMP_NONE);
+	expect_said(1, member(1), GREMC_IGMP_NONE);
+}
+
+static void test_leave_takes_the_last_member_query_time(void **state)
+{
+	struct gremc_igmp_message m;
+
+	(void)state;
+	world_old(&w, 1, GREMC_IGMP_V2_REPORT, group);
+	world_run(&w, 1000);
+	world_forget(&w);
+	world_old(&w, 1, GREMC_IGMP_LEAVE, group);
+	assert_int_equal(w.sent_count, 1);
+	assert_int_equal(gremc_igmp_parse(w.sent[0].packet, w.sent[0].length, &m), GREMC_IGMP_OK);
+	assert_int_equal(m.group, group);
+	assert_int_equal(m.destination, group);
+	world_run(&w, 1990);
+	assert_int_equal(w.sent_count, 2); /* last member query count */
+	assert_int_equal(w.said_count, 0);
+	world_run(&w, 20);
+	expect_said(0, 0, GREMC_IGMP_NONE);
+}
+
+static void test_another_member_answers(void **state)
+{
+	(void)state;
+	world_old(&w, 1, GREMC_IGMP_V2_REPORT, group);
+	world_forget(&w);
+	world_old(&w, 1, GREMC_IGMP_LEAVE, group);
+	world_run(&w, 500);
+	world_old(&w, 1, GREMC_IGMP_V2_REPORT, group);
+	world_run(&w, 5000);
+	assert_int_equal(w.said_count, 0);
+}
+
+/* A retransmission after somebody answered suppresses: other routers shall not lower their timers. */
+static void test_suppress(void **state)
+{
+	struct gremc_igmp_message m;
+
+	(void)state;
+	say(GREMC_IGMP_IS_EX, 0);
+	world_run(&w, 5000);
+	world_forget(&w);
+	say(GREMC_IGMP_TO_IN, 0);
+	assert_int_equal(gremc_igmp_parse(w.sent[0].packet, w.sent[0].length, &m), GREMC_IGMP_OK);
+	assert_false(m.suppress);
+	say(GREMC_IGMP_IS_EX, 0);
+	world_run(&w, 1010);
+	assert_int_equal(w.sent_count, 2);
+	assert_int_equal(gremc_igmp_parse(w.sent[1].packet, w.sent[1].length, &m), GREMC_IGMP_OK);
+	assert_true(m.suppress);
+}
+
+static void test_fast_leave(void **state)
+{
+	struct gremc_igmp_policy policy = querier;
+	struct gremc_igmp_group_info info;
+
+	(void)state;
+	policy.fast_leave = true;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	world_old(&w, 1, GREMC_IGMP_V2_REPORT, group);
+	world_forget(&w);
+	world_old(&w, 1, GREMC_IGMP_LEAVE, group);
+	assert_int_equal(w.sent_count, 0);
+	expect_said(0, 0, GREMC_IGMP_NONE);
+	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	say(GREMC_IGMP_ALLOW, 3);
+	say(GREMC_IGMP_BLOCK, 1);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_int_equal(info.source_count, 1);
+	assert_int_equal(info.sources[0].address, member(1));
+	/* from any source to one: the others are gone at once */
+	say(GREMC_IGMP_TO_EX, 0);
+	say(GREMC_IGMP_TO_IN, 4);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_false(info.exclude);
+	assert_int_equal(info.source_count, 1);
+	assert_int_equal(info.sources[0].address, member(2));
+}
+
+/* ---- older hosts (7.3.2) ---- */
+
+static void test_v2_host_is_present(void **state)
+{
+	struct gremc_igmp_group_info info;
+
+	(void)state;
+	world_old(&w, 1, GREMC_IGMP_V2_REPORT, group);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_int_equal(info.version, 2);
+	say(GREMC_IGMP_BLOCK, 1);
+	say(GREMC_IGMP_TO_EX, 2);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_int_equal(info.source_count, 0);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_older_host), 1);
+	/* it is forgotten after the older host present interval */
+	world_run(&w, GMI - 1000);
+	say(GREMC_IGMP_IS_EX, 0);
+	world_run(&w, 2000);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_int_equal(info.version, 3);
+}
+
+static void test_v1_host_cannot_leave(void **state)
+{
+	(void)state;
+	world_old(&w, 1, GREMC_IGMP_V1_REPORT, group);
+	world_forget(&w);
+	world_old(&w, 1, GREMC_IGMP_LEAVE, group);
+	say(GREMC_IGMP_TO_IN, 0);
+	assert_int_equal(w.sent_count, 0);
+	world_run(&w, 5000);
+	assert_int_equal(w.said_count, 0);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_older_host), 2);
+	world_run(&w, GMI);
+	expect_said(0, 0, GREMC_IGMP_NONE);
+}
+
+/* ---- queries and election ---- */
+
+static void hear_query(rte_be32_t from, rte_be32_t of, bool suppress, const rte_be32_t *sources,
+		       uint16_t count)
+{
+	const struct gremc_igmp_query query = {.version = 3,
+					       .source = from,
+					       .group = of,
+					       .response_time = of ? 1000 : 10000,
+					       .interval = 60000,
+					       .robustness = 3,
+					       .suppress = suppress,
+					       .sources = sources,
+					       .source_count = count};
+	uint8_t packet[GREMC_IGMP_PACKET_MAX];
+
+	world_input(&w, 1, packet, gremc_igmp_build_query(packet, &query));
+}
+
+static void test_general_queries(void **state)
+{
+	struct gremc_igmp_message m;
+	const uint8_t *p = w.sent[0].packet;
+
+	(void)state;
+	world_run(&w, 100);
+	assert_int_equal(w.sent_count, 1);
+	assert_int_equal(p[8], 1);    /* TTL */
+	assert_int_equal(p[1], 0xc0); /* TOS */
+	assert_memory_equal(p + 20, "\x94\x04\x00\x00", 4);
+	assert_int_equal(gremc_igmp_parse(p, w.sent[0].length, &m), GREMC_IGMP_OK);
+	assert_int_equal(m.destination, IP(224, 0, 0, 1));
+	assert_int_equal(m.source, querier.address);
+	assert_int_equal(m.group, 0);
+	assert_int_equal(m.version, 3);
+	assert_int_equal(m.response_time, 10000);
+	assert_int_equal(m.interval, 125000);
+	assert_int_equal(m.robustness, 2);
+	assert_true(m.has_router_alert);
+	world_run(&w, 31250); /* startup query interval */
+	assert_int_equal(w.sent_count, 2);
+	world_run(&w, 124900);
+	assert_int_equal(w.sent_count, 2);
+	world_run(&w, 125200);
+	assert_int_equal(w.sent_count, 4);
+}
+
+static void test_election(void **state)
+{
+	struct gremc_igmp_interface_info info;
+
+	(void)state;
+	world_run(&w, 100);
+	hear_query(IP(10, 0, 0, 2), 0, false, NULL, 0); /* higher: we stay */
+	hear_query(0, 0, false, NULL, 0);               /* a snooper's: no election */
+	assert_true(gremc_igmp_interface_info(w.igmp, 1, &info));
+	assert_true(info.is_querier);
+	hear_query(IP(9, 255, 0, 2), 0, false, NULL, 0);
+	assert_true(gremc_igmp_interface_info(w.igmp, 1, &info));
+	assert_false(info.is_querier);
+	assert_int_equal(info.querier, IP(9, 255, 0, 2));
+	assert_int_equal(info.robustness, 3);
+	assert_int_equal(info.query_interval, 60000);
+	assert_int_equal(info.querier_expires, 185000); /* 3 * 60 + 10 / 2 */
+	world_forget(&w);
+	world_run(&w, 184980);
+	assert_int_equal(w.sent_count, 0);
+	world_run(&w, 40);
+	assert_int_equal(w.sent_count, 1);
+	assert_true(gremc_igmp_interface_info(w.igmp, 1, &info));
+	assert_true(info.is_querier);
+	assert_int_equal(info.query_interval, 125000);
+}
+
+/* 6.6.1: the querier's group specific queries lower our timers, unless they suppress. */
+static void test_other_queriers_queries(void **state)
+{
+	const rte_be32_t asked[] = {member(0)};
+	struct gremc_igmp_group_info info;
+
+	(void)state;
+	hear_query(IP(9, 0, 0, 2), 0, false, NULL, 0);
+	say(GREMC_IGMP_IS_EX, 0);
+	say(GREMC_IGMP_ALLOW, 1);
+	hear_query(IP(9, 0, 0, 2), group, true, NULL, 0);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_int_equal(info.expires, 190000); /* 3 * 60 + 10: the querier's intervals */
+	hear_query(IP(9, 0, 0, 2), group, false, asked, 1);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_int_equal(info.sources[0].expires, 3000);
+	assert_int_equal(info.expires, 190000);
+	hear_query(IP(9, 0, 0, 2), group, false, NULL, 0);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_int_equal(info.expires, 3000);
+	/* and its silence on a leave is ours, too */
+	world_forget(&w);
+	say(GREMC_IGMP_TO_IN, 0);
+	assert_int_equal(w.sent_count, 0);
+}
+
+static void test_version_2_querier(void **state)
+{
+	struct gremc_igmp_policy policy = querier;
+	struct gremc_igmp_message m;
+
+	(void)state;
+	policy.version = 2;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	world_run(&w, 100);
+	assert_int_equal(gremc_igmp_parse(w.sent[0].packet, w.sent[0].length, &m), GREMC_IGMP_OK);
+	assert_int_equal(m.version, 2);
+	assert_int_equal(m.response_time, 10000);
+	say(GREMC_IGMP_IS_EX, 0);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_version), 1);
+	assert_int_equal(w.said_count, 0);
+}
+
+/* ---- policy ---- */
+
+static void test_refusals(void **state)
+{
+	static const struct gremc_prefix groups[] = {{IP(239, 1, 0, 0), 16}, {IP(232, 0, 0, 0), 8}};
+	struct gremc_igmp_policy policy = querier;
+	const rte_be32_t bad[] = {IP(127, 0, 0, 1), IP(239, 0, 0, 1), 0};
+
+	(void)state;
+	policy.groups = groups;
+	policy.group_count = 2;
+	policy.max_groups = 3;
+	policy.max_sources = 2;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 2, 0, 1));
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_group_range), 1);
+	world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(224, 0, 0, 251));
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_link_local), 1);
+	world_old(&w, 1, GREMC_IGMP_V2_REPORT, ssm);
+	world_record(&w, 1, GREMC_IGMP_TO_EX, ssm, NULL, 0);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_ssm_any), 2);
+	world_record(&w, 1, GREMC_IGMP_ALLOW, group, bad, 3);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_source_refused), 3);
+	world_record(&w, 1, 77, group, NULL, 0);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_record_type), 1);
+	assert_int_equal(w.said_count, 0);
+	say(GREMC_IGMP_ALLOW, 7);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_source_limit), 1);
+	assert_int_equal(w.said_count, 2);
+	for (unsigned i = 2; i < 8; i++)
+		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, 1, i));
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_group_limit), 4);
+	assert_int_equal(w.said_count, 4);
+}
+
+static void test_report_rate(void **state)
+{
+	struct gremc_igmp_policy policy = querier;
+
+	(void)state;
+	policy.report_rate = 10;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	for (unsigned i = 0; i < 30; i++)
+		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, 1, i));
+	assert_int_equal(w.said_count, 10);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_rate), 20);
+	world_run(&w, 500);
+	for (unsigned i = 30; i < 60; i++)
+		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, 1, i));
+	assert_int_equal(w.said_count, 15);
+}
+
+/* A list of sources refuses those that members name; of any source it says nothing. */
+static void test_accepted_sources(void **state)
+{
+	/* 10.9.0.1 is member(0) */
+	const struct gremc_prefix list[] = {{member(0), 32}, {member(1), 31}};
+	struct gremc_igmp_policy policy = querier;
+
+	(void)state;
+	policy.sources = list;
+	policy.source_count = 1;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	say(GREMC_IGMP_IS_EX, 0);
+	assert_int_equal(w.said_count, 1);
+	expect_said(0, 0, GREMC_IGMP_INCLUDE);
+	world_forget(&w);
+	say(GREMC_IGMP_TO_IN, 5); /* the third is none of the list */
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_source_refused), 1);
+	world_run(&w, LMQT + 20);
+	assert_int_equal(w.said_count, 2);
+	expect_said(1, member(0), GREMC_IGMP_INCLUDE);
+	policy.source_count = 2; /* 10.9.0.2/31: the second and the third */
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	expect_said(w.said_count - 1, member(0), GREMC_IGMP_INCLUDE); /* it stays */
+	world_forget(&w);
+	say(GREMC_IGMP_ALLOW, 6);
+	assert_int_equal(w.said_count, 2);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_source_refused), 1);
+}
+
+static void test_static_joins(void **state)
+{
+	const struct gremc_igmp_join joins[] = {{group, 0}, {ssm, member(0)}};
+	struct gremc_igmp_policy policy = querier;
+	struct gremc_igmp_group_info info;
+
+	(void)state;
+	policy.joins = joins;
+	policy.join_count = 2;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	assert_int_equal(w.said_count, 2);
+	/* no leave, no exclusion and no time ends it */
+	say(GREMC_IGMP_TO_EX, 1);
+	say(GREMC_IGMP_TO_IN, 0);
+	world_run(&w, 3 * GMI);
+	assert_int_equal(w.said_count, 2);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(info.is_static);
+	world_forget(&w);
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &querier, w.now), 0);
+	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_false(gremc_igmp_group_find(w.igmp, 1, ssm, &info));
+}
+
+static void test_off(void **state)
+{
+	struct gremc_igmp_policy policy = querier;
+
+	(void)state;
+	say(GREMC_IGMP_IS_EX, 0);
+	policy.mode = GREMC_IGMP_OFF;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	expect_said(1, 0, GREMC_IGMP_NONE);
+	world_forget(&w);
+	say(GREMC_IGMP_IS_EX, 0);
+	world_run(&w, 1000000);
+	assert_int_equal(w.sent_count + w.said_count, 0);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_off), 1);
+	gremc_igmp_interface_remove(w.igmp, 1, w.now);
+	say(GREMC_IGMP_IS_EX, 0); /* of nobody's interface */
+	assert_int_equal(gremc_igmp_next(w.igmp), GREMC_IGMP_NEVER);
+}
+
+static void test_interface_goes(void **state)
+{
+	(void)state;
+	say(GREMC_IGMP_IS_EX, 2);
+	world_forget(&w);
+	gremc_igmp_interface_remove(w.igmp, 1, w.now);
+	assert_int_equal(w.said_count, 2);
+}
+
+/* ---- bad packets ---- */
+
+static void test_malformed(void **state)
+{
+	struct gremc_igmp_report report = {.length = 0};
+	const rte_be32_t sources[] = {member(0), member(1)};
+	uint8_t good[GREMC_IGMP_PACKET_MAX];
+
+	(void)state;
+	gremc_igmp_report_add(&report, GREMC_IGMP_ALLOW, group, sources, 2);
+	gremc_igmp_report_finish(&report, IP(10, 0, 0, 9));
+	for (size_t length = 0; length < report.length; length++)
+		world_input(&w, 1, report.packet, length);
+	assert_int_equal(w.said_count, 0);
+	for (size_t bit = 0; bit < report.length * 8; bit++) {
+		memcpy(good, report.packet, report.length);
+		good[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		world_input(&w, 1, good, report.length);
+		/* every bit is under a checksum */
+		assert_int_equal(w.said_count, 0);
+	}
+	assert_int_not_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_truncated), 0);
+	assert_int_not_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_header), 0);
+	assert_int_not_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_checksum), 0);
+	world_input(&w, 1, report.packet, report.length);
+	assert_int_equal(w.said_count, 2);
+}
+
+static void test_router_alert(void **state)
+{
+	struct gremc_igmp_policy policy = querier;
+	uint8_t packet[GREMC_IGMP_PACKET_MAX], bare[GREMC_IGMP_PACKET_MAX];
+	size_t length = gremc_igmp_build_old(packet, GREMC_IGMP_V2_REPORT, IP(10, 0, 0, 9), group);
+	uint16_t sum;
+
+	(void)state;
+	memcpy(bare, packet, 20);
+	memcpy(bare + 20, packet + 24, length - 24);
+	bare[0] = 0x45;
+	bare[3] = (uint8_t)(length - 4);
+	memset(bare + 10, 0, 2);
+	sum = (uint16_t)~rte_raw_cksum(bare, 20);
+	memcpy(bare + 10, &sum, 2);
+	policy.router_alert = true;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	world_input(&w, 1, bare, length - 4);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_router_alert), 1);
+	assert_int_equal(w.said_count, 0);
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &querier, w.now), 0);
+	world_input(&w, 1, bare, length - 4);
+	assert_int_equal(w.said_count, 1);
+}
+
+/* ---- proxy (RFC 4605) ---- */
+
+static const struct gremc_igmp_policy upstream = {
+	.mode = GREMC_IGMP_UPSTREAM, .version = 3, .address = IP(10, 7, 0, 2)};
+
+static void proxy_up(void)
+{
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 2, &querier, w.now), 0);
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 7, &upstream, w.now), 0);
+	world_run(&w, 2000);
+	world_forget(&w);
+}
+
+/* The records sent upstream since the last look. */
+static unsigned upstream_records(struct gremc_igmp_record *records, unsigned most)
+{
+	unsigned count = 0;
+
+	for (uint32_t i = 0; i < w.sent_count; i++) {
+		struct gremc_igmp_message m;
+		const uint8_t *at;
+
+		if (w.sent[i].interface != 7)
+			continue;
+		assert_int_equal(gremc_igmp_parse(w.sent[i].packet, w.sent[i].length, &m), GREMC_IGMP_OK);
+		assert_int_equal(m.type, GREMC_IGMP_V3_REPORT);
+		assert_int_equal(m.source, upstream.address);
+		at = m.records;
+		for (uint16_t r = 0; r < m.record_count && count < most; r++)
+			at = gremc_igmp_record_read(at, &records[count++]);
+	}
+	return count;
+}
+
+static void test_proxy_merges(void **state)
+{
+	const rte_be32_t one[] = {member(0)}, two[] = {member(1)};
+	struct gremc_igmp_record r[16];
+
+	(void)state;
+	proxy_up();
+	world_record(&w, 1, GREMC_IGMP_ALLOW, group, one, 1);
+	world_record(&w, 2, GREMC_IGMP_ALLOW, group, two, 1);
+	assert_int_equal(upstream_records(r, 16), 2);
+	assert_int_equal(r[0].type, GREMC_IGMP_ALLOW);
+	assert_int_equal(gremc_igmp_source(r[0].sources, 0), member(0));
+	/* each is said twice (robustness): the first one's second time is with the second one's first */
+	assert_int_equal(r[1].source_count, 2);
+	world_run(&w, 3000);
+	assert_int_equal(upstream_records(r, 16), 3);
+	assert_int_equal(r[2].source_count, 1);
+	assert_int_equal(gremc_igmp_source(r[2].sources, 0), member(1));
+	world_forget(&w);
+	/* one refuses what the other asks for: nothing is refused */
+	world_record(&w, 1, GREMC_IGMP_TO_EX, group, two, 1);
+	assert_int_equal(upstream_records(r, 16), 1);
+	assert_int_equal(r[0].type, GREMC_IGMP_TO_EX);
+	assert_int_equal(r[0].source_count, 0);
+	world_run(&w, 3000);
+	world_forget(&w);
+	/* the other one leaves it after its last member query time: now it is refused */
+	world_record(&w, 2, GREMC_IGMP_BLOCK, group, two, 1);
+	world_run(&w, 2100);
+	assert_int_equal(upstream_records(r, 16), 1);
+	assert_int_equal(r[0].type, GREMC_IGMP_BLOCK);
+	assert_int_equal(gremc_igmp_source(r[0].sources, 0), member(1));
+}
+
+static void test_proxy_answers(void **state)
+{
+	const rte_be32_t one[] = {member(0)};
+	const struct gremc_igmp_query query = {.version = 3,
+					       .source = IP(10, 7, 0, 1),
+					       .response_time = 10000,
+					       .interval = 125000,
+					       .robustness = 2};
+	uint8_t packet[GREMC_IGMP_PACKET_MAX];
+	struct gremc_igmp_record r[16];
+
+	(void)state;
+	proxy_up();
+	world_record(&w, 1, GREMC_IGMP_ALLOW, group, one, 1);
+	world_record(&w, 2, GREMC_IGMP_IS_EX, IP(239, 9, 9, 9), NULL, 0);
+	world_run(&w, 5000);
+	world_forget(&w);
+	world_input(&w, 7, packet, gremc_igmp_build_query(packet, &query));
+	world_run(&w, 10100);
+	assert_int_equal(upstream_records(r, 16), 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(r[i].type, r[i].group == group ? GREMC_IGMP_IS_IN : GREMC_IGMP_IS_EX);
+}
+
+static void test_proxy_speaks_version_2(void **state)
+{
+	const struct gremc_igmp_query query = {
+		.version = 2, .source = IP(10, 7, 0, 1), .response_time = 1000};
+	uint8_t packet[GREMC_IGMP_PACKET_MAX];
+	struct gremc_igmp_policy fast = querier;
+	struct gremc_igmp_message m;
+
+	(void)state;
+	fast.fast_leave = true;
+	proxy_up();
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &fast, w.now), 0);
+	world_input(&w, 7, packet, gremc_igmp_build_query(packet, &query));
+	world_run(&w, 1100);
+	world_forget(&w);
+	world_record(&w, 1, GREMC_IGMP_IS_EX, group, NULL, 0);
+	assert_int_equal(w.sent_count, 1);
+	assert_int_equal(gremc_igmp_parse(w.sent[0].packet, w.sent[0].length, &m), GREMC_IGMP_OK);
+	assert_int_equal(m.type, GREMC_IGMP_V2_REPORT);
+	assert_int_equal(m.destination, group);
+	world_run(&w, 3000);
+	world_forget(&w);
+	world_record(&w, 1, GREMC_IGMP_TO_IN, group, NULL, 0);
+	assert_int_equal(gremc_igmp_parse(w.sent[0].packet, w.sent[0].length, &m), GREMC_IGMP_OK);
+	assert_int_equal(m.type, GREMC_IGMP_LEAVE);
+	assert_int_equal(m.destination, IP(224, 0, 0, 2));
+	assert_int_equal(m.group, group);
+}
+
+/* 4.2: only a querier forwards, and there is one upstream. */
+static void test_proxy_forwards_where_querier(void **state)
+{
+	(void)state;
+	proxy_up();
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 2, &upstream, w.now), -EEXIST);
+	say(GREMC_IGMP_IS_EX, 0);
+	world_forget(&w);
+	hear_query(IP(9, 0, 0, 2), 0, false, NULL, 0);
+	expect_said(0, 0, GREMC_IGMP_NONE);
+	world_forget(&w);
+	gremc_igmp_interface_remove(w.igmp, 7, w.now);
+	expect_said(0, 0, GREMC_IGMP_INCLUDE);
+	/* reports of the upstream are no memberships */
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 7, &upstream, w.now), 0);
+	world_forget(&w);
+	world_old(&w, 7, GREMC_IGMP_V2_REPORT, IP(239, 9, 9, 9));
+	assert_int_equal(w.said_count, 0);
+	assert_int_equal(world_counter(&w, 7, GREMC_IGMP_COUNT_off), 1);
+}
+
+/* ---- snapshots, timers ---- */
+
+static void test_pages(void **state)
+{
+	struct gremc_igmp_group_info infos[10];
+	uint32_t total, from = 0, seen = 0, n;
+
+	(void)state;
+	for (unsigned i = 0; i < 95; i++)
+		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, 1, i));
+	while ((n = gremc_igmp_group_infos(w.igmp, from, infos, 10, &total)) > 0) {
+		assert_int_equal(total, 95);
+		seen += n;
+		from = infos[n - 1].number + 1;
+	}
+	assert_int_equal(seen, 95);
+}
+
+/* Deadlines over all levels of the wheel: none early, none more than a tick late. */
+static void test_long_timers(void **state)
+{
+	struct gremc_igmp_settings settings = defaults;
+	struct gremc_igmp_group_info info;
+	const uint32_t intervals[] = {2000, 2550, 2560, 2570, 600000, 655360, 30000000};
+
+	(void)state;
+	for (unsigned i = 0; i < RTE_DIM(intervals); i++) {
+		settings.query_interval = intervals[i];
+		gremc_igmp_configure(w.igmp, &settings, w.now);
+		world_run(&w, 7);
+		say(GREMC_IGMP_IS_EX, 0);
+		world_run(&w, 2 * intervals[i] + 10000 - 1);
+		assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+		world_run(&w, 11);
+		assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	}
+}
+
+static void test_codes(void **state)
+{
+	(void)state;
+	for (uint32_t value = 0; value < 31744; value++) {
+		uint32_t back = gremc_igmp_code_value(gremc_igmp_code(value));
+
+		assert_true(back <= value && value - back <= value / 16);
+	}
+	for (unsigned code = 0; code < 256; code++)
+		assert_int_equal(gremc_igmp_code(gremc_igmp_code_value((uint8_t)code)), code);
+}
+
+static void test_counters_have_names(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < GREMC_IGMP_COUNTER_COUNT; i++) {
+		assert_true(strlen(gremc_igmp_counter_name(i)) > 0);
+		assert_true(strlen(gremc_igmp_counter_text(i)) > 0);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_tables),
+		TEST(test_group_timer),
+		TEST(test_source_timer),
+		TEST(test_changes),
+		TEST(test_leave_takes_the_last_member_query_time),
+		TEST(test_another_member_answers),
+		TEST(test_suppress),
+		TEST(test_fast_leave),
+		TEST(test_v2_host_is_present),
+		TEST(test_v1_host_cannot_leave),
+		TEST(test_general_queries),
+		TEST(test_election),
+		TEST(test_other_queriers_queries),
+		TEST(test_version_2_querier),
+		TEST(test_refusals),
+		TEST(test_report_rate),
+		TEST(test_accepted_sources),
+		TEST(test_static_joins),
+		TEST(test_off),
+		TEST(test_interface_goes),
+		TEST(test_malformed),
+		TEST(test_router_alert),
+		TEST(test_proxy_merges),
+		TEST(test_proxy_answers),
+		TEST(test_proxy_speaks_version_2),
+		TEST(test_proxy_forwards_where_querier),
+		TEST(test_pages),
+		TEST(test_long_timers),
+		TEST(test_codes),
+		TEST(test_counters_have_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

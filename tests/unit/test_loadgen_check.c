@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The load generator's receive check: everything that can be wrong with a replica is named, and nothing else
+ * is. */
+#include <rte_ip.h>
+#include <rte_udp.h>
+
+#include "proto/proto.h"
+
+#include "loadgen_world.h"
+
+#define OUTER 14u /* offset of the outer IPv4 header */
+#define GRE   (OUTER + 20u)
+#define INNER (GRE + 4u) /* of a tunnel without a key */
+#define UDP   (INNER + 20u)
+#define STAMP (UDP + 8u)
+#define SIZE  200u
+
+static const char CONFIG[] = "ethernets:\n"
+			     "  wan: {device: a, addresses: [192.0.2.1/24], gateway4: 192.0.2.254}\n"
+			     "  lan: {device: b, addresses: [198.51.100.1/24], multicast: true, vlan: 5}\n"
+			     "tunnels:\n"
+			     "  t0: {local: 192.0.2.1, remote: 203.0.113.1}\n"
+			     "  t1: {local: 192.0.2.1, remote: 203.0.113.2}\n"
+			     "  t2: {local: 192.0.2.1, remote: 203.0.113.3, key: 0}\n"
+			     "  t3: {local: 192.0.2.1, remote: 203.0.113.4, key: 77}\n"
+			     "mroutes:\n"
+			     "  - {group: 239.1.1.1, source: 10.1.1.1, from: [t0], to: [t1, t2, lan]}\n"
+			     "  - {group: 239.1.1.2, source: 10.1.1.2, from: [lan], to: [t0]}\n";
+
+static struct world world;
+
+static int open_world(void **state)
+{
+	RTE_SET_USED(state);
+	world_open(&world, CONFIG);
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	RTE_SET_USED(state);
+	world_close(&world);
+	return 0;
+}
+
+static void fix_outer(uint8_t *frame)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + OUTER);
+
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
+}
+
+/* ---- good ones ---- */
+
+static void test_good(void **state)
+{
+	static const uint16_t sizes[] = {GREMC_INNER_LEAST, 57, 64, 65, 1400, 8999};
+
+	RTE_SET_USED(state);
+	for (unsigned i = 0; i < RTE_DIM(sizes); i++)
+		for (uint32_t member = 0; member < 3; member++)
+			come(&world, member == 2, replica(&world, 0, member, i, sizes[i]));
+	come(&world, 0, replica(&world, 1, 0, 0, 64));
+	assert_int_equal(world.rx->counters.replicas, 3 * RTE_DIM(sizes) + 1);
+	found(&world, NO_FAULT, 0);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(world.flows->stream[i].received, RTE_DIM(sizes));
+}
+
+/* Any order of a packet's replicas, and whole bursts. */
+static void test_burst_of_any_order(void **state)
+{
+	struct rte_mbuf *packet[GREMC_RX_BURST];
+	unsigned count = 0;
+
+	RTE_SET_USED(state);
+	for (uint64_t sequence = 0; sequence < 30; sequence++)
+		for (unsigned k = 0; k < 2; k++)
+			packet[count++] = replica(&world, 0, (sequence + k) % 2, sequence, 64);
+	gremc_rx_check(world.rx, 0, 3000, packet, count);
+	rte_pktmbuf_free_bulk(packet, count);
+	assert_int_equal(world.rx->counters.replicas, 60);
+	found(&world, NO_FAULT, 0);
+}
+
+static void test_several_segments(void **state)
+{
+	struct rte_mbuf *whole = replica(&world, 0, 0, 0, 1000), *head = rte_pktmbuf_alloc(world.pool),
+			*tail = rte_pktmbuf_alloc(world.pool);
+
+	RTE_SET_USED(state);
+	memcpy(rte_pktmbuf_append(head, 50), bytes(whole), 50);
+	memcpy(rte_pktmbuf_append(tail, whole->data_len - 50), bytes(whole) + 50, whole->data_len - 50);
+	rte_pktmbuf_free(whole);
+	assert_int_equal(rte_pktmbuf_chain(head, tail), 0);
+	come(&world, 0, head);
+	assert_int_equal(world.rx->counters.replicas, 1);
+	found(&world, NO_FAULT, 0);
+}
+
+/* ---- sequence ---- */
+
+static void arrive(const uint64_t *sequence, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		come(&world, 0, replica(&world, 0, 0, sequence[i], 64));
+}
+
+static void test_sequence(void **state)
+{
+	static const uint64_t gap[] = {0, 1, 5, 6}, twice[] = {7, 7}, swapped[] = {9, 8, 10},
+			      twice_late[] = {8};
+	const struct gremc_stream *stream = &world.flows->stream[0];
+
+	RTE_SET_USED(state);
+	arrive(gap, RTE_DIM(gap)); /* a gap is a loss, which is known at the end only */
+	found(&world, NO_FAULT, 0);
+	arrive(twice, RTE_DIM(twice));
+	found(&world, GREMC_FAULT_duplicated, 1);
+	arrive(swapped, RTE_DIM(swapped));
+	found(&world, GREMC_FAULT_reordered, 1);
+	arrive(twice_late, RTE_DIM(twice_late));
+	found(&world, GREMC_FAULT_duplicated, 1);
+	assert_int_equal(stream->received - stream->duplicated, 8);
+	assert_int_equal(stream->duplicated, 2);
+	assert_int_equal(stream->reordered, 1);
+}
+
+static void test_window(void **state)
+{
+	static const uint64_t jump[] = {0, 100}, inside[] = {37}, outside[] = {36}, far[] = {100 + 64, 500};
+
+	RTE_SET_USED(state);
+	arrive(jump, RTE_DIM(jump));
+	found(&world, NO_FAULT, 0);
+	arrive(inside, 1);
+	found(&world, GREMC_FAULT_reordered, 1);
+	arrive(outside, 1);
+	found(&world, GREMC_FAULT_late, 1);
+	arrive(far, RTE_DIM(far));
+	found(&world, NO_FAULT, 0);
+	arrive(&far[0], 1);
+	found(&world, GREMC_FAULT_late, 1);
+}
+
+/* ---- damage: each byte of a frame ---- */
+
+/* What a changed byte must be called (outer TTL, TOS and identification are under the outer checksum). */
+static bool is_expected(unsigned at, unsigned fault)
+{
+	if (at < 2 * RTE_ETHER_ADDR_LEN)
+		return fault == (at < RTE_ETHER_ADDR_LEN ? GREMC_FAULT_target_mac : GREMC_FAULT_source_mac);
+	if (at < OUTER)
+		return fault == GREMC_FAULT_foreign;
+	if (at < GRE)
+		return fault == GREMC_FAULT_outer_checksum || fault == GREMC_FAULT_outer_header;
+	/* a flag more makes the GRE header longer, and the inner one begin elsewhere */
+	if (at < INNER)
+		return fault == GREMC_FAULT_gre_header || fault == GREMC_FAULT_inner_header ||
+		       fault == GREMC_FAULT_unknown_tunnel || fault == NO_FAULT;
+	if (at < UDP)
+		return fault == GREMC_FAULT_inner_checksum || fault == GREMC_FAULT_inner_header;
+	if (at < STAMP)
+		return fault == (at < UDP + 6 ? GREMC_FAULT_inner_header : GREMC_FAULT_udp_checksum);
+	return fault == (at < STAMP + GREMC_STAMP_LENGTH ? GREMC_FAULT_stamp : GREMC_FAULT_payload);
+}
+
+static unsigned the_fault(void)
+{
+	unsigned fault = NO_FAULT;
+
+	for (unsigned i = 0; i < GREMC_FAULT_COUNT; i++) {
+		assert_true(world.rx->counters.fault[i] <= 1);
+		if (world.rx->counters.fault[i]) {
+			assert_int_equal(fault, NO_FAULT);
+			fault = i;
+		}
+	}
+	return fault;
+}
+
+static void test_every_byte(void **state)
+{
+	uint64_t sequence = 0;
+
+	RTE_SET_USED(state);
+	for (unsigned at = 0; at < INNER + SIZE; at++)
+		for (unsigned bit = 0; bit < 8; bit++) {
+			struct rte_mbuf *packet = replica(&world, 0, 0, sequence++, SIZE);
+			unsigned fault;
+
+			assert_int_equal(packet->data_len, INNER + SIZE);
+			bytes(packet)[at] ^= 1u << bit;
+			come(&world, 0, packet);
+			fault = the_fault();
+			/* the reserved bits 6 to 12 of GRE are ignored on receipt (RFC 2784, 2.3) */
+			if (!is_expected(at, fault))
+				fail_msg("byte %u bit %u: %s", at, bit,
+					 fault == NO_FAULT ? "not noticed" : gremc_fault_name(fault));
+			if (fault == NO_FAULT && at >= OUTER)
+				assert_true(at == GRE || at == GRE + 1);
+			gremc_rx_reset(world.rx, WORLD_RUN);
+		}
+}
+
+/* A truncated frame is never read past its end (the buffers are exact-size copies under ASan). */
+static void test_every_length(void **state)
+{
+	RTE_SET_USED(state);
+	for (unsigned length = 0; length < INNER + SIZE; length++) {
+		struct rte_mbuf *packet = replica(&world, 0, 0, length, SIZE);
+
+		packet->data_len = packet->pkt_len = (uint16_t)length;
+		come(&world, 0, packet);
+		assert_int_equal(world.rx->counters.replicas, 0);
+		assert_true(the_fault() != NO_FAULT);
+		gremc_rx_reset(world.rx, WORLD_RUN);
+	}
+}
+
+static void test_damaged_is_not_lost(void **state)
+{
+	struct rte_mbuf *packet = replica(&world, 0, 0, 0, SIZE);
+
+	RTE_SET_USED(state);
+	bytes(packet)[STAMP + 60] ^= 1;
+	come(&world, 0, packet);
+	assert_int_equal(world.flows->stream[0].received, 1);
+	assert_int_equal(world.rx->counters.anonymous, 0);
+	found(&world, GREMC_FAULT_payload, 1);
+	packet = replica(&world, 0, 0, 1, SIZE);
+	bytes(packet)[STAMP] ^= 1;
+	come(&world, 0, packet);
+	assert_int_equal(world.flows->stream[0].received, 1);
+	assert_int_equal(world.rx->counters.anonymous, 1);
+	found(&world, GREMC_FAULT_stamp, 1);
+}
+
+static void test_ttl(void **state)
+{
+	struct rte_mbuf *packet = replica(&world, 0, 0, 0, 64);
+
+	RTE_SET_USED(state);
+	gremc_ipv4_decrement_ttl((struct rte_ipv4_hdr *)(bytes(packet) + INNER));
+	come(&world, 0, packet);
+	found(&world, GREMC_FAULT_inner_ttl, 1);
+	world.rx->ttl_step = 2;
+	packet = replica(&world, 0, 0, 1, 64);
+	gremc_ipv4_decrement_ttl((struct rte_ipv4_hdr *)(bytes(packet) + INNER));
+	come(&world, 0, packet);
+	found(&world, NO_FAULT, 0);
+	world.rx->ttl_step = 1;
+}
+
+/* ---- what should not be there ---- */
+
+static void test_wrong_place(void **state)
+{
+	struct rte_mbuf *packet = replica(&world, 0, 0, 0, 64);
+	struct rte_ipv4_hdr *outer = (struct rte_ipv4_hdr *)(bytes(packet) + OUTER);
+
+	RTE_SET_USED(state);
+	outer->dst_addr = RTE_BE32(0xcb007101); /* t0, which sends this flow */
+	fix_outer(bytes(packet));
+	come(&world, 0, packet);
+	found(&world, GREMC_FAULT_misdirected, 1);
+	packet = replica(&world, 0, 0, 0, 64);
+	outer = (struct rte_ipv4_hdr *)(bytes(packet) + OUTER);
+	outer->dst_addr = RTE_BE32(0xcb007109); /* nobody */
+	fix_outer(bytes(packet));
+	come(&world, 0, packet);
+	found(&world, GREMC_FAULT_unknown_tunnel, 1);
+	come(&world, 1, replica(&world, 0, 0, 0, 64));
+	found(&world, GREMC_FAULT_wrong_port, 1);
+}
+
+/* A key of 0 is not the absence of a key. */
+static void test_key_zero(void **state)
+{
+	struct rte_mbuf *keyed = replica(&world, 0, 1, 0, 64), *plain = replica(&world, 0, 0, 0, 64);
+	struct rte_ipv4_hdr *outer = (struct rte_ipv4_hdr *)(bytes(plain) + OUTER);
+
+	RTE_SET_USED(state);
+	come(&world, 0, keyed);
+	found(&world, NO_FAULT, 0);
+	outer->dst_addr = RTE_BE32(0xcb007103); /* t2, without its key */
+	fix_outer(bytes(plain));
+	come(&world, 0, plain);
+	found(&world, GREMC_FAULT_unknown_tunnel, 1);
+}
+
+static void test_stale(void **state)
+{
+	struct rte_mbuf *packet = replica(&world, 0, 0, 0, 64);
+
+	RTE_SET_USED(state);
+	gremc_rx_reset(world.rx, WORLD_RUN + 1);
+	come(&world, 0, packet);
+	found(&world, GREMC_FAULT_stale, 1);
+	gremc_rx_reset(world.rx, WORLD_RUN);
+}
+
+static void test_control_is_no_fault(void **state)
+{
+	static const uint16_t types[] = {RTE_ETHER_TYPE_ARP, RTE_ETHER_TYPE_IPV6, 0x8809, 0x88cc};
+	struct rte_mbuf *packet;
+
+	RTE_SET_USED(state);
+	for (unsigned i = 0; i < RTE_DIM(types); i++) {
+		packet = replica(&world, 0, 0, 0, 64);
+		bytes(packet)[12] = (uint8_t)(types[i] >> 8);
+		bytes(packet)[13] = (uint8_t)types[i];
+		come(&world, 0, packet);
+	}
+	assert_int_equal(world.rx->counters.control, RTE_DIM(types));
+	found(&world, NO_FAULT, 0);
+}
+
+/* ---- delays ---- */
+
+static void test_delay_per_site(void **state)
+{
+	struct gremc_histogram *histogram = calloc(world.flows->site_count, sizeof(*histogram));
+
+	RTE_SET_USED(state);
+	world.rx->histogram = histogram;
+	come(&world, 0, replica(&world, 0, 0, 0, 64));
+	come(&world, 0, replica(&world, 0, 1, 0, 64));
+	world.rx->histogram = NULL;
+	for (uint32_t i = 0; i < world.flows->site_count; i++)
+		assert_int_equal(histogram[i].count, i == 1 || i == 2);
+	assert_int_equal(histogram[1].min, 2000);
+	free(histogram);
+}
+
+int main(void)
+{
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
+	const struct CMUnitTest tests[] = {
+		IN_WORLD(test_good),
+		IN_WORLD(test_burst_of_any_order),
+		IN_WORLD(test_several_segments),
+		IN_WORLD(test_sequence),
+		IN_WORLD(test_window),
+		IN_WORLD(test_every_byte),
+		IN_WORLD(test_every_length),
+		IN_WORLD(test_damaged_is_not_lost),
+		IN_WORLD(test_ttl),
+		IN_WORLD(test_wrong_place),
+		IN_WORLD(test_key_zero),
+		IN_WORLD(test_stale),
+		IN_WORLD(test_control_is_no_fault),
+		IN_WORLD(test_delay_per_site),
+	};
+
+	return cmocka_run_group_tests_name("loadgen_check", tests, start_eal, NULL);
+}

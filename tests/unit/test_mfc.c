@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Netlink messages as a Linux 6 kernel sent them when smcroute 2.5.6 set, used and removed routes. */
+#include <arpa/inet.h>
+#include <linux/mroute.h>
+#include <linux/netlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mfc/mfc.h"
+#include "test.h"
+
+#define IP(a, b, c, d) RTE_BE32((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
+
+/* smcroutectl add v0 10.0.0.9 239.1.1.1 v1 v2: of the ifindexes 3 to 5 and 7 */
+static const char set[] =
+	"7800000018000000000000000000000080202000fd1100050000000008000f00fd000000080002000a000009"
+	"08000100ef010101080003000300000014000900080000010500000008000001070000001c00110000000000"
+	"00000000000000000000000000000000000000000c0017000000000000000000";
+static const char removed[] =
+	"7800000019000000000000000000000080202000fd1100050000000008000f00fd000000080002000a000009"
+	"08000100ef010101080003000300000014000900080000010500000008000001070000001c00110000000000"
+	"00000000000000000000000000000000000000000c0017009201000000000000";
+/* a packet to 239.2.2.2 that no route was for */
+static const char unresolved[] =
+	"3400000018000000000000000000000080202000fd1100052000000008000f00fd0000000800"
+	"02000a00000708000100ef020202";
+/* one that smcroute wants nobody to have */
+static const char nowhere[] =
+	"6800000018000000000000000000000080202000fd1100050000000008000f00fd000000080002000a000007"
+	"08000100ef0202030800030003000000040009001c00110001000000000000001c0000000000000000000000"
+	"000000000c0017000000000000000000";
+/* the same in a dump */
+static const char dumped[] =
+	"6800000018000200010000008f1d678880202000fd1100050000000008000f00fd000000080002000a000007"
+	"08000100ef0202030800030003000000040009001c00110001000000000000001c0000000000000000000000"
+	"000000000c001700c900000000000000";
+
+/* The bytes in a heap buffer that ends where they do. */
+static uint8_t *bytes_of(const char *hex, size_t *length)
+{
+	uint8_t *bytes = malloc(strlen(hex) / 2);
+
+	*length = strlen(hex) / 2;
+	for (size_t i = 0; i < *length; i++)
+		bytes[i] = (uint8_t)strtoul((char[]){hex[2 * i], hex[2 * i + 1], '\0'}, NULL, 16);
+	return bytes;
+}
+
+static enum gremc_mfc_kind parse(const char *hex, struct gremc_mfc_message *message)
+{
+	size_t length;
+	uint8_t *bytes = bytes_of(hex, &length);
+	enum gremc_mfc_kind kind;
+
+	assert_int_equal(((struct nlmsghdr *)bytes)->nlmsg_len, length);
+	kind = gremc_mfc_parse((const struct nlmsghdr *)bytes, message);
+	free(bytes);
+	return kind;
+}
+
+static void test_set(void **state)
+{
+	struct gremc_mfc_message message;
+
+	(void)state;
+	assert_int_equal(parse(set, &message), GREMC_MFC_SET);
+	assert_int_equal(message.source, IP(10, 0, 0, 9));
+	assert_int_equal(message.group, IP(239, 1, 1, 1));
+	assert_int_equal(message.iif, 3);
+	assert_int_equal(message.oif_count, 2);
+	assert_int_equal(message.oifs[0], 5);
+	assert_int_equal(message.oifs[1], 7);
+	assert_int_equal(message.thresholds[0], 1);
+	assert_int_equal(parse(removed, &message), GREMC_MFC_REMOVED);
+	assert_int_equal(message.group, IP(239, 1, 1, 1));
+}
+
+static void test_without_oifs(void **state)
+{
+	struct gremc_mfc_message message;
+
+	(void)state;
+	assert_int_equal(parse(unresolved, &message), GREMC_MFC_UNRESOLVED);
+	assert_int_equal(message.source, IP(10, 0, 0, 7));
+	assert_int_equal(parse(nowhere, &message), GREMC_MFC_SET);
+	assert_int_equal(message.oif_count, 0);
+	assert_int_equal(parse(dumped, &message), GREMC_MFC_SET);
+	assert_int_equal(message.group, IP(239, 2, 2, 3));
+}
+
+/* Whatever is cut off or changed: no read beyond the end, and nothing that cannot be. */
+static void test_damaged(void **state)
+{
+	struct gremc_mfc_message message;
+	size_t length;
+	uint8_t *bytes = bytes_of(set, &length);
+
+	(void)state;
+	for (size_t at = sizeof(struct nlmsghdr); at <= length; at += 4) {
+		uint8_t *cut = malloc(at);
+
+		memcpy(cut, bytes, at);
+		((struct nlmsghdr *)cut)->nlmsg_len = (uint32_t)at;
+		gremc_mfc_parse((const struct nlmsghdr *)cut, &message);
+		assert_true(message.oif_count <= 2);
+		free(cut);
+	}
+	for (size_t at = sizeof(struct nlmsghdr); at < length; at++) {
+		for (unsigned value = 0; value < 256; value += 17) {
+			uint8_t before = bytes[at];
+
+			bytes[at] = (uint8_t)value;
+			if (gremc_mfc_parse((const struct nlmsghdr *)bytes, &message) == GREMC_MFC_SET)
+				assert_true(message.group == 0 || gremc_ipv4_is_multicast(message.group));
+			assert_true(message.oif_count <= GREMC_MFC_OIFS_MAX);
+			bytes[at] = before;
+		}
+	}
+	bytes[16] = 2; /* AF_INET: a unicast route */
+	assert_int_equal(gremc_mfc_parse((const struct nlmsghdr *)bytes, &message), GREMC_MFC_OTHER);
+	bytes[16] = 128;
+	bytes[32] = 10; /* RTA_TABLE */
+	assert_int_equal(gremc_mfc_parse((const struct nlmsghdr *)bytes, &message), GREMC_MFC_OTHER_TABLE);
+	free(bytes);
+}
+
+/* ---- this kernel, in a namespace of the test's ---- */
+
+#define LO        7u /* the number of `lo` */
+#define ROUTES    400u
+#define PATIENCE  5000 /* milliseconds */
+#define THRESHOLD 9
+
+/* What the callbacks have been told: by the last byte of the source and the one before it. */
+static struct {
+	bool there[ROUTES], seen[ROUTES];
+	uint32_t syncs;
+} mirrored;
+
+static uint32_t number_of(rte_be32_t source)
+{
+	uint32_t number = rte_be_to_cpu_32(source) & 0xffff;
+
+	assert_true(number < ROUTES);
+	return number;
+}
+
+static uint32_t on_name(void *argument, const char *name)
+{
+	(void)argument;
+	return strcmp(name, "lo") ? GREMC_MFC_NONE : LO;
+}
+
+static void on_set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t iif, const uint32_t *oifs,
+		   const uint8_t *thresholds, uint32_t oif_count)
+{
+	(void)argument;
+	assert_int_equal(group, IP(239, 1, 1, 1));
+	assert_int_equal(iif, LO);
+	assert_int_equal(oif_count, 1);
+	assert_int_equal(oifs[0], LO);
+	assert_int_equal(thresholds[0], THRESHOLD);
+	mirrored.there[number_of(source)] = mirrored.seen[number_of(source)] = true;
+}
+
+static void on_remove(void *argument, rte_be32_t source, rte_be32_t group)
+{
+	(void)argument;
+	(void)group;
+	mirrored.there[number_of(source)] = false;
+}
+
+static void on_begin(void *argument)
+{
+	(void)argument;
+	memset(mirrored.seen, 0, sizeof(mirrored.seen));
+}
+
+static void on_end(void *argument)
+{
+	(void)argument;
+	mirrored.syncs++;
+	for (unsigned i = 0; i < ROUTES; i++)
+		mirrored.there[i] &= mirrored.seen[i];
+}
+
+/* A daemon's socket, with `lo` as its only interface; -1: this may not be done here. */
+static int daemon_open(void)
+{
+	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_LOOPBACK};
+	struct vifctl vif = {.vifc_flags = VIFF_USE_IFINDEX, .vifc_threshold = 1};
+	int on = 1, fd;
+
+	if (unshare(CLONE_NEWNET))
+		return -1;
+	fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_IGMP);
+	if (fd < 0)
+		return -1;
+	vif.vifc_lcl_ifindex = (int)if_nametoindex("lo");
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &up), 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, MRT_INIT, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, MRT_ADD_VIF, &vif, sizeof(vif)), 0);
+	return fd;
+}
+
+static void daemon_route(int fd, uint32_t number, int option)
+{
+	struct mfcctl route = {.mfcc_origin.s_addr = htonl(0x0a010000 + number),
+			       .mfcc_mcastgrp.s_addr = IP(239, 1, 1, 1),
+			       .mfcc_ttls = {THRESHOLD}};
+
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, option, &route, sizeof(route)), 0);
+}
+
+static void run_until_synced(struct gremc_mfc *mfc, uint32_t syncs)
+{
+	struct pollfd waiting = {.fd = gremc_mfc_fd(mfc), .events = POLLIN};
+
+	while (mirrored.syncs < syncs) {
+		assert_int_equal(poll(&waiting, 1, PATIENCE), 1);
+		gremc_mfc_run(mfc);
+	}
+}
+
+/* More is said than the socket holds, with routes that come and go meanwhile: it is counted, all is asked for
+ * again, and then all is known. */
+static void test_overrun(void **state)
+{
+	const struct gremc_mfc_callbacks callbacks = {on_name, on_set, on_remove, on_begin, on_end, NULL};
+	const int small = 4096;
+	struct gremc_mfc_info info;
+	struct gremc_mfc *mfc;
+	int fd = daemon_open();
+
+	if (fd < 0) {
+		print_message("no namespace to test in\n");
+		skip();
+	}
+	(void)state;
+	for (uint32_t i = 0; i < ROUTES; i += 3)
+		daemon_route(fd, i, MRT_ADD_MFC);
+	mfc = gremc_mfc_open(&callbacks);
+	assert_non_null(mfc);
+	run_until_synced(mfc, 1);
+	assert_int_equal(setsockopt(gremc_mfc_fd(mfc), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	for (uint32_t i = 0; i < ROUTES; i++)
+		daemon_route(fd, i, i % 3 ? MRT_ADD_MFC : MRT_DEL_MFC);
+	for (uint32_t i = 1; i < ROUTES; i += 3)
+		daemon_route(fd, i, MRT_DEL_MFC);
+	run_until_synced(mfc, 2);
+	for (uint32_t i = 0; i < ROUTES; i++)
+		assert_int_equal(mirrored.there[i], i % 3 == 2);
+	gremc_mfc_info(mfc, &info);
+	assert_true(info.overruns >= 1);
+	assert_true(info.resyncs >= 2);
+	/* and it goes on */
+	daemon_route(fd, 0, MRT_ADD_MFC);
+	gremc_mfc_run(mfc);
+	assert_true(mirrored.there[0]);
+	gremc_mfc_close(mfc);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_without_oifs),
+		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_overrun),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

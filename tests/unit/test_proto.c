@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Each parser gets its bytes in a heap buffer of exactly their number, so that a sanitizer sees a read past
+ * them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ip.h>
+
+#include "proto/proto.h"
+#include "test.h"
+
+static uint8_t *exact(const void *bytes, size_t length)
+{
+	uint8_t *copy = malloc(length ? length : 1);
+
+	assert_non_null(copy);
+	memcpy(copy, bytes, length);
+	return copy;
+}
+
+/* ---- GRE ---- */
+
+static enum gremc_proto_error gre(const uint8_t *bytes, size_t length, struct gremc_gre *out)
+{
+	uint8_t *copy = exact(bytes, length);
+	enum gremc_proto_error error = gremc_gre_parse(copy, length, out);
+
+	free(copy);
+	return error;
+}
+
+/* Every combination of C, K and S: the key is found behind the checksum, and a header cut anywhere is
+ * refused. */
+static void gre_fields(void **state)
+{
+	struct gremc_gre out;
+
+	(void)state;
+	for (unsigned flags = 0; flags < 8; flags++) {
+		bool c = flags & 4, k = flags & 2, s = flags & 1;
+		uint8_t bytes[16] = {c << 7 | k << 5 | s << 4, 0, 0x08, 0x00};
+		size_t length = 4 + 4 * (c + k + s);
+
+		if (k)
+			memcpy(bytes + 4 + 4 * c, "\xde\xad\xbe\xef", 4);
+		for (size_t cut = 0; cut < length; cut++)
+			assert_int_equal(gre(bytes, cut, &out), GREMC_PROTO_gre_truncated);
+		assert_int_equal(gre(bytes, length, &out), GREMC_PROTO_OK);
+		assert_int_equal(out.length, length);
+		assert_int_equal(out.protocol, GREMC_GRE_IPV4);
+		assert_int_equal(out.has_key, k);
+		assert_int_equal(out.key, k ? 0xdeadbeef : 0);
+	}
+}
+
+/* RFC 2784, 2.3: bits 1 and 4, 5 must be zero, 6 to 12 are ignored, the version is 0. */
+static void gre_flags(void **state)
+{
+	struct gremc_gre out;
+
+	(void)state;
+	for (unsigned bit = 0; bit < 16; bit++) {
+		uint16_t flags = 0x8000 >> bit;
+		uint8_t bytes[16] = {flags >> 8, flags & 0xff, 0x08, 0x00};
+		enum gremc_proto_error want = bit == 1               ? GREMC_PROTO_gre_routing
+					      : bit == 4 || bit == 5 ? GREMC_PROTO_gre_flags
+					      : bit >= 13            ? GREMC_PROTO_gre_version
+								     : GREMC_PROTO_OK;
+
+		assert_int_equal(gre(bytes, sizeof(bytes), &out), want);
+	}
+	/* PPTP, whatever else is set */
+	assert_int_equal(gre((const uint8_t[]){0x70, 0x81, 0x88, 0x0b}, 4, &out), GREMC_PROTO_gre_version);
+}
+
+/* ---- IPv4 ---- */
+
+static void header(uint8_t *bytes, unsigned ihl, unsigned total)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)bytes;
+
+	memset(bytes, 0x5a, 60);
+	ip->version_ihl = 0x40 | ihl;
+	ip->type_of_service = 0;
+	ip->total_length = rte_cpu_to_be_16(total);
+	ip->fragment_offset = 0;
+	ip->time_to_live = 64;
+	ip->next_proto_id = 17;
+	ip->src_addr = RTE_BE32(0x0a000001);
+	ip->dst_addr = RTE_BE32(0xef010101);
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = ~rte_raw_cksum(bytes, ihl * 4);
+}
+
+static enum gremc_proto_error ipv4(const uint8_t *bytes, size_t length, enum gremc_ipv4_layer layer,
+				   struct gremc_ipv4 *out)
+{
+	uint8_t *copy = exact(bytes, RTE_MIN(length, (size_t)60));
+	enum gremc_proto_error error =
+		gremc_ipv4_parse_header(copy, length, RTE_MIN(length, (size_t)60), layer, true, out);
+
+	free(copy);
+	return error;
+}
+
+static void ipv4_lengths(void **state)
+{
+	struct gremc_ipv4 out;
+	uint8_t bytes[60];
+
+	(void)state;
+	for (unsigned ihl = 5; ihl <= 15; ihl++) {
+		header(bytes, ihl, 100);
+		assert_int_equal(ipv4(bytes, 120, GREMC_IPV4_OUTER, &out), GREMC_PROTO_OK);
+		assert_int_equal(out.header_length, ihl * 4);
+		assert_int_equal(out.total_length, 100);
+		assert_int_equal(ipv4(bytes, 99, GREMC_IPV4_OUTER, &out), GREMC_PROTO_outer_length);
+		assert_int_equal(ipv4(bytes, 99, GREMC_IPV4_INNER, &out), GREMC_PROTO_inner_length);
+		if (ihl > 5)
+			assert_int_equal(ipv4(bytes, ihl * 4 - 1, GREMC_IPV4_INNER, &out),
+					 GREMC_PROTO_inner_ihl);
+		header(bytes, ihl, ihl * 4 - 1);
+		assert_int_equal(ipv4(bytes, 120, GREMC_IPV4_INNER, &out), GREMC_PROTO_inner_length);
+	}
+	header(bytes, 5, 100);
+	for (size_t length = 0; length < 20; length++) {
+		assert_int_equal(ipv4(bytes, length, GREMC_IPV4_OUTER, &out), GREMC_PROTO_outer_length);
+		assert_int_equal(ipv4(bytes, length, GREMC_IPV4_INNER, &out), GREMC_PROTO_inner_truncated);
+	}
+	for (unsigned ihl = 0; ihl < 5; ihl++) {
+		bytes[0] = 0x40 | ihl;
+		assert_int_equal(ipv4(bytes, 120, GREMC_IPV4_OUTER, &out), GREMC_PROTO_outer_ihl);
+	}
+	for (unsigned version = 0; version < 16; version++) {
+		bytes[0] = version << 4 | 5;
+		if (version != 4)
+			assert_int_equal(ipv4(bytes, 120, GREMC_IPV4_INNER, &out), GREMC_PROTO_inner_version);
+	}
+}
+
+/* Any single bit flipped in a header is found by the sum. */
+static void ipv4_checksum(void **state)
+{
+	struct gremc_ipv4 out;
+	uint8_t bytes[60];
+
+	(void)state;
+	for (unsigned ihl = 5; ihl <= 15; ihl++) {
+		header(bytes, ihl, 100);
+		for (unsigned bit = 8 * 4; bit < ihl * 32; bit++) {
+			bytes[bit / 8] ^= 1 << bit % 8;
+			assert_int_equal(ipv4(bytes, 120, GREMC_IPV4_OUTER, &out),
+					 GREMC_PROTO_outer_checksum);
+			bytes[bit / 8] ^= 1 << bit % 8;
+		}
+	}
+}
+
+static void multicast_rules(void **state)
+{
+	static const struct {
+		uint32_t source, group;
+		uint8_t ttl;
+		enum gremc_proto_error want;
+	} cases[] = {
+		{0x0a000001, 0xef010101, 2, GREMC_PROTO_OK},
+		{0xf0000001, 0xef010101, 2, GREMC_PROTO_OK},
+		{0x0a000001, 0xe0000100, 2, GREMC_PROTO_OK},
+		{0x0a000001, 0xef010101, 1, GREMC_PROTO_ttl_expired},
+		{0x0a000001, 0xef010101, 0, GREMC_PROTO_ttl_expired},
+		{0x0a000001, 0xe0000005, 1, GREMC_PROTO_inner_link_local},
+		{0x0a000001, 0xe00000ff, 64, GREMC_PROTO_inner_link_local},
+		{0x0a000001, 0x0a000002, 64, GREMC_PROTO_inner_unicast},
+		{0x0a000001, 0xffffffff, 64, GREMC_PROTO_inner_unicast},
+		{0xe1000001, 0xef010101, 64, GREMC_PROTO_bad_source},
+		{0xffffffff, 0xef010101, 64, GREMC_PROTO_bad_source},
+		{0x7f000001, 0xef010101, 64, GREMC_PROTO_bad_source},
+		{0x00000000, 0xef010101, 64, GREMC_PROTO_bad_source},
+		{0x00000020, 0xef010101, 64, GREMC_PROTO_bad_source},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+		struct rte_ipv4_hdr ip = {.src_addr = rte_cpu_to_be_32(cases[i].source),
+					  .dst_addr = rte_cpu_to_be_32(cases[i].group),
+					  .time_to_live = cases[i].ttl};
+
+		assert_int_equal(gremc_ipv4_check_multicast(&ip), cases[i].want);
+	}
+}
+
+/* Against a checksum computed anew, for every TTL and for identifications that make the carry come out both
+ * ways. */
+static void ttl_decrement(void **state)
+{
+	uint8_t bytes[60];
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)bytes;
+
+	(void)state;
+	for (unsigned id = 0; id <= UINT16_MAX; id += 13) {
+		for (unsigned ttl = 2; ttl <= 255; ttl += 11) {
+			header(bytes, 5, 100);
+			ip->packet_id = id;
+			ip->time_to_live = ttl;
+			ip->hdr_checksum = 0;
+			ip->hdr_checksum = ~rte_raw_cksum(bytes, 20);
+			gremc_ipv4_decrement_ttl(ip);
+			assert_int_equal(ip->time_to_live, ttl - 1);
+			assert_int_equal(rte_raw_cksum(bytes, 20), 0xffff);
+		}
+	}
+}
+
+/* RFC 6040, figure 4, with the more severe of ECT(1) and ECT(0) being ECT(1). */
+static void ecn_decap(void **state)
+{
+	enum { DROP = 9 };
+	static const uint8_t want[4][4] = {
+		/* outer:    Not-ECT ECT(1) ECT(0) CE */
+		/* Not-ECT */ {0, 0, 0, DROP},
+		/* ECT(1) */ {1, 1, 1, 3},
+		/* ECT(0) */ {2, 1, 2, 3},
+		/* CE */ {3, 3, 3, 3},
+	};
+	uint8_t bytes[60];
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)bytes;
+
+	(void)state;
+	for (unsigned inner = 0; inner < 4; inner++) {
+		for (unsigned outer = 0; outer < 4; outer++) {
+			enum gremc_proto_error error;
+
+			header(bytes, 5, 100);
+			ip->type_of_service = 0xb8 | inner;
+			ip->hdr_checksum = 0;
+			ip->hdr_checksum = ~rte_raw_cksum(bytes, 20);
+			error = gremc_ipv4_decap_ecn(ip, 0x20 | outer);
+			if (want[inner][outer] == DROP) {
+				assert_int_equal(error, GREMC_PROTO_ecn);
+				continue;
+			}
+			assert_int_equal(error, GREMC_PROTO_OK);
+			assert_int_equal(ip->type_of_service, 0xb8 | want[inner][outer]);
+			assert_int_equal(rte_raw_cksum(bytes, 20), 0xffff);
+		}
+	}
+}
+
+static void group_mac(void **state)
+{
+	uint8_t mac[6];
+
+	(void)state;
+	gremc_group_mac(mac, RTE_BE32(0xef81a2b3));
+	assert_memory_equal(mac, "\x01\x00\x5e\x01\xa2\xb3", 6);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gre_fields),      cmocka_unit_test(gre_flags),
+		cmocka_unit_test(ipv4_lengths),    cmocka_unit_test(ipv4_checksum),
+		cmocka_unit_test(multicast_rules), cmocka_unit_test(ttl_decrement),
+		cmocka_unit_test(ecn_decap),       cmocka_unit_test(group_mac),
+	};
+
+	return cmocka_run_group_tests_name("proto", tests, NULL, NULL);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include "rcu/rcu.h"
+#include "test.h"
+
+#define MANY 1000u
+
+/* What has been freed, in order. */
+struct log {
+	unsigned order[MANY * 2];
+	unsigned count;
+};
+
+struct item {
+	struct log *log;
+	unsigned number;
+};
+
+static void run(void *argument)
+{
+	const struct item *item = argument;
+
+	item->log->order[item->log->count++] = item->number;
+}
+
+static int set_up(void **state)
+{
+	*state = gremc_rcu_create();
+	return *state == NULL;
+}
+
+static int tear_down(void **state)
+{
+	gremc_rcu_destroy(*state);
+	return 0;
+}
+
+static void without_readers_a_grace_period_is_over_at_once(void **state)
+{
+	struct gremc_rcu *rcu = *state;
+	struct log log = {.count = 0};
+	struct item item = {&log, 7};
+
+	assert_int_equal(gremc_rcu_defer(rcu, run, &item), 0);
+	assert_int_equal(gremc_rcu_reclaim(rcu), 1); /* not committed */
+	assert_int_equal(log.count, 0);
+	gremc_rcu_commit(rcu);
+	assert_int_equal(log.count, 0);
+	assert_int_equal(gremc_rcu_reclaim(rcu), 0);
+	assert_int_equal(log.count, 1);
+	gremc_rcu_synchronize(rcu);
+	assert_int_equal(log.count, 1);
+}
+
+static void an_online_reader_holds_back(void **state)
+{
+	struct gremc_rcu *rcu = *state;
+	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(rcu);
+	struct log log = {.count = 0};
+	struct item item = {&log, 0};
+	int offline = gremc_rcu_reader_register(rcu), online = gremc_rcu_reader_register(rcu);
+
+	assert_true(offline >= 0 && online >= 0 && offline != online);
+	rte_rcu_qsbr_thread_online(qsbr, (unsigned)online);
+	assert_int_equal(gremc_rcu_defer(rcu, run, &item), 0);
+	gremc_rcu_commit(rcu);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(gremc_rcu_reclaim(rcu), 1);
+	rte_rcu_qsbr_quiescent(qsbr, (unsigned)online);
+	assert_int_equal(gremc_rcu_reclaim(rcu), 0);
+
+	/* going offline does as well */
+	assert_int_equal(gremc_rcu_defer(rcu, run, &item), 0);
+	gremc_rcu_commit(rcu);
+	assert_int_equal(gremc_rcu_reclaim(rcu), 1);
+	rte_rcu_qsbr_thread_offline(qsbr, (unsigned)online);
+	assert_int_equal(gremc_rcu_reclaim(rcu), 0);
+	assert_int_equal(log.count, 2);
+	gremc_rcu_reader_unregister(rcu, offline);
+	gremc_rcu_reader_unregister(rcu, online);
+}
+
+static void a_commit_is_one_grace_period(void **state)
+{
+	struct gremc_rcu *rcu = *state;
+	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(rcu);
+	static struct item items[MANY];
+	static struct log log;
+	int slot = gremc_rcu_reader_register(rcu);
+	uint64_t before;
+
+	log.count = 0;
+	rte_rcu_qsbr_thread_online(qsbr, (unsigned)slot);
+	before = qsbr->token;
+	for (unsigned i = 0; i < MANY; i++) {
+		items[i] = (struct item){&log, i};
+		assert_int_equal(gremc_rcu_defer(rcu, run, &items[i]), 0);
+		if (i == MANY / 2 - 1)
+			gremc_rcu_commit(rcu);
+	}
+	rte_rcu_qsbr_quiescent(qsbr, (unsigned)slot);
+	/* the second half is not committed yet */
+	assert_int_equal(gremc_rcu_reclaim(rcu), MANY / 2);
+	gremc_rcu_commit(rcu);
+	gremc_rcu_commit(rcu); /* of nothing: no further grace period */
+	assert_int_equal(qsbr->token, before + 2);
+	assert_int_equal(gremc_rcu_reclaim(rcu), MANY / 2);
+	rte_rcu_qsbr_quiescent(qsbr, (unsigned)slot);
+	assert_int_equal(gremc_rcu_reclaim(rcu), 0);
+	assert_int_equal(log.count, MANY);
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(log.order[i], i);
+	rte_rcu_qsbr_thread_offline(qsbr, (unsigned)slot);
+	gremc_rcu_reader_unregister(rcu, slot);
+}
+
+/* The list is a ring: it must keep its order when it grows while it is wrapped around. */
+static void the_list_keeps_its_order_while_it_grows(void **state)
+{
+	struct gremc_rcu *rcu = *state;
+	static struct item items[MANY];
+	static struct log log;
+	unsigned deferred = 0;
+
+	log.count = 0;
+	for (unsigned round = 1; deferred < MANY; round++) {
+		for (unsigned i = 0; i < round * 7 && deferred < MANY; i++, deferred++) {
+			items[deferred] = (struct item){&log, deferred};
+			assert_int_equal(gremc_rcu_defer(rcu, run, &items[deferred]), 0);
+			if (i == round * 5)
+				gremc_rcu_commit(rcu);
+		}
+		gremc_rcu_reclaim(rcu);
+	}
+	gremc_rcu_commit(rcu);
+	assert_int_equal(gremc_rcu_reclaim(rcu), 0);
+	assert_int_equal(log.count, MANY);
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(log.order[i], i);
+}
+
+struct again {
+	struct gremc_rcu *rcu;
+	unsigned left, runs;
+};
+
+static void defer_again(void *argument)
+{
+	struct again *again = argument;
+
+	again->runs++;
+	if (again->left > 0) {
+		again->left--;
+		assert_int_equal(gremc_rcu_defer(again->rcu, defer_again, again), 0);
+	}
+}
+
+static void what_is_freed_may_defer(void **state)
+{
+	struct gremc_rcu *rcu = *state;
+	struct again again = {rcu, 3, 0};
+
+	assert_int_equal(gremc_rcu_defer(rcu, defer_again, &again), 0);
+	for (unsigned i = 1; i <= 4; i++) {
+		gremc_rcu_commit(rcu);
+		assert_int_equal(gremc_rcu_reclaim(rcu), i < 4);
+		assert_int_equal(again.runs, i);
+	}
+}
+
+static void destroy_runs_what_waits(void **state)
+{
+	struct gremc_rcu *rcu = gremc_rcu_create();
+	struct again again = {rcu, 2, 0};
+
+	(void)state;
+	assert_non_null(rcu);
+	assert_int_equal(gremc_rcu_defer(rcu, defer_again, &again), 0);
+	gremc_rcu_destroy(rcu);
+	assert_int_equal(again.runs, 3);
+	gremc_rcu_destroy(NULL);
+}
+
+static void there_are_as_many_slots_as_promised(void **state)
+{
+	struct gremc_rcu *rcu = *state;
+	bool seen[GREMC_RCU_READERS] = {false};
+
+	for (unsigned i = 0; i < GREMC_RCU_READERS; i++) {
+		int slot = gremc_rcu_reader_register(rcu);
+
+		assert_in_range(slot, 0, GREMC_RCU_READERS - 1);
+		assert_false(seen[slot]);
+		seen[slot] = true;
+	}
+	assert_int_equal(gremc_rcu_reader_register(rcu), -ENOSPC);
+	gremc_rcu_synchronize(rcu); /* all are offline */
+	gremc_rcu_reader_unregister(rcu, 77);
+	assert_int_equal(gremc_rcu_reader_register(rcu), 77);
+	assert_int_equal(gremc_rcu_reader_register(rcu), -ENOSPC);
+	for (int i = 0; i < (int)GREMC_RCU_READERS; i++)
+		gremc_rcu_reader_unregister(rcu, i);
+	gremc_rcu_synchronize(rcu);
+}
+
+/* Threads that borrow slots at the same time never share one. */
+static unsigned holders[GREMC_RCU_READERS];
+
+static void *borrow(void *argument)
+{
+	struct gremc_rcu *rcu = argument;
+	uintptr_t wrong = 0;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		int slot = gremc_rcu_reader_register(rcu);
+
+		if (slot < 0) {
+			wrong++;
+			continue;
+		}
+		wrong += __atomic_fetch_add(&holders[slot], 1, __ATOMIC_RELAXED) != 0;
+		rte_rcu_qsbr_thread_online(gremc_rcu_qsbr(rcu), (unsigned)slot);
+		rte_rcu_qsbr_thread_offline(gremc_rcu_qsbr(rcu), (unsigned)slot);
+		__atomic_fetch_sub(&holders[slot], 1, __ATOMIC_RELAXED);
+		gremc_rcu_reader_unregister(rcu, slot);
+	}
+	return (void *)wrong;
+}
+
+static void threads_never_share_a_slot(void **state)
+{
+	struct gremc_rcu *rcu = *state;
+	pthread_t threads[4];
+
+	for (unsigned i = 0; i < RTE_DIM(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, borrow, rcu), 0);
+	for (unsigned i = 0; i < 100; i++)
+		gremc_rcu_synchronize(rcu);
+	for (unsigned i = 0; i < RTE_DIM(threads); i++) {
+		void *wrong;
+
+		assert_int_equal(pthread_join(threads[i], &wrong), 0);
+		assert_null(wrong);
+	}
+}
+
+/* A reader that runs on its own: synchronize() returns only when it has passed a quiescent state. */
+struct reader {
+	struct gremc_rcu *rcu;
+	unsigned *published; /* atomic; what it points to is alive while found */
+	bool stop;
+	uintptr_t dead;
+	unsigned reads;
+};
+
+static void *read_on(void *argument)
+{
+	struct reader *reader = argument;
+	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(reader->rcu);
+	int slot = gremc_rcu_reader_register(reader->rcu);
+
+	rte_rcu_qsbr_thread_online(qsbr, (unsigned)slot);
+	while (!__atomic_load_n(&reader->stop, __ATOMIC_RELAXED)) {
+		const unsigned *found = __atomic_load_n(&reader->published, __ATOMIC_ACQUIRE);
+
+		for (unsigned i = 0; i < 20; i++)
+			reader->dead += __atomic_load_n(found, __ATOMIC_RELAXED) != 1;
+		__atomic_store_n(&reader->reads, reader->reads + 1, __ATOMIC_RELAXED);
+		rte_rcu_qsbr_quiescent(qsbr, (unsigned)slot);
+	}
+	rte_rcu_qsbr_thread_offline(qsbr, (unsigned)slot);
+	gremc_rcu_reader_unregister(reader->rcu, slot);
+	return NULL;
+}
+
+static void synchronize_waits_for_a_running_reader(void **state)
+{
+	unsigned values[2] = {1, 0};
+	struct reader reader = {.rcu = *state, .published = &values[0]};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, read_on, &reader), 0);
+	while (__atomic_load_n(&reader.reads, __ATOMIC_RELAXED) == 0)
+		sched_yield();
+	for (unsigned i = 0; i < 20000; i++) {
+		__atomic_store_n(&values[(i + 1) & 1], 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&reader.published, &values[(i + 1) & 1], __ATOMIC_RELEASE);
+		gremc_rcu_synchronize(reader.rcu);
+		__atomic_store_n(&values[i & 1], 0, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&reader.stop, true, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(reader.dead, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		TEST(without_readers_a_grace_period_is_over_at_once),
+		TEST(an_online_reader_holds_back),
+		TEST(a_commit_is_one_grace_period),
+		TEST(the_list_keeps_its_order_while_it_grows),
+		TEST(what_is_freed_may_defer),
+		TEST(destroy_runs_what_waits),
+		TEST(there_are_as_many_slots_as_promised),
+		TEST(threads_never_share_a_slot),
+		TEST(synchronize_waits_for_a_running_reader),
+	};
+
+	return cmocka_run_group_tests_name("rcu", tests, NULL, NULL);
+}

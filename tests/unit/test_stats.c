@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <pthread.h>
+#include <string.h>
+
+#include <rte_eal.h>
+
+#include "stats/stats.h"
+#include "test.h"
+
+#define ROUNDS 2000000u
+
+static void every_reason_has_words(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++) {
+		assert_true(strlen(gremc_drop_name(i)) > 2);
+		assert_true(strlen(gremc_drop_text(i)) > 8);
+		for (unsigned j = 0; j < i; j++)
+			assert_string_not_equal(gremc_drop_name(i), gremc_drop_name(j));
+	}
+	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++) {
+		assert_true(strlen(gremc_loss_name(i)) > 2);
+		assert_true(strlen(gremc_loss_text(i)) > 8);
+	}
+	/* a parser's answer is a drop reason of the same name */
+	assert_string_equal(gremc_drop_name((enum gremc_drop)GREMC_PROTO_gre_version), "gre_version");
+}
+
+/* A worker that keeps its sums true only between bursts. */
+static void *worker(void *argument)
+{
+	struct gremc_stats *stats = argument;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		gremc_stats_write_begin(stats);
+		gremc_count(&stats->totals.rx_packets, 3);
+		gremc_count(&stats->totals.forwarded, 2);
+		gremc_count(&stats->totals.drops[GREMC_DROP_rpf], 1);
+		gremc_count(&stats->totals.wanted, 10);
+		gremc_count(&stats->totals.sent, 9);
+		gremc_count(&stats->totals.losses[GREMC_LOSS_tx_full], 1);
+		gremc_stats_write_end(stats);
+	}
+	return NULL;
+}
+
+static void a_reader_sees_whole_bursts(void **state)
+{
+	struct gremc_stats *stats = gremc_stats_create(-1, 64, 64);
+	struct gremc_totals t = {0};
+	unsigned reads = 0;
+	pthread_t thread;
+
+	(void)state;
+	assert_non_null(stats);
+	assert_int_equal(pthread_create(&thread, NULL, worker, stats), 0);
+	while (t.rx_packets < 3ull * ROUNDS) {
+		memset(&t, 0, sizeof(t));
+		gremc_stats_read(stats, &t);
+		assert_int_equal(t.rx_packets, t.forwarded + t.drops[GREMC_DROP_rpf]);
+		assert_int_equal(t.wanted, t.sent + t.losses[GREMC_LOSS_tx_full]);
+		reads++;
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(reads > 0);
+	/* a second worker's are added */
+	gremc_stats_read(stats, &t);
+	assert_int_equal(t.rx_packets, 6ull * ROUNDS);
+	gremc_stats_destroy(stats);
+}
+
+static void an_index_starts_at_zero_again(void **state)
+{
+	struct gremc_stats *stats = gremc_stats_create(-1, 64, 64);
+
+	(void)state;
+	assert_non_null(stats);
+	gremc_count(&stats->vif_hot[63].tx_packets, 5);
+	gremc_count(&stats->vif_cold[63].lost[GREMC_LOSS_too_big], 5);
+	gremc_count(&stats->vif_hot[62].tx_packets, 4);
+	gremc_count(&stats->mroute[63].bytes, 5);
+	gremc_stats_reset_vif(stats, 63);
+	gremc_stats_reset_mroute(stats, 63);
+	assert_int_equal(stats->vif_hot[63].tx_packets, 0);
+	assert_int_equal(stats->vif_cold[63].lost[GREMC_LOSS_too_big], 0);
+	assert_int_equal(stats->mroute[63].bytes, 0);
+	assert_int_equal(stats->vif_hot[62].tx_packets, 4);
+	gremc_stats_destroy(stats);
+	gremc_stats_destroy(NULL);
+}
+
+static int start_eal(void **state)
+{
+	char *arguments[] = {"test",        "--no-huge",      "-m", "64", "--no-pci",
+			     "--no-shconf", "--no-telemetry", "-l", "0"};
+
+	(void)state;
+	return rte_eal_init(RTE_DIM(arguments), arguments) < 0;
+}
+
+static int stop_eal(void **state)
+{
+	(void)state;
+	return rte_eal_cleanup();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_reason_has_words),
+		cmocka_unit_test(a_reader_sees_whole_bursts),
+		cmocka_unit_test(an_index_starts_at_zero_again),
+	};
+
+	return cmocka_run_group_tests_name("stats", tests, start_eal, stop_eal);
+}

@@ -1,0 +1,697 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every telemetry command, asked through DPDK's own socket, so that what is checked is what a user gets. */
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include <rte_eal.h>
+
+#include "telemetry_ask.h"
+#include "telemetry_docs.h"
+#include "telemetry_largest.h"
+
+/* ---- the commands ---- */
+
+static void test_info(void **unused __rte_unused)
+{
+	struct gremc_totals *a = &world->stats[0]->totals, *b = &world->stats[1]->totals;
+
+	memset(a, 0, sizeof(*a));
+	memset(b, 0, sizeof(*b));
+	a->rx_packets = 5000000000;
+	b->rx_packets = 7;
+	a->rx_bytes = 1ull << 63;
+	a->forwarded = 4999999999;
+	b->drops[GREMC_DROP_rpf] = 5;
+	b->drops[GREMC_DROP_not_ipv4] = 3;
+	a->punted[GREMC_PUNT_control] = 2;
+	b->punted[GREMC_PUNT_traffic] = 4;
+	a->rx_packets += 6;
+	a->injected = 3;
+	a->wanted = 100;
+	a->sent = 90;
+	a->losses[GREMC_LOSS_tx_full] = 4;
+	a->losses[GREMC_LOSS_too_big] = 1;
+	a->queued = 5;
+	ask("/gremc/info");
+	assert_string_equal(text("version"), GREMC_VERSION);
+	assert_string_equal(text("dpdk"), rte_version());
+	assert_string_equal(text("config"), "/etc/dpdk-gremc.yaml");
+	assert_int_equal(number("pid"), getpid());
+	assert_true(number("uptime") >= 100 && number("uptime") < 100 + 300);
+	assert_int_equal(number("started"), world->telemetry.started);
+	assert_int_equal(number("reloads"), 3);
+	assert_int_equal(number("reload_errors"), 1);
+	assert_int_equal(number("workers"), 2);
+	assert_int_equal(number("ports"), 3);
+	assert_int_equal(number("tunnels"), 4);
+	assert_int_equal(number("mroutes"), 6);
+	assert_int_equal(number("rx_packets"), 5000000013);
+	assert_int_equal(number("rx_bytes"), 1ull << 63);
+	assert_int_equal(number("dropped"), 8);
+	assert_int_equal(number("punted"), 6);
+	assert_int_equal(number("injected"), 3);
+	assert_int_equal(number("rx_packets"), number("forwarded") + number("punted") + number("dropped"));
+	assert_int_equal(number("lost"), 5);
+	assert_int_equal(number("queued"), 5);
+	assert_int_equal(number("wanted"), number("sent") + number("lost") + number("queued"));
+}
+
+/* The owner of a queue was read after it had sent what the other worker, when it was read, had not yet handed
+ * over. */
+static void test_info_queued_is_never_negative(void **unused __rte_unused)
+{
+	memset(&world->stats[0]->totals, 0, sizeof(world->stats[0]->totals));
+	memset(&world->stats[1]->totals, 0, sizeof(world->stats[1]->totals));
+	world->stats[0]->totals.wanted = world->stats[0]->totals.queued = 10;
+	world->stats[1]->totals.sent = 12;
+	world->stats[1]->totals.queued = -12ull;
+	ask("/gremc/info");
+	assert_int_equal(number("queued"), 0);
+	assert_int_equal(number("sent"), 12);
+	assert_int_equal(number("wanted"), 12);
+}
+
+static void test_info_shows_the_end_of_a_long_path(void **unused __rte_unused)
+{
+	char path[300];
+	struct gremc_telemetry telemetry = world->telemetry;
+
+	memset(path, 'x', sizeof(path));
+	strcpy(path + sizeof(path) - 10, "y/\xc3\xa4.yaml");
+	telemetry.config_path = path;
+	gremc_telemetry_stop();
+	assert_int_equal(gremc_telemetry_start(&telemetry), 0);
+	ask("/gremc/info");
+	assert_int_equal(strlen(text("config")), RTE_TEL_MAX_STRING_LEN - 1);
+	assert_memory_equal(text("config"), "...x", 4);
+	/* bytes that the library's JSON cannot carry do not reach it */
+	assert_string_equal(text("config") + RTE_TEL_MAX_STRING_LEN - 10, "y/?\?.yaml");
+	gremc_telemetry_stop();
+	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
+}
+
+static void test_lcores(void **unused __rte_unused)
+{
+	struct gremc_totals *a = &world->stats[1]->totals;
+
+	memset(a, 0, sizeof(*a));
+	a->rx_packets = 11;
+	a->forwarded = 8;
+	a->drops[GREMC_DROP_no_mroute] = 3;
+	a->busy_cycles = 1ull << 40;
+	a->sleeps = 9;
+	a->sleep_cycles = UINT64_MAX;
+	for (unsigned i = 0; i < GREMC_BURST_BUCKETS; i++)
+		a->bursts[i] = i + 1;
+	ask("/gremc/lcores");
+	assert_int_equal(number("total"), 2);
+	assert_int_equal(number("next"), 0);
+	assert_true(number("cycles") > 0);
+	assert_int_equal(number("cycles_per_second"), rte_get_tsc_hz());
+	assert_int_equal(number("list.1.lcore"), 2);
+	assert_int_equal(number("list.1.queues"), 1);
+	assert_string_equal(text("list.1.polls"), "wan0/1");
+	assert_int_equal(number("list.0.queues"), 3);
+	assert_string_equal(text("list.0.polls"), "wan0/0 lan0/0 wan1/0");
+	assert_int_equal(number("list.1.rx_packets"), number("list.1.forwarded") + number("list.1.dropped"));
+	assert_int_equal(number("list.1.busy_cycles"), 1ull << 40);
+	assert_int_equal(number("list.1.sleeps"), 9);
+	assert_int_equal(number("list.1.sleep_percent"), 100);
+	assert_int_equal(number("list.0.sleep_percent"), 0);
+	assert_int_equal(number("list.1.bursts[7]"), 8);
+	ask("/gremc/lcores,1");
+	assert_int_equal(number("offset"), 1);
+	assert_null(reply_find(&reply, "list.0.lcore", false));
+}
+
+static void test_ports(void **unused __rte_unused)
+{
+	char mac[GREMC_MAC_TEXT];
+
+	memset(&world->stats[0]->totals, 0, sizeof(world->stats[0]->totals));
+	memset(&world->stats[1]->totals, 0, sizeof(world->stats[1]->totals));
+	world->stats[0]->totals.ports[LAN0].rx_packets = 3;
+	world->stats[1]->totals.ports[LAN0].rx_packets = 4;
+	world->stats[1]->totals.ports[LAN0].tx_lost = 6;
+	ask("/gremc/ports");
+	assert_int_equal(number("total"), 3); /* the bond's member is not there */
+	assert_string_equal(text("list.1.name"), "lan0");
+	assert_string_equal(text("list.1.device"), "net_null1");
+	assert_string_equal(text("list.1.mac"), gremc_mac_format(mac, &world->port[LAN0].mac));
+	assert_int_equal(number("list.1.mtu"), 1500);
+	assert_int_equal(number("list.1.multicast"), 1);
+	assert_int_equal(number("list.0.multicast"), 0);
+	assert_int_equal(number("list.0.rx_queues"), 2);
+	assert_int_equal(number("list.1.rx_packets"), 7);
+	assert_int_equal(number("list.1.tx_lost"), 6);
+	assert_int_equal(number("list.1.device_counters"), 1);
+	assert_int_equal(number("list.1.imissed"), 0);
+	assert_null(reply_find(&reply, "list.3.name", true));
+}
+
+static void test_pools(void **unused __rte_unused)
+{
+	struct rte_mbuf *mbufs[10];
+
+	assert_int_equal(rte_pktmbuf_alloc_bulk(world->rx_pool, mbufs, 10), 0);
+	ask("/gremc/pools");
+	rte_pktmbuf_free_bulk(mbufs, 10);
+	assert_int_equal(number("total"), 4 + 2);
+	assert_string_equal(text("list.1.user"), "wan0/1");
+	assert_string_equal(text("list.1.kind"), "rx");
+	assert_string_equal(text("list.1.name"), "rx_pool");
+	assert_int_equal(number("list.1.size"), 127);
+	assert_int_equal(number("list.1.in_use"), 10);
+	assert_int_equal(number("list.1.available"), 117);
+	assert_string_equal(text("list.128.user"), "lan0/0");
+	assert_string_equal(text("list.4097.user"), "lcore 2");
+	assert_string_equal(text("list.4097.kind"), "header");
+	assert_int_equal(number("list.4097.room"), 384);
+}
+
+static void test_drops_and_reasons(void **unused __rte_unused)
+{
+	memset(&world->stats[0]->totals, 0, sizeof(world->stats[0]->totals));
+	memset(&world->stats[1]->totals, 0, sizeof(world->stats[1]->totals));
+	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
+		world->stats[i % 2]->totals.drops[i] = 1000 + i;
+	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
+		world->stats[i % 2]->totals.losses[i] = 2000 + i;
+	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
+		world->stats[i % 2]->totals.punted[i] = 3000 + i;
+	ask("/gremc/drops");
+	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_LOSS_COUNT + GREMC_PUNT_COUNT);
+	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
+		assert_int_equal(number("drops.%s", gremc_drop_name(i)), 1000 + i);
+	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
+		assert_int_equal(number("losses.%s", gremc_loss_name(i)), 2000 + i);
+	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
+		assert_int_equal(number("punts.%s", gremc_punt_name(i)), 3000 + i);
+	ask("/gremc/reasons");
+	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_LOSS_COUNT + GREMC_PUNT_COUNT);
+	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
+		assert_string_equal(text("drops.%s", gremc_drop_name(i)), gremc_drop_text(i));
+	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
+		assert_string_equal(text("losses.%s", gremc_loss_name(i)), gremc_loss_text(i));
+	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
+		assert_string_equal(text("punts.%s", gremc_punt_name(i)), gremc_punt_text(i));
+}
+
+static void test_hosts(void **unused __rte_unused)
+{
+	ask("/gremc/hosts");
+	assert_int_equal(number("total"), 2);
+	assert_string_equal(text("list.0.name"), "wan0");
+	assert_string_equal(text("list.0.kind"), "tap");
+	assert_string_equal(text("list.1.kind"), "tun");
+	assert_int_equal(number("list.1.ifindex"), 8);
+	assert_int_equal(number("list.1.up_bytes"), 60);
+	assert_int_equal(number("list.1.down_packets"), 2);
+	for (unsigned i = 0; i < GREMC_HOST_LOSS_COUNT; i++)
+		assert_int_equal(number("list.1.losses.%s", gremc_host_loss_name(i)), 10 + i);
+}
+
+static void test_neighbors(void **unused __rte_unused)
+{
+	ask("/gremc/neighbors");
+	assert_int_equal(number("total"), 3);
+	assert_string_equal(text("list.0.port"), "wan0");
+	assert_string_equal(text("list.0.next_hop"), "192.0.2.254");
+	assert_string_equal(text("list.0.mac"), "02:00:00:00:00:fe");
+	assert_int_equal(number("list.0.resolved"), 1);
+	assert_int_equal(number("list.0.users"), 3);
+	assert_string_equal(text("list.1.mac"), "");
+	assert_int_equal(number("list.1.resolved"), 0);
+	assert_int_equal(number("list.1.users"), 1);
+	assert_string_equal(text("list.2.port"), "lan0");
+	assert_string_equal(text("list.2.next_hop"), "0.0.0.0");
+	assert_string_equal(text("list.2.mac"), "by group");
+	assert_int_equal(number("list.2.resolved"), 1);
+	refused("/gremc/neighbors,x", "OFFSET 'x' is not a number");
+}
+
+static void test_tunnel(void **unused __rte_unused)
+{
+	uint32_t vif = world->vif[GRE1];
+
+	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
+		world->stats[i]->vif_hot[vif].tx_packets = 5000000000;
+		world->stats[i]->vif_hot[vif].tx_bytes = 5000;
+		world->stats[i]->vif_cold[vif].rx_packets = 7;
+		world->stats[i]->vif_cold[vif].rx_bytes = 70;
+		world->stats[i]->vif_cold[vif].lost[GREMC_LOSS_tx_full] = 3 - i;
+		world->stats[i]->vif_cold[vif].lost_bytes = 300;
+	}
+	ask("/gremc/tunnel,gre1");
+	assert_int_equal(number("number"), vif);
+	assert_string_equal(text("local"), "192.0.2.1");
+	assert_string_equal(text("remote"), "198.51.100.11");
+	assert_int_equal(number("input_key"), 7);
+	assert_int_equal(number("output_key"), 8);
+	assert_int_equal(number("mtu"), 1472);
+	assert_string_equal(text("ttl"), "inherit");
+	assert_string_equal(text("tos"), "inherit");
+	assert_string_equal(text("df"), "true");
+	assert_string_equal(text("port"), "wan0");
+	assert_string_equal(text("next_hop"), "192.0.2.254");
+	assert_string_equal(text("mac"), "02:00:00:00:00:fe");
+	assert_int_equal(number("resolved"), 1);
+	assert_int_equal(number("rx_packets"), 14);
+	assert_int_equal(number("rx_bytes"), 140);
+	assert_int_equal(number("wanted"), 10000000000);
+	assert_int_equal(number("lost"), 5);
+	assert_int_equal(number("tx_packets"), number("wanted") - number("lost"));
+	assert_int_equal(number("tx_bytes"), 10000 - 600);
+	assert_int_equal(number("losses.tx_full"), 5);
+	assert_int_equal(number("losses.too_big"), 0);
+	ask("/gremc/tunnel,gre2");
+	assert_null(reply_find(&reply, "input_key", false));
+	assert_null(reply_find(&reply, "output_key", false));
+	assert_string_equal(text("ttl"), "64");
+	assert_string_equal(text("tos"), "184");
+	assert_int_equal(number("resolved"), 0);
+	assert_string_equal(text("mac"), "");
+	refused("/gremc/tunnel,gre9", "no tunnel 'gre9'; /gremc/tunnels lists them");
+	refused("/gremc/tunnel,lan0", "'lan0' is a port, not a tunnel");
+	refused("/gremc/tunnel", "parameters given: 0; right would be /gremc/tunnel,NAME");
+}
+
+static void test_mroute(void **unused __rte_unused)
+{
+	uint32_t id = gremc_fanout_find(world->fanout, 0, IP(239, 2, 0, 0), 16)->id;
+
+	world->stats[0]->mroute[id].packets = 5000000000;
+	world->stats[1]->mroute[id].packets = 1;
+	world->stats[1]->mroute[id].bytes = 99;
+	ask("/gremc/mroute,*,239.2.0.0/16");
+	assert_int_equal(number("number"), id);
+	assert_string_equal(text("source"), "*");
+	assert_string_equal(text("group"), "239.2.0.0/16");
+	assert_string_equal(text("origin"), "static");
+	assert_int_equal(number("iifs"), 0);
+	assert_int_equal(number("oifs"), 4);
+	assert_int_equal(number("packets"), 5000000001);
+	assert_int_equal(number("bytes"), 99);
+	assert_string_equal(text("oif_names[0]"), "gre0");
+	assert_string_equal(text("oif_names[3]"), "lan0");
+	assert_int_equal(number("next"), 0);
+	ask("/gremc/mroute,0.0.0.0,239.3.1.1");
+	assert_string_equal(text("group"), "239.3.1.1");
+	assert_int_equal(number("iifs"), 2);
+	assert_string_equal(text("iif_names[1]"), "gre1");
+	ask("/gremc/mroute,10.1.1.1,239.1.1.1/32,1");
+	assert_string_equal(text("source"), "10.1.1.1");
+	assert_string_equal(text("oif_names[0]"), "gre2");
+	refused("/gremc/mroute,10.1.1.1",
+		"parameters given: 1; right would be /gremc/mroute,SOURCE,GROUP[,OFFSET]");
+	refused("/gremc/mroute,gre0,239.1.1.1", "SOURCE 'gre0' is neither an IPv4 address nor *");
+	refused("/gremc/mroute,*,239.1.1", "GROUP '239.1.1' is not an IPv4 address");
+	refused("/gremc/mroute,*,239.0.0.0/33", "GROUP '239.0.0.0/33' is not an IPv4 address");
+	refused("/gremc/mroute,*,239.2.1.0/16", "right would be 239.2.0.0/16");
+	refused("/gremc/mroute,*,239.1.1.1", "no mroute with just this source and group");
+	refused("/gremc/mroute,*,239.2.0.0/16,-1", "OFFSET '-1' is not a number");
+}
+
+/* ---- why ---- */
+
+static void why(const char *iif, const char *source, const char *group, const char *verdict,
+		const char *reason, const char *detail)
+{
+	ask("/gremc/why,%s,%s,%s", iif, source, group);
+	assert_string_equal(text("iif"), iif);
+	assert_string_equal(text("source"), source);
+	assert_string_equal(text("group"), group);
+	assert_string_equal(text("verdict"), verdict);
+	assert_string_equal(text("reason"), reason);
+	assert_string_equal(text("text"), "");
+	if (strstr(text("detail"), detail) == NULL)
+		fail_msg("'%s' does not say '%s'", text("detail"), detail);
+}
+
+static void why_not(const char *iif, const char *source, const char *group, enum gremc_drop reason,
+		    const char *detail)
+{
+	ask("/gremc/why,%s,%s,%s", iif, source, group);
+	assert_string_equal(text("verdict"), "drop");
+	assert_string_equal(text("reason"), gremc_drop_name(reason));
+	assert_string_equal(text("text"), gremc_drop_text(reason));
+	assert_int_equal(number("wanted"), 0);
+	if (strstr(text("detail"), detail) == NULL)
+		fail_msg("'%s' does not say '%s'", text("detail"), detail);
+}
+
+static void test_why_forward(void **unused __rte_unused)
+{
+	why("gre0", "10.1.1.1", "239.1.1.1", "forward", "",
+	    "1 of 3 replicas would be lost now: no_adjacency");
+	assert_int_equal(number("wanted"), 3);
+	assert_int_equal(number("no_adjacency"), 1);
+	assert_int_equal(number("smallest_mtu"), 1472);
+	assert_string_equal(text("mroute.source"), "10.1.1.1");
+	assert_string_equal(text("mroute.group"), "239.1.1.1");
+	assert_int_equal(number("mroute.iifs"), 1);
+	assert_string_equal(text("iif_names[0]"), "gre0");
+	assert_string_equal(text("oif_names[0]"), "gre1");
+	assert_string_equal(text("oif_names[2]"), "lan0");
+	/* split horizon: the incoming interface is one of the four */
+	why("gre1", "10.7.7.7", "239.2.9.9", "forward", "", "");
+	assert_int_equal(number("wanted"), 3);
+	assert_int_equal(number("no_adjacency"), 0);
+	assert_string_equal(text("mroute.group"), "239.2.0.0/16");
+	assert_string_equal(text("oif_names[0]"), "gre0");
+	assert_string_equal(text("oif_names[1]"), "gre3");
+	/* by a native port */
+	why("lan0", "10.7.7.7", "239.2.9.9", "forward", "", "");
+	assert_int_equal(number("wanted"), 3);
+	why("gre0", "10.9.9.9", "232.1.1.1", "forward", "", "");
+}
+
+static void test_why_drop(void **unused __rte_unused)
+{
+	why_not("gre1", "10.1.1.1", "239.1.1.1", GREMC_DROP_rpf, "does not take packets from gre1");
+	assert_string_equal(text("iif_names[0]"), "gre0");
+	assert_string_equal(text("mroute.group"), "239.1.1.1");
+	why_not("gre2", "10.1.1.1", "239.3.1.1", GREMC_DROP_rpf, "does not take packets from gre2");
+	why_not("gre0", "10.1.1.1", "239.9.9.9", GREMC_DROP_no_mroute, "/gremc/mroutes lists all");
+	assert_null(reply_find(&reply, "mroute.group", true));
+	why_not("gre0", "10.9.9.8", "232.1.1.1", GREMC_DROP_no_mroute, "RFC 4607");
+	why_not("gre0", "10.1.1.1", "239.4.4.4", GREMC_DROP_empty_oil,
+		"gre0, where it came from, is the only");
+	why_not("gre0", "10.1.1.1", "239.5.5.5", GREMC_DROP_empty_oil, "no outgoing interface");
+	why_not("gre0", "10.1.1.1", "224.0.0.5", GREMC_DROP_inner_link_local, "");
+	why_not("gre0", "10.1.1.1", "10.2.2.2", GREMC_DROP_inner_unicast, "");
+	why_not("gre0", "127.0.0.1", "239.1.1.1", GREMC_DROP_bad_source, "");
+	why_not("gre0", "239.1.1.1", "239.1.1.1", GREMC_DROP_bad_source, "");
+	why_not("lan0", "10.1.1.1", "10.2.2.2", GREMC_DROP_not_gre, "");
+	why_not("wan1", "10.1.1.1", "239.1.1.1", GREMC_DROP_not_gre, "port wan1 takes GRE only");
+}
+
+static void test_why_errors(void **unused __rte_unused)
+{
+	refused("/gremc/why", "parameters given: 0; right would be /gremc/why,IIF,SOURCE,GROUP");
+	refused("/gremc/why,gre0,10.1.1.1", "parameters given: 2; right would be");
+	refused("/gremc/why,gre0,10.1.1.1,239.1.1.1,0", "parameters given: 4; right would be");
+	refused("/gremc/why,eth9,10.1.1.1,239.1.1.1",
+		"IIF 'eth9' is neither a tunnel (/gremc/tunnels) nor a port");
+	refused("/gremc/why,gre0,*,239.1.1.1", "SOURCE '*' is not an IPv4 address");
+	refused("/gremc/why,gre0,10.1.1.1,239.1.1.1/32", "GROUP '239.1.1.1/32' is not an IPv4 address");
+	refused("/gremc/why,,10.1.1.1,239.1.1.1", "IIF '' is neither");
+}
+
+/* ---- parameters and pages ---- */
+
+static void test_parameters(void **unused __rte_unused)
+{
+	char question[900];
+
+	for (unsigned i = 0; i < gremc_command_count; i++) {
+		const struct gremc_command *command = &gremc_commands[i];
+
+		snprintf(question, sizeof(question), "%s,a,b,c,d", command->path);
+		refused(question, "parameters given: 4; right would be");
+		if (command->least) {
+			refused(command->path, "parameters given: 0; right would be");
+			continue;
+		}
+		ask("%s", command->path);
+		if (command->most == 0)
+			continue;
+		snprintf(question, sizeof(question), "%s,", command->path);
+		ask("%s", question); /* DPDK gives no parameter here */
+		snprintf(question, sizeof(question), "%s,1x", command->path);
+		refused(question, "OFFSET '1x' is not a number");
+		snprintf(question, sizeof(question), "%s,4294967296", command->path);
+		refused(question, "is not a number of 0 to 4294967295");
+		ask("%s,4294967295", command->path);
+		assert_int_equal(number("next"), 0);
+	}
+	memset(question, 'n', sizeof(question));
+	memcpy(question, "/gremc/tunnel,", 14);
+	question[899] = '\0';
+	refused(question, "parameters of more than 255 bytes");
+	refused("/gremc/tunnel,\xc3\xa4\x01\"\\", "no tunnel '???\"\\'");
+}
+
+#define CROWD 1000
+
+static void test_pages(void **unused __rte_unused)
+{
+	uint32_t vifs[CROWD];
+	uint64_t next;
+
+	for (unsigned i = 0; i < CROWD; i++) {
+		char name[GREMC_VIF_NAME_SIZE];
+
+		snprintf(name, sizeof(name), "crowd%u", i);
+		vifs[i] = world_tunnel(world, name, IP(203, 0, 113, 0) + RTE_BE32(i), false, RESOLVED);
+	}
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_int_equal(world_set(world, GREMC_FANOUT_SET, 0, IP(238, 0, 0, 0) + RTE_BE32(i), 32,
+					   NULL, 0, vifs, i),
+				 0);
+	assert_int_equal(walk("/gremc/tunnels", "name"), CROWD + 4);
+	assert_int_equal(walk("/gremc/mroutes", "group"), CROWD + 6);
+	ask("/gremc/tunnel,crowd999");
+	assert_int_equal(number("number"), vifs[CROWD - 1]);
+	/* the oil of the last one is a list of names in pages of its own */
+	ask("/gremc/mroute,*,238.0.3.231");
+	assert_int_equal(number("oifs"), CROWD - 1);
+	assert_string_equal(text("oif_names[191]"), "crowd191");
+	assert_int_equal(number("next"), 192);
+	ask("/gremc/mroute,*,238.0.3.231,960");
+	assert_string_equal(text("oif_names[38]"), "crowd998");
+	assert_null(reply_find(&reply, "oif_names[39]", true));
+	assert_int_equal(number("next"), 0);
+	/* more outgoing interfaces than are named */
+	ask("/gremc/why,gre0,10.1.1.1,238.0.3.231");
+	assert_int_equal(number("wanted"), CROWD - 1);
+	assert_non_null(reply_find(&reply, "oif_names[63]", true));
+	assert_null(reply_find(&reply, "oif_names[64]", true));
+	/* what goes between two pages moves nothing else */
+	ask("/gremc/tunnels");
+	next = number("next");
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_int_equal(world_set(world, GREMC_FANOUT_REMOVE, 0, IP(238, 0, 0, 0) + RTE_BE32(i), 32,
+					   NULL, 0, NULL, 0),
+				 0);
+	for (unsigned i = 0; i < CROWD - 1; i++)
+		gremc_vif_remove(world->vifs, vifs[i]);
+	gremc_rcu_commit(world->rcu);
+	ask("/gremc/tunnels,%" PRIu64, next);
+	assert_int_equal(number("total"), 5);
+	assert_string_equal(text("list.%u.name", vifs[CROWD - 1]), "crowd999");
+	assert_int_equal(number("next"), 0);
+	gremc_vif_remove(world->vifs, vifs[CROWD - 1]);
+	gremc_rcu_synchronize(world->rcu);
+	assert_int_equal(walk("/gremc/tunnels", "name"), 4);
+	assert_int_equal(walk("/gremc/mroutes", "group"), 6);
+}
+
+/* ---- threads ---- */
+
+static void test_reader_slots(void **unused __rte_unused)
+{
+	int slots[GREMC_RCU_READERS], count = 0;
+
+	while (count < GREMC_RCU_READERS && (slots[count] = gremc_rcu_reader_register(world->rcu)) >= 0)
+		count++;
+	assert_true(count > 0);
+	refused("/gremc/tunnels", "reader slots are taken; ask again");
+	ask("/gremc/drops"); /* reads no table */
+	while (count > 0)
+		gremc_rcu_reader_unregister(world->rcu, slots[--count]);
+	/* each question gives its own slot back */
+	for (unsigned i = 0; i < 2 * GREMC_RCU_READERS; i++)
+		ask("/gremc/tunnel,gre0");
+}
+
+struct asker {
+	pthread_t thread;
+	unsigned answers; /* atomic */
+	bool enough;      /* atomic */
+};
+
+/* Asks on a connection of its own until it is told to stop; any well-formed answer will do. */
+static void *run_asker(void *argument)
+{
+	static const char *const questions[] = {
+		"/gremc/tunnels",           "/gremc/neighbors",
+		"/gremc/mroutes",           "/gremc/why,gre0,10.1.1.1,237.1.1.1",
+		"/gremc/tunnel,gone",       "/gremc/info",
+		"/gremc/mroute,*,237.1.1.1"};
+	struct asker *asker = argument;
+	struct reply *own = malloc(sizeof(*own));
+	int fd = client_connect(socket_path);
+
+	for (unsigned i = 0; own && fd >= 0 && !__atomic_load_n(&asker->enough, __ATOMIC_RELAXED); i++) {
+		if (!client_ask(fd, questions[i % RTE_DIM(questions)], own) || !reply_parse(own))
+			break;
+		__atomic_add_fetch(&asker->answers, 1, __ATOMIC_RELAXED);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(own);
+	return NULL;
+}
+
+/* Wait until two askers have had `count` answers each, doing `work` meanwhile. */
+static void while_asked(unsigned count, void (*work)(void))
+{
+	struct asker asker[2] = {0};
+	time_t deadline = time(NULL) + 60;
+
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&asker[i].thread, NULL, run_asker, &asker[i]), 0);
+	while (__atomic_load_n(&asker[0].answers, __ATOMIC_RELAXED) < count ||
+	       __atomic_load_n(&asker[1].answers, __ATOMIC_RELAXED) < count) {
+		work();
+		assert_true(time(NULL) < deadline);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		__atomic_store_n(&asker[i].enough, true, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(asker[i].thread, NULL);
+}
+
+static void come_and_go(void)
+{
+	const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 1}};
+	uint32_t vif = world_tunnel(world, "gone", IP(203, 0, 113, 1), true, IP(192, 0, 2, 77));
+
+	assert_int_equal(gremc_adjacency_resolve(world->vifs, world->vifs->encap[vif].adjacency, &mac), 0);
+	assert_int_equal(world_set(world, GREMC_FANOUT_SET, 0, IP(237, 1, 1, 1), 32, NULL, 0, &vif, 1), 0);
+	assert_int_equal(world_set(world, GREMC_FANOUT_REMOVE, 0, IP(237, 1, 1, 1), 32, NULL, 0, NULL, 0), 0);
+	gremc_vif_remove(world->vifs, vif);
+	gremc_rcu_commit(world->rcu);
+	/* Askers that lose the CPU in an answer hold the grace periods up: the tables' places are not
+	 * endless. */
+	if (gremc_rcu_reclaim(world->rcu) > 100)
+		gremc_rcu_synchronize(world->rcu);
+}
+
+static void test_changes_meanwhile(void **unused __rte_unused)
+{
+	while_asked(200, come_and_go);
+	gremc_rcu_synchronize(world->rcu);
+	ask("/gremc/info");
+	assert_int_equal(number("tunnels"), 4);
+	assert_int_equal(number("mroutes"), 6);
+}
+
+/* Once stop has returned, what was reported on may go: the askers go on. */
+static void rebuild(void)
+{
+	gremc_telemetry_stop();
+	world_destroy(world);
+	world = world_create();
+	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
+}
+
+static void test_stop_meanwhile(void **unused __rte_unused)
+{
+	while_asked(20, rebuild);
+}
+
+static void test_start_and_stop(void **unused __rte_unused)
+{
+	struct rte_tel_data *data = rte_tel_data_alloc();
+
+	assert_int_equal(gremc_telemetry_start(&world->telemetry), -EALREADY);
+	gremc_telemetry_stop();
+	for (unsigned i = 0; i < gremc_command_count; i++)
+		refused(gremc_commands[i].path, "the program is stopping");
+	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
+	ask("/gremc/info");
+	assert_int_equal(gremc_telemetry_answer("/gremc/unknown", NULL, data), -ENOENT);
+	rte_tel_data_free(data);
+}
+
+/* ---- main ---- */
+
+static int set_up(void **unused __rte_unused)
+{
+	world = world_create();
+	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
+	client = client_connect(socket_path);
+	if (client < 0)
+		fail_msg("%s: %s", socket_path, strerror(errno));
+	return 0;
+}
+
+static int tear_down(void **unused __rte_unused)
+{
+	close(client);
+	gremc_telemetry_stop();
+	world_destroy(world);
+	return 0;
+}
+
+/* At exit, however it comes: the EAL leaves its folder. */
+static void clean_up(void)
+{
+	unlink(socket_path);
+	rmdir(rte_eal_get_runtime_dir());
+}
+
+int main(void)
+{
+	char *arguments[] = {"test_telemetry",
+			     "-l",
+			     "0",
+			     "--no-huge",
+			     "-m",
+			     "512",
+			     "--no-pci",
+			     "--vdev",
+			     "net_null0",
+			     "--vdev",
+			     "net_null1",
+			     "--vdev",
+			     "net_null2",
+			     "--log-level",
+			     "error",
+			     "--no-shconf",
+			     "--file-prefix",
+			     prefix,
+			     NULL};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_info),
+		cmocka_unit_test(test_info_queued_is_never_negative),
+		cmocka_unit_test(test_info_shows_the_end_of_a_long_path),
+		cmocka_unit_test(test_lcores),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_pools),
+		cmocka_unit_test(test_drops_and_reasons),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_neighbors),
+		cmocka_unit_test(test_tunnel),
+		cmocka_unit_test(test_mroute),
+		cmocka_unit_test(test_why_forward),
+		cmocka_unit_test(test_why_drop),
+		cmocka_unit_test(test_why_errors),
+		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_largest_vifs),
+		cmocka_unit_test(test_largest_mroutes_and_neighbors),
+		cmocka_unit_test(test_largest_igmp),
+		cmocka_unit_test(test_largest_ports),
+		cmocka_unit_test(test_reader_slots),
+		cmocka_unit_test(test_changes_meanwhile),
+		cmocka_unit_test(test_stop_meanwhile),
+		cmocka_unit_test(test_start_and_stop),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_docs_commands),
+		cmocka_unit_test(test_docs_reasons),
+	};
+	int failed;
+
+	snprintf(prefix, sizeof(prefix), "gremc_telemetry_%d", getpid());
+	if (rte_eal_init(RTE_DIM(arguments) - 1, arguments) < 0)
+		return 1;
+	snprintf(socket_path, sizeof(socket_path), "%s/dpdk_telemetry.v2", rte_eal_get_runtime_dir());
+	atexit(clean_up);
+	failed = cmocka_run_group_tests(tests, set_up, tear_down);
+	rte_eal_cleanup();
+	return failed;
+}

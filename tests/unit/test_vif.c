@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_ip.h>
+
+#include "test.h"
+#include "vif/vif.h"
+
+static const struct rte_ether_addr source = {{0x02, 0, 0, 0, 0, 1}};
+static const struct rte_ether_addr gateway = {{0x02, 0, 0, 0, 0, 2}};
+static const struct rte_ether_addr other_gateway = {{0x02, 0, 0, 0, 0, 3}};
+
+struct fixture {
+	struct gremc_rcu *rcu;
+	struct gremc_vifs *vifs;
+};
+
+/* The second of them need not exist: its copy is then in other memory, but a copy it is. */
+static const struct gremc_nodes two_nodes = {.count = 2, .socket = {0, 1}};
+
+static int set_up_on(void **state, const struct gremc_nodes *nodes)
+{
+	static struct fixture f;
+
+	f.rcu = gremc_rcu_create();
+	f.vifs = f.rcu ? gremc_vifs_create(0, nodes, f.rcu) : NULL;
+	*state = &f;
+	return f.vifs == NULL;
+}
+
+static int set_up(void **state)
+{
+	return set_up_on(state, &gremc_nodes_any);
+}
+
+static int set_up_two(void **state)
+{
+	return set_up_on(state, &two_nodes);
+}
+
+static void same_adjacency(const struct gremc_adjacency *a, const struct gremc_adjacency *b)
+{
+	assert_int_equal(a == NULL, b == NULL);
+	if (a == NULL)
+		return;
+	assert_ptr_not_equal(a, b);
+	assert_memory_equal(a, b, sizeof(*a));
+}
+
+/* The second node has what the first has, in memory of its own. */
+static void check_second_node(const struct gremc_vifs *vifs)
+{
+	const struct gremc_vifs *other = gremc_vifs_at(vifs, 1);
+
+	if (other == vifs)
+		return;
+	assert_ptr_not_equal(other->encap, vifs->encap);
+	assert_ptr_not_equal(other->adjacency, vifs->adjacency);
+	assert_ptr_not_equal(other->tunnels, vifs->tunnels);
+	assert_ptr_not_equal(other->tunnels->bucket, vifs->tunnels->bucket);
+	assert_int_equal(other->tunnels->count, vifs->tunnels->count);
+	assert_int_equal(other->limit, vifs->limit);
+	assert_memory_equal(other->encap, vifs->encap, vifs->limit * sizeof(*vifs->encap));
+	for (uint32_t i = 0; i < gremc_adjacency_limit(vifs); i++)
+		same_adjacency(vifs->adjacency[i], other->adjacency[i]);
+	assert_memory_equal(other->port_vif, vifs->port_vif, sizeof(vifs->port_vif));
+	assert_memory_equal(other->port_punt, vifs->port_punt, sizeof(vifs->port_punt));
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	check_second_node(f->vifs);
+	gremc_rcu_synchronize(f->rcu);
+	check_second_node(f->vifs);
+	gremc_vifs_destroy(f->vifs);
+	gremc_rcu_destroy(f->rcu);
+	return 0;
+}
+
+/* Tunnel number n: 10.0.0.1 to 10.1.x.y. */
+static struct gremc_vif_info tunnel(uint32_t n)
+{
+	struct gremc_vif_info info = {
+		.kind = GREMC_VIF_TUNNEL,
+		.port = 0,
+		.local = RTE_BE32(0x0a000001),
+		.remote = rte_cpu_to_be_32(0x0a010000 + n),
+		.next_hop = RTE_BE32(0x0a0000fe),
+		.mtu = 1476,
+		.ttl = 64,
+	};
+
+	snprintf(info.name, sizeof(info.name), "gre%u", n);
+	return info;
+}
+
+static uint32_t add(struct gremc_vifs *vifs, const struct gremc_vif_info *info)
+{
+	uint32_t adjacency, vif;
+
+	assert_int_equal(gremc_adjacency_get(vifs, 0, info->next_hop, &source, 0, &adjacency), 0);
+	assert_int_equal(gremc_tunnel_add(vifs, info, adjacency, &vif), 0);
+	return vif;
+}
+
+/* On every node. */
+static uint32_t look_up(const struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t key,
+			bool has_key)
+{
+	struct gremc_tunnel_key k = {info->local, info->remote, key, has_key};
+	uint32_t vif, other;
+
+	gremc_tunnel_lookup_bulk(vifs, &k, 1, &vif);
+	gremc_tunnel_lookup_bulk(gremc_vifs_at(vifs, 1), &k, 1, &other);
+	assert_int_equal(other, vif);
+	return vif;
+}
+
+/* The template, completed as the data path does it, is a packet with a right checksum. */
+static void template_of_a_tunnel(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_vif_info info = tunnel(1);
+	const struct gremc_encap *encap = &f->vifs->encap[add(f->vifs, &info)];
+	struct rte_ipv4_hdr ip;
+	uint16_t word[10];
+	uint32_t sum = 0;
+
+	memcpy(&ip, encap->header, sizeof(ip));
+	memcpy(word, encap->header, sizeof(word));
+	assert_int_equal(ip.version_ihl, 0x45);
+	assert_int_equal(ip.time_to_live, 64);
+	assert_int_equal(ip.next_proto_id, 47);
+	assert_int_equal(ip.fragment_offset, RTE_BE16(0x4000));
+	assert_int_equal(ip.src_addr, info.local);
+	assert_int_equal(ip.dst_addr, info.remote);
+	for (unsigned i = 2; i < 10; i++)
+		sum += word[i];
+	assert_int_equal(encap->sum, (sum & 0xffff) + (sum >> 16));
+	assert_int_equal(encap->header_length, 24);
+	assert_memory_equal(encap->header + 20, "\x00\x00\x08\x00", 4);
+	assert_int_equal(encap->mtu, 1476);
+	assert_int_equal(encap->flags, 0);
+	assert_int_equal(encap->tos_mask, 3);
+}
+
+static void template_variants(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_vif_info info = tunnel(2);
+	const struct gremc_encap *encap;
+
+	info.has_output_key = true;
+	info.output_key = 0x01020304;
+	info.ttl = 0;
+	info.tos = 0xb8;
+	info.df = 1;
+	encap = &f->vifs->encap[add(f->vifs, &info)];
+	assert_int_equal(encap->header_length, 28);
+	assert_memory_equal(encap->header + 20, "\x20\x00\x08\x00\x01\x02\x03\x04", 8);
+	assert_int_equal(encap->flags, GREMC_ENCAP_TTL_INHERIT | GREMC_ENCAP_ID);
+	assert_int_equal(encap->tos, 0xb8);
+	info = tunnel(3);
+	info.tos_inherit = true;
+	info.df = 2;
+	encap = &f->vifs->encap[add(f->vifs, &info)];
+	assert_int_equal(encap->tos_mask, 0xff);
+	assert_int_equal(encap->flags, GREMC_ENCAP_DF_INHERIT | GREMC_ENCAP_ID);
+	assert_memory_equal(encap->header + 6, "\x00\x00", 2);
+}
+
+/* A key of 0 is a key; with it and without it are different tunnels between the same two addresses. */
+static void keys_are_exact(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_vif_info plain = tunnel(1), zero = tunnel(1), seven = tunnel(1);
+	uint32_t vif[3];
+
+	zero.has_input_key = seven.has_input_key = true;
+	seven.input_key = 7;
+	vif[0] = add(f->vifs, &plain);
+	vif[1] = add(f->vifs, &zero);
+	vif[2] = add(f->vifs, &seven);
+	assert_int_equal(look_up(f->vifs, &plain, 0, false), GREMC_VIF_NONE);
+	assert_false(gremc_tunnel_peer_known(f->vifs, plain.local, plain.remote));
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(gremc_tunnel_publish(f->vifs, vif[i]), 0);
+	assert_int_equal(look_up(f->vifs, &plain, 0, false), vif[0]);
+	assert_int_equal(look_up(f->vifs, &plain, 0, true), vif[1]);
+	assert_int_equal(look_up(f->vifs, &plain, 7, true), vif[2]);
+	assert_int_equal(look_up(f->vifs, &plain, 8, true), GREMC_VIF_NONE);
+	assert_true(gremc_tunnel_peer_known(f->vifs, plain.local, plain.remote));
+	assert_false(gremc_tunnel_peer_known(f->vifs, plain.remote, plain.local));
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(gremc_tunnel_peer_known(f->vifs, plain.local, plain.remote));
+		gremc_vif_remove(f->vifs, vif[i]);
+	}
+	assert_false(gremc_tunnel_peer_known(f->vifs, plain.local, plain.remote));
+}
+
+/* A changed tunnel takes its predecessor's packets by one store; removing the old one leaves the new one's
+ * key. */
+static void replacement(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_vif_info info = tunnel(1);
+	uint32_t old = add(f->vifs, &info), new = add(f->vifs, &info);
+
+	assert_int_equal(gremc_tunnel_publish(f->vifs, old), 0);
+	assert_int_equal(gremc_tunnel_publish(f->vifs, new), 0);
+	assert_int_equal(look_up(f->vifs, &info, 0, false), new);
+	gremc_vif_remove(f->vifs, old);
+	assert_int_equal(look_up(f->vifs, &info, 0, false), new);
+	assert_null(f->vifs->info[old]);
+	assert_int_equal(gremc_vif_find(f->vifs, "gre1"), new);
+	gremc_vif_remove(f->vifs, new);
+	assert_int_equal(look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+	assert_int_equal(gremc_vif_find(f->vifs, "gre1"), GREMC_VIF_NONE);
+}
+
+/* The index of a removed vif, and its encap, are nobody else's while a reader may still use them. */
+static void an_index_waits_for_its_readers(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_vif_info info = tunnel(1);
+	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(f->rcu);
+	int reader = gremc_rcu_reader_register(f->rcu);
+	uint32_t vif = add(f->vifs, &info);
+
+	assert_true(reader >= 0);
+	rte_rcu_qsbr_thread_online(qsbr, reader);
+	gremc_vif_remove(f->vifs, vif);
+	gremc_rcu_commit(f->rcu);
+	assert_true(gremc_rcu_reclaim(f->rcu) > 0);
+	assert_int_not_equal(add(f->vifs, &info), vif);
+	assert_non_null(f->vifs->adjacency[f->vifs->encap[vif].adjacency]);
+	/* and for two periods more, for packets on their way between workers */
+	for (unsigned period = 0; period < 3; period++) {
+		assert_true(gremc_rcu_reclaim(f->rcu) > 0);
+		assert_int_not_equal(add(f->vifs, &info), vif);
+		rte_rcu_qsbr_quiescent(qsbr, reader);
+	}
+	assert_int_equal(gremc_rcu_reclaim(f->rcu), 0);
+	assert_int_equal(add(f->vifs, &info), vif);
+	rte_rcu_qsbr_thread_offline(qsbr, reader);
+	gremc_rcu_reader_unregister(f->rcu, reader);
+}
+
+static void adjacencies_are_shared(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_vif_info one = tunnel(1), two = tunnel(2);
+	uint32_t a = add(f->vifs, &one), b = add(f->vifs, &two);
+	uint32_t index = f->vifs->encap[a].adjacency;
+
+	assert_int_equal(f->vifs->encap[b].adjacency, index);
+	assert_false(f->vifs->adjacency[index]->resolved);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, index, &gateway), 0);
+	assert_true(f->vifs->adjacency[index]->resolved);
+	assert_int_equal(f->vifs->adjacency[index]->l2_length, 14);
+	assert_memory_equal(f->vifs->adjacency[index]->l2 + 18, "\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 14);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, index, &other_gateway), 0);
+	assert_memory_equal(f->vifs->adjacency[index]->l2 + 18, "\x02\0\0\0\0\x03", 6);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, index, NULL), 0);
+	assert_false(f->vifs->adjacency[index]->resolved);
+	gremc_vif_remove(f->vifs, a);
+	gremc_rcu_synchronize(f->rcu);
+	assert_non_null(f->vifs->adjacency[index]);
+	gremc_vif_remove(f->vifs, b);
+	gremc_rcu_synchronize(f->rcu);
+	assert_null(f->vifs->adjacency[index]);
+}
+
+static void adjacency_with_vlan(void **state)
+{
+	struct fixture *f = *state;
+	const struct gremc_adjacency *adjacency;
+	uint32_t index;
+
+	assert_int_equal(gremc_adjacency_get(f->vifs, 3, RTE_BE32(0x0a0000fd), &source, 100, &index), 0);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, index, &gateway), 0);
+	adjacency = f->vifs->adjacency[index];
+	assert_int_equal(adjacency->port, 3);
+	assert_int_equal(adjacency->l2_length, 18);
+	assert_memory_equal(adjacency->l2 + 14, "\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x81\0\0\x64\x08\0", 18);
+}
+
+static void native_ports(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t adjacency, vif;
+
+	assert_int_equal(f->vifs->port_vif[5], GREMC_VIF_NONE);
+	assert_int_equal(gremc_adjacency_get(f->vifs, 5, 0, &source, 0, &adjacency), 0);
+	assert_true(f->vifs->adjacency[adjacency]->resolved);
+	assert_int_equal(gremc_port_vif_add(f->vifs, "lan0", 5, 1500, adjacency, &vif), 0);
+	assert_int_equal(f->vifs->port_vif[5], vif);
+	assert_int_equal(f->vifs->encap[vif].header_length, 0);
+	assert_int_equal(f->vifs->encap[vif].flags, GREMC_ENCAP_NATIVE);
+	assert_int_equal(gremc_vif_find(f->vifs, "lan0"), vif);
+	gremc_vif_remove(f->vifs, vif);
+	assert_int_equal(f->vifs->port_vif[5], GREMC_VIF_NONE);
+}
+
+/* More tunnels than the table was made for: it grows under the readers' feet, and every one is found at all
+ * times. */
+static void growth(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t count = 5000;
+	static uint32_t vif[5000];
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct gremc_vif_info info = tunnel(i), first = tunnel(0);
+
+		vif[i] = add(f->vifs, &info);
+		assert_int_equal(gremc_tunnel_publish(f->vifs, vif[i]), 0);
+		assert_int_equal(look_up(f->vifs, &first, 0, false), vif[0]);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct gremc_vif_info info = tunnel(i);
+
+		assert_int_equal(look_up(f->vifs, &info, 0, false), vif[i]);
+		if (i % 2)
+			gremc_vif_remove(f->vifs, vif[i]);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct gremc_vif_info info = tunnel(i);
+
+		assert_int_equal(look_up(f->vifs, &info, 0, false), i % 2 ? GREMC_VIF_NONE : vif[i]);
+	}
+	assert_int_equal(f->vifs->limit, count);
+}
+
+/* A reader that does not move keeps removed keys in their places: the table grows rather than refuse. */
+static void removed_keys_that_wait(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(f->rcu);
+	int reader = gremc_rcu_reader_register(f->rcu);
+
+	assert_true(reader >= 0);
+	rte_rcu_qsbr_thread_online(qsbr, reader);
+	for (uint32_t i = 0; i < 5000; i++) {
+		struct gremc_vif_info info = tunnel(i);
+		uint32_t vif = add(f->vifs, &info);
+
+		assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
+		assert_int_equal(look_up(f->vifs, &info, 0, false), vif);
+		gremc_vif_remove(f->vifs, vif);
+	}
+	rte_rcu_qsbr_thread_offline(qsbr, reader);
+	gremc_rcu_reader_unregister(f->rcu, reader);
+}
+
+/* Each kind of change, which tear_down() finds on both nodes, too. */
+static void changes_reach_every_node(void **state)
+{
+	struct fixture *f = *state;
+	const struct gremc_vifs *other = gremc_vifs_at(f->vifs, 1);
+	struct gremc_vif_info info = tunnel(1);
+	uint32_t vif = add(f->vifs, &info), old = f->vifs->encap[vif].adjacency, new, port_vif,
+		 port_adjacency;
+
+	assert_ptr_not_equal(other, f->vifs);
+	assert_ptr_equal(gremc_vifs_at(f->vifs, 0), f->vifs);
+	assert_ptr_equal(gremc_vifs_at(f->vifs, 7), f->vifs);
+	assert_ptr_equal(gremc_vifs_at(other, 0), f->vifs);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, old, &gateway), 0);
+	check_second_node(f->vifs);
+	assert_true(other->adjacency[old]->resolved);
+	assert_int_equal(gremc_adjacency_get(f->vifs, 1, RTE_BE32(0x0a0000fd), &source, 7, &new), 0);
+	gremc_tunnel_reroute(f->vifs, vif, new);
+	assert_int_equal(other->encap[vif].adjacency, new);
+	gremc_tunnel_mtu_set(f->vifs, vif, 1234);
+	assert_int_equal(other->encap[vif].mtu, 1234);
+	gremc_rcu_synchronize(f->rcu);
+	assert_null(other->adjacency[old]);
+	assert_int_equal(gremc_adjacency_get(f->vifs, 5, 0, &source, 0, &port_adjacency), 0);
+	assert_int_equal(gremc_port_vif_add(f->vifs, "lan0", 5, 1500, port_adjacency, &port_vif), 0);
+	assert_int_equal(other->port_vif[5], port_vif);
+	gremc_port_punt_set(f->vifs, 5, GREMC_VIF_PUNT_FRAMES);
+	assert_int_equal(other->port_punt[5], GREMC_VIF_PUNT_FRAMES);
+	gremc_vif_punt_set(f->vifs, vif, GREMC_VIF_PUNT_CONTROL);
+	assert_int_equal(other->punt[vif], GREMC_VIF_PUNT_CONTROL);
+	check_second_node(f->vifs);
+}
+
+static int start_eal(void **state)
+{
+	char *arguments[] = {"test",        "--no-huge",      "-m", "256", "--no-pci",
+			     "--no-shconf", "--no-telemetry", "-l", "0"};
+
+	(void)state;
+	return rte_eal_init(RTE_DIM(arguments), arguments) < 0;
+}
+
+static int stop_eal(void **state)
+{
+	(void)state;
+	return rte_eal_cleanup();
+}
+
+static void sources_are_ranges(void **state)
+{
+	const struct gremc_prefix prefixes[] = {{RTE_BE32(0x0a020202), 32},
+						{RTE_BE32(0x0a010000), 16},
+						{RTE_BE32(0xc0000000), 2},
+						{RTE_BE32(0x0a020204), 30}};
+	static const struct {
+		uint32_t source;
+		bool taken;
+	} cases[] = {{0x0a010000, true},  {0x0a01ffff, true},  {0x0a00ffff, false}, {0x0a020000, false},
+		     {0x0a020202, true},  {0x0a020203, false}, {0x0a020204, true},  {0x0a020207, true},
+		     {0x0a020208, false}, {0x01010101, false}, {0xc0000000, true},  {0xffffffff, true},
+		     {0xbfffffff, false}};
+	struct fixture *f = *state;
+	struct gremc_vif_info info = tunnel(0);
+	uint32_t vif = add(f->vifs, &info);
+
+	assert_false(gremc_vif_takes_source(f->vifs, vif, RTE_BE32(0x0a010101)));
+	assert_int_equal(gremc_vif_sources_set(f->vifs, vif, prefixes, RTE_DIM(prefixes)), 0);
+	for (unsigned i = 0; i < RTE_DIM(cases); i++)
+		assert_int_equal(gremc_vif_takes_source(f->vifs, vif, rte_cpu_to_be_32(cases[i].source)),
+				 cases[i].taken);
+	assert_int_equal(gremc_vif_sources_set(f->vifs, vif, prefixes, 1), 0);
+	assert_true(gremc_vif_takes_source(f->vifs, vif, RTE_BE32(0x0a020202)));
+	assert_false(gremc_vif_takes_source(f->vifs, vif, RTE_BE32(0x0a010101)));
+	/* they do not wait for the index's next vif */
+	gremc_vif_remove(f->vifs, vif);
+	gremc_rcu_synchronize(f->rcu);
+	assert_int_equal(add(f->vifs, &info), vif);
+	assert_false(gremc_vif_takes_source(f->vifs, vif, RTE_BE32(0x0a020202)));
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TWO(function)                                                                                        \
+	{                                                                                                    \
+#		function " on two nodes", function, set_up_two, tear_down, NULL                             \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(template_of_a_tunnel),
+		TEST(template_variants),
+		TEST(keys_are_exact),
+		TEST(replacement),
+		TEST(an_index_waits_for_its_readers),
+		TEST(adjacencies_are_shared),
+		TEST(adjacency_with_vlan),
+		TEST(native_ports),
+		TEST(sources_are_ranges),
+		TEST(growth),
+		TEST(removed_keys_that_wait),
+		TWO(template_of_a_tunnel),
+		TWO(keys_are_exact),
+		TWO(replacement),
+		TWO(an_index_waits_for_its_readers),
+		TWO(adjacencies_are_shared),
+		TWO(native_ports),
+		TWO(growth),
+		TWO(changes_reach_every_node),
+	};
+
+	return cmocka_run_group_tests_name("vif", tests, start_eal, stop_eal);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The XDP program itself, run by the kernel on frames made here (BPF_PROG_TEST_RUN): which it takes. Needs
+ * root. */
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <rte_common.h>
+
+#include "port/xdp/maps.h"
+
+#include "port/xdp/gremc_xdp_object.h"
+
+#define LOCAL    "192.0.2.1"
+#define FRAME    128
+#define NO_TAG   (-1)
+#define MINIMUM  ETH_HLEN /* of what the kernel runs a program on */
+#define IP_BYTES 20
+
+static struct bpf_object *object;
+static int program, locals, groups, vlan, sockets, xdp_socket;
+
+static int map_fd(const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(object, name);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static int set_vlan(uint32_t wanted)
+{
+	uint32_t zero = 0;
+
+	return bpf_map_update_elem(vlan, &zero, &wanted, BPF_ANY);
+}
+
+static int add_local(const char *address)
+{
+	uint32_t key = inet_addr(address), one = 1;
+
+	return bpf_map_update_elem(locals, &key, &one, BPF_ANY);
+}
+
+static int add_group(const char *address, uint32_t length)
+{
+	struct gremc_xdp_group key = {.length = length, .address = inet_addr(address)};
+	uint32_t one = 1;
+
+	return bpf_map_update_elem(groups, &key, &one, BPF_ANY);
+}
+
+static int setup(void **state)
+{
+	uint32_t zero = 0;
+
+	RTE_SET_USED(state);
+	object = bpf_object__open_mem(gremc_xdp_object, sizeof(gremc_xdp_object), NULL);
+	assert_non_null(object);
+	assert_int_equal(bpf_object__load(object), 0);
+	program = bpf_program__fd(bpf_object__find_program_by_name(object, RTE_STR(GREMC_XDP_PROGRAM)));
+	assert_true(program >= 0);
+	locals = map_fd(RTE_STR(GREMC_XDP_LOCALS));
+	groups = map_fd(RTE_STR(GREMC_XDP_GROUPS));
+	vlan = map_fd(RTE_STR(GREMC_XDP_VLAN));
+	sockets = map_fd("xsks_map"); /* the name that DPDK's driver looks for */
+	/* somebody who takes what is redirected */
+	xdp_socket = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	assert_true(xdp_socket >= 0);
+	assert_int_equal(bpf_map_update_elem(sockets, &zero, &xdp_socket, BPF_ANY), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	RTE_SET_USED(state);
+	close(xdp_socket);
+	bpf_object__close(object);
+	return 0;
+}
+
+/* ---- frames ---- */
+
+struct frame {
+	uint8_t bytes[FRAME];
+	uint32_t length, ip; /* ip: where the IP header begins */
+};
+
+/* An untagged or tagged GRE packet to LOCAL, with the GRE header and a little more. */
+static struct frame frame_of(int tag)
+{
+	struct frame frame = {.ip = tag == NO_TAG ? 14 : 18, .length = 100};
+	uint8_t *ip = frame.bytes + frame.ip;
+	in_addr_t local = inet_addr(LOCAL);
+
+	if (tag != NO_TAG) {
+		frame.bytes[12] = 0x81;
+		frame.bytes[14] = tag >> 8;
+		frame.bytes[15] = tag;
+	}
+	frame.bytes[frame.ip - 2] = 0x08;
+	ip[0] = 0x45;
+	ip[3] = frame.length - frame.ip;
+	ip[6] = 0x40; /* DF */
+	ip[8] = 64;
+	ip[9] = IPPROTO_GRE;
+	memcpy(ip + 16, &local, sizeof(local));
+	return frame;
+}
+
+static struct frame frame_to(const char *destination, uint8_t protocol)
+{
+	struct frame frame = frame_of(NO_TAG);
+	in_addr_t address = inet_addr(destination);
+
+	frame.bytes[frame.ip + 9] = protocol;
+	memcpy(frame.bytes + frame.ip + 16, &address, sizeof(address));
+	return frame;
+}
+
+/* A good frame with one byte of its IP header changed. */
+static struct frame changed(uint32_t at, uint8_t byte)
+{
+	struct frame frame = frame_of(NO_TAG);
+
+	frame.bytes[frame.ip + at] = byte;
+	return frame;
+}
+
+static bool run_length(const struct frame *frame, uint32_t length)
+{
+	uint8_t copy[FRAME];
+	struct bpf_test_run_opts options = {.sz = sizeof(options), .data_in = copy, .data_size_in = length};
+
+	memcpy(copy, frame->bytes, length);
+	assert_int_equal(bpf_prog_test_run_opts(program, &options), 0);
+	if (options.retval != XDP_REDIRECT)
+		assert_int_equal(options.retval, XDP_PASS);
+	return options.retval == XDP_REDIRECT;
+}
+
+static bool is_taken(struct frame frame)
+{
+	return run_length(&frame, frame.length);
+}
+
+/* ---- tests ---- */
+
+static void test_empty_maps_take_nothing(void **state)
+{
+	RTE_SET_USED(state);
+	assert_false(is_taken(frame_of(NO_TAG)));
+	assert_false(is_taken(frame_to("239.1.1.1", IPPROTO_UDP)));
+}
+
+static void test_locals(void **state)
+{
+	uint32_t key = inet_addr(LOCAL);
+
+	RTE_SET_USED(state);
+	assert_int_equal(add_local(LOCAL), 0);
+	assert_true(is_taken(frame_of(NO_TAG)));
+	assert_false(is_taken(frame_to("192.0.2.2", IPPROTO_GRE)));
+	assert_false(is_taken(frame_to("1.2.0.192", IPPROTO_GRE)));
+	assert_false(is_taken(frame_to("255.255.255.255", IPPROTO_GRE)));
+	assert_int_equal(add_local("192.0.2.2"), 0);
+	assert_true(is_taken(frame_to("192.0.2.2", IPPROTO_GRE)));
+	assert_int_equal(bpf_map_delete_elem(locals, &key), 0);
+	assert_false(is_taken(frame_of(NO_TAG)));
+}
+
+static void test_protocols(void **state)
+{
+	RTE_SET_USED(state);
+	assert_int_equal(add_local(LOCAL), 0);
+	for (unsigned protocol = 0; protocol < 256; protocol++)
+		assert_int_equal(is_taken(frame_to(LOCAL, protocol)), protocol == IPPROTO_GRE);
+}
+
+static void test_ip_versions_and_lengths(void **state)
+{
+	RTE_SET_USED(state);
+	assert_int_equal(add_local(LOCAL), 0);
+	/* with options, too; the forwarder judges the rest of the header */
+	for (unsigned byte = 0; byte < 256; byte++)
+		assert_int_equal(is_taken(changed(0, byte)), byte >> 4 == 4 && (byte & 15) >= 5);
+}
+
+static void test_fragments(void **state)
+{
+	RTE_SET_USED(state);
+	assert_int_equal(add_local(LOCAL), 0);
+	assert_true(is_taken(changed(6, 0x00)));
+	assert_true(is_taken(changed(6, 0x40)));  /* DF */
+	assert_true(is_taken(changed(6, 0x80)));  /* reserved */
+	assert_false(is_taken(changed(6, 0x20))); /* MF */
+	assert_false(is_taken(changed(6, 0x60)));
+	assert_false(is_taken(changed(6, 0x01))); /* offset */
+	assert_false(is_taken(changed(7, 0x01)));
+	assert_false(is_taken(changed(7, 0xff)));
+}
+
+static void test_vlans(void **state)
+{
+	struct frame inner_tag = frame_of(5);
+
+	RTE_SET_USED(state);
+	assert_int_equal(add_local(LOCAL), 0);
+	assert_true(is_taken(frame_of(0)));
+	assert_true(is_taken(frame_of(0xe000))); /* priority 7, VLAN 0 */
+	assert_false(is_taken(frame_of(5)));
+	assert_int_equal(set_vlan(5), 0);
+	assert_true(is_taken(frame_of(5)));
+	assert_true(is_taken(frame_of(0xf005))); /* with a priority */
+	assert_false(is_taken(frame_of(0)));
+	assert_false(is_taken(frame_of(NO_TAG)));
+	assert_false(is_taken(frame_of(0x105)));
+	assert_int_equal(set_vlan(4094), 0);
+	assert_true(is_taken(frame_of(4094)));
+	/* two tags, and the service tag of 802.1ad */
+	assert_int_equal(set_vlan(5), 0);
+	inner_tag.bytes[16] = 0x81;
+	inner_tag.bytes[17] = 0;
+	assert_false(is_taken(inner_tag));
+	inner_tag = frame_of(5);
+	inner_tag.bytes[12] = 0x88;
+	inner_tag.bytes[13] = 0xa8;
+	assert_false(is_taken(inner_tag));
+}
+
+static void test_ethertypes(void **state)
+{
+	static const uint16_t types[] = {0x0806, 0x86dd, 0x88cc, 0x8847, 0x0801, 0x0008, 0x0000, 0x05dc};
+	struct frame frame = frame_of(NO_TAG);
+
+	RTE_SET_USED(state);
+	assert_int_equal(add_local(LOCAL), 0);
+	for (unsigned i = 0; i < RTE_DIM(types); i++) {
+		frame.bytes[12] = types[i] >> 8;
+		frame.bytes[13] = types[i];
+		assert_false(is_taken(frame));
+	}
+}
+
+/* Whatever the length, no byte behind the end decides. */
+static void test_truncated(void **state)
+{
+	static const int tags[] = {NO_TAG, 0};
+
+	RTE_SET_USED(state);
+	assert_int_equal(add_local(LOCAL), 0);
+	assert_int_equal(add_group("224.0.0.0", 4), 0);
+	for (unsigned i = 0; i < RTE_DIM(tags); i++) {
+		struct frame frame = frame_of(tags[i]);
+
+		for (uint32_t length = MINIMUM; length <= frame.length; length++)
+			assert_int_equal(run_length(&frame, length), length >= frame.ip + IP_BYTES);
+		frame.bytes[frame.ip + 16] = 239;
+		for (uint32_t length = MINIMUM; length <= frame.length; length++)
+			assert_int_equal(run_length(&frame, length), length >= frame.ip + IP_BYTES);
+	}
+}
+
+static void test_groups(void **state)
+{
+	RTE_SET_USED(state);
+	assert_int_equal(add_group("239.1.0.0", 16), 0);
+	assert_int_equal(add_group("232.1.1.1", 32), 0);
+	assert_true(is_taken(frame_to("239.1.2.3", IPPROTO_UDP)));
+	assert_true(is_taken(frame_to("232.1.1.1", IPPROTO_UDP)));
+	assert_true(is_taken(frame_to("232.1.1.1", IPPROTO_TCP)));
+	assert_false(is_taken(frame_to("239.2.2.3", IPPROTO_UDP)));
+	assert_false(is_taken(frame_to("232.1.1.2", IPPROTO_UDP)));
+	assert_false(is_taken(frame_to("239.1.2.3", IPPROTO_IGMP)));
+	/* GRE to a group is no tunnel's; it may be a flow like any other */
+	assert_true(is_taken(frame_to("239.1.2.3", IPPROTO_GRE)));
+	/* a local address never makes a group ours, nor a group a local address */
+	assert_int_equal(add_local("239.2.2.3"), 0);
+	assert_false(is_taken(frame_to("239.2.2.3", IPPROTO_GRE)));
+	assert_int_equal(add_group("0.0.0.0", 0), 0);
+	assert_false(is_taken(frame_to("10.1.1.1", IPPROTO_GRE)));
+	assert_true(is_taken(frame_to("224.0.1.1", IPPROTO_UDP)));
+	assert_false(is_taken(frame_to("224.0.0.251", IPPROTO_UDP)));
+	assert_false(is_taken(frame_to("224.0.0.1", IPPROTO_UDP)));
+}
+
+/* The forwarder has been killed: its sockets are gone, the program and its maps are not. */
+static void test_without_a_socket(void **state)
+{
+	RTE_SET_USED(state);
+	assert_int_equal(add_local(LOCAL), 0);
+	assert_true(is_taken(frame_of(NO_TAG)));
+	close(xdp_socket);
+	xdp_socket = -1;
+	assert_false(is_taken(frame_of(NO_TAG)));
+}
+
+static void test_room_for_all(void **state)
+{
+	uint32_t one = 1;
+
+	RTE_SET_USED(state);
+	for (uint32_t i = 0; i < GREMC_XDP_LOCALS_MAX; i++) {
+		uint32_t key = htonl(0x0a000000 + i);
+
+		assert_int_equal(bpf_map_update_elem(locals, &key, &one, BPF_ANY), 0);
+	}
+	assert_true(is_taken(frame_to("10.0.255.255", IPPROTO_GRE)));
+	assert_int_equal(add_local("10.1.0.0"), -E2BIG);
+}
+
+static int may_load(void)
+{
+	struct bpf_prog_load_opts options = {.sz = sizeof(options)};
+	const struct bpf_insn pass[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS},
+					{.code = BPF_JMP | BPF_EXIT}};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "may", "BSD", pass, RTE_DIM(pass), &options);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_empty_maps_take_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_locals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_protocols, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ip_versions_and_lengths, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fragments, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_vlans, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ethertypes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_without_a_socket, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_room_for_all, setup, teardown),
+	};
+
+	if (!may_load()) {
+		print_message("no right to load a BPF program: run this as root\n");
+		return 77; /* skipped, to meson */
+	}
+	return cmocka_run_group_tests_name("xdp", tests, NULL, NULL);
+}

@@ -68,6 +68,8 @@ static int take(const struct nlmsghdr *header, void *argument)
 	return MNL_CB_OK;
 }
 
+/* After an overrun the kernel says nothing new, and nothing of that, until the socket is empty: only what is
+ * looked at then is all there is. */
 static void ready(void *argument)
 {
 	struct gremc_mirror *mirror = argument;
@@ -76,11 +78,14 @@ static void ready(void *argument)
 		ssize_t n = mnl_socket_recvfrom(mirror->events, mirror->buffer, sizeof(mirror->buffer));
 
 		if (n < 0 && errno == ENOBUFS) {
-			mirror->overrun = true;
+			mirror->lost = true;
 			continue;
 		}
-		if (n <= 0)
+		if (n <= 0) {
+			mirror->overrun |= mirror->lost;
+			mirror->lost = false;
 			return;
+		}
 		mnl_cb_run(mirror->buffer, n, 0, 0, take, mirror);
 	}
 }

@@ -19,6 +19,7 @@ struct gremc_mfc {
 	struct mnl_socket *socket;
 	uint32_t sequence; /* of the dump on its way */
 	bool dumping, again;
+	bool lost; /* events, since the socket was empty */
 	struct {
 		uint32_t ifindex, interface;
 	} cache[CACHE];
@@ -197,13 +198,19 @@ void gremc_mfc_run(struct gremc_mfc *mfc)
 
 		if (n < 0 && (errno == ENOBUFS || errno == ENOSPC)) {
 			count(mfc, &mfc->info.overruns);
-			gremc_mfc_resync(mfc);
+			mfc->lost = true;
 			continue;
 		}
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n <= 0 && !mfc->lost)
 			return;
+		if (n <= 0) {
+			/* not before: until the socket is empty the kernel loses what is new without a word */
+			mfc->lost = false;
+			gremc_mfc_resync(mfc);
+			continue;
+		}
 		for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left))
 			handle(mfc, header);
 	}

@@ -317,25 +317,51 @@ static void static_neighbors_win(void **state)
 	EVENTUALLY(f, leads(f, GATEWAY2, &mac_a));
 }
 
+/* More changes than the socket holds. */
+static void flood(struct fixture *f)
+{
+	struct gremc_link_route route = {{0, 32}, GATEWAY2};
+	unsigned ifindex = if_nametoindex("wan0");
+
+	for (uint32_t i = 0; i < 60000; i++) {
+		route.to.address = rte_cpu_to_be_32(0x0b000000 + i / 2);
+		gremc_route_set(&f->netlink, ifindex, &route, i % 2 == 0);
+	}
+}
+
 static void an_overrun_is_made_good(void **state)
 {
+	const struct gremc_link_route route = {{REMOTE, 32}, GATEWAY2};
 	struct fixture *f = *state;
-	struct gremc_link_route route = {{0, 32}, GATEWAY2};
 
 	NEEDS_ROOT(state);
 	apply(f);
 	set_neighbor(f, GATEWAY2, &mac_b);
-	/* more than the socket holds, and the one that matters is lost among them */
-	for (uint32_t i = 0; i < 60000; i++) {
-		route.to.address = rte_cpu_to_be_32(0x0b000000 + i / 2);
-		gremc_route_set(&f->netlink, if_nametoindex("wan0"), &route, i % 2 == 0);
-	}
-	route.to.address = REMOTE;
+	flood(f);
+	/* the one that matters is lost among them */
 	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &route, true), 0);
 	set_neighbor(f, GATEWAY2, &mac_a);
 	assert_int_equal(gremc_host_overruns(f->host), 0);
 	EVENTUALLY(f, leads(f, GATEWAY2, &mac_a));
 	assert_true(gremc_host_overruns(f->host) > 0);
+}
+
+/* The kernel says once that it loses events, and goes on losing them until all others are read. */
+static void what_changes_in_an_overrun_is_seen(void **state)
+{
+	const struct gremc_link_route route = {{REMOTE, 32}, GATEWAY2};
+	struct fixture *f = *state;
+
+	NEEDS_ROOT(state);
+	apply(f);
+	set_neighbor(f, GATEWAY2, &mac_b);
+	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &route, true), 0);
+	EVENTUALLY(f, leads(f, GATEWAY2, &mac_b));
+	flood(f);
+	for (unsigned i = 0; i < 8; i++)
+		turn(f);
+	set_neighbor(f, GATEWAY2, &mac_a);
+	EVENTUALLY(f, leads(f, GATEWAY2, &mac_a));
 }
 
 static void the_mtu_is_followed(void **state)
@@ -472,6 +498,7 @@ int main(void)
 		TEST(routes_lead_tunnels),
 		TEST(static_neighbors_win),
 		TEST(an_overrun_is_made_good),
+		TEST(what_changes_in_an_overrun_is_seen),
 		TEST(the_mtu_is_followed),
 		TEST(a_deleted_device_comes_back),
 		TEST(devices_are_taken_over),

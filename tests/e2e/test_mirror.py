@@ -249,9 +249,13 @@ def test_ten_thousand(net):
     net.start(configuration)
     start = time.monotonic()
     net.server.namespace.run("ip", "-batch", batch)
-    until(lambda: sum(n["resolved"] for n in net.server.forwarder.pages("/gremc/neighbors").values()) >= count,
-          f"{count} neighbours", 30, every=0.2)
+    forwarder = net.server.forwarder
+
+    def resolved():
+        return sum(n["resolved"] for n in forwarder.pages("/gremc/neighbors").values())
+    until(lambda: resolved() >= count,
+          lambda: f"{count} neighbours: {resolved()}, {forwarder.query('/gremc/kernel')['host_overruns']} overruns", 30, every=0.2)
     assert time.monotonic() - start < 20
     net.send()
-    until(lambda: net.server.forwarder.query("/gremc/info")["sent"] >= count, "a replica to each")
-    assert net.server.forwarder.drops() == {}
+    until(lambda: forwarder.query("/gremc/info")["sent"] >= count, "a replica to each")
+    assert forwarder.drops() == {}

@@ -49,7 +49,8 @@ def start(argv, **options):
 
 
 def until(condition, what, seconds=10.0, every=0.02):
-    """Wait until condition() is true and return it; LabError when the deadline passes."""
+    """Wait until condition() is true and return it; LabError when the deadline passes. `what` is a text, or a function
+    that says how far it came."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while True:
@@ -57,7 +58,7 @@ def until(condition, what, seconds=10.0, every=0.02):
         if value:
             return value
         if time.monotonic() > deadline:
-            raise LabError(f"{what}: not within {seconds:g} s")
+            raise LabError(f"{what() if callable(what) else what}: not within {seconds:g} s")
         pause.wait(every)
 
 

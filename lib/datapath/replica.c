@@ -5,8 +5,12 @@
 
 #define CHUNK GREMC_BURST /* replicas whose buffers and references are taken together */
 
-/* The 32 bytes of an mbuf that a replica sets, as the mbuf has them; by words, for the compiler keeps those
- * in registers. All but the vif are the same in a run. */
+/* Two words that are stored as one. */
+typedef uint64_t words __attribute__((vector_size(16), aligned(8), may_alias));
+typedef uint64_t loose_words __attribute__((vector_size(16), aligned(1), may_alias));
+
+/* The 32 bytes of an mbuf that a replica sets, as the mbuf has them. All but the vif are the same in a run.
+ */
 union mbuf_fields {
 	struct {
 		uint16_t data_off, refcnt, nb_segs, port;
@@ -15,10 +19,7 @@ union mbuf_fields {
 		uint16_t data_len, vlan_tci;
 		uint32_t vif; /* hash.usr */
 	};
-	struct {
-		uint64_t rearm, flags, lengths;
-		uint32_t last;
-	};
+	words half[2];
 };
 #define FIELD(name) (offsetof(struct rte_mbuf, name) - offsetof(struct rte_mbuf, data_off))
 static_assert(FIELD(refcnt) == offsetof(union mbuf_fields, refcnt) &&
@@ -30,20 +31,19 @@ static_assert(FIELD(refcnt) == offsetof(union mbuf_fields, refcnt) &&
 		      FIELD(hash.usr) == offsetof(union mbuf_fields, vif),
 	      "the fields of an mbuf stand where they are written");
 
-/* Consecutive replicas of one packet by the same adjacency and with templates of the same shape. */
+/* Consecutive replicas of one packet with encaps of the same shape: what they have in common. */
 struct run {
-	const struct gremc_adjacency *adjacency; /* NULL: no run */
-	uint32_t shape;
+	const struct gremc_adjacency *adjacency;
+	uint64_t shape;
 	bool share; /* the payload is chained, not copied */
 	bool patch; /* headers need more than the template */
+	bool plain; /* no patch, and the payload goes as the caller wants it, a copy by blocks */
 	uint8_t header_length;
 	uint32_t first; /* the first word of the outer header */
 	uint32_t sum;   /* what `first` adds to its checksum; 16 bits */
 	uint32_t pkt_len;
-	uint32_t last; /* this and the next two: of union mbuf_fields */
-	uint64_t rearm, lengths;
+	union mbuf_fields fields;
 	struct gremc_tx *tx;
-	struct rte_mbuf **out; /* where the next one goes: in tx->packet, with room for a chunk */
 };
 
 /* Header buffers come from the pool as they were freed: one segment, one reference, no successor. The other
@@ -67,152 +67,180 @@ static inline void stock_headers(struct gremc_worker *worker, uint32_t want)
 		;
 }
 
-/* Put the payload behind the headers. Returns false when there is no room. */
-static inline bool copy_payload(const struct gremc_worker *worker, const struct gremc_job *job, uint8_t *to,
-				uint8_t header_length)
+/* Whole blocks, at least one. */
+static __rte_always_inline void copy_blocks(uint8_t *to, const uint8_t *from, uint32_t blocks)
 {
-	const uint8_t *from = job->bytes;
-	const uint32_t blocks = job->blocks;
-
-	if (unlikely(blocks == 0)) {
-		if ((uint32_t)GREMC_L2_MAX + header_length + job->inner.length > worker->header_room)
-			return false;
-		gremc_segments_copy(to, job->payload);
-		return true;
-	}
 	rte_mov64(to, from);
 	for (uint32_t block = 1; block < blocks; block++)
 		rte_mov64(to + block * GREMC_BLOCK, from + block * GREMC_BLOCK);
-	return true;
+}
+
+/* Why no replica of this packet leaves by such a vif; GREMC_LOSS_no_mbuf: it does, if there is a buffer. */
+static inline enum gremc_loss obstacle(const struct gremc_job *job, const struct gremc_encap *encap,
+				       const struct gremc_adjacency *adjacency)
+{
+	if (unlikely(job->inner.length > encap->mtu))
+		return GREMC_LOSS_too_big;
+	return likely(adjacency->resolved) ? GREMC_LOSS_no_mbuf : GREMC_LOSS_no_adjacency;
+}
+
+static inline const struct gremc_adjacency *adjacency_of(const struct gremc_job *job,
+							 const struct gremc_encap *encap)
+{
+	return __atomic_load_n(&job->adjacency[encap->adjacency], __ATOMIC_ACQUIRE);
+}
+
+/* A replica that is wanted, and lost. */
+static __rte_noinline void lose(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif)
+{
+	const struct gremc_encap *encap = &job->encap[vif];
+
+	gremc_count_pair(&job->hot[vif].tx_packets, 1, job->inner.length);
+	gremc_lose(worker, vif, obstacle(job, encap, adjacency_of(job, encap)), job->inner.length);
+}
+
+/* Another shape: settle what its replicas have in common. Returns false when there will be none. Inlined, so
+ * that it is made in the registers where it is used. */
+static __rte_always_inline bool run_begin(const struct gremc_worker *worker, const struct gremc_job *job,
+					  uint32_t vif, bool share, struct run *run)
+{
+	/* read once: the writer may change it meanwhile */
+	const struct gremc_encap encap = {.shape = __atomic_load_n(&job->encap[vif].shape, __ATOMIC_RELAXED)};
+	const struct gremc_adjacency *adjacency = adjacency_of(job, &encap);
+	const uint16_t headers = adjacency->l2_length + encap.header_length;
+
+	if (unlikely(obstacle(job, &encap, adjacency) != GREMC_LOSS_no_mbuf))
+		return false;
+	run->adjacency = adjacency;
+	run->shape = encap.shape;
+	run->header_length = encap.header_length;
+	run->patch = encap.flags != 0;
+	run->first = gremc_encap_first(&encap, &job->inner);
+	run->sum = gremc_encap_add((uint16_t)run->first, (uint16_t)(run->first >> 16));
+	run->tx = worker->tx[adjacency->port];
+	run->pkt_len = headers + job->inner.length;
+	/* a port that cannot send the chain gets a copy */
+	run->share = share && job->payload->nb_segs < run->tx->max_segments;
+	run->plain = !run->patch && (share ? run->share : job->blocks > 0);
+	run->fields = (union mbuf_fields){
+		.data_off = GREMC_HEADER_OFFSET - adjacency->l2_length,
+		.refcnt = 1,
+		.nb_segs = run->share ? job->payload->nb_segs + 1 : 1,
+		.port = RTE_MBUF_PORT_INVALID,
+		.pkt_len = run->pkt_len,
+		.data_len = run->share ? headers : run->pkt_len,
+	};
+	return run->share || job->blocks > 0 ||
+	       (uint32_t)GREMC_L2_MAX + run->header_length + job->inner.length <= worker->header_room;
+}
+
+/* What is not plain of a replica whose template is written. */
+static __rte_noinline void finish(struct gremc_worker *worker, const struct gremc_job *job,
+				  const struct run *run, struct rte_mbuf *mbuf, uint8_t *ip,
+				  const struct gremc_encap *encap)
+{
+	if (run->patch)
+		gremc_encap_patch(ip, encap, run->adjacency, &job->inner, &worker->ip_id);
+	if (run->share)
+		mbuf->next = job->payload;
+	else if (job->blocks > 0)
+		copy_blocks(ip + run->header_length, job->bytes, job->blocks);
+	else
+		gremc_segments_copy(ip + run->header_length, job->payload);
+}
+
+/* As many as have the run's shape, from the first on, which has. The header buffers for them are those before
+ * `header`. Returns how many.
+ *
+ * What the loop needs stands in variables, for the compiler to keep it in registers while bytes are written
+ * that might be anything. A replica's headers come first, then the payload over what they wrote past their
+ * end. */
+static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const struct gremc_job *job,
+					      const struct run *run, const uint32_t *vifs, uint32_t n,
+					      struct rte_mbuf **header, bool share)
+{
+	const uint32_t *at = vifs, *const end = vifs + n;
+	const struct gremc_encap *const encaps = job->encap;
+	struct gremc_vif_hot *const hot = job->hot;
+	struct rte_mbuf **out = &run->tx->packet[run->tx->count]; /* with room for a chunk */
+	struct rte_mbuf *const payload = job->payload;
+	const uint8_t *const bytes = job->bytes;
+	const uint32_t blocks = job->blocks, first = run->first, sum = run->sum;
+	const uint16_t length = job->inner.length, header_length = run->header_length;
+	const uint64_t shape = run->shape;
+	const bool plain = run->plain;
+	const words front = run->fields.half[0], back = run->fields.half[1];
+	const loose_words *const l2 = (const loose_words *)run->adjacency->l2;
+	const loose_words l2_front = l2[0], l2_back = l2[1];
+
+	do {
+		const uint32_t vif = *at;
+		const struct gremc_encap *const encap = &encaps[vif];
+		struct rte_mbuf *mbuf;
+		uint16_t checksum;
+		uint8_t *ip;
+
+		if (unlikely(__atomic_load_n(&encap->shape, __ATOMIC_RELAXED) != shape))
+			break;
+		if (at + GREMC_REPLICAS_AHEAD < end)
+			gremc_prefetch_vif(encaps, hot, at[GREMC_REPLICAS_AHEAD]);
+		gremc_count_pair(&hot[vif].tx_packets, 1, length);
+		mbuf = *--header;
+		/* Not by buf_addr: a buffer that has been away for long is written without waiting for it. */
+		ip = (uint8_t *)(mbuf + 1) + GREMC_HEADER_OFFSET;
+		((loose_words *)ip)[-2] = l2_front;
+		((loose_words *)ip)[-1] = l2_back;
+		rte_mov32(ip, encap->header);
+		memcpy(ip, &first, sizeof(first));
+		checksum = (uint16_t)~gremc_encap_add(encap->sum, sum);
+		memcpy(ip + offsetof(struct rte_ipv4_hdr, hdr_checksum), &checksum, sizeof(checksum));
+		if (unlikely(!plain))
+			finish(worker, job, run, mbuf, ip, encap);
+		else if (share)
+			mbuf->next = payload;
+		else
+			copy_blocks(ip + header_length, bytes, blocks);
+		*(words *)&mbuf->data_off = front;
+		*(words *)&mbuf->packet_type = back;
+		mbuf->hash.usr = vif;
+		*out++ = mbuf;
+	} while (++at < end);
+	return (uint32_t)(at - vifs);
 }
 
 /* Give what the run has made to its port's buffer. */
-static inline void run_end(struct gremc_worker *worker, const struct run *run)
+static inline void run_end(struct gremc_worker *worker, const struct run *run, uint32_t made)
 {
 	struct gremc_tx *tx = run->tx;
-	uint32_t made;
 
-	if (run->adjacency == NULL)
-		return;
-	made = (uint32_t)(run->out - &tx->packet[tx->count]);
 	tx->count += made;
 	tx->bytes += (uint64_t)made * run->pkt_len;
 	if (tx->count >= GREMC_BURST)
 		gremc_tx_flush(worker, tx);
 }
 
-/* Another adjacency or shape: settle what its replicas have in common. Inlined and by value, so that it is
- * made in the registers where it is used. */
-static __rte_always_inline struct run run_begin(struct gremc_worker *worker, const struct gremc_job *job,
-						const struct gremc_encap *encap,
-						const struct gremc_adjacency *adjacency, bool share)
-{
-	const uint16_t headers = adjacency->l2_length + encap->header_length;
-	union mbuf_fields fields = {0};
-	struct run run = {.adjacency = NULL};
-
-	if (!adjacency->resolved)
-		return run;
-	run.adjacency = adjacency;
-	run.shape = encap->shape;
-	run.header_length = encap->header_length;
-	run.patch = encap->flags != 0;
-	run.first = gremc_encap_first(encap, &job->inner);
-	run.sum = gremc_encap_add((uint16_t)run.first, (uint16_t)(run.first >> 16));
-	run.tx = worker->tx[adjacency->port];
-	run.out = &run.tx->packet[run.tx->count];
-	/* a port that cannot send the chain gets a copy */
-	run.share = share && job->payload->nb_segs < run.tx->max_segments;
-	fields.data_off = GREMC_HEADER_OFFSET - adjacency->l2_length;
-	fields.refcnt = 1;
-	fields.nb_segs = run.share ? job->payload->nb_segs + 1 : 1;
-	fields.port = RTE_MBUF_PORT_INVALID;
-	fields.pkt_len = run.pkt_len = headers + job->inner.length;
-	fields.data_len = run.share ? headers : run.pkt_len;
-	run.rearm = fields.rearm;
-	run.lengths = fields.lengths;
-	run.last = fields.last;
-	return run;
-}
-
-/* Headers first, then the payload over what they wrote past their end. Returns false when the payload was to
- * be copied and does not fit. */
-static __rte_always_inline bool build(struct gremc_worker *worker, const struct gremc_job *job,
-				      const struct run *run, struct rte_mbuf *mbuf, uint32_t vif,
-				      const struct gremc_encap *encap)
-{
-	/* Not by buf_addr: a buffer that has been away for long is written without waiting for it. */
-	uint8_t *ip = (uint8_t *)(mbuf + 1) + GREMC_HEADER_OFFSET;
-	const uint16_t checksum = (uint16_t)~gremc_encap_add(encap->sum, run->sum);
-
-	gremc_encap_l2(ip, run->adjacency);
-	rte_mov32(ip, encap->header);
-	memcpy(ip, &run->first, sizeof(run->first));
-	memcpy(ip + offsetof(struct rte_ipv4_hdr, hdr_checksum), &checksum, sizeof(checksum));
-	if (unlikely(run->patch))
-		gremc_encap_patch(ip, encap, run->adjacency, &job->inner, &worker->ip_id);
-	if (run->share)
-		mbuf->next = job->payload;
-	else if (unlikely(!copy_payload(worker, job, ip + run->header_length, run->header_length)))
-		return false;
-	memcpy(&mbuf->data_off, &run->rearm, sizeof(run->rearm));
-	mbuf->ol_flags = 0;
-	memcpy(&mbuf->packet_type, &run->lengths, sizeof(run->lengths));
-	memcpy(&mbuf->data_len, &run->last, sizeof(run->last));
-	mbuf->hash.usr = vif;
-	return true;
-}
-
 /* Up to CHUNK replicas. Returns how many took a reference to the payload. */
 static __rte_always_inline uint32_t replicate_chunk(struct gremc_worker *worker, const struct gremc_job *job,
 						    const uint32_t *vifs, uint32_t n, bool share)
 {
-	/* for the compiler to keep in registers while bytes are written that might be anything */
-	const struct gremc_encap *const encaps = job->encap;
-	struct gremc_adjacency *const *const adjacencies = job->adjacency;
-	struct gremc_vif_hot *const hot = job->hot;
-	const uint16_t length = job->inner.length;
-	struct run run = {.adjacency = NULL};
-	uint32_t references = 0, at_hand;
+	uint32_t references = 0, done = 0, made;
+	struct run run;
 
 	stock_headers(worker, n);
-	at_hand = worker->header_count;
-	for (uint32_t i = 0; i < n; i++) {
-		const uint32_t vif = vifs[i];
-		const struct gremc_encap *encap = &encaps[vif];
-		const struct gremc_adjacency *adjacency =
-			__atomic_load_n(&adjacencies[encap->adjacency], __ATOMIC_ACQUIRE);
-		enum gremc_loss loss = GREMC_LOSS_no_mbuf;
-		struct rte_mbuf *mbuf;
+	do {
+		const uint32_t left = RTE_MIN(n - done, worker->header_count);
 
-		if (i + GREMC_REPLICAS_AHEAD < n)
-			gremc_prefetch_vif(encaps, hot, vifs[i + GREMC_REPLICAS_AHEAD]);
-		gremc_count_pair(&hot[vif].tx_packets, 1, length);
-		if (unlikely(length > encap->mtu)) {
-			loss = GREMC_LOSS_too_big;
-			goto lost;
+		if (unlikely(left == 0 || !run_begin(worker, job, vifs[done], share, &run))) {
+			lose(worker, job, vifs[done++]);
+			continue;
 		}
-		if (unlikely(adjacency != run.adjacency || encap->shape != run.shape)) {
-			run_end(worker, &run);
-			run = run_begin(worker, job, encap, adjacency, share);
-			loss = run.adjacency ? GREMC_LOSS_no_mbuf : GREMC_LOSS_no_adjacency;
-			if (run.adjacency == NULL)
-				goto lost;
-		}
-		if (unlikely(at_hand == 0))
-			goto lost;
-		mbuf = worker->header[at_hand - 1];
-		if (unlikely(!build(worker, job, &run, mbuf, vif, encap)))
-			goto lost;
-		at_hand--;
-		references += share && run.share;
-		*run.out++ = mbuf;
-		continue;
-	lost:
-		gremc_lose(worker, vif, loss, length);
-	}
-	worker->header_count = at_hand;
-	run_end(worker, &run);
+		made = run_along(worker, job, &run, vifs + done, left, &worker->header[worker->header_count],
+				 share);
+		done += made;
+		worker->header_count -= made;
+		references += share && run.share ? made : 0;
+		run_end(worker, &run, made);
+	} while (unlikely(done < n));
 	return references;
 }
 

@@ -35,8 +35,8 @@ void gremc_replicas_share(struct gremc_worker *worker, const struct gremc_job *j
 static inline void gremc_prefetch_vif(const struct gremc_encap *encap, const struct gremc_vif_hot *hot,
 				      uint32_t vif)
 {
-	rte_prefetch0(&encap[vif]);
-	rte_prefetch0(&hot[vif]);
+	__builtin_prefetch(&encap[vif]);
+	__builtin_prefetch(&hot[vif]);
 }
 
 /* Whole blocks are copied, past the payload's end: into the header buffer, where nothing else is, out of the

@@ -115,11 +115,18 @@ static inline void replicate_packet(struct gremc_worker *worker, const struct gr
 static inline void prefetch_packet(const struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
-	const uint32_t n = RTE_MIN(mroute->oif_count, (uint32_t)GREMC_REPLICAS_AHEAD);
+	const struct gremc_encap *encap = worker->vifs->encap;
+	const struct gremc_vif_hot *hot = worker->stats->vif_hot;
 
 	rte_prefetch0(&worker->stats->mroute[mroute->id]);
-	for (uint32_t i = 0; i < n; i++)
-		gremc_prefetch_vif(worker->vifs->encap, worker->stats->vif_hot, mroute->vif[i]);
+	if (mroute->oif_count >= GREMC_REPLICAS_AHEAD) {
+		/* a number that the compiler knows: no loop */
+		for (uint32_t i = 0; i < GREMC_REPLICAS_AHEAD; i++)
+			gremc_prefetch_vif(encap, hot, mroute->vif[i]);
+	} else {
+		for (uint32_t i = 0; i < mroute->oif_count; i++)
+			gremc_prefetch_vif(encap, hot, mroute->vif[i]);
+	}
 }
 
 void gremc_stage_replicate(struct gremc_worker *worker)

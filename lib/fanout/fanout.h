@@ -41,18 +41,19 @@ enum gremc_origin { GREMC_ORIGIN_STATIC, GREMC_ORIGIN_IGMP, GREMC_ORIGIN_KERNEL,
 
 /* A published route: immutable, valid for a reader until its next quiescent state. */
 struct gremc_mroute {
-	uint32_t id;        /* below GREMC_MROUTES_MAX: its slot and the index of its counters */
-	rte_be32_t source;  /* 0: any */
-	rte_be32_t group;   /* of a prefix: host bits zero */
-	uint8_t length;     /* of the group's prefix, 4 to 32 */
-	uint8_t origin;     /* enum gremc_origin */
-	uint8_t origins;    /* bit per enum gremc_origin: whose interfaces are in the oil */
-	uint8_t limited;    /* 1: some oif does not take all packets: gremc_mroute_thresholds() */
-	uint32_t iif;       /* the only accepted incoming vif when iif_count is 1 */
-	uint32_t iif_count; /* 0: any vif is accepted */
-	uint32_t oif_count; /* 0 to GREMC_FANOUT_MAX */
-	uint32_t vif[];     /* the oil, ascending; then the accepted iifs, ascending, when iif_count > 1; then
-			     * the thresholds, when limited */
+	uint32_t id;         /* below GREMC_MROUTES_MAX: its slot and the index of its counters */
+	rte_be32_t source;   /* 0: any */
+	rte_be32_t group;    /* of a prefix: host bits zero */
+	uint8_t length;      /* of the group's prefix, 4 to 32 */
+	uint8_t origin;      /* enum gremc_origin */
+	uint8_t origins;     /* bit per enum gremc_origin: whose interfaces are in the oil */
+	uint8_t limited : 1; /* some oif does not take all packets: gremc_mroute_thresholds() */
+	uint8_t loops : 1;   /* some accepted iif is in the oil */
+	uint32_t iif;        /* the only accepted incoming vif when iif_count is 1 */
+	uint32_t iif_count;  /* 0: any vif is accepted */
+	uint32_t oif_count;  /* 0 to GREMC_FANOUT_MAX */
+	uint32_t vif[]; /* the oil, ascending; then the accepted iifs, ascending, when iif_count > 1; then
+			 * the thresholds, when limited */
 };
 
 /* The accepted iifs as an array (of iif_count). */
@@ -99,8 +100,11 @@ static inline bool gremc_mroute_accepts(const struct gremc_mroute *mroute, uint3
 /* Split horizon: the place of the iif in the oil, or oif_count. */
 static inline uint32_t gremc_mroute_skip(const struct gremc_mroute *mroute, uint32_t iif)
 {
-	uint32_t at = gremc_vif_lower_bound(mroute->vif, mroute->oif_count, iif);
+	uint32_t at;
 
+	if (!mroute->loops)
+		return mroute->oif_count;
+	at = gremc_vif_lower_bound(mroute->vif, mroute->oif_count, iif);
 	return at < mroute->oif_count && mroute->vif[at] == iif ? at : mroute->oif_count;
 }
 

@@ -64,6 +64,20 @@ static int copy_sorted(uint32_t *to, const uint32_t *from, uint32_t count)
 	return ascending(to, count) == count ? 0 : -EINVAL;
 }
 
+/* Can a packet come by an interface of the oil? */
+static bool can_loop(const struct gremc_mroute *mroute)
+{
+	const uint32_t *iifs = gremc_mroute_iifs(mroute);
+	bool found = mroute->iif_count == 0;
+
+	for (uint32_t i = 0; i < mroute->iif_count && !found; i++) {
+		uint32_t at = gremc_vif_lower_bound(mroute->vif, mroute->oif_count, iifs[i]);
+
+		found = at < mroute->oif_count && mroute->vif[at] == iifs[i];
+	}
+	return found;
+}
+
 int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec *spec,
 			struct gremc_object **out)
 {
@@ -101,6 +115,7 @@ int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec 
 	if (limited)
 		memcpy((uint8_t *)(uintptr_t)gremc_mroute_thresholds(mroute), spec->thresholds,
 		       spec->oif_count);
+	mroute->loops = can_loop(mroute);
 	*out = object;
 	return 0;
 }

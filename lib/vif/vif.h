@@ -64,24 +64,24 @@ struct gremc_encap {
 	uint8_t header[GREMC_ENCAP_HEADER_MAX];
 	uint32_t sum; /* of the IPv4 header's 16-bit words but the first two, which each replica sets anew;
 			 folded to 16 bits */
-	uint32_t adjacency; /* index */
 	union {
 		struct {
+			uint16_t adjacency;    /* index */
+			uint16_t mtu;          /* largest inner packet */
 			uint8_t header_length; /* 24 or 28; 0 for a native port */
 			uint8_t flags;         /* enum gremc_encap_flags */
 			uint8_t tos;           /* fixed bits of the outer TOS */
 			uint8_t tos_mask; /* bits taken from the inner TOS: 0x03 (ECN) or 0xff (inherit) */
 		};
-		uint32_t shape; /* all of that: equal shapes make of one packet replicas that differ in the
-				   template's bytes only */
+		uint64_t shape; /* all of that: equal shapes make of one packet replicas that differ in the
+				   template's bytes only, or none */
 	};
-	uint16_t mtu; /* largest inner packet */
-	uint8_t reserved[2];
 	uint32_t input_key; /* with the header's addresses what identifies the tunnel's packets; 0 without */
 	uint32_t has_input_key; /* 0 or 1 */
 } __rte_cache_aligned;
 
 static_assert(sizeof(struct gremc_encap) == 64, "an encap is one cache line");
+static_assert(GREMC_ADJACENCIES_MAX <= UINT16_MAX + 1, "an encap's index reaches all adjacencies");
 static_assert(offsetof(struct gremc_encap, has_input_key) == offsetof(struct gremc_encap, input_key) + 4,
 	      "both are compared as one");
 

@@ -5,9 +5,8 @@
 
 #define CHUNK GREMC_BURST /* replicas whose buffers and references are taken together */
 
-/* Two words that are stored as one. */
-typedef uint64_t words __attribute__((vector_size(16), aligned(8), may_alias));
-typedef uint64_t loose_words __attribute__((vector_size(16), aligned(1), may_alias));
+/* Two words that are stored as one, of any alignment. */
+typedef uint64_t words __attribute__((vector_size(16), aligned(1), may_alias));
 
 /* The 32 bytes of an mbuf that a replica sets, as the mbuf has them. All but the vif are the same in a run.
  */
@@ -19,7 +18,7 @@ union mbuf_fields {
 		uint16_t data_len, vlan_tci;
 		uint32_t vif; /* hash.usr */
 	};
-	words half[2];
+	uint64_t word[4]; /* by which the compiler keeps them in registers */
 };
 #define FIELD(name) (offsetof(struct rte_mbuf, name) - offsetof(struct rte_mbuf, data_off))
 static_assert(FIELD(refcnt) == offsetof(union mbuf_fields, refcnt) &&
@@ -36,13 +35,12 @@ struct run {
 	const struct gremc_adjacency *adjacency;
 	uint64_t shape;
 	bool share; /* the payload is chained, not copied */
-	bool patch; /* headers need more than the template */
-	bool plain; /* no patch, and the payload goes as the caller wants it, a copy by blocks */
+	bool plain; /* the template is all, and the payload is chained as wanted or copied by blocks */
 	uint8_t header_length;
 	uint32_t first; /* the first word of the outer header */
 	uint32_t sum;   /* what `first` adds to its checksum; 16 bits */
 	uint32_t pkt_len;
-	union mbuf_fields fields;
+	words front, back; /* of union mbuf_fields */
 	struct gremc_tx *tx;
 };
 
@@ -108,45 +106,45 @@ static __rte_always_inline bool run_begin(const struct gremc_worker *worker, con
 	const struct gremc_encap encap = {.shape = __atomic_load_n(&job->encap[vif].shape, __ATOMIC_RELAXED)};
 	const struct gremc_adjacency *adjacency = adjacency_of(job, &encap);
 	const uint16_t headers = adjacency->l2_length + encap.header_length;
+	union mbuf_fields fields = {0};
 
 	if (unlikely(obstacle(job, &encap, adjacency) != GREMC_LOSS_no_mbuf))
 		return false;
 	run->adjacency = adjacency;
 	run->shape = encap.shape;
 	run->header_length = encap.header_length;
-	run->patch = encap.flags != 0;
 	run->first = gremc_encap_first(&encap, &job->inner);
 	run->sum = gremc_encap_add((uint16_t)run->first, (uint16_t)(run->first >> 16));
 	run->tx = worker->tx[adjacency->port];
 	run->pkt_len = headers + job->inner.length;
 	/* a port that cannot send the chain gets a copy */
 	run->share = share && job->payload->nb_segs < run->tx->max_segments;
-	run->plain = !run->patch && (share ? run->share : job->blocks > 0);
-	run->fields = (union mbuf_fields){
-		.data_off = GREMC_HEADER_OFFSET - adjacency->l2_length,
-		.refcnt = 1,
-		.nb_segs = run->share ? job->payload->nb_segs + 1 : 1,
-		.port = RTE_MBUF_PORT_INVALID,
-		.pkt_len = run->pkt_len,
-		.data_len = run->share ? headers : run->pkt_len,
-	};
+	run->plain = encap.flags == 0 && (share ? run->share : job->blocks > 0);
+	fields.data_off = GREMC_HEADER_OFFSET - adjacency->l2_length;
+	fields.refcnt = 1;
+	fields.nb_segs = run->share ? job->payload->nb_segs + 1 : 1;
+	fields.port = RTE_MBUF_PORT_INVALID;
+	fields.pkt_len = run->pkt_len;
+	fields.data_len = run->share ? headers : run->pkt_len;
+	run->front = (words){fields.word[0], fields.word[1]};
+	run->back = (words){fields.word[2], fields.word[3]};
 	return run->share || job->blocks > 0 ||
 	       (uint32_t)GREMC_L2_MAX + run->header_length + job->inner.length <= worker->header_room;
 }
 
 /* What is not plain of a replica whose template is written. */
 static __rte_noinline void finish(struct gremc_worker *worker, const struct gremc_job *job,
-				  const struct run *run, struct rte_mbuf *mbuf, uint8_t *ip,
-				  const struct gremc_encap *encap)
+				  const struct gremc_encap *encap, const struct gremc_adjacency *adjacency,
+				  bool share, struct rte_mbuf *mbuf, uint8_t *ip)
 {
-	if (run->patch)
-		gremc_encap_patch(ip, encap, run->adjacency, &job->inner, &worker->ip_id);
-	if (run->share)
+	if (encap->flags)
+		gremc_encap_patch(ip, encap, adjacency, &job->inner, &worker->ip_id);
+	if (share)
 		mbuf->next = job->payload;
 	else if (job->blocks > 0)
-		copy_blocks(ip + run->header_length, job->bytes, job->blocks);
+		copy_blocks(ip + encap->header_length, job->bytes, job->blocks);
 	else
-		gremc_segments_copy(ip + run->header_length, job->payload);
+		gremc_segments_copy(ip + encap->header_length, job->payload);
 }
 
 /* As many as have the run's shape, from the first on, which has. The header buffers for them are those before
@@ -169,9 +167,9 @@ static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const
 	const uint16_t length = job->inner.length, header_length = run->header_length;
 	const uint64_t shape = run->shape;
 	const bool plain = run->plain;
-	const words front = run->fields.half[0], back = run->fields.half[1];
-	const loose_words *const l2 = (const loose_words *)run->adjacency->l2;
-	const loose_words l2_front = l2[0], l2_back = l2[1];
+	const words front = run->front, back = run->back;
+	const words l2_front = ((const words *)run->adjacency->l2)[0];
+	const words l2_back = ((const words *)run->adjacency->l2)[1];
 
 	do {
 		const uint32_t vif = *at;
@@ -188,14 +186,14 @@ static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const
 		mbuf = *--header;
 		/* Not by buf_addr: a buffer that has been away for long is written without waiting for it. */
 		ip = (uint8_t *)(mbuf + 1) + GREMC_HEADER_OFFSET;
-		((loose_words *)ip)[-2] = l2_front;
-		((loose_words *)ip)[-1] = l2_back;
+		((words *)ip)[-2] = l2_front;
+		((words *)ip)[-1] = l2_back;
 		rte_mov32(ip, encap->header);
 		memcpy(ip, &first, sizeof(first));
 		checksum = (uint16_t)~gremc_encap_add(encap->sum, sum);
 		memcpy(ip + offsetof(struct rte_ipv4_hdr, hdr_checksum), &checksum, sizeof(checksum));
 		if (unlikely(!plain))
-			finish(worker, job, run, mbuf, ip, encap);
+			finish(worker, job, encap, run->adjacency, run->share, mbuf, ip);
 		else if (share)
 			mbuf->next = payload;
 		else
@@ -244,15 +242,15 @@ static __rte_always_inline uint32_t replicate_chunk(struct gremc_worker *worker,
 	return references;
 }
 
-void gremc_replicas_copy(struct gremc_worker *worker, const struct gremc_job *job, const uint32_t *vifs,
-			 uint32_t n)
+static __rte_always_inline void copy(struct gremc_worker *worker, const struct gremc_job *job,
+				     const uint32_t *vifs, uint32_t n)
 {
 	for (uint32_t done = 0; done < n; done += CHUNK)
 		replicate_chunk(worker, job, vifs + done, RTE_MIN(n - done, CHUNK), false);
 }
 
-void gremc_replicas_share(struct gremc_worker *worker, const struct gremc_job *job, const uint32_t *vifs,
-			  uint32_t n, bool last)
+static __rte_always_inline void share(struct gremc_worker *worker, const struct gremc_job *job,
+				      const uint32_t *vifs, uint32_t n, bool last)
 {
 	for (uint32_t done = 0, k; done < n; done += k) {
 		bool final = last && n - done <= CHUNK;
@@ -272,5 +270,56 @@ void gremc_replicas_share(struct gremc_worker *worker, const struct gremc_job *j
 			rte_pktmbuf_refcnt_update(job->payload, -(int16_t)(unused - final));
 		if (final)
 			rte_pktmbuf_free(job->payload);
+	}
+}
+
+static __rte_noinline void share_part(struct gremc_worker *worker, const struct gremc_job *job,
+				      const uint32_t *vifs, uint32_t n, bool last)
+{
+	share(worker, job, vifs, n, last);
+}
+
+void gremc_replicas(struct gremc_worker *worker, const struct gremc_job *job, const uint32_t *vifs,
+		    uint32_t n)
+{
+	if (job->inner.length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED))
+		share_part(worker, job, vifs, n, false);
+	else
+		copy(worker, job, vifs, n);
+}
+
+/* Copies for all but the last one, which gets the packet itself: a buffer less to take, and none to give
+ * back. */
+void gremc_replicate_copies(struct gremc_worker *worker, const struct gremc_packet *packet)
+{
+	const struct gremc_inner inner = gremc_packet_inner(packet);
+	const struct gremc_job job = gremc_job_of(worker, packet->mbuf, &inner);
+	const struct gremc_mroute *mroute = packet->mroute;
+	const uint32_t *oil = mroute->vif;
+	const uint32_t skip = packet->oif_skip;
+	/* one that is skipped is none of these: then the one before it */
+	const uint32_t last = mroute->oif_count - 1 - (skip + 1 == mroute->oif_count);
+
+	copy(worker, &job, oil, RTE_MIN(skip, last));
+	if (unlikely(skip < last))
+		gremc_replicas(worker, &job, &oil[skip + 1], last - skip - 1);
+	if (likely(gremc_replicate_in_place(worker, packet, oil[last])))
+		return;
+	gremc_replicas(worker, &job, &oil[last], 1);
+	gremc_burst_done(&worker->burst, packet->mbuf);
+}
+
+void gremc_replicate_shares(struct gremc_worker *worker, const struct gremc_packet *packet)
+{
+	const struct gremc_inner inner = gremc_packet_inner(packet);
+	const struct gremc_job job = gremc_job_of(worker, packet->mbuf, &inner);
+	const uint32_t *oil = packet->mroute->vif;
+	const uint32_t skip = packet->oif_skip, count = packet->mroute->oif_count;
+
+	if (likely(skip >= count)) {
+		share(worker, &job, oil, count, true);
+	} else {
+		share_part(worker, &job, oil, skip, skip + 1 == count);
+		share_part(worker, &job, &oil[skip + 1], count - skip - 1, true);
 	}
 }

@@ -21,13 +21,6 @@ struct gremc_job {
 	struct gremc_inner inner;
 };
 
-/* Each vif gets a replica in a buffer of its own, with a copy of the payload behind the headers. */
-void gremc_replicas_copy(struct gremc_worker *worker, const struct gremc_job *job, const uint32_t *vifs,
-			 uint32_t n);
-/* The same with the payload chained behind the headers, where the port takes that. `last`: no more will
- * follow, so that the packet's own reference to the payload goes to a replica, or is freed. */
-void gremc_replicas_share(struct gremc_worker *worker, const struct gremc_job *job, const uint32_t *vifs,
-			  uint32_t n, bool last);
 #define GREMC_REPLICAS_AHEAD 6  /* replicas between a prefetch and its use */
 #define GREMC_BLOCK          64 /* bytes copied at once */
 
@@ -78,15 +71,52 @@ static inline struct gremc_job gremc_job_of(const struct gremc_worker *worker, s
  * that take it. */
 void gremc_replicate_limited(struct gremc_worker *worker, const struct gremc_packet *packet);
 
-/* Above the threshold the payload is shared, where the port takes that; the packet keeps its own reference.
- */
-static inline void gremc_replicas(struct gremc_worker *worker, const struct gremc_job *job,
-				  const uint32_t *vifs, uint32_t n)
+/* Each vif gets a replica in a buffer of its own. Above the threshold the payload is chained behind the
+ * headers, where the port takes that, else copied; the packet keeps its own reference. */
+void gremc_replicas(struct gremc_worker *worker, const struct gremc_job *job, const uint32_t *vifs,
+		    uint32_t n);
+
+/* A packet whose TTL is decremented, to all of its oil: with copies of the payload, or sharing it. Both take
+ * the packet over. */
+void gremc_replicate_copies(struct gremc_worker *worker, const struct gremc_packet *packet);
+void gremc_replicate_shares(struct gremc_worker *worker, const struct gremc_packet *packet);
+
+/* The headers go before the payload, in the packet's own buffer: nothing is allocated or copied. Takes the
+ * packet over, unless it returns false: this one cannot be sent so. */
+static __rte_always_inline bool gremc_replicate_in_place(struct gremc_worker *worker,
+							 const struct gremc_packet *packet, uint32_t vif)
 {
-	if (job->inner.length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED))
-		gremc_replicas_share(worker, job, vifs, n, false);
-	else
-		gremc_replicas_copy(worker, job, vifs, n);
+	const struct gremc_inner inner = gremc_packet_inner(packet);
+	struct rte_mbuf *mbuf = packet->mbuf;
+	const struct gremc_encap *encap = &worker->vifs->encap[vif];
+	const struct gremc_adjacency *adjacency =
+		__atomic_load_n(&worker->vifs->adjacency[encap->adjacency], __ATOMIC_ACQUIRE);
+	struct gremc_vif_hot *hot = &worker->stats->vif_hot[vif];
+	struct gremc_tx *tx = worker->tx[adjacency->port];
+	const uint16_t headers = adjacency->l2_length + encap->header_length;
+	const uint32_t length = headers + mbuf->pkt_len;
+
+	if (unlikely(inner.length > encap->mtu || !adjacency->resolved)) {
+		gremc_count_pair(&hot->tx_packets, 1, inner.length);
+		gremc_lose(worker, vif,
+			   inner.length > encap->mtu ? GREMC_LOSS_too_big : GREMC_LOSS_no_adjacency,
+			   inner.length);
+		rte_pktmbuf_free(mbuf);
+		return true;
+	}
+	if (unlikely(mbuf->data_off < GREMC_L2_MAX + encap->header_length ||
+		     mbuf->nb_segs > tx->max_segments))
+		return false;
+	gremc_count_pair(&hot->tx_packets, 1, inner.length);
+	gremc_encap_before(rte_pktmbuf_mtod(mbuf, uint8_t *), encap, adjacency, &inner, &worker->ip_id);
+	mbuf->data_off -= headers;
+	mbuf->data_len += headers;
+	mbuf->pkt_len = length;
+	/* what the receiving driver said of the packet is no request to the sending one */
+	mbuf->ol_flags = 0;
+	mbuf->hash.usr = vif;
+	gremc_tx_put(worker, tx, mbuf, length);
+	return true;
 }
 
 #endif

@@ -4,87 +4,6 @@
 #include "datapath/relay.h"
 #include "datapath/replica.h"
 
-/* The headers go before the payload, in the packet's own buffer: nothing is allocated or copied. Takes the
- * packet over, unless it returns false: this one cannot be sent so. */
-static __rte_always_inline bool replicate_in_place(struct gremc_worker *worker,
-						   const struct gremc_packet *packet, uint32_t vif)
-{
-	const struct gremc_inner inner = gremc_packet_inner(packet);
-	struct rte_mbuf *mbuf = packet->mbuf;
-	const struct gremc_encap *encap = &worker->vifs->encap[vif];
-	const struct gremc_adjacency *adjacency =
-		__atomic_load_n(&worker->vifs->adjacency[encap->adjacency], __ATOMIC_ACQUIRE);
-	struct gremc_vif_hot *hot = &worker->stats->vif_hot[vif];
-	struct gremc_tx *tx = worker->tx[adjacency->port];
-	const uint16_t headers = adjacency->l2_length + encap->header_length;
-	const uint32_t length = headers + mbuf->pkt_len;
-
-	if (unlikely(inner.length > encap->mtu || !adjacency->resolved)) {
-		gremc_count_pair(&hot->tx_packets, 1, inner.length);
-		gremc_lose(worker, vif,
-			   inner.length > encap->mtu ? GREMC_LOSS_too_big : GREMC_LOSS_no_adjacency,
-			   inner.length);
-		rte_pktmbuf_free(mbuf);
-		return true;
-	}
-	if (unlikely(mbuf->data_off < GREMC_L2_MAX + encap->header_length ||
-		     mbuf->nb_segs > tx->max_segments))
-		return false;
-	gremc_count_pair(&hot->tx_packets, 1, inner.length);
-	gremc_encap_before(rte_pktmbuf_mtod(mbuf, uint8_t *), encap, adjacency, &inner, &worker->ip_id);
-	mbuf->data_off -= headers;
-	mbuf->data_len += headers;
-	mbuf->pkt_len = length;
-	/* what the receiving driver said of the packet is no request to the sending one */
-	mbuf->ol_flags = 0;
-	mbuf->hash.usr = vif;
-	gremc_tx_put(worker, tx, mbuf, length);
-	return true;
-}
-
-/* Copies for all but the last one, which gets the packet itself: a buffer less to take, and none to give
- * back. Takes the packet over. */
-static void copy_to_all(struct gremc_worker *worker, const struct gremc_packet *packet)
-{
-	const struct gremc_inner inner = gremc_packet_inner(packet);
-	const struct gremc_job job = gremc_job_of(worker, packet->mbuf, &inner);
-	const struct gremc_mroute *mroute = packet->mroute;
-	const uint32_t *oil = mroute->vif;
-	const uint32_t skip = packet->oif_skip;
-	/* one that is skipped is none of these: then the one before it */
-	const uint32_t last = mroute->oif_count - 1 - (skip + 1 == mroute->oif_count);
-
-	gremc_replicas_copy(worker, &job, oil, RTE_MIN(skip, last));
-	if (unlikely(skip < last))
-		gremc_replicas_copy(worker, &job, &oil[skip + 1], last - skip - 1);
-	if (likely(replicate_in_place(worker, packet, oil[last])))
-		return;
-	gremc_replicas_copy(worker, &job, &oil[last], 1);
-	gremc_burst_done(&worker->burst, packet->mbuf);
-}
-
-static void share_with_all(struct gremc_worker *worker, const struct gremc_packet *packet)
-{
-	const struct gremc_inner inner = gremc_packet_inner(packet);
-	const struct gremc_job job = gremc_job_of(worker, packet->mbuf, &inner);
-	const uint32_t *oil = packet->mroute->vif;
-	const uint32_t skip = packet->oif_skip, count = packet->mroute->oif_count;
-
-	gremc_replicas_share(worker, &job, oil, RTE_MIN(skip, count), skip + 1 >= count);
-	if (skip + 1 < count)
-		gremc_replicas_share(worker, &job, &oil[skip + 1], count - skip - 1, true);
-}
-
-/* `share`: chain the payload where the ports take that. */
-static __rte_noinline void replicate_many(struct gremc_worker *worker, const struct gremc_packet *packet,
-					  bool share)
-{
-	if (share)
-		share_with_all(worker, packet);
-	else
-		copy_to_all(worker, packet);
-}
-
 static inline void replicate_packet(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
@@ -104,11 +23,12 @@ static inline void replicate_packet(struct gremc_worker *worker, const struct gr
 		return;
 	}
 	worker->wanted += wanted;
-	if (wanted == 1 && likely(replicate_in_place(worker, packet, mroute->vif[skip == 0])))
+	if (wanted == 1 && likely(gremc_replicate_in_place(worker, packet, mroute->vif[skip == 0])))
 		return;
-	replicate_many(worker, packet,
-		       wanted > 1 &&
-			       packet->length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED));
+	if (wanted > 1 && packet->length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED))
+		gremc_replicate_shares(worker, packet);
+	else
+		gremc_replicate_copies(worker, packet);
 }
 
 /* What a packet's replicas read first: its counter, and of its first outgoing interfaces all that is read. */

@@ -110,6 +110,59 @@ static enum gremc_proto_error classify(const struct gremc_rxq *rxq, struct gremc
 	return take_gre(packet, (const uint8_t *)ip, l2, readable, &outer, key);
 }
 
+/* The frame that nearly all are, untagged, IPv4 without options or fragments, GRE with a key or without, in
+ * as few comparisons as there can be. Returns false for what is anything else, or wrong: classify() knows
+ * what. */
+static inline bool take_usual(const struct gremc_rxq *rxq, struct gremc_packet *packet,
+			      struct gremc_tunnel_key *key)
+{
+	const struct usual {
+		struct rte_ether_hdr ether;
+		struct rte_ipv4_hdr ip;
+		rte_be16_t flags, protocol;
+		rte_be32_t key;
+	} __rte_packed __rte_aligned(2) *frame = rte_pktmbuf_mtod(packet->mbuf, const struct usual *);
+	const uint32_t headers = sizeof(*frame) - sizeof(frame->ether);
+	const struct rte_mbuf *mbuf = packet->mbuf;
+	const struct rte_ipv4_hdr *ip = &frame->ip;
+	const uint32_t room = mbuf->pkt_len - sizeof(frame->ether);
+	uint32_t total, gre = 4;
+	rte_be16_t flags;
+	bool bad;
+
+	/* an inner packet is longer than a key: without one its bytes can be read all the same */
+	if (unlikely(mbuf->data_len < sizeof(*frame) ||
+		     frame->ether.ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4) || rxq->vlan ||
+		     mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED || ip->version_ihl != RTE_IPV4_VHL_DEF ||
+		     ip->next_proto_id != IPPROTO_GRE ||
+		     ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK) ||
+		     frame->protocol != RTE_BE16(GREMC_GRE_IPV4) || gremc_ipv4_is_multicast(ip->dst_addr)))
+		return false;
+	total = rte_be_to_cpu_16(ip->total_length);
+	/* from the headers' length to what there is; below it the difference is huge */
+	if (unlikely(total - headers > room - headers))
+		return false;
+	if (unlikely((must_sum(rxq, mbuf, &bad) && !gremc_ipv4_sum_is_right((const uint8_t *)ip)) || bad))
+		return false;
+	flags = frame->flags & RTE_BE16(GREMC_GRE_FLAGS);
+	key->key = 0;
+	key->has_key = 0;
+	if (flags) {
+		if (unlikely(flags != RTE_BE16(GREMC_GRE_KEY)))
+			return false;
+		gre = 8;
+		key->key = rte_be_to_cpu_32(frame->key);
+		key->has_key = 1;
+	}
+	packet->native = false;
+	packet->inner_offset = sizeof(frame->ether) + sizeof(*ip) + gre;
+	packet->inner_room = total - sizeof(*ip) - gre;
+	packet->outer_tos = ip->type_of_service;
+	key->remote = ip->src_addr;
+	key->local = ip->dst_addr;
+	return true;
+}
+
 void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 {
 	struct gremc_burst *burst = &worker->burst;
@@ -125,6 +178,10 @@ void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *r
 			continue;
 		}
 		packet->mbuf = mbuf;
+		if (likely(take_usual(rxq, packet, &burst->tunnel[alive]))) {
+			alive++;
+			continue;
+		}
 		error = classify(rxq, packet, &burst->tunnel[alive]);
 		if (unlikely(error != GREMC_PROTO_OK)) {
 			gremc_refuse_frame(worker, rxq, mbuf, (enum gremc_drop)error);

@@ -73,12 +73,15 @@ struct gremc_gre {
 /* Parse the GRE header in the `length` bytes at `data`. The protocol type is returned, not judged. */
 enum gremc_proto_error gremc_gre_parse_any(const uint8_t *data, size_t length, struct gremc_gre *gre);
 
+/* The flags that say how to read a header; the others are ignored. */
+#define GREMC_GRE_FLAGS                                                                                      \
+	(GREMC_GRE_CHECKSUM | GREMC_GRE_ROUTING | GREMC_GRE_KEY | GREMC_GRE_SEQUENCE | GREMC_GRE_MBZ |       \
+	 GREMC_GRE_VERSION)
+
 /* The same; inline for headers without a field or with a key alone, which nearly all have. */
 static inline enum gremc_proto_error gremc_gre_parse(const uint8_t *data, size_t length,
 						     struct gremc_gre *gre)
 {
-	const uint16_t matters = GREMC_GRE_CHECKSUM | GREMC_GRE_ROUTING | GREMC_GRE_KEY | GREMC_GRE_SEQUENCE |
-				 GREMC_GRE_MBZ | GREMC_GRE_VERSION;
 	struct {
 		rte_be16_t flags, protocol;
 		rte_be32_t key;
@@ -87,7 +90,7 @@ static inline enum gremc_proto_error gremc_gre_parse(const uint8_t *data, size_t
 	if (unlikely(length < sizeof(header)))
 		goto any;
 	memcpy(&header, data, sizeof(header));
-	header.flags &= rte_cpu_to_be_16(matters);
+	header.flags &= RTE_BE16(GREMC_GRE_FLAGS);
 	if (unlikely(header.flags & ~RTE_BE16(GREMC_GRE_KEY)))
 		goto any;
 	gre->has_key = header.flags != 0;
@@ -147,10 +150,12 @@ static inline enum gremc_proto_error gremc_ipv4_parse_header(const uint8_t *data
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)data;
 	unsigned total;
 
-	if (unlikely(RTE_MIN(length, readable) < sizeof(*ip) || ip->version_ihl != RTE_IPV4_VHL_DEF))
+	if (unlikely(length < sizeof(*ip) || readable < sizeof(*ip) || ip->version_ihl != RTE_IPV4_VHL_DEF))
 		goto any;
 	total = rte_be_to_cpu_16(ip->total_length);
-	if (unlikely(total < sizeof(*ip) || total > length || (check_sum && !gremc_ipv4_sum_is_right(data))))
+	/* from the header's length to what there is; below it the difference is huge */
+	if (unlikely(total - sizeof(*ip) > length - sizeof(*ip) ||
+		     (check_sum && !gremc_ipv4_sum_is_right(data))))
 		goto any;
 	out->header_length = sizeof(*ip);
 	out->total_length = total;

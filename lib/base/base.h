@@ -130,9 +130,12 @@ static inline bool gremc_ipv4_is_link_local_group(rte_be32_t address)
 }
 
 /* 232.0.0.0/8, source-specific only (RFC 4607) */
+#define GREMC_SSM_GROUPS RTE_BE32(0xe8000000)
+#define GREMC_SSM_LENGTH 8
+
 static inline bool gremc_ipv4_is_ssm(rte_be32_t address)
 {
-	return (address & RTE_BE32(0xff000000)) == RTE_BE32(0xe8000000);
+	return (address & RTE_BE32(0xff000000)) == GREMC_SSM_GROUPS;
 }
 
 #endif

@@ -181,7 +181,7 @@ static void lengths_set(struct gremc_fanout *table, uint64_t lengths)
 
 static void count_in(struct gremc_fanout *table, const struct gremc_mroute *mroute)
 {
-	uint8_t length = mroute->source ? GREMC_LENGTH_SG : mroute->length;
+	uint8_t length = gremc_length_class(mroute);
 
 	__atomic_store_n(&table->mroutes, table->mroutes + 1, __ATOMIC_RELAXED);
 	if (table->per_length[length]++ == 0)
@@ -190,7 +190,7 @@ static void count_in(struct gremc_fanout *table, const struct gremc_mroute *mrou
 
 static void count_out(struct gremc_fanout *table, const struct gremc_mroute *mroute)
 {
-	uint8_t length = mroute->source ? GREMC_LENGTH_SG : mroute->length;
+	uint8_t length = gremc_length_class(mroute);
 
 	__atomic_store_n(&table->mroutes, table->mroutes - 1, __ATOMIC_RELAXED);
 	if (--table->per_length[length] == 0)

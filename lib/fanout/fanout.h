@@ -13,7 +13,8 @@
  * One hash holds all three kinds: its key is (source, group) for (S,G), and (length, group's prefix) for
  * a route of any source, where the length 0.0.0.0 to 0.0.0.32 stands in the source's place: no packet has
  * such a source (GREMC_PROTO_bad_source). A mask says which lengths are in use, so that a lookup probes these
- * only, longest first: (S,G), then (*,G/32), then shorter prefixes. */
+ * only, longest first: (S,G), then (*,G/32), then shorter prefixes. Groups in 232.0.0.0/8 have (S,G), and
+ * (*,232.0.0.0/8) for what has none; no other route of any source takes their packets. */
 #ifndef GREMC_FANOUT_FANOUT_H
 #define GREMC_FANOUT_FANOUT_H
 
@@ -171,7 +172,7 @@ struct gremc_fanout_usage {
 	uint32_t capacity; /* of the hash as it is now */
 	uint64_t nodes;    /* copies of hash and objects */
 	uint64_t bytes;    /* all memory of the table: slots, and of each node hash and objects */
-	uint64_t lengths;  /* bit 33: (S,G) in use; bit n: (*,G/n) in use */
+	uint64_t lengths;  /* bit 33: (S,G) in use; bit 34: (*,232.0.0.0/8); bit n: (*,G/n) */
 };
 void gremc_fanout_usage(const struct gremc_fanout *table, struct gremc_fanout_usage *usage);
 

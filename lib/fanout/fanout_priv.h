@@ -108,7 +108,17 @@ static inline bool gremc_object_has_key(const void *line, const void *key)
 
 /* ---- table ---- */
 
-#define GREMC_LENGTH_SG 33u /* the (S,G) class among the prefix lengths */
+/* Classes among the prefix lengths: (S,G), and 232.0.0.0/8, the only one for groups in it. */
+#define GREMC_LENGTH_SG  33u
+#define GREMC_LENGTH_SSM 34u
+
+static inline uint8_t gremc_length_class(const struct gremc_mroute *mroute)
+{
+	if (mroute->source)
+		return GREMC_LENGTH_SG;
+	return mroute->group == GREMC_SSM_GROUPS && mroute->length == GREMC_SSM_LENGTH ? GREMC_LENGTH_SSM
+										       : mroute->length;
+}
 
 /* What lookups on one node touch, in its memory. The writer stores, atomic. */
 struct gremc_fanout_node {
@@ -139,7 +149,7 @@ struct gremc_fanout {
 	struct gremc_view *view;
 	uint32_t *free_ids; /* a stack */
 	uint32_t free_id_count;
-	uint32_t per_length[GREMC_LENGTH_SG + 1];
+	uint32_t per_length[GREMC_LENGTH_SSM + 1];
 	struct gremc_slab slab;
 };
 

@@ -48,6 +48,23 @@ static uint32_t probe_length(const struct gremc_fanout_node *node, const struct 
 	return left;
 }
 
+/* Of groups in 232.0.0.0/8 without an (S,G) the route of all of them is the only one: a shorter prefix is
+ * none of theirs. */
+static __rte_noinline void probe_specific(const struct gremc_fanout_node *node, const struct gremc_hash *hash,
+					  const struct gremc_fanout_key *keys, uint32_t n,
+					  const struct gremc_mroute **out)
+{
+	uint8_t waiting[GREMC_FANOUT_BULK];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		waiting[count] = (uint8_t)i;
+		count += out[i] == NULL && gremc_ipv4_is_ssm(keys[i].group);
+	}
+	if (count > 0)
+		probe_length(node, hash, GREMC_SSM_LENGTH, keys, waiting, count, out);
+}
+
 static void match(const struct gremc_fanout_node *node, const struct gremc_fanout_key *keys, uint32_t n,
 		  const struct gremc_mroute **out)
 {
@@ -65,6 +82,10 @@ static void match(const struct gremc_fanout_node *node, const struct gremc_fanou
 	}
 	if (lengths == 0)
 		return;
+	if (unlikely(lengths >> GREMC_LENGTH_SSM & 1)) {
+		probe_specific(node, hash, keys, n, out);
+		lengths ^= UINT64_C(1) << GREMC_LENGTH_SSM;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		waiting[count] = (uint8_t)i;
 		count += out[i] == NULL && !gremc_ipv4_is_ssm(keys[i].group);

@@ -15,7 +15,7 @@ int gremc_spec_check(const struct gremc_mroute_spec *spec)
 		if (spec->length != 32 || gremc_ipv4_is_multicast(spec->source) ||
 		    (spec->source & RTE_BE32(0xff000000)) == 0)
 			return -EINVAL;
-	} else if (spec->length >= 8 && gremc_ipv4_is_ssm(spec->group)) {
+	} else if (spec->length > GREMC_SSM_LENGTH && gremc_ipv4_is_ssm(spec->group)) {
 		return -EINVAL; /* R32: no lookup would ever find it */
 	}
 	if (spec->oif_count > GREMC_FANOUT_MAX || spec->iif_count > GREMC_FANOUT_MAX)

@@ -213,13 +213,8 @@ void gremc_rib_guard(struct gremc_rib *rib, uint32_t interface, bool guarded)
 	gremc_rib_touch_all(rib);
 }
 
-void gremc_rib_upstream(struct gremc_rib *rib, uint32_t interface)
+static void upstream_at(struct gremc_rib *rib, struct route *route, uint32_t interface)
 {
-	struct route *route;
-
-	if (interface == rib->upstream)
-		return;
-	route = gremc_route_get(rib, 0, GREMC_RIB_EVERY_GROUP, 4);
 	if (route == NULL) {
 		fail(rib);
 		return;
@@ -228,6 +223,15 @@ void gremc_rib_upstream(struct gremc_rib *rib, uint32_t interface)
 		member_at(rib, route, rib->upstream, GREMC_IGMP_NONE);
 	if (interface != GREMC_RIB_NONE)
 		member_at(rib, route, interface, GREMC_IGMP_INCLUDE);
+}
+
+void gremc_rib_upstream(struct gremc_rib *rib, uint32_t interface)
+{
+	if (interface == rib->upstream)
+		return;
+	/* a packet of 232.0.0.0/8 looks no further than there */
+	upstream_at(rib, gremc_route_get(rib, 0, GREMC_RIB_EVERY_GROUP, 4), interface);
+	upstream_at(rib, gremc_route_get(rib, 0, GREMC_SSM_GROUPS, GREMC_SSM_LENGTH), interface);
 	rib->upstream = interface;
 	gremc_rib_touch_all(rib);
 }

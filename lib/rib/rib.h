@@ -57,7 +57,8 @@ void gremc_rib_member(struct gremc_rib *rib, uint32_t interface, rte_be32_t sour
  * or again any. */
 void gremc_rib_guard(struct gremc_rib *rib, uint32_t interface, bool guarded);
 /* The proxy's upstream interface (RFC 4605, 4.2), or GREMC_RIB_NONE: what any interface sends goes there,
- * too, be there members or not. */
+ * too, be there members or not. In 232.0.0.0/8 as in any other group: RFC 4605 excepts nothing, and RFC 4607
+ * keeps packets without an (S,G) from receivers, not from the router above. */
 void gremc_rib_upstream(struct gremc_rib *rib, uint32_t interface);
 
 /* The kernel's route for (S,G), or with source 0 for (*,G), and that it has none. Interfaces that are

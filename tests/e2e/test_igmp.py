@@ -298,6 +298,14 @@ def test_proxy(make_hub):
     assert reached(test_hub, 0, S1, G) == {1, 2}
     assert reached(test_hub, 1, S1, G) == {0, 2}
     assert reached(test_hub, 3, S1, "239.9.9.9") == {0}
+    # source-specific groups, too, whoever else wants another source of it
+    tell(test_hub, host(1, igmp.join(member(1), "232.9.9.9", S2)))
+    assert upstream(1.5) == [igmp.record(igmp.ALLOW, "232.9.9.9", S2)] * 2
+    assert reached(test_hub, 3, S1, "232.9.9.9") == {0}
+    assert reached(test_hub, 3, S2, "232.9.9.9") == {0, 1}
+    tell(test_hub, host(1, igmp.leave(member(1), "232.9.9.9", S2)))
+    assert upstream(1.5) == [igmp.record(igmp.BLOCK, "232.9.9.9", S2)] * 2
+    assert reached(test_hub, 3, S2, "232.9.9.9") == {0}
     tell(test_hub, host(1, igmp.v2_leave(member(1), G)), host(2, igmp.v2_leave(member(2), G)))
     assert upstream(1.5) == [igmp.record(igmp.TO_IN, G)] * 2
     # the upstream's own members are none of ours

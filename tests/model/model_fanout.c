@@ -73,7 +73,7 @@ static void any_key(struct route *route)
 		route->source = one_in(2) ? any_source() : 0;
 		route->length = route->source ? 32 : lengths[below(RTE_DIM(lengths))];
 		route->group = any_group() & gremc_netmask(route->length);
-	} while (route->source == 0 && route->length >= 8 && gremc_ipv4_is_ssm(route->group));
+	} while (route->source == 0 && route->length > GREMC_SSM_LENGTH && gremc_ipv4_is_ssm(route->group));
 }
 
 static void any_content(struct route *route)
@@ -96,6 +96,11 @@ static struct route *list_find(rte_be32_t source, rte_be32_t group, uint8_t leng
 	return NULL;
 }
 
+static bool is_every_ssm(const struct route *route)
+{
+	return route->group == GREMC_SSM_GROUPS && route->length == GREMC_SSM_LENGTH;
+}
+
 static const struct route *list_match(rte_be32_t source, rte_be32_t group)
 {
 	const struct route *best = NULL;
@@ -107,7 +112,8 @@ static const struct route *list_match(rte_be32_t source, rte_be32_t group)
 			if (route->source == source && route->group == group)
 				return route;
 		} else if ((group & gremc_netmask(route->length)) == route->group &&
-			   !gremc_ipv4_is_ssm(group) && (best == NULL || route->length > best->length)) {
+			   (!gremc_ipv4_is_ssm(group) || is_every_ssm(route)) &&
+			   (best == NULL || route->length > best->length)) {
 			best = route;
 		}
 	}
@@ -327,7 +333,7 @@ static void compare_all(void)
 
 		agree(route, mroute);
 		CHECK(gremc_fanout_get(model.table, route->id) == mroute);
-		lengths |= UINT64_C(1) << (route->source ? 33 : route->length);
+		lengths |= UINT64_C(1) << (route->source ? 33 : is_every_ssm(route) ? 34 : route->length);
 	}
 	for (uint32_t id = 0; id < gremc_fanout_id_limit(model.table); id++)
 		used += gremc_fanout_get(model.table, id) != NULL;

@@ -221,6 +221,18 @@ static void compare(uint32_t k)
 						      : GREMC_ORIGIN_KERNEL));
 }
 
+/* In 232.0.0.0/8 what nobody joined goes up, and nowhere else. */
+static void compare_upstream(void)
+{
+	const struct gremc_mroute *mroute =
+		gremc_fanout_find(model.table, 0, GREMC_SSM_GROUPS, GREMC_SSM_LENGTH);
+
+	CHECK((mroute != NULL) == (model.upstream != GREMC_RIB_NONE));
+	if (mroute)
+		CHECK(mroute->iif_count == 0 &&
+		      interfaces_of(mroute, mroute->vif, mroute->oif_count) == vifs_of(1u << model.upstream));
+}
+
 /* ---- operations ---- */
 
 static uint32_t list_of(set s, uint32_t *list)
@@ -356,6 +368,7 @@ int main(int argc, char **argv)
 		CHECK(gremc_rib_flush(model.rib, 1) == 0);
 		for (uint32_t k = 0; k < KEYS; k++)
 			compare(k);
+		compare_upstream();
 		gremc_rcu_reclaim(model.rcu);
 	}
 	gremc_rib_destroy(model.rib);

@@ -191,10 +191,20 @@ static void source_specific_groups(void **state)
 	assert_int_equal(lookup(f, source, ssm)->group, ssm);
 	assert_null(lookup(f, IP(10, 1, 1, 2), ssm));
 	assert_int_equal(apply(f, set(0, ssm, 32, vifs123, 3)), -EINVAL);
-	assert_int_equal(apply(f, set(0, IP(232, 0, 0, 0), 8, vifs123, 3)), -EINVAL);
+	assert_int_equal(apply(f, set(0, IP(232, 0, 0, 0), 9, vifs123, 3)), -EINVAL);
 	add(f, 0, IP(232, 0, 0, 0), 7); /* covers 233.0.0.0/8, too */
 	assert_null(lookup(f, IP(10, 1, 1, 2), ssm));
 	assert_int_equal(lookup(f, source, IP(233, 0, 0, 1))->length, 7);
+	/* or what is said of all of them */
+	add(f, 0, IP(232, 0, 0, 0), 8);
+	assert_int_equal(usage_of(f).lengths >> 34, 1);
+	assert_int_equal(usage_of(f).lengths >> 8 & 1, 0);
+	assert_int_equal(lookup(f, IP(10, 1, 1, 2), ssm)->length, 8);
+	assert_int_equal(lookup(f, source, ssm)->length, 32);
+	assert_int_equal(lookup(f, source, IP(233, 0, 0, 1))->length, 7);
+	assert_int_equal(apply(f, rem(0, IP(232, 0, 0, 0), 8)), 0);
+	assert_int_equal(usage_of(f).lengths >> 34, 0);
+	assert_null(lookup(f, IP(10, 1, 1, 2), ssm));
 }
 
 static void a_bulk_mixes_all_kinds(void **state)

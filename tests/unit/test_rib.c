@@ -284,9 +284,32 @@ static void test_upstream(void **state)
 	gremc_rib_upstream(rib, 0);
 	expect_oil(flushed(0, group, 32), 1 << 0 | 1 << 5);
 	expect_oil(flushed(0, IP(224, 0, 0, 0), 4), 1 << 0);
+	expect_oil(flushed(0, IP(232, 0, 0, 0), 8), 1 << 0);
+	gremc_rib_upstream(rib, 2);
+	expect_oil(flushed(0, IP(232, 0, 0, 0), 8), 1 << 2);
 	gremc_rib_upstream(rib, GREMC_RIB_NONE);
+	assert_null(flushed(0, IP(232, 0, 0, 0), 8));
 	expect_oil(flushed(0, group, 32), 1 << 5);
 	assert_null(flushed(0, IP(224, 0, 0, 0), 4));
+}
+
+/* RFC 4605, 3: what comes in below goes up, be there members or not. RFC 4607: but to nobody else who did not
+ * name the source, neither by a join of another source nor by what is wanted of every group. */
+static void test_upstream_ssm(void **state)
+{
+	const uint32_t everyone[] = {1, 2, 3};
+
+	(void)state;
+	gremc_rib_upstream(rib, 0);
+	gremc_rib_member(rib, 4, source, ssm, GREMC_IGMP_INCLUDE);
+	assert_int_equal(gremc_rib_kernel_set(rib, 0, 0, 1, everyone, NULL, 3), 0);
+	expect_oil(flushed(source, ssm, 32), 1 << 0 | 1 << 4);
+	assert_null(flushed(0, ssm, 32));
+	expect_oil(flushed(0, IP(232, 0, 0, 0), 8), 1 << 0);
+	assert_int_equal(flushed(0, IP(232, 0, 0, 0), 8)->iif_count, 0);
+	gremc_rib_member(rib, 4, source, ssm, GREMC_IGMP_NONE);
+	assert_null(flushed(source, ssm, 32));
+	expect_oil(flushed(0, IP(232, 0, 0, 0), 8), 1 << 0);
 }
 
 /* A tunnel that changed has another vif, one that is gone has none: members stay. */
@@ -348,6 +371,7 @@ int main(void)
 		TEST(test_ssm),
 		TEST(test_kernel_wildcards),
 		TEST(test_upstream),
+		TEST(test_upstream_ssm),
 		TEST(test_vifs_change),
 		TEST(test_refused),
 	};

@@ -38,6 +38,7 @@ static void take_change(void *argument, uint32_t interface, rte_be32_t source, r
 	struct gremc_forwarder *forwarder = argument;
 
 	gremc_rib_member(forwarder->membership.rib, interface, source, group, interest);
+	forwarder->membership.reports.changed = true;
 }
 
 static void reset_counters(uint32_t id, void *argument)
@@ -230,18 +231,35 @@ void gremc_membership_configure(struct gremc_forwarder *forwarder, const struct 
 
 /* ---- packets and time ---- */
 
-void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length)
+static void note_report(struct gremc_membership *membership, uint32_t stamp)
 {
-	const struct gremc_forwarder *forwarder = argument;
-	const struct gremc_membership *membership = &forwarder->membership;
+	if (membership->reports.changed && membership->reports.count < GREMC_REPORTS_MEASURED)
+		membership->reports.stamp[membership->reports.count++] = stamp;
+}
+
+/* What the reports changed is in the table now. */
+static void measure_reports(struct gremc_membership *membership)
+{
+	for (uint32_t i = 0; i < membership->reports.count; i++)
+		gremc_delays_add(&membership->delays, gremc_moment_age(membership->reports.stamp[i]));
+	membership->reports.count = 0;
+}
+
+void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length, uint32_t stamp)
+{
+	struct gremc_forwarder *forwarder = argument;
+	struct gremc_membership *membership = &forwarder->membership;
 	uint32_t interface;
 
 	if (vif >= GREMC_VIFS_MAX || length < sizeof(struct rte_ipv4_hdr) ||
 	    ((const struct rte_ipv4_hdr *)ip)->next_proto_id != IPPROTO_IGMP)
 		return;
 	interface = load(&membership->vif_interface[vif]);
-	if (load(&membership->interface_vif[interface]) == vif)
-		gremc_igmp_input(membership->igmp, interface, ip, length, gremc_clock());
+	if (load(&membership->interface_vif[interface]) != vif)
+		return;
+	membership->reports.changed = false;
+	gremc_igmp_input(membership->igmp, interface, ip, length, gremc_clock());
+	note_report(membership, stamp);
 }
 
 int gremc_membership_run(struct gremc_forwarder *forwarder)
@@ -255,6 +273,7 @@ int gremc_membership_run(struct gremc_forwarder *forwarder)
 	if (gremc_rib_flush(membership->rib, (uint32_t)(now / 1000)))
 		GREMC_LOG(ERR, "mroutes that do not go into the table: out of memory, or more than %u",
 			  GREMC_MROUTES_MAX);
+	measure_reports(membership);
 	next = gremc_igmp_next(membership->igmp);
 	if (next == GREMC_IGMP_NEVER)
 		return -1;

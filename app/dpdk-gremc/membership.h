@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "igmp/igmp.h"
 #include "rib/rib.h"
+#include "stats/delay.h"
 
 struct gremc_forwarder;
 struct gremc_vif_map;
@@ -15,6 +16,9 @@ struct gremc_vif_map;
  * tunnels and the new ones. */
 #define GREMC_INTERFACE_HOST GREMC_CONFIG_PORTS_MAX
 #define GREMC_INTERFACES_MAX (GREMC_INTERFACE_HOST + 1 + 2 * GREMC_CONFIG_TUNNELS_MAX)
+
+/* Reports between two flushes whose delay is measured: more do not come in one round of the host path. */
+#define GREMC_REPORTS_MEASURED 512u
 
 /* The static routes as the rib has them, which reads them as long as they are its. */
 struct gremc_static_routes {
@@ -33,6 +37,13 @@ struct gremc_membership {
 	uint32_t *vif_interface; /* [vif] or GREMC_RIB_NONE */
 	uint64_t unsent;         /* queries and reports that no buffer, no MAC or no room kept from leaving */
 	bool active;             /* some vif has IGMP */
+	/* From a worker's handing over a report that changes something until the table has it. */
+	struct gremc_delays delays;
+	struct {
+		uint32_t count;
+		uint32_t stamp[GREMC_REPORTS_MEASURED];
+		bool changed; /* by the report at hand */
+	} reports;            /* since the last flush */
 };
 
 /* Milliseconds of the control thread's clock. */
@@ -47,7 +58,7 @@ void gremc_membership_configure(struct gremc_forwarder *forwarder, const struct 
 				const struct gremc_vif_map *map);
 
 /* A gremc_host_listener: IGMP of a vif that has it on is taken in. The argument is the forwarder. */
-void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length);
+void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length, uint32_t stamp);
 /* Timers, and what changed into the table. Returns milliseconds until there is something to do, -1: never. */
 int gremc_membership_run(struct gremc_forwarder *forwarder);
 

@@ -179,8 +179,13 @@ void gremc_workers_stop(struct gremc_worker_group *group);
  *               is an inner packet, which begins with its IP header
  *     hash.usr  the vif that it came by; GREMC_VIF_NONE: none, a frame of the underlay
  *     l2_len    bytes before the IP header (0 of an inner packet)
+ *     hash.fdir.hi  of class `control`: gremc_moment() when it was handed over
  * One whose vif is the host's is a replica that an oil asked for: a frame with an Ethernet header whose bytes
  * 6 to 9 hold the vif that the original came by. The caller frees them. */
+
+/* Now, in a word that is round again after minutes; and how many nanoseconds ago that was. Any thread. */
+uint32_t gremc_moment(void);
+uint64_t gremc_moment_age(uint32_t stamp);
 
 /* Take up to n punted packets of a class, from all workers in turn. Returns how many. */
 uint32_t gremc_punt_take(struct gremc_worker_group *group, enum gremc_punt class, struct rte_mbuf **mbufs,

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_ring.h>
 
@@ -64,6 +65,20 @@ void gremc_host_rings_fini(struct gremc_worker *worker)
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
 		rte_free(worker->up[class]);
 	rte_free(worker->down);
+}
+
+#define STAMP_SHIFT 8 /* of the TSC: a tenth of a microsecond */
+
+uint32_t gremc_moment(void)
+{
+	return (uint32_t)(rte_rdtsc() >> STAMP_SHIFT);
+}
+
+uint64_t gremc_moment_age(uint32_t stamp)
+{
+	uint64_t cycles = (uint64_t)(gremc_moment() - stamp) << STAMP_SHIFT;
+
+	return (uint64_t)((double)cycles * 1e9 / (double)rte_get_tsc_hz());
 }
 
 void gremc_host_wake(struct gremc_worker *worker)

@@ -203,12 +203,22 @@ void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *pac
 
 /* ---- to the control thread ---- */
 
+static void stamp(struct gremc_burst *burst, enum gremc_punt class)
+{
+	uint32_t now = gremc_moment();
+
+	for (uint32_t i = 0; i < burst->punt_count[class]; i++)
+		burst->punted[class][i]->hash.fdir.hi = now;
+}
+
 static void hand_over(struct gremc_worker *worker, enum gremc_punt class)
 {
 	struct gremc_burst *burst = &worker->burst;
-	uint32_t n = burst->punt_count[class];
-	uint32_t taken = rte_ring_sp_enqueue_burst(worker->up[class], (void **)burst->punted[class], n, NULL);
+	uint32_t n = burst->punt_count[class], taken;
 
+	if (class == GREMC_PUNT_control)
+		stamp(burst, class);
+	taken = rte_ring_sp_enqueue_burst(worker->up[class], (void **)burst->punted[class], n, NULL);
 	for (uint32_t i = taken; i < n; i++)
 		gremc_drop(worker, burst->punted[class][i], GREMC_DROP_punt_neighbor + class);
 	worker->punted[class] += taken;

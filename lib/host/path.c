@@ -185,7 +185,7 @@ static bool tell_listener(struct gremc_host *host, const struct rte_mbuf *mbuf)
 		return false;
 	host->listener(host->listener_argument, vif,
 		       rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, mbuf->l2_len),
-		       mbuf->data_len - mbuf->l2_len);
+		       mbuf->data_len - mbuf->l2_len, mbuf->hash.fdir.hi);
 	return true;
 }
 

@@ -8,22 +8,6 @@
 #define IGMP_PAGE   6
 #define GROUPS_PAGE 20
 
-/* A list without gaps that the engine pages by itself: begin the reply with it. */
-static void begin_page(struct gremc_query *query, uint32_t total, uint32_t offset, uint32_t next)
-{
-	gremc_reply_u64(query->reply, "total", total);
-	gremc_reply_u64(query->reply, "offset", offset);
-	gremc_reply_u64(query->reply, "next", next);
-}
-
-static struct rte_tel_data *entry_of(struct gremc_query *query, struct rte_tel_data *list, uint32_t number)
-{
-	char key[16];
-
-	snprintf(key, sizeof(key), "%u", number);
-	return gremc_query_dict(query, list, key);
-}
-
 char *gremc_query_interface_name(const struct gremc_query *query, uint32_t interface,
 				 char name[GREMC_VIF_NAME_SIZE])
 {
@@ -60,26 +44,49 @@ static void reply_interface(struct gremc_query *query, struct rte_tel_data *dict
 			gremc_reply_u64(counters, gremc_igmp_counter_name(i), info->counters[i]);
 }
 
+/* In microseconds, a begun one counts. */
+static void reply_delays(struct gremc_query *query, const struct gremc_delays *delays)
+{
+	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "report_delay");
+
+	gremc_reply_u64(dict, "count", gremc_counter_read(&delays->count));
+	gremc_reply_u64(dict, "min", (gremc_counter_read(&delays->min) + 999) / 1000);
+	gremc_reply_u64(dict, "p50", (gremc_delays_percentile(delays, 50) + 999) / 1000);
+	gremc_reply_u64(dict, "p99", (gremc_delays_percentile(delays, 99) + 999) / 1000);
+	gremc_reply_u64(dict, "max", (gremc_counter_read(&delays->max) + 999) / 1000);
+}
+
+/* Into the page, if it is in it. */
+static void take_interface(struct gremc_page *page, struct gremc_igmp_interface_info *infos,
+			   const struct gremc_igmp_interface_info *info)
+{
+	page->total++;
+	if (info->interface < page->offset)
+		return;
+	if (page->count == IGMP_PAGE) {
+		page->next = page->next ? page->next : info->interface;
+		return;
+	}
+	infos[page->count] = *info;
+	page->number[page->count++] = info->interface;
+}
+
 void gremc_answer_igmp(struct gremc_query *query)
 {
-	struct gremc_igmp_interface_info infos[IGMP_PAGE + 1];
-	uint32_t offset, at, count = 0, total = 0;
-	struct gremc_igmp_interface_info info;
-	struct rte_tel_data *list;
+	struct gremc_igmp_interface_info infos[IGMP_PAGE], info;
+	struct gremc_page page = {.total = 0};
 
-	if (!gremc_query_offset(query, 0, &offset))
+	if (!gremc_query_offset(query, 0, &page.offset))
 		return;
-	for (at = 0; gremc_igmp_interface_info(query->telemetry->igmp, at, &info); at = info.interface + 1) {
-		total++;
-		if (info.interface >= offset && count <= IGMP_PAGE)
-			infos[count++] = info;
-	}
-	begin_page(query, total, offset, count > IGMP_PAGE ? infos[IGMP_PAGE].interface : 0);
+	for (uint32_t at = 0; gremc_igmp_interface_info(query->telemetry->igmp, at, &info);
+	     at = info.interface + 1)
+		take_interface(&page, infos, &info);
+	gremc_page_begin(&page, query);
 	gremc_reply_u64(query->reply, "unsent",
 			__atomic_load_n(query->telemetry->igmp_unsent, __ATOMIC_RELAXED));
-	list = gremc_query_dict(query, query->reply, "list");
-	for (uint32_t i = 0; i < RTE_MIN(count, (uint32_t)IGMP_PAGE); i++)
-		reply_interface(query, entry_of(query, list, infos[i].interface), &infos[i]);
+	reply_delays(query, query->telemetry->igmp_delays);
+	for (uint32_t i = 0; i < page.count; i++)
+		reply_interface(query, gremc_page_entry(&page, query, i), &infos[i]);
 }
 
 static void reply_group(struct gremc_query *query, struct rte_tel_data *dict,
@@ -111,14 +118,18 @@ static void reply_group(struct gremc_query *query, struct rte_tel_data *dict,
 void gremc_answer_groups(struct gremc_query *query)
 {
 	struct gremc_igmp_group_info infos[GROUPS_PAGE + 1];
-	struct rte_tel_data *list;
-	uint32_t offset, count, total;
+	struct gremc_page page = {.total = 0};
+	uint32_t found;
 
-	if (!gremc_query_offset(query, 0, &offset))
+	if (!gremc_query_offset(query, 0, &page.offset))
 		return;
-	count = gremc_igmp_group_infos(query->telemetry->igmp, offset, infos, GROUPS_PAGE + 1, &total);
-	begin_page(query, total, offset, count > GROUPS_PAGE ? infos[GROUPS_PAGE].number : 0);
-	list = gremc_query_dict(query, query->reply, "list");
-	for (uint32_t i = 0; i < RTE_MIN(count, (uint32_t)GROUPS_PAGE); i++)
-		reply_group(query, entry_of(query, list, infos[i].number), &infos[i]);
+	found = gremc_igmp_group_infos(query->telemetry->igmp, page.offset, infos, GROUPS_PAGE + 1,
+				       &page.total);
+	page.count = RTE_MIN(found, (uint32_t)GROUPS_PAGE);
+	page.next = found > GROUPS_PAGE ? infos[GROUPS_PAGE].number : 0;
+	for (uint32_t i = 0; i < page.count; i++)
+		page.number[i] = infos[i].number;
+	gremc_page_begin(&page, query);
+	for (uint32_t i = 0; i < page.count; i++)
+		reply_group(query, gremc_page_entry(&page, query, i), &infos[i]);
 }

@@ -167,11 +167,16 @@ bool gremc_page_collect(struct gremc_page *page, struct gremc_query *query, uint
 		else if (page->next == 0)
 			page->next = i;
 	}
+	gremc_page_begin(page, query);
+	return true;
+}
+
+void gremc_page_begin(struct gremc_page *page, struct gremc_query *query)
+{
 	gremc_reply_u64(query->reply, "total", page->total);
 	gremc_reply_u64(query->reply, "offset", page->offset);
 	gremc_reply_u64(query->reply, "next", page->next);
 	page->list = gremc_query_dict(query, query->reply, "list");
-	return true;
 }
 
 struct rte_tel_data *gremc_page_entry(const struct gremc_page *page, struct gremc_query *query, uint32_t i)

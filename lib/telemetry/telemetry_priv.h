@@ -115,6 +115,8 @@ bool gremc_query_offset(struct gremc_query *query, unsigned argument, uint32_t *
  * Returns false when the OFFSET is wrong. */
 bool gremc_page_collect(struct gremc_page *page, struct gremc_query *query, uint32_t limit, unsigned size,
 			bool (*exists)(const void *context, uint32_t number), const void *context);
+/* The same of a page that the caller collected. */
+void gremc_page_begin(struct gremc_page *page, struct gremc_query *query);
 /* The dictionary of the page's i-th entry, under its number. */
 struct rte_tel_data *gremc_page_entry(const struct gremc_page *page, struct gremc_query *query, uint32_t i);
 

@@ -63,6 +63,10 @@ def test_join_and_leave_delay(make_hub):
             test_hub.wire.send([hub.from_site(1, igmp.leave("10.9.0.2", group))])
             leaves.append(last_replica(test_hub, frame) - began)
     print("join delay, ms:", percentiles(joins), "leave delay (fast-leave), ms:", percentiles(leaves))
+    inside = test_hub.forwarder.query("/gremc/igmp")["report_delay"]
+    print("from the worker that has the report to the route in the table, us:", inside)
+    assert inside["count"] == len(joins) + len(leaves)
+    assert 0 < inside["min"] <= inside["p50"] <= inside["p99"] <= inside["max"] < max(joins + leaves) * 1e6
     assert percentiles(joins)[50] < 20
     assert percentiles(leaves)[50] < 50
 

@@ -4,6 +4,7 @@
 
 #include <rte_eal.h>
 
+#include "stats/delay.h"
 #include "stats/stats.h"
 #include "test.h"
 
@@ -89,6 +90,33 @@ static void an_index_starts_at_zero_again(void **state)
 	gremc_stats_destroy(NULL);
 }
 
+/* Percentiles are an eighth too large at most, and never outside what was seen. */
+static void delays_have_percentiles(void **state)
+{
+	struct gremc_delays delays = {0};
+
+	(void)state;
+	assert_int_equal(gremc_delays_percentile(&delays, 50), 0);
+	gremc_delays_add(&delays, 12345);
+	for (unsigned percent = 0; percent <= 100; percent++)
+		assert_int_equal(gremc_delays_percentile(&delays, percent), 12345);
+	memset(&delays, 0, sizeof(delays));
+	for (uint64_t i = 1; i <= 1000; i++)
+		gremc_delays_add(&delays, i * 1000);
+	assert_int_equal(delays.count, 1000);
+	assert_int_equal(delays.min, 1000);
+	assert_int_equal(delays.max, 1000000);
+	for (unsigned percent = 1; percent <= 100; percent++) {
+		assert_in_range(gremc_delays_percentile(&delays, percent), percent * 10000,
+				percent * 10000 * 9 / 8);
+		assert_true(gremc_delays_percentile(&delays, percent) <= delays.max);
+	}
+	gremc_delays_add(&delays, 0);
+	gremc_delays_add(&delays, UINT64_MAX);
+	assert_int_equal(delays.min, 0);
+	assert_int_equal(gremc_delays_percentile(&delays, 100), GREMC_DELAY_LARGEST);
+}
+
 static int start_eal(void **state)
 {
 	char *arguments[] = {"test",        "--no-huge",      "-m", "64", "--no-pci",
@@ -110,6 +138,7 @@ int main(void)
 		cmocka_unit_test(every_reason_has_words),
 		cmocka_unit_test(a_reader_sees_whole_bursts),
 		cmocka_unit_test(an_index_starts_at_zero_again),
+		cmocka_unit_test(delays_have_percentiles),
 	};
 
 	return cmocka_run_group_tests_name("stats", tests, start_eal, stop_eal);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "stats/delay.h"
+#include "stats/stats.h"
+
+#define LINEAR (1u << GREMC_DELAY_BITS)
+
+static unsigned bucket_of(uint64_t value)
+{
+	unsigned octave;
+
+	if (value < LINEAR)
+		return (unsigned)value;
+	octave = 63u - (unsigned)__builtin_clzll(value) - GREMC_DELAY_BITS;
+	return octave * LINEAR + (unsigned)(value >> octave);
+}
+
+/* The largest value that falls into it. */
+static uint64_t upper(unsigned bucket)
+{
+	unsigned octave;
+
+	if (bucket < 2 * LINEAR)
+		return bucket;
+	octave = bucket / LINEAR - 1;
+	return ((uint64_t)(bucket - octave * LINEAR + 1) << octave) - 1;
+}
+
+void gremc_delays_add(struct gremc_delays *delays, uint64_t nanoseconds)
+{
+	uint64_t value = RTE_MIN(nanoseconds, GREMC_DELAY_LARGEST);
+
+	if (delays->count == 0 || value < delays->min)
+		__atomic_store_n(&delays->min, value, __ATOMIC_RELAXED);
+	if (value > delays->max)
+		__atomic_store_n(&delays->max, value, __ATOMIC_RELAXED);
+	gremc_count(&delays->bucket[bucket_of(value)], 1);
+	gremc_count(&delays->count, 1);
+}
+
+uint64_t gremc_delays_percentile(const struct gremc_delays *delays, unsigned percent)
+{
+	uint64_t count = gremc_counter_read(&delays->count), seen = 0, max = gremc_counter_read(&delays->max);
+	uint64_t wanted = (count * percent + 99) / 100;
+
+	if (count == 0)
+		return 0;
+	for (unsigned i = 0; i < GREMC_DELAY_BUCKETS; i++) {
+		seen += gremc_counter_read(&delays->bucket[i]);
+		if (seen >= RTE_MAX(wanted, 1u))
+			return RTE_MAX(RTE_MIN(upper(i), max), gremc_counter_read(&delays->min));
+	}
+	return max;
+}

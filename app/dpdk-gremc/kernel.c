@@ -5,7 +5,7 @@
  * seconds each of the kernel's (S,G) that has forwarded since gets a packet of the flow, from its incoming
  * interface: empty, and with a TTL of 1. The kernel counts it before it looks at the TTL, and forwards it to
  * nobody. So nothing is delivered twice, nothing is lost, and the flow's own packets never leave the fast
- * path. */
+ * path, unless the daemon asks for them. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -13,8 +13,9 @@
 
 #include "forwarder.h"
 
-#define ALIVE_INTERVAL 10000u /* milliseconds */
-#define ALIVE_PROTOCOL 253u   /* for experiments (RFC 3692): no program listens to it */
+#define ALIVE_INTERVAL  10000u /* milliseconds */
+#define SAMPLE_INTERVAL 1000u  /* milliseconds */
+#define ALIVE_PROTOCOL  253u   /* for experiments (RFC 3692): no program listens to it */
 
 /* ---- from the kernel to the rib ---- */
 
@@ -25,6 +26,9 @@ static bool is_named(const struct gremc_forwarder *forwarder, uint32_t port, con
 
 	return open && strcmp(open->shared ? open->interface : open->name, name) == 0;
 }
+
+static_assert(GREMC_MFC_NONE == GREMC_RIB_NONE && GREMC_MFC_REGISTER == GREMC_RIB_REGISTER,
+	      "what the mirror says the rib understands");
 
 static uint32_t interface_of(void *argument, const char *name)
 {
@@ -153,7 +157,8 @@ static void look_at_flows(struct gremc_forwarder *forwarder)
 		const struct gremc_mroute *mroute = gremc_fanout_get(forwarder->fanout, id);
 		uint64_t packets;
 
-		/* of any source the kernel would count for (*,G) what it has no (S,G) for: it has to see S */
+		/* Of (*,G) nobody times the packets, and an empty one would need a source, which the daemon
+		 * could take for a sender. Where it asks for packets, sample_flows() gives it real ones. */
 		if (mroute == NULL || mroute->source == 0 || mroute->iif_count != 1 ||
 		    !(mroute->origins >> GREMC_ORIGIN_KERNEL & 1))
 			continue;
@@ -164,17 +169,41 @@ static void look_at_flows(struct gremc_forwarder *forwarder)
 	}
 }
 
+/* Where the daemon has the kernel's register interface in a route it asks for the packets themselves: to
+ * register a source with the RP, or to learn of one and leave the shared tree. The kernel does that with the
+ * packets that it forwards, so one a second is its own, and goes on by its host interfaces. */
+static void sample_flows(struct gremc_forwarder *forwarder)
+{
+	uint32_t limit = gremc_fanout_id_limit(forwarder->fanout);
+
+	for (uint32_t id = 0; id < limit; id++) {
+		const struct gremc_mroute *mroute = gremc_fanout_get(forwarder->fanout, id);
+
+		if (mroute && mroute->sampled)
+			__atomic_store_n(&forwarder->workers->sample[id], 1, __ATOMIC_RELAXED);
+	}
+}
+
+static uint64_t run_at(struct gremc_forwarder *forwarder, uint64_t *next, uint32_t interval,
+		       void (*act)(struct gremc_forwarder *forwarder))
+{
+	uint64_t now = gremc_clock();
+
+	if (now >= *next) {
+		act(forwarder);
+		*next = now + interval;
+	}
+	return *next - now;
+}
+
 int gremc_kernel_run(struct gremc_forwarder *forwarder, int wait)
 {
 	struct gremc_kernel *kernel = &forwarder->kernel;
-	uint64_t now = gremc_clock(), left;
+	uint64_t left;
 
 	if (!kernel->active || kernel->mfc == NULL)
 		return wait;
-	if (now >= kernel->next_alive) {
-		look_at_flows(forwarder);
-		kernel->next_alive = now + ALIVE_INTERVAL;
-	}
-	left = kernel->next_alive - now;
+	left = RTE_MIN(run_at(forwarder, &kernel->next_alive, ALIVE_INTERVAL, look_at_flows),
+		       run_at(forwarder, &kernel->next_sample, SAMPLE_INTERVAL, sample_flows));
 	return wait < 0 || (uint64_t)wait > left ? (int)left : wait;
 }

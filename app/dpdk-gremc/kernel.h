@@ -13,8 +13,9 @@ struct gremc_kernel {
 	struct gremc_watch watch;
 	bool active;
 	uint64_t next_alive;
-	uint64_t *seen; /* [mroute id] packets at the last look */
-	uint64_t alive; /* packets given to the kernel so that it counts a flow; atomic */
+	uint64_t next_sample; /* milliseconds, too */
+	uint64_t *seen;       /* [mroute id] packets at the last look */
+	uint64_t alive;       /* packets given to the kernel so that it counts a flow; atomic */
 };
 
 /* As forwarder->config says. */

@@ -147,6 +147,7 @@ struct gremc_worker_group {
 	int host_event;         /* eventfd */
 	uint16_t host_ip_id;    /* the control thread's: as a worker's ip_id */
 	uint32_t host_turn;     /* the control thread's: whose rings come first */
+	uint8_t *sample; /* [mroute id] 1: the next packet of a sampled mroute is the kernel's; atomic */
 	struct gremc_worker *worker[GREMC_WORKERS_MAX];
 	struct gremc_stats *stats[GREMC_WORKERS_MAX];
 };

@@ -52,6 +52,8 @@ void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq
 			enum gremc_drop reason);
 /* decap: an inner packet that is not multicast to forward; its outer headers are still there. */
 void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet, enum gremc_drop reason);
+/* lookup: of a sampled mroute: is this packet the kernel's? It is said once. */
+bool gremc_sample_due(const struct gremc_worker *worker, const struct gremc_packet *packet);
 /* lookup: no mroute. */
 void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *packet);
 /* Hand over what the burst has punted; what does not fit is dropped. */
@@ -59,7 +61,8 @@ void gremc_punt_flush(struct gremc_worker *worker);
 
 /* ---- limit.c: oils whose interfaces do not take all packets ---- */
 
-/* lookup: is the packet, of a limited mroute, for any of the oil? GREMC_DROP_COUNT: it is. */
+/* lookup: is the packet, of a limited mroute, for any of the oil? GREMC_DROP_COUNT: it is;
+ * GREMC_DROP_no_mroute: it is for the kernel, as if there were none. */
 enum gremc_drop gremc_judge_limits(const struct gremc_worker *worker, const struct gremc_packet *packet);
 
 /* ---- host.c: the rings to and from the control thread ---- */

@@ -51,6 +51,8 @@ enum gremc_drop gremc_judge_limits(const struct gremc_worker *worker, const stru
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	uint32_t vifs[GREMC_BURST], at = 0;
 
+	if (packet->mroute->sampled && gremc_sample_due(worker, packet))
+		return GREMC_DROP_no_mroute;
 	return takers(worker, packet, ip->time_to_live, &at, vifs) ? GREMC_DROP_COUNT : reason_of(packet);
 }
 

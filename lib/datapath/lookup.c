@@ -29,13 +29,12 @@ void gremc_stage_lookup(struct gremc_worker *worker)
 		enum gremc_drop reason;
 
 		packet->mroute = mroute[i];
-		if (unlikely(packet->mroute == NULL)) {
-			gremc_refuse_unrouted(worker, packet);
-			continue;
-		}
-		reason = judge(worker, packet);
+		reason = unlikely(packet->mroute == NULL) ? GREMC_DROP_no_mroute : judge(worker, packet);
 		if (unlikely(reason != GREMC_DROP_COUNT)) {
-			gremc_drop(worker, packet->mbuf, reason);
+			if (reason == GREMC_DROP_no_mroute)
+				gremc_refuse_unrouted(worker, packet);
+			else
+				gremc_drop(worker, packet->mbuf, reason);
 			continue;
 		}
 		gremc_burst_keep(burst, &alive, i);

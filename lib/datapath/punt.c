@@ -184,6 +184,27 @@ void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet
 	punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
 }
 
+/* Is there somebody above who would get the packet? */
+static bool goes_up(const struct gremc_worker *worker, const struct gremc_packet *packet, uint8_t bit)
+{
+	const struct gremc_vif_info *info =
+		__atomic_load_n(&worker->vifs->info[packet->iif], __ATOMIC_ACQUIRE);
+
+	return takes(worker, packet->iif, bit) || (packet->native && takes_frames(worker, info->port));
+}
+
+bool gremc_sample_due(const struct gremc_worker *worker, const struct gremc_packet *packet)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
+	uint8_t *due = &worker->group->sample[packet->mroute->id];
+	enum gremc_punt class;
+	uint8_t bit = bit_of(GREMC_DROP_no_mroute, ip, &class);
+
+	if (!__atomic_load_n(due, __ATOMIC_RELAXED) || !goes_up(worker, packet, bit))
+		return false;
+	return __atomic_exchange_n(due, 0, __ATOMIC_RELAXED);
+}
+
 void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *packet)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);

@@ -157,7 +157,8 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 	if (group == NULL)
 		return NULL;
 	group->host_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (group->host_event < 0)
+	group->sample = gremc_reserve(GREMC_MROUTES_MAX, SOCKET_ID_ANY);
+	if (group->host_event < 0 || group->sample == NULL)
 		goto fail;
 	group->host_ip_id =
 		UINT16_MAX / 2; /* among the workers' ranges, in the middle of one that is rarely used */
@@ -202,6 +203,8 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 	}
 	if (group->host_event >= 0)
 		close(group->host_event);
+	if (group->sample)
+		gremc_release(group->sample, GREMC_MROUTES_MAX);
 	free(group);
 }
 

@@ -50,6 +50,7 @@ struct gremc_mroute {
 	uint8_t origins;     /* bit per enum gremc_origin: whose interfaces are in the oil */
 	uint8_t limited : 1; /* some oif does not take all packets: gremc_mroute_thresholds() */
 	uint8_t loops : 1;   /* some accepted iif is in the oil */
+	uint8_t sampled : 1; /* a limited one, of which the kernel gets a packet now and then */
 	uint32_t iif;        /* the only accepted incoming vif when iif_count is 1 */
 	uint32_t iif_count;  /* 0: any vif is accepted */
 	uint32_t oif_count;  /* 0 to GREMC_FANOUT_MAX */
@@ -119,6 +120,7 @@ struct gremc_mroute_spec {
 	const uint32_t *iifs;      /* any order, no vif twice; iif_count 0: any */
 	const uint32_t *oifs;      /* any order, no vif twice */
 	const uint8_t *thresholds; /* of the oifs, which are ascending then; NULL: none has one */
+	bool sampled;              /* only with thresholds */
 };
 
 enum gremc_fanout_op_kind { GREMC_FANOUT_SET, GREMC_FANOUT_REMOVE };

@@ -53,6 +53,8 @@ static void remember_unknown(struct gremc_mfc *mfc, const char *name)
 	pthread_mutex_unlock(&mfc->lock);
 }
 
+#define REGISTER "pimreg" /* the kernel's name, with the number of a table behind it */
+
 static uint32_t interface_of(struct gremc_mfc *mfc, uint32_t ifindex)
 {
 	uint32_t interface = GREMC_MFC_NONE;
@@ -66,6 +68,8 @@ static uint32_t interface_of(struct gremc_mfc *mfc, uint32_t ifindex)
 	interface = mfc->callbacks.interface_of(mfc->callbacks.argument, name);
 	if (interface == GREMC_MFC_NONE)
 		remember_unknown(mfc, name);
+	if (interface == GREMC_MFC_NONE && strncmp(name, REGISTER, strlen(REGISTER)) == 0)
+		interface = GREMC_MFC_REGISTER;
 	if (mfc->cached < CACHE) {
 		mfc->cache[mfc->cached].ifindex = ifindex;
 		mfc->cache[mfc->cached++].interface = interface;
@@ -206,7 +210,8 @@ void gremc_mfc_run(struct gremc_mfc *mfc)
 		if (n <= 0 && !mfc->lost)
 			return;
 		if (n <= 0) {
-			/* not before: until the socket is empty the kernel loses what is new without a word */
+			/* not before: until the socket is empty the kernel loses what is new without a word
+			 */
 			mfc->lost = false;
 			gremc_mfc_resync(mfc);
 			continue;

@@ -17,6 +17,7 @@
 #define GREMC_MFC_OIFS_MAX  64u /* the kernel has 32 multicast interfaces */
 #define GREMC_MFC_NAME_SIZE 16
 #define GREMC_MFC_NONE      UINT32_MAX
+#define GREMC_MFC_REGISTER  (UINT32_MAX - 1)
 
 struct nlmsghdr;
 
@@ -46,7 +47,9 @@ struct gremc_mfc_callbacks {
 	/* The interface of this name, or GREMC_MFC_NONE. */
 	uint32_t (*interface_of)(void *argument, const char *name);
 	/* A route of the kernel's, in interfaces; those without a number are left out, and an iif without one
-	 * is GREMC_MFC_NONE. group 0: any. thresholds: of the oifs, what a packet's TTL exceeds. */
+	 * is GREMC_MFC_NONE. The register interface, by which a daemon asks for the packets themselves
+	 * (pimreg), is GREMC_MFC_REGISTER. group 0: any. thresholds: of the oifs, what a packet's TTL
+	 * exceeds. */
 	void (*set)(void *argument, rte_be32_t source, rte_be32_t group, uint32_t iif, const uint32_t *oifs,
 		    const uint8_t *thresholds, uint32_t oif_count);
 	void (*remove)(void *argument, rte_be32_t source, rte_be32_t group);

@@ -139,11 +139,11 @@ static uint32_t tidy(struct arena *arena, uint32_t begin)
 	return count;
 }
 
-/* `count` items from `begin` on become vifs; their thresholds, if there is any, stand behind all that is in
- * the arena, at *thresholds, else 0. -ENOMEM. */
-static int settle(struct arena *arena, uint32_t begin, uint32_t count, uint32_t *thresholds)
+/* `count` items from `begin` on become vifs; their thresholds, if there is any, or always, stand behind all
+ * that is in the arena, at *thresholds, else 0. -ENOMEM. */
+static int settle(struct arena *arena, uint32_t begin, uint32_t count, bool always, uint32_t *thresholds)
 {
-	uint32_t words = (count + sizeof(uint32_t) - 1) / sizeof(uint32_t), any = 0;
+	uint32_t words = (count + sizeof(uint32_t) - 1) / sizeof(uint32_t), any = always;
 	uint8_t *bytes;
 
 	*thresholds = 0;
@@ -222,6 +222,12 @@ int gremc_compose(struct gremc_rib *rib, const struct route *route, struct gremc
 	*wanted = route->fixed || route->interest || route->kernel;
 	if (!*wanted)
 		return 0;
+	spec->origin = origin_of(route);
+	spec->origins = (uint8_t)((cover.fixed ? 1u << GREMC_ORIGIN_STATIC : 0) |
+				  (route->interest || cover.star ? 1u << GREMC_ORIGIN_IGMP : 0) |
+				  (cover.kernel ? 1u << GREMC_ORIGIN_KERNEL : 0));
+	/* what the kernel gets only it sends on: nobody else may be waiting for it */
+	spec->sampled = spec->origins == 1u << GREMC_ORIGIN_KERNEL && cover.kernel->is_asked;
 	rc = compose_iifs(rib, &cover, &none);
 	if (rc)
 		return rc;
@@ -231,18 +237,14 @@ int gremc_compose(struct gremc_rib *rib, const struct route *route, struct gremc
 		return rc;
 	oil = begin + spec->iif_count;
 	spec->oif_count = tidy(&rib->arena, oil);
-	rc = settle(&rib->arena, begin, spec->iif_count, &thresholds);
+	rc = settle(&rib->arena, begin, spec->iif_count, false, &thresholds);
 	if (rc == 0)
-		rc = settle(&rib->arena, oil, spec->oif_count, &thresholds);
+		rc = settle(&rib->arena, oil, spec->oif_count, spec->sampled, &thresholds);
 	if (rc)
 		return rc;
 	spec->iifs = (const uint32_t *)(uintptr_t)begin;
 	spec->oifs = (const uint32_t *)(uintptr_t)oil;
 	spec->thresholds = (const uint8_t *)(uintptr_t)thresholds;
-	spec->origin = origin_of(route);
-	spec->origins = (uint8_t)((cover.fixed ? 1u << GREMC_ORIGIN_STATIC : 0) |
-				  (route->interest || cover.star ? 1u << GREMC_ORIGIN_IGMP : 0) |
-				  (cover.kernel ? 1u << GREMC_ORIGIN_KERNEL : 0));
 	return 0;
 }
 

@@ -262,11 +262,13 @@ int gremc_rib_kernel_set(struct gremc_rib *rib, rte_be32_t source, rte_be32_t gr
 		return -ENOMEM;
 	}
 	*kernel = (struct kernel_route){.iif = iif, .oif_count = oif_count, .is_wild = source == 0};
-	for (uint32_t i = 0; i < oif_count; i++)
+	for (uint32_t i = 0; i < oif_count; i++) {
+		kernel->is_asked |= oifs[i] == GREMC_RIB_REGISTER;
 		kernel->oifs[i] = (struct kernel_oif){
 			oifs[i], thresholds && thresholds[i] > 1
 					 ? RTE_MIN(thresholds[i], GREMC_THRESHOLD_SOURCES - 1)
 					 : 0};
+	}
 	free(route->kernel);
 	route->kernel = kernel;
 	kernel_touch(rib, route);

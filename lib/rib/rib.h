@@ -28,7 +28,8 @@
 #include "fanout/fanout.h"
 #include "igmp/igmp.h"
 
-#define GREMC_RIB_NONE UINT32_MAX /* no interface, and in the table of vifs: no vif */
+#define GREMC_RIB_NONE     UINT32_MAX       /* no interface, and in the table of vifs: no vif */
+#define GREMC_RIB_REGISTER (UINT32_MAX - 1) /* the kernel's: whoever set the route asks for packets of it */
 
 struct gremc_rib;
 
@@ -64,7 +65,8 @@ void gremc_rib_upstream(struct gremc_rib *rib, uint32_t interface);
 /* The kernel's route for (S,G), or with source 0 for (*,G), and that it has none. Interfaces that are
  * GREMC_RIB_NONE are left out; with iif GREMC_RIB_NONE the route takes packets from none. As in the kernel, a
  * (*,G) takes packets from its oifs as well, and group 0 is any group. `thresholds`: of the oifs, what a
- * packet's TTL must exceed; NULL: nothing to speak of. -ENOMEM. */
+ * packet's TTL must exceed; NULL: nothing to speak of. With GREMC_RIB_REGISTER among them, and nobody but the
+ * kernel in it, the route is a sampled one: now and then a packet goes to the kernel. -ENOMEM. */
 int gremc_rib_kernel_set(struct gremc_rib *rib, rte_be32_t source, rte_be32_t group, uint32_t iif,
 			 const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count);
 void gremc_rib_kernel_remove(struct gremc_rib *rib, rte_be32_t source, rte_be32_t group);

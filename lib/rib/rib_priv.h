@@ -30,6 +30,7 @@ struct kernel_route {
 	uint32_t iif; /* GREMC_RIB_NONE: unknown */
 	uint32_t oif_count;
 	bool is_wild;  /* of any source */
+	bool is_asked; /* GREMC_RIB_REGISTER is among the oifs */
 	bool is_stale; /* not seen again since gremc_rib_kernel_begin() */
 	struct kernel_oif oifs[];
 };

@@ -17,6 +17,7 @@ from support.wire import Wire
 HUBS = 3
 FRR = "/usr/lib/frr"
 KEEP_ALIVE = 31  # seconds, instead of 210: how long pimd keeps a flow that the kernel does not count
+SAMPLES = 5  # of a few seconds' packets: one a second is the kernel's where a daemon asks for them
 SOURCE, MEMBER, SSM, ASM = "10.1.0.9", "10.2.0.9", "232.1.2.3", "239.1.2.3"
 SENDER, RECEIVER = 100, 101  # of the underlay
 
@@ -31,6 +32,14 @@ def loopback(n):
 
 def mac(n):
     return f"02:00:00:00:00:{n:02x}"
+
+
+def has_ended(pid):
+    """Whoever is its parent now may take its time to hear of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 class Hub:
@@ -115,7 +124,7 @@ class Hub:
             if path.exists() and (pid := path.read_text().strip()):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGTERM)
-                until(lambda p=pid: not os.path.exists(f"/proc/{p}"), f"{daemon} ends", 10)
+                until(lambda p=pid: has_ended(p), f"{daemon} ends", 10)
                 path.unlink(missing_ok=True)
 
     def ask(self, command):

@@ -309,6 +309,39 @@ static void inner_packets_go_up(void **state)
 	assert_int_equal(totals(f).rx_packets, 2 * RTE_DIM(cases));
 }
 
+/* Of a sampled mroute the kernel gets one packet each time that it is due to, and only where it takes any. */
+static void samples_go_up(void **state)
+{
+	static const uint8_t none[1];
+	const struct rte_ipv4_hdr ip = ipv4(SOURCE, GROUP, 17, 16, 20);
+	struct fixture *f = *state;
+	struct gremc_fanout_op op = {.kind = GREMC_FANOUT_SET,
+				     .spec = {.group = GROUP,
+					      .length = 32,
+					      .oif_count = 1,
+					      .oifs = &f->lan,
+					      .thresholds = none,
+					      .sampled = true}};
+	struct rte_mbuf *mbuf;
+
+	assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+	receive(f, tunnel_mbuf(ip)); /* not due */
+	f->group->sample[gremc_fanout_find(f->fanout, 0, GROUP, 32)->id] = 1;
+	receive(f, tunnel_mbuf(ip)); /* nobody there */
+	assert_int_equal(totals(f).forwarded, 2);
+	gremc_vif_punt_set(f->vifs, f->tunnel, GREMC_VIF_PUNT_MULTICAST);
+	receive(f, tunnel_mbuf(ip));
+	receive(f, tunnel_mbuf(ip));
+	mbuf = take(f, GREMC_PUNT_multicast);
+	assert_non_null(mbuf);
+	assert_int_equal(mbuf->pkt_len, 20);
+	assert_memory_equal(rte_pktmbuf_mtod(mbuf, void *), &ip, 20); /* its TTL, too */
+	rte_pktmbuf_free(mbuf);
+	assert_null(take(f, GREMC_PUNT_multicast));
+	assert_int_equal(totals(f).forwarded, 3);
+	assert_int_equal(totals(f).punted[GREMC_PUNT_multicast], 1);
+}
+
 /* Native multicast that is not forwarded is a whole frame again, and says its vif. */
 static void native_frames_are_whole(void **state)
 {
@@ -528,6 +561,7 @@ int main(void)
 		TEST(without_a_host_all_is_dropped),
 		TEST(frames_go_up),
 		TEST(inner_packets_go_up),
+		TEST(samples_go_up),
 		TEST(native_frames_are_whole),
 		TEST(a_full_ring_drops),
 		TEST(replicas_for_the_host),

@@ -312,6 +312,26 @@ static void test_upstream_ssm(void **state)
 	expect_oil(flushed(0, IP(232, 0, 0, 0), 8), 1 << 0);
 }
 
+/* The daemon asks for packets: the kernel gets some, unless somebody else waits for them, too. */
+static void test_register(void **state)
+{
+	const uint32_t oifs[] = {1, GREMC_RIB_REGISTER};
+
+	(void)state;
+	assert_int_equal(gremc_rib_kernel_set(rib, source, group, 0, oifs, NULL, 2), 0);
+	expect_oil(flushed(source, group, 32), 1 << 1);
+	assert_true(flushed(source, group, 32)->limited && flushed(source, group, 32)->sampled);
+	assert_int_equal(gremc_mroute_thresholds(flushed(source, group, 32))[0], 0);
+	gremc_rib_member(rib, 5, source, group, GREMC_IGMP_INCLUDE);
+	expect_oil(flushed(source, group, 32), 1 << 1 | 1 << 5);
+	assert_int_equal(flushed(source, group, 32)->limited, 0);
+	gremc_rib_member(rib, 5, source, group, GREMC_IGMP_NONE);
+	assert_true(flushed(source, group, 32)->limited && flushed(source, group, 32)->sampled);
+	assert_int_equal(gremc_rib_kernel_set(rib, source, group, 0, oifs, NULL, 1), 0);
+	assert_int_equal(flushed(source, group, 32)->limited, 0);
+	gremc_rib_kernel_remove(rib, source, group);
+}
+
 /* A tunnel that changed has another vif, one that is gone has none: members stay. */
 static void test_vifs_change(void **state)
 {
@@ -372,6 +392,7 @@ int main(void)
 		TEST(test_kernel_wildcards),
 		TEST(test_upstream),
 		TEST(test_upstream_ssm),
+		TEST(test_register),
 		TEST(test_vifs_change),
 		TEST(test_refused),
 	};

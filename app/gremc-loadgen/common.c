@@ -184,10 +184,8 @@ int gremc_try(struct gremc_tester *tester, const struct gremc_trial *trial, stru
 		}
 		if (gremc_tester_stopped(tester))
 			return -EINTR;
-		/* At a given rate, with nothing lost, it does not matter; without anything back it was not
-		 * us. */
-		if (!outcome->disturbed || outcome->received == 0 ||
-		    (trial->rate > 0 && gremc_outcome_clean(outcome) && !outcome->shortfall))
+		/* Without anything back it was not us. */
+		if (!outcome->disturbed || outcome->received == 0)
 			return 0;
 		if (i + 1 < TRIES)
 			gremc_progress_say(

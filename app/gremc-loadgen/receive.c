@@ -61,6 +61,8 @@ void gremc_rx_fini(struct gremc_rx *rx)
 void gremc_rx_reset(struct gremc_rx *rx, uint32_t run)
 {
 	rx->counters = (struct gremc_rx_counters){0};
+	for (uint16_t i = 0; i < rx->queue_count; i++)
+		rx->queue[i].waiting = 0;
 	rx->run = run;
 }
 
@@ -475,13 +477,24 @@ static unsigned divert_arp(struct gremc_rx *rx, uint16_t port, struct rte_mbuf *
 	return kept;
 }
 
-static unsigned poll_queue(struct gremc_rx *rx, const struct gremc_rx_queue *queue)
+/* A queue that gave much less than was asked for is empty; some drivers give a few less than they have. */
+static void note_backlog(struct gremc_rx *rx, struct gremc_rx_queue *queue, unsigned count)
+{
+	queue->waiting += count;
+	if (unlikely(queue->waiting > rx->counters.backlog))
+		rx->counters.backlog = queue->waiting;
+	if (count < GREMC_RX_BURST / 2)
+		queue->waiting = 0;
+}
+
+static unsigned poll_queue(struct gremc_rx *rx, struct gremc_rx_queue *queue)
 {
 	struct rte_mbuf *packet[GREMC_RX_BURST];
 	unsigned count = rte_eth_rx_burst(queue->id, queue->queue, packet, GREMC_RX_BURST);
 	uint64_t control = rx->counters.control, bytes = 0;
 	unsigned kept = count;
 
+	note_backlog(rx, queue, count);
 	if (count == 0)
 		return 0;
 	for (unsigned i = 0; i < count; i++) {

@@ -54,6 +54,7 @@
 	X(number, leave_min_ms, "leave min ms", "group leave delay")                                         \
 	X(number, leave_max_ms, "leave max ms", "")                                                          \
 	X(count, groups, "groups", "groups that were forwarded")                                             \
+	X(number, lossy_pps, "", "lowest rate at which a trial of the search lost something")                \
 	X(number, held_up_ms, "", "longest time that the generator itself was held up")                      \
 	X(text, verdict, "verdict", "passed, failed, measured, limited (by the generator), skipped")         \
 	X(text, note, "note", "what must be known to read the row")

@@ -71,7 +71,7 @@ static int one(struct gremc_tester *tester, const struct gremc_case *that)
 
 	if (that->selection->count < 2)
 		return gremc_skip(tester, "burdened-latency", "RFC 3918 8.1", "a burden needs a second flow");
-	rc = gremc_search_run(tester, &trial, NULL, &search);
+	rc = gremc_search_run(tester, &trial, &search);
 	if (rc)
 		return rc;
 	if (search.found <= 0)

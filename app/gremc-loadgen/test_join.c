@@ -239,7 +239,7 @@ int gremc_test_burdened_join(struct gremc_tester *tester)
 	rc = gremc_selection_make(tester, &filter, &load);
 	trial.selection = &load;
 	if (rc == 0)
-		rc = gremc_search_run(tester, &trial, NULL, &search);
+		rc = gremc_search_run(tester, &trial, &search);
 	if (rc == 0)
 		rc = with_times(tester, "burdened-join", "RFC 3918 8.2", &load,
 				search.found * tester->options->burden / 100);

@@ -90,7 +90,7 @@ static int choose_rate(struct gremc_tester *tester, struct gremc_trial *trial, c
 		}
 	}
 	trial->seconds = RTE_MIN(tester->options->duration, 1.0);
-	rc = gremc_search_run(tester, trial, NULL, &search);
+	rc = gremc_search_run(tester, trial, &search);
 	trial->rate = search.found * 0.9;
 	return rc ? rc : trial->rate > 0 ? 0 : -ENODATA;
 }

@@ -45,7 +45,7 @@ static int matrix(struct gremc_tester *tester, const struct gremc_case *that)
 	if (tester->options->given[GREMC_OPTION_rate]) {
 		rate = gremc_rate_pps(tester, &trial, tester->options->rate);
 	} else {
-		rc = gremc_search_run(tester, &trial, NULL, &search);
+		rc = gremc_search_run(tester, &trial, &search);
 		rate = search.found * 0.9;
 	}
 	if (rc == 0 && rate <= 0)

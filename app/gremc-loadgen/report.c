@@ -6,27 +6,34 @@
 #include <string.h>
 
 #include "plot.h"
+#include "report.h"
 #include "results.h"
 #include "tests.h"
 
-#define RUNS_MOST 6
-#define CELL      2048
+#define RUNS_MOST    6
+#define FANOUTS_MOST 16
 
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>GRE multicast load test</title>\n<style>\n"
 	"body{font:14px/1.45 sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}\n"
-	"table{border-collapse:collapse;margin:.6em 0 1.6em}td,th{border:1px solid #ccc;padding:.2em .55em;text-align:left;"
-	"vertical-align:top}\nth{background:#f2f4f7}td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
-	".failed{background:#fbe3e0}.skipped,.limited{color:#777}pre{background:#f6f6f6;padding:.8em;overflow:auto;"
-	"max-height:30em}svg{max-width:100%;margin:.4em 0 1.4em}h2{margin-top:1.8em}.scroll{overflow-x:auto}\n"
-	".scroll td:last-child{min-width:26em}\n"
+	"table{border-collapse:collapse;margin:.6em 0}td,th{border:1px solid #ccc;padding:.2em .55em;text-align:left;"
+	"vertical-align:top}\nth{background:#f2f4f7}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
+	"td.n,td.v{white-space:nowrap}.failed td{background:#fbe3e0}.limited td.v{background:#fdf3d6}\n"
+	"pre{background:#f6f6f6;padding:.8em;overflow:auto;max-height:30em}h2{margin-top:1.8em}.scroll{overflow-x:auto}\n"
+	".plots{display:flex;flex-wrap:wrap;gap:1em}.plots svg{width:560px;max-width:100%;height:auto}\n"
+	".notes{color:#555;margin:.2em 0 .8em}summary{cursor:pointer;color:#1f5fa8}details{margin:.3em 0}\n"
 	"</style></head><body>\n<h1>GRE multicast load test</h1>\n";
 
-static const char *label_of(const struct gremc_results *results)
+const char *gremc_report_label(const struct gremc_results *results)
 {
 	const char *label = gremc_results_get_fact(results, "label");
 
 	return label ? label : "forwarder";
+}
+
+bool gremc_report_is_of(const struct gremc_results *results, unsigned row, const char *test)
+{
+	return strcmp(results->row[row].test, test) == 0;
 }
 
 /* ---- set-up ---- */
@@ -77,89 +84,13 @@ static void put_configurations(FILE *out, const struct gremc_results *results)
 		if (results->fact[i].value == NULL || !is_long(&results->fact[i]))
 			continue;
 		fputs("<details><summary>", out);
-		gremc_html_text(out, label_of(results));
+		gremc_html_text(out, gremc_report_label(results));
 		fputs(": ", out);
 		gremc_html_text(out, results->fact[i].name);
 		fputs("</summary><pre>", out);
 		gremc_html_text(out, results->fact[i].value);
 		fputs("</pre></details>\n", out);
 	}
-}
-
-/* ---- tables ---- */
-
-static bool is_of(const struct gremc_results *results, unsigned row, const char *test)
-{
-	return strcmp(results->row[row].test, test) == 0;
-}
-
-static bool is_used(const struct gremc_results *const *results, unsigned count, const char *test,
-		    const struct gremc_column *column)
-{
-	char cell[CELL];
-
-	if (strcmp(column->name, "histogram") == 0 || strcmp(column->name, "test") == 0)
-		return false;
-	for (unsigned r = 0; r < count; r++)
-		for (unsigned i = 0; i < results[r]->count; i++)
-			if (is_of(results[r], i, test) &&
-			    *gremc_column_text(column, &results[r]->row[i], true, cell, sizeof(cell)))
-				return true;
-	return false;
-}
-
-/* The heading of the terminal's table, or the name where that has none. */
-static void put_heading(FILE *out, const struct gremc_column *column)
-{
-	fputs("<th title='", out);
-	gremc_html_text(out, column->meaning);
-	fputs("'>", out);
-	for (const char *c = *column->heading ? column->heading : column->name; *c; c++)
-		fputc(*c == '_' ? ' ' : *c, out);
-	fputs("</th>", out);
-}
-
-static void put_row(FILE *out, const struct gremc_results *results, unsigned row, const bool *used,
-		    bool several)
-{
-	const char *verdict = results->row[row].verdict;
-	char cell[CELL];
-
-	fprintf(out, "<tr class='%s'>", verdict ? verdict : "");
-	if (several) {
-		fputs("<td>", out);
-		gremc_html_text(out, label_of(results));
-		fputs("</td>", out);
-	}
-	for (unsigned c = 0; c < gremc_column_count; c++) {
-		if (!used[c])
-			continue;
-		fputs(gremc_columns[c].kind == GREMC_COLUMN_text ? "<td>" : "<td class='n'>", out);
-		gremc_html_text(out, gremc_column_text(&gremc_columns[c], &results->row[row], true, cell,
-						       sizeof(cell)));
-		fputs("</td>", out);
-	}
-	fputs("</tr>\n", out);
-}
-
-static void put_table(FILE *out, const struct gremc_results *const *results, unsigned count, const char *test)
-{
-	bool used[64];
-
-	fputs("<div class='scroll'><table><tr>", out);
-	if (count > 1)
-		fputs("<th>forwarder</th>", out);
-	for (unsigned c = 0; c < gremc_column_count; c++) {
-		used[c] = is_used(results, count, test, &gremc_columns[c]);
-		if (used[c])
-			put_heading(out, &gremc_columns[c]);
-	}
-	fputs("</tr>\n", out);
-	for (unsigned r = 0; r < count; r++)
-		for (unsigned i = 0; i < results[r]->count; i++)
-			if (is_of(results[r], i, test))
-				put_row(out, results[r], i, used, count > 1);
-	fputs("</table></div>\n", out);
 }
 
 /* ---- plots ---- */
@@ -256,7 +187,7 @@ static struct gremc_plot *plot_of(const char *title, const char *x_title, const 
 static void series_name(char *name, size_t size, const struct view *view, const struct gremc_results *results,
 			const struct gremc_result *row)
 {
-	size_t used = (size_t)snprintf(name, size, "%s", label_of(results));
+	size_t used = (size_t)snprintf(name, size, "%s", gremc_report_label(results));
 
 	if (view->by_size && row->size && used < size)
 		used += (size_t)snprintf(name + used, size - used, ", size %s", row->size);
@@ -278,7 +209,8 @@ static void put_view(FILE *out, const struct view *view, const struct gremc_resu
 		for (unsigned i = 0; i < results[r]->count; i++) {
 			const struct gremc_result *row = &results[r]->row[i];
 
-			if (!is_of(results[r], i, view->test) || isnan(view->x(row)) || isnan(view->y(row)))
+			if (!gremc_report_is_of(results[r], i, view->test) || isnan(view->x(row)) ||
+			    isnan(view->y(row)))
 				continue;
 			series_name(name, sizeof(name), view, results[r], row);
 			gremc_plot_add(gremc_plot_series(plot, name), view->x(row), view->y(row));
@@ -304,29 +236,54 @@ static void add_delays(struct gremc_series *series, const char *histogram)
 	}
 }
 
-static void put_delays(FILE *out, const struct gremc_results *const *results, unsigned count,
-		       const char *test)
+/* Of one fan-out, so that there are few lines in a plot. */
+static void put_delays_of(FILE *out, const struct gremc_results *const *results, unsigned count,
+			  const char *test, uint64_t fanout)
 {
-	struct gremc_plot *plot =
-		plot_of("Delays", "microseconds", "% of replicas that took at least so long");
-	char name[GREMC_PLOT_NAME];
+	char name[GREMC_PLOT_NAME], title[64] = "Delays";
+	struct gremc_plot *plot = plot_of(title, "microseconds", "% of replicas that took at least so long");
 
 	if (plot == NULL)
 		return;
+	if (fanout != GREMC_RESULT_NONE)
+		snprintf(title, sizeof(title), "Delays, fan-out %lu", (unsigned long)fanout);
 	plot->log_x = plot->log_y = true;
 	for (unsigned r = 0; r < count; r++)
 		for (unsigned i = 0; i < results[r]->count; i++) {
 			const struct gremc_result *row = &results[r]->row[i];
 
-			if (!is_of(results[r], i, test) || row->histogram == NULL)
+			if (!gremc_report_is_of(results[r], i, test) || row->histogram == NULL ||
+			    row->fanout != fanout)
 				continue;
-			snprintf(name, sizeof(name), "%s, size %s, %s, %.0f packets/s", label_of(results[r]),
+			snprintf(name, sizeof(name), "%s%ssize %s, %s%s%.0f packets/s",
+				 count > 1 ? gremc_report_label(results[r]) : "", count > 1 ? ", " : "",
 				 row->size ? row->size : "", row->variant ? row->variant : "",
-				 row->achieved_pps);
+				 row->variant ? ", " : "", row->achieved_pps);
 			add_delays(gremc_plot_series(plot, name), row->histogram);
 		}
 	gremc_plot_write(plot, out);
 	free(plot);
+}
+
+static void put_delays(FILE *out, const struct gremc_results *const *results, unsigned count,
+		       const char *test)
+{
+	uint64_t fanout[FANOUTS_MOST];
+	unsigned fanouts = 0, k;
+
+	for (unsigned r = 0; r < count; r++)
+		for (unsigned i = 0; i < results[r]->count; i++) {
+			const struct gremc_result *row = &results[r]->row[i];
+
+			if (!gremc_report_is_of(results[r], i, test) || row->histogram == NULL)
+				continue;
+			for (k = 0; k < fanouts && fanout[k] != row->fanout; k++)
+				;
+			if (k == fanouts && fanouts < RTE_DIM(fanout))
+				fanout[fanouts++] = row->fanout;
+		}
+	for (k = 0; k < fanouts; k++)
+		put_delays_of(out, results, count, test, fanout[k]);
 }
 
 /* ---- the page ---- */
@@ -335,7 +292,7 @@ static bool has_rows(const struct gremc_results *const *results, unsigned count,
 {
 	for (unsigned r = 0; r < count; r++)
 		for (unsigned i = 0; i < results[r]->count; i++)
-			if (is_of(results[r], i, test))
+			if (gremc_report_is_of(results[r], i, test))
 				return true;
 	return false;
 }
@@ -347,23 +304,52 @@ static void put_test(FILE *out, const struct gremc_results *const *results, unsi
 		return;
 	fprintf(out, "<h2>%s%s%s%s</h2>\n<p>", name, *section ? " (" : "", section, *section ? ")" : "");
 	gremc_html_text(out, meaning);
-	fputs("</p>\n", out);
+	fputs("</p>\n<div class='plots'>\n", out);
 	for (unsigned v = 0; v < RTE_DIM(views); v++)
 		if (strcmp(views[v].test, name) == 0)
 			put_view(out, &views[v], results, count);
 	put_delays(out, results, count, name);
-	put_table(out, results, count, name);
+	fputs("</div>\n", out);
+	gremc_report_table(out, results, count, name);
+}
+
+/* What was tested, and what a reader must know of the verdicts, before anything else. */
+static void put_summary(FILE *out, const struct gremc_results *const *results, unsigned count)
+{
+	static const char *const facts[] = {"date", "processor", "port 0", "lcores"};
+
+	fputs("<table><tr><th>forwarder</th>", out);
+	for (unsigned f = 0; f < RTE_DIM(facts); f++)
+		fprintf(out, "<th>%s</th>", facts[f]);
+	fputs("</tr>\n", out);
+	for (unsigned r = 0; r < count; r++) {
+		fputs("<tr><td>", out);
+		gremc_html_text(out, gremc_report_label(results[r]));
+		for (unsigned f = 0; f < RTE_DIM(facts); f++) {
+			const char *value = gremc_results_get_fact(results[r], facts[f]);
+
+			fputs("</td><td>", out);
+			gremc_html_text(out, value ? value : "");
+		}
+		fputs("</td></tr>\n", out);
+	}
+	fputs("</table>\n<p><b>measured</b>: the forwarder's own limit, or what was asked for. <b>limited</b>: something "
+	      "else was the limit, a note says what; the forwarder can do at least so much. <b>failed</b>: replicas "
+	      "were lost or wrong. Sizes are inner IP packets in bytes, unless they begin with outer:. What the figures do not "
+	      "say stands at the end.</p>\n",
+	      out);
 }
 
 static void put_page(FILE *out, const struct gremc_results *const *results, unsigned count)
 {
 	fputs(head, out);
+	put_summary(out, results, count);
 #define GREMC_X(function, name, section, meaning) put_test(out, results, count, name, section, meaning);
 	GREMC_TESTS(GREMC_X)
 #undef GREMC_X
 	for (unsigned r = 0; r < count; r++) {
 		fputs("<h2>Set-up: ", out);
-		gremc_html_text(out, label_of(results[r]));
+		gremc_html_text(out, gremc_report_label(results[r]));
 		fputs("</h2>\n", out);
 		put_setup(out, results[r]);
 		fputs("<h3>What these figures do not say</h3>\n", out);

@@ -112,6 +112,9 @@ void gremc_result_delay(struct gremc_result *row, const struct gremc_histogram *
 char *gremc_column_text(const struct gremc_column *column, const struct gremc_result *row, bool brief,
 			char *text, size_t size);
 
+/* A value that says that all is well, or nothing: a column of only such need not be shown. */
+bool gremc_column_is_dull(const struct gremc_column *column, const char *text);
+
 /* Writers: 0, or -1 with errno. */
 void gremc_results_print(const struct gremc_results *results, FILE *out); /* tables, one a test */
 int gremc_results_json(const struct gremc_results *results, const char *path);

@@ -15,7 +15,8 @@
 
 #define OVERLOAD_MOST 1.0   /* seconds */
 #define WARM_RATE     100e3 /* a tenth of it is sent */
-#define BLOCKED_SHARE 0.1   /* of the time, in which the device took nothing: it is the limit, not we */
+#define FAULTS_TEXT   256
+#define BLOCKED_SHARE 0.1 /* of the time, in which the device took nothing: it is the limit, not we */
 
 struct asked {
 	struct gremc_tester *tester;
@@ -47,10 +48,14 @@ static void say(const struct asked *asked, double rate, const struct gremc_outco
 {
 	const char *label = asked->trial->label;
 
+	char faults[FAULTS_TEXT];
+
 	if (!gremc_outcome_clean(outcome) || outcome->cut)
 		gremc_progress_say(
-			asked->tester, "%s: %.0f packets/s failed: %" PRIu64 " of %" PRIu64 " lost%s%s",
-			label, rate > 0 ? rate : outcome->rate, outcome->lost, outcome->expected,
+			asked->tester,
+			"%s: %.0f packets/s failed: %" PRIu64 " of %" PRIu64 " lost, faults: %s%s%s", label,
+			rate > 0 ? rate : outcome->rate, outcome->lost, outcome->expected,
+			gremc_outcome_faults(outcome, faults, sizeof(faults)),
 			outcome->cut ? "; the ports did not take all packets" : "",
 			outcome->lost && outcome->saturated ? "; our own receive queue was full" : "");
 	else if (outcome->shortfall)
@@ -61,6 +66,14 @@ static void say(const struct asked *asked, double rate, const struct gremc_outco
 	else
 		gremc_progress_say(asked->tester, "%s: %.0f packets/s passed, %" PRIu64 " replicas", label,
 				   rate > 0 ? rate : outcome->rate, outcome->received);
+}
+
+/* What stood in the way of this rate, for the case that it was not the forwarder. */
+static void note_reason(struct gremc_search *search, double rate, const struct gremc_outcome *outcome)
+{
+	search->held_up = outcome->disturbed;
+	search->saturated = outcome->lost > 0 && outcome->saturated;
+	search->blocked = outcome->lost == 0 && was_blocked(rate, outcome);
 }
 
 static int ask(void *argument, double rate, struct gremc_answer *answer)
@@ -89,9 +102,8 @@ static int ask(void *argument, double rate, struct gremc_answer *answer)
 		answer->limited =
 			outcome.lost ? outcome.saturated || outcome.disturbed : gremc_outcome_clean(&outcome);
 	}
-	asked->search->blocked =
-		(outcome.cut || outcome.shortfall || rate <= 0) && was_blocked(rate, &outcome);
-	asked->search->saturated = outcome.lost > 0 && answer->limited;
+	if (rate <= 0 || !answer->clean || answer->limited)
+		note_reason(asked->search, rate, &outcome);
 	return 0;
 }
 
@@ -153,9 +165,12 @@ static const char *why_limited(const struct gremc_search *search)
 {
 	if (search->capped)
 		return "nothing was lost yet at the highest rate that was allowed (--max-rate)";
+	if (search->held_up)
+		return "above this rate the generator itself was held up, and what was lost or not sent may be due to that: "
+		       "let nothing else run on its CPU";
 	if (search->saturated)
-		return "above this rate replicas were lost, but the generator's own receive queue was full or it was held up "
-		       "meanwhile: the forwarder's own limit may be higher";
+		return "above this rate replicas were lost, but the generator's own receive queue was full: the "
+		       "forwarder's own limit may be higher";
 	if (search->blocked)
 		return "nothing was lost yet, but the device took no more: the limit is what is behind it (over memif "
 		       "the forwarder itself, over a NIC the line)";

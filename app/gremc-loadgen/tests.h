@@ -103,7 +103,8 @@ struct gremc_search {
 	double lossy;   /* packets/s, the lowest rate at which a trial lost something; 0: none did */
 	bool limited;   /* what is above is not the forwarder's limit, or not known to be, */
 	bool blocked;   /* because a device took no more, */
-	bool saturated; /* because we may have lost what was lost, */
+	bool held_up;   /* because we were held up, */
+	bool saturated; /* because our own receive queue was full, */
 	bool capped;    /* because of --max-rate; none of these: because we could not send faster */
 	unsigned trials;
 	struct gremc_outcome best; /* the trial at `found` */

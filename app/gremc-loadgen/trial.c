@@ -16,9 +16,11 @@
 #define TOLERANCE     0.001 /* of the rate, before it is a shortfall */
 #define CATCH_UP      0.25  /* seconds beyond the trial's own time that the ports get */
 #define QUIET_SECONDS 0.03  /* nothing came for so long, and all that is expected is there: it is over */
-#define FLUSH_SECONDS 0.5
-#define HELD_UP_COSTS 4.0 /* times what comes in a pause may be lost by it: the forwarder has packets, too   \
-			   */
+#define FLUSH_SECONDS 5.0   /* a forwarder may hold a second of packets in its rings */
+#define FLUSH_QUIET   0.02
+#define HELD_UP_COSTS                                                                                        \
+	4.0 /* times what comes in a pause may be lost by it: the forwarder has packets, too                 \
+	     */
 
 static double seconds_of(const struct gremc_tester *tester, uint64_t cycles)
 {
@@ -226,7 +228,7 @@ static int flush(struct gremc_tester *tester)
 		if (watch.frames != last.frames)
 			changed = now;
 		last = watch;
-	} while (seconds_of(tester, now - changed) < 0.005 &&
+	} while (seconds_of(tester, now - changed) < FLUSH_QUIET &&
 		 seconds_of(tester, now - begin) < FLUSH_SECONDS);
 	return gremc_engine_tell(tester->engine, GREMC_REST);
 }

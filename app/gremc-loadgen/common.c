@@ -131,7 +131,7 @@ struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, co
 	gremc_result_set(&row->size, "%s", trial->mix->name);
 	if (fanout)
 		row->fanout = fanout;
-	row->flows = RTE_MIN(trial->selection->count, tester->flows->count);
+	row->flows = trial->selection->flows;
 	row->streams = trial->selection->streams;
 	row->seconds = o->seconds;
 	row->trials = 1;
@@ -242,13 +242,19 @@ static int one_case(struct gremc_tester *tester, const char *test, const char *s
 	return rc;
 }
 
+int gremc_for_each_size(struct gremc_tester *tester, const char *test, const char *section, int way,
+			int (*each)(struct gremc_tester *, const struct gremc_case *))
+{
+	return one_case(tester, test, section, way, 0, each);
+}
+
 int gremc_for_each_case(struct gremc_tester *tester, const char *test, const char *section, int way,
 			int (*each)(struct gremc_tester *, const struct gremc_case *))
 {
 	int rc = 0;
 
 	if (tester->options->fanout_count == 0)
-		return one_case(tester, test, section, way, 0, each);
+		return gremc_for_each_size(tester, test, section, way, each);
 	for (unsigned i = 0; rc == 0 && i < tester->options->fanout_count && !gremc_tester_stopped(tester);
 	     i++)
 		rc = one_case(tester, test, section, way, tester->options->fanout[i], each);

@@ -8,6 +8,7 @@
  * the end of the search at a rate that says nothing. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "bisect.h"
 #include "tester.h"
@@ -15,6 +16,7 @@
 
 #define OVERLOAD_MOST 1.0   /* seconds */
 #define WARM_RATE     100e3 /* a tenth of it is sent */
+#define LABEL         96
 #define FAULTS_TEXT   256
 #define BLOCKED_SHARE 0.1 /* of the time, in which the device took nothing: it is the limit, not we */
 
@@ -159,6 +161,41 @@ int gremc_search_run(struct gremc_tester *tester, const struct gremc_trial *tria
 	return rc;
 }
 
+static void label_of(char *label, size_t size, const char *test, const struct gremc_case *that,
+		     const char *variant)
+{
+	snprintf(label, size, "%s, size %s, fan-out %.4g%s%s", test, that->mix->name, that->selection->fanout,
+		 variant ? ", " : "", variant ? variant : "");
+}
+
+int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
+			double *rate)
+{
+	char label[LABEL];
+	struct gremc_trial trial = {.selection = that->selection,
+				    .mix = that->mix,
+				    .seconds = tester->options->duration,
+				    .label = label};
+	struct gremc_search search;
+	int rc;
+
+	for (unsigned i = tester->results.count; i-- > 0;) {
+		const struct gremc_result *row = &tester->results.row[i];
+
+		if (strcmp(row->test, "throughput") == 0 && row->size &&
+		    strcmp(row->size, that->mix->name) == 0 &&
+		    row->fanout == (that->fanout ? that->fanout : GREMC_RESULT_NONE) &&
+		    row->offered_pps > 0) {
+			*rate = row->offered_pps;
+			return 0;
+		}
+	}
+	label_of(label, sizeof(label), test, that, NULL);
+	rc = gremc_search_run(tester, &trial, &search);
+	*rate = search.found;
+	return rc;
+}
+
 /* ---- its row ---- */
 
 static const char *why_limited(const struct gremc_search *search)
@@ -196,7 +233,7 @@ static void put_verdict(const struct gremc_search *search, struct gremc_result *
 int gremc_search_row(struct gremc_tester *tester, const char *test, const char *section, const char *variant,
 		     const struct gremc_case *that)
 {
-	char label[96];
+	char label[LABEL];
 	struct gremc_trial trial = {.selection = that->selection,
 				    .mix = that->mix,
 				    .seconds = tester->options->duration,
@@ -205,8 +242,7 @@ int gremc_search_row(struct gremc_tester *tester, const char *test, const char *
 	struct gremc_result *row;
 	int rc;
 
-	snprintf(label, sizeof(label), "%s, size %s, fan-out %.4g%s%s", test, that->mix->name,
-		 that->selection->fanout, variant ? ", " : "", variant ? variant : "");
+	label_of(label, sizeof(label), test, that, variant);
 	rc = gremc_warm_up(tester, &trial, WARM_RATE);
 	if (rc == 0)
 		rc = gremc_search_run(tester, &trial, &search);

@@ -70,6 +70,7 @@ static int one(struct gremc_tester *tester, const struct gremc_case *that)
 	if (rc == 0) {
 		carried = carries_unicast(tester, that, &unicast, &rc);
 		expect_unicast(tester, &unicast, carried);
+		gremc_selection_describe(tester, &unicast);
 	}
 	for (unsigned i = 0; rc == 0 && i < tester->options->unicast_count && !gremc_tester_stopped(tester);
 	     i++)

@@ -69,6 +69,9 @@ struct gremc_case {
 };
 int gremc_for_each_case(struct gremc_tester *tester, const char *test, const char *section, int way,
 			int (*each)(struct gremc_tester *, const struct gremc_case *));
+/* The same with flows of all fan-outs together. */
+int gremc_for_each_size(struct gremc_tester *tester, const char *test, const char *section, int way,
+			int (*each)(struct gremc_tester *, const struct gremc_case *));
 /* NULL: it fits; otherwise why it does not, valid until the next call. */
 const char *gremc_mix_misfit(const struct gremc_tester *tester, const struct gremc_selection *selection,
 			     const struct gremc_mix *mix);
@@ -112,6 +115,9 @@ struct gremc_search {
 /* The highest rate at which nothing is lost. `trial` says the rest. 0 or a negative errno. */
 int gremc_search_run(struct gremc_tester *tester, const struct gremc_trial *trial,
 		     struct gremc_search *search);
+/* Packets/s, 0: nothing passes. What the suite has found by now for this case, else what a search finds. */
+int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
+			double *rate);
 /* A trial of at most a second, as fast as possible. */
 int gremc_overload(struct gremc_tester *tester, const struct gremc_trial *trial,
 		   struct gremc_outcome *outcome);

@@ -27,8 +27,8 @@ struct gremc_mix {
 struct gremc_selection {
 	uint32_t *order;
 	uint32_t count;
-	double fanout;    /* replicas of a packet, mean */
-	uint32_t streams; /* of those flows */
+	double fanout;           /* replicas of a packet, mean */
+	uint32_t flows, streams; /* different ones */
 };
 
 struct gremc_trial {

@@ -10,7 +10,7 @@
 #include <rte_udp.h>
 
 #include "proto/proto.h"
-#include "receive_priv.h"
+#include "receive_stages.h"
 #include "stamp.h"
 #include "template.h"
 

@@ -7,7 +7,7 @@
 #include <rte_udp.h>
 
 #include "proto/proto.h"
-#include "receive_priv.h"
+#include "receive_stages.h"
 #include "stamp.h"
 
 #define ETHER_SLOW 0x8809u /* LACP */

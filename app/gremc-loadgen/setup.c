@@ -165,6 +165,14 @@ void gremc_setup_describe(struct gremc_tester *tester)
 		"trial %.3g s, latency %.3g s, warm-up %.3g s, settling %.3g s, resolution %.3g %%",
 		tester->options->duration, tester->options->latency_duration, tester->options->warmup,
 		tester->options->settle, tester->options->resolution);
+	gremc_results_fact(
+		results, "search",
+		"a rate passes when one of %u trials does; the lowest that failed gets as many again at "
+		"the end (RFC 2544, 26.1 leaves the order open)",
+		tester->options->confirm);
+	gremc_results_fact(results, "receive queue",
+			   "%u frames: what overflows it is our own loss, and marked so",
+			   tester->engine->rx_ring);
 	command(tester);
 	limits(tester);
 	configuration(tester);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Between the stages of receiving. */
-#ifndef GREMC_LOADGEN_RECEIVE_PRIV_H
-#define GREMC_LOADGEN_RECEIVE_PRIV_H
+#ifndef GREMC_LOADGEN_RECEIVE_STAGES_H
+#define GREMC_LOADGEN_RECEIVE_STAGES_H
 
 #include "receive.h"
 

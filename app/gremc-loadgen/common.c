@@ -69,6 +69,8 @@ static double line_speed(const struct gremc_tester *tester)
 	struct rte_eth_link link;
 	double slowest = tester->options->line;
 
+	if (gremc_engine_is_virtual(tester->engine))
+		return slowest;
 	for (uint16_t i = 0; tester->options->line <= 0 && i < tester->engine->ports->count; i++) {
 		double speed;
 

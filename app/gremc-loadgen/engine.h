@@ -103,6 +103,8 @@ void gremc_engine_expect_macs(struct gremc_engine *engine);
 /* NULL: all links are up. Otherwise the name of a port whose link is down. */
 const char *gremc_engine_down(const struct gremc_engine *engine);
 
+/* Is any of our devices one without a wire (memif, veth)? The speed that it says it has means nothing. */
+bool gremc_engine_is_virtual(const struct gremc_engine *engine);
 /* Frames, since the start, for which the receive queues had no room, where a device counts them. */
 uint64_t gremc_engine_missed(const struct gremc_engine *engine);
 

@@ -109,6 +109,14 @@ int gremc_engine_open_ports(struct gremc_engine *engine, const unsigned *lcores,
 	return gremc_engine_wait_links(engine, errors);
 }
 
+bool gremc_engine_is_virtual(const struct gremc_engine *engine)
+{
+	for (uint16_t i = 0; i < engine->ports->count; i++)
+		if (strncmp(engine->ports->port[i]->device, "net_", 4) == 0)
+			return true;
+	return false;
+}
+
 uint64_t gremc_engine_missed(const struct gremc_engine *engine)
 {
 	struct rte_eth_stats stats;

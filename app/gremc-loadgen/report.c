@@ -12,6 +12,7 @@
 
 #define RUNS_MOST    6
 #define FANOUTS_MOST 16
+#define TITLE        96
 
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>GRE multicast load test</title>\n<style>\n"
@@ -120,6 +121,7 @@ struct view {
 	double (*x)(const struct gremc_result *);
 	double (*y)(const struct gremc_result *);
 	bool by_size, by_fanout, log_x, log_y;
+	bool each_fanout; /* has a plot */
 };
 
 static double fanout_x(const struct gremc_result *row)
@@ -158,18 +160,53 @@ static double loss_y(const struct gremc_result *row)
 }
 
 static const struct view views[] = {
-	{"throughput", "Throughput against size", "bytes of inner packet", "replicas/s", size_of, replicas_y,
-	 false, true, false, false},
-	{"throughput", "Throughput in bits against size", "bytes of inner packet", "bits/s out", size_of,
-	 bits_y, false, true, false, false},
-	{"throughput", "Throughput against fan-out", "fan-out", "replicas/s", fanout_x, replicas_y, true,
-	 false, true, false},
-	{"loss", "Loss against rate", "packets/s into the forwarder", "% lost", rate_x, loss_y, true, true,
-	 false, false},
-	{"mixed", "Throughput with unicast", "% unicast", "packets/s in", share_of, input_y, true, false,
-	 false, false},
-	{"matrix", "Loss against groups, at one rate", "flows", "% lost", groups_x, loss_y, true, false, true,
-	 false},
+	{.test = "throughput",
+	 .title = "Throughput against size",
+	 .x_title = "bytes of inner packet",
+	 .y_title = "replicas/s",
+	 .x = size_of,
+	 .y = replicas_y,
+	 .by_fanout = true},
+	{.test = "throughput",
+	 .title = "Throughput in bits against size",
+	 .x_title = "bytes of inner packet",
+	 .y_title = "bits/s out",
+	 .x = size_of,
+	 .y = bits_y,
+	 .by_fanout = true},
+	{.test = "throughput",
+	 .title = "Throughput against fan-out",
+	 .x_title = "fan-out",
+	 .y_title = "replicas/s",
+	 .x = fanout_x,
+	 .y = replicas_y,
+	 .by_size = true,
+	 .log_x = true},
+	{.test = "loss",
+	 .title = "Loss against rate",
+	 .x_title = "packets/s into the forwarder",
+	 .y_title = "% lost",
+	 .x = rate_x,
+	 .y = loss_y,
+	 .by_size = true,
+	 .each_fanout = true},
+	{.test = "mixed",
+	 .title = "Throughput with unicast",
+	 .x_title = "% unicast",
+	 .y_title = "packets/s in",
+	 .x = share_of,
+	 .y = input_y,
+	 .by_size = true,
+	 .each_fanout = true},
+	{.test = "matrix",
+	 .title = "Loss against groups, at one rate",
+	 .x_title = "flows",
+	 .y_title = "% lost",
+	 .x = groups_x,
+	 .y = loss_y,
+	 .by_size = true,
+	 .log_x = true,
+	 .each_fanout = true},
 };
 
 static struct gremc_plot *plot_of(const char *title, const char *x_title, const char *y_title)
@@ -195,14 +232,50 @@ static void series_name(char *name, size_t size, const struct view *view, const 
 		snprintf(name + used, size - used, ", fan-out %lu", (unsigned long)row->fanout);
 }
 
-static void put_view(FILE *out, const struct view *view, const struct gremc_results *const *results,
-		     unsigned count)
+/* The fan-outs of a test's rows: where lines are of sizes, too, each has a plot, so that there are few lines
+ * in one. */
+struct fanouts {
+	uint64_t value[FANOUTS_MOST];
+	unsigned count;
+};
+
+static struct fanouts fanouts_of(const struct gremc_results *const *results, unsigned count, const char *test)
 {
-	struct gremc_plot *plot = plot_of(view->title, view->x_title, view->y_title);
-	char name[GREMC_PLOT_NAME];
+	struct fanouts fanouts = {.count = 0};
+
+	for (unsigned r = 0; r < count; r++)
+		for (unsigned i = 0; i < results[r]->count; i++) {
+			uint64_t fanout = results[r]->row[i].fanout;
+			unsigned k = 0;
+
+			if (!gremc_report_is_of(results[r], i, test))
+				continue;
+			while (k < fanouts.count && fanouts.value[k] != fanout)
+				k++;
+			if (k == fanouts.count && k < FANOUTS_MOST)
+				fanouts.value[fanouts.count++] = fanout;
+		}
+	return fanouts;
+}
+
+static void title_of(char *title, const char *what, uint64_t fanout)
+{
+	if (fanout == GREMC_RESULT_NONE)
+		snprintf(title, TITLE, "%s", what);
+	else
+		snprintf(title, TITLE, "%s, fan-out %lu", what, (unsigned long)fanout);
+}
+
+/* With `one`, of the rows with that fan-out. */
+static void put_view(FILE *out, const struct view *view, const struct gremc_results *const *results,
+		     unsigned count, const uint64_t *one)
+{
+	char name[GREMC_PLOT_NAME], title[TITLE];
+	struct gremc_plot *plot = plot_of(title, view->x_title, view->y_title);
 
 	if (plot == NULL)
 		return;
+	title_of(title, view->title, one ? *one : GREMC_RESULT_NONE);
 	plot->log_x = view->log_x;
 	plot->log_y = view->log_y;
 	for (unsigned r = 0; r < count; r++)
@@ -210,13 +283,27 @@ static void put_view(FILE *out, const struct view *view, const struct gremc_resu
 			const struct gremc_result *row = &results[r]->row[i];
 
 			if (!gremc_report_is_of(results[r], i, view->test) || isnan(view->x(row)) ||
-			    isnan(view->y(row)))
+			    isnan(view->y(row)) || (one && row->fanout != *one))
 				continue;
 			series_name(name, sizeof(name), view, results[r], row);
 			gremc_plot_add(gremc_plot_series(plot, name), view->x(row), view->y(row));
 		}
 	gremc_plot_write(plot, out);
 	free(plot);
+}
+
+static void put_views(FILE *out, const struct gremc_results *const *results, unsigned count, const char *test)
+{
+	struct fanouts fanouts = fanouts_of(results, count, test);
+
+	for (unsigned v = 0; v < RTE_DIM(views); v++) {
+		if (strcmp(views[v].test, test) != 0)
+			continue;
+		if (!views[v].each_fanout)
+			put_view(out, &views[v], results, count, NULL);
+		for (unsigned k = 0; views[v].each_fanout && k < fanouts.count; k++)
+			put_view(out, &views[v], results, count, &fanouts.value[k]);
+	}
 }
 
 /* Each bucket's share of the delays above it: a line that falls to the largest. */
@@ -236,17 +323,15 @@ static void add_delays(struct gremc_series *series, const char *histogram)
 	}
 }
 
-/* Of one fan-out, so that there are few lines in a plot. */
 static void put_delays_of(FILE *out, const struct gremc_results *const *results, unsigned count,
 			  const char *test, uint64_t fanout)
 {
-	char name[GREMC_PLOT_NAME], title[64] = "Delays";
+	char name[GREMC_PLOT_NAME], title[TITLE];
 	struct gremc_plot *plot = plot_of(title, "microseconds", "% of replicas that took at least so long");
 
 	if (plot == NULL)
 		return;
-	if (fanout != GREMC_RESULT_NONE)
-		snprintf(title, sizeof(title), "Delays, fan-out %lu", (unsigned long)fanout);
+	title_of(title, "Delays", fanout);
 	plot->log_x = plot->log_y = true;
 	for (unsigned r = 0; r < count; r++)
 		for (unsigned i = 0; i < results[r]->count; i++) {
@@ -268,22 +353,10 @@ static void put_delays_of(FILE *out, const struct gremc_results *const *results,
 static void put_delays(FILE *out, const struct gremc_results *const *results, unsigned count,
 		       const char *test)
 {
-	uint64_t fanout[FANOUTS_MOST];
-	unsigned fanouts = 0, k;
+	struct fanouts fanouts = fanouts_of(results, count, test);
 
-	for (unsigned r = 0; r < count; r++)
-		for (unsigned i = 0; i < results[r]->count; i++) {
-			const struct gremc_result *row = &results[r]->row[i];
-
-			if (!gremc_report_is_of(results[r], i, test) || row->histogram == NULL)
-				continue;
-			for (k = 0; k < fanouts && fanout[k] != row->fanout; k++)
-				;
-			if (k == fanouts && fanouts < RTE_DIM(fanout))
-				fanout[fanouts++] = row->fanout;
-		}
-	for (k = 0; k < fanouts; k++)
-		put_delays_of(out, results, count, test, fanout[k]);
+	for (unsigned k = 0; k < fanouts.count; k++)
+		put_delays_of(out, results, count, test, fanouts.value[k]);
 }
 
 /* ---- the page ---- */
@@ -305,9 +378,7 @@ static void put_test(FILE *out, const struct gremc_results *const *results, unsi
 	fprintf(out, "<h2>%s%s%s%s</h2>\n<p>", name, *section ? " (" : "", section, *section ? ")" : "");
 	gremc_html_text(out, meaning);
 	fputs("</p>\n<div class='plots'>\n", out);
-	for (unsigned v = 0; v < RTE_DIM(views); v++)
-		if (strcmp(views[v].test, name) == 0)
-			put_view(out, &views[v], results, count);
+	put_views(out, results, count, name);
 	put_delays(out, results, count, name);
 	fputs("</div>\n", out);
 	gremc_report_table(out, results, count, name);

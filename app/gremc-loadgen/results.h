@@ -18,7 +18,7 @@
 	X(text, section, "by", "the section of the RFC that defines it")                                     \
 	X(text, variant, "variant", "what distinguishes this row: a tunnel, a mix, a step")                  \
 	X(text, size, "size", "inner IP packet in bytes; outer:N is an Ethernet frame with FCS; or a mix")   \
-	X(count, fanout, "fan-out", "replicas of a packet")                                                  \
+	X(count, fanout, "fan-out", "replicas of a multicast packet")                                        \
 	X(count, flows, "flows", "flows that were sent")                                                     \
 	X(count, streams, "", "flows times the sites that must receive them")                                \
 	X(number, offered_pps, "", "packets/s that were to be sent")                                         \

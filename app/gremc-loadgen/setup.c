@@ -105,19 +105,11 @@ static void configuration(struct gremc_tester *tester)
 	free(text);
 }
 
-static bool is_virtual(const struct gremc_tester *tester)
-{
-	for (uint16_t i = 0; i < tester->engine->ports->count; i++)
-		if (strncmp(tester->engine->ports->port[i]->device, "net_", 4) == 0)
-			return true;
-	return false;
-}
-
 static void limits(struct gremc_tester *tester)
 {
 	struct gremc_results *results = &tester->results;
 
-	if (is_virtual(tester))
+	if (gremc_engine_is_virtual(tester->engine))
 		gremc_results_fact(
 			results, "claim: virtual devices",
 			"the wire is a virtual device (memif, veth or the like): its speed is that of copies between two "

@@ -112,7 +112,7 @@ int gremc_bisect_between(struct gremc_bisect *bisect, double first, double highe
 	struct range range = {.high = highest, .highest = highest, .step = FIRST_STEP / 2};
 	int rc;
 
-	bisect->limited = true; /* nothing has failed yet */
+	bisect->limited = !bisect->highest_failed;
 	rc = narrow(bisect, &range, RTE_MAX(first, highest * LOWEST));
 	for (unsigned i = 0; rc == 0 && i < REOPEN_MOST && range.low > 0 && range.failed; i++) {
 		bool passed;
@@ -120,7 +120,7 @@ int gremc_bisect_between(struct gremc_bisect *bisect, double first, double highe
 		rc = reopen(bisect, &range, &passed);
 		if (rc || !passed)
 			break;
-		bisect->limited = true;
+		bisect->limited = !bisect->highest_failed;
 		rc = narrow(bisect, &range, next_rate(&range));
 	}
 	return rc;

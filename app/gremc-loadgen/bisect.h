@@ -23,6 +23,7 @@ struct gremc_answer {
 struct gremc_bisect {
 	double resolution; /* share */
 	unsigned confirm;
+	bool highest_failed; /* it is known that the highest rate fails by the forwarder's fault */
 	/* A trial at `rate`; 0: as fast as possible. 0, or a negative errno, which ends the search. */
 	int (*ask)(void *argument, double rate, struct gremc_answer *answer);
 	void *argument;

@@ -113,8 +113,11 @@ static int ask(void *argument, double rate, struct gremc_answer *answer)
 static int search_below(struct gremc_bisect *bisect, const struct gremc_trial *trial,
 			const struct gremc_outcome *all)
 {
+	const struct asked *asked = bisect->argument;
 	double delivered = all->expected ? all->replica_rate / trial->selection->fanout : all->rate;
 
+	bisect->highest_failed = all->lost && !all->saturated && !all->disturbed;
+	note_reason(asked->search, 0, all);
 	return gremc_bisect_between(bisect, RTE_MIN(all->rate, delivered), all->rate);
 }
 

@@ -145,6 +145,25 @@ static void test_generator_loses(void **state)
 	assert_near(found.found, CAPACITY, 0.0101);
 }
 
+/* What passes reaches up to the highest rate: a limit of the forwarder's only if that is known to fail by it.
+ */
+static void test_highest(void **state)
+{
+	RTE_SET_USED(state);
+	for (int failed = 0; failed < 2; failed++) {
+		struct world world = {.capacity = CAPACITY};
+		struct gremc_bisect bisect = {.resolution = 0.01,
+					      .confirm = 1,
+					      .highest_failed = failed,
+					      .ask = ask,
+					      .argument = &world};
+
+		assert_int_equal(gremc_bisect_between(&bisect, CAPACITY * 0.999, CAPACITY * 1.005), 0);
+		assert_near(bisect.found, CAPACITY, 0.01);
+		assert_int_equal(bisect.limited, !failed);
+	}
+}
+
 static void test_nothing_passes(void **state)
 {
 	struct world world = {.capacity = 0};
@@ -161,6 +180,7 @@ int main(void)
 		cmocka_unit_test(test_quiet),           cmocka_unit_test(test_bad_moments),
 		cmocka_unit_test(test_slow_at_first),   cmocka_unit_test(test_generator_is_slow),
 		cmocka_unit_test(test_generator_loses), cmocka_unit_test(test_nothing_passes),
+		cmocka_unit_test(test_highest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

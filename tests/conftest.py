@@ -19,6 +19,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "waits: waits for a minute and more, for timers of others: runs beside the other tests")
+    config.addinivalue_line("markers", "sanitizers: beside the smoke test, what the sanitizers run")
     config.addinivalue_line("markers", "smoke: the one test that other builds (sanitizers, other DPDKs) run, too")
 
 

@@ -69,6 +69,8 @@ static double line_speed(const struct gremc_tester *tester)
 	struct rte_eth_link link;
 	double slowest = tester->options->line;
 
+	if (gremc_engine_is_virtual(tester->engine))
+		return slowest;
 	for (uint16_t i = 0; tester->options->line <= 0 && i < tester->engine->ports->count; i++) {
 		double speed;
 
@@ -131,7 +133,7 @@ struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, co
 	gremc_result_set(&row->size, "%s", trial->mix->name);
 	if (fanout)
 		row->fanout = fanout;
-	row->flows = RTE_MIN(trial->selection->count, tester->flows->count);
+	row->flows = trial->selection->flows;
 	row->streams = trial->selection->streams;
 	row->seconds = o->seconds;
 	row->trials = 1;
@@ -184,10 +186,8 @@ int gremc_try(struct gremc_tester *tester, const struct gremc_trial *trial, stru
 		}
 		if (gremc_tester_stopped(tester))
 			return -EINTR;
-		/* At a given rate, with nothing lost, it does not matter; without anything back it was not
-		 * us. */
-		if (!outcome->disturbed || outcome->received == 0 ||
-		    (trial->rate > 0 && gremc_outcome_clean(outcome) && !outcome->shortfall))
+		/* Without anything back it was not us. */
+		if (!outcome->disturbed || outcome->received == 0)
 			return 0;
 		if (i + 1 < TRIES)
 			gremc_progress_say(
@@ -244,13 +244,19 @@ static int one_case(struct gremc_tester *tester, const char *test, const char *s
 	return rc;
 }
 
+int gremc_for_each_size(struct gremc_tester *tester, const char *test, const char *section, int way,
+			int (*each)(struct gremc_tester *, const struct gremc_case *))
+{
+	return one_case(tester, test, section, way, 0, each);
+}
+
 int gremc_for_each_case(struct gremc_tester *tester, const char *test, const char *section, int way,
 			int (*each)(struct gremc_tester *, const struct gremc_case *))
 {
 	int rc = 0;
 
 	if (tester->options->fanout_count == 0)
-		return one_case(tester, test, section, way, 0, each);
+		return gremc_for_each_size(tester, test, section, way, each);
 	for (unsigned i = 0; rc == 0 && i < tester->options->fanout_count && !gremc_tester_stopped(tester);
 	     i++)
 		rc = one_case(tester, test, section, way, tester->options->fanout[i], each);

@@ -50,7 +50,7 @@ static void enter(struct gremc_lcore *lcore, uint32_t command)
 		tx->pace.start = tx->pace.not_yet = rte_rdtsc();
 	}
 	if ((command & PHASE_MASK) == GREMC_SEND)
-		lcore->longest = 0;
+		lcore->longest = lcore->held = 0;
 	__atomic_store_n(&lcore->answer, command, __ATOMIC_RELEASE);
 }
 
@@ -73,7 +73,7 @@ static void work(struct gremc_lcore *lcore, bool sending)
 void gremc_engine_run(struct gremc_lcore *lcore)
 {
 	const struct gremc_engine *engine = lcore->engine;
-	uint64_t last = rte_rdtsc(), now;
+	uint64_t last = rte_rdtsc(), now, pause = engine->hz / GREMC_HELD_UP;
 	uint32_t command;
 
 	while ((command = __atomic_load_n(&engine->command, __ATOMIC_ACQUIRE)) != GREMC_QUIT) {
@@ -89,7 +89,10 @@ void gremc_engine_run(struct gremc_lcore *lcore)
 		}
 		work(lcore, (command & PHASE_MASK) == GREMC_SEND);
 		now = rte_rdtsc();
-		lcore->longest = RTE_MAX(lcore->longest, now - last);
+		if (unlikely(now - last > lcore->longest))
+			lcore->longest = now - last;
+		if (unlikely(now - last > pause))
+			lcore->held += now - last;
 		last = now;
 	}
 }

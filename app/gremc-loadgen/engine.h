@@ -19,6 +19,7 @@
 #include "transmit.h"
 
 #define GREMC_INJECT_RING 1024u /* packets that the control thread has sent: ARP, IGMP */
+#define GREMC_HELD_UP     1000u /* the part of a second that a round of the loop takes when it is held up */
 
 enum gremc_phase { GREMC_REST, GREMC_SEND, GREMC_DRAIN, GREMC_QUIT };
 
@@ -44,6 +45,7 @@ struct gremc_lcore {
 	struct gremc_rx *rx;            /* NULL: does not receive */
 	uint32_t answer;                /* the command that it follows; store-release */
 	uint64_t longest;               /* cycles between two rounds of the loop: it was held up so long */
+	uint64_t held;                  /* cycles of all rounds that took longer than hz / GREMC_HELD_UP */
 	uint64_t injected, injected_at; /* packets of the inject ring that left; TSC of the last */
 } __rte_cache_aligned;
 
@@ -58,6 +60,7 @@ struct gremc_engine {
 		tx_port[GREMC_CONFIG_PORTS_MAX]; /* in `ports`; NONE: not played */
 	struct gremc_lcore *lcore;
 	uint32_t lcore_count, tx_count, rx_count;
+	uint32_t rx_ring; /* frames that the smallest receive queue holds while nobody looks */
 	struct rte_ring *arp, *inject;
 	struct gremc_rx_macs *macs; /* [site], heap */
 	uint64_t *sequence;         /* [flow] sent so far in this trial */
@@ -99,6 +102,11 @@ struct rte_ether_addr gremc_engine_site_mac(const struct gremc_engine *engine, u
 void gremc_engine_expect_macs(struct gremc_engine *engine);
 /* NULL: all links are up. Otherwise the name of a port whose link is down. */
 const char *gremc_engine_down(const struct gremc_engine *engine);
+
+/* Is any of our devices one without a wire (memif, veth)? The speed that it says it has means nothing. */
+bool gremc_engine_is_virtual(const struct gremc_engine *engine);
+/* Frames, since the start, for which the receive queues had no room, where a device counts them. */
+uint64_t gremc_engine_missed(const struct gremc_engine *engine);
 
 /* links.c: open `own`'s devices; wait for links. */
 int gremc_engine_open_ports(struct gremc_engine *engine, const unsigned *lcores, unsigned count,

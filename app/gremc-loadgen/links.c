@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include <rte_cycles.h>
+#include <rte_dev.h>
+#include <rte_devargs.h>
 #include <rte_ethdev.h>
+#include <rte_kvargs.h>
 
 #include "engine.h"
 
@@ -15,6 +18,42 @@
 #define TX_DESCRIPTORS 1024
 #define INNER_AROUND   32 /* outer IPv4 and GRE with a key, and some air */
 #define MTU_LEAST      1500
+#define MEMIF_RING_LOG 10 /* unless its arguments say something else */
+#define AF_PACKET_RING 512
+
+/* A number of a device's arguments, `name=N`. */
+static uint32_t number_of(const struct rte_kvargs *arguments, const char *name, uint32_t standard)
+{
+	const char *text = arguments ? rte_kvargs_get(arguments, name) : NULL;
+
+	return text ? (uint32_t)strtoul(text, NULL, 10) : standard;
+}
+
+/* The frames that a device holds for us while we do not look. memif's and af_packet's rings do not follow the
+ * number of descriptors; memif's is the client's, and of a peer's nothing is known. */
+static uint32_t ring_of(const struct gremc_port *port)
+{
+	struct rte_eth_dev_info info;
+	const struct rte_devargs *given;
+	struct rte_kvargs *arguments;
+	const char *role;
+	uint32_t ring = port->rx_descriptors;
+
+	if (rte_eth_dev_info_get(port->id, &info) || info.driver_name == NULL)
+		return ring;
+	given = rte_dev_devargs(info.device);
+	arguments = given && given->args ? rte_kvargs_parse(given->args, NULL) : NULL;
+	if (strcmp(info.driver_name, "net_memif") == 0) {
+		role = arguments ? rte_kvargs_get(arguments, "role") : NULL;
+		ring = role && strcmp(role, "client") == 0
+			       ? 1u << (number_of(arguments, "rsize", MEMIF_RING_LOG) & 15)
+			       : 1u << MEMIF_RING_LOG;
+	} else if (strcmp(info.driver_name, "net_af_packet") == 0) {
+		ring = number_of(arguments, "framecnt", AF_PACKET_RING);
+	}
+	rte_kvargs_free(arguments);
+	return ring;
+}
 
 /* The port of `own` for a device, made when it is not there yet. */
 static uint32_t own_port(struct gremc_engine *engine, const char *device)
@@ -62,9 +101,31 @@ int gremc_engine_open_ports(struct gremc_engine *engine, const unsigned *lcores,
 	if (engine->ports == NULL)
 		return -1;
 	/* Sites have MACs of their own. A device that cannot be promiscuous hears what it hears. */
-	for (uint16_t i = 0; i < engine->ports->count; i++)
+	engine->rx_ring = UINT32_MAX;
+	for (uint16_t i = 0; i < engine->ports->count; i++) {
 		rte_eth_promiscuous_enable(engine->ports->port[i]->id);
+		engine->rx_ring = RTE_MIN(engine->rx_ring, ring_of(engine->ports->port[i]));
+	}
 	return gremc_engine_wait_links(engine, errors);
+}
+
+bool gremc_engine_is_virtual(const struct gremc_engine *engine)
+{
+	for (uint16_t i = 0; i < engine->ports->count; i++)
+		if (strncmp(engine->ports->port[i]->device, "net_", 4) == 0)
+			return true;
+	return false;
+}
+
+uint64_t gremc_engine_missed(const struct gremc_engine *engine)
+{
+	struct rte_eth_stats stats;
+	uint64_t missed = 0;
+
+	for (uint16_t i = 0; i < engine->ports->count; i++)
+		if (rte_eth_stats_get(engine->ports->port[i]->id, &stats) == 0)
+			missed += stats.imissed;
+	return missed;
 }
 
 const char *gremc_engine_down(const struct gremc_engine *engine)

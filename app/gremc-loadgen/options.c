@@ -348,7 +348,7 @@ static int settle_defaults(struct gremc_options *o)
 		{GREMC_OPTION_repeat, NULL},       {GREMC_OPTION_warmup, "0.1"},
 		{GREMC_OPTION_settle, "0.2"},      {GREMC_OPTION_resolution, "2"},
 		{GREMC_OPTION_confirm, "3"},       {GREMC_OPTION_step, "20"},
-		{GREMC_OPTION_burst, "20000"},     {GREMC_OPTION_unicast, "0,10"},
+		{GREMC_OPTION_burst, "20000"},     {GREMC_OPTION_unicast, "10"},
 		{GREMC_OPTION_burden, NULL},       {GREMC_OPTION_igmp, NULL},
 		{GREMC_OPTION_join_group, NULL},   {GREMC_OPTION_join_wait, "1"},
 		{GREMC_OPTION_join_groups, "128"}, {GREMC_OPTION_tx_lcores, NULL},

@@ -50,8 +50,10 @@ struct gremc_series *gremc_plot_series(struct gremc_plot *plot, const char *name
 	for (unsigned i = 0; i < plot->count; i++)
 		if (strncmp(plot->series[i].name, name, GREMC_PLOT_NAME - 1) == 0)
 			return &plot->series[i];
-	if (plot->count == GREMC_PLOT_SERIES)
+	if (plot->count == GREMC_PLOT_SERIES) {
+		plot->left_off = true;
 		return NULL;
+	}
 	snprintf(plot->series[plot->count].name, GREMC_PLOT_NAME, "%s", name);
 	return &plot->series[plot->count++];
 }
@@ -190,6 +192,9 @@ static void put_legend(FILE *out, const struct gremc_plot *plot)
 		gremc_html_text(out, plot->series[i].name);
 		fputs("</text>\n", out);
 	}
+	if (plot->left_off)
+		fprintf(out, "<text x='%.1f' y='%.1f'>more than can be drawn: see the table</text>\n",
+			LEFT + 20, HEIGHT + plot->count * LEGEND_ROW + 2);
 }
 
 static void put_titles(FILE *out, const struct gremc_plot *plot)
@@ -234,7 +239,7 @@ bool gremc_plot_write(struct gremc_plot *plot, FILE *out)
 	fprintf(out,
 		"<svg viewBox='0 0 %.0f %.0f' width='%.0f' xmlns='http://www.w3.org/2000/svg' font-family='sans-serif' "
 		"font-size='12'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
-		WIDTH, HEIGHT + plot->count * LEGEND_ROW, WIDTH);
+		WIDTH, HEIGHT + (plot->count + plot->left_off) * LEGEND_ROW, WIDTH);
 	fputs("<style>.grid{stroke:#ddd;fill:none}.title{font-weight:bold;font-size:14px}</style>\n", out);
 	put_axis(out, &x, true);
 	put_axis(out, &y, false);

@@ -22,6 +22,7 @@ struct gremc_plot {
 	bool log_x, log_y; /* values of 0 and below are left out */
 	struct gremc_series series[GREMC_PLOT_SERIES];
 	unsigned count;
+	bool left_off; /* there were more, and the plot says so */
 };
 
 /* The series of that name, made when it is not there; NULL: there are too many. */

@@ -10,14 +10,10 @@
 #include <rte_udp.h>
 
 #include "proto/proto.h"
-#include "receive.h"
+#include "receive_stages.h"
 #include "stamp.h"
 #include "template.h"
 
-#define NONE        GREMC_FAULT_COUNT       /* good so far */
-#define CONTROL     (GREMC_FAULT_COUNT + 1) /* not a test packet, and rightly here */
-#define ETHER_SLOW  0x8809u                 /* LACP */
-#define ETHER_LLDP  0x88ccu
 #define WINDOW      64u
 #define UDP_SUM_ODD 2u
 
@@ -61,159 +57,9 @@ void gremc_rx_fini(struct gremc_rx *rx)
 void gremc_rx_reset(struct gremc_rx *rx, uint32_t run)
 {
 	rx->counters = (struct gremc_rx_counters){0};
+	for (uint16_t i = 0; i < rx->queue_count; i++)
+		rx->queue[i].waiting = 0;
 	rx->run = run;
-}
-
-/* ---- stage 1: headers and stamp ---- */
-
-static unsigned judge_ethernet(rte_be16_t type)
-{
-	switch (rte_be_to_cpu_16(type)) {
-	case ETHER_SLOW:
-	case ETHER_LLDP:
-	case RTE_ETHER_TYPE_IPV6:
-	case RTE_ETHER_TYPE_ARP:
-		return CONTROL;
-	default:
-		return GREMC_FAULT_foreign;
-	}
-}
-
-/* RFC 2784, 2.3: over the GRE header and the payload, when the packet has one. */
-static bool gre_checksum_good(const uint8_t *gre, size_t length)
-{
-	if ((gre[0] & (GREMC_GRE_CHECKSUM >> 8)) == 0)
-		return true;
-	return rte_raw_cksum(gre, length) == 0xffff;
-}
-
-static unsigned parse_gre(struct gremc_seen *seen, const uint8_t *gre, size_t length, const uint8_t **inner)
-{
-	struct gremc_gre header;
-
-	if (unlikely(gremc_gre_parse(gre, length, &header) != GREMC_PROTO_OK ||
-		     header.protocol != GREMC_GRE_IPV4 || !gre_checksum_good(gre, length)))
-		return GREMC_FAULT_gre_header;
-	seen->key = header.key;
-	seen->has_key = header.has_key;
-	*inner = gre + header.length;
-	return NONE;
-}
-
-static unsigned outer_fault(enum gremc_proto_error error)
-{
-	return error == GREMC_PROTO_outer_checksum ? GREMC_FAULT_outer_checksum : GREMC_FAULT_outer_header;
-}
-
-/* From the outer (or the only) IPv4 header to the inner one. */
-static unsigned parse_outer(struct gremc_seen *seen, const uint8_t *at, size_t length, uint16_t port,
-			    const uint8_t **inner, size_t *inner_length)
-{
-	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)at;
-	struct gremc_ipv4 outer;
-	enum gremc_proto_error error =
-		gremc_ipv4_parse_header(at, length, length, GREMC_IPV4_OUTER, true, &outer);
-	unsigned fault;
-
-	if (unlikely(error != GREMC_PROTO_OK))
-		return outer_fault(error);
-	if (unlikely(ip->fragment_offset & RTE_BE16(0x3fff)) || unlikely(ip->time_to_live == 0))
-		return GREMC_FAULT_outer_header;
-	*inner = at;
-	*inner_length = outer.total_length;
-	if (ip->next_proto_id == IPPROTO_GRE) {
-		seen->remote = ip->dst_addr;
-		seen->local = ip->src_addr;
-		fault = parse_gre(seen, at + outer.header_length, outer.total_length - outer.header_length,
-				  inner);
-		*inner_length -= *inner - at;
-		return fault;
-	}
-	if (ip->next_proto_id == IPPROTO_IGMP || ip->next_proto_id == IPPROTO_PIM)
-		return CONTROL;
-	seen->remote = 0;
-	seen->local = port;
-	seen->key = 0;
-	seen->has_key = 0;
-	return NONE;
-}
-
-static unsigned parse_inner(struct gremc_seen *seen, const uint8_t *at, size_t length,
-			    struct gremc_stamp *stamp)
-{
-	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)at;
-	struct gremc_ipv4 inner;
-	enum gremc_proto_error error =
-		gremc_ipv4_parse_header(at, length, length, GREMC_IPV4_INNER, true, &inner);
-
-	if (unlikely(error != GREMC_PROTO_OK))
-		return error == GREMC_PROTO_inner_checksum ? GREMC_FAULT_inner_checksum
-							   : GREMC_FAULT_inner_header;
-	if (unlikely(ip->next_proto_id == IPPROTO_IGMP || ip->next_proto_id == IPPROTO_PIM))
-		return CONTROL;
-	if (unlikely(ip->next_proto_id != IPPROTO_UDP || inner.total_length < GREMC_INNER_LEAST ||
-		     inner.header_length != sizeof(*ip)))
-		return seen->remote ? GREMC_FAULT_inner_header : GREMC_FAULT_foreign;
-	seen->inner = at;
-	seen->payload = inner.total_length - sizeof(*ip) - sizeof(struct rte_udp_hdr);
-	return gremc_stamp_read(at + sizeof(*ip) + sizeof(struct rte_udp_hdr), stamp) ? NONE
-										      : GREMC_FAULT_stamp;
-}
-
-/* Contiguous bytes of the frame: in place, or, of several segments, in the scratch room. */
-static const uint8_t *bytes_of(struct gremc_rx *rx, const struct rte_mbuf *packet, unsigned place,
-			       size_t *length)
-{
-	*length = RTE_MIN(rte_pktmbuf_pkt_len(packet), GREMC_RX_SCRATCH);
-	if (likely(packet->nb_segs == 1))
-		return rte_pktmbuf_mtod(packet, const uint8_t *);
-	return rte_pktmbuf_read(packet, 0, (uint32_t)*length, rx->scratch + (size_t)place * GREMC_RX_SCRATCH);
-}
-
-static unsigned parse(struct gremc_rx *rx, struct gremc_seen *seen, const struct rte_mbuf *packet,
-		      unsigned place, uint16_t port)
-{
-	size_t length, inner_length, at = RTE_ETHER_HDR_LEN;
-	const uint8_t *data = bytes_of(rx, packet, place, &length), *inner;
-	struct gremc_stamp stamp = {0};
-	rte_be16_t type;
-	unsigned fault;
-
-	seen->frame = data;
-	if (unlikely(length < RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN))
-		return GREMC_FAULT_foreign;
-	memcpy(&type, data + RTE_ETHER_ADDR_LEN * 2, sizeof(type));
-	if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN)) {
-		at += RTE_VLAN_HLEN;
-		memcpy(&type, data + at - sizeof(type), sizeof(type));
-	}
-	if (unlikely(type != RTE_BE16(RTE_ETHER_TYPE_IPV4)))
-		return judge_ethernet(type);
-	fault = parse_outer(seen, data + at, length - at, port, &inner, &inner_length);
-	if (likely(fault == NONE))
-		fault = parse_inner(seen, inner, inner_length, &stamp);
-	if (unlikely(fault != NONE))
-		return fault;
-	seen->flow = stamp.flow;
-	seen->sequence = stamp.sequence;
-	seen->time = stamp.time;
-	if (unlikely(stamp.run != rx->run))
-		return GREMC_FAULT_stale;
-	return likely(stamp.flow < rx->flows->count) ? NONE : GREMC_FAULT_stamp;
-}
-
-static void stage_parse(struct gremc_rx *rx, uint16_t port, struct rte_mbuf **packet, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++) {
-		struct gremc_seen *seen = &rx->seen[i];
-
-		seen->stream = NULL;
-		seen->fault = (uint8_t)parse(rx, seen, packet[i], i, port);
-		if (likely(seen->fault == NONE)) {
-			rte_prefetch0(&rx->flows->flow[seen->flow]);
-			rte_prefetch0(&rx->hint[seen->flow]);
-		}
-	}
 }
 
 /* ---- stage 2: the flow's headers, and a guess at the stream ---- */
@@ -452,7 +298,7 @@ static void stage_judge(struct gremc_rx *rx, uint64_t now, unsigned count)
 void gremc_rx_check(struct gremc_rx *rx, uint16_t port, uint64_t now, struct rte_mbuf **packet,
 		    unsigned count)
 {
-	stage_parse(rx, port, packet, count);
+	gremc_rx_parse(rx, port, packet, count);
 	stage_flow(rx, count);
 	stage_stream(rx, port, count);
 	stage_judge(rx, now, count);
@@ -475,13 +321,24 @@ static unsigned divert_arp(struct gremc_rx *rx, uint16_t port, struct rte_mbuf *
 	return kept;
 }
 
-static unsigned poll_queue(struct gremc_rx *rx, const struct gremc_rx_queue *queue)
+/* A queue that gave much less than was asked for is empty; some drivers give a few less than they have. */
+static void note_backlog(struct gremc_rx *rx, struct gremc_rx_queue *queue, unsigned count)
+{
+	queue->waiting += count;
+	if (unlikely(queue->waiting > rx->counters.backlog))
+		rx->counters.backlog = queue->waiting;
+	if (count < GREMC_RX_BURST / 2)
+		queue->waiting = 0;
+}
+
+static unsigned poll_queue(struct gremc_rx *rx, struct gremc_rx_queue *queue)
 {
 	struct rte_mbuf *packet[GREMC_RX_BURST];
 	unsigned count = rte_eth_rx_burst(queue->id, queue->queue, packet, GREMC_RX_BURST);
 	uint64_t control = rx->counters.control, bytes = 0;
 	unsigned kept = count;
 
+	note_backlog(rx, queue, count);
 	if (count == 0)
 		return 0;
 	for (unsigned i = 0; i < count; i++) {

@@ -70,11 +70,14 @@ struct gremc_rx_counters {
 	uint64_t control;       /* ARP, IGMP, LACP and the like */
 	uint64_t fault[GREMC_FAULT_COUNT];
 	uint64_t first, last; /* TSC of the first and the last replica */
+	/* The most frames that were fetched from a queue before it was empty again: it never held more. */
+	uint64_t backlog;
 };
 
 struct gremc_rx_queue {
 	uint16_t id, queue; /* ethdev */
 	uint16_t port;      /* index of the forwarder's port */
+	uint64_t waiting;   /* frames since a fetch last left nothing in the queue */
 };
 
 /* The addresses of frames to a site, as they stand in a frame. All 0: not known, and not checked; on a LAN

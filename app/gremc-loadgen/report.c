@@ -6,27 +6,35 @@
 #include <string.h>
 
 #include "plot.h"
+#include "report.h"
 #include "results.h"
 #include "tests.h"
 
-#define RUNS_MOST 6
-#define CELL      2048
+#define RUNS_MOST    6
+#define FANOUTS_MOST 16
+#define TITLE        96
 
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>GRE multicast load test</title>\n<style>\n"
 	"body{font:14px/1.45 sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}\n"
-	"table{border-collapse:collapse;margin:.6em 0 1.6em}td,th{border:1px solid #ccc;padding:.2em .55em;text-align:left;"
-	"vertical-align:top}\nth{background:#f2f4f7}td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
-	".failed{background:#fbe3e0}.skipped,.limited{color:#777}pre{background:#f6f6f6;padding:.8em;overflow:auto;"
-	"max-height:30em}svg{max-width:100%;margin:.4em 0 1.4em}h2{margin-top:1.8em}.scroll{overflow-x:auto}\n"
-	".scroll td:last-child{min-width:26em}\n"
+	"table{border-collapse:collapse;margin:.6em 0}td,th{border:1px solid #ccc;padding:.2em .55em;text-align:left;"
+	"vertical-align:top}\nth{background:#f2f4f7}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
+	"td.n,td.v{white-space:nowrap}.failed td{background:#fbe3e0}.limited td.v{background:#fdf3d6}\n"
+	"pre{background:#f6f6f6;padding:.8em;overflow:auto;max-height:30em}h2{margin-top:1.8em}.scroll{overflow-x:auto}\n"
+	".plots{display:flex;flex-wrap:wrap;gap:1em}.plots svg{width:560px;max-width:100%;height:auto}\n"
+	".notes{color:#555;margin:.2em 0 .8em}summary{cursor:pointer;color:#1f5fa8}details{margin:.3em 0}\n"
 	"</style></head><body>\n<h1>GRE multicast load test</h1>\n";
 
-static const char *label_of(const struct gremc_results *results)
+const char *gremc_report_label(const struct gremc_results *results)
 {
 	const char *label = gremc_results_get_fact(results, "label");
 
 	return label ? label : "forwarder";
+}
+
+bool gremc_report_is_of(const struct gremc_results *results, unsigned row, const char *test)
+{
+	return strcmp(results->row[row].test, test) == 0;
 }
 
 /* ---- set-up ---- */
@@ -77,89 +85,13 @@ static void put_configurations(FILE *out, const struct gremc_results *results)
 		if (results->fact[i].value == NULL || !is_long(&results->fact[i]))
 			continue;
 		fputs("<details><summary>", out);
-		gremc_html_text(out, label_of(results));
+		gremc_html_text(out, gremc_report_label(results));
 		fputs(": ", out);
 		gremc_html_text(out, results->fact[i].name);
 		fputs("</summary><pre>", out);
 		gremc_html_text(out, results->fact[i].value);
 		fputs("</pre></details>\n", out);
 	}
-}
-
-/* ---- tables ---- */
-
-static bool is_of(const struct gremc_results *results, unsigned row, const char *test)
-{
-	return strcmp(results->row[row].test, test) == 0;
-}
-
-static bool is_used(const struct gremc_results *const *results, unsigned count, const char *test,
-		    const struct gremc_column *column)
-{
-	char cell[CELL];
-
-	if (strcmp(column->name, "histogram") == 0 || strcmp(column->name, "test") == 0)
-		return false;
-	for (unsigned r = 0; r < count; r++)
-		for (unsigned i = 0; i < results[r]->count; i++)
-			if (is_of(results[r], i, test) &&
-			    *gremc_column_text(column, &results[r]->row[i], true, cell, sizeof(cell)))
-				return true;
-	return false;
-}
-
-/* The heading of the terminal's table, or the name where that has none. */
-static void put_heading(FILE *out, const struct gremc_column *column)
-{
-	fputs("<th title='", out);
-	gremc_html_text(out, column->meaning);
-	fputs("'>", out);
-	for (const char *c = *column->heading ? column->heading : column->name; *c; c++)
-		fputc(*c == '_' ? ' ' : *c, out);
-	fputs("</th>", out);
-}
-
-static void put_row(FILE *out, const struct gremc_results *results, unsigned row, const bool *used,
-		    bool several)
-{
-	const char *verdict = results->row[row].verdict;
-	char cell[CELL];
-
-	fprintf(out, "<tr class='%s'>", verdict ? verdict : "");
-	if (several) {
-		fputs("<td>", out);
-		gremc_html_text(out, label_of(results));
-		fputs("</td>", out);
-	}
-	for (unsigned c = 0; c < gremc_column_count; c++) {
-		if (!used[c])
-			continue;
-		fputs(gremc_columns[c].kind == GREMC_COLUMN_text ? "<td>" : "<td class='n'>", out);
-		gremc_html_text(out, gremc_column_text(&gremc_columns[c], &results->row[row], true, cell,
-						       sizeof(cell)));
-		fputs("</td>", out);
-	}
-	fputs("</tr>\n", out);
-}
-
-static void put_table(FILE *out, const struct gremc_results *const *results, unsigned count, const char *test)
-{
-	bool used[64];
-
-	fputs("<div class='scroll'><table><tr>", out);
-	if (count > 1)
-		fputs("<th>forwarder</th>", out);
-	for (unsigned c = 0; c < gremc_column_count; c++) {
-		used[c] = is_used(results, count, test, &gremc_columns[c]);
-		if (used[c])
-			put_heading(out, &gremc_columns[c]);
-	}
-	fputs("</tr>\n", out);
-	for (unsigned r = 0; r < count; r++)
-		for (unsigned i = 0; i < results[r]->count; i++)
-			if (is_of(results[r], i, test))
-				put_row(out, results[r], i, used, count > 1);
-	fputs("</table></div>\n", out);
 }
 
 /* ---- plots ---- */
@@ -189,6 +121,7 @@ struct view {
 	double (*x)(const struct gremc_result *);
 	double (*y)(const struct gremc_result *);
 	bool by_size, by_fanout, log_x, log_y;
+	bool each_fanout; /* has a plot */
 };
 
 static double fanout_x(const struct gremc_result *row)
@@ -227,18 +160,53 @@ static double loss_y(const struct gremc_result *row)
 }
 
 static const struct view views[] = {
-	{"throughput", "Throughput against size", "bytes of inner packet", "replicas/s", size_of, replicas_y,
-	 false, true, false, false},
-	{"throughput", "Throughput in bits against size", "bytes of inner packet", "bits/s out", size_of,
-	 bits_y, false, true, false, false},
-	{"throughput", "Throughput against fan-out", "fan-out", "replicas/s", fanout_x, replicas_y, true,
-	 false, true, false},
-	{"loss", "Loss against rate", "packets/s into the forwarder", "% lost", rate_x, loss_y, true, true,
-	 false, false},
-	{"mixed", "Throughput with unicast", "% unicast", "packets/s in", share_of, input_y, true, false,
-	 false, false},
-	{"matrix", "Loss against groups, at one rate", "flows", "% lost", groups_x, loss_y, true, false, true,
-	 false},
+	{.test = "throughput",
+	 .title = "Throughput against size",
+	 .x_title = "bytes of inner packet",
+	 .y_title = "replicas/s",
+	 .x = size_of,
+	 .y = replicas_y,
+	 .by_fanout = true},
+	{.test = "throughput",
+	 .title = "Throughput in bits against size",
+	 .x_title = "bytes of inner packet",
+	 .y_title = "bits/s out",
+	 .x = size_of,
+	 .y = bits_y,
+	 .by_fanout = true},
+	{.test = "throughput",
+	 .title = "Throughput against fan-out",
+	 .x_title = "fan-out",
+	 .y_title = "replicas/s",
+	 .x = fanout_x,
+	 .y = replicas_y,
+	 .by_size = true,
+	 .log_x = true},
+	{.test = "loss",
+	 .title = "Loss against rate",
+	 .x_title = "packets/s into the forwarder",
+	 .y_title = "% lost",
+	 .x = rate_x,
+	 .y = loss_y,
+	 .by_size = true,
+	 .each_fanout = true},
+	{.test = "mixed",
+	 .title = "Throughput with unicast",
+	 .x_title = "% unicast",
+	 .y_title = "packets/s in",
+	 .x = share_of,
+	 .y = input_y,
+	 .by_size = true,
+	 .each_fanout = true},
+	{.test = "matrix",
+	 .title = "Loss against groups, at one rate",
+	 .x_title = "flows",
+	 .y_title = "% lost",
+	 .x = groups_x,
+	 .y = loss_y,
+	 .by_size = true,
+	 .log_x = true,
+	 .each_fanout = true},
 };
 
 static struct gremc_plot *plot_of(const char *title, const char *x_title, const char *y_title)
@@ -256,7 +224,7 @@ static struct gremc_plot *plot_of(const char *title, const char *x_title, const 
 static void series_name(char *name, size_t size, const struct view *view, const struct gremc_results *results,
 			const struct gremc_result *row)
 {
-	size_t used = (size_t)snprintf(name, size, "%s", label_of(results));
+	size_t used = (size_t)snprintf(name, size, "%s", gremc_report_label(results));
 
 	if (view->by_size && row->size && used < size)
 		used += (size_t)snprintf(name + used, size - used, ", size %s", row->size);
@@ -264,27 +232,78 @@ static void series_name(char *name, size_t size, const struct view *view, const 
 		snprintf(name + used, size - used, ", fan-out %lu", (unsigned long)row->fanout);
 }
 
-static void put_view(FILE *out, const struct view *view, const struct gremc_results *const *results,
-		     unsigned count)
+/* The fan-outs of a test's rows: where lines are of sizes, too, each has a plot, so that there are few lines
+ * in one. */
+struct fanouts {
+	uint64_t value[FANOUTS_MOST];
+	unsigned count;
+};
+
+static struct fanouts fanouts_of(const struct gremc_results *const *results, unsigned count, const char *test)
 {
-	struct gremc_plot *plot = plot_of(view->title, view->x_title, view->y_title);
-	char name[GREMC_PLOT_NAME];
+	struct fanouts fanouts = {.count = 0};
+
+	for (unsigned r = 0; r < count; r++)
+		for (unsigned i = 0; i < results[r]->count; i++) {
+			uint64_t fanout = results[r]->row[i].fanout;
+			unsigned k = 0;
+
+			if (!gremc_report_is_of(results[r], i, test))
+				continue;
+			while (k < fanouts.count && fanouts.value[k] != fanout)
+				k++;
+			if (k == fanouts.count && k < FANOUTS_MOST)
+				fanouts.value[fanouts.count++] = fanout;
+		}
+	return fanouts;
+}
+
+static void title_of(char *title, const char *what, uint64_t fanout)
+{
+	if (fanout == GREMC_RESULT_NONE)
+		snprintf(title, TITLE, "%s", what);
+	else
+		snprintf(title, TITLE, "%s, fan-out %lu", what, (unsigned long)fanout);
+}
+
+/* With `one`, of the rows with that fan-out. */
+static void put_view(FILE *out, const struct view *view, const struct gremc_results *const *results,
+		     unsigned count, const uint64_t *one)
+{
+	char name[GREMC_PLOT_NAME], title[TITLE];
+	struct gremc_plot *plot = plot_of(title, view->x_title, view->y_title);
 
 	if (plot == NULL)
 		return;
+	title_of(title, view->title, one ? *one : GREMC_RESULT_NONE);
 	plot->log_x = view->log_x;
 	plot->log_y = view->log_y;
 	for (unsigned r = 0; r < count; r++)
 		for (unsigned i = 0; i < results[r]->count; i++) {
 			const struct gremc_result *row = &results[r]->row[i];
 
-			if (!is_of(results[r], i, view->test) || isnan(view->x(row)) || isnan(view->y(row)))
+			if (!gremc_report_is_of(results[r], i, view->test) || isnan(view->x(row)) ||
+			    isnan(view->y(row)) || (one && row->fanout != *one))
 				continue;
 			series_name(name, sizeof(name), view, results[r], row);
 			gremc_plot_add(gremc_plot_series(plot, name), view->x(row), view->y(row));
 		}
 	gremc_plot_write(plot, out);
 	free(plot);
+}
+
+static void put_views(FILE *out, const struct gremc_results *const *results, unsigned count, const char *test)
+{
+	struct fanouts fanouts = fanouts_of(results, count, test);
+
+	for (unsigned v = 0; v < RTE_DIM(views); v++) {
+		if (strcmp(views[v].test, test) != 0)
+			continue;
+		if (!views[v].each_fanout)
+			put_view(out, &views[v], results, count, NULL);
+		for (unsigned k = 0; views[v].each_fanout && k < fanouts.count; k++)
+			put_view(out, &views[v], results, count, &fanouts.value[k]);
+	}
 }
 
 /* Each bucket's share of the delays above it: a line that falls to the largest. */
@@ -304,29 +323,40 @@ static void add_delays(struct gremc_series *series, const char *histogram)
 	}
 }
 
-static void put_delays(FILE *out, const struct gremc_results *const *results, unsigned count,
-		       const char *test)
+static void put_delays_of(FILE *out, const struct gremc_results *const *results, unsigned count,
+			  const char *test, uint64_t fanout)
 {
-	struct gremc_plot *plot =
-		plot_of("Delays", "microseconds", "% of replicas that took at least so long");
-	char name[GREMC_PLOT_NAME];
+	char name[GREMC_PLOT_NAME], title[TITLE];
+	struct gremc_plot *plot = plot_of(title, "microseconds", "% of replicas that took at least so long");
 
 	if (plot == NULL)
 		return;
+	title_of(title, "Delays", fanout);
 	plot->log_x = plot->log_y = true;
 	for (unsigned r = 0; r < count; r++)
 		for (unsigned i = 0; i < results[r]->count; i++) {
 			const struct gremc_result *row = &results[r]->row[i];
 
-			if (!is_of(results[r], i, test) || row->histogram == NULL)
+			if (!gremc_report_is_of(results[r], i, test) || row->histogram == NULL ||
+			    row->fanout != fanout)
 				continue;
-			snprintf(name, sizeof(name), "%s, size %s, %s, %.0f packets/s", label_of(results[r]),
+			snprintf(name, sizeof(name), "%s%ssize %s, %s%s%.0f packets/s",
+				 count > 1 ? gremc_report_label(results[r]) : "", count > 1 ? ", " : "",
 				 row->size ? row->size : "", row->variant ? row->variant : "",
-				 row->achieved_pps);
+				 row->variant ? ", " : "", row->achieved_pps);
 			add_delays(gremc_plot_series(plot, name), row->histogram);
 		}
 	gremc_plot_write(plot, out);
 	free(plot);
+}
+
+static void put_delays(FILE *out, const struct gremc_results *const *results, unsigned count,
+		       const char *test)
+{
+	struct fanouts fanouts = fanouts_of(results, count, test);
+
+	for (unsigned k = 0; k < fanouts.count; k++)
+		put_delays_of(out, results, count, test, fanouts.value[k]);
 }
 
 /* ---- the page ---- */
@@ -335,7 +365,7 @@ static bool has_rows(const struct gremc_results *const *results, unsigned count,
 {
 	for (unsigned r = 0; r < count; r++)
 		for (unsigned i = 0; i < results[r]->count; i++)
-			if (is_of(results[r], i, test))
+			if (gremc_report_is_of(results[r], i, test))
 				return true;
 	return false;
 }
@@ -347,23 +377,50 @@ static void put_test(FILE *out, const struct gremc_results *const *results, unsi
 		return;
 	fprintf(out, "<h2>%s%s%s%s</h2>\n<p>", name, *section ? " (" : "", section, *section ? ")" : "");
 	gremc_html_text(out, meaning);
-	fputs("</p>\n", out);
-	for (unsigned v = 0; v < RTE_DIM(views); v++)
-		if (strcmp(views[v].test, name) == 0)
-			put_view(out, &views[v], results, count);
+	fputs("</p>\n<div class='plots'>\n", out);
+	put_views(out, results, count, name);
 	put_delays(out, results, count, name);
-	put_table(out, results, count, name);
+	fputs("</div>\n", out);
+	gremc_report_table(out, results, count, name);
+}
+
+/* What was tested, and what a reader must know of the verdicts, before anything else. */
+static void put_summary(FILE *out, const struct gremc_results *const *results, unsigned count)
+{
+	static const char *const facts[] = {"date", "processor", "port 0", "lcores"};
+
+	fputs("<table><tr><th>forwarder</th>", out);
+	for (unsigned f = 0; f < RTE_DIM(facts); f++)
+		fprintf(out, "<th>%s</th>", facts[f]);
+	fputs("</tr>\n", out);
+	for (unsigned r = 0; r < count; r++) {
+		fputs("<tr><td>", out);
+		gremc_html_text(out, gremc_report_label(results[r]));
+		for (unsigned f = 0; f < RTE_DIM(facts); f++) {
+			const char *value = gremc_results_get_fact(results[r], facts[f]);
+
+			fputs("</td><td>", out);
+			gremc_html_text(out, value ? value : "");
+		}
+		fputs("</td></tr>\n", out);
+	}
+	fputs("</table>\n<p><b>measured</b>: the forwarder's own limit, or what was asked for. <b>limited</b>: something "
+	      "else was the limit, a note says what; the forwarder can do at least so much. <b>failed</b>: replicas "
+	      "were lost or wrong. Sizes are inner IP packets in bytes, unless they begin with outer:. What the figures do not "
+	      "say stands at the end.</p>\n",
+	      out);
 }
 
 static void put_page(FILE *out, const struct gremc_results *const *results, unsigned count)
 {
 	fputs(head, out);
+	put_summary(out, results, count);
 #define GREMC_X(function, name, section, meaning) put_test(out, results, count, name, section, meaning);
 	GREMC_TESTS(GREMC_X)
 #undef GREMC_X
 	for (unsigned r = 0; r < count; r++) {
 		fputs("<h2>Set-up: ", out);
-		gremc_html_text(out, label_of(results[r]));
+		gremc_html_text(out, gremc_report_label(results[r]));
 		fputs("</h2>\n", out);
 		put_setup(out, results[r]);
 		fputs("<h3>What these figures do not say</h3>\n", out);

@@ -178,3 +178,10 @@ char *gremc_column_text(const struct gremc_column *column, const struct gremc_re
 	}
 	return text;
 }
+
+bool gremc_column_is_dull(const struct gremc_column *column, const char *text)
+{
+	return *text == '\0' || (strcmp(column->name, "faults") == 0 && strcmp(text, "none") == 0) ||
+	       (strcmp(column->name, "loss_percent") == 0 && strcmp(text, "0") == 0) ||
+	       (strcmp(column->name, "trials") == 0 && strcmp(text, "1") == 0);
+}

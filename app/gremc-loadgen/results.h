@@ -18,7 +18,7 @@
 	X(text, section, "by", "the section of the RFC that defines it")                                     \
 	X(text, variant, "variant", "what distinguishes this row: a tunnel, a mix, a step")                  \
 	X(text, size, "size", "inner IP packet in bytes; outer:N is an Ethernet frame with FCS; or a mix")   \
-	X(count, fanout, "fan-out", "replicas of a packet")                                                  \
+	X(count, fanout, "fan-out", "replicas of a multicast packet")                                        \
 	X(count, flows, "flows", "flows that were sent")                                                     \
 	X(count, streams, "", "flows times the sites that must receive them")                                \
 	X(number, offered_pps, "", "packets/s that were to be sent")                                         \
@@ -54,6 +54,7 @@
 	X(number, leave_min_ms, "leave min ms", "group leave delay")                                         \
 	X(number, leave_max_ms, "leave max ms", "")                                                          \
 	X(count, groups, "groups", "groups that were forwarded")                                             \
+	X(number, lossy_pps, "", "lowest rate at which a trial of the search lost something")                \
 	X(number, held_up_ms, "", "longest time that the generator itself was held up")                      \
 	X(text, verdict, "verdict", "passed, failed, measured, limited (by the generator), skipped")         \
 	X(text, note, "note", "what must be known to read the row")
@@ -110,6 +111,9 @@ void gremc_result_delay(struct gremc_result *row, const struct gremc_histogram *
 /* A column's value as text; "" when there is none. Returns text. */
 char *gremc_column_text(const struct gremc_column *column, const struct gremc_result *row, bool brief,
 			char *text, size_t size);
+
+/* A value that says that all is well, or nothing: a column of only such need not be shown. */
+bool gremc_column_is_dull(const struct gremc_column *column, const char *text);
 
 /* Writers: 0, or -1 with errno. */
 void gremc_results_print(const struct gremc_results *results, FILE *out); /* tables, one a test */

@@ -1,153 +1,242 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The highest rate without loss: binary search between a rate that passed and one that failed (RFC
- * 2544, 26.1). The first guess is what the forwarder delivered when it was offered more than it could take;
- * from there to the first rate on the other side in growing steps, then by halves.
+/* The highest rate without loss (RFC 2544, 26.1). First everything is offered that can be sent: if none of
+ * that is lost there is nothing to search for. Otherwise what the forwarder delivered then is where the
+ * search begins (bisect.h).
  *
  * Where less was sent than asked for and all of it came back, nothing is known of the rate that was asked
  * for, but that which was sent has passed: with a pause of the machine in it, it is a percent less, and not
  * the end of the search at a rate that says nothing. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
+#include "bisect.h"
 #include "tester.h"
 #include "tests.h"
 
-#define FIRST_STEP    0.05 /* of the guess */
-#define LOWEST        1e-4 /* of the highest rate: nothing passes */
-#define OVERLOAD_MOST 1.0  /* seconds */
-#define TRIALS_MOST   60
+#define OVERLOAD_MOST 1.0   /* seconds */
 #define WARM_RATE     100e3 /* a tenth of it is sent */
+#define LABEL         96
+#define FAULTS_TEXT   256
+#define BLOCKED_SHARE 0.1 /* of the time, in which the device took nothing: it is the limit, not we */
 
-struct range {
-	double low, high;  /* passed, failed */
-	bool high_is_ours; /* failed because we could not send so fast */
-	double step;
+struct asked {
+	struct gremc_tester *tester;
+	const struct gremc_trial *trial;
+	struct gremc_search *search;
+	double best; /* packets/s */
 };
 
-/* Offer as much as can be sent. Sets range->high and returns a guess, or a negative errno in *rc. */
-static double overload(struct gremc_tester *tester, const struct gremc_trial *trial, struct range *range,
-		       int *rc)
+int gremc_overload(struct gremc_tester *tester, const struct gremc_trial *trial,
+		   struct gremc_outcome *outcome)
 {
 	struct gremc_trial all = *trial;
-	struct gremc_outcome outcome;
 
 	all.rate = 0;
 	all.packets = 0;
 	all.seconds = RTE_MIN(trial->seconds, OVERLOAD_MOST);
-	*rc = gremc_try(tester, &all, &outcome);
-	if (*rc)
-		return 0;
-	range->high = outcome.rate;
-	range->high_is_ours = true;
-	gremc_progress_say(tester, "%s: at most %.0f packets/s can be sent; %.0f replicas/s came back then",
-			   trial->label, outcome.rate, outcome.replica_rate);
-	if (outcome.expected == 0)
-		return outcome.rate;
-	return RTE_MIN(outcome.rate, outcome.replica_rate / trial->selection->fanout);
-}
-
-static void passed(struct gremc_tester *tester, const struct gremc_trial *trial, double rate,
-		   const struct gremc_outcome *outcome, struct gremc_search *search, struct range *range)
-{
-	gremc_progress_say(tester, "%s: %.0f packets/s passed, %" PRIu64 " replicas", trial->label, rate,
-			   outcome->received);
-	if (rate <= range->low)
-		return;
-	search->best = *outcome;
-	range->low = rate;
+	return gremc_try(tester, &all, outcome);
 }
 
 /* Most of what is missing at this rate is time in which a device took nothing? */
-static bool was_blocked(const struct gremc_trial *trial, const struct gremc_outcome *outcome)
+static bool was_blocked(double rate, const struct gremc_outcome *outcome)
 {
-	return outcome->blocked > outcome->seconds * (1 - outcome->rate / trial->rate) / 2;
+	double missing = rate > 0 ? 1 - outcome->rate / rate : 2 * BLOCKED_SHARE;
+
+	return outcome->blocked > outcome->seconds * missing / 2;
 }
 
-static int attempt(struct gremc_tester *tester, const struct gremc_trial *trial,
-		   bool (*passes)(const struct gremc_outcome *), struct gremc_search *search,
-		   struct range *range)
+static void say(const struct asked *asked, double rate, const struct gremc_outcome *outcome)
 {
+	const char *label = asked->trial->label;
+
+	char faults[FAULTS_TEXT];
+
+	if (!gremc_outcome_clean(outcome) || outcome->cut)
+		gremc_progress_say(
+			asked->tester,
+			"%s: %.0f packets/s failed: %" PRIu64 " of %" PRIu64 " lost, faults: %s%s%s", label,
+			rate > 0 ? rate : outcome->rate, outcome->lost, outcome->expected,
+			gremc_outcome_faults(outcome, faults, sizeof(faults)),
+			outcome->cut ? "; the ports did not take all packets" : "",
+			outcome->lost && outcome->saturated ? "; our own receive queue was full" : "");
+	else if (outcome->shortfall)
+		gremc_progress_say(asked->tester,
+				   "%s: of %.0f packets/s only %.0f could be sent; they passed, %" PRIu64
+				   " replicas",
+				   label, rate, outcome->rate, outcome->received);
+	else
+		gremc_progress_say(asked->tester, "%s: %.0f packets/s passed, %" PRIu64 " replicas", label,
+				   rate > 0 ? rate : outcome->rate, outcome->received);
+}
+
+/* What stood in the way of this rate, for the case that it was not the forwarder. */
+static void note_reason(struct gremc_search *search, double rate, const struct gremc_outcome *outcome)
+{
+	search->held_up = outcome->disturbed;
+	search->saturated = outcome->lost > 0 && outcome->saturated;
+	search->blocked = outcome->lost == 0 && was_blocked(rate, outcome);
+}
+
+static int ask(void *argument, double rate, struct gremc_answer *answer)
+{
+	struct asked *asked = argument;
+	struct gremc_trial trial = *asked->trial;
 	struct gremc_outcome outcome;
-	bool clean = false;
+	int rc;
 
-	for (unsigned i = 0; i < tester->options->confirm; i++) {
-		int rc = gremc_try(tester, trial, &outcome);
-
-		if (rc)
-			return rc;
-		search->trials++;
-		clean = passes(&outcome) && !outcome.cut;
-		if (clean) {
-			passed(tester, trial, outcome.shortfall ? outcome.rate : trial->rate, &outcome,
-			       search, range);
-			if (!outcome.shortfall)
-				return 0;
-			gremc_progress_say(tester, "%s: %.0f packets/s could not be sent", trial->label,
-					   trial->rate);
-			continue;
+	trial.rate = rate;
+	trial.packets = 0;
+	rc = gremc_try(asked->tester, &trial, &outcome);
+	if (rc)
+		return rc;
+	say(asked, rate, &outcome);
+	*answer = (struct gremc_answer){.sent = rate > 0 && !outcome.shortfall ? rate : outcome.rate,
+					.loss = gremc_outcome_loss(&outcome),
+					.clean = gremc_outcome_clean(&outcome) && !outcome.cut};
+	if (answer->clean) {
+		answer->limited = outcome.shortfall;
+		if (answer->sent > asked->best) {
+			asked->best = answer->sent;
+			asked->search->best = outcome;
 		}
-		gremc_progress_say(tester, "%s: %.0f packets/s failed: %" PRIu64 " of %" PRIu64 " lost%s",
-				   trial->label, trial->rate, outcome.lost, outcome.expected,
-				   outcome.cut ? "; the ports did not take all packets" : "");
+	} else {
+		answer->limited =
+			outcome.lost ? outcome.saturated || outcome.disturbed : gremc_outcome_clean(&outcome);
 	}
-	range->high = trial->rate;
-	range->high_is_ours = clean || (outcome.cut && passes(&outcome));
-	search->blocked = range->high_is_ours && was_blocked(trial, &outcome);
+	if (rate <= 0 || !answer->clean || answer->limited)
+		note_reason(asked->search, rate, &outcome);
 	return 0;
 }
 
-/* Growing steps while one side is open, then the middle. */
-static double next_rate(struct range *range, double highest)
+/* From what was offered, which is more than the forwarder takes, to what it takes. */
+static int search_below(struct gremc_bisect *bisect, const struct gremc_trial *trial,
+			const struct gremc_outcome *all)
 {
-	double rate;
+	const struct asked *asked = bisect->argument;
+	double delivered = all->expected ? all->replica_rate / trial->selection->fanout : all->rate;
 
-	if (range->low > 0 && range->high < highest)
-		return (range->low + range->high) / 2;
-	range->step *= 2;
-	rate = range->low > 0 ? range->low * (1 + range->step) : range->high / (1 + range->step);
-	return rate >= range->high ? (range->low + range->high) / 2 : rate;
+	bisect->highest_failed = all->lost && !all->saturated && !all->disturbed;
+	note_reason(asked->search, 0, all);
+	return gremc_bisect_between(bisect, RTE_MIN(all->rate, delivered), all->rate);
+}
+
+static int search_freely(struct gremc_tester *tester, const struct gremc_trial *trial,
+			 struct gremc_bisect *bisect)
+{
+	struct gremc_outcome all;
+	bool found = false;
+	int rc = gremc_overload(tester, trial, &all);
+
+	if (rc)
+		return rc;
+	gremc_progress_say(tester, "%s: at most %.0f packets/s can be sent; %.0f replicas/s came back then",
+			   trial->label, all.rate, all.replica_rate);
+	if (gremc_outcome_clean(&all))
+		rc = gremc_bisect_flat_out(bisect, &found);
+	return rc || found ? rc : search_below(bisect, trial, &all);
 }
 
 int gremc_search_run(struct gremc_tester *tester, const struct gremc_trial *trial,
-		     bool (*passes)(const struct gremc_outcome *), struct gremc_search *search)
+		     struct gremc_search *search)
 {
-	double resolution = tester->options->resolution / 100, highest, rate;
-	struct range range = {.step = FIRST_STEP / 2};
-	struct gremc_trial each = *trial;
-	int rc = 0;
+	struct asked asked = {.tester = tester, .trial = trial, .search = search};
+	struct gremc_bisect bisect = {.resolution = tester->options->resolution / 100,
+				      .confirm = tester->options->confirm,
+				      .ask = ask,
+				      .argument = &asked};
+	double most;
+	int rc;
 
 	*search = (struct gremc_search){0};
-	if (passes == NULL)
-		passes = gremc_outcome_clean;
 	if (tester->options->given[GREMC_OPTION_max_rate]) {
-		range.high = gremc_rate_pps(tester, trial, tester->options->max_rate) * (1 + resolution / 2);
-		rate = range.high / (1 + resolution / 2);
-		if (range.high <= 0)
-			return -EINVAL;
+		most = gremc_rate_pps(tester, trial, tester->options->max_rate);
+		rc = most > 0 ? gremc_bisect_between(&bisect, most, most * (1 + bisect.resolution / 2))
+			      : -EINVAL;
+		search->capped = bisect.found >= most;
 	} else {
-		rate = overload(tester, trial, &range, &rc);
-		if (rc)
-			return rc;
+		rc = search_freely(tester, trial, &bisect);
 	}
-	highest = range.high;
-	rate = RTE_MAX(rate, highest * LOWEST);
-	while (range.high - range.low > resolution * range.high && range.high > highest * LOWEST &&
-	       search->trials < TRIALS_MOST) {
-		each.rate = rate;
-		rc = attempt(tester, &each, passes, search, &range);
-		if (rc)
-			return rc;
-		rate = next_rate(&range, highest);
+	search->found = bisect.found;
+	search->lossy = bisect.lossy;
+	search->limited = bisect.limited;
+	search->trials = bisect.trials;
+	return rc;
+}
+
+static void label_of(char *label, size_t size, const char *test, const struct gremc_case *that,
+		     const char *variant)
+{
+	snprintf(label, size, "%s, size %s, fan-out %.4g%s%s", test, that->mix->name, that->selection->fanout,
+		 variant ? ", " : "", variant ? variant : "");
+}
+
+int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
+			double *rate)
+{
+	char label[LABEL];
+	struct gremc_trial trial = {.selection = that->selection,
+				    .mix = that->mix,
+				    .seconds = tester->options->duration,
+				    .label = label};
+	struct gremc_search search;
+	int rc;
+
+	for (unsigned i = tester->results.count; i-- > 0;) {
+		const struct gremc_result *row = &tester->results.row[i];
+
+		if (strcmp(row->test, "throughput") == 0 && row->size &&
+		    strcmp(row->size, that->mix->name) == 0 &&
+		    row->fanout == (that->fanout ? that->fanout : GREMC_RESULT_NONE) &&
+		    row->offered_pps > 0) {
+			*rate = row->offered_pps;
+			return 0;
+		}
 	}
-	search->found = range.low;
-	search->limited = range.high_is_ours;
-	return 0;
+	label_of(label, sizeof(label), test, that, NULL);
+	rc = gremc_search_run(tester, &trial, &search);
+	*rate = search.found;
+	return rc;
+}
+
+/* ---- its row ---- */
+
+static const char *why_limited(const struct gremc_search *search)
+{
+	if (search->capped)
+		return "nothing was lost yet at the highest rate that was allowed (--max-rate)";
+	if (search->held_up)
+		return "above this rate the generator itself was held up, and what was lost or not sent may be due to that: "
+		       "let nothing else run on its CPU";
+	if (search->saturated)
+		return "above this rate replicas were lost, but the generator's own receive queue was full: the "
+		       "forwarder's own limit may be higher";
+	if (search->blocked)
+		return "nothing was lost yet, but the device took no more: the limit is what is behind it (over memif "
+		       "the forwarder itself, over a NIC the line)";
+	return "the generator could not send faster: the forwarder's own limit was not reached";
+}
+
+static void put_verdict(const struct gremc_search *search, struct gremc_result *row)
+{
+	gremc_result_set(&row->verdict, search->found <= 0 ? "failed"
+					: search->limited  ? "limited"
+							   : "measured");
+	if (search->found <= 0)
+		gremc_result_set(&row->note, "something was lost even at the lowest rate tried");
+	else if (search->limited)
+		gremc_result_set(&row->note, "%s", why_limited(search));
+	else if (search->lossy > 0 && search->lossy < search->found)
+		gremc_result_set(
+			&row->note,
+			"not every trial passed: one at %.0f packets/s (%.1f %% less) lost something",
+			search->lossy, (1 - search->lossy / search->found) * 100);
 }
 
 int gremc_search_row(struct gremc_tester *tester, const char *test, const char *section, const char *variant,
 		     const struct gremc_case *that)
 {
-	char label[96];
+	char label[LABEL];
 	struct gremc_trial trial = {.selection = that->selection,
 				    .mix = that->mix,
 				    .seconds = tester->options->duration,
@@ -156,11 +245,10 @@ int gremc_search_row(struct gremc_tester *tester, const char *test, const char *
 	struct gremc_result *row;
 	int rc;
 
-	snprintf(label, sizeof(label), "%s, size %s, fan-out %.4g%s%s", test, that->mix->name,
-		 that->selection->fanout, variant ? ", " : "", variant ? variant : "");
+	label_of(label, sizeof(label), test, that, variant);
 	rc = gremc_warm_up(tester, &trial, WARM_RATE);
 	if (rc == 0)
-		rc = gremc_search_run(tester, &trial, NULL, &search);
+		rc = gremc_search_run(tester, &trial, &search);
 	if (rc)
 		return rc;
 	trial.rate = search.found;
@@ -170,18 +258,8 @@ int gremc_search_row(struct gremc_tester *tester, const char *test, const char *
 	row->trials = search.trials;
 	if (variant)
 		gremc_result_set(&row->variant, "%s", variant);
-	gremc_result_set(&row->verdict, search.found <= 0 ? "failed"
-					: search.limited  ? "limited"
-							  : "measured");
-	if (search.found <= 0)
-		gremc_result_set(&row->note, "something was lost even at the lowest rate tried");
-	else if (search.limited)
-		gremc_result_set(
-			&row->note, "%s",
-			search.blocked
-				? "nothing was lost yet, but the device took no more: the limit is what is behind "
-				  "it (over memif the forwarder itself, over a NIC the line)"
-				: "the generator could not send faster: the forwarder's own limit was not "
-				  "reached");
+	if (search.lossy > 0)
+		row->lossy_pps = search.lossy;
+	put_verdict(&search, row);
 	return 0;
 }

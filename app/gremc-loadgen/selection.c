@@ -6,13 +6,14 @@
 
 #define MIX_LEAST 100u /* packets in a mixed order, so that a share of one percent is one */
 
-static void describe(const struct gremc_tester *tester, struct gremc_selection *selection)
+void gremc_selection_describe(const struct gremc_tester *tester, struct gremc_selection *selection)
 {
 	uint64_t replicas = 0;
 
 	for (uint32_t i = 0; i < selection->count; i++)
 		replicas += tester->flows->flow[selection->order[i]].fanout;
 	selection->fanout = selection->count ? (double)replicas / selection->count : 0;
+	selection->flows = selection->count;
 	selection->streams = (uint32_t)RTE_MIN(replicas, UINT32_MAX);
 }
 
@@ -32,7 +33,7 @@ int gremc_selection_make(const struct gremc_tester *tester, const struct gremc_f
 		if (fits(&tester->flows->flow[f], filter) &&
 		    (filter->limit == 0 || selection->count < filter->limit))
 			selection->order[selection->count++] = f;
-	describe(tester, selection);
+	gremc_selection_describe(tester, selection);
 	return 0;
 }
 
@@ -50,7 +51,10 @@ int gremc_selection_mix(const struct gremc_tester *tester, const struct gremc_se
 			selection->order[selection->count++] = b->order[from_b++ % b->count];
 		else
 			selection->order[selection->count++] = a->order[from_a++ % a->count];
-	describe(tester, selection);
+	gremc_selection_describe(tester, selection);
+	/* flows come several times in it */
+	selection->flows = (from_a ? a->flows : 0) + (from_b ? b->flows : 0);
+	selection->streams = (from_a ? a->streams : 0) + (from_b ? b->streams : 0);
 	return 0;
 }
 

@@ -105,19 +105,11 @@ static void configuration(struct gremc_tester *tester)
 	free(text);
 }
 
-static bool is_virtual(const struct gremc_tester *tester)
-{
-	for (uint16_t i = 0; i < tester->engine->ports->count; i++)
-		if (strncmp(tester->engine->ports->port[i]->device, "net_", 4) == 0)
-			return true;
-	return false;
-}
-
 static void limits(struct gremc_tester *tester)
 {
 	struct gremc_results *results = &tester->results;
 
-	if (is_virtual(tester))
+	if (gremc_engine_is_virtual(tester->engine))
 		gremc_results_fact(
 			results, "claim: virtual devices",
 			"the wire is a virtual device (memif, veth or the like): its speed is that of copies between two "
@@ -165,6 +157,14 @@ void gremc_setup_describe(struct gremc_tester *tester)
 		"trial %.3g s, latency %.3g s, warm-up %.3g s, settling %.3g s, resolution %.3g %%",
 		tester->options->duration, tester->options->latency_duration, tester->options->warmup,
 		tester->options->settle, tester->options->resolution);
+	gremc_results_fact(
+		results, "search",
+		"a rate passes when one of %u trials does; the lowest that failed gets as many again at "
+		"the end (RFC 2544, 26.1 leaves the order open)",
+		tester->options->confirm);
+	gremc_results_fact(results, "receive queue",
+			   "%u frames: what overflows it is our own loss, and marked so",
+			   tester->engine->rx_ring);
 	command(tester);
 	limits(tester);
 	configuration(tester);

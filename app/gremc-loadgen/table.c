@@ -1,52 +1,107 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The results on a terminal: a table for each test, of the columns that have anything in it. */
+/* The results on a terminal: a table for each test, of the columns that have anything to say; notes below it.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "results.h"
 
-#define CELL 512
+#define CELL       512
+#define NOTES_MOST 16
+
+struct notes {
+	const char *text[NOTES_MOST];
+	unsigned count;
+};
 
 static bool same_test(const struct gremc_results *results, unsigned a, unsigned b)
 {
 	return strcmp(results->row[a].test, results->row[b].test) == 0;
 }
 
+/* Its number, from 1; 0: there is none, or no room for it. */
+static unsigned number_of(struct notes *notes, const char *text)
+{
+	unsigned i = 0;
+
+	while (text && i < notes->count && strcmp(notes->text[i], text) != 0)
+		i++;
+	if (text == NULL || i == NOTES_MOST)
+		return 0;
+	notes->text[i] = text;
+	notes->count = RTE_MAX(notes->count, i + 1);
+	return i + 1;
+}
+
+/* A verdict bears the number of its note. */
+static void cell_of(const struct gremc_column *column, const struct gremc_result *row, struct notes *notes,
+		    char *cell)
+{
+	unsigned note;
+
+	gremc_column_text(column, row, true, cell, CELL);
+	if (strcmp(column->name, "verdict") != 0)
+		return;
+	note = number_of(notes, row->note);
+	if (note)
+		snprintf(cell + strlen(cell), CELL - strlen(cell), " (%u)", note);
+}
+
+/* The test and its section stand above the table, notes below it. */
+static bool is_elsewhere(const struct gremc_column *column)
+{
+	return strcmp(column->name, "test") == 0 || strcmp(column->name, "section") == 0 ||
+	       strcmp(column->name, "note") == 0;
+}
+
 static int width_of(const struct gremc_results *results, const struct gremc_column *column, unsigned first,
-		    unsigned last)
+		    unsigned last, struct notes *notes)
 {
 	char cell[CELL];
 	size_t width = 0;
+	bool shown = false;
 
+	if (*column->heading == '\0' || is_elsewhere(column))
+		return 0;
 	for (unsigned i = first; i < last; i++) {
-		gremc_column_text(column, &results->row[i], true, cell, sizeof(cell));
+		cell_of(column, &results->row[i], notes, cell);
 		width = RTE_MAX(width, strlen(cell));
+		shown |= !gremc_column_is_dull(column, cell);
 	}
-	return width && *column->heading ? (int)RTE_MAX(width, strlen(column->heading)) : 0;
+	return shown ? (int)RTE_MAX(width, strlen(column->heading)) : 0;
+}
+
+static void put(FILE *out, const struct gremc_column *column, int width, const char *text)
+{
+	if (width)
+		fprintf(out, column->kind == GREMC_COLUMN_text ? "%-*s  " : "%*s  ", width, text);
 }
 
 static void print_one(const struct gremc_results *results, unsigned first, unsigned last, FILE *out)
 {
+	const struct gremc_result *head = &results->row[first];
+	struct notes notes = {.count = 0};
 	char cell[CELL];
 	int width[64];
 
-	for (unsigned c = 0; c < gremc_column_count; c++)
-		width[c] = width_of(results, &gremc_columns[c], first, last);
-	for (unsigned c = 0; c < gremc_column_count; c++)
-		if (width[c])
-			fprintf(out, gremc_columns[c].kind == GREMC_COLUMN_text ? "%-*s  " : "%*s  ",
-				width[c], gremc_columns[c].heading);
+	fprintf(out, "%s%s%s%s\n", head->test, head->section ? " (" : "", head->section ? head->section : "",
+		head->section ? ")" : "");
+	for (unsigned c = 0; c < gremc_column_count; c++) {
+		width[c] = width_of(results, &gremc_columns[c], first, last, &notes);
+		put(out, &gremc_columns[c], width[c], gremc_columns[c].heading);
+	}
 	fputc('\n', out);
 	for (unsigned i = first; i < last; i++) {
 		for (unsigned c = 0; c < gremc_column_count; c++) {
 			if (width[c] == 0)
 				continue;
-			gremc_column_text(&gremc_columns[c], &results->row[i], true, cell, sizeof(cell));
-			fprintf(out, gremc_columns[c].kind == GREMC_COLUMN_text ? "%-*s  " : "%*s  ",
-				width[c], cell);
+			cell_of(&gremc_columns[c], &results->row[i], &notes, cell);
+			put(out, &gremc_columns[c], width[c], cell);
 		}
 		fputc('\n', out);
 	}
+	for (unsigned i = 0; i < notes.count; i++)
+		fprintf(out, "(%u) %s\n", i + 1, notes.text[i]);
 	fputc('\n', out);
 }
 

@@ -27,6 +27,8 @@ static int divide(struct gremc_tester *tester, const struct gremc_selection *all
 		else
 			burden.order[burden.count++] = all->order[i];
 	}
+	gremc_selection_describe(tester, &test);
+	gremc_selection_describe(tester, &burden);
 	rc = gremc_selection_mix(tester, &burden, &test, TEST_SHARE, order);
 	gremc_selection_fini(&test);
 	gremc_selection_fini(&burden);
@@ -59,32 +61,28 @@ static int measure(struct gremc_tester *tester, const struct gremc_case *that, c
 
 static int one(struct gremc_tester *tester, const struct gremc_case *that)
 {
-	struct gremc_trial trial = {.selection = that->selection,
-				    .mix = that->mix,
-				    .seconds = tester->options->duration,
-				    .label = "burdened-latency"};
 	struct gremc_selection order;
 	struct gremc_case burdened = {.selection = &order, .mix = that->mix, .fanout = that->fanout};
-	struct gremc_search search;
+	double throughput;
 	char variant[48];
 	int rc;
 
 	if (that->selection->count < 2)
 		return gremc_skip(tester, "burdened-latency", "RFC 3918 8.1", "a burden needs a second flow");
-	rc = gremc_search_run(tester, &trial, NULL, &search);
+	rc = gremc_throughput_of(tester, that, "burdened-latency", &throughput);
 	if (rc)
 		return rc;
-	if (search.found <= 0)
+	if (throughput <= 0)
 		return gremc_skip(tester, "burdened-latency", "RFC 3918 8.1",
 				  "nothing passes without loss at any rate");
 	rc = divide(tester, that->selection, &order);
 	if (rc)
 		return rc;
 	/* the same flows without much of a burden, to compare with */
-	rc = measure(tester, &burdened, "1 % load", search.found / 100);
+	rc = measure(tester, &burdened, "1 % load", throughput / 100);
 	snprintf(variant, sizeof(variant), "%.4g %% load", tester->options->burden);
 	if (rc == 0)
-		rc = measure(tester, &burdened, variant, search.found * tester->options->burden / 100);
+		rc = measure(tester, &burdened, variant, throughput * tester->options->burden / 100);
 	for (uint32_t i = 0; i < that->selection->count; i++)
 		tester->flows->flow[that->selection->order[i]].burden = 0;
 	gremc_selection_fini(&order);

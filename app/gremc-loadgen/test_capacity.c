@@ -174,12 +174,11 @@ static int joined(struct gremc_tester *tester)
 	}
 	for (uint32_t i = 0; i < groups; i++)
 		selection.order[i] = first + i;
-	selection.fanout = tester->flows->flow[first].fanout;
 	while (rc == 0 && whole == have && have < groups && !gremc_tester_stopped(tester)) {
 		uint32_t more = have ? have * 2 : FIRST_JOINED;
 
 		selection.count = RTE_MIN(more, groups);
-		selection.streams = selection.count * (uint32_t)selection.fanout;
+		gremc_selection_describe(tester, &selection);
 		report(tester, first + have, first + selection.count, true);
 		have = selection.count;
 		rc = settle_step(tester, &selection, &trial, &outcome, &whole);

@@ -182,7 +182,8 @@ static int with_times(struct gremc_tester *tester, const char *test, const char 
 	tester->last_time = calloc(tester->flows->stream_count, sizeof(*tester->last_time));
 	if (tester->first_time == NULL || tester->last_time == NULL)
 		rc = -ENOMEM;
-	one.fanout = rc ? 0 : flow_of(&joining)->fanout;
+	if (rc == 0)
+		gremc_selection_describe(tester, &one);
 	if (rc == 0 && load)
 		rc = gremc_selection_mix(tester, load, &one, LOAD_SHARE, &both);
 	if (rc == 0)
@@ -239,7 +240,7 @@ int gremc_test_burdened_join(struct gremc_tester *tester)
 	rc = gremc_selection_make(tester, &filter, &load);
 	trial.selection = &load;
 	if (rc == 0)
-		rc = gremc_search_run(tester, &trial, NULL, &search);
+		rc = gremc_search_run(tester, &trial, &search);
 	if (rc == 0)
 		rc = with_times(tester, "burdened-join", "RFC 3918 8.2", &load,
 				search.found * tester->options->burden / 100);

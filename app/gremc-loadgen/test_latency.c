@@ -67,31 +67,17 @@ static int add_sites(struct gremc_tester *tester, const char *size, double rate)
 	return rc;
 }
 
-/* The rate: what the user said, else nine tenths of the throughput that was found for this case, else half of
- * what a search finds now. */
+/* The rate: what the user said, else nine tenths of the throughput. */
 static int choose_rate(struct gremc_tester *tester, struct gremc_trial *trial, const struct gremc_case *that)
 {
-	struct gremc_search search;
-	int rc;
+	int rc = 0;
 
 	if (tester->options->given[GREMC_OPTION_rate]) {
 		trial->rate = gremc_rate_pps(tester, trial, tester->options->rate);
 		return trial->rate > 0 ? 0 : -EINVAL;
 	}
-	for (unsigned i = tester->results.count; i-- > 0;) {
-		const struct gremc_result *row = &tester->results.row[i];
-
-		if (strcmp(row->test, "throughput") == 0 && row->size &&
-		    strcmp(row->size, that->mix->name) == 0 &&
-		    row->fanout == (that->fanout ? that->fanout : GREMC_RESULT_NONE) &&
-		    row->offered_pps > 0) {
-			trial->rate = row->offered_pps * 0.9;
-			return 0;
-		}
-	}
-	trial->seconds = RTE_MIN(tester->options->duration, 1.0);
-	rc = gremc_search_run(tester, trial, NULL, &search);
-	trial->rate = search.found * 0.9;
+	rc = gremc_throughput_of(tester, that, "latency", &trial->rate);
+	trial->rate *= 0.9;
 	return rc ? rc : trial->rate > 0 ? 0 : -ENODATA;
 }
 

@@ -6,12 +6,9 @@
 #include "tester.h"
 #include "tests.h"
 
-#define OVERLOAD_MOST 1.0
-
 /* The highest rate: the line's or --max-rate; of a device without a speed what we can send. */
 static int highest(struct gremc_tester *tester, struct gremc_trial *trial)
 {
-	struct gremc_trial all = *trial;
 	struct gremc_outcome outcome;
 	int rc;
 
@@ -19,9 +16,7 @@ static int highest(struct gremc_tester *tester, struct gremc_trial *trial)
 		trial->rate = gremc_rate_pps(tester, trial, tester->options->max_rate);
 		return trial->rate > 0 ? 0 : -EINVAL;
 	}
-	all.rate = 0;
-	all.seconds = RTE_MIN(trial->seconds, OVERLOAD_MOST);
-	rc = gremc_try(tester, &all, &outcome);
+	rc = gremc_overload(tester, trial, &outcome);
 	trial->rate = outcome.rate;
 	return rc;
 }

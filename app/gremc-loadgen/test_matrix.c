@@ -16,6 +16,7 @@ static int one_step(struct gremc_tester *tester, const struct gremc_case *that, 
 	int rc;
 
 	part.count = flows;
+	gremc_selection_describe(tester, &part);
 	trial.selection = &part;
 	rc = gremc_try(tester, &trial, &outcome);
 	if (rc)
@@ -38,15 +39,14 @@ static int matrix(struct gremc_tester *tester, const struct gremc_case *that)
 				    .mix = that->mix,
 				    .seconds = tester->options->duration,
 				    .label = "matrix"};
-	struct gremc_search search = {0};
 	double rate;
 	int rc = 0;
 
 	if (tester->options->given[GREMC_OPTION_rate]) {
 		rate = gremc_rate_pps(tester, &trial, tester->options->rate);
 	} else {
-		rc = gremc_search_run(tester, &trial, NULL, &search);
-		rate = search.found * 0.9;
+		rc = gremc_throughput_of(tester, that, "matrix", &rate);
+		rate *= 0.9;
 	}
 	if (rc == 0 && rate <= 0)
 		return gremc_skip(tester, "matrix", "RFC 3918 4.2",

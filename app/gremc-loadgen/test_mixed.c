@@ -36,7 +36,7 @@ static int one_share(struct gremc_tester *tester, const struct gremc_case *that,
 		     const struct gremc_selection *unicast, double percent, bool carried)
 {
 	struct gremc_selection mixed;
-	struct gremc_case both = {.selection = &mixed, .mix = that->mix, .fanout = 0};
+	struct gremc_case both = {.selection = &mixed, .mix = that->mix, .fanout = that->fanout};
 	char variant[48];
 	int rc = gremc_selection_mix(tester, that->selection, unicast, percent / 100, &mixed);
 
@@ -70,6 +70,7 @@ static int one(struct gremc_tester *tester, const struct gremc_case *that)
 	if (rc == 0) {
 		carried = carries_unicast(tester, that, &unicast, &rc);
 		expect_unicast(tester, &unicast, carried);
+		gremc_selection_describe(tester, &unicast);
 	}
 	for (unsigned i = 0; rc == 0 && i < tester->options->unicast_count && !gremc_tester_stopped(tester);
 	     i++)

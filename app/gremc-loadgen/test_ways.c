@@ -16,4 +16,14 @@
 GREMC_WAY(encap, "encap", "RFC 3918 4.4.1", "LAN to tunnels", GREMC_WAY_ENCAP)
 GREMC_WAY(decap, "decap", "RFC 3918 4.4.2", "tunnel to LANs", GREMC_WAY_DECAP)
 GREMC_WAY(reencap, "reencap", "RFC 3918 4.4.3", "tunnel to tunnels", GREMC_WAY_REENCAP)
-GREMC_WAY(aggregated, "aggregated", "RFC 3918 4.3", "all flows", -1)
+
+static int one_aggregated(struct gremc_tester *tester, const struct gremc_case *that)
+{
+	return gremc_search_row(tester, "aggregated", "RFC 3918 4.3", "all flows", that);
+}
+
+/* All of them together, whatever --fanout asks for. */
+int gremc_test_aggregated(struct gremc_tester *tester)
+{
+	return gremc_for_each_size(tester, "aggregated", "RFC 3918 4.3", -1, one_aggregated);
+}

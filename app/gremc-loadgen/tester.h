@@ -54,7 +54,10 @@ struct gremc_filter {
 };
 int gremc_selection_make(const struct gremc_tester *tester, const struct gremc_filter *filter,
 			 struct gremc_selection *selection);
-/* Of two selections one in which `share` (0 to 1) of the packets are of the second, evenly mixed. */
+/* All but the order, from an order in which each flow is once. */
+void gremc_selection_describe(const struct gremc_tester *tester, struct gremc_selection *selection);
+/* Of two selections, which share no flow, one in which `share` (0 to 1) of the packets are of the second,
+ * evenly mixed. */
 int gremc_selection_mix(const struct gremc_tester *tester, const struct gremc_selection *a,
 			const struct gremc_selection *b, double share, struct gremc_selection *selection);
 void gremc_selection_fini(struct gremc_selection *selection);

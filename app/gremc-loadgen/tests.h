@@ -69,6 +69,9 @@ struct gremc_case {
 };
 int gremc_for_each_case(struct gremc_tester *tester, const char *test, const char *section, int way,
 			int (*each)(struct gremc_tester *, const struct gremc_case *));
+/* The same with flows of all fan-outs together. */
+int gremc_for_each_size(struct gremc_tester *tester, const char *test, const char *section, int way,
+			int (*each)(struct gremc_tester *, const struct gremc_case *));
 /* NULL: it fits; otherwise why it does not, valid until the next call. */
 const char *gremc_mix_misfit(const struct gremc_tester *tester, const struct gremc_selection *selection,
 			     const struct gremc_mix *mix);
@@ -99,15 +102,25 @@ void gremc_joins_report(struct gremc_tester *tester, uint32_t number, bool join)
 
 /* search.c */
 struct gremc_search {
-	double found; /* packets/s, 0: even the lowest failed */
-	bool limited; /* it could not be sent faster; nothing was lost yet */
-	bool blocked; /* and that was because a device took no more */
+	double found;   /* packets/s, 0: even the lowest failed */
+	double lossy;   /* packets/s, the lowest rate at which a trial lost something; 0: none did */
+	bool limited;   /* what is above is not the forwarder's limit, or not known to be, */
+	bool blocked;   /* because a device took no more, */
+	bool held_up;   /* because we were held up, */
+	bool saturated; /* because our own receive queue was full, */
+	bool capped;    /* because of --max-rate; none of these: because we could not send faster */
 	unsigned trials;
 	struct gremc_outcome best; /* the trial at `found` */
 };
-/* The highest rate at which `passes` says yes (NULL: clean). `trial` says the rest. 0 or a negative errno. */
+/* The highest rate at which nothing is lost. `trial` says the rest. 0 or a negative errno. */
 int gremc_search_run(struct gremc_tester *tester, const struct gremc_trial *trial,
-		     bool (*passes)(const struct gremc_outcome *), struct gremc_search *search);
+		     struct gremc_search *search);
+/* Packets/s, 0: nothing passes. What the suite has found by now for this case, else what a search finds. */
+int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
+			double *rate);
+/* A trial of at most a second, as fast as possible. */
+int gremc_overload(struct gremc_tester *tester, const struct gremc_trial *trial,
+		   struct gremc_outcome *outcome);
 /* Search, and add its row. */
 int gremc_search_row(struct gremc_tester *tester, const char *test, const char *section, const char *variant,
 		     const struct gremc_case *that);

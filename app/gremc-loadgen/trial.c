@@ -16,9 +16,11 @@
 #define TOLERANCE     0.001 /* of the rate, before it is a shortfall */
 #define CATCH_UP      0.25  /* seconds beyond the trial's own time that the ports get */
 #define QUIET_SECONDS 0.03  /* nothing came for so long, and all that is expected is there: it is over */
-#define HELD_UP_LEAST 0.001 /* seconds: less than that no ring of ours overflows */
-#define RING_ASSUMED  1024  /* frames that a device holds for us at least while we do not look */
-#define FLUSH_SECONDS 0.5
+#define FLUSH_SECONDS 5.0   /* a forwarder may hold a second of packets in its rings */
+#define FLUSH_QUIET   0.02
+#define HELD_UP_COSTS                                                                                        \
+	4.0 /* times what comes in a pause may be lost by it: the forwarder has packets, too                 \
+	     */
 
 static double seconds_of(const struct gremc_tester *tester, uint64_t cycles)
 {
@@ -226,7 +228,7 @@ static int flush(struct gremc_tester *tester)
 		if (watch.frames != last.frames)
 			changed = now;
 		last = watch;
-	} while (seconds_of(tester, now - changed) < 0.005 &&
+	} while (seconds_of(tester, now - changed) < FLUSH_QUIET &&
 		 seconds_of(tester, now - begin) < FLUSH_SECONDS);
 	return gremc_engine_tell(tester->engine, GREMC_REST);
 }
@@ -256,6 +258,7 @@ static void collect_rx(struct gremc_tester *tester, const struct gremc_trial *tr
 		outcome->received_bytes += rx->counters.bytes;
 		replicas += rx->counters.replicas;
 		anonymous += rx->counters.anonymous;
+		outcome->backlog = RTE_MAX(outcome->backlog, rx->counters.backlog);
 		for (unsigned k = 0; k < GREMC_FAULT_COUNT; k++)
 			outcome->fault[k] += rx->counters.fault[k];
 		if (rx->counters.first && (first == 0 || rx->counters.first < first))
@@ -298,13 +301,14 @@ static void count_lost(struct gremc_tester *tester, struct gremc_outcome *outcom
 static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *trial,
 		       struct gremc_outcome *outcome)
 {
-	uint64_t first = 0, last = 0, longest = 0;
+	uint64_t first = 0, last = 0, longest = 0, held = 0;
 	uint32_t dropped = 0;
 
 	for (uint32_t i = 0; i < tester->engine->lcore_count; i++) {
 		struct gremc_lcore *lcore = &tester->engine->lcore[i];
 
 		longest = RTE_MAX(longest, lcore->longest);
+		held = RTE_MAX(held, lcore->held);
 		if (lcore->tx == NULL || lcore->tx->made == 0)
 			continue;
 		outcome->sent += lcore->tx->made;
@@ -319,6 +323,7 @@ static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *tr
 		gremc_tx_drop(lcore->tx);
 	}
 	outcome->held_up = seconds_of(tester, longest);
+	outcome->held = seconds_of(tester, held);
 	outcome->seconds = seconds_of(tester, last - first);
 	outcome->cut |= dropped > 0;
 	/* From the first burst to the last there are all packets but those of the last. */
@@ -336,8 +341,19 @@ static void judge_rate(const struct gremc_trial *trial, double planned, struct g
 	if (is_endless(trial))
 		outcome->cut = false;
 	outcome->shortfall = trial->rate > 0 && outcome->rate < trial->rate * (1 - TOLERANCE - grain);
-	outcome->disturbed = outcome->held_up > HELD_UP_LEAST &&
-			     outcome->held_up * RTE_MAX(outcome->replica_rate, trial->rate) > RING_ASSUMED;
+}
+
+/* May what is missing be our own doing? A queue that never held a ring's frames lost none. More than a pause
+ * can have cost is not due to it; where only the rate was missed, any pause may be why. */
+static void judge_ourselves(const struct gremc_tester *tester, struct gremc_outcome *outcome)
+{
+	double during = outcome->held * outcome->replica_rate;
+
+	outcome->saturated = outcome->missed > 0 || outcome->backlog >= tester->engine->rx_ring;
+	outcome->disturbed = outcome->held > 0 &&
+			     (outcome->lost ? (double)outcome->lost <
+						      HELD_UP_COSTS * during + (double)tester->engine->rx_ring
+					    : outcome->shortfall || outcome->cut);
 }
 
 static int prepare(struct gremc_tester *tester, const struct gremc_trial *trial, uint64_t packets,
@@ -357,6 +373,7 @@ static int prepare(struct gremc_tester *tester, const struct gremc_trial *trial,
 			    "an lcore does not answer: is another program using its CPU?");
 	if (make_templates(tester, trial->mix))
 		return fail(outcome, -ENOMEM, "out of memory for the packets' templates");
+	outcome->missed = gremc_engine_missed(tester->engine); /* before; the difference after */
 	tester->run++;
 	tester->trials++;
 	memset(tester->engine->sequence, 0, tester->flows->count * sizeof(*tester->engine->sequence));
@@ -398,11 +415,13 @@ int gremc_trial_run(struct gremc_tester *tester, const struct gremc_trial *trial
 		fail(outcome, rc, "an lcore does not answer: is another program using its CPU?");
 		goto done;
 	}
+	outcome->missed = gremc_engine_missed(tester->engine) - outcome->missed;
 	outcome->expected = expected_of(tester);
 	collect_tx(tester, trial, outcome);
 	collect_rx(tester, trial, outcome);
 	count_lost(tester, outcome);
 	judge_rate(trial, planned, outcome);
+	judge_ourselves(tester, outcome);
 	gremc_progress_clear(tester);
 done:
 	free(orders);

@@ -27,8 +27,8 @@ struct gremc_mix {
 struct gremc_selection {
 	uint32_t *order;
 	uint32_t count;
-	double fanout;    /* replicas of a packet, mean */
-	uint32_t streams; /* of those flows */
+	double fanout;           /* replicas of a packet, mean */
+	uint32_t flows, streams; /* different ones */
 };
 
 struct gremc_trial {
@@ -55,11 +55,15 @@ struct gremc_outcome {
 	double seconds;      /* of sending */
 	double replica_rate; /* good replicas/s over the time in which they came */
 	double held_up;      /* seconds, the longest that an lcore of ours did not run its loop */
+	double held;         /* seconds, all such times together that lasted a millisecond or more */
 	double behind;       /* packets, the furthest that sending fell behind its schedule */
 	double blocked;      /* seconds in which a device did not take what was due, of all senders */
 	bool shortfall;      /* the rate was missed by more than 0.1 % */
 	bool cut;            /* the ports did not take all packets in time */
-	bool disturbed;      /* we were held up long enough to have lost replicas ourselves */
+	uint64_t backlog;    /* frames: no receive queue of ours ever held more */
+	uint64_t missed;     /* frames for which, as the device says, our receive queue had no room */
+	bool disturbed;      /* we were held up, and what is missing may be due to that */
+	bool saturated;      /* our own receive queue was full, or may have been */
 	bool failed;         /* an lcore does not answer, a link is down: see `error` */
 	char error[192];
 	struct gremc_histogram delay; /* of all, with `measure` */

@@ -49,6 +49,7 @@ def test_rate(bench, tmp_path):
     assert "<svg" in page and "virtual devices" in page and not re.search(r"(src|href)=", page)
 
 
+@pytest.mark.sanitizers
 def test_every_test(bench):
     """The whole suite makes every test, or says why not."""
     result = bench.load("suite", "--quick", "--duration", "0.1", "--latency-duration", "0.1", "--size", "64,1400", "--max-rate",

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The load generator's receive check: everything that can be wrong with a replica is named, and nothing else
  * is. */
+#include <rte_dev.h>
+#include <rte_ethdev.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
 
@@ -334,6 +336,49 @@ static void test_delay_per_site(void **state)
 	free(histogram);
 }
 
+/* ---- how full a queue was ---- */
+
+/* What is sent by it comes in by it. */
+static uint16_t open_loop(struct rte_mempool *pool)
+{
+	const struct rte_eth_conf conf = {0};
+	uint16_t id;
+
+	assert_int_equal(rte_eal_hotplug_add("vdev", "net_ring0", ""), 0);
+	assert_int_equal(rte_eth_dev_get_port_by_name("net_ring0", &id), 0);
+	assert_int_equal(rte_eth_dev_configure(id, 1, 1, &conf), 0);
+	assert_int_equal(rte_eth_rx_queue_setup(id, 0, 512, SOCKET_ID_ANY, NULL, pool), 0);
+	assert_int_equal(rte_eth_tx_queue_setup(id, 0, 512, SOCKET_ID_ANY, NULL), 0);
+	assert_int_equal(rte_eth_dev_start(id), 0);
+	return id;
+}
+
+/* A queue that never held a ring's frames has lost none by us: the most that it can have held is known. */
+static void test_backlog(void **state)
+{
+	uint16_t loop = open_loop(world.pool);
+	uint64_t sequence = 0;
+
+	RTE_SET_USED(state);
+	world.rx->queue[world.rx->queue_count++] = (struct gremc_rx_queue){.id = loop};
+	for (unsigned waiting = 10; waiting <= 210; waiting += 100) {
+		for (unsigned i = 0; i < waiting; i++) {
+			struct rte_mbuf *packet = replica(&world, 0, 0, sequence++, 64);
+
+			assert_int_equal(rte_eth_tx_burst(loop, 0, &packet, 1), 1);
+		}
+		while (gremc_rx_poll(world.rx))
+			;
+		assert_int_equal(world.rx->counters.backlog, waiting);
+	}
+	assert_int_equal(world.rx->counters.replicas, sequence);
+	assert_int_equal(world.rx->queue[0].waiting, 0);
+	found(&world, NO_FAULT, 0);
+	assert_int_equal(world.rx->counters.backlog, 0);
+	rte_eth_dev_stop(loop);
+	rte_eth_dev_close(loop);
+}
+
 int main(void)
 {
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
@@ -352,6 +397,7 @@ int main(void)
 		IN_WORLD(test_stale),
 		IN_WORLD(test_control_is_no_fault),
 		IN_WORLD(test_delay_per_site),
+		IN_WORLD(test_backlog),
 	};
 
 	return cmocka_run_group_tests_name("loadgen_check", tests, start_eal, NULL);

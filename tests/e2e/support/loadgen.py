@@ -102,6 +102,7 @@ class Bench(contextlib.ExitStack):
         if mac:
             command += ["--dut-mac", mac]
         done = run(*command, check=False, timeout=timeout, start_new_session=True)
+        assert not re.search("Sanitizer|runtime error:", done.stderr), done.stderr
         return Result(done.returncode, done.stdout, done.stderr, path)
 
     def stop(self):

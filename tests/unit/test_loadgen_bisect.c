@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The load generator's search, against a forwarder that is a number: a capacity, bad moments, and a generator
+ * that sends only so fast. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <rte_common.h>
+
+#include "bisect.h"
+
+#define CAPACITY 1234567.0
+#define HIGHEST  5e6
+
+struct world {
+	double capacity, sendable; /* packets/s; sendable 0: any */
+	double bad;                /* share of the trials that lose something at any rate */
+	unsigned slow;             /* so many first trials find half of the capacity */
+	bool ours;                 /* what is lost may be the generator's fault */
+	double jitter;             /* share by which a trial's capacity is less, at most */
+	uint32_t random;
+	unsigned asked;
+};
+
+static double draw(struct world *world)
+{
+	world->random = world->random * 1664525u + 1013904223u;
+	return (world->random >> 8) / (double)(1u << 24);
+}
+
+static int ask(void *argument, double rate, struct gremc_answer *answer)
+{
+	struct world *world = argument;
+	double capacity = world->capacity * (world->asked++ < world->slow ? 0.5 : 1);
+	double sent = rate > 0 ? rate : HIGHEST;
+
+	capacity *= 1 - world->jitter * draw(world);
+	if (world->sendable > 0)
+		sent = RTE_MIN(sent, world->sendable * (1 - world->jitter * draw(world)));
+	*answer = (struct gremc_answer){.sent = sent, .clean = sent <= capacity};
+	if (!answer->clean)
+		answer->loss = 1 - capacity / sent;
+	else if (draw(world) < world->bad)
+		*answer = (struct gremc_answer){.sent = sent, .loss = 1e-5};
+	answer->limited = answer->clean ? sent < rate : world->ours;
+	return 0;
+}
+
+static struct gremc_bisect search(struct world *world, unsigned confirm, double first)
+{
+	struct gremc_bisect bisect = {.resolution = 0.01, .confirm = confirm, .ask = ask, .argument = world};
+
+	assert_int_equal(gremc_bisect_between(&bisect, first, HIGHEST), 0);
+	return bisect;
+}
+
+static void assert_near(double found, double true_one, double share)
+{
+	if (fabs(found - true_one) > share * true_one)
+		fail_msg("found %.0f instead of %.0f", found, true_one);
+}
+
+/* Wherever it begins, the highest rate to the resolution, and quickly. */
+static void test_quiet(void **state)
+{
+	static const double first[] = {1, 1e4, 1.2e6, 1.3e6, 4e6, HIGHEST};
+
+	RTE_SET_USED(state);
+	for (unsigned i = 0; i < RTE_DIM(first); i++) {
+		struct world world = {.capacity = CAPACITY};
+		struct gremc_bisect found = search(&world, 1, first[i]);
+
+		assert_true(found.found <= CAPACITY);
+		assert_near(found.found, CAPACITY, 0.0101);
+		assert_true(found.lossy > CAPACITY);
+		assert_false(found.limited);
+		assert_in_range(found.trials, 3, 30);
+	}
+}
+
+/* A fifth of the trials lose something at any rate: three searches find the same. */
+static void test_bad_moments(void **state)
+{
+	RTE_SET_USED(state);
+	for (uint32_t seed = 1; seed < 200; seed++) {
+		struct world world = {
+			.capacity = CAPACITY, .bad = 0.2, .jitter = 0.01, .random = seed * 7919};
+		struct gremc_bisect found = search(&world, 3, 1.1e6);
+
+		assert_near(found.found, CAPACITY, 0.03);
+		assert_true(found.lossy > 0);
+	}
+}
+
+/* The machine was slow while the search went downwards: it notices. */
+static void test_slow_at_first(void **state)
+{
+	RTE_SET_USED(state);
+	for (unsigned slow = 1; slow < 12; slow++) {
+		struct world world = {.capacity = CAPACITY, .slow = slow};
+		struct gremc_bisect found = search(&world, 1, 1.2e6);
+
+		assert_near(found.found, CAPACITY, 0.0101);
+	}
+}
+
+/* The generator is the limit: what it sent is found, and it is said that it is no limit of the forwarder. */
+static void test_generator_is_slow(void **state)
+{
+	struct world world = {.capacity = HIGHEST, .sendable = CAPACITY, .jitter = 0.02, .random = 3};
+	struct gremc_bisect found;
+	bool flat_out;
+
+	RTE_SET_USED(state);
+	found = search(&world, 3, 1.5e6);
+	assert_true(found.limited);
+	assert_near(found.found, CAPACITY, 0.02);
+	assert_true(found.lossy <= 0);
+
+	found = (struct gremc_bisect){.confirm = 3, .ask = ask, .argument = &world};
+	assert_int_equal(gremc_bisect_flat_out(&found, &flat_out), 0);
+	assert_true(flat_out && found.limited);
+	assert_near(found.found, CAPACITY, 0.02);
+	assert_int_equal(found.trials, 3);
+	world.sendable = 0;
+	world.capacity = CAPACITY;
+	found = (struct gremc_bisect){.confirm = 3, .ask = ask, .argument = &world};
+	assert_int_equal(gremc_bisect_flat_out(&found, &flat_out), 0);
+	assert_false(flat_out);
+	assert_int_equal(found.trials, 1);
+}
+
+/* What it may have lost itself is not called the forwarder's limit. */
+static void test_generator_loses(void **state)
+{
+	struct world world = {.capacity = CAPACITY, .ours = true};
+	struct gremc_bisect found = search(&world, 2, HIGHEST);
+
+	RTE_SET_USED(state);
+	assert_true(found.limited);
+	assert_near(found.found, CAPACITY, 0.0101);
+}
+
+/* What passes reaches up to the highest rate: a limit of the forwarder's only if that is known to fail by it.
+ */
+static void test_highest(void **state)
+{
+	RTE_SET_USED(state);
+	for (int failed = 0; failed < 2; failed++) {
+		struct world world = {.capacity = CAPACITY};
+		struct gremc_bisect bisect = {.resolution = 0.01,
+					      .confirm = 1,
+					      .highest_failed = failed,
+					      .ask = ask,
+					      .argument = &world};
+
+		assert_int_equal(gremc_bisect_between(&bisect, CAPACITY * 0.999, CAPACITY * 1.005), 0);
+		assert_near(bisect.found, CAPACITY, 0.01);
+		assert_int_equal(bisect.limited, !failed);
+	}
+}
+
+static void test_nothing_passes(void **state)
+{
+	struct world world = {.capacity = 0};
+	struct gremc_bisect found = search(&world, 2, 1e6);
+
+	RTE_SET_USED(state);
+	assert_true(found.found <= 0 && found.lossy > 0 && found.lossy < 1e3);
+	assert_in_range(found.trials, 1, 60);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_quiet),           cmocka_unit_test(test_bad_moments),
+		cmocka_unit_test(test_slow_at_first),   cmocka_unit_test(test_generator_is_slow),
+		cmocka_unit_test(test_generator_loses), cmocka_unit_test(test_nothing_passes),
+		cmocka_unit_test(test_highest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

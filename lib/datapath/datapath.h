@@ -99,6 +99,7 @@ struct gremc_worker {
 	const struct gremc_vifs *vifs;          /* of this worker's NUMA node */
 	const struct gremc_fanout_node *fanout; /* of this worker's NUMA node */
 	struct gremc_stats *stats;
+	struct gremc_wait *wait; /* replicas whose next hop is not known yet */
 	struct rte_mempool *header_pool;
 	uint32_t header_room; /* bytes for headers and copied payload after RTE_PKTMBUF_HEADROOM */
 	uint16_t rxq_count, share_count, port_count;
@@ -122,7 +123,7 @@ struct gremc_worker {
 	/* this worker's alone */
 	struct gremc_idle idle __rte_cache_aligned;
 	uint64_t last_keep_alive;
-	uint32_t rx_packets, forwarded, wanted, injected, relayed;
+	uint32_t rx_packets, forwarded, wanted, injected, relayed, waiting;
 	uint32_t punted[GREMC_PUNT_COUNT];
 	bool wake_host; /* something was handed to the control thread: gremc_host_wake() */
 	uint64_t rx_bytes;
@@ -130,6 +131,7 @@ struct gremc_worker {
 	uint32_t drop[GREMC_DROP_COUNT];
 	uint32_t loss[GREMC_LOSS_COUNT];
 	bool dropped_any, lost_any;
+	bool waits;            /* something does, in `wait` */
 	uint32_t header_count; /* of the header mbufs at hand */
 	struct rte_mbuf *header[GREMC_BURST];
 	struct gremc_burst burst;

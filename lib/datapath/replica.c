@@ -2,6 +2,7 @@
 /* Replicas in buffers of their own: the innermost loop of the program. What consecutive replicas have in
  * common is settled once a run, so that one more costs its template, a fold, its payload and the stores. */
 #include "datapath/replica.h"
+#include "datapath/wait.h"
 
 #define CHUNK GREMC_BURST /* replicas whose buffers and references are taken together */
 
@@ -111,7 +112,7 @@ static __rte_always_inline struct run run_begin(struct gremc_worker *worker, con
 	union mbuf_fields fields = {0};
 	struct run run = {.adjacency = NULL};
 
-	if (!adjacency->resolved)
+	if (!adjacency->ready)
 		return run;
 	run.adjacency = adjacency;
 	run.shape = encap->shape;
@@ -195,9 +196,10 @@ static __rte_always_inline uint32_t replicate_chunk(struct gremc_worker *worker,
 		if (unlikely(adjacency != run.adjacency || encap->shape != run.shape)) {
 			run_end(worker, &run);
 			run = run_begin(worker, job, encap, adjacency, share);
-			loss = run.adjacency ? GREMC_LOSS_no_mbuf : GREMC_LOSS_no_adjacency;
-			if (run.adjacency == NULL)
-				goto lost;
+			if (unlikely(run.adjacency == NULL)) {
+				gremc_wait_copy(worker, vif, job->payload);
+				continue;
+			}
 		}
 		if (unlikely(at_hand == 0))
 			goto lost;

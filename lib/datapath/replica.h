@@ -28,6 +28,27 @@ void gremc_replicas_copy(struct gremc_worker *worker, const struct gremc_job *jo
  * follow, so that the packet's own reference to the payload goes to a replica, or is freed. */
 void gremc_replicas_share(struct gremc_worker *worker, const struct gremc_job *job, const uint32_t *vifs,
 			  uint32_t n, bool last);
+
+/* The inner packet `mbuf`, with room before it, becomes a replica: headers are written before it, and it is
+ * queued. */
+static __rte_always_inline void gremc_replica_in_place(struct gremc_worker *worker, struct gremc_tx *tx,
+						       struct rte_mbuf *mbuf, const struct gremc_encap *encap,
+						       const struct gremc_adjacency *adjacency,
+						       const struct gremc_inner *inner, uint32_t vif)
+{
+	const uint16_t headers = adjacency->l2_length + encap->header_length;
+	const uint32_t length = headers + mbuf->pkt_len;
+
+	gremc_encap_before(rte_pktmbuf_mtod(mbuf, uint8_t *), encap, adjacency, inner, &worker->ip_id);
+	mbuf->data_off -= headers;
+	mbuf->data_len += headers;
+	mbuf->pkt_len = length;
+	/* what the receiving driver said of the packet is no request to the sending one */
+	mbuf->ol_flags = 0;
+	mbuf->hash.usr = vif;
+	gremc_tx_put(worker, tx, mbuf, length);
+}
+
 #define GREMC_REPLICAS_AHEAD 6  /* replicas between a prefetch and its use */
 #define GREMC_BLOCK          64 /* bytes copied at once */
 

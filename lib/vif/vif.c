@@ -165,6 +165,7 @@ static int take(struct gremc_vifs *vifs, const struct gremc_vif_info *info, stru
 		return rc;
 	}
 	**copy = *info;
+	(*copy)->serial = ++vifs->priv->serial;
 	gremc_vif_punt_set(vifs, *vif, 0);
 	return 0;
 }
@@ -195,6 +196,7 @@ int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
 
 	if (rc)
 		return rc;
+	vifs->priv->adjacency_used[adjacency] = true;
 	gremc_encap_init(&vifs->encap[*vif], info, adjacency);
 	publish_info(vifs, *vif, copy);
 	return 0;
@@ -204,6 +206,7 @@ void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjace
 {
 	uint32_t old = vifs->encap[vif].adjacency;
 
+	vifs->priv->adjacency_used[adjacency] = true;
 	/* a reader takes the old index or the new one: both stay good until its next quiescent state */
 	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
 		__atomic_store_n(&vifs->priv->node[i]->encap[vif].adjacency, adjacency, __ATOMIC_RELEASE);

@@ -5,7 +5,8 @@
  * One writer (the control thread), lock-free readers online in the RCU. An encap is written once, before a
  * reader can reach its index, and never changed, but for two words, each whole in itself: the index of its
  * adjacency and its MTU. A changed tunnel gets another index. An adjacency changes by one pointer store,
- * however many tunnels use it.
+ * however many tunnels use it. One that becomes resolved is `ready` a grace period later: by then every
+ * worker has seen it between two bursts, and sent what had waited for it.
  *
  * What a packet or a replica touches is on each NUMA node that has workers: encaps, adjacencies, the tunnels'
  * table, what is known of ports. A worker reads its own node's (gremc_vifs_at), so the writer makes every
@@ -41,6 +42,7 @@ struct gremc_adjacency {
 	uint8_t l2[GREMC_L2_MAX]; /* the header, right-aligned: its last byte is l2[31] */
 	uint8_t l2_length;        /* 14, or 18 with a VLAN tag */
 	bool resolved;            /* false: the MAC is not known, nothing can be sent */
+	bool ready;               /* resolved for so long that no replica waits for it any more */
 	uint16_t port;            /* index in struct gremc_ports */
 	rte_be32_t next_hop;      /* 0: native multicast, the destination MAC is the group's */
 } __rte_cache_aligned;
@@ -111,7 +113,8 @@ struct gremc_vif_sources {
 struct gremc_vif_info {
 	enum gremc_vif_kind kind;
 	char name[GREMC_VIF_NAME_SIZE];
-	uint16_t port; /* index in struct gremc_ports that it sends by */
+	uint16_t port;   /* index in struct gremc_ports that it sends by */
+	uint32_t serial; /* set by the table: tells this vif from all others that had its index; not 0 */
 	/* tunnels only */
 	rte_be32_t local, remote, next_hop; /* next_hop 0: no route to the remote */
 	bool has_input_key, has_output_key;

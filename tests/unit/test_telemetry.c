@@ -28,11 +28,12 @@ static void test_info(void **unused __rte_unused)
 	b->punted[GREMC_PUNT_traffic] = 4;
 	a->rx_packets += 6;
 	a->injected = 3;
-	a->wanted = 100;
+	a->wanted = 103;
 	a->sent = 90;
 	a->losses[GREMC_LOSS_tx_full] = 4;
 	a->losses[GREMC_LOSS_too_big] = 1;
 	a->queued = 5;
+	a->waiting = 3;
 	ask("/gremc/info");
 	assert_string_equal(text("version"), GREMC_VERSION);
 	assert_string_equal(text("dpdk"), rte_version());
@@ -54,7 +55,9 @@ static void test_info(void **unused __rte_unused)
 	assert_int_equal(number("rx_packets"), number("forwarded") + number("punted") + number("dropped"));
 	assert_int_equal(number("lost"), 5);
 	assert_int_equal(number("queued"), 5);
-	assert_int_equal(number("wanted"), number("sent") + number("lost") + number("queued"));
+	assert_int_equal(number("waiting"), 3);
+	assert_int_equal(number("wanted"),
+			 number("sent") + number("lost") + number("queued") + number("waiting"));
 }
 
 /* The owner of a queue was read after it had sent what the other worker, when it was read, had not yet handed

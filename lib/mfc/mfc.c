@@ -206,7 +206,8 @@ void gremc_mfc_run(struct gremc_mfc *mfc)
 		if (n <= 0 && !mfc->lost)
 			return;
 		if (n <= 0) {
-			/* not before: until the socket is empty the kernel loses what is new without a word */
+			/* not before: until the socket is empty the kernel loses what is new without a word
+			 */
 			mfc->lost = false;
 			gremc_mfc_resync(mfc);
 			continue;

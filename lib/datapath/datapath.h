@@ -193,6 +193,13 @@ bool gremc_punt_sleep(struct gremc_worker_group *group);
 /* Awake again. */
 void gremc_punt_awake(struct gremc_worker_group *group);
 
+/* Any reader: an ordinary packet (not IGMP) of a vif that is not forwarded, for this reason: is it punted
+ * instead of dropped, and in which class? */
+bool gremc_punt_of_vif(const struct gremc_vifs *vifs, uint32_t vif, enum gremc_drop reason,
+		       enum gremc_punt *class);
+/* The same of an IPv4 frame of a port that is no vif's. */
+bool gremc_punt_of_port(const struct gremc_vifs *vifs, uint16_t port, bool multicast, enum gremc_punt *class);
+
 /* Give frames to be sent by a port as they are: `port` is its index, hash.usr a vif that they are counted for
  * (then l2_len is the length of the L2 header, and outer header and packet follow) or GREMC_VIF_NONE. Or,
  * with the port of the host (gremc_worker.host_rxq), give inner packets of the host's vif to the fast path.

@@ -15,8 +15,7 @@
 
 #include "host/host.h"
 
-#define GREMC_HOST_INTERFACE "gremc0" /* the host's own vif */
-#define GREMC_HOST_VIF_NAME  "host"   /* its name in mroutes */
+#define GREMC_HOST_VIF_NAME "host" /* its name in mroutes */
 
 /* ---- netlink.c ---- */
 

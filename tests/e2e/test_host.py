@@ -232,6 +232,21 @@ def test_tcp_survives_a_crash(site, kernel):
     assert "198.18.0.0/15" in site.namespace.run("ip", "route").stdout
 
 
+def test_why_says_punt(pair):
+    """/gremc/why says of a tunnel with a host interface what happens: what is not forwarded goes to that, as it is counted."""
+    a, b = pair
+    for group, reason in (("224.0.0.5", "control"), ("10.100.0.2", "traffic"), ("239.9.9.9", "multicast")):
+        answer = b.forwarder.query(f"/gremc/why,gre1,10.100.0.1,{group}")
+        assert (answer["verdict"], answer["reason"], answer["host"]) == ("punt", reason, "gre1"), answer
+        before = b.forwarder.query("/gremc/drops")["punts"][reason]
+        with a.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sends_by(sender, "gre1")
+            sender.sendto(b"?", (group, 7000))
+        until(lambda: b.forwarder.query("/gremc/drops")["punts"][reason] > before, f"{group} is punted")  # noqa: B023
+    answer = b.forwarder.query("/gremc/why,wan0,192.0.2.9,192.0.2.1")
+    assert (answer["verdict"], answer["reason"], answer["host"]) == ("punt", "traffic", "wan0")
+
+
 @pytest.mark.parametrize("persist", [True, False])
 def test_an_orderly_stop(site, persist):
     """`host-persist` decides whether the devices stay."""

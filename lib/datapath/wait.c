@@ -32,6 +32,8 @@ struct hop {
 struct gremc_wait {
 	uint32_t hop_count;
 	uint32_t burst; /* number of the present one */
+	uint32_t timed; /* that of the burst that began at `now`, or a little later */
+	uint64_t now;
 	uint64_t patience;
 	struct hop *hop[GREMC_WAIT_HOPS]; /* [0, hop_count) are in use */
 	struct hop place[GREMC_WAIT_HOPS];
@@ -44,8 +46,10 @@ struct gremc_wait *gremc_wait_create(int socket)
 
 	for (uint32_t i = 0; wait && i < GREMC_WAIT_HOPS; i++)
 		wait->hop[i] = &wait->place[i];
-	if (wait)
+	if (wait) {
 		wait->patience = GREMC_WAIT_SECONDS * rte_get_tsc_hz();
+		wait->burst = 1;
+	}
 	return wait;
 }
 
@@ -65,12 +69,9 @@ static inline const struct gremc_adjacency *adjacency_of(const struct gremc_work
 	return __atomic_load_n(&worker->vifs->adjacency[index], __ATOMIC_ACQUIRE);
 }
 
-/* 0: there is no such vif. An index may be another vif's since; its serial number is not. */
 static inline uint32_t serial_of(const struct gremc_worker *worker, uint32_t vif)
 {
-	const struct gremc_vif_info *info = __atomic_load_n(&worker->vifs->info[vif], __ATOMIC_ACQUIRE);
-
-	return info ? info->serial : 0;
+	return __atomic_load_n(&worker->vifs->serial[vif], __ATOMIC_RELAXED);
 }
 
 static bool fits_in_place(const struct gremc_worker *worker, const struct rte_mbuf *mbuf, uint32_t vif)
@@ -228,9 +229,19 @@ static struct hop *find_or_take_hop(struct gremc_wait *wait, uint32_t adjacency)
 	return hop;
 }
 
-/* The packet's place among those of the hop: where other replicas of it wait, or a new one. NULL: no buffer.
- * `own`: a new one takes the packet itself. */
-static struct kept *place_of(struct gremc_worker *worker, struct hop *hop, struct rte_mbuf *packet, bool own)
+static inline uint64_t time_of_burst(struct gremc_wait *wait)
+{
+	if (wait->timed != wait->burst) {
+		wait->timed = wait->burst;
+		wait->now = rte_rdtsc();
+	}
+	return wait->now;
+}
+
+/* The packet's place among those of the hop: where other replicas of it wait, or a new one. NULL: no buffer,
+ * or so many of this very burst wait already. `own`: a new one takes the packet itself if it can. */
+static struct kept *place_of(struct gremc_worker *worker, struct hop *hop, uint32_t vif,
+			     struct rte_mbuf *packet, bool own)
 {
 	struct kept *kept = hop->count ? kept_at(hop, hop->count - 1) : NULL;
 	struct rte_mbuf *mbuf;
@@ -238,8 +249,13 @@ static struct kept *place_of(struct gremc_worker *worker, struct hop *hop, struc
 	if (kept && kept->source == packet && kept->burst == worker->wait->burst &&
 	    kept->count < GREMC_WAIT_REPLICAS)
 		return kept;
-	if (hop->count == GREMC_WAIT_PACKETS)
+	if (hop->count == GREMC_WAIT_PACKETS) {
+		/* a flood must not cost more than what is forwarded */
+		if (kept_at(hop, 0)->burst == worker->wait->burst)
+			return NULL;
 		lose_oldest(worker, hop);
+	}
+	own = own && fits_in_place(worker, packet, vif);
 	mbuf = own ? packet : copy_of(worker, packet);
 	if (mbuf == NULL)
 		return NULL;
@@ -247,7 +263,7 @@ static struct kept *place_of(struct gremc_worker *worker, struct hop *hop, struc
 	kept->mbuf = mbuf;
 	kept->source = own ? NULL : packet;
 	kept->burst = worker->wait->burst;
-	kept->since = rte_rdtsc();
+	kept->since = time_of_burst(worker->wait);
 	kept->count = 0;
 	return kept;
 }
@@ -257,15 +273,14 @@ static bool keep(struct gremc_worker *worker, uint32_t adjacency, uint32_t vif, 
 		 bool own)
 {
 	struct hop *hop = find_or_take_hop(worker->wait, adjacency);
-	const uint32_t serial = serial_of(worker, vif);
-	struct kept *kept = hop && serial ? place_of(worker, hop, packet, own) : NULL;
+	struct kept *kept = hop ? place_of(worker, hop, vif, packet, own) : NULL;
 
 	if (unlikely(kept == NULL)) {
 		gremc_lose(worker, vif, GREMC_LOSS_no_adjacency, packet->pkt_len);
 		return false;
 	}
 	kept->vif[kept->count] = vif;
-	kept->serial[kept->count++] = serial;
+	kept->serial[kept->count++] = serial_of(worker, vif);
 	/* of the vif's counters it is no part until it is sent or lost */
 	gremc_count_pair(&worker->stats->vif_hot[vif].tx_packets, -1ull, -(uint64_t)packet->pkt_len);
 	worker->waiting++;
@@ -300,12 +315,11 @@ void gremc_wait_copy(struct gremc_worker *worker, uint32_t vif, struct rte_mbuf 
 void gremc_wait_packet(struct gremc_worker *worker, uint32_t vif, struct rte_mbuf *packet)
 {
 	const uint32_t adjacency = worker->vifs->encap[vif].adjacency;
-	const bool fits = fits_in_place(worker, packet, vif);
 
 	if (!is_known(worker, adjacency)) {
-		if (keep(worker, adjacency, vif, packet, fits))
+		if (keep(worker, adjacency, vif, packet, true))
 			return;
-	} else if (fits) {
+	} else if (fits_in_place(worker, packet, vif)) {
 		send_one(worker, packet, vif);
 		return;
 	} else {

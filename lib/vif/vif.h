@@ -113,8 +113,7 @@ struct gremc_vif_sources {
 struct gremc_vif_info {
 	enum gremc_vif_kind kind;
 	char name[GREMC_VIF_NAME_SIZE];
-	uint16_t port;   /* index in struct gremc_ports that it sends by */
-	uint32_t serial; /* set by the table: tells this vif from all others that had its index; not 0 */
+	uint16_t port; /* index in struct gremc_ports that it sends by */
 	/* tunnels only */
 	rte_be32_t local, remote, next_hop; /* next_hop 0: no route to the remote */
 	bool has_input_key, has_output_key;
@@ -135,8 +134,8 @@ struct gremc_tunnel_key {
 	uint32_t has_key;  /* 0 or 1 */
 };
 
-/* As it is on one node. What is read seldom (info, peers, punt; sources, of mroutes that ask for it) is the
- * same memory for all. */
+/* As it is on one node. What is read seldom (info, peers, punt, serial; sources, of mroutes that ask for it)
+ * is the same memory for all. */
 struct gremc_vifs {
 	struct gremc_encap *encap;            /* [vif] reserved address space */
 	struct gremc_adjacency **adjacency;   /* [adjacency]: load-acquire; never NULL at an index in use */
@@ -146,9 +145,10 @@ struct gremc_vifs {
 	struct rte_hash *peers;               /* two addresses to the number of their tunnels */
 	uint32_t port_vif[GREMC_STATS_PORTS]; /* of a port with native multicast, or GREMC_VIF_NONE */
 	const struct gremc_vif_sources **sources; /* [vif]: load-acquire; NULL: none are taken */
-	uint8_t *punt;                            /* [vif] enum gremc_vif_punt, relaxed */
-	uint8_t port_punt[GREMC_STATS_PORTS];     /* [port] GREMC_VIF_PUNT_FRAMES, relaxed */
-	struct gremc_vifs_priv *priv;             /* the writer's */
+	uint32_t *serial; /* [vif] relaxed: another number for another vif of the index, or for none */
+	uint8_t *punt;    /* [vif] enum gremc_vif_punt, relaxed */
+	uint8_t port_punt[GREMC_STATS_PORTS]; /* [port] GREMC_VIF_PUNT_FRAMES, relaxed */
+	struct gremc_vifs_priv *priv;         /* the writer's */
 };
 
 /* A table with a copy on each of `nodes` (copied), the first of which is returned: that one is the writer's,

@@ -24,7 +24,6 @@ struct gremc_vifs_priv {
 	struct rte_hash *adjacency_hash; /* (port, next hop) to index; the writer's only */
 	uint32_t *adjacency_holds;       /* [adjacency] */
 	bool *adjacency_used;            /* [adjacency] a vif has sent by it */
-	uint32_t serial;                 /* of the last vif */
 	uint16_t *adjacency_vlan;        /* [adjacency], to build the L2 header again */
 	struct rte_ether_addr *adjacency_source;
 };

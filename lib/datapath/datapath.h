@@ -99,6 +99,7 @@ struct gremc_worker {
 	const struct gremc_vifs *vifs;          /* of this worker's NUMA node */
 	const struct gremc_fanout_node *fanout; /* of this worker's NUMA node */
 	struct gremc_stats *stats;
+	struct gremc_wait *wait; /* replicas whose next hop is not known yet */
 	struct rte_mempool *header_pool;
 	uint32_t header_room; /* bytes for headers and copied payload after RTE_PKTMBUF_HEADROOM */
 	uint16_t rxq_count, share_count, port_count;
@@ -122,7 +123,7 @@ struct gremc_worker {
 	/* this worker's alone */
 	struct gremc_idle idle __rte_cache_aligned;
 	uint64_t last_keep_alive;
-	uint32_t rx_packets, forwarded, wanted, injected, relayed;
+	uint32_t rx_packets, forwarded, wanted, injected, relayed, waiting;
 	uint32_t punted[GREMC_PUNT_COUNT];
 	bool wake_host; /* something was handed to the control thread: gremc_host_wake() */
 	uint64_t rx_bytes;
@@ -130,6 +131,7 @@ struct gremc_worker {
 	uint32_t drop[GREMC_DROP_COUNT];
 	uint32_t loss[GREMC_LOSS_COUNT];
 	bool dropped_any, lost_any;
+	bool waits;            /* something does, in `wait` */
 	uint32_t header_count; /* of the header mbufs at hand */
 	struct rte_mbuf *header[GREMC_BURST];
 	struct gremc_burst burst;
@@ -196,6 +198,13 @@ uint32_t gremc_punt_take(struct gremc_worker_group *group, enum gremc_punt class
 bool gremc_punt_sleep(struct gremc_worker_group *group);
 /* Awake again. */
 void gremc_punt_awake(struct gremc_worker_group *group);
+
+/* Any reader: an ordinary packet (not IGMP) of a vif that is not forwarded, for this reason: is it punted
+ * instead of dropped, and in which class? */
+bool gremc_punt_of_vif(const struct gremc_vifs *vifs, uint32_t vif, enum gremc_drop reason,
+		       enum gremc_punt *class);
+/* The same of an IPv4 frame of a port that is no vif's. */
+bool gremc_punt_of_port(const struct gremc_vifs *vifs, uint16_t port, bool multicast, enum gremc_punt *class);
 
 /* Give frames to be sent by a port as they are: `port` is its index, hash.usr a vif that they are counted for
  * (then l2_len is the length of the L2 header, and outer header and packet follow) or GREMC_VIF_NONE. Or,

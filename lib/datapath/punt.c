@@ -86,9 +86,9 @@ static void punt(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint16_t po
 	burst->punted_any = true;
 }
 
-static bool takes_frames(const struct gremc_worker *worker, uint16_t port)
+static bool takes_frames(const struct gremc_vifs *vifs, uint16_t port)
 {
-	return __atomic_load_n(&worker->vifs->port_punt[port], __ATOMIC_RELAXED) & GREMC_VIF_PUNT_FRAMES;
+	return __atomic_load_n(&vifs->port_punt[port], __ATOMIC_RELAXED) & GREMC_VIF_PUNT_FRAMES;
 }
 
 void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf *mbuf,
@@ -96,7 +96,7 @@ void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq
 {
 	uint32_t l2;
 
-	if (!is_kernels(mbuf, reason) || !takes_frames(worker, rxq->port)) {
+	if (!is_kernels(mbuf, reason) || !takes_frames(worker->vifs, rxq->port)) {
 		gremc_drop(worker, mbuf, reason);
 		return;
 	}
@@ -107,10 +107,8 @@ void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq
 /* ---- packets of a vif ---- */
 
 /* Which of the vif's bits it takes for such a packet to go up, and in which class. */
-static uint8_t bit_of(enum gremc_drop reason, const struct rte_ipv4_hdr *ip, enum gremc_punt *class)
+static uint8_t bit_of(enum gremc_drop reason, bool igmp, enum gremc_punt *class)
 {
-	bool igmp = ip->next_proto_id == IPPROTO_IGMP;
-
 	*class = GREMC_PUNT_multicast;
 	switch (reason) {
 	case GREMC_DROP_inner_unicast:
@@ -133,9 +131,14 @@ static uint8_t bit_of(enum gremc_drop reason, const struct rte_ipv4_hdr *ip, enu
 	}
 }
 
-static bool takes(const struct gremc_worker *worker, uint32_t vif, uint8_t bit)
+static bool takes(const struct gremc_vifs *vifs, uint32_t vif, uint8_t bit)
 {
-	return __atomic_load_n(&worker->vifs->punt[vif], __ATOMIC_RELAXED) & bit;
+	return __atomic_load_n(&vifs->punt[vif], __ATOMIC_RELAXED) & bit;
+}
+
+static bool is_igmp(const struct rte_ipv4_hdr *ip)
+{
+	return ip->next_proto_id == IPPROTO_IGMP;
 }
 
 /* The frame that a native packet came in: its port's, or for the vif alone. */
@@ -145,7 +148,7 @@ static void refuse_native(struct gremc_worker *worker, struct gremc_packet *pack
 	const struct gremc_vif_info *info =
 		__atomic_load_n(&worker->vifs->info[packet->iif], __ATOMIC_ACQUIRE);
 
-	if (bit && (takes_frames(worker, info->port) || takes(worker, packet->iif, bit)))
+	if (bit && (takes_frames(worker->vifs, info->port) || takes(worker->vifs, packet->iif, bit)))
 		punt(worker, packet->mbuf, info->port, packet->iif, packet->inner_offset, class);
 	else
 		gremc_drop(worker, packet->mbuf, reason);
@@ -164,12 +167,12 @@ void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet
 		gremc_drop(worker, packet->mbuf, reason);
 		return;
 	}
-	bit = bit_of(reason, ip, &class);
+	bit = bit_of(reason, is_igmp(ip), &class);
 	if (packet->native) {
 		refuse_native(worker, packet, reason, bit, class);
 		return;
 	}
-	if (!bit || !takes(worker, packet->iif, bit)) {
+	if (!bit || !takes(worker->vifs, packet->iif, bit)) {
 		gremc_drop(worker, packet->mbuf, reason);
 		return;
 	}
@@ -190,7 +193,8 @@ static bool goes_up(const struct gremc_worker *worker, const struct gremc_packet
 	const struct gremc_vif_info *info =
 		__atomic_load_n(&worker->vifs->info[packet->iif], __ATOMIC_ACQUIRE);
 
-	return takes(worker, packet->iif, bit) || (packet->native && takes_frames(worker, info->port));
+	return takes(worker->vifs, packet->iif, bit) ||
+	       (packet->native && takes_frames(worker->vifs, info->port));
 }
 
 bool gremc_sample_due(const struct gremc_worker *worker, const struct gremc_packet *packet)
@@ -198,7 +202,7 @@ bool gremc_sample_due(const struct gremc_worker *worker, const struct gremc_pack
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	uint8_t *due = &worker->group->sample[packet->mroute->id];
 	enum gremc_punt class;
-	uint8_t bit = bit_of(GREMC_DROP_no_mroute, ip, &class);
+	uint8_t bit = bit_of(GREMC_DROP_no_mroute, is_igmp(ip), &class);
 
 	if (!__atomic_load_n(due, __ATOMIC_RELAXED) || !goes_up(worker, packet, bit))
 		return false;
@@ -209,17 +213,36 @@ void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *pac
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	enum gremc_punt class;
-	uint8_t bit = bit_of(GREMC_DROP_no_mroute, ip, &class);
+	uint8_t bit = bit_of(GREMC_DROP_no_mroute, is_igmp(ip), &class);
 
 	if (packet->native) {
 		/* the L2 header is still there */
 		gremc_segments_strip(packet->mbuf, -packet->inner_offset);
 		refuse_native(worker, packet, GREMC_DROP_no_mroute, bit, class);
-	} else if (takes(worker, packet->iif, bit)) {
+	} else if (takes(worker->vifs, packet->iif, bit)) {
 		punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
 	} else {
 		gremc_drop(worker, packet->mbuf, GREMC_DROP_no_mroute);
 	}
+}
+
+/* ---- for who asks ---- */
+
+bool gremc_punt_of_vif(const struct gremc_vifs *vifs, uint32_t vif, enum gremc_drop reason,
+		       enum gremc_punt *class)
+{
+	const struct gremc_vif_info *info = __atomic_load_n(&vifs->info[vif], __ATOMIC_ACQUIRE);
+	const uint8_t bit = bit_of(reason, false, class);
+
+	if (bit == 0 || info == NULL)
+		return false;
+	return takes(vifs, vif, bit) || (info->kind == GREMC_VIF_PORT && takes_frames(vifs, info->port));
+}
+
+bool gremc_punt_of_port(const struct gremc_vifs *vifs, uint16_t port, bool multicast, enum gremc_punt *class)
+{
+	*class = multicast ? GREMC_PUNT_control : GREMC_PUNT_traffic;
+	return takes_frames(vifs, port);
 }
 
 /* ---- to the control thread ---- */

@@ -73,28 +73,25 @@ static __rte_always_inline void copy_blocks(uint8_t *to, const uint8_t *from, ui
 		rte_mov64(to + block * GREMC_BLOCK, from + block * GREMC_BLOCK);
 }
 
-/* Why no replica of this packet leaves by such a vif; GREMC_LOSS_no_mbuf: it does, if there is a buffer. */
-static inline enum gremc_loss obstacle(const struct gremc_job *job, const struct gremc_encap *encap,
-				       const struct gremc_adjacency *adjacency)
-{
-	if (unlikely(job->inner.length > encap->mtu))
-		return GREMC_LOSS_too_big;
-	return likely(adjacency->resolved) ? GREMC_LOSS_no_mbuf : GREMC_LOSS_no_adjacency;
-}
-
 static inline const struct gremc_adjacency *adjacency_of(const struct gremc_job *job,
 							 const struct gremc_encap *encap)
 {
 	return __atomic_load_n(&job->adjacency[encap->adjacency], __ATOMIC_ACQUIRE);
 }
 
-/* A replica that is wanted, and lost. */
-static __rte_noinline void lose(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif)
+/* A replica that is wanted, and waits for its next hop or is lost. */
+static __rte_noinline void refuse(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif)
 {
 	const struct gremc_encap *encap = &job->encap[vif];
+	const uint16_t length = job->inner.length;
 
-	gremc_count_pair(&job->hot[vif].tx_packets, 1, job->inner.length);
-	gremc_lose(worker, vif, obstacle(job, encap, adjacency_of(job, encap)), job->inner.length);
+	gremc_count_pair(&job->hot[vif].tx_packets, 1, length);
+	if (length > encap->mtu)
+		gremc_lose(worker, vif, GREMC_LOSS_too_big, length);
+	else if (!adjacency_of(job, encap)->ready)
+		gremc_wait_copy(worker, vif, job->payload);
+	else
+		gremc_lose(worker, vif, GREMC_LOSS_no_mbuf, length);
 }
 
 /* Another shape: settle what its replicas have in common. Returns false when there will be none. Inlined, so
@@ -108,7 +105,7 @@ static __rte_always_inline bool run_begin(const struct gremc_worker *worker, con
 	const uint16_t headers = adjacency->l2_length + encap.header_length;
 	union mbuf_fields fields = {0};
 
-	if (unlikely(obstacle(job, &encap, adjacency) != GREMC_LOSS_no_mbuf))
+	if (unlikely(job->inner.length > encap.mtu || !adjacency->ready))
 		return false;
 	run->adjacency = adjacency;
 	run->shape = encap.shape;
@@ -229,7 +226,7 @@ static __rte_always_inline uint32_t replicate_chunk(struct gremc_worker *worker,
 		const uint32_t left = RTE_MIN(n - done, worker->header_count);
 
 		if (unlikely(left == 0 || !run_begin(worker, job, vifs[done], share, &run))) {
-			lose(worker, job, vifs[done++]);
+			refuse(worker, job, vifs[done++]);
 			continue;
 		}
 		made = run_along(worker, job, &run, vifs + done, left, &worker->header[worker->header_count],

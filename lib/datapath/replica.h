@@ -5,6 +5,7 @@
 
 #include "datapath/datapath_priv.h"
 #include "datapath/encap.h"
+#include "datapath/wait.h"
 
 /* The IP header of a replica's own buffer starts here: any L2 header fits before it, and both lie in one
  * cache line. */
@@ -81,6 +82,26 @@ void gremc_replicas(struct gremc_worker *worker, const struct gremc_job *job, co
 void gremc_replicate_copies(struct gremc_worker *worker, const struct gremc_packet *packet);
 void gremc_replicate_shares(struct gremc_worker *worker, const struct gremc_packet *packet);
 
+/* The inner packet `mbuf`, with room before it, becomes a replica: headers are written before it, and it is
+ * queued. */
+static __rte_always_inline void gremc_replica_in_place(struct gremc_worker *worker, struct gremc_tx *tx,
+						       struct rte_mbuf *mbuf, const struct gremc_encap *encap,
+						       const struct gremc_adjacency *adjacency,
+						       const struct gremc_inner *inner, uint32_t vif)
+{
+	const uint16_t headers = adjacency->l2_length + encap->header_length;
+	const uint32_t length = headers + mbuf->pkt_len;
+
+	gremc_encap_before(rte_pktmbuf_mtod(mbuf, uint8_t *), encap, adjacency, inner, &worker->ip_id);
+	mbuf->data_off -= headers;
+	mbuf->data_len += headers;
+	mbuf->pkt_len = length;
+	/* what the receiving driver said of the packet is no request to the sending one */
+	mbuf->ol_flags = 0;
+	mbuf->hash.usr = vif;
+	gremc_tx_put(worker, tx, mbuf, length);
+}
+
 /* The headers go before the payload, in the packet's own buffer: nothing is allocated or copied. Takes the
  * packet over, unless it returns false: this one cannot be sent so. */
 static __rte_always_inline bool gremc_replicate_in_place(struct gremc_worker *worker,
@@ -93,14 +114,14 @@ static __rte_always_inline bool gremc_replicate_in_place(struct gremc_worker *wo
 		__atomic_load_n(&worker->vifs->adjacency[encap->adjacency], __ATOMIC_ACQUIRE);
 	struct gremc_vif_hot *hot = &worker->stats->vif_hot[vif];
 	struct gremc_tx *tx = worker->tx[adjacency->port];
-	const uint16_t headers = adjacency->l2_length + encap->header_length;
-	const uint32_t length = headers + mbuf->pkt_len;
 
-	if (unlikely(inner.length > encap->mtu || !adjacency->resolved)) {
+	if (unlikely(inner.length > encap->mtu || !adjacency->ready)) {
 		gremc_count_pair(&hot->tx_packets, 1, inner.length);
-		gremc_lose(worker, vif,
-			   inner.length > encap->mtu ? GREMC_LOSS_too_big : GREMC_LOSS_no_adjacency,
-			   inner.length);
+		if (inner.length <= encap->mtu) {
+			gremc_wait_packet(worker, vif, mbuf);
+			return true;
+		}
+		gremc_lose(worker, vif, GREMC_LOSS_too_big, inner.length);
 		rte_pktmbuf_free(mbuf);
 		return true;
 	}
@@ -108,14 +129,7 @@ static __rte_always_inline bool gremc_replicate_in_place(struct gremc_worker *wo
 		     mbuf->nb_segs > tx->max_segments))
 		return false;
 	gremc_count_pair(&hot->tx_packets, 1, inner.length);
-	gremc_encap_before(rte_pktmbuf_mtod(mbuf, uint8_t *), encap, adjacency, &inner, &worker->ip_id);
-	mbuf->data_off -= headers;
-	mbuf->data_len += headers;
-	mbuf->pkt_len = length;
-	/* what the receiving driver said of the packet is no request to the sending one */
-	mbuf->ol_flags = 0;
-	mbuf->hash.usr = vif;
-	gremc_tx_put(worker, tx, mbuf, length);
+	gremc_replica_in_place(worker, tx, mbuf, encap, adjacency, &inner, vif);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 
 #include "datapath/datapath_priv.h"
 #include "datapath/relay.h"
+#include "datapath/wait.h"
 
 /* ---- making ---- */
 
@@ -105,7 +106,8 @@ static struct gremc_worker *worker_create(const struct gremc_ports *ports, uint3
 	worker->ip_id = index * (UINT16_MAX / GREMC_WORKERS_MAX);
 	gremc_idle_reset(&worker->idle);
 	worker->stats = gremc_stats_create(place->socket, GREMC_VIFS_MAX, GREMC_MROUTES_MAX);
-	if (worker->stats == NULL)
+	worker->wait = gremc_wait_create(place->socket);
+	if (worker->stats == NULL || worker->wait == NULL)
 		goto fail;
 	for (uint16_t i = 0; i < ports->count; i++) {
 		if (ports->port[i] == NULL)
@@ -122,6 +124,7 @@ fail:
 	gremc_host_rings_fini(worker);
 	for (uint16_t i = 0; i < worker->port_count; i++)
 		rte_free(worker->tx[i]);
+	gremc_wait_destroy(worker->wait);
 	gremc_stats_destroy(worker->stats);
 	rte_free(worker);
 	return NULL;
@@ -198,6 +201,7 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 		rte_free(worker->relay);
 		for (uint16_t p = 0; p < worker->port_count; p++)
 			rte_free(worker->tx[p]);
+		gremc_wait_destroy(worker->wait);
 		gremc_stats_destroy(worker->stats);
 		rte_free(worker);
 	}
@@ -289,8 +293,10 @@ void gremc_worker_account(struct gremc_worker *worker, const struct gremc_rxq *r
 	account_tx(worker, totals);
 	if (worker->dropped_any)
 		account_reasons(totals->drops, worker->drop, GREMC_DROP_COUNT);
-	if (worker->lost_any)
+	if (worker->lost_any) {
 		account_reasons(totals->losses, worker->loss, GREMC_LOSS_COUNT);
+		gremc_wait_account(worker, totals);
+	}
 	worker->dropped_any = worker->lost_any = false;
 	gremc_stats_write_end(worker->stats);
 }
@@ -348,6 +354,7 @@ static void drain(struct gremc_worker *worker)
 		;
 	serve_until_all(worker, &worker->group->rx_stopped);
 	serve_until_all(worker, &worker->group->relay_stopped);
+	gremc_wait_give_up(worker);
 	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
 	worker->header_count = 0;
 }
@@ -364,7 +371,8 @@ void gremc_worker_run(struct gremc_worker *worker)
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->rcu_slot);
 	start = rte_rdtsc();
 	while (!__atomic_load_n(&group->stop, __ATOMIC_RELAXED)) {
-		n = 0;
+		/* first of all, so that nothing overtakes what has waited */
+		n = unlikely(worker->waits) ? gremc_stage_wait(worker) : 0;
 		for (uint16_t i = 0; i < worker->rxq_count; i++)
 			n += gremc_worker_poll(worker, &worker->rxq[i]);
 		n += gremc_stage_inject(worker);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The host room's life, and which devices there are. */
+/* The host room's life, and that of its devices; which ones there are is wanted.c's. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*(struct gremc_device *const *)a)->name, (*(struct gremc_device *const *)b)->name);
 }
 
-static struct gremc_device *find_device(const struct gremc_host *host, const char *name)
+struct gremc_device *gremc_host_find_device(const struct gremc_host *host, const char *name)
 {
 	struct gremc_device wanted = {0}, *key = &wanted, **found;
 
@@ -53,6 +53,11 @@ static struct gremc_device *find_device(const struct gremc_host *host, const cha
 		return NULL;
 	found = bsearch(&key, host->devices, host->device_count, sizeof(struct gremc_device *), by_name);
 	return found ? *found : NULL;
+}
+
+void gremc_host_sort_devices(struct gremc_host *host)
+{
+	qsort(host->devices, host->device_count, sizeof(struct gremc_device *), by_name);
 }
 
 static void add_counters(struct gremc_host_counters *sum, const struct gremc_host_counters *counters)
@@ -64,7 +69,7 @@ static void add_counters(struct gremc_host_counters *sum, const struct gremc_hos
 		gremc_count(&to[i], gremc_counter_read(&from[i]));
 }
 
-static void forget(struct gremc_host *host, const struct gremc_device *device)
+void gremc_host_forget_device(struct gremc_host *host, const struct gremc_device *device)
 {
 	if (device->is_tap && host->port_device[device->port] == device)
 		host->port_device[device->port] = NULL;
@@ -72,17 +77,16 @@ static void forget(struct gremc_host *host, const struct gremc_device *device)
 		host->vif_device[device->vif] = NULL;
 }
 
-static void destroy_device(struct gremc_host *host, struct gremc_device *device, bool remove)
+void gremc_host_destroy_device(struct gremc_host *host, struct gremc_device *device, bool remove)
 {
-	forget(host, device);
+	gremc_host_forget_device(host, device);
 	gremc_device_close(host, device, remove);
 	add_counters(&host->others, &device->counters);
 	gremc_link_plan_fini(&device->plan);
 	free(device);
 }
 
-/* Put what the mirror and the pump need in its place: the device is open, or not. */
-static void show_device(struct gremc_host *host, struct gremc_device *device)
+void gremc_host_show_device(struct gremc_host *host, struct gremc_device *device)
 {
 	if (device->is_tap) {
 		host->port_device[device->port] = device;
@@ -92,7 +96,7 @@ static void show_device(struct gremc_host *host, struct gremc_device *device)
 	}
 }
 
-static int open_device(struct gremc_host *host, struct gremc_device *device)
+int gremc_host_open_device(struct gremc_host *host, struct gremc_device *device)
 {
 	struct gremc_link_plan plan = device->plan;
 	int rc = gremc_device_open(host, device);
@@ -102,253 +106,8 @@ static int open_device(struct gremc_host *host, struct gremc_device *device)
 		device->plan = (struct gremc_link_plan){0};
 		gremc_device_plan(host, device, &plan);
 	}
-	show_device(host, device);
+	gremc_host_show_device(host, device);
 	return rc;
-}
-
-/* ---- what the configuration wants ---- */
-
-/* The devices of a configuration, as they are being collected. */
-struct wish {
-	struct gremc_host *host;
-	struct gremc_device **devices; /* those that stay, and new ones */
-	struct gremc_link_plan *plans; /* of each */
-	uint32_t count;
-	struct gremc_errors *errors;
-	unsigned failed;
-};
-
-static void fail(struct wish *wish, const char *name, int rc)
-{
-	static const char in_use[] =
-		"; the kernel has an interface of this name already: another program holds it, or "
-		"it is no TUN or TAP device (--takeover renames it)";
-
-	wish->failed++;
-	gremc_errors_add(wish->errors, NULL, 0, 0, "host interface %s: %s%s", name, strerror(-rc),
-			 rc == -EBUSY || rc == -EINVAL ? in_use
-			 : rc == -EPERM                ? "; making one needs CAP_NET_ADMIN"
-			 : rc == -ENOENT               ? "; there is no /dev/net/tun: load the module tun"
-						       : "");
-}
-
-/* The device of this name and kind: the one that is there, or another. */
-static struct gremc_device *want(struct wish *wish, const char *name, bool is_tap,
-				 struct gremc_link_plan *plan)
-{
-	struct gremc_device *device = find_device(wish->host, name);
-
-	if (device && device->is_tap == is_tap && !device->wanted) {
-		forget(wish->host, device);
-	} else {
-		device = calloc(1, sizeof(*device));
-		if (device == NULL) {
-			fail(wish, name, -ENOMEM);
-			gremc_link_plan_fini(plan);
-			return NULL;
-		}
-		snprintf(device->name, sizeof(device->name), "%s", name);
-		device->fd = -1;
-		device->is_tap = is_tap;
-		device->host = wish->host;
-		device->watch = (struct gremc_watch){.ready = gremc_path_down, .argument = device};
-	}
-	device->wanted = true;
-	wish->plans[wish->count] = *plan;
-	wish->devices[wish->count++] = device;
-	return device;
-}
-
-static int plan_of_port(const struct gremc_config_port *port, struct gremc_link_plan *plan)
-{
-	plan->addresses = calloc(port->address_count + 1, sizeof(*plan->addresses));
-	plan->routes = calloc(port->route_count + 1, sizeof(*plan->routes));
-	if (plan->addresses == NULL || plan->routes == NULL) {
-		gremc_link_plan_fini(plan);
-		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < port->address_count; i++)
-		plan->addresses[plan->address_count++] = (struct gremc_link_address){
-			.address = port->addresses[i].address, .length = port->addresses[i].length};
-	for (uint32_t i = 0; i < port->route_count; i++)
-		plan->routes[plan->route_count++] =
-			(struct gremc_link_route){port->routes[i].to, port->routes[i].via};
-	return 0;
-}
-
-static int plan_of_tunnel(const struct gremc_config_tunnel *tunnel, struct gremc_link_plan *plan)
-{
-	if (tunnel->address.address == 0)
-		return 0;
-	plan->addresses = calloc(1, sizeof(*plan->addresses));
-	if (plan->addresses == NULL)
-		return -ENOMEM;
-	plan->address_count = 1;
-	/* with a peer the length is the peer's: a single address */
-	plan->addresses[0] =
-		(struct gremc_link_address){.address = tunnel->address.address,
-					    .peer = tunnel->peer,
-					    .length = tunnel->peer ? 32 : tunnel->address.length};
-	return 0;
-}
-
-static void want_port(struct wish *wish, const struct gremc_config_port *config, uint16_t index)
-{
-	const struct gremc_port *port = wish->host->parts.ports->port[index];
-	struct gremc_link_plan plan = {0};
-	struct gremc_device *device;
-
-	if (!config->host || port == NULL)
-		return;
-	if (plan_of_port(config, &plan)) {
-		fail(wish, config->name, -ENOMEM);
-		return;
-	}
-	device = want(wish, config->name, true, &plan);
-	if (device == NULL)
-		return;
-	device->port = index;
-	device->mac = port->mac;
-	device->mtu = device->mtu_max = port->mtu;
-}
-
-static void want_tunnel(struct wish *wish, const struct gremc_config_tunnel *tunnel, uint32_t vif)
-{
-	struct gremc_link_plan plan = {0};
-	struct gremc_device *device;
-
-	if (!tunnel->host)
-		return;
-	if (plan_of_tunnel(tunnel, &plan)) {
-		fail(wish, tunnel->name, -ENOMEM);
-		return;
-	}
-	device = want(wish, tunnel->name, false, &plan);
-	if (device == NULL)
-		return;
-	device->vif = vif;
-	device->mtu = device->mtu_max = wish->host->parts.vifs->info[vif]->mtu;
-}
-
-static void want_own(struct wish *wish, const struct gremc_config *config)
-{
-	struct gremc_link_plan plan = {0};
-	struct gremc_device *device;
-
-	wish->host->own = NULL;
-	if (!config->names_host)
-		return;
-	device = want(wish, GREMC_HOST_INTERFACE, false, &plan);
-	if (device == NULL)
-		return;
-	device->vif = wish->host->own_vif;
-	device->vif_is_host = true;
-	device->mtu = 1500;
-	device->mtu_max = UINT16_MAX;
-	wish->host->own = device;
-}
-
-static int wish_init(struct wish *wish, struct gremc_host *host, const struct gremc_config *config,
-		     struct gremc_errors *errors)
-{
-	uint32_t most = config->port_count + config->tunnel_count + 1;
-
-	*wish = (struct wish){.host = host, .errors = errors};
-	wish->devices = calloc(most, sizeof(struct gremc_device *));
-	wish->plans = calloc(most, sizeof(*wish->plans));
-	if (wish->devices && wish->plans)
-		return 0;
-	free(wish->devices);
-	free(wish->plans);
-	return -ENOMEM;
-}
-
-/* What nobody wants any more goes before what is new comes: names may change their kind. */
-static void drop_unwanted(struct gremc_host *host)
-{
-	for (uint32_t i = 0; i < host->device_count; i++) {
-		if (host->devices[i]->wanted)
-			continue;
-		if (host->devices[i]->is_tap)
-			gremc_mirror_port(host->mirror, host->devices[i]->port, 0);
-		destroy_device(host, host->devices[i], true);
-	}
-}
-
-static void fulfil(struct wish *wish)
-{
-	struct gremc_host *host = wish->host;
-
-	pthread_mutex_lock(&host->lock);
-	drop_unwanted(host);
-	free(host->devices);
-	host->devices = wish->devices;
-	host->device_count = wish->count;
-	pthread_mutex_unlock(&host->lock);
-	for (uint32_t i = 0; i < wish->count; i++) {
-		struct gremc_device *device = host->devices[i];
-		int rc = 0;
-
-		if (device->fd >= 0) {
-			show_device(host, device);
-			gremc_device_plan(host, device, &wish->plans[i]);
-		} else {
-			gremc_link_plan_fini(&device->plan);
-			device->plan = wish->plans[i];
-			rc = open_device(host, device);
-		}
-		if (rc)
-			fail(wish, device->name, rc);
-		device->wanted = false;
-	}
-	free(wish->plans);
-	pthread_mutex_lock(&host->lock);
-	qsort(host->devices, host->device_count, sizeof(struct gremc_device *), by_name);
-	pthread_mutex_unlock(&host->lock);
-}
-
-/* The workers punt what has somebody to take it. */
-static void set_punts(struct gremc_host *host, const struct gremc_config *config, const uint32_t *vif)
-{
-	struct gremc_vifs *vifs = host->parts.vifs;
-	const uint8_t all = GREMC_VIF_PUNT_CONTROL | GREMC_VIF_PUNT_UNICAST | GREMC_VIF_PUNT_MULTICAST;
-	const uint8_t shared = host->own ? GREMC_VIF_PUNT_CONTROL : 0, igmp = GREMC_VIF_PUNT_CONTROL;
-
-	for (uint32_t i = 0; i < config->port_count; i++)
-		if (host->parts.ports->port[i])
-			gremc_port_punt_set(vifs, i, config->ports[i].host ? GREMC_VIF_PUNT_FRAMES : 0);
-	for (uint32_t i = 0; i < config->tunnel_count; i++)
-		gremc_vif_punt_set(vifs, vif[i],
-				   config->tunnels[i].host   ? all
-				   : config->tunnels[i].igmp ? igmp
-							     : shared);
-	for (uint32_t i = config->tunnel_count; i < config->tunnel_count + config->port_count; i++)
-		if (vif[i] != GREMC_VIF_NONE)
-			gremc_vif_punt_set(vifs, vif[i],
-					   config->ports[i - config->tunnel_count].igmp ? igmp : 0);
-}
-
-unsigned gremc_host_apply(struct gremc_host *host, const struct gremc_config *config, const uint32_t *vif,
-			  struct gremc_errors *errors)
-{
-	struct wish wish;
-
-	if (wish_init(&wish, host, config, errors)) {
-		gremc_errors_add(errors, NULL, 0, 0, "out of memory for the host interfaces");
-		return 1;
-	}
-	for (uint32_t i = 0; i < config->port_count; i++)
-		want_port(&wish, &config->ports[i], i);
-	for (uint32_t i = 0; i < config->tunnel_count; i++)
-		want_tunnel(&wish, &config->tunnels[i], vif[i]);
-	want_own(&wish, config);
-	fulfil(&wish);
-	set_punts(host, config, vif);
-	if (gremc_mirror_apply(host->mirror, config, vif)) {
-		wish.failed++;
-		gremc_errors_add(errors, NULL, 0, 0, "out of memory for the mirror of the kernel's routes");
-	}
-	return wish.failed;
 }
 
 /* ---- links come and go ---- */
@@ -370,7 +129,7 @@ void gremc_host_link_changed(struct gremc_host *host, const struct gremc_link *l
 			GREMC_LOG(WARNING, "host interface %s has been removed; it is made again",
 				  device->name);
 			gremc_device_close(host, device, false);
-			show_device(host, device);
+			gremc_host_show_device(host, device);
 		} else {
 			follow_mtu(host, device, link->mtu);
 		}
@@ -400,7 +159,7 @@ static bool reopen(struct gremc_host *host)
 	bool missing = false;
 
 	for (uint32_t i = 0; i < host->device_count; i++)
-		if (host->devices[i]->fd < 0 && open_device(host, host->devices[i]))
+		if (host->devices[i]->fd < 0 && gremc_host_open_device(host, host->devices[i]))
 			missing = true;
 	return missing;
 }
@@ -501,7 +260,7 @@ void gremc_host_destroy(struct gremc_host *host, bool remove_devices)
 	/* not finished: the names are the kernel's again */
 	remove_devices |= host->takeover != NULL;
 	for (uint32_t i = 0; i < host->device_count; i++)
-		destroy_device(host, host->devices[i], remove_devices);
+		gremc_host_destroy_device(host, host->devices[i], remove_devices);
 	gremc_host_takeover_undo(host);
 	free(host->devices);
 	epoll_ctl(host->epoll, EPOLL_CTL_DEL, host->parts.workers->host_event, NULL);

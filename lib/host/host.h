@@ -17,6 +17,8 @@
 #include "port/port.h"
 #include "vif/vif.h"
 
+#define GREMC_HOST_INTERFACE "gremc0" /* of the host's own vif, and of all tunnels that have none */
+
 /* Why a packet between the kernel and a worker was not handed on: name, text. What a worker could not hand
  * over is counted there, as a drop punt_*. */
 #define GREMC_HOST_LOSSES(X)                                                                                 \

@@ -15,8 +15,7 @@
 
 #include "host/host.h"
 
-#define GREMC_HOST_INTERFACE "gremc0" /* the host's own vif */
-#define GREMC_HOST_VIF_NAME  "host"   /* its name in mroutes */
+#define GREMC_HOST_VIF_NAME "host" /* its name in mroutes */
 
 /* ---- netlink.c ---- */
 
@@ -219,6 +218,20 @@ int gremc_mirror_apply(struct gremc_mirror *mirror, const struct gremc_config *c
 int gremc_mirror_run(struct gremc_mirror *mirror, uint64_t now);
 /* Any thread: overruns of the events' socket that were made good. */
 uint64_t gremc_mirror_overruns(const struct gremc_mirror *mirror);
+
+/* ---- host.c, for wanted.c: the list of devices ---- */
+
+struct gremc_device *gremc_host_find_device(const struct gremc_host *host, const char *name);
+/* Ascending by name again. */
+void gremc_host_sort_devices(struct gremc_host *host);
+/* Open it, and give it the addresses and routes of its plan. */
+int gremc_host_open_device(struct gremc_host *host, struct gremc_device *device);
+/* Put what the mirror and the pump need in its place: the device is open, or not. */
+void gremc_host_show_device(struct gremc_host *host, struct gremc_device *device);
+/* The pump no longer finds it. */
+void gremc_host_forget_device(struct gremc_host *host, const struct gremc_device *device);
+/* The kernel's device stays unless it is to be removed. */
+void gremc_host_destroy_device(struct gremc_host *host, struct gremc_device *device, bool remove);
 
 /* ---- host.c, for events.c ---- */
 

@@ -38,8 +38,8 @@ struct gremc_mirror {
 	const struct gremc_config *config; /* the running one */
 	struct gremc_watch watch;          /* the events' socket */
 	struct mnl_socket *events;
-	bool lost;    /* events, since the socket was empty */
-	bool overrun; /* and now it is: to be made good */
+	bool lost;         /* events, since the socket was empty */
+	bool overrun;      /* and now it is: to be made good */
 	uint64_t overruns; /* atomic */
 	struct rte_hash *hops;
 	struct gremc_target *targets;

@@ -62,6 +62,29 @@ static int take_address(const struct nlmsghdr *header, void *argument)
 	return MNL_CB_OK;
 }
 
+/* The hops of a route that has several. They stand one behind the other, each with attributes of its own. */
+static struct rtnexthop *first_hop(const struct nlattr *multipath, int *left)
+{
+	*left = mnl_attr_get_payload_len(multipath);
+	return mnl_attr_get_payload(multipath);
+}
+
+/* Does the attribute of a route lead by this interface? */
+static bool leads_by(const struct nlattr *attribute, unsigned ifindex)
+{
+	int left;
+
+	if (mnl_attr_get_type(attribute) == RTA_OIF)
+		return mnl_attr_get_u32(attribute) == ifindex;
+	if (mnl_attr_get_type(attribute) != RTA_MULTIPATH)
+		return false;
+	for (struct rtnexthop *hop = first_hop(attribute, &left); RTNH_OK(hop, left);
+	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+		if ((unsigned)hop->rtnh_ifindex == ifindex)
+			return true;
+	return false;
+}
+
 static int take_route(const struct nlmsghdr *header, void *argument)
 {
 	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
@@ -72,9 +95,7 @@ static int take_route(const struct nlmsghdr *header, void *argument)
 	if (message->rtm_protocol == RTPROT_KERNEL || message->rtm_table == RT_TABLE_LOCAL ||
 	    message->rtm_flags & RTM_F_CLONED)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attribute, header,
-			  sizeof(*message)) if (mnl_attr_get_type(attribute) == RTA_OIF &&
-						mnl_attr_get_u32(attribute) == takeover->ifindex)
+	mnl_attr_for_each(attribute, header, sizeof(*message)) if (leads_by(attribute, takeover->ifindex))
 		save(&takeover->routes, header);
 	return MNL_CB_OK;
 }
@@ -105,15 +126,36 @@ static int tell_address(struct gremc_netlink *netlink, struct nlmsghdr *header, 
 	return tell(netlink, header);
 }
 
-static int tell_route(struct gremc_netlink *netlink, struct nlmsghdr *header, unsigned ifindex)
+/* What the kernel says of the link that a route was on is nothing to be asked for. */
+#define LINK_STATE (RTNH_F_DEAD | RTNH_F_LINKDOWN)
+
+/* The hops by the interface `from` are by `to` now; those by others stay. */
+static void move_hops(struct nlattr *multipath, unsigned from, unsigned to)
+{
+	int left;
+
+	for (struct rtnexthop *hop = first_hop(multipath, &left); RTNH_OK(hop, left);
+	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+		hop->rtnh_flags &= ~LINK_STATE;
+		if ((unsigned)hop->rtnh_ifindex == from)
+			hop->rtnh_ifindex = (int)to;
+	}
+}
+
+static int tell_route(struct gremc_netlink *netlink, const struct gremc_takeover *takeover,
+		      struct nlmsghdr *header, unsigned ifindex)
 {
 	struct rtmsg *message = mnl_nlmsg_get_payload(header);
 	struct nlattr *attribute;
 
-	/* what the kernel says of the link it was on is nothing to be asked for */
-	message->rtm_flags &= ~(RTNH_F_DEAD | RTNH_F_LINKDOWN);
-	mnl_attr_for_each(attribute, header, sizeof(*message)) if (mnl_attr_get_type(attribute) == RTA_OIF)
-		memcpy(mnl_attr_get_payload(attribute), &ifindex, sizeof(ifindex));
+	message->rtm_flags &= ~LINK_STATE;
+	mnl_attr_for_each(attribute, header, sizeof(*message))
+	{
+		if (mnl_attr_get_type(attribute) == RTA_OIF)
+			memcpy(mnl_attr_get_payload(attribute), &ifindex, sizeof(ifindex));
+		else if (mnl_attr_get_type(attribute) == RTA_MULTIPATH)
+			move_hops(attribute, takeover->ifindex, ifindex);
+	}
 	return tell(netlink, header);
 }
 
@@ -125,9 +167,9 @@ static void tell_all(struct gremc_netlink *netlink, struct gremc_takeover *takeo
 	for (uint32_t i = 0; i < takeover->addresses.count; i++)
 		failed += tell_address(netlink, takeover->addresses.messages[i], ifindex) != 0;
 	for (uint32_t i = 0; i < takeover->routes.count; i++)
-		tell_route(netlink, takeover->routes.messages[i], ifindex);
+		tell_route(netlink, takeover, takeover->routes.messages[i], ifindex);
 	for (uint32_t i = 0; i < takeover->routes.count; i++)
-		failed += tell_route(netlink, takeover->routes.messages[i], ifindex) != 0;
+		failed += tell_route(netlink, takeover, takeover->routes.messages[i], ifindex) != 0;
 	if (failed)
 		GREMC_LOG(WARNING, "%s: %u of its addresses and routes could not be set again",
 			  takeover->name, failed);

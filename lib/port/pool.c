@@ -103,7 +103,7 @@ static void plan_rx(const struct gremc_port_set *set, struct gremc_port *port, s
 
 		snprintf(plan->name, sizeof(plan->name), "rx_%s_%u", port->name, q);
 		plan->least = port->rx_descriptors + GREMC_PORT_POOL_MINIMUM;
-		plan->wanted = port->rx_descriptors + GREMC_PORT_POOL_SLACK + CACHE_HOLDS +
+		plan->wanted = port->rx_descriptors + GREMC_PORT_POOL_SLACK + CACHE_HOLDS + GREMC_WAIT_MBUFS +
 			       gremc_port_in_flight(set, worker) + (host ? GREMC_PORT_HOST_UP : 0);
 		if (set->ports.worker_count > 1)
 			plan->wanted += GREMC_RELAY_SIZE + CACHE_HOLDS; /* freed into the others' caches */
@@ -128,7 +128,8 @@ static void plan_headers(struct gremc_port_set *set, struct pool_plans *plans)
 		worker->header_room = room;
 		snprintf(plan->name, sizeof(plan->name), "hdr_%u", worker->lcore);
 		plan->least = 2 * GREMC_PORT_POOL_MINIMUM;
-		plan->wanted = GREMC_PORT_POOL_SLACK + CACHE_HOLDS + gremc_port_in_flight(set, w);
+		plan->wanted =
+			GREMC_PORT_POOL_SLACK + CACHE_HOLDS + GREMC_WAIT_MBUFS + gremc_port_in_flight(set, w);
 		plan->data_room = RTE_PKTMBUF_HEADROOM + room;
 		plan->socket = worker->socket;
 		plan->pool = &worker->header_pool;

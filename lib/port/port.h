@@ -16,6 +16,7 @@
 
 #include "config/config.h"
 
+#define GREMC_WAIT_MBUFS 128u  /* packets that a worker may keep for next hops that are not resolved */
 #define GREMC_RELAY_SIZE 2048u /* packets that may wait for a worker, from all others together */
 
 #define GREMC_WORKERS_MAX       128

@@ -2,10 +2,10 @@
 /* stats: every packet accounted for. Counters are per worker (a polling lcore): one writer each, any thread
  * reads. What holds at every consistent read, and in every snapshot:
  *     rx_packets = forwarded + sum of punted + sum of drops + relayed   (each input packet)
- *     wanted     = sent + sum of losses + queued   (each replica, and each packet of the host)
+ *     wanted     = sent + sum of losses + queued + waiting   (each replica, and each packet of the host)
  * `relayed` (handed to the worker that has the flow and not yet taken) is 0 without `spread`, `queued`
  * (handed to another worker's transmit ring and not yet sent) unless a port has fewer transmit queues than
- * there are workers. */
+ * there are workers, `waiting` (for the next hop's MAC address) is 0 unless one is asked for. */
 #ifndef GREMC_STATS_STATS_H
 #define GREMC_STATS_STATS_H
 
@@ -89,6 +89,7 @@ struct gremc_totals {
 	uint64_t wanted;   /* replicas that the oils asked for, and the host's packets */
 	uint64_t sent;     /* of them, those that a port took, or the ring to the host */
 	uint64_t queued;   /* replicas put into another worker's ring, less those taken from such rings */
+	uint64_t waiting;  /* replicas held until the next hop is resolved, less those that wait no more */
 	uint64_t tx_bytes; /* of `sent`, frames without FCS */
 	uint64_t drops[GREMC_DROP_COUNT];
 	uint64_t losses[GREMC_LOSS_COUNT];
@@ -103,6 +104,7 @@ struct gremc_totals {
 };
 
 /* Per outgoing or incoming interface; lost ones are counted in tx, too, and in the cold counters by reason.
+ * Those that wait are in none until they are sent or lost.
  */
 struct gremc_vif_hot {
 	uint64_t tx_packets, tx_bytes; /* replicas wanted, and the bytes of inner packets */

@@ -85,6 +85,7 @@ void gremc_answer_info(struct gremc_query *query)
 	gremc_reply_u64(reply, "sent", sum.sent);
 	gremc_reply_u64(reply, "lost", gremc_sum(sum.losses, GREMC_LOSS_COUNT));
 	gremc_reply_u64(reply, "queued", sum.queued);
+	gremc_reply_u64(reply, "waiting", sum.waiting);
 	gremc_reply_u64(reply, "tx_bytes", sum.tx_bytes);
 }
 

@@ -13,21 +13,26 @@
 struct walk {
 	struct gremc_query *query;
 	const char *iif_name;
-	uint32_t iif; /* GREMC_VIF_NONE: a port that takes no native multicast */
-	bool native;  /* it comes by a port, not by a tunnel */
+	uint32_t iif;  /* GREMC_VIF_NONE: a port that takes no native multicast */
+	bool native;   /* it comes by a port, not by a tunnel */
+	uint16_t port; /* if native: its index */
 	struct gremc_fanout_key key;
-	enum gremc_drop reason;            /* GREMC_DROP_COUNT: forwarded */
+	enum gremc_drop reason; /* GREMC_DROP_COUNT: forwarded */
+	bool punted;            /* not dropped for it, but in this class: */
+	enum gremc_punt class;
 	const struct gremc_mroute *mroute; /* NULL: none matched, or it was not asked for */
 	uint32_t wanted, no_adjacency;
 	uint32_t limited; /* of the wanted: those with a TTL threshold */
 	uint16_t smallest_mtu;
 };
 
-static bool is_port(const struct gremc_ports *ports, const char *name)
+static bool find_port(const struct gremc_ports *ports, const char *name, uint16_t *port)
 {
-	for (unsigned i = 0; i < ports->count; i++) {
-		if (ports->port[i] && strcmp(ports->port[i]->name, name) == 0)
+	for (uint16_t i = 0; i < ports->count; i++) {
+		if (ports->port[i] && strcmp(ports->port[i]->name, name) == 0) {
+			*port = i;
 			return true;
+		}
 	}
 	return false;
 }
@@ -41,11 +46,12 @@ static bool find_iif(struct walk *walk)
 	info = walk->iif == GREMC_VIF_NONE ? NULL : gremc_query_vif(walk->query, walk->iif);
 	if (info) {
 		walk->native = info->kind == GREMC_VIF_PORT;
+		walk->port = info->port;
 		return true;
 	}
 	walk->iif = GREMC_VIF_NONE;
 	walk->native = true;
-	if (is_port(telemetry->ports, walk->iif_name))
+	if (find_port(telemetry->ports, walk->iif_name, &walk->port))
 		return true;
 	gremc_query_error(walk->query,
 			  "IIF '%.32s' is neither a tunnel (/gremc/tunnels) nor a port (/gremc/ports)",
@@ -127,6 +133,17 @@ static enum gremc_drop look_up(struct walk *walk)
 	return walk->wanted ? GREMC_DROP_COUNT : GREMC_DROP_source_guard;
 }
 
+/* What is not forwarded may be the kernel's. */
+static bool look_up_the_host(struct walk *walk)
+{
+	const struct gremc_vifs *vifs = walk->query->telemetry->vifs;
+
+	if (walk->reason == GREMC_DROP_not_gre)
+		return gremc_punt_of_port(vifs, walk->port, gremc_ipv4_is_multicast(walk->key.group),
+					  &walk->class);
+	return walk->iif != GREMC_VIF_NONE && gremc_punt_of_vif(vifs, walk->iif, walk->reason, &walk->class);
+}
+
 /* What replication would meet at the outgoing interfaces. */
 static void look_out(struct walk *walk)
 {
@@ -196,7 +213,8 @@ static void reply_detail(const struct walk *walk, struct rte_tel_data *reply)
 {
 	const char *key = "detail";
 
-	if (walk->reason == GREMC_DROP_not_gre && walk->iif == GREMC_VIF_NONE)
+	if (walk->reason == GREMC_DROP_not_gre && gremc_ipv4_is_multicast(walk->key.group) &&
+	    walk->iif == GREMC_VIF_NONE)
 		gremc_reply_format(reply, key, "port %s takes GRE only: it has no 'multicast: true'",
 				   walk->iif_name);
 	else if (walk->reason == GREMC_DROP_no_mroute && gremc_ipv4_is_ssm(walk->key.group))
@@ -236,6 +254,39 @@ static void reply_detail(const struct walk *walk, struct rte_tel_data *reply)
 		gremc_reply_text(reply, key, "");
 }
 
+static bool has_host_interface(const struct walk *walk, const char *name)
+{
+	const struct gremc_telemetry_hosts *hosts = &walk->query->telemetry->hosts;
+	struct gremc_host_entry entry;
+
+	for (uint32_t i = 0; hosts->count && i < hosts->count(hosts->host); i++)
+		if (hosts->entry(hosts->host, i, &entry) && strcmp(entry.name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Where the kernel gets it: by the interface's own device, or by that which all share. IGMP needs none. */
+static const char *host_interface_of(const struct walk *walk)
+{
+	if (has_host_interface(walk, walk->iif_name))
+		return walk->iif_name;
+	return !walk->native && has_host_interface(walk, GREMC_HOST_INTERFACE) ? GREMC_HOST_INTERFACE : "";
+}
+
+static const char *reason_of(const struct walk *walk)
+{
+	if (walk->punted)
+		return gremc_punt_name(walk->class);
+	return walk->reason == GREMC_DROP_COUNT ? "" : gremc_drop_name(walk->reason);
+}
+
+static const char *text_of(const struct walk *walk)
+{
+	if (walk->punted)
+		return gremc_punt_text(walk->class);
+	return walk->reason == GREMC_DROP_COUNT ? "" : gremc_drop_text(walk->reason);
+}
+
 static void reply_verdict(const struct walk *walk, struct rte_tel_data *reply)
 {
 	const bool forward = walk->reason == GREMC_DROP_COUNT;
@@ -243,10 +294,11 @@ static void reply_verdict(const struct walk *walk, struct rte_tel_data *reply)
 	gremc_reply_text(reply, "iif", walk->iif_name);
 	gremc_reply_address(reply, "source", walk->key.source);
 	gremc_reply_address(reply, "group", walk->key.group);
-	gremc_reply_text(reply, "verdict", forward ? "forward" : "drop");
-	gremc_reply_text(reply, "reason", forward ? "" : gremc_drop_name(walk->reason));
-	gremc_reply_text(reply, "text", forward ? "" : gremc_drop_text(walk->reason));
+	gremc_reply_text(reply, "verdict", forward ? "forward" : walk->punted ? "punt" : "drop");
+	gremc_reply_text(reply, "reason", reason_of(walk));
+	gremc_reply_text(reply, "text", text_of(walk));
 	reply_detail(walk, reply);
+	gremc_reply_text(reply, "host", walk->punted ? host_interface_of(walk) : "");
 	gremc_reply_u64(reply, "wanted", walk->wanted);
 	gremc_reply_u64(reply, "no_adjacency", walk->no_adjacency);
 	gremc_reply_u64(reply, "smallest_mtu", walk->smallest_mtu);
@@ -299,6 +351,8 @@ void gremc_answer_why(struct gremc_query *query)
 		walk.reason = look_up(&walk);
 	if (walk.reason == GREMC_DROP_COUNT)
 		look_out(&walk);
+	else
+		walk.punted = look_up_the_host(&walk);
 	reply_verdict(&walk, query->reply);
 	if (has_igmp(&walk) && gremc_ipv4_is_multicast(walk.key.group))
 		reply_missing(&walk, query->reply);

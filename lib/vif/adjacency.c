@@ -18,6 +18,13 @@ struct retired {
 	uint32_t index;
 };
 
+/* An adjacency that was resolved a grace period ago. */
+struct settling {
+	struct gremc_vifs *vifs;
+	uint32_t index;
+	const struct gremc_adjacency *published; /* on the first node */
+};
+
 int gremc_adjacencies_init(struct gremc_vifs *vifs)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
@@ -34,10 +41,11 @@ int gremc_adjacencies_init(struct gremc_vifs *vifs)
 	priv->adjacency_indexes.limit = n;
 	priv->adjacency_hash = rte_hash_create(&parameters);
 	priv->adjacency_holds = gremc_reserve(n * sizeof(*priv->adjacency_holds), SOCKET_ID_ANY);
+	priv->adjacency_used = gremc_reserve(n * sizeof(*priv->adjacency_used), SOCKET_ID_ANY);
 	priv->adjacency_vlan = gremc_reserve(n * sizeof(*priv->adjacency_vlan), SOCKET_ID_ANY);
 	priv->adjacency_source = gremc_reserve(n * sizeof(*priv->adjacency_source), SOCKET_ID_ANY);
-	if (priv->adjacency_hash == NULL || priv->adjacency_holds == NULL || priv->adjacency_vlan == NULL ||
-	    priv->adjacency_source == NULL)
+	if (priv->adjacency_hash == NULL || priv->adjacency_holds == NULL || priv->adjacency_used == NULL ||
+	    priv->adjacency_vlan == NULL || priv->adjacency_source == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		struct gremc_vifs *node = priv->node[i];
@@ -63,6 +71,7 @@ void gremc_adjacencies_fini(struct gremc_vifs *vifs)
 	}
 	rte_hash_free(priv->adjacency_hash);
 	gremc_release(priv->adjacency_holds, n * sizeof(*priv->adjacency_holds));
+	gremc_release(priv->adjacency_used, n * sizeof(*priv->adjacency_used));
 	gremc_release(priv->adjacency_vlan, n * sizeof(*priv->adjacency_vlan));
 	gremc_release(priv->adjacency_source, n * sizeof(*priv->adjacency_source));
 	free(priv->adjacency_indexes.free);
@@ -83,7 +92,7 @@ static struct gremc_adjacency *build(const struct gremc_vifs_priv *priv, int soc
 	adjacency->l2_length = sizeof(*ether) + (vlan ? sizeof(*tag) : 0);
 	adjacency->port = port;
 	adjacency->next_hop = next_hop;
-	adjacency->resolved = mac != NULL || next_hop == 0;
+	adjacency->resolved = adjacency->ready = mac != NULL || next_hop == 0;
 	ether = (struct rte_ether_hdr *)(adjacency->l2 + GREMC_L2_MAX - adjacency->l2_length);
 	if (mac)
 		ether->dst_addr = *mac;
@@ -143,6 +152,7 @@ int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_
 	rc = gremc_indexes_take(&priv->adjacency_indexes, index);
 	if (rc)
 		return rc;
+	priv->adjacency_used[*index] = false;
 	priv->adjacency_vlan[*index] = vlan;
 	priv->adjacency_source[*index] = *source;
 	rc = build_all(priv, *index, port, next_hop, NULL, made);
@@ -193,23 +203,66 @@ void gremc_adjacency_put(struct gremc_vifs *vifs, uint32_t index)
 	gremc_vif_defer(priv, retire, retired);
 }
 
+/* The reader finds the whole old header or the whole new one behind the pointer. */
+static void replace(struct gremc_vifs_priv *priv, uint32_t index, struct gremc_adjacency *const *new)
+{
+	for (uint32_t i = 0; i < priv->nodes.count; i++) {
+		struct gremc_adjacency *old = priv->node[i]->adjacency[index];
+
+		__atomic_store_n(&priv->node[i]->adjacency[index], new[i], __ATOMIC_RELEASE);
+		gremc_vif_defer(priv, rte_free, old);
+	}
+}
+
+/* After a grace period: unless it has changed again, the fast path may send by it. Without memory for that it
+ * stays as it is, which works, but slowly. */
+static void settle(void *argument)
+{
+	struct settling *settling = argument;
+	struct gremc_vifs_priv *priv = settling->vifs->priv;
+	const struct gremc_adjacency *present = settling->vifs->adjacency[settling->index];
+	struct gremc_adjacency *new[GREMC_NODES_MAX];
+	struct rte_ether_addr mac;
+
+	if (present == settling->published) {
+		memcpy(&mac, &present->l2[GREMC_L2_MAX - present->l2_length], sizeof(mac));
+		if (build_all(priv, settling->index, present->port, present->next_hop, &mac, new) == 0) {
+			replace(priv, settling->index, new);
+			gremc_rcu_commit(priv->rcu);
+		}
+	}
+	free(settling);
+}
+
 int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t index, const struct rte_ether_addr *mac)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	struct gremc_adjacency *old[GREMC_NODES_MAX], *new[GREMC_NODES_MAX];
+	const struct gremc_adjacency *old = vifs->adjacency[index];
+	struct gremc_adjacency *new[GREMC_NODES_MAX];
+	struct settling *settling = NULL;
 
-	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		old[i] = priv->node[i]->adjacency[index];
-	if (build_all(priv, index, old[0]->port, old[0]->next_hop, mac, new))
+	/* what no vif has sent by yet, nothing waits for */
+	if (mac && !old->ready && priv->adjacency_used[index]) {
+		settling = malloc(sizeof(*settling));
+		if (settling == NULL)
+			return -ENOMEM;
+	}
+	if (build_all(priv, index, old->port, old->next_hop, mac, new)) {
+		free(settling);
 		return -ENOMEM;
-	if (memcmp(new[0], old[0], sizeof(*new[0])) == 0) {
+	}
+	for (uint32_t i = 0; settling && i < priv->nodes.count; i++)
+		new[i]->ready = false;
+	if (memcmp(new[0], old, sizeof(*old)) == 0) {
 		free_all(priv, new);
+		free(settling);
 		return 0;
 	}
-	/* The reader finds the whole old header or the whole new one behind the pointer. */
-	publish(priv, index, new);
-	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		gremc_vif_defer(priv, rte_free, old[i]);
+	replace(priv, index, new);
+	if (settling == NULL)
+		return 0;
+	*settling = (struct settling){vifs, index, new[0]};
+	gremc_vif_defer(priv, settle, settling);
 	return 0;
 }
 

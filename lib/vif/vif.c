@@ -81,6 +81,7 @@ static void share(struct gremc_vifs *vifs)
 
 		node->info = vifs->info;
 		node->punt = vifs->punt;
+		node->serial = vifs->serial;
 		node->sources = vifs->sources;
 		node->peers = vifs->peers;
 	}
@@ -108,8 +109,9 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	priv->vif_indexes.limit = GREMC_VIFS_MAX;
 	vifs->info = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->info), nodes->socket[0]);
 	vifs->punt = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->punt), nodes->socket[0]);
+	vifs->serial = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->serial), nodes->socket[0]);
 	vifs->sources = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sources), nodes->socket[0]);
-	if (vifs->info == NULL || vifs->punt == NULL || vifs->sources == NULL ||
+	if (vifs->info == NULL || vifs->punt == NULL || vifs->serial == NULL || vifs->sources == NULL ||
 	    gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels))
 		goto fail;
 	share(vifs);
@@ -135,6 +137,7 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 	free(priv->vif_indexes.free);
 	gremc_release(vifs->info, GREMC_VIFS_MAX * sizeof(*vifs->info));
 	gremc_release(vifs->punt, GREMC_VIFS_MAX * sizeof(*vifs->punt));
+	gremc_release(vifs->serial, GREMC_VIFS_MAX * sizeof(*vifs->serial));
 	gremc_release(vifs->sources, GREMC_VIFS_MAX * sizeof(*vifs->sources));
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		gremc_release(priv->node[i]->encap, GREMC_VIFS_MAX * sizeof(*vifs->encap));
@@ -165,6 +168,7 @@ static int take(struct gremc_vifs *vifs, const struct gremc_vif_info *info, stru
 		return rc;
 	}
 	**copy = *info;
+	__atomic_fetch_add(&vifs->serial[*vif], 1, __ATOMIC_RELAXED);
 	gremc_vif_punt_set(vifs, *vif, 0);
 	return 0;
 }
@@ -195,6 +199,7 @@ int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
 
 	if (rc)
 		return rc;
+	vifs->priv->adjacency_used[adjacency] = true;
 	gremc_encap_init(&vifs->encap[*vif], info, adjacency);
 	publish_info(vifs, *vif, copy);
 	return 0;
@@ -204,6 +209,7 @@ void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjace
 {
 	uint32_t old = vifs->encap[vif].adjacency;
 
+	vifs->priv->adjacency_used[adjacency] = true;
 	/* a reader takes the old index or the new one: both stay good until its next quiescent state */
 	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
 		__atomic_store_n(&vifs->priv->node[i]->encap[vif].adjacency, adjacency, __ATOMIC_RELEASE);
@@ -294,6 +300,7 @@ void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 	else
 		port_vif_set(vifs, info->port, GREMC_VIF_NONE);
 	__atomic_store_n(&vifs->info[vif], NULL, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&vifs->serial[vif], 1, __ATOMIC_RELAXED);
 	/* Its readers still find the adjacency: that goes after a grace period, too. */
 	gremc_adjacency_put(vifs, vifs->encap[vif].adjacency);
 	if (retired == NULL)

@@ -5,7 +5,8 @@
  * One writer (the control thread), lock-free readers online in the RCU. An encap is written once, before a
  * reader can reach its index, and never changed, but for two words, each whole in itself: the index of its
  * adjacency and its MTU. A changed tunnel gets another index. An adjacency changes by one pointer store,
- * however many tunnels use it.
+ * however many tunnels use it. One that becomes resolved is `ready` a grace period later: by then every
+ * worker has seen it between two bursts, and sent what had waited for it.
  *
  * What a packet or a replica touches is on each NUMA node that has workers: encaps, adjacencies, the tunnels'
  * table, what is known of ports. A worker reads its own node's (gremc_vifs_at), so the writer makes every
@@ -41,6 +42,7 @@ struct gremc_adjacency {
 	uint8_t l2[GREMC_L2_MAX]; /* the header, right-aligned: its last byte is l2[31] */
 	uint8_t l2_length;        /* 14, or 18 with a VLAN tag */
 	bool resolved;            /* false: the MAC is not known, nothing can be sent */
+	bool ready;               /* resolved for so long that no replica waits for it any more */
 	uint16_t port;            /* index in struct gremc_ports */
 	rte_be32_t next_hop;      /* 0: native multicast, the destination MAC is the group's */
 } __rte_cache_aligned;
@@ -132,8 +134,8 @@ struct gremc_tunnel_key {
 	uint32_t has_key;  /* 0 or 1 */
 };
 
-/* As it is on one node. What is read seldom (info, peers, punt; sources, of mroutes that ask for it) is the
- * same memory for all. */
+/* As it is on one node. What is read seldom (info, peers, punt, serial; sources, of mroutes that ask for it)
+ * is the same memory for all. */
 struct gremc_vifs {
 	struct gremc_encap *encap;            /* [vif] reserved address space */
 	struct gremc_adjacency **adjacency;   /* [adjacency]: load-acquire; never NULL at an index in use */
@@ -143,9 +145,10 @@ struct gremc_vifs {
 	struct rte_hash *peers;               /* two addresses to the number of their tunnels */
 	uint32_t port_vif[GREMC_STATS_PORTS]; /* of a port with native multicast, or GREMC_VIF_NONE */
 	const struct gremc_vif_sources **sources; /* [vif]: load-acquire; NULL: none are taken */
-	uint8_t *punt;                            /* [vif] enum gremc_vif_punt, relaxed */
-	uint8_t port_punt[GREMC_STATS_PORTS];     /* [port] GREMC_VIF_PUNT_FRAMES, relaxed */
-	struct gremc_vifs_priv *priv;             /* the writer's */
+	uint32_t *serial; /* [vif] relaxed: another number for another vif of the index, or for none */
+	uint8_t *punt;    /* [vif] enum gremc_vif_punt, relaxed */
+	uint8_t port_punt[GREMC_STATS_PORTS]; /* [port] GREMC_VIF_PUNT_FRAMES, relaxed */
+	struct gremc_vifs_priv *priv;         /* the writer's */
 };
 
 /* A table with a copy on each of `nodes` (copied), the first of which is returned: that one is the writer's,

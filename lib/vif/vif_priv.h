@@ -23,6 +23,7 @@ struct gremc_vifs_priv {
 	struct gremc_indexes vif_indexes, adjacency_indexes;
 	struct rte_hash *adjacency_hash; /* (port, next hop) to index; the writer's only */
 	uint32_t *adjacency_holds;       /* [adjacency] */
+	bool *adjacency_used;            /* [adjacency] a vif has sent by it */
 	uint16_t *adjacency_vlan;        /* [adjacency], to build the L2 header again */
 	struct rte_ether_addr *adjacency_source;
 };

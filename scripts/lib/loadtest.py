@@ -86,7 +86,7 @@ class LoadTest:
         """What it says of itself has to agree with what was measured."""
         info = forwarder.query("/gremc/info")
         if (info["rx_packets"] != info["forwarded"] + info["punted"] + info["dropped"] + info["relayed"]
-                or info["wanted"] != info["sent"] + info["lost"] + info["queued"]):
+                or info["wanted"] != info["sent"] + info["lost"] + info["queued"] + info["waiting"]):
             raise LabError(f"the forwarder's sums do not hold: {info}")
         forwarder.stop()
 

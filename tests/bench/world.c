@@ -67,7 +67,11 @@ static int add_tunnel(struct bench_world *world, uint32_t n)
 
 int bench_world_resolve(struct bench_world *world)
 {
-	return gremc_adjacency_resolve(world->vifs, world->adjacency, &gateway_mac);
+	int rc = gremc_adjacency_resolve(world->vifs, world->adjacency, &gateway_mac);
+
+	/* and ready */
+	gremc_rcu_synchronize(world->rcu);
+	return rc;
 }
 
 static int add_tunnels(struct bench_world *world)

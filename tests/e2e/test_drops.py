@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every reason, provoked from outside: its counter moves, and no other."""
 import pytest
+from lab import until
 from support import hub, packets, reasons
 
 CONFIGURATION = hub.config(
@@ -71,7 +72,7 @@ def test_too_big(make_hub):
 
 
 def test_no_adjacency(make_hub):
-    """A next hop without a MAC loses its own replicas only, until a reload brings the MAC."""
+    """A next hop without a MAC loses its own replicas only, and late, until a reload brings the MAC."""
     configuration = hub.one_to_many(3)
     neighbors = configuration["ethernets"]["wan"]["neighbors"]
     mac = neighbors.pop(hub.remote(2))
@@ -81,8 +82,15 @@ def test_no_adjacency(make_hub):
         assert set(hub.sites_of(test_hub.exchange([frame]))) == {hub.remote(1), hub.remote(3)}
     why = test_hub.forwarder.query("/gremc/why,t0,10.1.1.1,239.1.1.1")
     assert (why["verdict"], why["no_adjacency"]) == ("forward", 1)
+    # one that waits when the MAC comes is not lost
+    wire, before = test_hub.wire, test_hub.info()
+    wire.send([frame])
+    until(lambda: test_hub.info()["waiting"] == 1, "one waits")
     neighbors[hub.remote(2)] = mac
     assert test_hub.forwarder.reload(configuration)[0]
+    info = test_hub.handled(before["rx_packets"] + 1)
+    assert (info["sent"] - before["sent"], info["lost"]) == (3, before["lost"])
+    assert set(hub.sites_of(wire.collect(3, 10))) == {hub.remote(i) for i in (1, 2, 3)}
     with test_hub.counting():
         assert len(test_hub.exchange([frame])) == 3
     # and away again
@@ -90,3 +98,6 @@ def test_no_adjacency(make_hub):
     assert test_hub.forwarder.reload(configuration)[0]
     with test_hub.counting(no_adjacency=1):
         assert len(test_hub.exchange([frame])) == 2
+    # one that waits at the end is lost; close() does the sum
+    wire.send([frame])
+    until(lambda: test_hub.info()["waiting"] == 1, "another waits")

@@ -232,6 +232,21 @@ def test_tcp_survives_a_crash(site, kernel):
     assert "198.18.0.0/15" in site.namespace.run("ip", "route").stdout
 
 
+def test_why_says_punt(pair):
+    """/gremc/why says of a tunnel with a host interface what happens: what is not forwarded goes to that, as it is counted."""
+    a, b = pair
+    for group, reason in (("224.0.0.5", "control"), ("10.100.0.2", "traffic"), ("239.9.9.9", "multicast")):
+        answer = b.forwarder.query(f"/gremc/why,gre1,10.100.0.1,{group}")
+        assert (answer["verdict"], answer["reason"], answer["host"]) == ("punt", reason, "gre1"), answer
+        before = b.forwarder.query("/gremc/drops")["punts"][reason]
+        with a.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sends_by(sender, "gre1")
+            sender.sendto(b"?", (group, 7000))
+        until(lambda: b.forwarder.query("/gremc/drops")["punts"][reason] > before, f"{group} is punted")  # noqa: B023
+    answer = b.forwarder.query("/gremc/why,wan0,192.0.2.9,192.0.2.1")
+    assert (answer["verdict"], answer["reason"], answer["host"]) == ("punt", "traffic", "wan0")
+
+
 @pytest.mark.parametrize("persist", [True, False])
 def test_an_orderly_stop(site, persist):
     """`host-persist` decides whether the devices stay."""
@@ -328,11 +343,44 @@ def test_takeover_and_give_back(kernels, top):
     assert addresses.split()[0] in kernels.addresses("wan0")
 
 
+SEVERAL = ("link add side0 type veth peer name side1", "link set side0 up", "link set side1 up", "addr add 198.51.99.1/24 dev side0",
+           "addr add 2001:db8::1/64 dev wan0 nodad",
+           "route add 203.0.114.0/24 nexthop via 192.0.2.2 dev wan0 weight 1 nexthop via 203.0.113.1 dev wan0 weight 3",
+           "route add 203.0.115.0/24 metric 7 nexthop via 198.51.99.2 dev side0 weight 2 nexthop via 192.0.2.2 dev wan0 weight 1",
+           "-6 route add 2001:db8:9::/48 nexthop via 2001:db8::2 dev wan0 nexthop via 2001:db8::3 dev wan0 weight 5")
+
+
+def several(site):
+    """The routes with several next hops, and the hops of each in any order."""
+    found = set()
+    for family in ("-4", "-6"):
+        for line in site.namespace.run("ip", "-o", family, "route").stdout.splitlines():
+            words = re.sub(r" (linkdown|dead)", "", line.replace("\\", " "))
+            route, *hops = (" ".join(part.split()) for part in words.split("nexthop"))
+            if hops:
+                found.add((route, *sorted(hops)))
+    return found
+
+
+def test_routes_with_several_next_hops(kernels, top):
+    """They go over to the TAP with all their hops and weights, those by other interfaces too, and come back."""
+    kernels.namespace.run("sysctl", "-qw", *(f"net.ipv6.conf.{name}.disable_ipv6=0" for name in ("all", "default", "wan0")))
+    kernels.namespace.ip(*SEVERAL)
+    before = several(kernels)
+    assert len(before) == 3 and all(len(route) == 3 for route in before)
+    forwarder = kernels.start(config(), "nic0", options=["--takeover", "wan0"])
+    assert several(kernels) == before
+    assert forwarder.stop() == 0
+    kernels.namespace.run(top / "scripts/give-back", "wan0")
+    assert several(kernels) == before
+
+
 def test_a_takeover_that_fails_is_undone(kernels):
     """The program does not start: the kernel's interface is as it was."""
     def having():
         # a renamed interface numbers the labels of its further addresses
-        return routes(kernels), re.sub(r" wan0:\d+\\", " wan0\\\\", kernels.addresses("wan0"))
+        return routes(kernels), several(kernels), re.sub(r" wan0:\d+\\", " wan0\\\\", kernels.addresses("wan0"))
+    kernels.namespace.ip(*(command for command in SEVERAL if "2001:" not in command))
     before = having()
     kernels.namespace.ip("link add gre1 type veth peer name other")
     with pytest.raises(Exception, match="host interface gre1"):

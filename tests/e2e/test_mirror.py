@@ -113,6 +113,38 @@ def test_a_next_hop_is_asked_for(net):
     assert net.server.forwarder.drops() == {}
 
 
+def test_the_first_packets_wait(net):
+    """The gateway answers only after the first packets of a flow: they have waited, and arrive in order before the rest."""
+    net.switch.ip("link set dev gwa nomaster")
+    net.start(net.configuration())
+    assert not net.tunnel()["resolved"]
+    net.send(5)
+    until(lambda: net.server.forwarder.query("/gremc/info")["waiting"] == 5, "five wait")
+    assert net.tunnel()["wanted"] == 0 and net.server.forwarder.drops() == {}
+    with net.traffic(100):
+        net.switch.ip("link set dev gwa master br0")
+        net.leads_by("a")
+        threading.Event().wait(0.1)
+    arrived = [n for n, _ in net.arrived("a", 0.2)]
+    # more than a few may have come before the answer; then the oldest are lost, and no other
+    lost = net.server.forwarder.drops().get("no_adjacency", 0)
+    assert arrived == list(range(lost, net.sent))
+    tunnel, info = net.tunnel(), net.server.forwarder.query("/gremc/info")
+    assert (tunnel["wanted"], tunnel["tx_packets"], info["waiting"]) == (net.sent, len(arrived), 0)
+
+
+def test_few_wait(net):
+    """Without traffic behind them, all of them arrive when the gateway answers."""
+    net.switch.ip("link set dev gwa nomaster")
+    net.start(net.configuration())
+    net.send(5)
+    net.switch.ip("link set dev gwa master br0")
+    net.leads_by("a")
+    until(lambda: net.tunnel()["tx_packets"] == 5, "all are sent")
+    assert [n for n, _ in net.arrived("a", 0.2)] == list(range(5))
+    assert net.server.forwarder.drops() == {}
+
+
 def test_a_mac_changes(net):
     """The gateway is another machine now, and says so by ARP: from then on all goes to it, and never anywhere else."""
     net.start(net.configuration())

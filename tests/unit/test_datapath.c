@@ -12,6 +12,7 @@
 #include "datapath/datapath.h"
 #include "datapath/datapath_priv.h"
 #include "datapath/relay.h"
+#include "datapath/wait.h"
 #include "fanout/fanout_priv.h" /* where its memory is on each node */
 #include "test.h"
 
@@ -290,6 +291,20 @@ static void expect_replicas(uint32_t count, uint32_t skip, uint16_t length, bool
 	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 0);
 }
 
+/* `packets` replicas of each of the first tunnels, of lengths that ascend. */
+static void expect_in_order(uint32_t tunnels, uint16_t length, uint16_t packets)
+{
+	struct rte_mbuf *mbuf;
+
+	for (uint16_t k = 0; k < packets; k++)
+		for (uint32_t n = 0; n < tunnels; n++) {
+			assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+			check_replica(mbuf, n, length + k, false);
+			rte_pktmbuf_free(mbuf);
+		}
+	expect_replicas(0, 0, 0, false);
+}
+
 static struct gremc_totals totals(const struct fixture *f)
 {
 	struct gremc_totals t = {0};
@@ -302,7 +317,7 @@ static struct gremc_totals totals(const struct fixture *f)
 	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
 		losses += t.losses[i];
 	assert_int_equal(t.rx_packets, t.forwarded + drops + t.relayed);
-	assert_int_equal(t.wanted, t.sent + losses + t.queued);
+	assert_int_equal(t.wanted, t.sent + losses + t.queued + t.waiting);
 	return t;
 }
 
@@ -628,8 +643,156 @@ static void some_are_lost(void **state)
 			}
 		}
 	}
+	gremc_wait_give_up(f->worker);
 	assert_int_equal(totals(f).losses[GREMC_LOSS_too_big], 28);
 	assert_int_equal(totals(f).losses[GREMC_LOSS_no_adjacency], 28);
+}
+
+/* ---- next hops that are not known yet ---- */
+
+/* The tunnels' next hop has no MAC, and there are vifs that need it. */
+static uint32_t forget_next_hop(struct fixture *f)
+{
+	const uint32_t adjacency = f->vifs->encap[f->vif[0]].adjacency;
+
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, NULL), 0);
+	gremc_rcu_synchronize(f->rcu);
+	return adjacency;
+}
+
+static void expect_waiting(const struct fixture *f, uint64_t waiting, uint64_t lost)
+{
+	assert_int_equal(totals(f).waiting, waiting);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_no_adjacency], lost);
+}
+
+/* As if it had been received, for in the loop there may be replicas already. */
+static void forward(struct fixture *f, struct rte_mbuf *mbuf)
+{
+	f->worker->burst.count = 1;
+	f->worker->burst.done_count = 0;
+	f->worker->burst.packet[0].mbuf = mbuf;
+	f->worker->rx_packets = 1;
+	gremc_worker_forward(f->worker, &f->worker->rxq[LOOP]);
+}
+
+/* What a tunnel has wanted: sent or lost, but not what still waits. */
+static uint64_t decided(const struct fixture *f, uint32_t n)
+{
+	return f->worker->stats->vif_hot[f->vif[n]].tx_packets;
+}
+
+/* A few packets wait for the MAC, at any fan-out and length, and go in their order; what comes when it is
+ * known, and before the fast path may know of it, goes behind them. */
+static void next_hop_is_waited_for(void **state)
+{
+	static const uint32_t fanouts[] = {1, 2, 67, 200};
+	static const uint16_t lengths[] = {100, 1000};
+	struct fixture *f = *state;
+	uint64_t wanted = 0;
+
+	add_tunnels(f, 201, LOOP);
+	for (unsigned i = 0; i < 2 * RTE_DIM(fanouts); i++) {
+		const uint32_t n = fanouts[i / 2], adjacency = forget_next_hop(f);
+		const uint16_t length = lengths[i % 2];
+
+		route(f, n);
+		for (uint16_t k = 0; k < 2; k++)
+			forward(f, frame_mbuf(200, length + k, 0));
+		expect_replicas(0, 0, 0, false);
+		expect_waiting(f, 2 * n, 0);
+		assert_int_equal(decided(f, 0), wanted);
+		/* nobody knows of a MAC: they wait on */
+		assert_int_equal(gremc_stage_wait(f->worker), 0);
+		assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
+		assert_true(f->vifs->adjacency[adjacency]->resolved);
+		assert_false(f->vifs->adjacency[adjacency]->ready);
+		if (i % 3)
+			gremc_stage_wait(f->worker);
+		forward(f, frame_mbuf(200, length + 2, 0));
+		expect_waiting(f, 0, 0);
+		gremc_rcu_synchronize(f->rcu);
+		assert_true(f->vifs->adjacency[adjacency]->ready);
+		forward(f, frame_mbuf(200, length + 3, 0));
+		wanted += 4;
+		assert_int_equal(decided(f, 0), wanted);
+		expect_in_order(n, length, 4);
+	}
+	assert_int_equal(totals(f).sent, totals(f).wanted);
+}
+
+/* No more than so many: of a next hop the newest, and of so many next hops. */
+static void few_wait(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t adjacency;
+
+	add_tunnels(f, 3, LOOP);
+	route(f, 2);
+	adjacency = forget_next_hop(f);
+	for (uint16_t k = 0; k < GREMC_WAIT_PACKETS + 3; k++)
+		forward(f, frame_mbuf(2, 100 + k, 0));
+	expect_waiting(f, 2 * GREMC_WAIT_PACKETS, 2 * 3);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
+	assert_int_equal(gremc_stage_wait(f->worker), GREMC_WAIT_PACKETS);
+	expect_waiting(f, 0, 2 * 3);
+	expect_in_order(2, 100 + 3, GREMC_WAIT_PACKETS);
+
+	/* each tunnel by a next hop of its own */
+	for (uint32_t n = 0; n < GREMC_WAIT_HOPS + 5; n++) {
+		struct gremc_vif_info info = tunnel(100 + n, LOOP);
+
+		info.next_hop = rte_cpu_to_be_32(0x0a0000a0 + n);
+		f->vif[n] = add_tunnel(f, &info);
+		adjacency = f->vifs->encap[f->vif[n]].adjacency;
+		assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, NULL), 0);
+	}
+	route(f, GREMC_WAIT_HOPS + 5);
+	forward(f, frame_mbuf(2, 1000, 0));
+	expect_waiting(f, GREMC_WAIT_HOPS, 2 * 3 + 5);
+	gremc_wait_give_up(f->worker);
+	expect_waiting(f, 0, 2 * 3 + 5 + GREMC_WAIT_HOPS);
+	for (uint32_t n = 0; n < GREMC_WAIT_HOPS; n++)
+		assert_int_equal(f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_LOSS_no_adjacency], 1);
+	expect_replicas(0, 0, 0, false);
+}
+
+/* While replicas wait, their tunnels go, get another next hop, or a smaller MTU. */
+static void tunnels_change_meanwhile(void **state)
+{
+	enum { REMOVED, REUSED, REROUTED, SHRUNK, STAYS, TUNNELS };
+	struct fixture *f = *state;
+	struct gremc_vif_info info = tunnel(300, LOOP);
+	uint32_t adjacency, other;
+	struct rte_mbuf *mbuf;
+
+	add_tunnels(f, TUNNELS + 1, LOOP);
+	route(f, TUNNELS);
+	adjacency = forget_next_hop(f);
+	forward(f, frame_mbuf(TUNNELS, 1000, 0));
+	expect_waiting(f, TUNNELS, 0);
+	route(f, 0);
+	gremc_vif_remove(f->vifs, f->vif[REUSED]);
+	gremc_rcu_synchronize(f->rcu);
+	assert_int_equal(add_tunnel(f, &info), f->vif[REUSED]);
+	gremc_stats_reset_vif(f->worker->stats, f->vif[REUSED]);
+	gremc_vif_remove(f->vifs, f->vif[REMOVED]);
+	assert_int_equal(gremc_adjacency_get(f->vifs, LOOP, RTE_BE32(0x0a0000ee), &our_mac, 0, &other), 0);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, other, &peer_mac), 0);
+	gremc_tunnel_reroute(f->vifs, f->vif[REROUTED], other);
+	gremc_tunnel_mtu_set(f->vifs, f->vif[SHRUNK], 999);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
+	gremc_stage_wait(f->worker);
+	expect_waiting(f, 0, 3);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_too_big], 1);
+	/* the new one has no part in it */
+	assert_int_equal(decided(f, REUSED), 0);
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[REUSED]].lost[GREMC_LOSS_no_adjacency], 0);
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[REROUTED]].lost[GREMC_LOSS_no_adjacency], 1);
+	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+	check_replica(mbuf, STAYS, 1000, false);
+	rte_pktmbuf_free(mbuf);
+	expect_replicas(0, 0, 0, false);
 }
 
 /* Two workers, one transmit queue: the second hands over by a ring, the first sends. */
@@ -954,6 +1117,9 @@ int main(void)
 		TEST(empty_header_pool),
 		TEST(full_port),
 		TEST(some_are_lost),
+		TEST(next_hop_is_waited_for),
+		TEST(few_wait),
+		TEST(tunnels_change_meanwhile),
 		TEST(handing_over),
 		TEST(large_oils_are_sharded),
 		TEST(flows_are_spread),

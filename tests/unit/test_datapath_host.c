@@ -130,7 +130,7 @@ static struct gremc_totals totals(const struct fixture *f)
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
 		punted += t.punted[i];
 	assert_int_equal(t.rx_packets, t.forwarded + punted + drops);
-	assert_int_equal(t.wanted, t.sent + losses + t.queued);
+	assert_int_equal(t.wanted, t.sent + losses + t.queued + t.waiting);
 	return t;
 }
 

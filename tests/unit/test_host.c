@@ -18,7 +18,7 @@
 #define GATEWAY  RTE_BE32(0xc00002fe) /* 192.0.2.254 */
 #define GATEWAY2 RTE_BE32(0xc00002fd)
 #define REMOTE   RTE_BE32(0xc6336402) /* 198.51.100.2 */
-#define PATIENCE 60000                 /* milliseconds */
+#define PATIENCE 60000                /* milliseconds */
 
 static const struct rte_ether_addr mac_a = {{0x02, 0, 0, 0, 0, 0xa}}, mac_b = {{0x02, 0, 0, 0, 0, 0xb}};
 static const struct gremc_config_settings settings = {.copy_threshold = 256, .max_sleep = 1};

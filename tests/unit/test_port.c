@@ -471,6 +471,7 @@ static void test_member_of_another_bond(void **state)
 static void test_pool_sizes(void **state)
 {
 	struct gremc_ports *p;
+	const uint32_t waiting = GREMC_WAIT_MBUFS;
 	uint32_t flight = 512; /* of the ring device; pcap and null hold nothing after a burst */
 
 	RTE_SET_USED(state);
@@ -482,10 +483,11 @@ static void test_pool_sizes(void **state)
 	/* the ring device's queue 0 is worker 0's; the capture's only one is polled, and owned, by a worker
 	 */
 	/* what waits for another worker comes on top */
-	assert_int_equal(p->port[0]->rx_pool[0]->size, 256 + 1024 + 384 + flight + 2048 + 384);
-	assert_int_equal(p->port[0]->rx_pool[1]->size, 256 + 1024 + 384 + flight + 4096 + 384 + 2048 + 384);
-	assert_int_equal(p->worker[0].header_pool->size, 1024 + 384 + flight);
-	assert_int_equal(p->worker[1].header_pool->size, 1024 + 384 + flight + 4096 + 384);
+	assert_int_equal(p->port[0]->rx_pool[0]->size, 256 + 1024 + 384 + waiting + flight + 2048 + 384);
+	assert_int_equal(p->port[0]->rx_pool[1]->size,
+			 256 + 1024 + 384 + waiting + flight + 4096 + 384 + 2048 + 384);
+	assert_int_equal(p->worker[0].header_pool->size, 1024 + 384 + waiting + flight);
+	assert_int_equal(p->worker[1].header_pool->size, 1024 + 384 + waiting + flight + 4096 + 384);
 	assert_string_equal(p->port[0]->rx_pool[1]->name, "rx_ring_1");
 	assert_string_equal(p->worker[1].header_pool->name, "hdr_2");
 	assert_int_equal(p->port[0]->rx_pool[0]->cache_size, GREMC_PORT_POOL_CACHE);

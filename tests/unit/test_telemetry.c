@@ -28,11 +28,12 @@ static void test_info(void **unused __rte_unused)
 	b->punted[GREMC_PUNT_traffic] = 4;
 	a->rx_packets += 6;
 	a->injected = 3;
-	a->wanted = 100;
+	a->wanted = 103;
 	a->sent = 90;
 	a->losses[GREMC_LOSS_tx_full] = 4;
 	a->losses[GREMC_LOSS_too_big] = 1;
 	a->queued = 5;
+	a->waiting = 3;
 	ask("/gremc/info");
 	assert_string_equal(text("version"), GREMC_VERSION);
 	assert_string_equal(text("dpdk"), rte_version());
@@ -54,7 +55,9 @@ static void test_info(void **unused __rte_unused)
 	assert_int_equal(number("rx_packets"), number("forwarded") + number("punted") + number("dropped"));
 	assert_int_equal(number("lost"), 5);
 	assert_int_equal(number("queued"), 5);
-	assert_int_equal(number("wanted"), number("sent") + number("lost") + number("queued"));
+	assert_int_equal(number("waiting"), 3);
+	assert_int_equal(number("wanted"),
+			 number("sent") + number("lost") + number("queued") + number("waiting"));
 }
 
 /* The owner of a queue was read after it had sent what the other worker, when it was read, had not yet handed
@@ -387,6 +390,49 @@ static void test_why_drop(void **unused __rte_unused)
 	why_not("wan1", "10.1.1.1", "239.1.1.1", GREMC_DROP_not_gre, "port wan1 takes GRE only");
 }
 
+static void punted(const char *iif, const char *group, const char *verdict, const char *reason,
+		   const char *host)
+{
+	ask("/gremc/why,%s,10.1.1.1,%s", iif, group);
+	assert_string_equal(text("verdict"), verdict);
+	assert_string_equal(text("reason"), reason);
+	if (host)
+		assert_string_equal(text("host"), host);
+	assert_int_equal(number("wanted"), 0);
+}
+
+/* What has a host interface, or IGMP, is not dropped. */
+static void test_why_punt(void **unused __rte_unused)
+{
+	struct gremc_vifs *vifs = world->vifs;
+	const uint8_t all = GREMC_VIF_PUNT_CONTROL | GREMC_VIF_PUNT_UNICAST | GREMC_VIF_PUNT_MULTICAST;
+
+	gremc_vif_punt_set(vifs, world->vif[GRE1], all);
+	gremc_vif_punt_set(vifs, world->vif[GRE2], GREMC_VIF_PUNT_CONTROL);
+	punted("gre1", "224.0.0.5", "punt", "control", "gre1");
+	assert_string_equal(text("text"), gremc_punt_text(GREMC_PUNT_control));
+	punted("gre1", "10.2.2.2", "punt", "traffic", "gre1");
+	punted("gre1", "239.9.9.9", "punt", "multicast", "gre1");
+	if (strstr(text("detail"), "/gremc/mroutes") == NULL)
+		fail_msg("'%s' does not say why there is no mroute", text("detail"));
+	punted("gre1", "239.1.1.1", "drop", "rpf", NULL);
+	/* by IGMP alone: no interface, and nothing else */
+	punted("gre2", "224.0.0.22", "punt", "control", "");
+	punted("gre2", "10.2.2.2", "drop", "inner_unicast", NULL);
+	punted("gre0", "224.0.0.5", "drop", "inner_link_local", NULL);
+	/* ports */
+	gremc_port_punt_set(vifs, WAN0, GREMC_VIF_PUNT_FRAMES);
+	gremc_port_punt_set(vifs, LAN0, GREMC_VIF_PUNT_FRAMES);
+	punted("wan0", "10.2.2.2", "punt", "traffic", "wan0");
+	punted("wan0", "224.0.0.5", "punt", "control", "wan0");
+	punted("lan0", "224.0.0.5", "punt", "control", "");
+	punted("wan1", "10.2.2.2", "drop", "not_gre", NULL);
+	gremc_port_punt_set(vifs, WAN0, 0);
+	gremc_port_punt_set(vifs, LAN0, 0);
+	gremc_vif_punt_set(vifs, world->vif[GRE1], 0);
+	gremc_vif_punt_set(vifs, world->vif[GRE2], 0);
+}
+
 static void test_why_errors(void **unused __rte_unused)
 {
 	refused("/gremc/why", "parameters given: 0; right would be /gremc/why,IIF,SOURCE,GROUP");
@@ -669,6 +715,7 @@ int main(void)
 		cmocka_unit_test(test_mroute),
 		cmocka_unit_test(test_why_forward),
 		cmocka_unit_test(test_why_drop),
+		cmocka_unit_test(test_why_punt),
 		cmocka_unit_test(test_why_errors),
 		cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_pages),

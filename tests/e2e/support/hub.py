@@ -139,7 +139,7 @@ class Hub:
         """Wait until that many packets have been received since the start, and all their replicas sent or lost."""
         def done():
             info = self.info()
-            return info if info["rx_packets"] >= received and info["queued"] == 0 else None
+            return info if info["rx_packets"] >= received and info["queued"] == info["waiting"] == 0 else None
         try:
             return until(done, f"{received} packets handled", seconds, every=0.005)
         except LabError as error:
@@ -190,10 +190,10 @@ class Hub:
         summary = forwarder.summary()
         assert summary["missing"] == 0, text
         assert summary["in"] == summary["forwarded"] + summary["punted"] + summary["dropped"], text
-        # Nothing is queued any more when it has stopped.
+        # Nothing is queued or waits any more when it has stopped.
         assert summary["wanted"] == summary["sent"] + summary["lost"], text
         assert sum(summary["reasons"].values()) == summary["dropped"] + summary["lost"], text
         assert summary["in"] >= info["rx_packets"] and summary["wanted"] >= info["wanted"], text
         assert info["rx_packets"] == info["forwarded"] + info["punted"] + info["dropped"], info
-        assert info["wanted"] == info["sent"] + info["lost"] + info["queued"], info
+        assert info["wanted"] == info["sent"] + info["lost"] + info["queued"] + info["waiting"], info
         assert "Sanitizer" not in text, text

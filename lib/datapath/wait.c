@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Replicas whose next hop has no MAC address yet. A few wait for it: of each such next hop the newest
+ * packets, each held once for all its interfaces, and sent to them in order when the address is known. What
+ * is too old, too much, or by then leads elsewhere is lost as no_adjacency. All of it belongs to one worker.
+ *
+ * The fast path asks one bit of an adjacency (`ready`) and comes here without it. That bit follows the
+ * address by a grace period, so that what waits goes before what the fast path sends by itself
+ * (vif/adjacency.c). */
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+
+#include "datapath/replica.h"
+#include "datapath/wait.h"
+
+/* A packet, and who waits for it. */
+struct kept {
+	struct rte_mbuf *mbuf;         /* the inner packet, our own */
+	const struct rte_mbuf *source; /* in the burst `burst`: what it is a copy of */
+	uint32_t burst;
+	uint32_t count;
+	uint64_t since; /* TSC */
+	uint32_t vif[GREMC_WAIT_REPLICAS], serial[GREMC_WAIT_REPLICAS];
+};
+
+/* The packets of one next hop, oldest first. */
+struct hop {
+	uint32_t adjacency;
+	uint32_t first, count;
+	struct kept kept[GREMC_WAIT_PACKETS];
+};
+
+struct gremc_wait {
+	uint32_t hop_count;
+	uint32_t burst; /* number of the present one */
+	uint32_t timed; /* that of the burst that began at `now`, or a little later */
+	uint64_t now;
+	uint64_t patience;
+	struct hop *hop[GREMC_WAIT_HOPS]; /* [0, hop_count) are in use */
+	struct hop place[GREMC_WAIT_HOPS];
+};
+
+struct gremc_wait *gremc_wait_create(int socket)
+{
+	struct gremc_wait *wait =
+		rte_zmalloc_socket("gremc_wait", sizeof(*wait), RTE_CACHE_LINE_SIZE, socket);
+
+	for (uint32_t i = 0; wait && i < GREMC_WAIT_HOPS; i++)
+		wait->hop[i] = &wait->place[i];
+	if (wait) {
+		wait->patience = GREMC_WAIT_SECONDS * rte_get_tsc_hz();
+		wait->burst = 1;
+	}
+	return wait;
+}
+
+void gremc_wait_destroy(struct gremc_wait *wait)
+{
+	for (uint32_t i = 0; wait && i < wait->hop_count; i++)
+		for (uint32_t k = 0; k < wait->hop[i]->count; k++)
+			rte_pktmbuf_free(
+				wait->hop[i]->kept[(wait->hop[i]->first + k) % GREMC_WAIT_PACKETS].mbuf);
+	rte_free(wait);
+}
+
+/* ---- one replica ---- */
+
+static inline const struct gremc_adjacency *adjacency_of(const struct gremc_worker *worker, uint32_t index)
+{
+	return __atomic_load_n(&worker->vifs->adjacency[index], __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t serial_of(const struct gremc_worker *worker, uint32_t vif)
+{
+	return __atomic_load_n(&worker->vifs->serial[vif], __ATOMIC_RELAXED);
+}
+
+static bool fits_in_place(const struct gremc_worker *worker, const struct rte_mbuf *mbuf, uint32_t vif)
+{
+	const struct gremc_encap *encap = &worker->vifs->encap[vif];
+	const struct gremc_tx *tx = worker->tx[adjacency_of(worker, encap->adjacency)->port];
+
+	return mbuf->data_off >= GREMC_L2_MAX + encap->header_length && mbuf->nb_segs <= tx->max_segments;
+}
+
+/* In one buffer where it fits into one of ours, with room for headers. NULL: there is none. */
+static struct rte_mbuf *copy_of(struct gremc_worker *worker, const struct rte_mbuf *packet)
+{
+	struct rte_mbuf *copy;
+
+	if (GREMC_L2_MAX + GREMC_ENCAP_HEADER_MAX + packet->pkt_len > worker->header_room)
+		return rte_pktmbuf_copy(packet, packet->pool, 0, UINT32_MAX);
+	copy = rte_pktmbuf_alloc(worker->header_pool);
+	if (copy == NULL)
+		return NULL;
+	gremc_segments_copy(rte_pktmbuf_mtod(copy, uint8_t *), packet);
+	copy->data_len = packet->pkt_len;
+	copy->pkt_len = packet->pkt_len;
+	return copy;
+}
+
+/* By the vif's present adjacency, which is resolved. The replica is counted; takes the packet over. */
+static void send_one(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint32_t vif)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
+	const struct gremc_inner inner = gremc_inner_of(ip, mbuf->pkt_len, ip->time_to_live, GREMC_VIF_NONE);
+	const struct gremc_encap *encap = &worker->vifs->encap[vif];
+	const struct gremc_adjacency *adjacency = adjacency_of(worker, encap->adjacency);
+	enum gremc_loss loss = GREMC_LOSS_no_mbuf;
+
+	if (!fits_in_place(worker, mbuf, vif))
+		goto lost;
+	if (inner.length > encap->mtu) {
+		loss = GREMC_LOSS_too_big;
+		goto lost;
+	}
+	if (!adjacency->resolved) {
+		loss = GREMC_LOSS_no_adjacency;
+		goto lost;
+	}
+	gremc_replica_in_place(worker, worker->tx[adjacency->port], mbuf, encap, adjacency, &inner, vif);
+	return;
+lost:
+	gremc_lose(worker, vif, loss, inner.length);
+	rte_pktmbuf_free(mbuf);
+}
+
+static void send_copy(struct gremc_worker *worker, const struct rte_mbuf *packet, uint32_t vif)
+{
+	struct rte_mbuf *copy = copy_of(worker, packet);
+
+	if (copy)
+		send_one(worker, copy, vif);
+	else
+		gremc_lose(worker, vif, GREMC_LOSS_no_mbuf, packet->pkt_len);
+}
+
+/* ---- what waits ---- */
+
+static inline struct kept *kept_at(struct hop *hop, uint32_t i)
+{
+	return &hop->kept[(hop->first + i) % GREMC_WAIT_PACKETS];
+}
+
+/* It waits no more: whether it is sent or lost, the vif has wanted it. false: lost with its vif. */
+static bool count_again(struct gremc_worker *worker, const struct kept *kept, uint32_t i)
+{
+	const uint32_t vif = kept->vif[i];
+
+	worker->waiting--;
+	worker->lost_any = true; /* so that it is accounted */
+	if (unlikely(serial_of(worker, vif) != kept->serial[i])) {
+		worker->loss[GREMC_LOSS_no_adjacency]++;
+		return false;
+	}
+	gremc_count_pair(&worker->stats->vif_hot[vif].tx_packets, 1, kept->mbuf->pkt_len);
+	return true;
+}
+
+static void lose_oldest(struct gremc_worker *worker, struct hop *hop)
+{
+	struct kept *kept = kept_at(hop, 0);
+
+	for (uint32_t i = 0; i < kept->count; i++)
+		if (count_again(worker, kept, i))
+			gremc_lose(worker, kept->vif[i], GREMC_LOSS_no_adjacency, kept->mbuf->pkt_len);
+	rte_pktmbuf_free(kept->mbuf);
+	hop->first++;
+	hop->count--;
+}
+
+/* The last replica takes the buffer. One whose tunnel goes by another next hop by now is late: what came
+ * after it may be on its way. */
+static void send_oldest(struct gremc_worker *worker, struct hop *hop)
+{
+	struct kept *kept = kept_at(hop, 0);
+	uint32_t last = GREMC_VIF_NONE;
+
+	for (uint32_t i = 0; i < kept->count; i++) {
+		const uint32_t vif = kept->vif[i];
+
+		if (!count_again(worker, kept, i))
+			continue;
+		if (worker->vifs->encap[vif].adjacency != hop->adjacency) {
+			gremc_lose(worker, vif, GREMC_LOSS_no_adjacency, kept->mbuf->pkt_len);
+			continue;
+		}
+		if (last != GREMC_VIF_NONE)
+			send_copy(worker, kept->mbuf, last);
+		last = vif;
+	}
+	if (last == GREMC_VIF_NONE)
+		rte_pktmbuf_free(kept->mbuf);
+	else if (fits_in_place(worker, kept->mbuf, last))
+		send_one(worker, kept->mbuf, last);
+	else {
+		send_copy(worker, kept->mbuf, last);
+		rte_pktmbuf_free(kept->mbuf);
+	}
+	hop->first++;
+	hop->count--;
+}
+
+static uint32_t send_all(struct gremc_worker *worker, struct hop *hop)
+{
+	const uint32_t count = hop->count;
+
+	while (hop->count > 0)
+		send_oldest(worker, hop);
+	return count;
+}
+
+static struct hop *find_hop(const struct gremc_wait *wait, uint32_t adjacency)
+{
+	for (uint32_t i = 0; i < wait->hop_count; i++)
+		if (wait->hop[i]->adjacency == adjacency)
+			return wait->hop[i];
+	return NULL;
+}
+
+static struct hop *find_or_take_hop(struct gremc_wait *wait, uint32_t adjacency)
+{
+	struct hop *hop = find_hop(wait, adjacency);
+
+	if (hop || wait->hop_count == GREMC_WAIT_HOPS)
+		return hop;
+	hop = wait->hop[wait->hop_count++];
+	hop->adjacency = adjacency;
+	hop->first = hop->count = 0;
+	return hop;
+}
+
+static inline uint64_t time_of_burst(struct gremc_wait *wait)
+{
+	if (wait->timed != wait->burst) {
+		wait->timed = wait->burst;
+		wait->now = rte_rdtsc();
+	}
+	return wait->now;
+}
+
+/* The packet's place among those of the hop: where other replicas of it wait, or a new one. NULL: no buffer,
+ * or so many of this very burst wait already. `own`: a new one takes the packet itself if it can. */
+static struct kept *place_of(struct gremc_worker *worker, struct hop *hop, uint32_t vif,
+			     struct rte_mbuf *packet, bool own)
+{
+	struct kept *kept = hop->count ? kept_at(hop, hop->count - 1) : NULL;
+	struct rte_mbuf *mbuf;
+
+	if (kept && kept->source == packet && kept->burst == worker->wait->burst &&
+	    kept->count < GREMC_WAIT_REPLICAS)
+		return kept;
+	if (hop->count == GREMC_WAIT_PACKETS) {
+		/* a flood must not cost more than what is forwarded */
+		if (kept_at(hop, 0)->burst == worker->wait->burst)
+			return NULL;
+		lose_oldest(worker, hop);
+	}
+	own = own && fits_in_place(worker, packet, vif);
+	mbuf = own ? packet : copy_of(worker, packet);
+	if (mbuf == NULL)
+		return NULL;
+	kept = kept_at(hop, hop->count++);
+	kept->mbuf = mbuf;
+	kept->source = own ? NULL : packet;
+	kept->burst = worker->wait->burst;
+	kept->since = time_of_burst(worker->wait);
+	kept->count = 0;
+	return kept;
+}
+
+/* One more replica waits, or is lost. true: `own`, and the packet is taken over. */
+static bool keep(struct gremc_worker *worker, uint32_t adjacency, uint32_t vif, struct rte_mbuf *packet,
+		 bool own)
+{
+	struct hop *hop = find_or_take_hop(worker->wait, adjacency);
+	struct kept *kept = hop ? place_of(worker, hop, vif, packet, own) : NULL;
+
+	if (unlikely(kept == NULL)) {
+		gremc_lose(worker, vif, GREMC_LOSS_no_adjacency, packet->pkt_len);
+		return false;
+	}
+	kept->vif[kept->count] = vif;
+	kept->serial[kept->count++] = serial_of(worker, vif);
+	/* of the vif's counters it is no part until it is sent or lost */
+	gremc_count_pair(&worker->stats->vif_hot[vif].tx_packets, -1ull, -(uint64_t)packet->pkt_len);
+	worker->waiting++;
+	worker->lost_any = true;
+	worker->waits = true;
+	return kept->mbuf == packet;
+}
+
+/* Is the next hop known after all? Then what waits for it has gone first. */
+static bool is_known(struct gremc_worker *worker, uint32_t adjacency)
+{
+	struct hop *hop;
+
+	if (!adjacency_of(worker, adjacency)->resolved)
+		return false;
+	hop = find_hop(worker->wait, adjacency);
+	if (hop)
+		send_all(worker, hop);
+	return true;
+}
+
+void gremc_wait_copy(struct gremc_worker *worker, uint32_t vif, struct rte_mbuf *packet)
+{
+	const uint32_t adjacency = worker->vifs->encap[vif].adjacency;
+
+	if (is_known(worker, adjacency))
+		send_copy(worker, packet, vif);
+	else
+		keep(worker, adjacency, vif, packet, false);
+}
+
+void gremc_wait_packet(struct gremc_worker *worker, uint32_t vif, struct rte_mbuf *packet)
+{
+	const uint32_t adjacency = worker->vifs->encap[vif].adjacency;
+
+	if (!is_known(worker, adjacency)) {
+		if (keep(worker, adjacency, vif, packet, true))
+			return;
+	} else if (fits_in_place(worker, packet, vif)) {
+		send_one(worker, packet, vif);
+		return;
+	} else {
+		send_copy(worker, packet, vif);
+	}
+	rte_pktmbuf_free(packet);
+}
+
+/* ---- once a burst, and between them ---- */
+
+void gremc_wait_account(struct gremc_worker *worker, struct gremc_totals *totals)
+{
+	gremc_count(&totals->waiting, (uint64_t)(int64_t)(int32_t)worker->waiting);
+	worker->waiting = 0;
+	/* a buffer of this burst may come again in the next one */
+	worker->wait->burst++;
+}
+
+static void give_hop_back(struct gremc_wait *wait, uint32_t i)
+{
+	struct hop *hop = wait->hop[i];
+
+	wait->hop[i] = wait->hop[--wait->hop_count];
+	wait->hop[wait->hop_count] = hop;
+}
+
+uint32_t gremc_stage_wait(struct gremc_worker *worker)
+{
+	struct gremc_wait *wait = worker->wait;
+	const uint64_t now = rte_rdtsc();
+	uint32_t done = 0;
+
+	for (uint32_t i = wait->hop_count; i-- > 0;) {
+		struct hop *hop = wait->hop[i];
+		const struct gremc_adjacency *adjacency = adjacency_of(worker, hop->adjacency);
+
+		if (adjacency && adjacency->resolved)
+			done += send_all(worker, hop);
+		for (; hop->count > 0 && now - kept_at(hop, 0)->since > wait->patience; done++)
+			lose_oldest(worker, hop);
+		if (hop->count == 0)
+			give_hop_back(wait, i);
+	}
+	worker->waits = wait->hop_count > 0;
+	if (done) {
+		gremc_stage_tx(worker);
+		gremc_worker_account(worker, NULL);
+	}
+	return done;
+}
+
+void gremc_wait_give_up(struct gremc_worker *worker)
+{
+	struct gremc_wait *wait = worker->wait;
+
+	for (; wait->hop_count > 0; wait->hop_count--)
+		while (wait->hop[wait->hop_count - 1]->count > 0)
+			lose_oldest(worker, wait->hop[wait->hop_count - 1]);
+	worker->waits = false;
+	gremc_worker_account(worker, NULL);
+}

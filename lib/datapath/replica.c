@@ -80,24 +80,21 @@ static inline const struct gremc_adjacency *adjacency_of(const struct gremc_job 
 }
 
 /* A replica that is wanted, and waits for its next hop or is lost. */
-static __rte_noinline void refuse(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif)
+static __rte_noinline void refuse(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif,
+				  enum gremc_loss reason)
 {
-	const struct gremc_encap *encap = &job->encap[vif];
-	const uint16_t length = job->inner.length;
-
-	gremc_count_pair(&job->hot[vif].tx_packets, 1, length);
-	if (length > encap->mtu)
-		gremc_lose(worker, vif, GREMC_LOSS_too_big, length);
-	else if (!adjacency_of(job, encap)->ready)
+	gremc_count_pair(&job->hot[vif].tx_packets, 1, job->inner.length);
+	if (reason == GREMC_LOSS_no_adjacency)
 		gremc_wait_copy(worker, vif, job->payload);
 	else
-		gremc_lose(worker, vif, GREMC_LOSS_no_mbuf, length);
+		gremc_lose(worker, vif, reason, job->inner.length);
 }
 
-/* Another shape: settle what its replicas have in common. Returns false when there will be none. Inlined, so
- * that it is made in the registers where it is used. */
-static __rte_always_inline bool run_begin(const struct gremc_worker *worker, const struct gremc_job *job,
-					  uint32_t vif, bool share, struct run *run)
+/* Another shape: settle what its replicas have in common. Returns GREMC_LOSS_COUNT, or why there can be none.
+ * Inlined, so that it is made in the registers where it is used. */
+static __rte_always_inline enum gremc_loss run_begin(const struct gremc_worker *worker,
+						     const struct gremc_job *job, uint32_t vif, bool share,
+						     struct run *run)
 {
 	/* read once: the writer may change it meanwhile */
 	const struct gremc_encap encap = {.shape = __atomic_load_n(&job->encap[vif].shape, __ATOMIC_RELAXED)};
@@ -105,8 +102,10 @@ static __rte_always_inline bool run_begin(const struct gremc_worker *worker, con
 	const uint16_t headers = adjacency->l2_length + encap.header_length;
 	union mbuf_fields fields = {0};
 
-	if (unlikely(job->inner.length > encap.mtu || !adjacency->ready))
-		return false;
+	if (unlikely(job->inner.length > encap.mtu))
+		return GREMC_LOSS_too_big;
+	if (unlikely(!adjacency->ready))
+		return GREMC_LOSS_no_adjacency;
 	run->adjacency = adjacency;
 	run->shape = encap.shape;
 	run->header_length = encap.header_length;
@@ -125,8 +124,10 @@ static __rte_always_inline bool run_begin(const struct gremc_worker *worker, con
 	fields.data_len = run->share ? headers : run->pkt_len;
 	run->front = (words){fields.word[0], fields.word[1]};
 	run->back = (words){fields.word[2], fields.word[3]};
-	return run->share || job->blocks > 0 ||
-	       (uint32_t)GREMC_L2_MAX + run->header_length + job->inner.length <= worker->header_room;
+	if (unlikely(!run->share && job->blocks == 0 &&
+		     (uint32_t)GREMC_L2_MAX + run->header_length + job->inner.length > worker->header_room))
+		return GREMC_LOSS_no_mbuf;
+	return GREMC_LOSS_COUNT;
 }
 
 /* What is not plain of a replica whose template is written. */
@@ -224,9 +225,12 @@ static __rte_always_inline uint32_t replicate_chunk(struct gremc_worker *worker,
 	stock_headers(worker, n);
 	do {
 		const uint32_t left = RTE_MIN(n - done, worker->header_count);
+		enum gremc_loss loss = run_begin(worker, job, vifs[done], share, &run);
 
-		if (unlikely(left == 0 || !run_begin(worker, job, vifs[done], share, &run))) {
-			refuse(worker, job, vifs[done++]);
+		if (unlikely(left == 0 && loss == GREMC_LOSS_COUNT))
+			loss = GREMC_LOSS_no_mbuf;
+		if (unlikely(loss != GREMC_LOSS_COUNT)) {
+			refuse(worker, job, vifs[done++], loss);
 			continue;
 		}
 		made = run_along(worker, job, &run, vifs + done, left, &worker->header[worker->header_count],

@@ -16,6 +16,7 @@ from support.wire import Wire
 
 HUBS = 3
 FRR = "/usr/lib/frr"
+JOIN_INTERVAL = 10  # seconds, instead of 60: a neighbour that falls silent is believed for three and a half
 KEEP_ALIVE = 31  # seconds, instead of 210: how long pimd keeps a flow that the kernel does not count
 SAMPLES = 5  # of a few seconds' packets: one a second is the kernel's where a daemon asks for them
 SOURCE, MEMBER, SSM, ASM = "10.1.0.9", "10.2.0.9", "232.1.2.3", "239.1.2.3"
@@ -95,7 +96,8 @@ class Hub:
 
     def write_daemons_config(self):
         """A file for each daemon. With OSPF the timers are short: a link is lost after four seconds of silence."""
-        pimd = [f"ip pim rp {self.rendezvous()} 239.0.0.0/8", f"ip pim keep-alive-timer {KEEP_ALIVE}"]
+        pimd = [f"ip pim rp {self.rendezvous()} 239.0.0.0/8", f"ip pim keep-alive-timer {KEEP_ALIVE}",
+                f"ip pim rp keep-alive-timer {KEEP_ALIVE}", f"ip pim join-prune-interval {JOIN_INTERVAL}"]
         ospfd = ["router ospf", f" ospf router-id {loopback(self.n)}", " redistribute connected", "exit"]
         ospfd += ["interface lo", " ip ospf area 0"]
         pimd += ["interface lo", " ip pim"] if self.ospf else []

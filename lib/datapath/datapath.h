@@ -15,6 +15,7 @@
 
 #include <rte_mbuf.h>
 
+#include "datapath/encap.h"
 #include "fanout/fanout.h"
 #include "port/port.h"
 #include "rcu/rcu.h"
@@ -67,6 +68,22 @@ struct gremc_tx {
 	/* Flushed when it has reached a burst: what is added at once, a burst at most, has room behind. */
 	struct rte_mbuf *packet[2 * GREMC_BURST];
 } __rte_cache_aligned;
+
+/* What replicas have in common as long as their encaps are of one shape and their packets alike: settled
+ * once, for they mostly are. Of one burst, for it holds what the tables said in it. */
+struct gremc_run {
+	uint64_t shape;
+	uint64_t like; /* gremc_like(); 0: nothing is settled */
+	const struct gremc_adjacency *adjacency;
+	struct gremc_tx *tx;
+	struct gremc_outer outer;
+	uint32_t pkt_len;
+	uint16_t headers; /* bytes of all of them */
+	uint8_t header_length;
+	bool chained;       /* the payload is, not copied */
+	bool plain;         /* the template is all but for `outer` */
+	uint64_t fields[4]; /* of the mbuf, but for the vif */
+};
 
 struct gremc_rxq {
 	uint16_t id; /* ethdev */
@@ -134,6 +151,7 @@ struct gremc_worker {
 	bool waits;            /* something does, in `wait` */
 	uint32_t header_count; /* of the header mbufs at hand */
 	struct rte_mbuf *header[GREMC_BURST];
+	struct gremc_run run;
 	struct gremc_burst burst;
 	struct gremc_tx
 		*tx[GREMC_CONFIG_PORTS_MAX + 1]; /* by port index; NULL: a bond's member; last: host */

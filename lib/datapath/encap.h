@@ -13,28 +13,12 @@
 #include "proto/proto.h"
 #include "vif/vif.h"
 
-/* What every replica of one inner packet has in common. */
+/* What replicas read of their inner packet. */
 struct gremc_inner {
-	uint16_t length;
-	uint8_t tos;
-	uint8_t ttl; /* as forwarded, already decremented */
-	bool df;
-	rte_be32_t group;
+	const struct rte_ipv4_hdr *ip; /* TTL already decremented */
 	uint32_t iif;
+	uint16_t length;
 };
-
-static inline struct gremc_inner gremc_inner_of(const struct rte_ipv4_hdr *ip, uint16_t length, uint8_t ttl,
-						uint32_t iif)
-{
-	return (struct gremc_inner){
-		.length = length,
-		.tos = ip->type_of_service,
-		.ttl = ttl,
-		.df = ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
-		.group = ip->dst_addr,
-		.iif = iif,
-	};
-}
 
 /* Write the L2 header so that it ends at `ip`. Up to 32 bytes before `ip` are overwritten. */
 static inline void gremc_encap_l2(uint8_t *ip, const struct gremc_adjacency *adjacency)
@@ -50,20 +34,37 @@ static inline uint32_t gremc_encap_add(uint32_t a, uint32_t b)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
-/* The first word of the outer header: version, TOS, total length; as it stands in memory. */
-static inline uint32_t gremc_encap_first(const struct gremc_encap *encap, const struct gremc_inner *inner)
-{
-	uint32_t total = encap->header_length + inner->length;
-	uint32_t tos = encap->tos | (inner->tos & encap->tos_mask);
+/* What of an outer header the template does not say, the same in all tunnels of one shape. */
+struct gremc_outer {
+	uint32_t first; /* word: version, TOS, total length; as it stands in memory */
+	uint32_t sum;   /* what that adds to the checksum; 16 bits */
+};
 
-	return rte_cpu_to_be_32((uint32_t)RTE_IPV4_VHL_DEF << 24 | tos << 16 | total);
+/* For inner packets of this length and TOS. */
+static inline struct gremc_outer gremc_outer_of(const struct gremc_encap *encap, uint16_t length, uint8_t tos)
+{
+	const uint32_t total = encap->header_length + length;
+	const uint32_t outer_tos = encap->tos | (tos & encap->tos_mask);
+	const uint32_t first = rte_cpu_to_be_32((uint32_t)RTE_IPV4_VHL_DEF << 24 | outer_tos << 16 | total);
+
+	return (struct gremc_outer){first, gremc_encap_add((uint16_t)first, first >> 16)};
+}
+
+/* The first word and the checksum, over a template. */
+static inline void gremc_encap_outer(uint8_t *ip, const struct gremc_encap *encap,
+				     const struct gremc_outer *outer)
+{
+	const uint16_t checksum = (uint16_t)~gremc_encap_add(encap->sum, outer->sum);
+
+	memcpy(ip, &outer->first, sizeof(outer->first));
+	memcpy(ip + offsetof(struct rte_ipv4_hdr, hdr_checksum), &checksum, sizeof(checksum));
 }
 
 /* The group's MAC into a native replica's L2 header; for the host the iif, too. */
 static inline void gremc_encap_native(uint8_t *l2, const struct gremc_encap *encap,
 				      const struct gremc_inner *inner)
 {
-	gremc_group_mac(l2, inner->group);
+	gremc_group_mac(l2, inner->ip->dst_addr);
 	if (encap->flags & GREMC_ENCAP_HOST)
 		memcpy(l2 + RTE_ETHER_ADDR_LEN, &inner->iif, sizeof(inner->iif));
 }
@@ -83,11 +84,12 @@ static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *enca
 	}
 	sum = (uint16_t)~header->hdr_checksum;
 	if (encap->flags & GREMC_ENCAP_TTL_INHERIT) {
-		header->time_to_live = inner->ttl;
+		header->time_to_live = inner->ip->time_to_live;
 		/* the TTL is the first byte of its 16-bit word */
-		sum = gremc_encap_add(sum, rte_cpu_to_be_16((uint16_t)(inner->ttl << 8)));
+		sum = gremc_encap_add(sum, rte_cpu_to_be_16((uint16_t)(header->time_to_live << 8)));
 	}
-	if (encap->flags & GREMC_ENCAP_DF_INHERIT && inner->df) {
+	if (encap->flags & GREMC_ENCAP_DF_INHERIT &&
+	    inner->ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) {
 		header->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
 		sum = gremc_encap_add(sum, RTE_BE16(RTE_IPV4_HDR_DF_FLAG));
 	}
@@ -100,26 +102,25 @@ static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *enca
 	header->hdr_checksum = (uint16_t)~sum;
 }
 
-/* Write L2, IP and GRE so that they end exactly where the `inner` packet begins. */
+/* Write L2, IP and GRE so that they end exactly where the inner packet begins. */
 static inline void gremc_encap_before(uint8_t *packet, const struct gremc_encap *encap,
 				      const struct gremc_adjacency *adjacency,
-				      const struct gremc_inner *inner, uint16_t *id)
+				      const struct gremc_outer *outer, const struct gremc_inner *inner,
+				      uint16_t *id)
 {
-	uint8_t *ip = packet - encap->header_length;
-	uint32_t first = gremc_encap_first(encap, inner);
-	uint32_t sum = gremc_encap_add((uint16_t)first, (uint16_t)(first >> 16));
-	uint16_t checksum = (uint16_t)~gremc_encap_add(encap->sum, sum);
+	/* read before bytes are written that might be anything */
+	const uint8_t length = encap->header_length, flags = encap->flags;
+	uint8_t *ip = packet - length;
 
 	gremc_encap_l2(ip, adjacency);
-	if (likely(encap->header_length > 0)) {
+	if (likely(length > 0)) {
 		rte_mov16(ip, encap->header);
 		memcpy(ip + 16, encap->header + 16, 8);
-		if (encap->header_length > 24)
+		if (length > 24)
 			memcpy(ip + 24, encap->header + 24, 4);
-		memcpy(ip, &first, sizeof(first));
-		memcpy(ip + offsetof(struct rte_ipv4_hdr, hdr_checksum), &checksum, sizeof(checksum));
+		gremc_encap_outer(ip, encap, outer);
 	}
-	if (unlikely(encap->flags))
+	if (unlikely(flags))
 		gremc_encap_patch(ip, encap, adjacency, inner, id);
 }
 

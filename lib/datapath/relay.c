@@ -141,8 +141,7 @@ static void give_shard(struct gremc_worker *worker, const struct gremc_packet *p
 static void replicate_shard(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
-	const struct gremc_inner inner = gremc_packet_inner(packet);
-	const struct gremc_job job = gremc_job_of(worker, packet->mbuf, &inner);
+	const struct gremc_job job = gremc_job_of(worker, packet);
 	const uint32_t skip = packet->oif_skip;
 
 	for (uint32_t from = 0, to; next_part(mroute, worker->index, worker->group->count, &from, &to);

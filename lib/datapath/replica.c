@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Replicas in buffers of their own: the innermost loop of the program. What consecutive replicas have in
- * common is settled once a run, so that one more costs its template, a fold, its payload and the stores. */
+/* Replicas in buffers of their own: the innermost loop of the program. What they have in common is settled
+ * once (struct gremc_run), so that one more costs its template, a fold, its payload and the stores. */
 #include "datapath/replica.h"
 
 #define CHUNK GREMC_BURST /* replicas whose buffers and references are taken together */
+#define BLOCK 64          /* bytes copied at once */
 
 /* Two words that are stored as one, of any alignment. */
 typedef uint64_t words __attribute__((vector_size(16), aligned(1), may_alias));
@@ -30,19 +31,7 @@ static_assert(FIELD(refcnt) == offsetof(union mbuf_fields, refcnt) &&
 		      FIELD(hash.usr) == offsetof(union mbuf_fields, vif),
 	      "the fields of an mbuf stand where they are written");
 
-/* Consecutive replicas of one packet with encaps of the same shape: what they have in common. */
-struct run {
-	const struct gremc_adjacency *adjacency;
-	uint64_t shape;
-	bool share; /* the payload is chained, not copied */
-	bool plain; /* the template is all, and the payload is chained as wanted or copied by blocks */
-	uint8_t header_length;
-	uint32_t first; /* the first word of the outer header */
-	uint32_t sum;   /* what `first` adds to its checksum; 16 bits */
-	uint32_t pkt_len;
-	words front, back; /* of union mbuf_fields */
-	struct gremc_tx *tx;
-};
+static_assert(sizeof(union mbuf_fields) == sizeof(((struct gremc_run *)0)->fields), "a run has all of them");
 
 /* Header buffers come from the pool as they were freed: one segment, one reference, no successor. The other
  * fields that a driver reads are written with the replica, so nothing is reset twice. */
@@ -65,18 +54,25 @@ static inline void stock_headers(struct gremc_worker *worker, uint32_t want)
 		;
 }
 
+/* Whole blocks are copied, past the payload's end: into the header buffer, where nothing else is, out of the
+ * payload's buffer, if it goes on so far. 0 when it does not, or when the payload is in pieces or too long
+ * for it. */
+static inline uint32_t blocks_of(const struct gremc_worker *worker, const struct rte_mbuf *payload)
+{
+	uint32_t bytes = RTE_ALIGN_CEIL((uint32_t)payload->data_len, BLOCK);
+
+	if (unlikely(payload->nb_segs > 1 || (uint32_t)payload->data_off + bytes > payload->buf_len ||
+		     GREMC_L2_MAX + GREMC_ENCAP_HEADER_MAX + bytes > worker->header_room))
+		return 0;
+	return bytes / BLOCK;
+}
+
 /* Whole blocks, at least one. */
 static __rte_always_inline void copy_blocks(uint8_t *to, const uint8_t *from, uint32_t blocks)
 {
 	rte_mov64(to, from);
 	for (uint32_t block = 1; block < blocks; block++)
-		rte_mov64(to + block * GREMC_BLOCK, from + block * GREMC_BLOCK);
-}
-
-static inline const struct gremc_adjacency *adjacency_of(const struct gremc_job *job,
-							 const struct gremc_encap *encap)
-{
-	return __atomic_load_n(&job->adjacency[encap->adjacency], __ATOMIC_ACQUIRE);
+		rte_mov64(to + block * BLOCK, from + block * BLOCK);
 }
 
 /* A replica that is wanted, and waits for its next hop or is lost. */
@@ -90,57 +86,66 @@ static __rte_noinline void refuse(struct gremc_worker *worker, const struct grem
 		gremc_lose(worker, vif, reason, job->inner.length);
 }
 
-/* Another shape: settle what its replicas have in common. Returns GREMC_LOSS_COUNT, or why there can be none.
- * Inlined, so that it is made in the registers where it is used. */
-static __rte_always_inline enum gremc_loss run_begin(const struct gremc_worker *worker,
-						     const struct gremc_job *job, uint32_t vif, bool share,
-						     struct run *run)
+void gremc_refuse_packet(struct gremc_worker *worker, struct rte_mbuf *packet, uint32_t vif,
+			 enum gremc_loss reason)
 {
-	/* read once: the writer may change it meanwhile */
-	const struct gremc_encap encap = {.shape = __atomic_load_n(&job->encap[vif].shape, __ATOMIC_RELAXED)};
-	const struct gremc_adjacency *adjacency = adjacency_of(job, &encap);
-	const uint16_t headers = adjacency->l2_length + encap.header_length;
-	union mbuf_fields fields = {0};
+	gremc_count_pair(&worker->stats->vif_hot[vif].tx_packets, 1, packet->pkt_len);
+	if (reason == GREMC_LOSS_no_adjacency) {
+		gremc_wait_packet(worker, vif, packet);
+		return;
+	}
+	gremc_lose(worker, vif, reason, packet->pkt_len);
+	rte_pktmbuf_free(packet);
+}
 
-	if (unlikely(job->inner.length > encap.mtu))
+enum gremc_loss gremc_run_settle(struct gremc_worker *worker, uint64_t shape, uint64_t like)
+{
+	const uint16_t length = (uint16_t)like, chain = (uint16_t)(like >> 32);
+	const uint8_t tos = (uint8_t)(like >> 16);
+	const struct gremc_encap encap = {.shape = shape};
+	const struct gremc_adjacency *adjacency =
+		__atomic_load_n(&worker->vifs->adjacency[encap.adjacency], __ATOMIC_ACQUIRE);
+	struct gremc_run *run = &worker->run;
+	union mbuf_fields fields = {{0}};
+
+	run->like = 0;
+	if (length > encap.mtu)
 		return GREMC_LOSS_too_big;
-	if (unlikely(!adjacency->ready))
+	if (!adjacency->ready)
 		return GREMC_LOSS_no_adjacency;
+	run->like = like;
+	run->shape = shape;
 	run->adjacency = adjacency;
-	run->shape = encap.shape;
-	run->header_length = encap.header_length;
-	run->first = gremc_encap_first(&encap, &job->inner);
-	run->sum = gremc_encap_add((uint16_t)run->first, (uint16_t)(run->first >> 16));
 	run->tx = worker->tx[adjacency->port];
-	run->pkt_len = headers + job->inner.length;
+	run->outer = gremc_outer_of(&encap, length, tos);
+	run->header_length = encap.header_length;
+	run->headers = adjacency->l2_length + encap.header_length;
+	run->pkt_len = run->headers + length;
 	/* a port that cannot send the chain gets a copy */
-	run->share = share && job->payload->nb_segs < run->tx->max_segments;
-	run->plain = encap.flags == 0 && (share ? run->share : job->blocks > 0);
+	run->chained = chain > 0 && chain < run->tx->max_segments;
+	run->plain = encap.flags == 0;
 	fields.data_off = GREMC_HEADER_OFFSET - adjacency->l2_length;
 	fields.refcnt = 1;
-	fields.nb_segs = run->share ? job->payload->nb_segs + 1 : 1;
+	fields.nb_segs = run->chained ? chain + 1 : 1;
 	fields.port = RTE_MBUF_PORT_INVALID;
 	fields.pkt_len = run->pkt_len;
-	fields.data_len = run->share ? headers : run->pkt_len;
-	run->front = (words){fields.word[0], fields.word[1]};
-	run->back = (words){fields.word[2], fields.word[3]};
-	if (unlikely(!run->share && job->blocks == 0 &&
-		     (uint32_t)GREMC_L2_MAX + run->header_length + job->inner.length > worker->header_room))
-		return GREMC_LOSS_no_mbuf;
+	fields.data_len = run->chained ? run->headers : run->pkt_len;
+	memcpy(run->fields, &fields, sizeof(fields));
 	return GREMC_LOSS_COUNT;
 }
 
 /* What is not plain of a replica whose template is written. */
 static __rte_noinline void finish(struct gremc_worker *worker, const struct gremc_job *job,
-				  const struct gremc_encap *encap, const struct gremc_adjacency *adjacency,
-				  bool share, struct rte_mbuf *mbuf, uint8_t *ip)
+				  const struct gremc_encap *encap, struct rte_mbuf *mbuf, uint8_t *ip)
 {
+	const struct gremc_run *run = &worker->run;
+
 	if (encap->flags)
-		gremc_encap_patch(ip, encap, adjacency, &job->inner, &worker->ip_id);
-	if (share)
+		gremc_encap_patch(ip, encap, run->adjacency, &job->inner, &worker->ip_id);
+	if (run->chained)
 		mbuf->next = job->payload;
 	else if (job->blocks > 0)
-		copy_blocks(ip + encap->header_length, job->bytes, job->blocks);
+		copy_blocks(ip + encap->header_length, (const uint8_t *)job->inner.ip, job->blocks);
 	else
 		gremc_segments_copy(ip + encap->header_length, job->payload);
 }
@@ -152,20 +157,22 @@ static __rte_noinline void finish(struct gremc_worker *worker, const struct grem
  * that might be anything. A replica's headers come first, then the payload over what they wrote past their
  * end. */
 static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const struct gremc_job *job,
-					      const struct run *run, const uint32_t *vifs, uint32_t n,
-					      struct rte_mbuf **header, bool share)
+					      const uint32_t *vifs, uint32_t n, struct rte_mbuf **header,
+					      bool share)
 {
+	const struct gremc_run *const run = &worker->run;
 	const uint32_t *at = vifs, *const end = vifs + n;
 	const struct gremc_encap *const encaps = job->encap;
 	struct gremc_vif_hot *const hot = job->hot;
 	struct rte_mbuf **out = &run->tx->packet[run->tx->count]; /* with room for a chunk */
 	struct rte_mbuf *const payload = job->payload;
-	const uint8_t *const bytes = job->bytes;
-	const uint32_t blocks = job->blocks, first = run->first, sum = run->sum;
+	const uint8_t *const bytes = (const uint8_t *)job->inner.ip;
+	const uint32_t blocks = job->blocks;
+	const struct gremc_outer outer = run->outer;
 	const uint16_t length = job->inner.length, header_length = run->header_length;
 	const uint64_t shape = run->shape;
-	const bool plain = run->plain;
-	const words front = run->front, back = run->back;
+	const bool plain = run->plain && (share ? run->chained : blocks > 0);
+	const words front = ((const words *)run->fields)[0], back = ((const words *)run->fields)[1];
 	const words l2_front = ((const words *)run->adjacency->l2)[0];
 	const words l2_back = ((const words *)run->adjacency->l2)[1];
 
@@ -173,7 +180,6 @@ static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const
 		const uint32_t vif = *at;
 		const struct gremc_encap *const encap = &encaps[vif];
 		struct rte_mbuf *mbuf;
-		uint16_t checksum;
 		uint8_t *ip;
 
 		if (unlikely(__atomic_load_n(&encap->shape, __ATOMIC_RELAXED) != shape))
@@ -187,11 +193,9 @@ static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const
 		((words *)ip)[-2] = l2_front;
 		((words *)ip)[-1] = l2_back;
 		rte_mov32(ip, encap->header);
-		memcpy(ip, &first, sizeof(first));
-		checksum = (uint16_t)~gremc_encap_add(encap->sum, sum);
-		memcpy(ip + offsetof(struct rte_ipv4_hdr, hdr_checksum), &checksum, sizeof(checksum));
+		gremc_encap_outer(ip, encap, &outer);
 		if (unlikely(!plain))
-			finish(worker, job, encap, run->adjacency, run->share, mbuf, ip);
+			finish(worker, job, encap, mbuf, ip);
 		else if (share)
 			mbuf->next = payload;
 		else
@@ -205,7 +209,7 @@ static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const
 }
 
 /* Give what the run has made to its port's buffer. */
-static inline void run_end(struct gremc_worker *worker, const struct run *run, uint32_t made)
+static inline void run_end(struct gremc_worker *worker, const struct gremc_run *run, uint32_t made)
 {
 	struct gremc_tx *tx = run->tx;
 
@@ -215,39 +219,44 @@ static inline void run_end(struct gremc_worker *worker, const struct run *run, u
 		gremc_tx_flush(worker, tx);
 }
 
-/* Up to CHUNK replicas. Returns how many took a reference to the payload. */
-static __rte_always_inline uint32_t replicate_chunk(struct gremc_worker *worker, const struct gremc_job *job,
-						    const uint32_t *vifs, uint32_t n, bool share)
+/* Are there buffers for copies that are not made by blocks? */
+static bool has_room(const struct gremc_worker *worker, const struct gremc_job *job)
 {
+	return worker->run.chained ||
+	       (uint32_t)GREMC_L2_MAX + worker->run.header_length + job->inner.length <= worker->header_room;
+}
+
+/* n > 0 replicas. Returns how many took a reference to the payload. */
+static __rte_always_inline uint32_t replicate(struct gremc_worker *worker, const struct gremc_job *job,
+					      const uint32_t *vifs, uint32_t n, bool share)
+{
+	const struct gremc_run *const run = &worker->run;
 	uint32_t references = 0, done = 0, made;
-	struct run run;
 
-	stock_headers(worker, n);
 	do {
-		const uint32_t left = RTE_MIN(n - done, worker->header_count);
-		enum gremc_loss loss = run_begin(worker, job, vifs[done], share, &run);
+		const uint64_t shape = __atomic_load_n(&job->encap[vifs[done]].shape, __ATOMIC_RELAXED);
+		enum gremc_loss loss = GREMC_LOSS_COUNT;
+		uint32_t left = RTE_MIN(n - done, CHUNK);
 
-		if (unlikely(left == 0 && loss == GREMC_LOSS_COUNT))
+		if (unlikely(run->shape != shape || run->like != job->like))
+			loss = gremc_run_settle(worker, shape, job->like);
+		stock_headers(worker, left);
+		left = RTE_MIN(left, worker->header_count);
+		if (unlikely(left == 0 || (job->blocks == 0 && !has_room(worker, job))) &&
+		    loss == GREMC_LOSS_COUNT)
 			loss = GREMC_LOSS_no_mbuf;
 		if (unlikely(loss != GREMC_LOSS_COUNT)) {
 			refuse(worker, job, vifs[done++], loss);
 			continue;
 		}
-		made = run_along(worker, job, &run, vifs + done, left, &worker->header[worker->header_count],
+		made = run_along(worker, job, vifs + done, left, &worker->header[worker->header_count],
 				 share);
 		done += made;
 		worker->header_count -= made;
-		references += share && run.share ? made : 0;
-		run_end(worker, &run, made);
+		references += share && run->chained ? made : 0;
+		run_end(worker, run, made);
 	} while (unlikely(done < n));
 	return references;
-}
-
-static __rte_always_inline void copy(struct gremc_worker *worker, const struct gremc_job *job,
-				     const uint32_t *vifs, uint32_t n)
-{
-	for (uint32_t done = 0; done < n; done += CHUNK)
-		replicate_chunk(worker, job, vifs + done, RTE_MIN(n - done, CHUNK), false);
 }
 
 static __rte_always_inline void share(struct gremc_worker *worker, const struct gremc_job *job,
@@ -262,7 +271,7 @@ static __rte_always_inline void share(struct gremc_worker *worker, const struct 
 		 * then on. */
 		if (k > final)
 			rte_pktmbuf_refcnt_update(job->payload, k - final);
-		unused = k - replicate_chunk(worker, job, vifs + done, k, true);
+		unused = k - replicate(worker, job, vifs + done, k, true);
 		if (likely(unused == 0))
 			continue;
 		/* Some were lost or copied. In the final chunk one of the references is the packet's own, and
@@ -280,40 +289,55 @@ static __rte_noinline void share_part(struct gremc_worker *worker, const struct 
 	share(worker, job, vifs, n, last);
 }
 
+static __rte_noinline void copy_part(struct gremc_worker *worker, const struct gremc_job *job,
+				     const uint32_t *vifs, uint32_t n)
+{
+	if (n > 0)
+		replicate(worker, job, vifs, n, false);
+}
+
+struct gremc_job gremc_job_of(const struct gremc_worker *worker, const struct gremc_packet *packet)
+{
+	return packet->length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED)
+		       ? gremc_job_make(worker, packet, 0, packet->mbuf->nb_segs)
+		       : gremc_job_make(worker, packet, blocks_of(worker, packet->mbuf), 0);
+}
+
 void gremc_replicas(struct gremc_worker *worker, const struct gremc_job *job, const uint32_t *vifs,
 		    uint32_t n)
 {
-	if (job->inner.length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED))
+	if (job->like >> 32)
 		share_part(worker, job, vifs, n, false);
 	else
-		copy(worker, job, vifs, n);
+		copy_part(worker, job, vifs, n);
 }
 
 /* Copies for all but the last one, which gets the packet itself: a buffer less to take, and none to give
  * back. */
 void gremc_replicate_copies(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
-	const struct gremc_inner inner = gremc_packet_inner(packet);
-	const struct gremc_job job = gremc_job_of(worker, packet->mbuf, &inner);
+	const struct gremc_job job = gremc_job_make(worker, packet, blocks_of(worker, packet->mbuf), 0);
 	const struct gremc_mroute *mroute = packet->mroute;
 	const uint32_t *oil = mroute->vif;
 	const uint32_t skip = packet->oif_skip;
 	/* one that is skipped is none of these: then the one before it */
 	const uint32_t last = mroute->oif_count - 1 - (skip + 1 == mroute->oif_count);
 
-	copy(worker, &job, oil, RTE_MIN(skip, last));
-	if (unlikely(skip < last))
-		gremc_replicas(worker, &job, &oil[skip + 1], last - skip - 1);
-	if (likely(gremc_replicate_in_place(worker, packet, oil[last])))
+	if (likely(skip >= last && last > 0)) {
+		replicate(worker, &job, oil, last, false);
+	} else {
+		copy_part(worker, &job, oil, RTE_MIN(skip, last));
+		copy_part(worker, &job, &oil[skip + 1], last - RTE_MIN(skip + 1, last));
+	}
+	if (likely(gremc_replicate_in_place(worker, &job, oil[last])))
 		return;
-	gremc_replicas(worker, &job, &oil[last], 1);
+	copy_part(worker, &job, &oil[last], 1);
 	gremc_burst_done(&worker->burst, packet->mbuf);
 }
 
 void gremc_replicate_shares(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
-	const struct gremc_inner inner = gremc_packet_inner(packet);
-	const struct gremc_job job = gremc_job_of(worker, packet->mbuf, &inner);
+	const struct gremc_job job = gremc_job_make(worker, packet, 0, packet->mbuf->nb_segs);
 	const uint32_t *oil = packet->mroute->vif;
 	const uint32_t skip = packet->oif_skip, count = packet->mroute->oif_count;
 

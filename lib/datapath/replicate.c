@@ -23,8 +23,12 @@ static inline void replicate_packet(struct gremc_worker *worker, const struct gr
 		return;
 	}
 	worker->wanted += wanted;
-	if (wanted == 1 && likely(gremc_replicate_in_place(worker, packet, mroute->vif[skip == 0])))
-		return;
+	if (wanted == 1) {
+		const struct gremc_job job = gremc_job_make(worker, packet, 0, 0);
+
+		if (likely(gremc_replicate_in_place(worker, &job, mroute->vif[skip == 0])))
+			return;
+	}
 	if (wanted > 1 && packet->length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED))
 		gremc_replicate_shares(worker, packet);
 	else

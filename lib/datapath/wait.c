@@ -101,11 +101,12 @@ static struct rte_mbuf *copy_of(struct gremc_worker *worker, const struct rte_mb
 /* By the vif's present adjacency, which is resolved. The replica is counted; takes the packet over. */
 static void send_one(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint32_t vif)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
-	const struct gremc_inner inner = gremc_inner_of(ip, mbuf->pkt_len, ip->time_to_live, GREMC_VIF_NONE);
+	const struct gremc_inner inner = {rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *), GREMC_VIF_NONE,
+					  mbuf->pkt_len};
 	const struct gremc_encap *encap = &worker->vifs->encap[vif];
 	const struct gremc_adjacency *adjacency = adjacency_of(worker, encap->adjacency);
 	enum gremc_loss loss = GREMC_LOSS_no_mbuf;
+	struct gremc_outer outer;
 
 	if (!fits_in_place(worker, mbuf, vif))
 		goto lost;
@@ -117,7 +118,11 @@ static void send_one(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint32_
 		loss = GREMC_LOSS_no_adjacency;
 		goto lost;
 	}
-	gremc_replica_in_place(worker, worker->tx[adjacency->port], mbuf, encap, adjacency, &inner, vif);
+	outer = gremc_outer_of(encap, inner.length, inner.ip->type_of_service);
+	gremc_encap_before(rte_pktmbuf_mtod(mbuf, uint8_t *), encap, adjacency, &outer, &inner,
+			   &worker->ip_id);
+	gremc_queue_in_place(worker, worker->tx[adjacency->port], mbuf,
+			     adjacency->l2_length + encap->header_length, vif);
 	return;
 lost:
 	gremc_lose(worker, vif, loss, inner.length);

@@ -265,6 +265,8 @@ void gremc_worker_account(struct gremc_worker *worker, const struct gremc_rxq *r
 	struct gremc_totals *totals = &worker->stats->totals;
 	struct gremc_burst *burst = &worker->burst;
 
+	/* what it points to is not ours any more when the burst is over */
+	worker->run.like = 0;
 	if (unlikely(burst->punted_any))
 		gremc_punt_flush(worker);
 	if (burst->done_count) {

@@ -110,31 +110,42 @@ static enum gremc_proto_error classify(const struct gremc_rxq *rxq, struct gremc
 	return take_gre(packet, (const uint8_t *)ip, l2, readable, &outer, key);
 }
 
+/* Of a queue, what mbufs say of checksums and tags that makes a frame no usual one. */
+struct verdict {
+	uint64_t mask; /* of what is looked at */
+	uint64_t good; /* the checksum is right; 0: nobody but we can say so */
+};
+
+static inline struct verdict verdict_of(const struct gremc_rxq *rxq)
+{
+	return rxq->rx_checksum ? (struct verdict){RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_IP_CKSUM_MASK,
+						   RTE_MBUF_F_RX_IP_CKSUM_GOOD}
+				: (struct verdict){RTE_MBUF_F_RX_VLAN_STRIPPED, 0};
+}
+
 /* The frame that nearly all are, untagged, IPv4 without options or fragments, GRE with a key or without, in
  * as few comparisons as there can be. Returns false for what is anything else, or wrong: classify() knows
  * what. */
-static inline bool take_usual(const struct gremc_rxq *rxq, struct gremc_packet *packet,
-			      struct gremc_tunnel_key *key)
+static inline bool take_usual(const struct verdict *verdict, struct gremc_packet *packet,
+			      const struct rte_mbuf *mbuf, struct gremc_tunnel_key *key)
 {
 	const struct usual {
 		struct rte_ether_hdr ether;
 		struct rte_ipv4_hdr ip;
 		rte_be16_t flags, protocol;
 		rte_be32_t key;
-	} __rte_packed __rte_aligned(2) *frame = rte_pktmbuf_mtod(packet->mbuf, const struct usual *);
+	} __rte_packed __rte_aligned(2) *frame = rte_pktmbuf_mtod(mbuf, const struct usual *);
 	const uint32_t headers = sizeof(*frame) - sizeof(frame->ether);
-	const struct rte_mbuf *mbuf = packet->mbuf;
 	const struct rte_ipv4_hdr *ip = &frame->ip;
 	const uint32_t room = mbuf->pkt_len - sizeof(frame->ether);
+	const uint64_t said = mbuf->ol_flags & verdict->mask;
 	uint32_t total, gre = 4;
 	rte_be16_t flags;
-	bool bad;
 
 	/* an inner packet is longer than a key: without one its bytes can be read all the same */
 	if (unlikely(mbuf->data_len < sizeof(*frame) ||
-		     frame->ether.ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4) || rxq->vlan ||
-		     mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED || ip->version_ihl != RTE_IPV4_VHL_DEF ||
-		     ip->next_proto_id != IPPROTO_GRE ||
+		     frame->ether.ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4) ||
+		     ip->version_ihl != RTE_IPV4_VHL_DEF || ip->next_proto_id != IPPROTO_GRE ||
 		     ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK) ||
 		     frame->protocol != RTE_BE16(GREMC_GRE_IPV4) || gremc_ipv4_is_multicast(ip->dst_addr)))
 		return false;
@@ -142,7 +153,8 @@ static inline bool take_usual(const struct gremc_rxq *rxq, struct gremc_packet *
 	/* from the headers' length to what there is; below it the difference is huge */
 	if (unlikely(total - headers > room - headers))
 		return false;
-	if (unlikely((must_sum(rxq, mbuf, &bad) && !gremc_ipv4_sum_is_right((const uint8_t *)ip)) || bad))
+	if (said == 0 ? unlikely(!gremc_ipv4_sum_is_right((const uint8_t *)ip))
+		      : unlikely(said != verdict->good))
 		return false;
 	flags = frame->flags & RTE_BE16(GREMC_GRE_FLAGS);
 	key->key = 0;
@@ -166,9 +178,12 @@ static inline bool take_usual(const struct gremc_rxq *rxq, struct gremc_packet *
 void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 {
 	struct gremc_burst *burst = &worker->burst;
+	const struct verdict verdict = verdict_of(rxq);
+	const bool tagged = rxq->vlan != 0;
+	const uint32_t count = burst->count;
 	uint32_t alive = 0;
 
-	for (uint32_t i = 0; i < burst->count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		struct gremc_packet *packet = &burst->packet[alive];
 		struct rte_mbuf *mbuf = burst->packet[i].mbuf;
 		enum gremc_proto_error error;
@@ -178,7 +193,7 @@ void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *r
 			continue;
 		}
 		packet->mbuf = mbuf;
-		if (likely(take_usual(rxq, packet, &burst->tunnel[alive]))) {
+		if (likely(!tagged && take_usual(&verdict, packet, mbuf, &burst->tunnel[alive]))) {
 			alive++;
 			continue;
 		}

@@ -92,11 +92,13 @@ static inline void gremc_packet_cut(const struct gremc_packet *packet)
 {
 	struct rte_mbuf *mbuf = packet->mbuf;
 
-	gremc_segments_strip(mbuf, packet->inner_offset);
-	if (likely(mbuf->nb_segs == 1))
+	if (likely(mbuf->nb_segs == 1)) {
+		mbuf->data_off += packet->inner_offset;
 		mbuf->data_len = mbuf->pkt_len = packet->length;
-	else
-		gremc_segments_trim(mbuf, packet->length);
+		return;
+	}
+	gremc_segments_strip(mbuf, packet->inner_offset);
+	gremc_segments_trim(mbuf, packet->length);
 }
 /* Copy a packet of several segments to `to`. */
 void gremc_segments_copy(uint8_t *to, const struct rte_mbuf *mbuf);

@@ -2,8 +2,12 @@
 #include "datapath/datapath_priv.h"
 #include "proto/proto.h"
 
+static_assert(sizeof(struct gremc_fanout_key) == 8 &&
+		      offsetof(struct rte_ipv4_hdr, dst_addr) == offsetof(struct rte_ipv4_hdr, src_addr) + 4,
+	      "a key is the two addresses as they stand in the header");
+
 /* Check the inner packet, then cut the buffer down to it: outer headers, GRE and trailing padding go. */
-static enum gremc_proto_error unwrap(struct gremc_packet *packet)
+static inline enum gremc_proto_error unwrap(struct gremc_packet *packet, struct gremc_fanout_key *key)
 {
 	struct rte_mbuf *mbuf = packet->mbuf;
 	uint8_t *inner = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->inner_offset);
@@ -22,6 +26,7 @@ static enum gremc_proto_error unwrap(struct gremc_packet *packet)
 	error = gremc_ipv4_decap_ecn(ip, packet->outer_tos);
 	if (unlikely(error != GREMC_PROTO_OK))
 		return error;
+	memcpy(key, &ip->src_addr, sizeof(*key));
 	packet->length = parsed.total_length;
 	gremc_packet_cut(packet);
 	return GREMC_PROTO_OK;
@@ -38,20 +43,20 @@ void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 	struct gremc_burst *burst = &worker->burst;
 	const uint32_t port_vif = rxq->multicast ? worker->vifs->port_vif[rxq->port] : GREMC_VIF_NONE;
 	struct gremc_vif_cold *const cold = worker->stats->vif_cold;
+	const uint32_t count = burst->count;
 	uint32_t vif[GREMC_BURST], alive = 0;
 
-	if (burst->count == 0)
+	if (count == 0)
 		return;
-	gremc_tunnel_lookup_bulk(worker->vifs, burst->tunnel, burst->count, vif);
-	for (uint32_t i = 0; i < burst->count; i++) {
-		if (unlikely(burst->packet[i].native))
+	gremc_tunnel_lookup_bulk(worker->vifs, burst->tunnel, count, vif);
+	for (uint32_t i = 0; rxq->multicast && i < count; i++)
+		if (burst->packet[i].native)
 			vif[i] = port_vif;
-		/* of no vif it is an address like another: a prefetch does not fault */
+	/* of no vif it is an address like another: a prefetch does not fault */
+	for (uint32_t i = 0; i < count; i++)
 		rte_prefetch0(&cold[vif[i]]);
-	}
-	for (uint32_t i = 0; i < burst->count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		struct gremc_packet *packet = &burst->packet[i];
-		const struct rte_ipv4_hdr *ip;
 		enum gremc_proto_error error;
 
 		if (unlikely(vif[i] == GREMC_VIF_NONE)) {
@@ -59,15 +64,12 @@ void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 			continue;
 		}
 		packet->iif = vif[i];
-		error = unwrap(packet);
+		error = unwrap(packet, &burst->key[alive]);
 		if (unlikely(error != GREMC_PROTO_OK)) {
 			gremc_refuse_inner(worker, packet, (enum gremc_drop)error);
 			continue;
 		}
 		gremc_count_pair(&cold[vif[i]].rx_packets, 1, packet->length);
-		ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
-		burst->key[alive].source = ip->src_addr;
-		burst->key[alive].group = ip->dst_addr;
 		gremc_burst_keep(burst, &alive, i);
 	}
 	burst->count = alive;

@@ -4,21 +4,28 @@
 #include "datapath/relay.h"
 #include "datapath/replica.h"
 
-static inline void replicate_packet(struct gremc_worker *worker, const struct gremc_packet *packet)
+/* What does not change in a burst. */
+struct steady {
+	const struct gremc_encap *encap;
+	const struct gremc_vif_hot *hot;
+	struct gremc_mroute_counter *counters;
+	uint32_t shard_threshold, copy_threshold;
+};
+
+static inline void replicate_packet(struct gremc_worker *worker, const struct gremc_packet *packet,
+				    const struct steady *steady)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
-	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, struct rte_ipv4_hdr *);
 	const uint32_t skip = packet->oif_skip;
 	const uint32_t wanted = mroute->oif_count - (skip < mroute->oif_count);
 
-	gremc_ipv4_decrement_ttl(ip);
-	gremc_count_pair(&worker->stats->mroute[mroute->id].packets, 1, packet->length);
-	worker->forwarded++;
+	gremc_ipv4_decrement_ttl(rte_pktmbuf_mtod(packet->mbuf, struct rte_ipv4_hdr *));
+	gremc_count_pair(&steady->counters[mroute->id].packets, 1, packet->length);
 	if (unlikely(mroute->limited)) {
 		gremc_replicate_limited(worker, packet);
 		return;
 	}
-	if (unlikely(wanted >= __atomic_load_n(&worker->shard_threshold, __ATOMIC_RELAXED))) {
+	if (unlikely(wanted >= steady->shard_threshold)) {
 		gremc_relay_shards(worker, packet);
 		return;
 	}
@@ -29,40 +36,47 @@ static inline void replicate_packet(struct gremc_worker *worker, const struct gr
 		if (likely(gremc_replicate_in_place(worker, &job, mroute->vif[skip == 0])))
 			return;
 	}
-	if (wanted > 1 && packet->length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED))
+	if (wanted > 1 && packet->length > steady->copy_threshold)
 		gremc_replicate_shares(worker, packet);
 	else
 		gremc_replicate_copies(worker, packet);
 }
 
 /* What a packet's replicas read first: its counter, and of its first outgoing interfaces all that is read. */
-static inline void prefetch_packet(const struct gremc_worker *worker, const struct gremc_packet *packet)
+static inline void prefetch_packet(const struct gremc_packet *packet, const struct steady *steady)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
-	const struct gremc_encap *encap = worker->vifs->encap;
-	const struct gremc_vif_hot *hot = worker->stats->vif_hot;
 
-	rte_prefetch0(&worker->stats->mroute[mroute->id]);
+	rte_prefetch0(&steady->counters[mroute->id]);
 	if (mroute->oif_count >= GREMC_REPLICAS_AHEAD) {
 		/* a number that the compiler knows: no loop */
 		for (uint32_t i = 0; i < GREMC_REPLICAS_AHEAD; i++)
-			gremc_prefetch_vif(encap, hot, mroute->vif[i]);
+			gremc_prefetch_vif(steady->encap, steady->hot, mroute->vif[i]);
 	} else {
 		for (uint32_t i = 0; i < mroute->oif_count; i++)
-			gremc_prefetch_vif(encap, hot, mroute->vif[i]);
+			gremc_prefetch_vif(steady->encap, steady->hot, mroute->vif[i]);
 	}
 }
 
 void gremc_stage_replicate(struct gremc_worker *worker)
 {
 	struct gremc_burst *burst = &worker->burst;
+	const struct gremc_packet *packet = burst->packet, *const end = packet + burst->count;
+	const struct steady steady = {
+		.encap = worker->vifs->encap,
+		.hot = worker->stats->vif_hot,
+		.counters = worker->stats->mroute,
+		.shard_threshold = __atomic_load_n(&worker->shard_threshold, __ATOMIC_RELAXED),
+		.copy_threshold = __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED),
+	};
 
-	if (burst->count > 0)
-		prefetch_packet(worker, &burst->packet[0]);
-	for (uint32_t i = 0; i < burst->count; i++) {
-		if (i + 1 < burst->count)
-			prefetch_packet(worker, &burst->packet[i + 1]);
-		replicate_packet(worker, &burst->packet[i]);
+	worker->forwarded += burst->count;
+	if (packet < end)
+		prefetch_packet(packet, &steady);
+	for (; packet < end; packet++) {
+		if (packet + 1 < end)
+			prefetch_packet(packet + 1, &steady);
+		replicate_packet(worker, packet, &steady);
 	}
 	burst->count = 0;
 }

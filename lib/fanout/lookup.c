@@ -10,18 +10,14 @@ static_assert(GREMC_FANOUT_BULK <= GREMC_HASH_BULK, "one call of the hash takes 
 static void probe(const struct gremc_fanout_node *node, const struct gremc_hash *hash,
 		  const struct gremc_fanout_key *keys, uint32_t n, const struct gremc_mroute **found)
 {
-	uint32_t number[GREMC_FANOUT_BULK];
-	uint64_t h[GREMC_FANOUT_BULK];
+	struct gremc_hash_probe probes[GREMC_FANOUT_BULK];
+	const void *object[GREMC_FANOUT_BULK];
 
-	for (uint32_t i = 0; i < n; i++) {
-		h[i] = gremc_key_hash(hash, &keys[i]);
-		rte_prefetch0(gremc_hash_bucket_of(hash, h[i]));
-	}
-	gremc_hash_find_bulk(hash, h, n, node->lines, gremc_object_has_key, keys, sizeof(*keys), number);
 	for (uint32_t i = 0; i < n; i++)
-		found[i] = number[i] == GREMC_HASH_NONE ? NULL
-							: RTE_PTR_ADD(gremc_hash_line(node->lines, number[i]),
-								      sizeof(struct gremc_object));
+		probes[i] = gremc_hash_probe_of(hash, gremc_key_hash(hash, &keys[i]));
+	gremc_hash_find_bulk(hash, probes, n, node->lines, gremc_object_has_key, keys, sizeof(*keys), object);
+	for (uint32_t i = 0; i < n; i++)
+		found[i] = object[i] ? RTE_PTR_ADD(object[i], sizeof(struct gremc_object)) : NULL;
 }
 
 /* Probe one prefix length for the keys that are still waiting, at least one; returns how many go on doing so.

@@ -22,7 +22,7 @@ int gremc_hash_init(struct gremc_hash *hash, uint32_t entries, int socket)
 
 	*hash = (struct gremc_hash){
 		.bucket = gremc_reserve((size_t)buckets * sizeof(*hash->bucket), socket),
-		.seed = rte_rand(),
+		.seed = {rte_rand(), rte_rand()},
 		.mask = buckets - 1,
 		.capacity = buckets * FILL,
 	};

@@ -36,7 +36,7 @@ struct gremc_hash_bucket {
 
 struct gremc_hash {
 	struct gremc_hash_bucket *bucket;
-	uint64_t seed;     /* of gremc_hash_of() */
+	uint64_t seed[2];  /* of gremc_hash_of() */
 	uint32_t mask;     /* buckets, a power of two, less one */
 	uint32_t capacity; /* entries that it takes */
 	/* the writer's */
@@ -57,21 +57,33 @@ void gremc_hash_replace(struct gremc_hash *hash, uint64_t h, uint32_t old, uint3
 /* Writer: take out a number that is in the table. */
 void gremc_hash_remove(struct gremc_hash *hash, uint64_t h, uint32_t number);
 
-/* The hash of a key of 16 bytes. A seed of each table's own: whoever chooses addresses (a receiver its
- * groups, by IGMP) cannot choose such that fall together. */
-static inline uint64_t gremc_hash_of(uint64_t seed, uint64_t a, uint64_t b)
+/* The hash of a key of 16 bytes: both halves of a product, mixed. Seeds of each table's own: whoever chooses
+ * addresses (a receiver its groups, by IGMP) cannot choose such that fall together. */
+static inline uint64_t gremc_hash_of(const struct gremc_hash *hash, uint64_t a, uint64_t b)
 {
-	uint64_t h = (a ^ seed) * UINT64_C(0x9e3779b97f4a7c15);
+	__extension__ typedef unsigned __int128 wide;
+	const wide product = (wide)(a ^ hash->seed[0]) * (b ^ hash->seed[1]);
 
-	h ^= h >> 32;
-	h = (h + b) * UINT64_C(0xd6e8feb86659fd93);
-	h ^= h >> 32;
-	return h * UINT64_C(0x9e3779b97f4a7c15);
+	return ((uint64_t)product ^ (uint64_t)(product >> 64)) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static inline const struct gremc_hash_bucket *gremc_hash_bucket_of(const struct gremc_hash *hash, uint64_t h)
 {
 	return &hash->bucket[(uint32_t)(h >> 24) & hash->mask];
+}
+
+/* A lookup that has begun: its bucket is on its way into the cache. */
+struct gremc_hash_probe {
+	const struct gremc_hash_bucket *bucket;
+	uint64_t h;
+};
+
+static inline struct gremc_hash_probe gremc_hash_probe_of(const struct gremc_hash *hash, uint64_t h)
+{
+	const struct gremc_hash_bucket *bucket = gremc_hash_bucket_of(hash, h);
+
+	rte_prefetch0(bucket);
+	return (struct gremc_hash_probe){bucket, h};
 }
 
 static inline uint8_t gremc_hash_tag(uint64_t h)
@@ -158,37 +170,34 @@ static __rte_always_inline const void *gremc_hash_find(const struct gremc_hash *
 				 same, key);
 }
 
-#define GREMC_HASH_NONE UINT32_MAX
-
-/* Reader: the numbers of n <= GREMC_HASH_BULK keys, or GREMC_HASH_NONE, with their lines fetched together and
- * in the cache at the end. Their buckets have been prefetched. `keys` is an array of keys of `key_size`
- * bytes. */
-static __rte_always_inline void gremc_hash_find_bulk(const struct gremc_hash *hash, const uint64_t *h,
-						     uint32_t n, const void *lines, gremc_hash_same same,
-						     const void *keys, size_t key_size, uint32_t *found)
+/* Reader: the lines with n <= GREMC_HASH_BULK keys, or NULL, fetched together and in the cache at the end.
+ * `keys` is an array of keys of `key_size` bytes. */
+static __rte_always_inline void gremc_hash_find_bulk(const struct gremc_hash *hash,
+						     const struct gremc_hash_probe *probe, uint32_t n,
+						     const void *lines, gremc_hash_same same,
+						     const void *keys, size_t key_size, const void **found)
 {
 	/* The first candidate is nearly always the only one. */
 	for (uint32_t i = 0; i < n; i++) {
-		const struct gremc_hash_bucket *bucket = gremc_hash_bucket_of(hash, h[i]);
-		uint32_t candidates = gremc_hash_candidates(bucket, gremc_hash_tag(h[i]));
+		const struct gremc_hash_bucket *bucket = probe[i].bucket;
+		uint32_t candidates = gremc_hash_candidates(bucket, gremc_hash_tag(probe[i].h));
 
-		found[i] = GREMC_HASH_NONE;
+		found[i] = NULL;
 		if (unlikely(candidates == 0))
 			continue;
-		found[i] = gremc_hash_entry(bucket, (uint32_t)__builtin_ctz(candidates));
-		rte_prefetch0(gremc_hash_line(lines, found[i]));
+		found[i] =
+			gremc_hash_line(lines, gremc_hash_entry(bucket, (uint32_t)__builtin_ctz(candidates)));
+		rte_prefetch0(found[i]);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		const void *key = (const uint8_t *)keys + i * key_size;
-		const void *line = gremc_hash_line(lines, found[i]);
 
-		if (likely(found[i] != GREMC_HASH_NONE)) {
-			GREMC_TSAN_ACQUIRE(line);
-			if (likely(same(line, key)))
+		if (likely(found[i] != NULL)) {
+			GREMC_TSAN_ACQUIRE(found[i]);
+			if (likely(same(found[i], key)))
 				continue;
 		}
-		line = gremc_hash_find(hash, h[i], lines, same, key);
-		found[i] = line ? gremc_hash_number(lines, line) : GREMC_HASH_NONE;
+		found[i] = gremc_hash_find(hash, probe[i].h, lines, same, key);
 	}
 }
 

@@ -10,8 +10,6 @@
 
 #define SMALLEST 1024u
 
-static_assert(GREMC_VIF_NONE == GREMC_HASH_NONE, "no number is no vif");
-
 /* An identity as two words: the addresses, and the key. */
 struct words {
 	uint64_t addresses, key;
@@ -23,7 +21,7 @@ static inline uint64_t hash_of(const struct gremc_hash *hash, const struct gremc
 	struct words words;
 
 	memcpy(&words, key, sizeof(words));
-	return gremc_hash_of(hash->seed, words.addresses, words.key);
+	return gremc_hash_of(hash, words.addresses, words.key);
 }
 
 static inline bool has_key(const void *line, const void *wanted)
@@ -231,11 +229,12 @@ void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_
 			      uint32_t *vif)
 {
 	const struct gremc_hash *table = __atomic_load_n(&vifs->tunnels, __ATOMIC_ACQUIRE);
-	uint64_t hash[GREMC_HASH_BULK];
+	struct gremc_hash_probe probe[GREMC_HASH_BULK];
+	const void *encap[GREMC_HASH_BULK];
 
-	for (uint32_t i = 0; i < n; i++) {
-		hash[i] = hash_of(table, &keys[i]);
-		rte_prefetch0(gremc_hash_bucket_of(table, hash[i]));
-	}
-	gremc_hash_find_bulk(table, hash, n, vifs->encap, has_key, keys, sizeof(*keys), vif);
+	for (uint32_t i = 0; i < n; i++)
+		probe[i] = gremc_hash_probe_of(table, hash_of(table, &keys[i]));
+	gremc_hash_find_bulk(table, probe, n, vifs->encap, has_key, keys, sizeof(*keys), encap);
+	for (uint32_t i = 0; i < n; i++)
+		vif[i] = encap[i] ? gremc_hash_number(vifs->encap, encap[i]) : GREMC_VIF_NONE;
 }

@@ -30,7 +30,7 @@ static bool same(const void *line, const void *key)
 
 static uint64_t hash_of(const struct fixture *f, uint64_t key)
 {
-	return gremc_hash_of(f->hash.seed, key, 0);
+	return gremc_hash_of(&f->hash, key, 0);
 }
 
 static int setup(void **state)
@@ -89,20 +89,21 @@ static void what_is_added_is_found(void **state)
 static void a_bulk_says_what_single_lookups_say(void **state)
 {
 	struct fixture *f = *state;
-	uint32_t found[GREMC_HASH_BULK];
-	uint64_t key[GREMC_HASH_BULK], hash[GREMC_HASH_BULK];
+	struct gremc_hash_probe probe[GREMC_HASH_BULK];
+	const void *found[GREMC_HASH_BULK];
+	uint64_t key[GREMC_HASH_BULK];
 
 	for (uint32_t i = 0; i < LINES; i += 3)
 		assert_int_equal(add(f, i), 0);
 	for (uint32_t first = 0; first + GREMC_HASH_BULK <= LINES; first += 1000) {
 		for (uint32_t i = 0; i < GREMC_HASH_BULK; i++) {
 			key[i] = f->lines[first + i].key;
-			hash[i] = hash_of(f, key[i]);
+			probe[i] = gremc_hash_probe_of(&f->hash, hash_of(f, key[i]));
 		}
-		gremc_hash_find_bulk(&f->hash, hash, GREMC_HASH_BULK, f->lines, same, key, sizeof(*key),
+		gremc_hash_find_bulk(&f->hash, probe, GREMC_HASH_BULK, f->lines, same, key, sizeof(*key),
 				     found);
 		for (uint32_t i = 0; i < GREMC_HASH_BULK; i++)
-			assert_int_equal(found[i], (first + i) % 3 ? GREMC_HASH_NONE : first + i);
+			assert_ptr_equal(found[i], (first + i) % 3 ? NULL : &f->lines[first + i]);
 	}
 }
 
@@ -160,12 +161,12 @@ static void a_full_one_refuses(void **state)
 
 	assert_int_equal(gremc_hash_init(&small, 1, SOCKET_ID_ANY), 0);
 	assert_in_range(small.capacity, 1, 1024);
-	while (gremc_hash_add(&small, gremc_hash_of(small.seed, f->lines[n].key, 0), n) == 0)
+	while (gremc_hash_add(&small, gremc_hash_of(&small, f->lines[n].key, 0), n) == 0)
 		n++;
 	assert_int_equal(n, small.capacity);
 	for (uint32_t i = 0; i < n; i++)
-		assert_ptr_equal(gremc_hash_find(&small, gremc_hash_of(small.seed, f->lines[i].key, 0),
-						 f->lines, same, &f->lines[i].key),
+		assert_ptr_equal(gremc_hash_find(&small, gremc_hash_of(&small, f->lines[i].key, 0), f->lines,
+						 same, &f->lines[i].key),
 				 &f->lines[i]);
 	assert_int_equal(gremc_hash_bytes(&small), (small.mask + 1) * sizeof(struct gremc_hash_bucket));
 	gremc_hash_fini(&small);

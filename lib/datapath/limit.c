@@ -58,13 +58,13 @@ enum gremc_drop gremc_judge_limits(const struct gremc_worker *worker, const stru
 
 void gremc_replicate_limited(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
-	const struct gremc_job job = gremc_job_of(worker, packet);
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	uint32_t vifs[GREMC_BURST], n;
 
 	for (uint32_t at = 0; at < packet->mroute->oif_count;) {
-		n = takers(worker, packet, job.inner.ip->time_to_live + 1, &at, vifs);
+		n = takers(worker, packet, ip->time_to_live + 1, &at, vifs);
 		worker->wanted += n;
-		gremc_replicas(worker, &job, vifs, n);
+		gremc_replicas(worker, packet, vifs, n);
 	}
 	gremc_burst_done(&worker->burst, packet->mbuf);
 }

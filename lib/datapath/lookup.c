@@ -6,6 +6,10 @@ static enum gremc_drop judge(const struct gremc_worker *worker, struct gremc_pac
 {
 	const struct gremc_mroute *mroute = packet->mroute;
 
+	if (likely(mroute->plain && mroute->iif == packet->iif)) {
+		packet->oif_skip = mroute->oif_count;
+		return GREMC_DROP_COUNT;
+	}
 	if (unlikely(!gremc_mroute_accepts(mroute, packet->iif)))
 		return GREMC_DROP_rpf;
 	packet->oif_skip = gremc_mroute_skip(mroute, packet->iif);

@@ -141,7 +141,6 @@ static void give_shard(struct gremc_worker *worker, const struct gremc_packet *p
 static void replicate_shard(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
-	const struct gremc_job job = gremc_job_of(worker, packet);
 	const uint32_t skip = packet->oif_skip;
 
 	for (uint32_t from = 0, to; next_part(mroute, worker->index, worker->group->count, &from, &to);
@@ -149,9 +148,9 @@ static void replicate_shard(struct gremc_worker *worker, const struct gremc_pack
 		const bool skips = skip >= from && skip < to;
 
 		worker->wanted += to - from - skips;
-		gremc_replicas(worker, &job, &mroute->vif[from], skips ? skip - from : to - from);
+		gremc_replicas(worker, packet, &mroute->vif[from], skips ? skip - from : to - from);
 		if (unlikely(skips))
-			gremc_replicas(worker, &job, &mroute->vif[skip + 1], to - skip - 1);
+			gremc_replicas(worker, packet, &mroute->vif[skip + 1], to - skip - 1);
 	}
 	gremc_burst_done(&worker->burst, packet->mbuf);
 }

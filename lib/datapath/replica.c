@@ -43,15 +43,16 @@ static bool take_headers(struct gremc_worker *worker, uint32_t n)
 	return true;
 }
 
-/* Fill the stash of header buffers up to `want`, at most CHUNK, as far as the pool has them. */
-static inline void stock_headers(struct gremc_worker *worker, uint32_t want)
+/* Fill the stash of header buffers up to `want`, at most CHUNK, as far as the pool has them. Returns how many
+ * of these there are. */
+static inline uint32_t stock_headers(struct gremc_worker *worker, uint32_t want)
 {
-	if (likely(worker->header_count >= want) ||
-	    likely(take_headers(worker, CHUNK - worker->header_count)))
-		return;
+	if (likely(take_headers(worker, CHUNK - worker->header_count)))
+		return want;
 	/* The pool is nearly empty: what is left goes one by one. */
 	while (worker->header_count < want && take_headers(worker, 1))
 		;
+	return RTE_MIN(want, worker->header_count);
 }
 
 /* Whole blocks are copied, past the payload's end: into the header buffer, where nothing else is, out of the
@@ -219,11 +220,11 @@ static inline void run_end(struct gremc_worker *worker, const struct gremc_run *
 		gremc_tx_flush(worker, tx);
 }
 
-/* Are there buffers for copies that are not made by blocks? */
-static bool has_room(const struct gremc_worker *worker, const struct gremc_job *job)
+/* Are there buffers for copies of this length that are not made by blocks? */
+static inline bool has_room(const struct gremc_worker *worker, uint16_t length)
 {
 	return worker->run.chained ||
-	       (uint32_t)GREMC_L2_MAX + worker->run.header_length + job->inner.length <= worker->header_room;
+	       (uint32_t)GREMC_L2_MAX + worker->run.header_length + length <= worker->header_room;
 }
 
 /* n > 0 replicas. Returns how many took a reference to the payload. */
@@ -231,37 +232,40 @@ static __rte_always_inline uint32_t replicate(struct gremc_worker *worker, const
 					      const uint32_t *vifs, uint32_t n, bool share)
 {
 	const struct gremc_run *const run = &worker->run;
-	uint32_t references = 0, done = 0, made;
+	const uint32_t *const end = vifs + n;
+	uint32_t references = 0, made;
 
 	do {
-		const uint64_t shape = __atomic_load_n(&job->encap[vifs[done]].shape, __ATOMIC_RELAXED);
+		const uint64_t shape = __atomic_load_n(&job->encap[*vifs].shape, __ATOMIC_RELAXED);
 		enum gremc_loss loss = GREMC_LOSS_COUNT;
-		uint32_t left = RTE_MIN(n - done, CHUNK);
+		uint32_t left = RTE_MIN((uint32_t)(end - vifs), CHUNK);
 
 		if (unlikely(run->shape != shape || run->like != job->like))
 			loss = gremc_run_settle(worker, shape, job->like);
-		stock_headers(worker, left);
-		left = RTE_MIN(left, worker->header_count);
-		if (unlikely(left == 0 || (job->blocks == 0 && !has_room(worker, job))) &&
+		if (unlikely(worker->header_count < left))
+			left = stock_headers(worker, left);
+		if (unlikely(left == 0 || (job->blocks == 0 && !has_room(worker, job->inner.length))) &&
 		    loss == GREMC_LOSS_COUNT)
 			loss = GREMC_LOSS_no_mbuf;
 		if (unlikely(loss != GREMC_LOSS_COUNT)) {
-			refuse(worker, job, vifs[done++], loss);
+			refuse(worker, job, *vifs++, loss);
 			continue;
 		}
-		made = run_along(worker, job, vifs + done, left, &worker->header[worker->header_count],
-				 share);
-		done += made;
+		made = run_along(worker, job, vifs, left, &worker->header[worker->header_count], share);
+		vifs += made;
 		worker->header_count -= made;
 		references += share && run->chained ? made : 0;
 		run_end(worker, run, made);
-	} while (unlikely(done < n));
+	} while (unlikely(vifs < end));
 	return references;
 }
 
-static __rte_always_inline void share(struct gremc_worker *worker, const struct gremc_job *job,
+static __rte_always_inline void share(struct gremc_worker *worker, const struct gremc_packet *packet,
 				      const uint32_t *vifs, uint32_t n, bool last)
 {
+	struct rte_mbuf *const payload = packet->mbuf;
+	const struct gremc_job job = gremc_job_make(worker, packet, 0, payload->nb_segs);
+
 	for (uint32_t done = 0, k; done < n; done += k) {
 		bool final = last && n - done <= CHUNK;
 		uint32_t unused;
@@ -270,46 +274,41 @@ static __rte_always_inline void share(struct gremc_worker *worker, const struct 
 		/* References before the replicas that hold them: a sent one may be freed at any time from
 		 * then on. */
 		if (k > final)
-			rte_pktmbuf_refcnt_update(job->payload, k - final);
-		unused = k - replicate(worker, job, vifs + done, k, true);
+			rte_pktmbuf_refcnt_update(payload, k - final);
+		unused = k - replicate(worker, &job, vifs + done, k, true);
 		if (likely(unused == 0))
 			continue;
 		/* Some were lost or copied. In the final chunk one of the references is the packet's own, and
 		 * freed: if it was the last one, so is the payload. */
 		if (unused > final)
-			rte_pktmbuf_refcnt_update(job->payload, -(int16_t)(unused - final));
+			rte_pktmbuf_refcnt_update(payload, -(int16_t)(unused - final));
 		if (final)
-			rte_pktmbuf_free(job->payload);
+			rte_pktmbuf_free(payload);
 	}
 }
 
-static __rte_noinline void share_part(struct gremc_worker *worker, const struct gremc_job *job,
+static __rte_noinline void share_part(struct gremc_worker *worker, const struct gremc_packet *packet,
 				      const uint32_t *vifs, uint32_t n, bool last)
 {
-	share(worker, job, vifs, n, last);
+	share(worker, packet, vifs, n, last);
 }
 
-static __rte_noinline void copy_part(struct gremc_worker *worker, const struct gremc_job *job,
+static __rte_noinline void copy_part(struct gremc_worker *worker, const struct gremc_packet *packet,
 				     const uint32_t *vifs, uint32_t n)
 {
+	const struct gremc_job job = gremc_job_make(worker, packet, blocks_of(worker, packet->mbuf), 0);
+
 	if (n > 0)
-		replicate(worker, job, vifs, n, false);
+		replicate(worker, &job, vifs, n, false);
 }
 
-struct gremc_job gremc_job_of(const struct gremc_worker *worker, const struct gremc_packet *packet)
-{
-	return packet->length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED)
-		       ? gremc_job_make(worker, packet, 0, packet->mbuf->nb_segs)
-		       : gremc_job_make(worker, packet, blocks_of(worker, packet->mbuf), 0);
-}
-
-void gremc_replicas(struct gremc_worker *worker, const struct gremc_job *job, const uint32_t *vifs,
+void gremc_replicas(struct gremc_worker *worker, const struct gremc_packet *packet, const uint32_t *vifs,
 		    uint32_t n)
 {
-	if (job->like >> 32)
-		share_part(worker, job, vifs, n, false);
+	if (packet->length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED))
+		share_part(worker, packet, vifs, n, false);
 	else
-		copy_part(worker, job, vifs, n);
+		copy_part(worker, packet, vifs, n);
 }
 
 /* Copies for all but the last one, which gets the packet itself: a buffer less to take, and none to give
@@ -326,25 +325,24 @@ void gremc_replicate_copies(struct gremc_worker *worker, const struct gremc_pack
 	if (likely(skip >= last && last > 0)) {
 		replicate(worker, &job, oil, last, false);
 	} else {
-		copy_part(worker, &job, oil, RTE_MIN(skip, last));
-		copy_part(worker, &job, &oil[skip + 1], last - RTE_MIN(skip + 1, last));
+		copy_part(worker, packet, oil, RTE_MIN(skip, last));
+		copy_part(worker, packet, &oil[skip + 1], last - RTE_MIN(skip + 1, last));
 	}
 	if (likely(gremc_replicate_in_place(worker, &job, oil[last])))
 		return;
-	copy_part(worker, &job, &oil[last], 1);
+	copy_part(worker, packet, &oil[last], 1);
 	gremc_burst_done(&worker->burst, packet->mbuf);
 }
 
 void gremc_replicate_shares(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
-	const struct gremc_job job = gremc_job_make(worker, packet, 0, packet->mbuf->nb_segs);
 	const uint32_t *oil = packet->mroute->vif;
 	const uint32_t skip = packet->oif_skip, count = packet->mroute->oif_count;
 
 	if (likely(skip >= count)) {
-		share(worker, &job, oil, count, true);
+		share(worker, packet, oil, count, true);
 	} else {
-		share_part(worker, &job, oil, skip, skip + 1 == count);
-		share_part(worker, &job, &oil[skip + 1], count - skip - 1, true);
+		share_part(worker, packet, oil, skip, skip + 1 == count);
+		share_part(worker, packet, &oil[skip + 1], count - skip - 1, true);
 	}
 }

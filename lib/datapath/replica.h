@@ -39,8 +39,8 @@ static inline void gremc_prefetch_vif(const struct gremc_encap *encap, const str
 	__builtin_prefetch(&hot[vif]);
 }
 
-/* Of a packet whose TTL is decremented; of what it says of blocks and chain one is 0, both to send it in
- * place. Made where it is used, and whole, for then it is made in registers. */
+/* Of a packet whose TTL is decremented; of blocks and chain one is 0, both to send it in place. Made whole
+ * where it is used, for then it is made in registers. */
 static __rte_always_inline struct gremc_job gremc_job_make(const struct gremc_worker *worker,
 							   const struct gremc_packet *packet, uint32_t blocks,
 							   uint16_t chain)
@@ -57,9 +57,6 @@ static __rte_always_inline struct gremc_job gremc_job_make(const struct gremc_wo
 	};
 }
 
-/* The same, for gremc_replicas(). */
-struct gremc_job gremc_job_of(const struct gremc_worker *worker, const struct gremc_packet *packet);
-
 /* Settle what replicas of this shape of packets like this one have in common. Returns GREMC_LOSS_COUNT, or
  * why there can be none. */
 enum gremc_loss gremc_run_settle(struct gremc_worker *worker, uint64_t shape, uint64_t like);
@@ -68,9 +65,10 @@ enum gremc_loss gremc_run_settle(struct gremc_worker *worker, uint64_t shape, ui
  * that take it. */
 void gremc_replicate_limited(struct gremc_worker *worker, const struct gremc_packet *packet);
 
-/* Each of n > 0 vifs gets a replica in a buffer of its own. Above the threshold the payload is chained behind
- * the headers, where the port takes that, else copied; the packet keeps its own reference. */
-void gremc_replicas(struct gremc_worker *worker, const struct gremc_job *job, const uint32_t *vifs,
+/* Each vif gets a replica of the packet, whose TTL is decremented, in a buffer of its own. Above the
+ * threshold the payload is chained behind the headers, where the port takes that, else copied; the packet
+ * keeps its own reference. */
+void gremc_replicas(struct gremc_worker *worker, const struct gremc_packet *packet, const uint32_t *vifs,
 		    uint32_t n);
 
 /* A packet whose TTL is decremented, to all of its oil: with copies of the payload, or sharing it. Both take

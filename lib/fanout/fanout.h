@@ -51,6 +51,7 @@ struct gremc_mroute {
 	uint8_t limited : 1; /* some oif does not take all packets: gremc_mroute_thresholds() */
 	uint8_t loops : 1;   /* some accepted iif is in the oil */
 	uint8_t sampled : 1; /* a limited one, of which the kernel gets a packet now and then */
+	uint8_t plain : 1;   /* one iif, and an oil that is not empty, has it not, and takes all packets */
 	uint32_t iif;        /* the only accepted incoming vif when iif_count is 1 */
 	uint32_t iif_count;  /* 0: any vif is accepted */
 	uint32_t oif_count;  /* 0 to GREMC_FANOUT_MAX */

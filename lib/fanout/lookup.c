@@ -7,17 +7,21 @@ static_assert(GREMC_FANOUT_BULK <= GREMC_HASH_BULK, "one call of the hash takes 
 /* Tries for one key while the writer removes routes without a pause. */
 #define RETRIES 16
 
+static bool has_key(const void *mroute, const void *key)
+{
+	return gremc_object_has_key(RTE_PTR_SUB(mroute, sizeof(struct gremc_object)), key);
+}
+
 static void probe(const struct gremc_fanout_node *node, const struct gremc_hash *hash,
 		  const struct gremc_fanout_key *keys, uint32_t n, const struct gremc_mroute **found)
 {
 	struct gremc_hash_probe probes[GREMC_FANOUT_BULK];
-	const void *object[GREMC_FANOUT_BULK];
 
 	for (uint32_t i = 0; i < n; i++)
 		probes[i] = gremc_hash_probe_of(hash, gremc_key_hash(hash, &keys[i]));
-	gremc_hash_find_bulk(hash, probes, n, node->lines, gremc_object_has_key, keys, sizeof(*keys), object);
-	for (uint32_t i = 0; i < n; i++)
-		found[i] = object[i] ? RTE_PTR_ADD(object[i], sizeof(struct gremc_object)) : NULL;
+	/* the mroutes in the lines, not the lines */
+	gremc_hash_find_bulk(hash, probes, n, RTE_PTR_ADD(node->lines, sizeof(struct gremc_object)), has_key,
+			     keys, sizeof(*keys), (const void **)found);
 }
 
 /* Probe one prefix length for the keys that are still waiting, at least one; returns how many go on doing so.

@@ -117,6 +117,7 @@ int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec 
 		memcpy((uint8_t *)(uintptr_t)gremc_mroute_thresholds(mroute), spec->thresholds,
 		       spec->oif_count);
 	mroute->loops = can_loop(mroute);
+	mroute->plain = mroute->iif_count == 1 && mroute->oif_count > 0 && !mroute->loops && !limited;
 	*out = object;
 	return 0;
 }

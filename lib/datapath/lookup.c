@@ -19,6 +19,14 @@ static enum gremc_drop judge(const struct gremc_worker *worker, struct gremc_pac
 										  : GREMC_DROP_empty_oil;
 }
 
+/* What the next stage reads of an mroute beside its first line: the counter, and the oil's next vifs. */
+static inline void prefetch_mroute(const struct gremc_worker *worker, const struct gremc_mroute *mroute)
+{
+	rte_prefetch0(&worker->stats->mroute[mroute->id]);
+	if (mroute->oif_count > GREMC_MROUTE_LINE)
+		rte_prefetch0(&mroute->vif[GREMC_MROUTE_LINE]);
+}
+
 void gremc_stage_lookup(struct gremc_worker *worker)
 {
 	struct gremc_burst *burst = &worker->burst;
@@ -41,6 +49,7 @@ void gremc_stage_lookup(struct gremc_worker *worker)
 				gremc_drop(worker, packet->mbuf, reason);
 			continue;
 		}
+		prefetch_mroute(worker, packet->mroute);
 		gremc_burst_keep(burst, &alive, i);
 	}
 	burst->count = alive;

@@ -42,12 +42,11 @@ static inline void replicate_packet(struct gremc_worker *worker, const struct gr
 		gremc_replicate_copies(worker, packet);
 }
 
-/* What a packet's replicas read first: its counter, and of its first outgoing interfaces all that is read. */
+/* What a packet's replicas read first: of its first outgoing interfaces all that is read. */
 static inline void prefetch_packet(const struct gremc_packet *packet, const struct steady *steady)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
 
-	rte_prefetch0(&steady->counters[mroute->id]);
 	if (mroute->oif_count >= GREMC_REPLICAS_AHEAD) {
 		/* a number that the compiler knows: no loop */
 		for (uint32_t i = 0; i < GREMC_REPLICAS_AHEAD; i++)

@@ -59,6 +59,9 @@ struct gremc_mroute {
 			 * the thresholds, when limited */
 };
 
+/* Vifs of the oil that are in an mroute's first cache line, with what a lookup reads. */
+#define GREMC_MROUTE_LINE 5u
+
 /* The accepted iifs as an array (of iif_count). */
 static inline const uint32_t *gremc_mroute_iifs(const struct gremc_mroute *mroute)
 {

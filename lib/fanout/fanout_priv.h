@@ -62,6 +62,10 @@ struct gremc_object {
 };
 static_assert(sizeof(struct gremc_object) == 16, "the header keeps an oil of 4 in one cache line");
 static_assert(sizeof(struct gremc_mroute) == 28, "so does the mroute");
+static_assert(sizeof(struct gremc_object) + sizeof(struct gremc_mroute) +
+			      GREMC_MROUTE_LINE * sizeof(uint32_t) ==
+		      RTE_CACHE_LINE_SIZE,
+	      "a first line is as full as it can be");
 
 static inline struct gremc_mroute *gremc_object_mroute(struct gremc_object *object)
 {

@@ -311,27 +311,43 @@ void gremc_replicas(struct gremc_worker *worker, const struct gremc_packet *pack
 		copy_part(worker, packet, vifs, n);
 }
 
-/* Copies for all but the last one, which gets the packet itself: a buffer less to take, and none to give
- * back. */
+/* One vif gets the packet itself: a buffer less to take, and none to give back. */
+static __rte_always_inline void send_last(struct gremc_worker *worker, const struct gremc_packet *packet,
+					  const struct gremc_job *job, const uint32_t *vif)
+{
+	if (likely(gremc_replicate_in_place(worker, job, *vif)))
+		return;
+	copy_part(worker, packet, vif, 1);
+	gremc_burst_done(&worker->burst, packet->mbuf);
+}
+
+/* The same for an oil with the iif in it. */
+static __rte_noinline void copies_but_one(struct gremc_worker *worker, const struct gremc_packet *packet)
+{
+	const struct gremc_job job = gremc_job_make(worker, packet, 0, 0);
+	const uint32_t *oil = packet->mroute->vif;
+	const uint32_t skip = packet->oif_skip, end = packet->mroute->oif_count;
+	/* the one that is skipped is not the last: then the one before it */
+	const uint32_t last = end - 1 - (skip == end - 1);
+
+	copy_part(worker, packet, oil, RTE_MIN(skip, last));
+	if (skip < last)
+		copy_part(worker, packet, &oil[skip + 1], last - skip - 1);
+	send_last(worker, packet, &job, &oil[last]);
+}
+
 void gremc_replicate_copies(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const struct gremc_job job = gremc_job_make(worker, packet, blocks_of(worker, packet->mbuf), 0);
-	const struct gremc_mroute *mroute = packet->mroute;
-	const uint32_t *oil = mroute->vif;
-	const uint32_t skip = packet->oif_skip;
-	/* one that is skipped is none of these: then the one before it */
-	const uint32_t last = mroute->oif_count - 1 - (skip + 1 == mroute->oif_count);
+	const uint32_t *oil = packet->mroute->vif;
+	const uint32_t last = packet->mroute->oif_count - 1;
 
-	if (likely(skip >= last && last > 0)) {
-		replicate(worker, &job, oil, last, false);
-	} else {
-		copy_part(worker, packet, oil, RTE_MIN(skip, last));
-		copy_part(worker, packet, &oil[skip + 1], last - RTE_MIN(skip + 1, last));
-	}
-	if (likely(gremc_replicate_in_place(worker, &job, oil[last])))
+	if (unlikely(packet->oif_skip <= last)) {
+		copies_but_one(worker, packet);
 		return;
-	copy_part(worker, packet, &oil[last], 1);
-	gremc_burst_done(&worker->burst, packet->mbuf);
+	}
+	replicate(worker, &job, oil, last, false);
+	send_last(worker, packet, &job, &oil[last]);
 }
 
 void gremc_replicate_shares(struct gremc_worker *worker, const struct gremc_packet *packet)

@@ -71,8 +71,8 @@ void gremc_replicate_limited(struct gremc_worker *worker, const struct gremc_pac
 void gremc_replicas(struct gremc_worker *worker, const struct gremc_packet *packet, const uint32_t *vifs,
 		    uint32_t n);
 
-/* A packet whose TTL is decremented, to all of its oil: with copies of the payload, or sharing it. Both take
- * the packet over. */
+/* A packet whose TTL is decremented, to all of its oil, two vifs at least: with copies of the payload, or
+ * sharing it. Both take the packet over. */
 void gremc_replicate_copies(struct gremc_worker *worker, const struct gremc_packet *packet);
 void gremc_replicate_shares(struct gremc_worker *worker, const struct gremc_packet *packet);
 

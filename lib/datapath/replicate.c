@@ -12,6 +12,17 @@ struct steady {
 	uint32_t shard_threshold, copy_threshold;
 };
 
+static inline void replicate_once(struct gremc_worker *worker, const struct gremc_packet *packet,
+				  uint32_t vif)
+{
+	const struct gremc_job job = gremc_job_make(worker, packet, 0, 0);
+
+	if (likely(gremc_replicate_in_place(worker, &job, vif)))
+		return;
+	gremc_replicas(worker, packet, &vif, 1);
+	gremc_burst_done(&worker->burst, packet->mbuf);
+}
+
 static inline void replicate_packet(struct gremc_worker *worker, const struct gremc_packet *packet,
 				    const struct steady *steady)
 {
@@ -30,13 +41,9 @@ static inline void replicate_packet(struct gremc_worker *worker, const struct gr
 		return;
 	}
 	worker->wanted += wanted;
-	if (wanted == 1) {
-		const struct gremc_job job = gremc_job_make(worker, packet, 0, 0);
-
-		if (likely(gremc_replicate_in_place(worker, &job, mroute->vif[skip == 0])))
-			return;
-	}
-	if (wanted > 1 && packet->length > steady->copy_threshold)
+	if (wanted == 1)
+		replicate_once(worker, packet, mroute->vif[skip == 0]);
+	else if (packet->length > steady->copy_threshold)
 		gremc_replicate_shares(worker, packet);
 	else
 		gremc_replicate_copies(worker, packet);

@@ -96,16 +96,19 @@ int gremc_port_node(const struct gremc_port *port, const struct gremc_worker_pla
 int gremc_port_plug(struct gremc_port_set *set);      /* device.c: make what `interface:` needs */
 int gremc_port_find(struct gremc_port_set *set);      /* device.c: ethdev of each device */
 int gremc_port_bonds(struct gremc_port_set *set);     /* bond.c: make bonds, learn members */
-int gremc_port_describe(struct gremc_port_set *set);  /* device.c: capabilities to settings */
+int gremc_port_describe(struct gremc_port_set *set);  /* describe.c: capabilities to settings */
 int gremc_port_deal_all(struct gremc_port_set *set);  /* queues.c: who polls what, who sends by what */
-int gremc_port_configure(struct gremc_port_set *set); /* device.c */
+int gremc_port_configure(struct gremc_port_set *set); /* start.c */
 int gremc_port_equip(struct gremc_port_set *set);     /* pool.c: pools, then queues */
-int gremc_port_start(struct gremc_port_set *set);     /* device.c */
+int gremc_port_start(struct gremc_port_set *set);     /* start.c */
 int gremc_port_audit(struct gremc_port_set *set);     /* numa.c: warnings only */
 
 /* ---- device.c ---- */
 
 const struct gremc_driver_trait *gremc_driver_trait(const char *driver);
+
+/* ---- start.c ---- */
+
 /* Set up the queues of every port. -EAGAIN: a device refused the size of its mbufs; its `room` has been
  * raised. */
 int gremc_port_queues_setup(struct gremc_port_set *set);

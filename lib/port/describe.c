@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What each device can do, and the settings that follow. */
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+
+#include "port/steer_priv.h"
+
+/* What the drivers of the wires have in common: a bond copies when all members do. */
+static void read_traits(struct gremc_port_state *state)
+{
+	struct rte_eth_dev_info info;
+
+	state->copies = true;
+	for (uint16_t i = 0; i < state->wire_count; i++) {
+		const struct gremc_driver_trait *trait = rte_eth_dev_info_get(state->wire[i], &info)
+								 ? NULL
+								 : gremc_driver_trait(info.driver_name);
+
+		state->copies &= trait && trait->copies;
+		state->fixed_queues |= trait && trait->fixed_queues;
+		state->kernel |= trait && trait->kernel;
+		state->umem |= trait && trait->umem;
+	}
+}
+
+static void describe_offloads(struct gremc_port_state *state, struct gremc_port *port)
+{
+	const struct rte_eth_dev_info *info = &state->info;
+	struct rte_eth_conf *conf = &state->conf;
+	uint16_t segments = info->tx_desc_lim.nb_mtu_seg_max;
+
+	/* Never MBUF_FAST_FREE: payloads are shared by replicas and come from several pools. */
+	port->multi_seg = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (port->multi_seg)
+		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	port->max_segments = segments == UINT16_MAX ? 0 : segments;
+	port->rx_checksum = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+	if (port->rx_checksum)
+		conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+}
+
+/* Inner-most: between two sites the outer addresses are always the same, so that they would all choose one
+ * queue. */
+static void describe_rss(struct gremc_port_state *state, const struct gremc_port *port)
+{
+	const uint64_t headers = RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP;
+	uint64_t functions = (headers | RTE_ETH_RSS_LEVEL_INNERMOST) & state->info.flow_type_rss_offloads;
+
+	if (port->rx_queues < 2)
+		return;
+	if ((functions & headers) == 0) {
+		GREMC_LOG(
+			INFO,
+			"port %s: no RSS on `%s`: the device spreads packets over its %u RX queues in its own way",
+			port->name, port->device, port->rx_queues);
+		return;
+	}
+	state->conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	state->conf.rx_adv_conf.rss_conf.rss_hf = functions;
+	if ((functions & RTE_ETH_RSS_LEVEL_MASK) == 0)
+		GREMC_LOG(
+			INFO,
+			"port %s: RSS of `%s` sees outer headers only: all packets of a tunnel come by one queue",
+			port->name, port->device);
+}
+
+static int describe_queues(struct gremc_port_set *set, struct gremc_port_state *state,
+			   struct gremc_port *port)
+{
+	const struct rte_eth_dev_info *info = &state->info;
+	const struct gremc_config_settings *settings = &set->config->settings;
+	int ret;
+
+	if (info->max_rx_queues == 0 || info->max_tx_queues == 0) {
+		gremc_port_error(set, state, "`%s` has %u RX and %u TX queues; a port needs one of each",
+				 port->device, info->max_rx_queues, info->max_tx_queues);
+		return -ENODEV;
+	}
+	if (state->fixed_queues && info->max_rx_queues > GREMC_QUEUES_MAX) {
+		gremc_port_error(set, state, "`%s` has %u RX queues; %u is the most", port->device,
+				 info->max_rx_queues, GREMC_QUEUES_MAX);
+		return -E2BIG;
+	}
+	port->rx_queues =
+		gremc_port_queue_count(info->max_rx_queues, set->ports.worker_count, state->fixed_queues);
+	port->tx_queues = gremc_port_queue_count(info->max_tx_queues, set->ports.worker_count, false);
+	state->tx_configured = state->umem ? port->rx_queues : port->tx_queues;
+	port->rx_descriptors = settings->rx_descriptors;
+	port->tx_descriptors = settings->tx_descriptors;
+	if (state->umem) {
+		port->rx_descriptors = rte_align32prevpow2(port->rx_descriptors);
+		port->tx_descriptors = rte_align32prevpow2(port->tx_descriptors);
+	}
+	ret = rte_eth_dev_adjust_nb_rx_tx_desc(state->id, &port->rx_descriptors, &port->tx_descriptors);
+	if (ret) {
+		gremc_port_error(set, state, "`%s` takes no number of descriptors near %u and %u: %s",
+				 port->device, settings->rx_descriptors, settings->tx_descriptors,
+				 rte_strerror(-ret));
+		return ret;
+	}
+	if (port->rx_descriptors != settings->rx_descriptors)
+		GREMC_LOG(WARNING, "port %s: the device makes %u RX descriptors of the wanted %u", port->name,
+			  port->rx_descriptors, settings->rx_descriptors);
+	if (port->tx_descriptors != settings->tx_descriptors)
+		GREMC_LOG(WARNING, "port %s: the device makes %u TX descriptors of the wanted %u", port->name,
+			  port->tx_descriptors, settings->tx_descriptors);
+	return 0;
+}
+
+/* On the device's node, or where there is memory. */
+static struct gremc_port *port_alloc(uint16_t id)
+{
+	struct gremc_port *port = rte_zmalloc_socket("gremc_port", sizeof(*port), RTE_CACHE_LINE_SIZE,
+						     rte_eth_dev_socket_id(id));
+
+	return port ? port : rte_zmalloc("gremc_port", sizeof(*port), RTE_CACHE_LINE_SIZE);
+}
+
+/* Where the kernel has the addresses, routes and neighbours of a port that it keeps: a VLAN is another
+ * interface, named as everybody does. */
+static void describe_interface(const struct gremc_port_state *state, struct gremc_port *port)
+{
+	const struct gremc_config_port *config = state->config;
+	char device[IF_NAMESIZE], name[IF_NAMESIZE + 5];
+
+	port->shared = config->interface[0] || config->isolate;
+	snprintf(device, sizeof(device), "%s", config->interface);
+	if (config->isolate && if_indextoname(state->info.if_index, device) == NULL)
+		device[0] = '\0';
+	if (config->vlan)
+		snprintf(name, sizeof(name), "%s.%u", device, config->vlan);
+	else
+		snprintf(name, sizeof(name), "%s", device);
+	/* a name that is too long is none of the kernel's */
+	if (device[0] && strlen(name) < sizeof(port->interface))
+		strcpy(port->interface, name);
+}
+
+static int describe_one(struct gremc_port_set *set, uint16_t index)
+{
+	struct gremc_port_state *state = &set->state[index];
+	const struct gremc_config_port *config = state->config;
+	struct gremc_port *port = port_alloc(state->id);
+	int ret;
+
+	set->ports.port[index] = port;
+	ret = port ? rte_eth_dev_info_get(state->id, &state->info) : -ENOMEM;
+	if (ret) {
+		gremc_port_error(set, state, "the port cannot be set up: %s", rte_strerror(-ret));
+		return ret;
+	}
+	port->id = state->id;
+	port->index = index;
+	snprintf(port->name, sizeof(port->name), "%s", config->name);
+	if (rte_eth_dev_get_name_by_port(state->id, port->device))
+		snprintf(port->device, sizeof(port->device), "%s", config->device);
+	port->vlan = config->vlan;
+	port->multicast = config->multicast;
+	port->socket = rte_eth_dev_socket_id(state->id);
+	/* LACP lives in the bursts, also in those of a bond that the EAL made. */
+	port->keep_alive = rte_eth_bond_mode_get(state->id) == BONDING_MODE_8023AD;
+	describe_interface(state, port);
+	read_traits(state);
+	describe_offloads(state, port);
+	ret = describe_queues(set, state, port);
+	if (ret)
+		return ret;
+	describe_rss(state, port);
+	return gremc_port_mtu_plan(set, index);
+}
+
+int gremc_port_describe(struct gremc_port_set *set)
+{
+	int ret = 0, one;
+
+	for (uint32_t i = 0; i < set->config->port_count; i++) {
+		if (set->state[i].is_member)
+			continue;
+		one = describe_one(set, i);
+		ret = one ? one : ret;
+	}
+	return ret;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Configure the devices, set up their queues, start and stop them. */
+#include <errno.h>
+
+#include <rte_ethdev.h>
+
+#include "port/steer_priv.h"
+
+/* Many drivers return -1 for anything, which is no errno. */
+static const char *reason(int ret)
+{
+	return ret == -1 ? "its driver has logged why" : rte_strerror(-ret);
+}
+
+/* ---- configure ---- */
+
+static int configure_one(struct gremc_port_set *set, uint16_t index)
+{
+	struct gremc_port_state *state = &set->state[index];
+	const struct gremc_port *port = set->ports.port[index];
+	int ret;
+
+	state->touched = true;
+	ret = state->config->isolate ? gremc_flow_rules_isolate(set, state) : 0;
+	if (ret)
+		return ret;
+	ret = rte_eth_dev_configure(state->id, port->rx_queues, state->tx_configured, &state->conf);
+	if (ret) {
+		gremc_port_error(set, state, "`%s` refuses %u RX and %u TX queues with mtu %u: %s",
+				 port->device, port->rx_queues, state->tx_configured, state->wanted_mtu,
+				 reason(ret));
+		return ret;
+	}
+	/* Members of a bond get their MTU when the bond starts them, interfaces of the kernel after the
+	 * start. */
+	if (state->kernel || rte_eth_bond_mode_get(state->id) >= 0)
+		return 0;
+	ret = rte_eth_dev_set_mtu(state->id, state->conf.rxmode.mtu);
+	if (ret && ret != -ENOTSUP) {
+		gremc_port_error(set, state, "`%s` does not take mtu %u (%u to %u): %s", port->device,
+				 state->wanted_mtu, state->info.min_mtu, gremc_port_mtu_max(&state->info),
+				 reason(ret));
+		return ret;
+	}
+	return 0;
+}
+
+int gremc_port_configure(struct gremc_port_set *set)
+{
+	int ret = 0, one;
+
+	for (uint16_t i = 0; i < set->ports.count; i++) {
+		if (set->ports.port[i] == NULL)
+			continue;
+		one = configure_one(set, i);
+		ret = one ? one : ret;
+	}
+	return ret;
+}
+
+/* ---- queues ---- */
+
+uint32_t gremc_port_room_next(uint32_t room)
+{
+	static const uint32_t rooms[] = {2048, 4096, 10240, 17408, 33792, GREMC_PORT_ROOM_MAXIMUM};
+
+	for (unsigned i = 0; i < RTE_DIM(rooms); i++)
+		if (rooms[i] > room)
+			return rooms[i];
+	return 0;
+}
+
+static int setup_rx(struct gremc_port_set *set, struct gremc_port_state *state, struct gremc_port *port,
+		    uint16_t queue)
+{
+	struct rte_eth_rxconf conf = state->info.default_rxconf;
+	uint32_t room = gremc_port_room_next(state->room);
+	int ret;
+
+	conf.offloads = state->conf.rxmode.offloads;
+	ret = rte_eth_rx_queue_setup(state->id, queue, port->rx_descriptors,
+				     gremc_port_node(port, &set->ports.worker[port->rx_worker[queue]]), &conf,
+				     port->rx_pool[queue]);
+	if (ret == 0)
+		return 0;
+	/* Some drivers refuse mbufs smaller than a frame of theirs, and cannot be asked how large that is. */
+	if (queue == 0 && room && !state->umem && (ret == -ENOMEM || ret == -EINVAL)) {
+		GREMC_LOG(INFO, "port %s: `%s` refuses mbufs of %u bytes, trying %u", port->name,
+			  port->device, state->room, room);
+		state->room = room;
+		return -EAGAIN;
+	}
+	/* net_af_xdp has one errno for all */
+	gremc_port_error(set, state, "RX queue %u of `%s` cannot be set up: %s", queue, port->device,
+			 reason(state->umem ? -1 : ret));
+	return ret;
+}
+
+static int setup_queues(struct gremc_port_set *set, uint16_t index)
+{
+	struct gremc_port_state *state = &set->state[index];
+	struct gremc_port *port = set->ports.port[index];
+	struct rte_eth_txconf conf = state->info.default_txconf;
+	int ret;
+
+	for (uint16_t q = 0; q < port->rx_queues; q++) {
+		ret = setup_rx(set, state, port, q);
+		if (ret)
+			return ret;
+	}
+	conf.offloads = state->conf.txmode.offloads;
+	for (uint16_t q = 0; q < state->tx_configured; q++) {
+		uint16_t owner = q < port->tx_queues ? port->tx_worker[q] : 0;
+
+		ret = rte_eth_tx_queue_setup(state->id, q, port->tx_descriptors,
+					     gremc_port_node(port, &set->ports.worker[owner]), &conf);
+		if (ret == 0)
+			continue;
+		gremc_port_error(set, state, "TX queue %u of `%s` cannot be set up: %s", q, port->device,
+				 reason(ret));
+		return ret;
+	}
+	return 0;
+}
+
+int gremc_port_queues_setup(struct gremc_port_set *set)
+{
+	int ret;
+
+	for (uint16_t i = 0; i < set->ports.count; i++) {
+		if (set->ports.port[i] == NULL)
+			continue;
+		ret = setup_queues(set, i);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* ---- start and stop ---- */
+
+/* Groups that nobody joined on the port have to come in, too. What the kernel keeps is not ours to open. */
+static void open_filters(struct gremc_port_state *state, const struct gremc_port *port)
+{
+	int ret = state->xdp || state->flows ? 0 : rte_eth_allmulticast_enable(state->id);
+
+	if (ret == 0)
+		return;
+	ret = rte_eth_promiscuous_enable(state->id);
+	state->promiscuous = ret == 0;
+	if (ret && ret != -ENOTSUP)
+		GREMC_LOG(
+			WARNING,
+			"port %s: neither allmulticast nor promiscuous mode on `%s` (%s): multicast may not come in",
+			port->name, port->device, rte_strerror(-ret));
+}
+
+static int start_one(struct gremc_port_set *set, uint16_t index)
+{
+	struct gremc_port_state *state = &set->state[index];
+	struct gremc_port *port = set->ports.port[index];
+	struct rte_eth_link link;
+	char text[RTE_ETH_LINK_MAX_STR_LEN];
+	int ret = rte_eth_dev_start(state->id);
+
+	if (ret) {
+		gremc_port_error(set, state, "`%s` does not start: %s", port->device, reason(ret));
+		return ret;
+	}
+	state->started = true;
+	open_filters(state, port);
+	if (state->xdp) {
+		ret = gremc_xdp_attach(set, state);
+		if (ret)
+			return ret;
+	}
+	ret = gremc_port_mtu_settle(set, index);
+	if (ret)
+		return ret;
+	ret = rte_eth_macaddr_get(state->id, &port->mac);
+	if (ret) {
+		gremc_port_error(set, state, "`%s` has no MAC address: %s", port->device, reason(ret));
+		return ret;
+	}
+	if (rte_eth_link_get_nowait(state->id, &link) == 0 &&
+	    rte_eth_link_to_str(text, sizeof(text), &link) > 0)
+		GREMC_LOG(INFO, "port %s: `%s`: %s", port->name, port->device, text);
+	return 0;
+}
+
+int gremc_port_start(struct gremc_port_set *set)
+{
+	int ret = 0, one;
+
+	for (uint16_t i = 0; i < set->ports.count; i++) {
+		if (set->ports.port[i] == NULL)
+			continue;
+		one = start_one(set, i);
+		ret = one ? one : ret;
+	}
+	return ret;
+}
+
+/* What software rings (net_ring) still hold is ours to free; a wire, which brings more all the time, is left
+ * after a queue's worth. */
+static void drain(const struct gremc_port *port)
+{
+	struct rte_mbuf *packet[32];
+	uint32_t n, total;
+
+	for (uint16_t q = 0; q < port->rx_queues; q++) {
+		total = 0;
+		do {
+			n = rte_eth_rx_burst(port->id, q, packet, RTE_DIM(packet));
+			rte_pktmbuf_free_bulk(packet, n);
+			total += n;
+		} while (n > 0 && total < GREMC_PORT_RING_SIZE + port->rx_descriptors);
+	}
+}
+
+void gremc_port_stop(struct gremc_port_set *set, uint16_t index)
+{
+	struct gremc_port_state *state = &set->state[index];
+	const struct gremc_port *port = set->ports.port[index];
+	int ret;
+
+	gremc_flow_rules_destroy(state->flows);
+	state->flows = NULL;
+	if (!state->started)
+		return;
+	drain(port);
+	if (state->promiscuous)
+		rte_eth_promiscuous_disable(state->id);
+	ret = rte_eth_dev_stop(state->id);
+	if (ret)
+		GREMC_LOG(ERR, "port %s: stopping `%s` failed: %s", port->name, port->device,
+			  rte_strerror(-ret));
+	state->started = false;
+}

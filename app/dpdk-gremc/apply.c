@@ -71,7 +71,7 @@ static int make_vif(struct gremc_forwarder *forwarder, const struct gremc_config
 		gremc_adjacency_put(forwarder->vifs, adjacency);
 		return rc;
 	}
-	for (uint32_t i = 0; i < forwarder->workers->count; i++)
+	for (uint32_t i = 0; i < forwarder->workers->stats_count; i++)
 		gremc_stats_reset_vif(forwarder->workers->stats[i], *vif);
 	return 0;
 }

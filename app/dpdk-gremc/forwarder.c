@@ -74,6 +74,7 @@ static struct gremc_telemetry telemetry_of(struct gremc_forwarder *forwarder)
 		.rcu = forwarder->rcu,
 		.hosts = {forwarder->host, gremc_host_count, gremc_host_entry, gremc_host_overruns},
 		.stats = forwarder->workers->stats,
+		.stats_count = forwarder->workers->stats_count,
 		.config_path = forwarder->options->config,
 		.started = time(NULL),
 		.reloads = &forwarder->reloads,

@@ -128,7 +128,7 @@ static uint64_t packets_of(const struct gremc_forwarder *forwarder, uint32_t id)
 {
 	uint64_t packets = 0;
 
-	for (uint32_t i = 0; i < forwarder->workers->count; i++)
+	for (uint32_t i = 0; i < forwarder->workers->stats_count; i++)
 		packets += gremc_counter_read(&forwarder->workers->stats[i]->mroute[id].packets);
 	return packets;
 }

@@ -45,7 +45,7 @@ static void reset_counters(uint32_t id, void *argument)
 {
 	const struct gremc_forwarder *forwarder = argument;
 
-	for (uint32_t i = 0; i < forwarder->workers->count; i++)
+	for (uint32_t i = 0; i < forwarder->workers->stats_count; i++)
 		gremc_stats_reset_mroute(forwarder->workers->stats[i], id);
 }
 

@@ -16,7 +16,7 @@ void gremc_forwarder_summary(const struct gremc_forwarder *forwarder)
 {
 	struct gremc_totals t = {0};
 
-	for (uint32_t i = 0; i < forwarder->workers->count; i++)
+	for (uint32_t i = 0; i < forwarder->workers->stats_count; i++)
 		gremc_stats_read(forwarder->workers->stats[i], &t);
 	printf("gremc: stopped\n");
 	printf("  in       %12" PRIu64 " packets: %" PRIu64 " forwarded, %" PRIu64 " punted, %" PRIu64

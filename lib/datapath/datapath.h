@@ -157,7 +157,8 @@ struct gremc_worker {
 		*tx[GREMC_CONFIG_PORTS_MAX + 1]; /* by port index; NULL: a bond's member; last: host */
 };
 
-/* The workers of a forwarder and what they share. */
+/* The workers of a forwarder and what they share. The sender is the control thread's: a worker that no lcore
+ * runs, with the TX queues that ports have to spare (gremc_port.host_tx). */
 struct gremc_worker_group {
 	uint32_t count;
 	uint32_t stop;          /* atomic: set by gremc_workers_stop() */
@@ -169,7 +170,9 @@ struct gremc_worker_group {
 	uint32_t host_turn;     /* the control thread's: whose rings come first */
 	uint8_t *sample; /* [mroute id] 1: the next packet of a sampled mroute is the kernel's; atomic */
 	struct gremc_worker *worker[GREMC_WORKERS_MAX];
-	struct gremc_stats *stats[GREMC_WORKERS_MAX];
+	struct gremc_worker *sender; /* NULL: no port has a queue to spare */
+	uint32_t stats_count;        /* of the workers, then of the sender */
+	struct gremc_stats *stats[GREMC_WORKERS_MAX + 1];
 };
 
 /* Control thread, before start: a worker for each of ports->worker, with the tables of its socket. All
@@ -227,10 +230,11 @@ bool gremc_punt_of_port(const struct gremc_vifs *vifs, uint16_t port, bool multi
 /* Give frames to be sent by a port as they are: `port` is its index, hash.usr a vif that they are counted for
  * (then l2_len is the length of the L2 header, and outer header and packet follow) or GREMC_VIF_NONE. Or,
  * with the port of the host (gremc_worker.host_rxq), give inner packets of the host's vif to the fast path.
- * Returns how many were taken; the rest is the caller's still. Their order holds: one worker sends them all.
- */
+ * Frames for a port that has a TX queue for it (gremc_port.host_tx) have been sent, or lost and counted, when
+ * this returns; the rest goes through one worker. Returns how many were taken; the others, last in the array
+ * now, are the caller's still. The order of what goes to one port holds. */
 uint32_t gremc_inject(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n);
-/* How many could be given now. */
+/* How many could be given to that worker now. */
 uint32_t gremc_inject_room(const struct gremc_worker_group *group);
 
 /* Make of an inner packet (IPv4, from its IP header on, headroom before it) the frame by which it leaves a

@@ -108,8 +108,19 @@ void gremc_segments_copy(uint8_t *to, const struct rte_mbuf *mbuf);
 /* A ring without a name: nobody looks it up, and there may be hundreds. rte_free() frees it. NULL: ENOMEM. */
 struct rte_ring *gremc_ring_create(unsigned size, unsigned flags);
 
+/* ---- inject.c, sender.c ---- */
+
+/* A frame, ready but for being sent. Its vif, if it has one, counts it as a replica of its own. */
+void gremc_send_frame(struct gremc_worker *worker, struct rte_mbuf *mbuf);
+/* 0, or -ENOMEM: gremc_sender_destroy() all the same. No sender where no port has a queue for it. */
+int gremc_sender_create(struct gremc_worker_group *group, const struct gremc_ports *ports,
+			const struct gremc_vifs *vifs);
+void gremc_sender_destroy(struct gremc_worker_group *group);
+
 /* ---- tx.c ---- */
 
+/* The way out by a queue of a port, in memory of this node. NULL: ENOMEM. */
+struct gremc_tx *gremc_tx_create(const struct gremc_port *port, uint16_t queue, int socket);
 /* Send or hand over what the buffer holds; what is refused is lost, and counted. */
 void gremc_tx_flush(struct gremc_worker *worker, struct gremc_tx *tx);
 

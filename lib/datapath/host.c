@@ -11,11 +11,11 @@
 #include "datapath/datapath_priv.h"
 
 /* Packets that may wait for the control thread, by class. All of them together are mbufs that a pool must be
- * able to miss (GREMC_PORT_HOST_MBUFS). */
+ * able to miss (GREMC_PORT_HOST_UP). */
 static const unsigned up_sizes[GREMC_PUNT_COUNT] = {
 	[GREMC_PUNT_neighbor] = 256,
 	[GREMC_PUNT_control] = 2048, /* 100 ms of 20,000 reports a second */
-	[GREMC_PUNT_traffic] = 1024,
+	[GREMC_PUNT_traffic] = 2048, /* 10 ms of TCP at 2 Gbit/s: as long as others may have the CPU */
 	[GREMC_PUNT_multicast] = 512,
 };
 #define DOWN_SIZE 1024
@@ -137,14 +137,4 @@ void gremc_punt_awake(struct gremc_worker_group *group)
 
 	__atomic_store_n(&group->host_sleeps, 0, __ATOMIC_RELAXED);
 	eventfd_read(group->host_event, &value);
-}
-
-uint32_t gremc_inject(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n)
-{
-	return rte_ring_sp_enqueue_burst(group->worker[0]->down, (void **)mbufs, n, NULL);
-}
-
-uint32_t gremc_inject_room(const struct gremc_worker_group *group)
-{
-	return rte_ring_free_count(group->worker[0]->down);
 }

@@ -4,8 +4,7 @@
 
 #include "datapath/datapath_priv.h"
 
-/* A frame, ready but for being sent. Its vif, if it has one, counts it as a replica of its own. */
-static void send_frame(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+void gremc_send_frame(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	uint32_t vif = mbuf->hash.usr;
 
@@ -51,7 +50,7 @@ uint32_t gremc_stage_inject(struct gremc_worker *worker)
 		if (mbufs[i]->port == worker->host_rxq.port)
 			enter(worker, mbufs[i]);
 		else
-			send_frame(worker, mbufs[i]);
+			gremc_send_frame(worker, mbufs[i]);
 	}
 	gremc_stage_decap(worker, &worker->host_rxq);
 	gremc_stage_lookup(worker);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <rte_ethdev.h>
+#include <rte_malloc.h>
 #include <rte_pause.h>
 #include <rte_ring.h>
 
@@ -7,6 +8,27 @@
 
 /* LACP wants its bursts every 100 ms; twenty a 100 ms leave room for an iteration that is long. */
 #define KEEP_ALIVES_PER_SECOND 200
+
+/* The segments that a transmitted packet may have. */
+static uint16_t segments_of(const struct gremc_port *port)
+{
+	if (!port->multi_seg)
+		return 1;
+	return port->max_segments ? port->max_segments : UINT16_MAX;
+}
+
+struct gremc_tx *gremc_tx_create(const struct gremc_port *port, uint16_t queue, int socket)
+{
+	struct gremc_tx *tx = rte_zmalloc_socket("gremc_tx", sizeof(*tx), RTE_CACHE_LINE_SIZE, socket);
+
+	if (tx == NULL)
+		return NULL;
+	tx->id = port->id;
+	tx->queue = queue;
+	tx->max_segments = segments_of(port);
+	tx->keep_alive = port->keep_alive;
+	return tx;
+}
 
 /* Replicas that nobody takes: lost for their vifs, which the mbufs still name. */
 static void lose_unsent(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,

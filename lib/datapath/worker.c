@@ -33,27 +33,14 @@ static void add_rxqs(struct gremc_worker *worker, const struct gremc_port *port)
 	}
 }
 
-/* The segments that a transmitted packet may have. */
-static uint16_t segments_of(const struct gremc_port *port)
-{
-	if (!port->multi_seg)
-		return 1;
-	return port->max_segments ? port->max_segments : UINT16_MAX;
-}
-
 static int add_tx(struct gremc_worker *worker, const struct gremc_port *port)
 {
 	uint16_t queue = port->tx_queue[worker->index];
 	bool owner = port->tx_worker[queue] == worker->index;
-	struct gremc_tx *tx = rte_zmalloc_socket("gremc_tx", sizeof(*tx), RTE_CACHE_LINE_SIZE,
-						 rte_lcore_to_socket_id(worker->lcore));
+	struct gremc_tx *tx = gremc_tx_create(port, queue, rte_lcore_to_socket_id(worker->lcore));
 
 	if (tx == NULL)
 		return -ENOMEM;
-	tx->id = port->id;
-	tx->queue = queue;
-	tx->max_segments = segments_of(port);
-	tx->keep_alive = port->keep_alive;
 	tx->ring = owner ? NULL : port->tx_ring[queue];
 	worker->tx[port->index] = tx;
 	worker->needs_keep_alive |= tx->keep_alive && owner;
@@ -148,6 +135,8 @@ void gremc_workers_configure(struct gremc_worker_group *group, const struct grem
 		__atomic_store_n(&worker->idle_enabled, settings->idle, __ATOMIC_RELAXED);
 		__atomic_store_n(&worker->max_sleep, settings->max_sleep, __ATOMIC_RELAXED);
 	}
+	if (group->sender)
+		__atomic_store_n(&group->sender->tx_retries, settings->tx_retries, __ATOMIC_RELAXED);
 }
 
 struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
@@ -172,6 +161,7 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 			goto fail;
 		group->worker[group->count] = worker;
 		group->stats[group->count++] = worker->stats;
+		group->stats_count = group->count;
 		worker->group = group;
 		worker->vifs = gremc_vifs_at(vifs, ports->worker[i].socket);
 		worker->fanout = gremc_fanout_at(fanout, ports->worker[i].socket);
@@ -180,6 +170,8 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 		if (worker->rcu_slot < 0)
 			goto fail;
 	}
+	if (gremc_sender_create(group, ports, gremc_vifs_at(vifs, ports->worker[0].socket)))
+		goto fail;
 	gremc_workers_configure(group, settings);
 	return group;
 fail:
@@ -205,6 +197,7 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 		gremc_stats_destroy(worker->stats);
 		rte_free(worker);
 	}
+	gremc_sender_destroy(group);
 	if (group->host_event >= 0)
 		close(group->host_event);
 	if (group->sample)
@@ -297,7 +290,8 @@ void gremc_worker_account(struct gremc_worker *worker, const struct gremc_rxq *r
 		account_reasons(totals->drops, worker->drop, GREMC_DROP_COUNT);
 	if (worker->lost_any) {
 		account_reasons(totals->losses, worker->loss, GREMC_LOSS_COUNT);
-		gremc_wait_account(worker, totals);
+		if (likely(worker->wait != NULL)) /* the sender waits for nobody */
+			gremc_wait_account(worker, totals);
 	}
 	worker->dropped_any = worker->lost_any = false;
 	gremc_stats_write_end(worker->stats);

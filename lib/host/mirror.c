@@ -194,7 +194,7 @@ static uint64_t sent_by(const struct gremc_worker_group *workers, uint32_t vif)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < workers->count; i++)
+	for (uint32_t i = 0; i < workers->stats_count; i++)
 		sum += gremc_counter_read(&workers->stats[i]->vif_hot[vif].tx_packets);
 	return sum;
 }

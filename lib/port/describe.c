@@ -23,6 +23,7 @@ static void read_traits(struct gremc_port_state *state)
 		state->copies &= trait && trait->copies;
 		state->fixed_queues |= trait && trait->fixed_queues;
 		state->kernel |= trait && trait->kernel;
+		state->paired |= trait && trait->paired;
 		state->umem |= trait && trait->umem;
 	}
 }
@@ -88,7 +89,9 @@ static int describe_queues(struct gremc_port_set *set, struct gremc_port_state *
 	port->rx_queues =
 		gremc_port_queue_count(info->max_rx_queues, set->ports.worker_count, state->fixed_queues);
 	port->tx_queues = gremc_port_queue_count(info->max_tx_queues, set->ports.worker_count, false);
-	state->tx_configured = state->umem ? port->rx_queues : port->tx_queues;
+	port->host_tx = gremc_port_has_host_path(set->config) &&
+			port->tx_queues < (state->paired ? port->rx_queues : info->max_tx_queues);
+	state->tx_configured = state->umem ? port->rx_queues : port->tx_queues + port->host_tx;
 	port->rx_descriptors = settings->rx_descriptors;
 	port->tx_descriptors = settings->tx_descriptors;
 	if (state->umem) {

@@ -16,10 +16,13 @@ const struct gremc_driver_trait *gremc_driver_trait(const char *driver)
 		 .copies = true,
 		 .kernel = true,
 		 .frames = true},
-		{.name = "net_af_xdp", .fixed_queues = true, .kernel = true, .umem = true},
+		{.name = "net_af_xdp", .fixed_queues = true, .kernel = true, .paired = true, .umem = true},
+		{.name = "net_memif", .paired = true},
 		{.name = "net_null", .copies = true},
 		{.name = "net_pcap", .fixed_queues = true, .copies = true},
-		{.name = "net_tap", .copies = true},
+		{.name = "net_tap", .copies = true, .paired = true},
+		{.name = "net_virtio", .paired = true},
+		{.name = "net_virtio_user", .paired = true},
 	};
 
 	for (unsigned i = 0; i < RTE_DIM(traits); i++)

@@ -82,20 +82,9 @@ uint32_t gremc_port_header_room(const struct gremc_port_set *set)
 		       (uint32_t)GREMC_PORT_ROOM_MAXIMUM);
 }
 
-static bool has_host_path(const struct gremc_config *config)
-{
-	for (uint32_t i = 0; i < config->port_count; i++)
-		if (config->ports[i].host || config->ports[i].igmp)
-			return true;
-	for (uint32_t i = 0; i < config->tunnel_count; i++)
-		if (config->tunnels[i].host || config->tunnels[i].igmp)
-			return true;
-	return false;
-}
-
 static void plan_rx(const struct gremc_port_set *set, struct gremc_port *port, struct pool_plans *plans)
 {
-	bool host = has_host_path(set->config);
+	bool host = gremc_port_has_host_path(set->config);
 
 	for (uint16_t q = 0; q < port->rx_queues; q++) {
 		struct pool_plan *plan = &plans->plan[plans->count++];
@@ -136,7 +125,7 @@ static void plan_headers(struct gremc_port_set *set, struct pool_plans *plans)
 	}
 }
 
-/* The first worker sends what is made of these, so they lie in its queues. */
+/* The control thread sends what is made of these, or the first worker for it: they lie in its queues. */
 static void plan_host(struct gremc_port_set *set, struct pool_plans *plans)
 {
 	struct pool_plan *plan = &plans->plan[plans->count++];
@@ -149,7 +138,7 @@ static void plan_host(struct gremc_port_set *set, struct pool_plans *plans)
 	snprintf(plan->name, sizeof(plan->name), "host");
 	plan->least = GREMC_PORT_POOL_MINIMUM;
 	plan->wanted = plan->least;
-	if (has_host_path(set->config))
+	if (gremc_port_has_host_path(set->config))
 		plan->wanted += GREMC_PORT_HOST_DOWN + CACHE_HOLDS + gremc_port_in_flight(set, 0);
 	plan->data_room = RTE_PKTMBUF_HEADROOM + set->ports.host_room;
 	plan->socket = set->ports.worker[0].socket;

@@ -43,7 +43,8 @@ struct gremc_port {
 	bool rx_checksum; /* the device verifies IPv4 header checksums (RTE_MBUF_F_RX_IP_CKSUM_*) */
 	uint16_t max_segments; /* of one transmitted packet; 0: no limit known */
 	int socket;
-	uint16_t rx_queues, tx_queues;
+	uint16_t rx_queues, tx_queues; /* tx_queues: the workers' */
+	bool host_tx; /* one TX queue more, number `tx_queues`, is the control thread's own */
 	uint16_t rx_descriptors, tx_descriptors;
 	uint16_t rx_worker[GREMC_QUEUES_MAX]; /* which worker polls each RX queue */
 	struct rte_mempool *rx_pool[GREMC_QUEUES_MAX];

@@ -14,7 +14,7 @@
 #define GREMC_PORT_POOL_CACHE   256u  /* mbufs; more than a burst of 64 */
 #define GREMC_PORT_POOL_SLACK   1024u /* mbufs of a pool that are in no queue: bursts in work */
 #define GREMC_PORT_POOL_MINIMUM 512u  /* mbufs beyond those that the RX queue itself holds */
-#define GREMC_PORT_HOST_UP      4096u /* mbufs of an RX pool that may wait for the control thread */
+#define GREMC_PORT_HOST_UP      5120u /* mbufs of an RX pool that may wait for the control thread */
 #define GREMC_PORT_HOST_DOWN    2048u /* mbufs that the control thread has on their way to a worker */
 #define GREMC_PORT_ROOM_MINIMUM 2048u
 #define GREMC_PORT_ROOM_MAXIMUM (UINT16_MAX - RTE_PKTMBUF_HEADROOM)
@@ -32,9 +32,10 @@ struct gremc_driver_trait {
 	bool copies;       /* transmits a copy: no mbuf stays with it after a burst */
 	bool kernel;       /* a socket on a kernel's interface: the MTU is the kernel's */
 	bool frames;       /* its socket has frames of a size of their own, `framesz` */
-	/* Its RX pools are shared memory (UMEM) with the kernel: as many TX as RX queues, rings of a power of
-	 * two, mbufs of a page at most, and what its rings hold at the end is not given back. What it sends
-	 * it copies into a queue's RX pool. */
+	bool paired;       /* as many TX as RX queues: a TX queue alone is refused, or breaks receiving */
+	/* Its RX pools are shared memory (UMEM) with the kernel: rings of a power of two, mbufs of a page at
+	 * most, and what its rings hold at the end is not given back. What it sends it copies into a queue's
+	 * RX pool. */
 	bool umem;
 };
 
@@ -58,6 +59,7 @@ struct gremc_port_state {
 	bool kernel; /* a wire is the kernel's */
 	bool fixed_queues;
 	bool copies;
+	bool paired;
 	bool umem;
 	struct gremc_xdp *xdp;          /* steer_priv.h: of `interface:`, else NULL */
 	struct gremc_flow_rules *flows; /* of `isolate:`, else NULL */
@@ -147,6 +149,8 @@ int gremc_port_mtu_settle(struct gremc_port_set *set, uint16_t index);
 
 /* ---- queues.c ---- */
 
+/* Is anything the kernel's, so that the control thread sends and receives? */
+bool gremc_port_has_host_path(const struct gremc_config *config);
 /* How many of a device's `most` queues are used by `workers`. */
 uint16_t gremc_port_queue_count(uint16_t most, unsigned workers, bool fixed);
 /* From the counts of queues, workers and nodes in *ports: rx_worker, tx_worker, tx_queue of each port.
@@ -155,6 +159,8 @@ uint16_t gremc_port_queue_count(uint16_t most, unsigned workers, bool fixed);
  * RX workers, a worker owns at most one queue of a port, and one without a queue hands over to queue w modulo
  * their number. */
 void gremc_port_deal(struct gremc_ports *ports);
+/* Say by which queue, or by whom, the host's packets leave. */
+void gremc_port_say_host(const struct gremc_ports *ports, const struct gremc_port *port);
 /* Does somebody but its owner send by this queue? */
 bool gremc_port_tx_is_shared(const struct gremc_ports *ports, const struct gremc_port *port, uint16_t queue);
 /* The lcores of the workers that are marked in `which`, as "1 2 5"; returns text. */

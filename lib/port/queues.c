@@ -26,6 +26,17 @@ uint16_t gremc_port_queue_count(uint16_t most, unsigned workers, bool fixed)
 	return RTE_MIN(count, (uint32_t)GREMC_QUEUES_MAX);
 }
 
+bool gremc_port_has_host_path(const struct gremc_config *config)
+{
+	for (uint32_t i = 0; i < config->port_count; i++)
+		if (config->ports[i].host || config->ports[i].igmp)
+			return true;
+	for (uint32_t i = 0; i < config->tunnel_count; i++)
+		if (config->tunnels[i].host || config->tunnels[i].igmp)
+			return true;
+	return false;
+}
+
 static bool is_cross_node(const struct gremc_port *port, const struct gremc_worker_place *worker)
 {
 	return port->socket >= 0 && worker->socket >= 0 && port->socket != worker->socket;
@@ -150,6 +161,19 @@ static void warn_shared(const struct gremc_ports *ports, const struct gremc_port
 		  port->name, port->tx_queues, port->tx_queues == 1 ? "" : "s", ports->worker_count,
 		  name_lcores(ports, without, givers, sizeof(givers)), missing == 1 ? "s" : "",
 		  name_lcores(ports, owners, takers, sizeof(takers)), ports->worker_count);
+}
+
+void gremc_port_say_host(const struct gremc_ports *ports, const struct gremc_port *port)
+{
+	if (port->host_tx)
+		GREMC_LOG(INFO,
+			  "port %s: what the host sends leaves by TX queue %u, the control thread's own",
+			  port->name, port->tx_queues);
+	else
+		GREMC_LOG(INFO,
+			  "port %s: what the host sends goes through lcore %u: `%s` has no TX queue to spare "
+			  "(net_af_packet: qpairs=%u)",
+			  port->name, ports->worker[0].lcore, port->device, ports->worker_count + 1);
 }
 
 static void warn_idle(const struct gremc_ports *ports, const uint16_t *polled)

@@ -17,7 +17,7 @@ static const char *reason(int ret)
 static int configure_one(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
-	const struct gremc_port *port = set->ports.port[index];
+	struct gremc_port *port = set->ports.port[index];
 	int ret;
 
 	state->touched = true;
@@ -25,6 +25,12 @@ static int configure_one(struct gremc_port_set *set, uint16_t index)
 	if (ret)
 		return ret;
 	ret = rte_eth_dev_configure(state->id, port->rx_queues, state->tx_configured, &state->conf);
+	/* Some drivers want as many queues in both directions. */
+	if (ret && port->host_tx && !state->umem) {
+		port->host_tx = false;
+		state->tx_configured--;
+		ret = rte_eth_dev_configure(state->id, port->rx_queues, state->tx_configured, &state->conf);
+	}
 	if (ret) {
 		gremc_port_error(set, state, "`%s` refuses %u RX and %u TX queues with mtu %u: %s",
 				 port->device, port->rx_queues, state->tx_configured, state->wanted_mtu,
@@ -54,6 +60,8 @@ int gremc_port_configure(struct gremc_port_set *set)
 			continue;
 		one = configure_one(set, i);
 		ret = one ? one : ret;
+		if (one == 0 && gremc_port_has_host_path(set->config))
+			gremc_port_say_host(&set->ports, set->ports.port[i]);
 	}
 	return ret;
 }

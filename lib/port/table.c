@@ -68,6 +68,8 @@ static void fill(const struct gremc_ports *ports, const struct gremc_port *port,
 	}
 	if (queue < port->tx_queues)
 		tx_text(ports, port, queue, row->cell[TX]);
+	else if (queue == port->tx_queues && port->host_tx)
+		strcpy(row->cell[TX], "control");
 }
 
 static void print_row(const char *const *cells, const int *width, FILE *out)
@@ -86,7 +88,7 @@ static void print_row(const char *const *cells, const int *width, FILE *out)
 
 static uint16_t lines_of(const struct gremc_port *port)
 {
-	return port ? RTE_MAX(port->rx_queues, port->tx_queues) : 0;
+	return port ? RTE_MAX(port->rx_queues, port->tx_queues + port->host_tx) : 0;
 }
 
 /* Call `use` with each line's row. */

@@ -12,7 +12,7 @@ static void reply_counters(const struct gremc_query *query, struct rte_tel_data 
 {
 	uint64_t packets = 0, bytes = 0;
 
-	for (unsigned i = 0; i < query->telemetry->ports->worker_count; i++) {
+	for (unsigned i = 0; i < query->telemetry->stats_count; i++) {
 		const struct gremc_mroute_counter *counter = &query->telemetry->stats[i]->mroute[id];
 
 		packets += gremc_counter_read(&counter->packets);

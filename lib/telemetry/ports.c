@@ -56,6 +56,7 @@ static void reply_port(struct rte_tel_data *dict, const struct gremc_port *port,
 	gremc_reply_u64(dict, "socket", port->socket < 0 ? 0 : port->socket);
 	gremc_reply_u64(dict, "rx_queues", port->rx_queues);
 	gremc_reply_u64(dict, "tx_queues", port->tx_queues);
+	gremc_reply_u64(dict, "host_tx", port->host_tx);
 	gremc_reply_u64(dict, "rx_packets", sum->ports[port->index].rx_packets);
 	gremc_reply_u64(dict, "rx_bytes", sum->ports[port->index].rx_bytes);
 	gremc_reply_u64(dict, "tx_packets", sum->ports[port->index].tx_packets);

@@ -39,7 +39,7 @@ uint64_t gremc_sum(const uint64_t *counters, unsigned count)
 void gremc_query_totals(const struct gremc_query *query, struct gremc_totals *sum)
 {
 	memset(sum, 0, sizeof(*sum));
-	for (unsigned i = 0; i < query->telemetry->ports->worker_count; i++)
+	for (unsigned i = 0; i < query->telemetry->stats_count; i++)
 		gremc_stats_read(query->telemetry->stats[i], sum);
 	/* A worker may have sent what another one put into its ring after that other one was read: then more
 	 * is sent than is wanted so far. Those replicas are wanted, too: count them, and what the header says

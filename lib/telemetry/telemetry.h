@@ -41,7 +41,8 @@ struct gremc_telemetry {
 	const struct gremc_delays *igmp_delays; /* from reports to changes of the table */
 	struct gremc_rcu *rcu;
 	struct gremc_telemetry_hosts hosts;
-	struct gremc_stats *const *stats; /* [worker], ports->worker_count of them */
+	struct gremc_stats *const *stats; /* [worker], then of the control thread where it sends */
+	uint32_t stats_count;
 	const char *config_path;
 	uint64_t started;        /* wall clock, seconds since 1970 */
 	const uint64_t *reloads; /* successful ones; atomic */

@@ -18,11 +18,11 @@ struct vif_sum {
 
 static void sum_vif(const struct gremc_query *query, uint32_t vif, struct vif_sum *sum)
 {
-	const unsigned workers = query->telemetry->ports->worker_count;
+	const uint32_t count = query->telemetry->stats_count;
 	struct gremc_stats *const *stats = query->telemetry->stats;
 
 	*sum = (struct vif_sum){0};
-	for (unsigned i = 0; i < workers; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		const struct gremc_vif_cold *cold = &stats[i]->vif_cold[vif];
 
 		sum->rx_packets += gremc_counter_read(&cold->rx_packets);
@@ -35,7 +35,7 @@ static void sum_vif(const struct gremc_query *query, uint32_t vif, struct vif_su
 	/* A replica is counted as wanted before it is as lost: read in the other order, nothing is lost that
 	 * was not wanted. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	for (unsigned i = 0; i < workers; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		sum->wanted += gremc_counter_read(&stats[i]->vif_hot[vif].tx_packets);
 		sum->wanted_bytes += gremc_counter_read(&stats[i]->vif_hot[vif].tx_bytes);
 	}

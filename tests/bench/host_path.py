@@ -59,8 +59,8 @@ class Servers:
             plain, eal = configuration(OURS, THEIRS, "10.100.0.1", "10.100.0.2"), []
             if with_load:
                 plain, eal = loaded(directory)
-            self.a.start(plain, "nic0", seconds=60, eal=eal, cpus=["--lcores", f"0@({self.others}),1@{mine}"], memory=1024)
-            self.b.start(configuration(THEIRS, OURS, "10.100.0.2", "10.100.0.1"), "nic0", seconds=60,
+            self.a.start(plain, "nic0", seconds=60, queues=2, eal=eal, cpus=["--lcores", f"0@({self.others}),1@{mine}"], memory=1024)
+            self.b.start(configuration(THEIRS, OURS, "10.100.0.2", "10.100.0.1"), "nic0", seconds=60, queues=2,
                          cpus=["--lcores", f"0@({self.others}),1@({self.others})"])
             self.a.reaches("10.100.0.2")
         except BaseException:

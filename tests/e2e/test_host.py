@@ -5,7 +5,7 @@ import socket
 import time
 
 import pytest
-from lab import until, veth
+from lab import lcores, until, veth
 from support import packets
 from support.site import IP_MTU_DISCOVER, IP_PMTUDISC_DO, member, sends_by
 from support.wire import Wire
@@ -45,14 +45,50 @@ def site(make_site, kernel):
 
 
 @pytest.fixture
-def pair(make_site):
+def make_pair(make_site):
     """Two servers, one cable, gre1 between them."""
-    a, b = make_site("a"), make_site("b")
-    veth(a.namespace, "nic0", b.namespace, "nic0")
-    a.start(config({"gre1": tunnel()}), "nic0")
-    b.start(config({"gre1": tunnel(THEIRS, OURS, 2, 1)}, address=THEIRS), "nic0")
-    a.reaches("10.100.0.2")
-    return a, b
+    def make(**options):
+        a, b = make_site("a"), make_site("b")
+        veth(a.namespace, "nic0", b.namespace, "nic0")
+        a.start(config({"gre1": tunnel()}), "nic0", **options)
+        b.start(config({"gre1": tunnel(THEIRS, OURS, 2, 1)}, address=THEIRS), "nic0", **options)
+        a.reaches("10.100.0.2")
+        return a, b
+    return make
+
+
+@pytest.fixture
+def pair(make_pair):
+    return make_pair()
+
+
+# ---- whose queue ----
+
+@pytest.mark.parametrize("queues,workers", [(1, 1), (2, 1), (2, 2), (3, 2)])
+def test_the_queue_of_the_host(make_pair, queues, workers):
+    """The control thread sends by the TX queue that the workers leave; where they leave none, a worker sends for it."""
+    own = queues > workers
+    a, b = make_pair(queues=queues, cpus=lcores(1 + workers))
+    for server in (a, b):
+        assert server.forwarder.query("/gremc/ports")["list"]["0"]["host_tx"] == own
+        assert ("leaves by TX queue %u, the control thread's own" % workers if own else "goes through lcore 1: `net_af_packet0`") \
+            in server.forwarder.text()
+
+    def sent(server):
+        """Packets by TX queue, those of the workers, and all of them."""
+        by_queue = server.forwarder.query("/ethdev/stats,0")["q_opackets"]
+        lcores_sent = sum(lcore["sent"] for lcore in server.forwarder.pages("/gremc/lcores").values())
+        return [*by_queue[:queues], lcores_sent, server.forwarder.query("/gremc/info")["sent"]]
+
+    before = [sent(server) for server in (a, b)]
+    assert a.ping("10.100.0.2", 20) == 20
+    for server, earlier in zip((a, b), before):
+        *by_queue, by_workers, total = (now - then for now, then in zip(sent(server), earlier))
+        assert total == sum(by_queue) and 20 <= total < 30
+        assert by_queue[workers if own else 0] == total
+        assert by_workers == (0 if own else total)
+    entry = next(entry for entry in a.forwarder.pages("/gremc/tunnels").values() if entry["name"] == "gre1")
+    assert entry["tx_packets"] >= 21 and entry["lost"] == 0
 
 
 # ---- TAP ----

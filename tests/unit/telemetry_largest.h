@@ -159,10 +159,11 @@ static void test_largest_ports(void **unused __rte_unused)
 	memset(&world->stats[0]->totals, 0xff, sizeof(world->stats[0]->totals));
 	telemetry.ports = &ports;
 	telemetry.stats = stats;
+	telemetry.stats_count = GREMC_WORKERS_MAX;
 	gremc_telemetry_stop();
 	assert_int_equal(gremc_telemetry_start(&telemetry), 0);
 	full_page("/gremc/lcores", 16, 22);
-	full_page("/gremc/ports", 12, 21);
+	full_page("/gremc/ports", 12, 22);
 	full_page("/gremc/pools", 40, 8);
 	ask("/gremc/drops");
 	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_LOSS_COUNT + GREMC_PUNT_COUNT);

@@ -272,6 +272,7 @@ static inline struct world *world_create(void)
 			  .entry = world_host_entry,
 			  .overruns = world_host_overruns},
 		.stats = world->stats,
+		.stats_count = WORLD_WORKERS,
 		.config_path = "/etc/dpdk-gremc.yaml",
 		.started = time(NULL) - 100,
 		.reloads = &world->reloads,

@@ -19,7 +19,7 @@
 #define GROUP  RTE_BE32(0xef010101)
 #define SOURCE RTE_BE32(0x0b000001)
 #define POOL   4095
-#define FRAMES 1200 /* more than net_ring0 holds */
+#define FRAMES 1216 /* more than net_ring0 holds */
 
 enum { PORT, HOST }; /* indexes of ports */
 
@@ -64,7 +64,7 @@ static void add_vifs(struct fixture *f)
 	assert_int_equal(gremc_host_vif_add(f->vifs, "host", HOST, &f->host), 0);
 }
 
-static int set_up(void **state)
+static int set_up_port(void **state, bool host_tx)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
@@ -78,6 +78,7 @@ static int set_up(void **state)
 				      .multi_seg = true,
 				      .rx_queues = 1,
 				      .tx_queues = 1,
+				      .host_tx = host_tx,
 				      .rx_pool = {pool}};
 	f->ports = (struct gremc_ports){.count = 1, .worker_count = 1, .port = {&f->port}};
 	f->ports.worker[0] = (struct gremc_worker_place){
@@ -90,13 +91,25 @@ static int set_up(void **state)
 	return 0;
 }
 
+static int set_up(void **state)
+{
+	return set_up_port(state, false);
+}
+
+/* The port has a TX queue for the control thread. */
+static int set_up_own(void **state)
+{
+	return set_up_port(state, true);
+}
+
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 	struct rte_mbuf *mbuf;
 
-	while (rte_eth_rx_burst(device, 0, &mbuf, 1) > 0)
-		rte_pktmbuf_free(mbuf);
+	for (uint16_t queue = 0; queue < 2; queue++)
+		while (rte_eth_rx_burst(device, queue, &mbuf, 1) > 0)
+			rte_pktmbuf_free(mbuf);
 	rte_pktmbuf_free_bulk(f->worker->header, f->worker->header_count);
 	gremc_workers_destroy(f->group, f->rcu);
 	assert_int_equal(rte_mempool_avail_count(pool), POOL);
@@ -122,7 +135,8 @@ static struct gremc_totals totals(const struct fixture *f)
 	struct gremc_totals t = {0};
 	uint64_t drops = 0, losses = 0, punted = 0;
 
-	gremc_stats_read(f->worker->stats, &t);
+	for (uint32_t i = 0; i < f->group->stats_count; i++)
+		gremc_stats_read(f->group->stats[i], &t);
 	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
 		drops += t.drops[i];
 	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
@@ -526,12 +540,95 @@ static void the_host_is_an_iif(void **state)
 	assert_int_equal(totals(f).injected, 0);
 }
 
+/* ---- down, by a queue of the control thread's own ---- */
+
+static struct rte_mbuf *frame_mbuf(uint32_t vif)
+{
+	struct rte_mbuf *mbuf = tunnel_mbuf(ipv4(SOURCE, LOCAL, 6, 16, 20));
+
+	mbuf->port = PORT;
+	mbuf->l2_len = 14;
+	mbuf->hash.usr = vif;
+	return mbuf;
+}
+
+static struct rte_mbuf *host_mbuf(void)
+{
+	const struct rte_ipv4_hdr ip = ipv4(SOURCE, GROUP, 17, 16, 20);
+	struct rte_mbuf *mbuf = bytes_mbuf(&ip, sizeof(ip));
+
+	mbuf->port = HOST;
+	return mbuf;
+}
+
+/* Frames are sent at once, and counted; packets for the fast path go to the worker. */
+static void frames_leave_by_the_own_queue(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbufs[] = {frame_mbuf(f->tunnel), host_mbuf(), frame_mbuf(GREMC_VIF_NONE)},
+			*sent[] = {mbufs[0], mbufs[2]}, *back[4];
+
+	assert_int_equal(f->group->stats_count, 2);
+	assert_int_equal(gremc_inject(f->group, mbufs, 3), 3);
+	assert_int_equal(rte_eth_rx_burst(device, 1, back, 4), 2);
+	assert_memory_equal(back, sent, sizeof(sent));
+	rte_pktmbuf_free_bulk(back, 2);
+	assert_int_equal(totals(f).injected, 2);
+	assert_int_equal(totals(f).sent, 2);
+	assert_int_equal(totals(f).tx_bytes, 2 * sizeof(struct wrapped));
+	assert_int_equal(totals(f).ports[PORT].tx_packets, 2);
+	assert_int_equal(f->group->sender->stats->vif_hot[f->tunnel].tx_packets, 1);
+	assert_int_equal(f->group->sender->stats->vif_hot[f->tunnel].tx_bytes, sizeof(struct wrapped) - 38);
+	assert_int_equal(gremc_stage_inject(f->worker), 1);
+	assert_int_equal(rte_eth_rx_burst(device, 0, back, 4), 0);
+}
+
+static void own_frames_are_lost_by_name(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbufs[GREMC_BURST];
+	unsigned sent;
+
+	for (unsigned i = 0; i < FRAMES; i += RTE_DIM(mbufs)) {
+		for (unsigned k = 0; k < RTE_DIM(mbufs); k++)
+			mbufs[k] = frame_mbuf(k % 2 ? f->tunnel : GREMC_VIF_NONE);
+		assert_int_equal(gremc_inject(f->group, mbufs, RTE_DIM(mbufs)), RTE_DIM(mbufs));
+	}
+	sent = totals(f).sent;
+	assert_in_range(sent, 1, FRAMES - 1);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_tx_full], totals(f).wanted - sent);
+	assert_int_equal(totals(f).ports[PORT].tx_lost, totals(f).wanted - sent);
+	/* every other one, the last among them */
+	assert_int_equal(f->group->sender->stats->vif_cold[f->tunnel].lost[GREMC_LOSS_tx_full],
+			 (totals(f).wanted - sent + 1) / 2);
+}
+
+/* What a full ring leaves to the caller is last, in order, and what has a queue is sent all the same. */
+static void a_full_ring_does_not_stop_frames(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbufs[4], *left[2], *mbuf;
+
+	while (gremc_inject_room(f->group) > 1) {
+		mbuf = host_mbuf();
+		assert_int_equal(gremc_inject(f->group, &mbuf, 1), 1);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		mbufs[i] = i == 2 ? frame_mbuf(f->tunnel) : host_mbuf();
+	left[0] = mbufs[1];
+	left[1] = mbufs[3];
+	assert_int_equal(gremc_inject(f->group, mbufs, 4), 2);
+	assert_memory_equal(&mbufs[2], left, sizeof(left));
+	assert_int_equal(totals(f).sent, 1);
+	rte_pktmbuf_free_bulk(left, 2);
+}
+
 /* ---- EAL ---- */
 
 static int start_eal(void **state __rte_unused)
 {
-	char *arguments[] = {"test",        "--no-huge",      "-m", "256", "--no-pci",
-			     "--no-shconf", "--no-telemetry", "-l", "0",   "--vdev=net_ring0"};
+	char *arguments[] = {"test",        "--no-huge",      "-m",       "256",     "--no-pci",
+			     "--no-shconf", "--no-telemetry", "--lcores", "(0,1)@0", "--vdev=net_ring0"};
 	struct rte_eth_conf conf = {0};
 
 	if (rte_eal_init(RTE_DIM(arguments), arguments) < 0)
@@ -539,10 +636,12 @@ static int start_eal(void **state __rte_unused)
 	/* no cache: the count of what is free is exact */
 	pool = rte_pktmbuf_pool_create("pool", POOL, 0, 0, 2200, SOCKET_ID_ANY);
 	if (pool == NULL || rte_eth_dev_get_port_by_name("net_ring0", &device) ||
-	    rte_eth_dev_configure(device, 1, 1, &conf) ||
-	    rte_eth_rx_queue_setup(device, 0, 512, SOCKET_ID_ANY, NULL, pool) ||
-	    rte_eth_tx_queue_setup(device, 0, 512, SOCKET_ID_ANY, NULL))
+	    rte_eth_dev_configure(device, 2, 2, &conf))
 		return -1;
+	for (uint16_t queue = 0; queue < 2; queue++)
+		if (rte_eth_rx_queue_setup(device, queue, 512, SOCKET_ID_ANY, NULL, pool) ||
+		    rte_eth_tx_queue_setup(device, queue, 512, SOCKET_ID_ANY, NULL))
+			return -1;
 	return rte_eth_dev_start(device);
 }
 
@@ -553,7 +652,8 @@ static int stop_eal(void **state __rte_unused)
 	return rte_eal_cleanup();
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function)     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST_OWN(function) cmocka_unit_test_setup_teardown(function, set_up_own, tear_down)
 
 int main(void)
 {
@@ -571,6 +671,9 @@ int main(void)
 		TEST(packets_leave_by_a_vif),
 		TEST(packets_that_do_not_leave),
 		TEST(the_host_is_an_iif),
+		TEST_OWN(frames_leave_by_the_own_queue),
+		TEST_OWN(own_frames_are_lost_by_name),
+		TEST_OWN(a_full_ring_does_not_stop_frames),
 	};
 
 	return cmocka_run_group_tests_name("datapath_host", tests, start_eal, stop_eal);

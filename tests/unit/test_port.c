@@ -124,6 +124,75 @@ static void test_rings_where_needed(void **state)
 	}
 }
 
+static void plug_spares(unsigned workers)
+{
+	plug_pcap("net_pcap0", 1, 2);
+	plug("net_null0", NULL);
+	plug("net_null1", NULL);
+	plug("net_null2", NULL);
+	add_port("cap", "net_pcap0");
+	add_port("null", "net_null0");
+	add_port("m0", "net_null1");
+	add_port("m1", "net_null2");
+	add_bond("bond", GREMC_BOND_ACTIVE_BACKUP, 2, 2);
+	config.settings.tx_descriptors = 64;
+	config.settings.rx_descriptors = 64;
+	ports[0].host = workers > 0;
+}
+
+/* Where there is a host path, the control thread has the TX queue behind the workers', if there is one. */
+static void test_queue_to_spare(void **state)
+{
+	struct gremc_ports *p;
+	struct rte_mbuf *mbuf;
+
+	RTE_SET_USED(state);
+	for (unsigned workers = 1; workers <= 3; workers++) {
+		plug_spares(workers);
+		p = open_ports(workers);
+		assert_int_equal(p->port[0]->host_tx, workers < 2);
+		assert_int_equal(p->port[0]->tx_queues, RTE_MIN(workers, 2u));
+		for (unsigned i = 1; i < 5; i += 3) {
+			assert_int_equal(p->port[i]->host_tx, true);
+			assert_int_equal(p->port[i]->tx_queues, workers);
+			mbuf = rte_pktmbuf_alloc(p->host_pool);
+			rte_pktmbuf_append(mbuf, 60);
+			assert_int_equal(rte_eth_tx_burst(p->port[i]->id, workers, &mbuf, 1), i == 1);
+			if (i == 4) /* it has not seen a link yet */
+				rte_pktmbuf_free(mbuf);
+			check_deal(p, p->port[i]);
+		}
+		assert_logged(
+			workers < 2
+				? "port cap: what the host sends leaves by TX queue 1, the control thread's"
+				: "port cap: what the host sends goes through lcore 1: `net_pcap0` has no");
+		assert_int_equal(gremc_ports_close(p), 0);
+		teardown(NULL);
+		setup(NULL);
+	}
+	plug_spares(0);
+	p = open_ports(1);
+	for (unsigned i = 0; i < 5; i++)
+		assert_false(p->port[i] && p->port[i]->host_tx);
+	assert_not_logged("what the host sends");
+	assert_int_equal(gremc_ports_close(p), 0);
+}
+
+/* A driver that wants as many queues in both directions: it is taken as it was. */
+static void test_queue_that_is_refused(void **state)
+{
+	struct gremc_ports *p;
+
+	RTE_SET_USED(state);
+	if (!own_network || !try_plug("net_failsafe0", "dev(net_tap7,iface=ft0)"))
+		skip();
+	add_port("fail", "net_failsafe0")->host = true;
+	p = open_ports(1);
+	assert_false(p->port[0]->host_tx);
+	assert_logged("port fail: what the host sends goes through lcore 1");
+	assert_int_equal(gremc_ports_close(p), 0);
+}
+
 static void test_idle_workers_are_named(void **state)
 {
 	struct gremc_ports *p;
@@ -642,6 +711,8 @@ int main(void)
 		cmocka_unit_test(test_deal),
 		cmocka_unit_test(test_deal_prefers_node_and_spreads_owners),
 		cmocka_unit_test_setup_teardown(test_rings_where_needed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_queue_to_spare, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_queue_that_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle_workers_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),

@@ -28,12 +28,12 @@ class Site:
         self.config = directory / f"{label}{next(_number)}.yaml"
         self.forwarder = None
 
-    def start(self, configuration, *interfaces, seconds=20.0, **options):
-        """Its ports are net_af_packet0, 1, ... on these interfaces."""
+    def start(self, configuration, *interfaces, seconds=20.0, queues=1, **options):
+        """Its ports are net_af_packet0, 1, ... on these interfaces, with so many queues each."""
         write_config(self.config, configuration)
         for interface in interfaces:
             quiet(self.namespace, interface)
-        devices = [f"net_af_packet{n},iface={interface},{FAST}" for n, interface in enumerate(interfaces)]
+        devices = [f"net_af_packet{n},iface={interface},qpairs={queues},{FAST}" for n, interface in enumerate(interfaces)]
         self.forwarder = Forwarder(self.binary, self.config, self.namespace, devices, **options)
         return self.forwarder.start(seconds)
 

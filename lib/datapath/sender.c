@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How the control thread sends frames: itself, by a TX queue of its own, where the port has one to spare;
+ * else by the ring of a worker. A driver's transmit may be a system call that carries the packet through half
+ * a kernel, and that is not to be the fast path's time. */
+#include <errno.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+#include <rte_ring.h>
+
+#include "datapath/datapath_priv.h"
+
+/* ---- its life ---- */
+
+static bool is_needed(const struct gremc_ports *ports)
+{
+	for (uint16_t i = 0; i < ports->count; i++)
+		if (ports->port[i] && ports->port[i]->host_tx)
+			return true;
+	return false;
+}
+
+int gremc_sender_create(struct gremc_worker_group *group, const struct gremc_ports *ports,
+			const struct gremc_vifs *vifs)
+{
+	struct gremc_worker *sender;
+
+	if (!is_needed(ports))
+		return 0;
+	sender = rte_zmalloc("gremc_sender", sizeof(*sender), RTE_CACHE_LINE_SIZE);
+	group->sender = sender;
+	if (sender == NULL)
+		return -ENOMEM;
+	sender->group = group;
+	sender->vifs = vifs;
+	sender->port_count = ports->count;
+	sender->stats = gremc_stats_create(SOCKET_ID_ANY, GREMC_VIFS_MAX, GREMC_MROUTES_MAX);
+	if (sender->stats == NULL)
+		return -ENOMEM;
+	group->stats[group->stats_count++] = sender->stats;
+	for (uint16_t i = 0; i < ports->count; i++) {
+		const struct gremc_port *port = ports->port[i];
+
+		if (port == NULL || !port->host_tx)
+			continue;
+		sender->tx[i] = gremc_tx_create(port, port->tx_queues, SOCKET_ID_ANY);
+		if (sender->tx[i] == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void gremc_sender_destroy(struct gremc_worker_group *group)
+{
+	struct gremc_worker *sender = group->sender;
+
+	if (sender == NULL)
+		return;
+	for (uint16_t i = 0; i < sender->port_count; i++)
+		rte_free(sender->tx[i]);
+	gremc_stats_destroy(sender->stats);
+	rte_free(sender);
+}
+
+/* ---- sending ---- */
+
+/* By our own queues what has one. Returns how many have none: they are first in mbufs now. */
+static uint32_t send_own(struct gremc_worker *sender, struct rte_mbuf **mbufs, uint32_t n)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t port = mbufs[i]->port;
+
+		if (port < sender->port_count && sender->tx[port])
+			gremc_send_frame(sender, mbufs[i]);
+		else
+			mbufs[left++] = mbufs[i];
+	}
+	if (left < n) {
+		gremc_stage_tx(sender);
+		gremc_worker_account(sender, NULL);
+	}
+	return left;
+}
+
+uint32_t gremc_inject(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n)
+{
+	uint32_t left = group->sender ? send_own(group->sender, mbufs, n) : n;
+	uint32_t taken = rte_ring_sp_enqueue_burst(group->worker[0]->down, (void **)mbufs, left, NULL);
+
+	memmove(&mbufs[n - (left - taken)], &mbufs[taken], (left - taken) * sizeof(*mbufs));
+	return n - (left - taken);
+}
+
+uint32_t gremc_inject_room(const struct gremc_worker_group *group)
+{
+	return rte_ring_free_count(group->worker[0]->down);
+}

@@ -172,10 +172,12 @@ def kernel_packets(site, interface, way):
 
 def test_tcp(servers, tshark, tmp_path, record_property):
     """Through tunnel and bond: what arrives is what was sent; the kernels hand over and take more than a packet at a time, and
-    on the wire there are packets, with the right checksums. iperf3 says how fast it is, in the report."""
+    on the wire there are packets, with the right checksums. iperf3 says how fast it is, in the report. The members have a queue
+    to spare, by which the control thread sends, beside the worker that keeps LACP alive."""
     a, b = servers
     for site, here, there in ((a, "a", "b"), (b, "b", "a")):
-        site.start(bonded(here), "nic0", "nic1", options=["--ifcfg", str(ifcfg(tmp_path / f"scripts-{here}", here, there))])
+        site.start(bonded(here), "nic0", "nic1", queues=2, options=["--ifcfg", str(ifcfg(tmp_path / f"scripts-{here}", here, there))])
+        assert [port["host_tx"] for port in site.forwarder.pages("/gremc/ports").values()] == [1]
     a.reaches(INNER["b"], 20)
     data = random.Random(1).randbytes(1 << 22)
     for interface, address, good in (("gre1", INNER["b"], ("1", "1,1")), ("bond0", OUTER["b"], ("1", "1"))):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A server whose kernel keeps its interface: the forwarder takes its GRE by AF_XDP, and nothing else."""
+import contextlib
 import socket
 import threading
 
@@ -8,6 +9,7 @@ from conftest import hubs
 from lab import Forwarder, LabError, lcores, run, until
 from support import hub, igmp, packets, shared, traffic
 from support.shared import SharedHub
+from support.vlan import VlanInterface
 
 GROUP = "239.1.1.1"
 INNER = packets.multicast("10.1.1.1", GROUP, packets.payload_of(1, 100))
@@ -121,6 +123,50 @@ def test_vlan(make_shared):
     others = [hub.from_site(0, INNER), hub.from_site(0, INNER, vlan=101)]
     assert test_hub.passed(others) == others
     assert test_hub.ping() == 5
+
+
+def test_vlan_of_the_kernel(make_shared):
+    """The kernel has the port's addresses on its VLAN interface, and there finds the next hops; its ping, ARP and what it
+    sends in a tunnel leave with the tag, as replicas do. The interface may go and come."""
+    configuration = shared.config(2, [{"group": GROUP, "from": ["t0"], "to": ["t1", "gre1"]}], vlan=100)
+    configuration["tunnels"]["gre1"] = {"local": hub.LOCAL, "remote": shared.SITE, "addresses": ["10.8.0.1"], "peer": "10.8.0.2",
+                                        "host": True}
+    with contextlib.ExitStack() as stack:
+        test_hub = make_shared(configuration, addresses=(), started=False)
+        ends = [VlanInterface(namespace, interface, 100)
+                for namespace, interface in ((test_hub.namespace, shared.PORT), (test_hub.site, shared.WIRE))]
+        for end, address in zip(ends, (hub.LOCAL, shared.SITE)):
+            stack.callback(end.remove)
+            end.namespace.ip(f"addr flush dev {end.name.split('.')[0]}", f"addr add {address}/8 dev {end.name}")
+        test_hub.forwarder.start()
+
+        def gre1():
+            return test_hub.forwarder.query("/gremc/tunnel,gre1")
+
+        def replicas():
+            """{tunnel's remote: next hop's MAC} of one packet."""
+            back = test_hub.exchange([hub.from_site(0, INNER, vlan=100)])
+            assert all(frame[12:16] == b"\x81\x00\x00\x64" for frame in back)
+            return {".".join(map(str, frame[34:38])): frame[:6].hex(":") for frame in back}
+
+        until(lambda: gre1()["resolved"], "the site's MAC address by the VLAN", 10)
+        assert replicas() == {hub.remote(1): hub.remote_mac(1), shared.SITE: ends[1].mac}
+        assert test_hub.ping() == 5
+        # what the kernel sends in the tunnel, without a TAP beside
+        test_hub.namespace.run("ping", "-c", "1", "-W", "0.1", "10.8.0.2", check=False)
+        echo = next(frame for frame in test_hub.wire.collect(1))
+        assert (echo[:6].hex(":"), echo[12:16], echo[18 + 9], echo[18 + 24 + 9]) == (ends[1].mac, b"\x81\x00\x00\x64", packets.GRE, 1)
+        # another MAC address, and no interface at all
+        test_hub.namespace.ip(f"neigh replace {shared.SITE} lladdr 02:00:00:00:99:02 dev {ends[0].name} nud permanent")
+        until(lambda: replicas()[shared.SITE] == "02:00:00:00:99:02", "the neighbour that was changed", 10)
+        ends[0].remove()
+        until(lambda: not gre1()["resolved"], "no next hop without the interface", 10)
+        assert set(replicas()) == {hub.remote(1)}
+        ends[0] = VlanInterface(test_hub.namespace, shared.PORT, 100)
+        stack.callback(ends[0].remove)
+        ends[0].namespace.ip(f"addr add {hub.LOCAL}/8 dev {ends[0].name}")
+        until(lambda: gre1()["resolved"], "the next hop by the interface that came back", 10)
+        assert replicas()[shared.SITE] == ends[1].mac
 
 
 def test_reload(make_shared):

@@ -71,7 +71,10 @@ int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config
 int gremc_forwarder_apply_mroutes(struct gremc_forwarder *forwarder, const struct gremc_config *config,
 				  const struct gremc_vif_map *map);
 
-/* steering.c: the table's routes have changed. */
+/* steering.c: a vif of a port that the kernel keeps: the mroute's next packet from there is the kernel's.
+ * Returns whether the port can do that. */
+bool gremc_steering_pass(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute, uint32_t vif);
+/* The table's routes have changed. */
 void gremc_steering_changed(struct gremc_forwarder *forwarder);
 /* Have the ports take what the table has routes for, when it is time; returns the milliseconds that the loop
  * may wait, at most `wait` (-1: for ever). */

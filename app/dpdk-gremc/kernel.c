@@ -5,7 +5,8 @@
  * seconds each of the kernel's (S,G) that has forwarded since gets a packet of the flow, from its incoming
  * interface: empty, and with a TTL of 1. The kernel counts it before it looks at the TTL, and forwards it to
  * nobody. So nothing is delivered twice, nothing is lost, and the flow's own packets never leave the fast
- * path, unless the daemon asks for them. */
+ * path, unless the daemon asks for them. A port that the kernel keeps cannot be given a packet: of a flow
+ * from there it gets the next real one, and forwards it. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -144,8 +145,11 @@ static void say_alive(struct gremc_forwarder *forwarder, const struct gremc_mrou
 		.dst_addr = mroute->group,
 	};
 
+	uint32_t iif = gremc_mroute_iifs(mroute)[0];
+
 	ip.hdr_checksum = rte_ipv4_cksum(&ip);
-	if (gremc_host_give(forwarder->host, gremc_mroute_iifs(mroute)[0], &ip, sizeof(ip)) == 0)
+	if (gremc_steering_pass(forwarder, mroute, iif) ||
+	    gremc_host_give(forwarder->host, iif, &ip, sizeof(ip)) == 0)
 		__atomic_add_fetch(&forwarder->kernel.alive, 1, __ATOMIC_RELAXED);
 }
 
@@ -179,8 +183,11 @@ static void sample_flows(struct gremc_forwarder *forwarder)
 	for (uint32_t id = 0; id < limit; id++) {
 		const struct gremc_mroute *mroute = gremc_fanout_get(forwarder->fanout, id);
 
-		if (mroute && mroute->sampled)
-			__atomic_store_n(&forwarder->workers->sample[id], 1, __ATOMIC_RELAXED);
+		if (mroute == NULL || !mroute->sampled)
+			continue;
+		__atomic_store_n(&forwarder->workers->sample[id], 1, __ATOMIC_RELAXED);
+		for (uint32_t i = 0; i < mroute->iif_count; i++)
+			gremc_steering_pass(forwarder, mroute, gremc_mroute_iifs(mroute)[i]);
 	}
 }
 

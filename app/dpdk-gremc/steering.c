@@ -31,11 +31,16 @@ static bool is_brought(const struct gremc_mroute *mroute, uint32_t vif)
 	return mroute && mroute->origins & ~(1u << GREMC_ORIGIN_STATIC) && gremc_mroute_accepts(mroute, vif);
 }
 
+static struct gremc_steer_group steer_group_of(const struct gremc_mroute *mroute)
+{
+	return (struct gremc_steer_group){{mroute->group, mroute->length}, mroute->source};
+}
+
 static int steer(struct gremc_forwarder *forwarder, uint16_t port)
 {
 	uint32_t vif = forwarder->vifs->port_vif[port], count = 0;
 	uint32_t limit = gremc_fanout_id_limit(forwarder->fanout);
-	struct gremc_prefix *groups = malloc((limit + 1) * sizeof(*groups));
+	struct gremc_steer_group *groups = malloc((limit + 1) * sizeof(*groups));
 
 	if (groups == NULL)
 		return -ENOMEM;
@@ -43,11 +48,22 @@ static int steer(struct gremc_forwarder *forwarder, uint16_t port)
 		const struct gremc_mroute *mroute = gremc_fanout_get(forwarder->fanout, id);
 
 		if (is_brought(mroute, vif))
-			groups[count++] = (struct gremc_prefix){mroute->group, mroute->length};
+			groups[count++] = steer_group_of(mroute);
 	}
 	gremc_ports_steer_groups(forwarder->ports, port, groups, count);
 	free(groups);
 	return 0;
+}
+
+/* Not where others' interfaces, which the kernel does not know, would miss the packet. */
+bool gremc_steering_pass(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute, uint32_t vif)
+{
+	const struct gremc_vif_info *info = forwarder->vifs->info[vif];
+	const struct gremc_steer_group group = steer_group_of(mroute);
+
+	return mroute->origins == 1u << GREMC_ORIGIN_KERNEL && info && info->kind == GREMC_VIF_PORT &&
+	       is_steered(forwarder, info->port) &&
+	       gremc_ports_steer_pass(forwarder->ports, info->port, &group);
 }
 
 void gremc_steering_changed(struct gremc_forwarder *forwarder)

@@ -31,6 +31,7 @@ static const struct style styles[] = {
 
 struct rule {
 	struct gremc_prefix destination;
+	rte_be32_t source; /* 0: any */
 	bool is_group;
 	struct rte_flow *flow;
 };
@@ -83,6 +84,8 @@ static void draft_items(struct draft *draft, const struct gremc_port *port, cons
 
 	draft->ip.hdr.dst_addr = rule->destination.address;
 	draft->ip_mask.hdr.dst_addr = gremc_netmask(rule->destination.length);
+	draft->ip.hdr.src_addr = rule->source;
+	draft->ip_mask.hdr.src_addr = rule->source ? UINT32_MAX : 0;
 	/* of multicast UDP alone, so that IGMP and routing protocols stay with the kernel */
 	draft->ip.hdr.next_proto_id = rule->is_group ? IPPROTO_UDP : IPPROTO_GRE;
 	draft->ip_mask.hdr.next_proto_id = 0xff;
@@ -169,7 +172,7 @@ static int create(struct gremc_flow_rules *flows, const struct gremc_port *port,
 static bool has_rule(const struct gremc_flow_rules *flows, const struct rule *rule)
 {
 	for (uint32_t i = 0; i < flows->count; i++)
-		if (flows->rules[i].is_group == rule->is_group &&
+		if (flows->rules[i].is_group == rule->is_group && flows->rules[i].source == rule->source &&
 		    flows->rules[i].destination.address == rule->destination.address &&
 		    flows->rules[i].destination.length == rule->destination.length)
 			return true;
@@ -202,14 +205,19 @@ int gremc_flow_rules_add(struct gremc_flow_rules *flows, const struct gremc_port
 	for (uint32_t i = 0; i < steer->local_count && ret == 0; i++)
 		ret = add(flows, port, (struct rule){.destination = {steer->locals[i], 32}}, reason);
 	for (uint32_t i = 0; i < steer->group_count && ret == 0; i++)
-		ret = add(flows, port, (struct rule){.destination = steer->groups[i], .is_group = true},
+		ret = add(flows, port,
+			  (struct rule){.destination = steer->groups[i].group,
+					.source = steer->groups[i].source,
+					.is_group = true},
 			  reason);
 	return ret;
 }
 
 static bool is_in(const struct rule *rule, const struct gremc_steer_set *steer)
 {
-	return rule->is_group ? gremc_steer_has_group(steer, &rule->destination)
+	const struct gremc_steer_group group = {rule->destination, rule->source};
+
+	return rule->is_group ? gremc_steer_has_group(steer, &group)
 			      : gremc_steer_has_local(steer, rule->destination.address);
 }
 

@@ -95,11 +95,21 @@ int gremc_ports_steer_add(struct gremc_ports *ports, const struct gremc_config *
 			  struct gremc_errors *errors);
 void gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config *config);
 
+/* Multicast that such a port takes: what an mroute is for. Another source of the group, without an mroute, is
+ * the kernel's, which may ask a daemon for one. */
+struct gremc_steer_group {
+	struct gremc_prefix group;
+	rte_be32_t source; /* 0: any */
+};
+
 /* What such a port with `multicast` takes besides: the groups of mroutes that accept it and that others than
  * the configuration brought (IGMP, the kernel). In any order, also twice; they replace those of the last
  * call. What the device has no room for is logged, and tried again with the next call. Control thread. */
-void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port, const struct gremc_prefix *groups,
-			      uint32_t count);
+void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port,
+			      const struct gremc_steer_group *groups, uint32_t count);
+/* The next packet of that is the kernel's, so that it counts the flow, or its daemon sees one. Returns
+ * whether the port can do that: with `interface:`, and where it takes just that. Control thread. */
+bool gremc_ports_steer_pass(struct gremc_ports *ports, uint16_t port, const struct gremc_steer_group *group);
 
 /* The start-up table: port, device, MAC, MTU, queue, lcore, pool, node; one line a queue. */
 void gremc_ports_print(const struct gremc_ports *ports, FILE *out);

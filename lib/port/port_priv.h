@@ -39,11 +39,11 @@ struct gremc_driver_trait {
 	bool umem;
 };
 
-/* What of a device that the kernel keeps is ours. Both ascending in host order (a prefix by address, then
- * length), none twice. */
+/* What of a device that the kernel keeps is ours. Both ascending in host order (groups by address, then
+ * length, then source), none twice. */
 struct gremc_steer_set {
-	rte_be32_t *locals;          /* GRE to one of them is ours: the local addresses of all tunnels */
-	struct gremc_prefix *groups; /* native multicast to one of them is ours */
+	rte_be32_t *locals;               /* GRE to one of them is ours: the local addresses of all tunnels */
+	struct gremc_steer_group *groups; /* native multicast that is ours */
 	uint32_t local_count, group_count;
 };
 

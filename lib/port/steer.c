@@ -15,12 +15,14 @@ static int compare_addresses(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int compare_prefixes(const void *a, const void *b)
+static int compare_groups(const void *a, const void *b)
 {
-	const struct gremc_prefix *x = a, *y = b;
-	int order = compare_addresses(&x->address, &y->address);
+	const struct gremc_steer_group *x = a, *y = b;
+	int order = compare_addresses(&x->group.address, &y->group.address);
 
-	return order ? order : x->length - y->length;
+	if (order == 0)
+		order = x->group.length - y->group.length;
+	return order ? order : compare_addresses(&x->source, &y->source);
 }
 
 /* Sorts, and removes what is there twice; returns how many are left. */
@@ -60,11 +62,12 @@ int gremc_steer_set_init(struct gremc_steer_set *steer, const struct gremc_confi
 		steer->locals[steer->local_count++] = config->tunnels[i].local;
 	for (uint32_t i = 0; i < mroute_count; i++)
 		if (comes_from(&config->mroutes[i], config->tunnel_count + port))
-			steer->groups[steer->group_count++] = config->mroutes[i].group;
+			steer->groups[steer->group_count++] = (struct gremc_steer_group){
+				config->mroutes[i].group, config->mroutes[i].source};
 	steer->local_count =
 		make_set(steer->locals, steer->local_count, sizeof(*steer->locals), compare_addresses);
 	steer->group_count =
-		make_set(steer->groups, steer->group_count, sizeof(*steer->groups), compare_prefixes);
+		make_set(steer->groups, steer->group_count, sizeof(*steer->groups), compare_groups);
 	return 0;
 }
 
@@ -81,24 +84,24 @@ bool gremc_steer_has_local(const struct gremc_steer_set *steer, rte_be32_t addre
 	       bsearch(&address, steer->locals, steer->local_count, sizeof(address), compare_addresses);
 }
 
-bool gremc_steer_has_group(const struct gremc_steer_set *steer, const struct gremc_prefix *group)
+bool gremc_steer_has_group(const struct gremc_steer_set *steer, const struct gremc_steer_group *group)
 {
 	return steer->group_count &&
-	       bsearch(group, steer->groups, steer->group_count, sizeof(*group), compare_prefixes);
+	       bsearch(group, steer->groups, steer->group_count, sizeof(*group), compare_groups);
 }
 
 /* Adds the groups of `other`, which has no locals. */
 static int join(struct gremc_steer_set *steer, const struct gremc_steer_set *other)
 {
 	uint32_t count = steer->group_count + other->group_count;
-	struct gremc_prefix *groups = realloc(steer->groups, (count + 1) * sizeof(*groups));
+	struct gremc_steer_group *groups = realloc(steer->groups, (count + 1) * sizeof(*groups));
 
 	if (groups == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < other->group_count; i++)
 		groups[steer->group_count + i] = other->groups[i];
 	steer->groups = groups;
-	steer->group_count = make_set(groups, count, sizeof(*groups), compare_prefixes);
+	steer->group_count = make_set(groups, count, sizeof(*groups), compare_groups);
 	return 0;
 }
 
@@ -227,8 +230,8 @@ static int reroute(struct gremc_port_state *state, const struct gremc_port *port
 	return ret;
 }
 
-void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port, const struct gremc_prefix *groups,
-			      uint32_t count)
+void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port,
+			      const struct gremc_steer_group *groups, uint32_t count)
 {
 	struct gremc_port_set *set = (struct gremc_port_set *)ports;
 	struct gremc_port_state *state = &set->state[port];
@@ -239,7 +242,7 @@ void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port, const st
 	if (ret == 0 && is_steered(state)) {
 		for (uint32_t i = 0; i < count; i++)
 			wanted.groups[i] = groups[i];
-		wanted.group_count = make_set(wanted.groups, count, sizeof(*groups), compare_prefixes);
+		wanted.group_count = make_set(wanted.groups, count, sizeof(*groups), compare_groups);
 		ret = reroute(state, ports->port[port], &wanted, &reason);
 	}
 	gremc_steer_set_fini(&wanted);
@@ -247,4 +250,11 @@ void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port, const st
 		GREMC_LOG(ERR, "port %s: it cannot take all of the %u groups of mroutes from it: %s",
 			  ports->port[port]->name, count, reason);
 	state->incomplete = ret != 0;
+}
+
+bool gremc_ports_steer_pass(struct gremc_ports *ports, uint16_t port, const struct gremc_steer_group *group)
+{
+	const struct gremc_port_set *set = (const struct gremc_port_set *)ports;
+
+	return set->state[port].xdp && gremc_xdp_pass(set->state[port].xdp, group);
 }

@@ -13,7 +13,7 @@
 int gremc_steer_set_init(struct gremc_steer_set *steer, const struct gremc_config *config, uint32_t port);
 void gremc_steer_set_fini(struct gremc_steer_set *steer);
 bool gremc_steer_has_local(const struct gremc_steer_set *steer, rte_be32_t address);
-bool gremc_steer_has_group(const struct gremc_steer_set *steer, const struct gremc_prefix *group);
+bool gremc_steer_has_group(const struct gremc_steer_set *steer, const struct gremc_steer_group *group);
 
 /* ---- xdp.c, or xdp_absent.c where the program could not be built ---- */
 
@@ -28,6 +28,8 @@ int gremc_xdp_attach(struct gremc_port_set *set, struct gremc_port_state *state)
 int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *steer);
 /* Take the set's groups no more. */
 void gremc_xdp_remove(struct gremc_xdp *xdp, const struct gremc_steer_set *steer);
+/* The next packet of the group passes. Returns whether the group was taken. */
+bool gremc_xdp_pass(struct gremc_xdp *xdp, const struct gremc_steer_group *group);
 /* Take no more than what is in the set. */
 void gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *steer);
 /* Remove the device and with it the program. */

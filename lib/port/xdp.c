@@ -33,10 +33,10 @@ struct gremc_xdp {
 	char device[GREMC_DEVICE_SIZE];
 	unsigned if_index;
 	bool plugged;
-	int lock;                 /* held while this process has the interface */
-	int object;               /* the program as a file */
-	int allmulti;             /* the socket by whose life the interface lets all groups in */
-	int locals, groups, vlan; /* maps of the program */
+	int lock;                        /* held while this process has the interface */
+	int object;                      /* the program as a file */
+	int allmulti;                    /* the socket by whose life the interface lets all groups in */
+	int locals, groups, flows, vlan; /* maps of the program */
 };
 
 static void close_if_open(int fd)
@@ -235,6 +235,7 @@ int gremc_xdp_plug(struct gremc_port_set *set, struct gremc_port_state *state)
 				  .allmulti = -1,
 				  .locals = -1,
 				  .groups = -1,
+				  .flows = -1,
 				  .vlan = -1};
 	strcpy(xdp->device, config->device);
 	state->xdp = xdp;
@@ -264,6 +265,7 @@ void gremc_xdp_unplug(struct gremc_xdp *xdp)
 	if (xdp->plugged && rte_eal_hotplug_remove("vdev", xdp->device))
 		GREMC_LOG(ERR, "the device `%s` could not be removed", xdp->device);
 	close_if_open(xdp->vlan);
+	close_if_open(xdp->flows);
 	close_if_open(xdp->groups);
 	close_if_open(xdp->locals);
 	close_if_open(xdp->allmulti);
@@ -286,6 +288,8 @@ static void keep_map(struct gremc_xdp *xdp, uint32_t id)
 		xdp->locals = fd;
 	else if (strcmp(info.name, RTE_STR(GREMC_XDP_GROUPS)) == 0)
 		xdp->groups = fd;
+	else if (strcmp(info.name, RTE_STR(GREMC_XDP_FLOWS)) == 0)
+		xdp->flows = fd;
 	else if (strcmp(info.name, RTE_STR(GREMC_XDP_VLAN)) == 0)
 		xdp->vlan = fd;
 	else
@@ -313,7 +317,7 @@ int gremc_xdp_attach(struct gremc_port_set *set, struct gremc_port_state *state)
 
 	for (uint32_t i = 0; ret == 0 && id && i < count; i++)
 		keep_map(xdp, maps[i]);
-	if (ret == 0 && (xdp->locals < 0 || xdp->groups < 0 || xdp->vlan < 0))
+	if (ret == 0 && (xdp->locals < 0 || xdp->groups < 0 || xdp->flows < 0 || xdp->vlan < 0))
 		ret = -ENOENT;
 	if (ret == 0 && bpf_map_update_elem(xdp->vlan, &zero, &vlan, BPF_ANY))
 		ret = -errno;
@@ -335,29 +339,50 @@ int gremc_xdp_attach(struct gremc_port_set *set, struct gremc_port_state *state)
 
 /* ---- what it takes ---- */
 
+/* Where a group of any source stands, and one of a single source. */
+union key {
+	struct gremc_xdp_group group;
+	struct gremc_xdp_flow flow;
+};
+
+static int map_of(const struct gremc_xdp *xdp, const struct gremc_steer_group *steer, union key *key)
+{
+	if (steer->source) {
+		key->flow = (struct gremc_xdp_flow){steer->source, steer->group.address};
+		return xdp->flows;
+	}
+	key->group = (struct gremc_xdp_group){steer->group.length, steer->group.address};
+	return xdp->groups;
+}
+
 int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
 {
-	uint32_t one = 1;
+	uint32_t take = GREMC_XDP_TAKE;
+	union key key;
 
 	for (uint32_t i = 0; i < steer->local_count; i++)
-		if (bpf_map_update_elem(xdp->locals, &steer->locals[i], &one, BPF_ANY))
+		if (bpf_map_update_elem(xdp->locals, &steer->locals[i], &take, BPF_ANY))
 			return -errno;
-	for (uint32_t i = 0; i < steer->group_count; i++) {
-		struct gremc_xdp_group key = {steer->groups[i].length, steer->groups[i].address};
-
-		if (bpf_map_update_elem(xdp->groups, &key, &one, BPF_ANY))
+	for (uint32_t i = 0; i < steer->group_count; i++)
+		if (bpf_map_update_elem(map_of(xdp, &steer->groups[i], &key), &key, &take, BPF_ANY))
 			return -errno;
-	}
 	return 0;
 }
 
 void gremc_xdp_remove(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
 {
-	for (uint32_t i = 0; i < steer->group_count; i++) {
-		struct gremc_xdp_group key = {steer->groups[i].length, steer->groups[i].address};
+	union key key;
 
-		bpf_map_delete_elem(xdp->groups, &key);
-	}
+	for (uint32_t i = 0; i < steer->group_count; i++)
+		bpf_map_delete_elem(map_of(xdp, &steer->groups[i], &key), &key);
+}
+
+bool gremc_xdp_pass(struct gremc_xdp *xdp, const struct gremc_steer_group *group)
+{
+	uint32_t pass = GREMC_XDP_PASS_NEXT;
+	union key key;
+
+	return bpf_map_update_elem(map_of(xdp, group, &key), &key, &pass, BPF_EXIST) == 0;
 }
 
 static void trim_locals(const struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
@@ -380,7 +405,7 @@ static void trim_groups(const struct gremc_xdp *xdp, const struct gremc_steer_se
 	bool more = bpf_map_get_next_key(xdp->groups, NULL, &next) == 0;
 
 	while (more) {
-		struct gremc_prefix group = {next.address, next.length};
+		struct gremc_steer_group group = {.group = {next.address, next.length}};
 
 		key = next;
 		more = bpf_map_get_next_key(xdp->groups, &key, &next) == 0;
@@ -389,8 +414,24 @@ static void trim_groups(const struct gremc_xdp *xdp, const struct gremc_steer_se
 	}
 }
 
+static void trim_flows(const struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
+{
+	struct gremc_xdp_flow key, next;
+	bool more = bpf_map_get_next_key(xdp->flows, NULL, &next) == 0;
+
+	while (more) {
+		struct gremc_steer_group flow = {.group = {next.group, 32}, .source = next.source};
+
+		key = next;
+		more = bpf_map_get_next_key(xdp->flows, &key, &next) == 0;
+		if (!gremc_steer_has_group(steer, &flow))
+			bpf_map_delete_elem(xdp->flows, &key);
+	}
+}
+
 void gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
 {
 	trim_locals(xdp, steer);
 	trim_groups(xdp, steer);
+	trim_flows(xdp, steer);
 }

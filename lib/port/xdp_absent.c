@@ -33,6 +33,13 @@ void gremc_xdp_remove(struct gremc_xdp *xdp, const struct gremc_steer_set *steer
 	RTE_SET_USED(steer);
 }
 
+bool gremc_xdp_pass(struct gremc_xdp *xdp, const struct gremc_steer_group *group)
+{
+	RTE_SET_USED(xdp);
+	RTE_SET_USED(group);
+	return false;
+}
+
 void gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
 {
 	RTE_SET_USED(xdp);

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Hubs for tests: closed, and held to their accounts, when the test (or the module) is over."""
 import contextlib
+import socket
 
 import pytest
 from lab import Namespace
 from support.hub import Hub
+from support.shared import SharedHub
 from support.site import Site
+
+
+AF_XDP = 44
 
 
 @contextlib.contextmanager
@@ -29,6 +34,24 @@ def make_hub(binary, tmp_path, laboratory):
 @pytest.fixture(scope="module")
 def make_module_hub(binary, tmp_path_factory, laboratory):
     with hubs(binary, tmp_path_factory.mktemp("hub")) as make:
+        yield make
+
+
+def why_no_af_xdp():
+    """Why this kernel cannot, or None."""
+    try:
+        socket.socket(AF_XDP, socket.SOCK_RAW).close()
+    except OSError as error:
+        return f"the kernel has no AF_XDP: {error.strerror}"
+    return None
+
+
+@pytest.fixture
+def make_shared(binary, tmp_path, laboratory):
+    """As make_hub, on an interface that the kernel keeps."""
+    if reason := why_no_af_xdp():
+        pytest.skip(reason)
+    with hubs(binary, tmp_path, SharedHub) as make:
         yield make
 
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from lab import run, start, until, veth
-from support import hub, packets
+from support import hub, packets, shared
 from support.wire import Wire
 
 G, STAR, S = "239.1.2.3", "239.1.2.4", "10.1.1.1"
@@ -50,6 +50,20 @@ def lab(make_hub, tmp_path):
         smcroute = Smcroute(namespace, tmp_path, [*(hub.name(i) for i in range(4)), "other"])
         stack.callback(smcroute.stop)
         yield test_hub, smcroute
+
+
+@pytest.fixture
+def shared_lab(make_shared, tmp_path):
+    """The port is the kernel's p0, by AF_XDP."""
+    if not shutil.which("smcrouted"):
+        pytest.skip("smcroute is not installed (package smcroute)")
+    tunnels = {i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(3)}
+    test_hub = make_shared(shared.config(tunnels, ["kernel"], multicast=True))
+    for name in ("all", "default", shared.PORT, *hub.names(range(3))):
+        test_hub.namespace.run("sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter=0")
+    smcroute = Smcroute(test_hub.namespace, tmp_path, [*hub.names(range(3)), shared.PORT])
+    yield test_hub, smcroute
+    smcroute.stop()
 
 
 def mroutes(test_hub):
@@ -137,6 +151,78 @@ def test_reload_turns_it_off_and_on(lab):
     assert test_hub.forwarder.reload(hub.config(tunnels, "kernel"))[0]
     until(lambda: mroutes(test_hub).get((S, G), {}).get("origins") == "kernel", "the kernel's alone", 5, every=0.01)
     assert reached(test_hub, 0, S, G) == {1}
+
+
+# ---- on a port that the kernel keeps ----
+
+def native(source, group, payload=b"?"):
+    low = packets.address(group)
+    return packets.ether(f"01:00:5e:{low[1] & 127:02x}:{low[2]:02x}:{low[3]:02x}", "02:00:00:00:07:07",
+                         packets.multicast(source, group, payload))
+
+
+def spread(test_hub, frame, count=1):
+    """The tunnels that `count` such frames on the wire reach, each as often as it should be."""
+    test_hub.wire.collect(seconds=0.1)
+    test_hub.wire.send([frame] * count)
+    sites = hub.sites_of(back for back in test_hub.wire.collect(seconds=0.4) if back[23] == packets.GRE)
+    assert all(len(frames) == count for frames in sites.values()), {site: len(frames) for site, frames in sites.items()}
+    return {n for n in range(3) if hub.remote(n) in sites}
+
+
+def until_taken(test_hub, frame):
+    """Until such a frame is not the kernel's any more; the one that says so is forwarded."""
+    before = test_hub.info()["forwarded"]
+    until(lambda: not test_hub.passed([frame]), "the flow is taken from the kernel", 5, every=0.01)
+    until(lambda: test_hub.info()["forwarded"] == before + 1, "the frame that was taken is forwarded", 5, every=0.01)
+
+
+def test_shared_port(shared_lab):
+    """Routes from and to it: what they are for is ours, and only that. Another source of a group is the kernel's until it,
+    too, has a route."""
+    test_hub, smcroute = shared_lab
+    other = "10.1.1.2"
+    smcroute(f"add p0 {S} {G} t1 t2")
+    until_taken(test_hub, native(S, G))
+    before, counted = test_hub.info()["forwarded"], kernel_packets(test_hub, G)
+    assert spread(test_hub, native(S, G), 5) == {1, 2}
+    assert test_hub.info()["forwarded"] - before == 5
+    assert kernel_packets(test_hub, G) == counted
+    assert test_hub.passed([native(other, G)]) == [native(other, G)]
+    # out of it, natively
+    smcroute(f"add t0 {S} {STAR} p0 t1")
+    until(lambda: (S, STAR) in mroutes(test_hub), "the route to the port is ours", 5, every=0.01)
+    inner = packets.multicast(S, STAR, b"out")
+    back = test_hub.exchange([hub.from_site(0, inner)])
+    assert packets.ether("01:00:5e:01:02:04", hub.MAC, packets.forwarded(inner), pad=0) in back and len(back) == 2
+    # (*,G): each source is learned by its first packet, which the kernel forwards
+    learned = "239.1.2.5"
+    smcroute(f"add p0 {learned} t1")
+    for source in (S, other):
+        assert spread(test_hub, native(source, learned)) == {1}
+        until(lambda: (source, learned) in mroutes(test_hub), "the learned route is ours", 5, every=0.01)
+        until_taken(test_hub, native(source, learned))
+        before = test_hub.info()["forwarded"]
+        assert spread(test_hub, native(source, learned), 10) == {1}
+        assert test_hub.info()["forwarded"] - before == 10
+    smcroute(f"remove p0 {S} {G}")
+    until(lambda: test_hub.passed([native(S, G)]), "the flow is given back to the kernel", 5, every=0.01)
+    assert not any(test_hub.drops().values())
+
+
+def test_flows_from_a_shared_port_stay_alive(shared_lab):
+    """The kernel gets a real packet of the flow now and then, counts and forwards it; nobody misses one or has one twice."""
+    test_hub, smcroute = shared_lab
+    smcroute(f"add p0 {S} {G} t1")
+    until_taken(test_hub, native(S, G))
+    counted = kernel_packets(test_hub, G)
+
+    def moved():
+        assert spread(test_hub, native(S, G), 3) == {1}
+        return kernel_packets(test_hub, G) > counted
+    until(moved, "the kernel counts the flow", 25, every=0.2)
+    assert kernel_packets(test_hub, G) == counted + 1
+    assert test_hub.forwarder.query("/gremc/kernel")["kept_alive"] == 1
 
 
 class KernelAlone:

@@ -15,7 +15,7 @@
 
 struct told {
 	bool used;
-	rte_be32_t address, mask;
+	rte_be32_t address, mask, source;
 	uint8_t protocol;
 	uint16_t vlan; /* 0: no VLAN item */
 	bool gre, rss;
@@ -73,6 +73,8 @@ static struct told read_rule(const struct rte_flow_item *item, const struct rte_
 			assert_int_equal(mask->hdr.next_proto_id, 0xff);
 			told.address = spec->hdr.dst_addr;
 			told.mask = mask->hdr.dst_addr;
+			told.source = spec->hdr.src_addr;
+			assert_int_equal(mask->hdr.src_addr, told.source ? UINT32_MAX : 0);
 			told.protocol = spec->hdr.next_proto_id;
 		} else {
 			assert_int_equal(item->type, RTE_FLOW_ITEM_TYPE_GRE);
@@ -229,8 +231,10 @@ static struct gremc_config_port *isolated_port(unsigned queues)
 
 static void test_set(void **state)
 {
-	const struct gremc_prefix group = {address_of("239.1.0.0"), 16},
-				  longer = {address_of("239.1.0.0"), 24};
+	const struct gremc_steer_group group = {{address_of("239.1.0.0"), 16}, 0},
+				       longer = {{address_of("239.1.0.0"), 24}, 0},
+				       flow = {{address_of("239.2.2.2"), 32}, address_of("10.1.1.1")},
+				       any = {flow.group, 0};
 	struct gremc_steer_set steer;
 
 	RTE_SET_USED(state);
@@ -240,7 +244,8 @@ static void test_set(void **state)
 		add_tunnel(i % 2 ? "10.0.0.1" : "9.0.0.2");
 	add_mroute("239.1.0.0/16", UINT32_MAX);
 	add_mroute("239.2.2.2", 4 + 0); /* a */
-	add_mroute("239.2.2.2", 4 + 0); /* and another source */
+	add_mroute("239.2.2.2", 4 + 0);
+	mroutes[1].source = mroutes[2].source = flow.source;
 	add_mroute("239.3.3.3", 4 + 1); /* b */
 	assert_int_equal(gremc_steer_set_init(&steer, &config, 0), 0);
 	assert_int_equal(steer.local_count, 2);
@@ -250,6 +255,8 @@ static void test_set(void **state)
 	assert_int_equal(steer.group_count, 2);
 	assert_true(gremc_steer_has_group(&steer, &group));
 	assert_false(gremc_steer_has_group(&steer, &longer));
+	assert_true(gremc_steer_has_group(&steer, &flow));
+	assert_false(gremc_steer_has_group(&steer, &any));
 	gremc_steer_set_fini(&steer);
 	/* a port without native multicast takes no group */
 	assert_int_equal(gremc_steer_set_init(&steer, &config, 1), 0);
@@ -379,12 +386,12 @@ static void test_table_full(void **state)
 
 /* ---- groups of mroutes from elsewhere ---- */
 
-static struct gremc_prefix prefix_of(const char *text)
+static struct gremc_steer_group group_of(const char *text)
 {
-	struct gremc_prefix prefix;
+	struct gremc_steer_group group = {0};
 
-	assert_int_equal(gremc_prefix_parse(text, &prefix, NULL), 0);
-	return prefix;
+	assert_int_equal(gremc_prefix_parse(text, &group.group, NULL), 0);
+	return group;
 }
 
 static struct gremc_ports *open_with_groups(void)
@@ -403,8 +410,8 @@ static struct gremc_ports *open_with_groups(void)
 
 static void test_rules_follow_routes(void **state)
 {
-	const struct gremc_prefix groups[] = {prefix_of("239.9.9.9"), prefix_of("239.1.1.1"),
-					      prefix_of("239.9.9.9"), prefix_of("239.8.0.0/16")};
+	const struct gremc_steer_group groups[] = {group_of("239.9.9.9"), group_of("239.1.1.1"),
+						   group_of("239.9.9.9"), group_of("239.8.0.0/16")};
 	struct gremc_ports *open;
 
 	RTE_SET_USED(state);
@@ -430,9 +437,33 @@ static void test_rules_follow_routes(void **state)
 	assert_int_equal(count_rules(), 0);
 }
 
+/* A source's rule is another one than that of all sources. */
+static void test_rules_of_sources(void **state)
+{
+	const struct gremc_steer_group groups[] = {{group_of("239.9.9.9").group, address_of("10.1.1.1")},
+						   {group_of("239.9.9.9").group, address_of("10.1.1.2")},
+						   group_of("239.9.9.9")};
+	struct gremc_ports *open;
+
+	RTE_SET_USED(state);
+	open = open_with_groups();
+	gremc_ports_steer_groups(open, 0, groups, 1);
+	assert_int_equal(count_rules(), 3);
+	assert_int_equal(rule_for("239.9.9.9")->source, address_of("10.1.1.1"));
+	assert_int_equal(rule_for("239.1.1.1")->source, 0);
+	gremc_ports_steer_groups(open, 0, groups, 3);
+	assert_int_equal(count_rules(), 5);
+	gremc_ports_steer_groups(open, 0, groups + 1, 1);
+	assert_int_equal(count_rules(), 3);
+	assert_int_equal(rule_for("239.9.9.9")->source, address_of("10.1.1.2"));
+	/* what a rule names comes: none can pass one packet */
+	assert_false(gremc_ports_steer_pass(open, 0, &groups[1]));
+	assert_int_equal(gremc_ports_close(open), 0);
+}
+
 static void test_routes_that_do_not_fit(void **state)
 {
-	const struct gremc_prefix groups[] = {prefix_of("239.7.7.7"), prefix_of("239.8.8.8")};
+	const struct gremc_steer_group groups[] = {group_of("239.7.7.7"), group_of("239.8.8.8")};
 	struct gremc_ports *open;
 
 	RTE_SET_USED(state);
@@ -485,6 +516,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_without_rss, set_up, teardown),
 		cmocka_unit_test_setup_teardown(test_table_full, set_up, teardown),
 		cmocka_unit_test_setup_teardown(test_rules_follow_routes, set_up, teardown),
+		cmocka_unit_test_setup_teardown(test_rules_of_sources, set_up, teardown),
 		cmocka_unit_test_setup_teardown(test_routes_that_do_not_fit, set_up, teardown),
 		cmocka_unit_test_setup_teardown(test_no_isolation, set_up, teardown),
 		cmocka_unit_test_setup_teardown(test_no_interface, set_up, teardown),

@@ -29,7 +29,7 @@
 #define IP_BYTES 20
 
 static struct bpf_object *object;
-static int program, locals, groups, vlan, sockets, xdp_socket;
+static int program, locals, groups, flows, vlan, sockets, xdp_socket;
 
 static int map_fd(const char *name)
 {
@@ -61,6 +61,13 @@ static int add_group(const char *address, uint32_t length)
 	return bpf_map_update_elem(groups, &key, &one, BPF_ANY);
 }
 
+static int set_flow(const char *source, const char *group, uint32_t value)
+{
+	struct gremc_xdp_flow key = {.source = inet_addr(source), .group = inet_addr(group)};
+
+	return bpf_map_update_elem(flows, &key, &value, BPF_ANY);
+}
+
 static int setup(void **state)
 {
 	uint32_t zero = 0;
@@ -73,6 +80,7 @@ static int setup(void **state)
 	assert_true(program >= 0);
 	locals = map_fd(RTE_STR(GREMC_XDP_LOCALS));
 	groups = map_fd(RTE_STR(GREMC_XDP_GROUPS));
+	flows = map_fd(RTE_STR(GREMC_XDP_FLOWS));
 	vlan = map_fd(RTE_STR(GREMC_XDP_VLAN));
 	sockets = map_fd("xsks_map"); /* the name that DPDK's driver looks for */
 	/* somebody who takes what is redirected */
@@ -295,6 +303,32 @@ static void test_groups(void **state)
 	assert_false(is_taken(frame_to("224.0.0.1", IPPROTO_UDP)));
 }
 
+static struct frame flow_frame(const char *source, const char *group)
+{
+	struct frame frame = frame_to(group, IPPROTO_UDP);
+	in_addr_t address = inet_addr(source);
+
+	memcpy(frame.bytes + frame.ip + 12, &address, sizeof(address));
+	return frame;
+}
+
+/* A source of a group is taken alone; where the kernel is to have one packet of it, or of the group, it has
+ * one. */
+static void test_flows(void **state)
+{
+	RTE_SET_USED(state);
+	assert_int_equal(set_flow("10.1.1.1", "239.1.2.3", GREMC_XDP_TAKE), 0);
+	assert_true(is_taken(flow_frame("10.1.1.1", "239.1.2.3")));
+	assert_false(is_taken(flow_frame("10.1.1.2", "239.1.2.3")));
+	assert_false(is_taken(flow_frame("10.1.1.1", "239.1.2.4")));
+	assert_int_equal(add_group("239.1.0.0", 16), 0);
+	assert_true(is_taken(flow_frame("10.1.1.2", "239.1.2.3")));
+	assert_int_equal(set_flow("10.1.1.1", "239.1.2.3", GREMC_XDP_PASS_NEXT), 0);
+	assert_true(is_taken(flow_frame("10.1.1.2", "239.1.2.3")));
+	assert_false(is_taken(flow_frame("10.1.1.1", "239.1.2.3")));
+	assert_true(is_taken(flow_frame("10.1.1.1", "239.1.2.3")));
+}
+
 /* The forwarder has been killed: its sockets are gone, the program and its maps are not. */
 static void test_without_a_socket(void **state)
 {
@@ -344,6 +378,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ethertypes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_flows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_room_for_all, setup, teardown),
 	};

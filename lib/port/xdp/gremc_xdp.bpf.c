@@ -56,6 +56,14 @@ struct {
 } GREMC_XDP_GROUPS SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GREMC_XDP_GROUPS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct gremc_xdp_flow);
+	__type(value, __u32);
+} GREMC_XDP_FLOWS SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
@@ -91,10 +99,21 @@ static __always_inline const struct iphdr *ip_of(const void *data, const void *e
 static __always_inline bool is_our_group(const struct iphdr *ip)
 {
 	struct gremc_xdp_group key = {.length = ADDRESS_BITS, .address = ip->daddr};
+	struct gremc_xdp_flow flow = {.source = ip->saddr, .group = ip->daddr};
+	__u32 *state;
 
 	if ((ip->daddr & bpf_htonl(LINK_LOCAL_MASK)) == bpf_htonl(MULTICAST) || ip->protocol == IPPROTO_IGMP)
 		return false;
-	return bpf_map_lookup_elem(&GREMC_XDP_GROUPS, &key) != NULL;
+	state = bpf_map_lookup_elem(&GREMC_XDP_FLOWS, &flow);
+	if (state == NULL)
+		state = bpf_map_lookup_elem(&GREMC_XDP_GROUPS, &key);
+	if (state == NULL)
+		return false;
+	if (*state != GREMC_XDP_PASS_NEXT)
+		return true;
+	/* two processors may both pass one: so be it */
+	*state = GREMC_XDP_TAKE;
+	return false;
 }
 
 static __always_inline bool is_our_tunnel(const struct iphdr *ip)

@@ -34,7 +34,8 @@ struct gremc_wait {
 	uint32_t burst; /* number of the present one */
 	uint32_t timed; /* that of the burst that began at `now`, or a little later */
 	uint64_t now;
-	uint64_t patience;
+	uint32_t full, full_burst;        /* the adjacency of which no more can wait in this burst */
+	uint64_t patience, freshness;     /* TSC */
 	struct hop *hop[GREMC_WAIT_HOPS]; /* [0, hop_count) are in use */
 	struct hop place[GREMC_WAIT_HOPS];
 };
@@ -48,6 +49,7 @@ struct gremc_wait *gremc_wait_create(int socket)
 		wait->hop[i] = &wait->place[i];
 	if (wait) {
 		wait->patience = GREMC_WAIT_SECONDS * rte_get_tsc_hz();
+		wait->freshness = rte_get_tsc_hz() / GREMC_WAIT_TURNS;
 		wait->burst = 1;
 	}
 	return wait;
@@ -137,6 +139,13 @@ static void send_copy(struct gremc_worker *worker, const struct rte_mbuf *packet
 		send_one(worker, copy, vif);
 	else
 		gremc_lose(worker, vif, GREMC_LOSS_no_mbuf, packet->pkt_len);
+}
+
+/* Has this burst brought so many for the next hop that the others are lost? Then nothing else is asked, so
+ * that a flood costs less than what is forwarded. */
+static inline bool is_full(const struct gremc_wait *wait, uint32_t adjacency)
+{
+	return wait->full_burst == wait->burst && wait->full == adjacency;
 }
 
 /* ---- what waits ---- */
@@ -244,7 +253,7 @@ static inline uint64_t time_of_burst(struct gremc_wait *wait)
 }
 
 /* The packet's place among those of the hop: where other replicas of it wait, or a new one. NULL: no buffer,
- * or so many of this very burst wait already. `own`: a new one takes the packet itself if it can. */
+ * or so many that are fresh wait already. `own`: a new one takes the packet itself if it can. */
 static struct kept *place_of(struct gremc_worker *worker, struct hop *hop, uint32_t vif,
 			     struct rte_mbuf *packet, bool own)
 {
@@ -256,7 +265,7 @@ static struct kept *place_of(struct gremc_worker *worker, struct hop *hop, uint3
 		return kept;
 	if (hop->count == GREMC_WAIT_PACKETS) {
 		/* a flood must not cost more than what is forwarded */
-		if (kept_at(hop, 0)->burst == worker->wait->burst)
+		if (time_of_burst(worker->wait) - kept_at(hop, 0)->since < worker->wait->freshness)
 			return NULL;
 		lose_oldest(worker, hop);
 	}
@@ -281,6 +290,8 @@ static bool keep(struct gremc_worker *worker, uint32_t adjacency, uint32_t vif, 
 	struct kept *kept = hop ? place_of(worker, hop, vif, packet, own) : NULL;
 
 	if (unlikely(kept == NULL)) {
+		worker->wait->full = adjacency;
+		worker->wait->full_burst = worker->wait->burst;
 		gremc_lose(worker, vif, GREMC_LOSS_no_adjacency, packet->pkt_len);
 		return false;
 	}
@@ -311,7 +322,9 @@ void gremc_wait_copy(struct gremc_worker *worker, uint32_t vif, struct rte_mbuf 
 {
 	const uint32_t adjacency = worker->vifs->encap[vif].adjacency;
 
-	if (is_known(worker, adjacency))
+	if (is_full(worker->wait, adjacency))
+		gremc_lose(worker, vif, GREMC_LOSS_no_adjacency, packet->pkt_len);
+	else if (is_known(worker, adjacency))
 		send_copy(worker, packet, vif);
 	else
 		keep(worker, adjacency, vif, packet, false);
@@ -321,7 +334,9 @@ void gremc_wait_packet(struct gremc_worker *worker, uint32_t vif, struct rte_mbu
 {
 	const uint32_t adjacency = worker->vifs->encap[vif].adjacency;
 
-	if (!is_known(worker, adjacency)) {
+	if (likely(is_full(worker->wait, adjacency))) {
+		gremc_lose(worker, vif, GREMC_LOSS_no_adjacency, packet->pkt_len);
+	} else if (!is_known(worker, adjacency)) {
 		if (keep(worker, adjacency, vif, packet, true))
 			return;
 	} else if (fits_in_place(worker, packet, vif)) {
@@ -330,7 +345,8 @@ void gremc_wait_packet(struct gremc_worker *worker, uint32_t vif, struct rte_mbu
 	} else {
 		send_copy(worker, packet, vif);
 	}
-	rte_pktmbuf_free(packet);
+	/* with all the others of the burst */
+	gremc_burst_done(&worker->burst, packet);
 }
 
 /* ---- once a burst, and between them ---- */

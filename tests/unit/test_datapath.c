@@ -667,13 +667,19 @@ static void expect_waiting(const struct fixture *f, uint64_t waiting, uint64_t l
 }
 
 /* As if it had been received, for in the loop there may be replicas already. */
+static void forward_burst(struct fixture *f, struct rte_mbuf **mbufs, uint32_t n)
+{
+	f->worker->burst.count = n;
+	f->worker->burst.done_count = 0;
+	for (uint32_t i = 0; i < n; i++)
+		f->worker->burst.packet[i].mbuf = mbufs[i];
+	f->worker->rx_packets = n;
+	gremc_worker_forward(f->worker, &f->worker->rxq[LOOP]);
+}
+
 static void forward(struct fixture *f, struct rte_mbuf *mbuf)
 {
-	f->worker->burst.count = 1;
-	f->worker->burst.done_count = 0;
-	f->worker->burst.packet[0].mbuf = mbuf;
-	f->worker->rx_packets = 1;
-	gremc_worker_forward(f->worker, &f->worker->rxq[LOOP]);
+	forward_burst(f, &mbuf, 1);
 }
 
 /* What a tunnel has wanted: sent or lost, but not what still waits. */
@@ -730,8 +736,12 @@ static void few_wait(void **state)
 	add_tunnels(f, 3, LOOP);
 	route(f, 2);
 	adjacency = forget_next_hop(f);
-	for (uint16_t k = 0; k < GREMC_WAIT_PACKETS + 3; k++)
+	for (uint16_t k = 0; k < GREMC_WAIT_PACKETS + 3; k++) {
+		/* what is fresh would stay, and the newest be lost */
+		if (k == GREMC_WAIT_PACKETS)
+			rte_delay_us_block(2 * US_PER_S / GREMC_WAIT_TURNS);
 		forward(f, frame_mbuf(2, 100 + k, 0));
+	}
 	expect_waiting(f, 2 * GREMC_WAIT_PACKETS, 2 * 3);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
 	assert_int_equal(gremc_stage_wait(f->worker), GREMC_WAIT_PACKETS);
@@ -755,6 +765,26 @@ static void few_wait(void **state)
 	for (uint32_t n = 0; n < GREMC_WAIT_HOPS; n++)
 		assert_int_equal(f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_LOSS_no_adjacency], 1);
 	expect_replicas(0, 0, 0, false);
+}
+
+/* Those that came at the same time, as in a flood, do not replace each other all the time. */
+static void a_flood_waits_little(void **state)
+{
+	struct rte_mbuf *mbufs[GREMC_WAIT_PACKETS + 3];
+	struct fixture *f = *state;
+	uint32_t adjacency;
+
+	add_tunnels(f, 3, LOOP);
+	route(f, 1);
+	adjacency = forget_next_hop(f);
+	for (uint16_t k = 0; k < RTE_DIM(mbufs); k++)
+		mbufs[k] = frame_mbuf(2, 100 + k, 0);
+	forward_burst(f, mbufs, RTE_DIM(mbufs));
+	expect_waiting(f, GREMC_WAIT_PACKETS, 3);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
+	gremc_stage_wait(f->worker);
+	expect_waiting(f, 0, 3);
+	expect_in_order(1, 100, GREMC_WAIT_PACKETS);
 }
 
 /* While replicas wait, their tunnels go, get another next hop, or a smaller MTU. */
@@ -1119,6 +1149,7 @@ int main(void)
 		TEST(some_are_lost),
 		TEST(next_hop_is_waited_for),
 		TEST(few_wait),
+		TEST(a_flood_waits_little),
 		TEST(tunnels_change_meanwhile),
 		TEST(handing_over),
 		TEST(large_oils_are_sharded),

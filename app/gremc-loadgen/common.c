@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include <rte_ethdev.h>
+#include <rte_lcore.h>
 
+#include "distance.h"
 #include "stamp.h"
 #include "tester.h"
 #include "tests.h"
@@ -102,6 +104,18 @@ double gremc_rate_pps(struct gremc_tester *tester, const struct gremc_trial *tri
 	return 0;
 }
 
+/* ---- where the forwarder is ---- */
+
+double gremc_distance_now(const struct gremc_tester *tester)
+{
+	const struct gremc_engine *engine = tester->engine;
+	int ours = rte_lcore_to_cpu_id((int)engine->lcore[engine->lcore_count - 1].lcore);
+
+	if (tester->options->given[GREMC_OPTION_dut_cpu] == NULL || ours < 0)
+		return NAN;
+	return gremc_distance_measure((unsigned)ours, tester->options->dut_cpu);
+}
+
 /* ---- rows ---- */
 
 static void put_rates(struct gremc_tester *tester, const struct gremc_trial *trial,
@@ -147,6 +161,7 @@ struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, co
 	row->late = o->fault[GREMC_FAULT_late];
 	row->damaged = o->damaged;
 	row->unexpected = o->unexpected;
+	row->line_ns = gremc_distance_now(tester);
 	row->held_up_ms = o->held_up * 1e3;
 	gremc_result_set(&row->faults, "%s", gremc_outcome_faults(o, faults, sizeof(faults)));
 	put_rates(tester, trial, o, row);

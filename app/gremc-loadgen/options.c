@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,6 +235,8 @@ static int take_plain(struct gremc_options *o, enum gremc_option option, const c
 		return take_count(option, text, 1, 1000, &o->repeat);
 	case GREMC_OPTION_confirm:
 		return take_count(option, text, 1, 100, &o->confirm);
+	case GREMC_OPTION_dut_cpu:
+		return take_count(option, text, 0, CPU_SETSIZE - 1, &o->dut_cpu);
 	case GREMC_OPTION_igmp:
 		return take_count(option, text, 2, 3, &o->igmp);
 	case GREMC_OPTION_tx_lcores:

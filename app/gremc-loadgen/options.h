@@ -25,6 +25,8 @@ enum { GREMC_EXIT_DONE = 0, GREMC_EXIT_FAILURE = 1, GREMC_EXIT_USAGE = 2, GREMC_
 	X(tx_port, "NAME=DEVICE", "",                                                                        \
 	  "send towards port NAME by this device instead, and receive by the other")                         \
 	X(dut_mac, "[NAME=]MAC", "asked by ARP", "the MAC address of the forwarder's port")                  \
+	X(dut_cpu, "N", "",                                                                                  \
+	  "a forwarder on this machine: the CPU it polls on; each row says how far it is from ours")         \
 	X(size, "LIST", "64",                                                                                \
 	  "sizes: 64 is an inner IP packet of 64 bytes, outer:128 a whole frame with FCS, "                  \
 	  "imix is 7 of 64, 4 of 570, 1 of 1400; rfc is 64,128,256,512,1024,1280,1400")                      \
@@ -115,7 +117,7 @@ struct gremc_options {
 	rte_be32_t join_group;
 	bool keep_ttl, quick, quiet, settle_whole, keys, host, querier;
 	const char *label, *json, *csv, *report, *device, *lan_device;
-	uint32_t tunnels, groups, join_groups;
+	uint32_t tunnels, groups, join_groups, dut_cpu;
 	bool tested_by_rfc; /* no time was shortened */
 };
 

@@ -55,6 +55,8 @@
 	X(number, leave_max_ms, "leave max ms", "")                                                          \
 	X(count, groups, "groups", "groups that were forwarded")                                             \
 	X(number, lossy_pps, "", "lowest rate at which a trial of the search lost something")                \
+	X(number, line_ns, "line ns",                                                                        \
+	  "round trip of a cache line between the forwarder's CPU and ours: compare only rows of the same")  \
 	X(number, held_up_ms, "", "longest time that the generator itself was held up")                      \
 	X(text, verdict, "verdict", "passed, failed, measured, limited (by the generator), skipped")         \
 	X(text, note, "note", "what must be known to read the row")

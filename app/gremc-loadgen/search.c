@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bisect.h"
+#include "distance.h"
 #include "tester.h"
 #include "tests.h"
 
@@ -18,13 +19,16 @@
 #define WARM_RATE     100e3 /* a tenth of it is sent */
 #define LABEL         96
 #define FAULTS_TEXT   256
+#define SEARCHES_MOST 4   /* of one row, while the machine moves its CPUs */
 #define BLOCKED_SHARE 0.1 /* of the time, in which the device took nothing: it is the limit, not we */
 
 struct asked {
 	struct gremc_tester *tester;
 	const struct gremc_trial *trial;
 	struct gremc_search *search;
-	double best; /* packets/s */
+	double best;     /* packets/s */
+	double distance; /* ns, when it began */
+	bool may_move;
 };
 
 int gremc_overload(struct gremc_tester *tester, const struct gremc_trial *trial,
@@ -78,6 +82,25 @@ static void note_reason(struct gremc_search *search, double rate, const struct g
 	search->blocked = outcome->lost == 0 && was_blocked(rate, outcome);
 }
 
+/* 0, or -EAGAIN: the CPUs are not any more where they were when the search began. */
+static int check_place(struct asked *asked)
+{
+	double now = gremc_distance_now(asked->tester);
+
+	if (!gremc_distance_differs(asked->distance, now))
+		return 0;
+	if (asked->may_move) {
+		asked->search->moved = true;
+		return 0;
+	}
+	gremc_progress_say(
+		asked->tester,
+		"%s: a cache line took %.0f ns to the forwarder's CPU and back, and takes %.0f now: the machine "
+		"has moved its CPUs, and the search begins again",
+		asked->trial->label, asked->distance, now);
+	return -EAGAIN;
+}
+
 static int ask(void *argument, double rate, struct gremc_answer *answer)
 {
 	struct asked *asked = argument;
@@ -88,6 +111,8 @@ static int ask(void *argument, double rate, struct gremc_answer *answer)
 	trial.rate = rate;
 	trial.packets = 0;
 	rc = gremc_try(asked->tester, &trial, &outcome);
+	if (rc == 0)
+		rc = check_place(asked);
 	if (rc)
 		return rc;
 	say(asked, rate, &outcome);
@@ -110,92 +135,129 @@ static int ask(void *argument, double rate, struct gremc_answer *answer)
 }
 
 /* From what was offered, which is more than the forwarder takes, to what it takes. */
-static int search_below(struct gremc_bisect *bisect, const struct gremc_trial *trial,
+static int search_below(struct gremc_bisect *bisect, const struct asked *asked,
 			const struct gremc_outcome *all)
 {
-	const struct asked *asked = bisect->argument;
-	double delivered = all->expected ? all->replica_rate / trial->selection->fanout : all->rate;
+	double delivered = all->expected ? all->replica_rate / asked->trial->selection->fanout : all->rate;
 
 	bisect->highest_failed = all->lost && !all->saturated && !all->disturbed;
 	note_reason(asked->search, 0, all);
 	return gremc_bisect_between(bisect, RTE_MIN(all->rate, delivered), all->rate);
 }
 
-static int search_freely(struct gremc_tester *tester, const struct gremc_trial *trial,
-			 struct gremc_bisect *bisect)
+static int search_freely(struct gremc_bisect *bisect, const struct asked *asked)
 {
 	struct gremc_outcome all;
 	bool found = false;
-	int rc = gremc_overload(tester, trial, &all);
+	int rc = gremc_overload(asked->tester, asked->trial, &all);
 
 	if (rc)
 		return rc;
-	gremc_progress_say(tester, "%s: at most %.0f packets/s can be sent; %.0f replicas/s came back then",
-			   trial->label, all.rate, all.replica_rate);
+	gremc_progress_say(asked->tester,
+			   "%s: at most %.0f packets/s can be sent; %.0f replicas/s came back then",
+			   asked->trial->label, all.rate, all.replica_rate);
 	if (gremc_outcome_clean(&all))
 		rc = gremc_bisect_flat_out(bisect, &found);
-	return rc || found ? rc : search_below(bisect, trial, &all);
+	if (rc || found)
+		return rc;
+	return search_below(bisect, asked, &all);
 }
 
-int gremc_search_run(struct gremc_tester *tester, const struct gremc_trial *trial,
-		     struct gremc_search *search)
+static int search_once(struct gremc_bisect *bisect, const struct asked *asked)
 {
-	struct asked asked = {.tester = tester, .trial = trial, .search = search};
-	struct gremc_bisect bisect = {.resolution = tester->options->resolution / 100,
-				      .confirm = tester->options->confirm,
-				      .ask = ask,
-				      .argument = &asked};
+	const struct gremc_options *options = asked->tester->options;
 	double most;
 	int rc;
 
-	*search = (struct gremc_search){0};
-	if (tester->options->given[GREMC_OPTION_max_rate]) {
-		most = gremc_rate_pps(tester, trial, tester->options->max_rate);
-		rc = most > 0 ? gremc_bisect_between(&bisect, most, most * (1 + bisect.resolution / 2))
-			      : -EINVAL;
-		search->capped = bisect.found >= most;
-	} else {
-		rc = search_freely(tester, trial, &bisect);
-	}
-	search->found = bisect.found;
-	search->lossy = bisect.lossy;
-	search->limited = bisect.limited;
-	search->trials = bisect.trials;
+	if (options->given[GREMC_OPTION_max_rate] == NULL)
+		return search_freely(bisect, asked);
+	most = gremc_rate_pps(asked->tester, asked->trial, options->max_rate);
+	if (most <= 0)
+		return -EINVAL;
+	rc = gremc_bisect_between(bisect, most, most * (1 + bisect->resolution / 2));
+	asked->search->capped = bisect->found >= most;
 	return rc;
 }
 
-static void label_of(char *label, size_t size, const char *test, const struct gremc_case *that,
-		     const char *variant)
+/* Where the machine moves its CPUs meanwhile, what passed before is not what passes now: begin again. */
+int gremc_search_run(struct gremc_tester *tester, const struct gremc_trial *trial,
+		     struct gremc_search *search)
 {
-	snprintf(label, size, "%s, size %s, fan-out %.4g%s%s", test, that->mix->name, that->selection->fanout,
-		 variant ? ", " : "", variant ? variant : "");
+	int rc = -EAGAIN;
+
+	for (unsigned i = 0; rc == -EAGAIN && i < SEARCHES_MOST; i++) {
+		struct asked asked = {.tester = tester,
+				      .trial = trial,
+				      .search = search,
+				      .distance = gremc_distance_now(tester),
+				      .may_move = i + 1 == SEARCHES_MOST};
+		struct gremc_bisect bisect = {.resolution = tester->options->resolution / 100,
+					      .confirm = tester->options->confirm,
+					      .ask = ask,
+					      .argument = &asked};
+
+		*search = (struct gremc_search){0};
+		rc = search_once(&bisect, &asked);
+		search->found = bisect.found;
+		search->lossy = bisect.lossy;
+		search->limited = bisect.limited;
+		search->trials = bisect.trials;
+	}
+	return rc;
 }
 
-int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
-			double *rate)
-{
-	char label[LABEL];
-	struct gremc_trial trial = {.selection = that->selection,
-				    .mix = that->mix,
-				    .seconds = tester->options->duration,
-				    .label = label};
+/* ---- of a case ---- */
+
+/* A search, what is sent in it, and its name. */
+struct hunt {
 	struct gremc_search search;
+	struct gremc_trial trial;
+	char label[LABEL];
+};
+
+static int hunt(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
+		const char *variant, struct hunt *hunt)
+{
 	int rc;
+
+	hunt->trial = (struct gremc_trial){.selection = that->selection,
+					   .mix = that->mix,
+					   .seconds = tester->options->duration,
+					   .label = hunt->label};
+	snprintf(hunt->label, sizeof(hunt->label), "%s, size %s, fan-out %.4g%s%s", test, that->mix->name,
+		 that->selection->fanout, variant ? ", " : "", variant ? variant : "");
+	rc = gremc_warm_up(tester, &hunt->trial, WARM_RATE);
+	return rc ? rc : gremc_search_run(tester, &hunt->trial, &hunt->search);
+}
+
+/* The suite's own row for it; NULL: there is none. */
+static const struct gremc_result *known(const struct gremc_tester *tester, const struct gremc_case *that)
+{
+	uint64_t fanout = that->fanout ? that->fanout : GREMC_RESULT_NONE;
 
 	for (unsigned i = tester->results.count; i-- > 0;) {
 		const struct gremc_result *row = &tester->results.row[i];
 
 		if (strcmp(row->test, "throughput") == 0 && row->size &&
-		    strcmp(row->size, that->mix->name) == 0 &&
-		    row->fanout == (that->fanout ? that->fanout : GREMC_RESULT_NONE) &&
-		    row->offered_pps > 0) {
-			*rate = row->offered_pps;
-			return 0;
-		}
+		    strcmp(row->size, that->mix->name) == 0 && row->fanout == fanout && row->offered_pps > 0)
+			return row;
 	}
-	label_of(label, sizeof(label), test, that, NULL);
-	rc = gremc_search_run(tester, &trial, &search);
-	*rate = search.found;
+	return NULL;
+}
+
+int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
+			double *rate)
+{
+	const struct gremc_result *row = known(tester, that);
+	struct hunt found;
+	int rc;
+
+	if (row) {
+		*rate = row->offered_pps;
+		return 0;
+	}
+	rc = hunt(tester, that, test, NULL, &found);
+	*rate = found.search.found;
 	return rc;
 }
 
@@ -231,35 +293,29 @@ static void put_verdict(const struct gremc_search *search, struct gremc_result *
 			&row->note,
 			"not every trial passed: one at %.0f packets/s (%.1f %% less) lost something",
 			search->lossy, (1 - search->lossy / search->found) * 100);
+	if (search->moved)
+		gremc_result_set(&row->note, "%s%sthe machine moved its CPUs while this was searched",
+				 row->note ? row->note : "", row->note ? "; " : "");
 }
 
 int gremc_search_row(struct gremc_tester *tester, const char *test, const char *section, const char *variant,
 		     const struct gremc_case *that)
 {
-	char label[LABEL];
-	struct gremc_trial trial = {.selection = that->selection,
-				    .mix = that->mix,
-				    .seconds = tester->options->duration,
-				    .label = label};
-	struct gremc_search search;
+	struct hunt found;
 	struct gremc_result *row;
-	int rc;
+	int rc = hunt(tester, that, test, variant, &found);
 
-	label_of(label, sizeof(label), test, that, variant);
-	rc = gremc_warm_up(tester, &trial, WARM_RATE);
-	if (rc == 0)
-		rc = gremc_search_run(tester, &trial, &search);
 	if (rc)
 		return rc;
-	trial.rate = search.found;
-	row = gremc_row(tester, test, section, &trial, &search.best, that->fanout);
+	found.trial.rate = found.search.found;
+	row = gremc_row(tester, test, section, &found.trial, &found.search.best, that->fanout);
 	if (row == NULL)
 		return -ENOMEM;
-	row->trials = search.trials;
+	row->trials = found.search.trials;
 	if (variant)
 		gremc_result_set(&row->variant, "%s", variant);
-	if (search.lossy > 0)
-		row->lossy_pps = search.lossy;
-	put_verdict(&search, row);
+	if (found.search.lossy > 0)
+		row->lossy_pps = found.search.lossy;
+	put_verdict(&found.search, row);
 	return 0;
 }

@@ -120,6 +120,12 @@ static void limits(struct gremc_tester *tester)
 			"trials of %.3g s, %.3g s of settling, a rate fails after %u losing trials: not by RFC 2544, which "
 			"asks for 60 s, 2 s and one",
 			tester->options->duration, tester->options->settle, tester->options->confirm);
+	if (tester->options->given[GREMC_OPTION_dut_cpu])
+		gremc_results_fact(
+			results, "claim: one machine",
+			"the forwarder's packets come by the caches that its CPU and the generator's share, or do not: `line ns` says "
+			"how long a cache line took from the one to the other and back. A hypervisor moves its CPUs about, and "
+			"figures change with that: compare rows of about the same `line ns` only");
 	if (rte_eal_has_hugepages() == 0)
 		gremc_results_fact(results, "claim: no huge pages",
 				   "the generator ran without huge pages: its own limit is lower than "

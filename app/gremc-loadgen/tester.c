@@ -3,6 +3,7 @@
  * run the test, write the results. */
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -192,10 +193,22 @@ static int find_forwarder(struct gremc_tester *tester)
 	return rc;
 }
 
+static int check_distance(const struct gremc_tester *tester)
+{
+	if (tester->options->given[GREMC_OPTION_dut_cpu] == NULL || !isnan(gremc_distance_now(tester)))
+		return 0;
+	fprintf(stderr,
+		"gremc-loadgen: --dut-cpu %u: that is our own CPU, or none that this process may run on\n",
+		tester->options->dut_cpu);
+	return -EINVAL;
+}
+
 int gremc_tester_main(struct gremc_tester *tester)
 {
 	int rc = make_rooms(tester), status = GREMC_EXIT_FAILURE;
 
+	if (rc == 0)
+		rc = check_distance(tester);
 	if (rc == 0)
 		rc = find_forwarder(tester);
 	if (rc == 0)

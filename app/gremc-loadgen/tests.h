@@ -77,6 +77,9 @@ const char *gremc_mix_misfit(const struct gremc_tester *tester, const struct gre
 			     const struct gremc_mix *mix);
 /* Packets/s of a rate; 0: not known (% of a line without a speed), after a sentence on stderr. */
 double gremc_rate_pps(struct gremc_tester *tester, const struct gremc_trial *trial, struct gremc_rate rate);
+/* Nanoseconds from the CPU that receives to the forwarder's and back (distance.h), now, while the lcores
+ * rest; NAN without --dut-cpu. */
+double gremc_distance_now(const struct gremc_tester *tester);
 /* A row of one trial: everything but the verdict. */
 struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, const char *section,
 			       const struct gremc_trial *trial, const struct gremc_outcome *outcome,
@@ -109,6 +112,7 @@ struct gremc_search {
 	bool held_up;   /* because we were held up, */
 	bool saturated; /* because our own receive queue was full, */
 	bool capped;    /* because of --max-rate; none of these: because we could not send faster */
+	bool moved;     /* the machine moved its CPUs meanwhile, each time that it was begun again */
 	unsigned trials;
 	struct gremc_outcome best; /* the trial at `found` */
 };

@@ -49,6 +49,21 @@ def test_rate(bench, tmp_path):
     assert "<svg" in page and "virtual devices" in page and not re.search(r"(src|href)=", page)
 
 
+def test_throughput(bench):
+    """As fast as the two can: whatever the limit is, nothing is lost at the rate that is found, and the row says what it was."""
+    place = ["--dut-cpu", loadgen.A] if loadgen.A != loadgen.B else []
+    row = bench.load("throughput", "--quick", "--duration", "0.1", "--fanout", FANOUT, *place).row
+    assert row["verdict"] in ("limited", "measured") and row["offered_pps"] > 0
+    assert row["lost"] == 0 and row["faults"] == "none" and row["received"] == row["expected"] > 0
+    assert row["verdict"] == "measured" or row["note"]
+    assert bool(place) == (row.get("line_ns") is not None) and (not place or row["line_ns"] > 5)
+
+
+def test_own_cpu(bench):
+    result = bench.load("rate", "--rate", "1k", "--duration", "0.1", "--dut-cpu", loadgen.B)
+    assert result.status == 1 and f"--dut-cpu {loadgen.B}: that is our own CPU" in result.err
+
+
 @pytest.mark.sanitizers
 def test_every_test(bench):
     """The whole suite makes every test, or says why not."""
@@ -163,6 +178,7 @@ def test_link_down(binary, tmp_path):
     (["--", "rate", "--duration", "-1"], 2, "--duration `-1`: a number from"),
     (["--", "rate", "--port", "net_memif0"], 2, "NAME=VALUE is needed"),
     (["--", "rate", "--join-group", "10.0.0.1"], 2, "a multicast group outside of 224.0.0.0/24"),
+    (["--", "rate", "--dut-cpu", "core1"], 2, "--dut-cpu `core1`: a number from"),
     (["--", "rate", "--colour"], 2, "unknown option --colour"),
     (["make-config", "--tunnels", "4", "--fanout", "4"], 2, "a fan-out of 4 needs 5 tunnels"),
     (["report", "/nonexistent.json", "--report", "/tmp/never.html"], 1, "/nonexistent.json: cannot be read")])

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The load generator's other parts: pace, histogram, sizes and rates, flows of a configuration, packets,
- * reports, results as files. */
+ * reports, results as files, the way between two CPUs. */
 #include <math.h>
+#include <sched.h>
 
 #include <rte_ip.h>
 
 #include "proto/proto.h"
 
+#include "distance.h"
 #include "igmp.h"
 #include "loadgen_world.h"
 #include "options.h"
@@ -377,6 +379,31 @@ static void test_results_as_files(void **state)
 	unlink(path);
 }
 
+/* ---- distance ---- */
+
+static cpu_set_t allowed; /* before EAL took one of them */
+
+static void test_distance(void **state)
+{
+	unsigned cpu[2], count = 0;
+	double there;
+
+	RTE_SET_USED(state);
+	assert_true(isnan(gremc_distance_measure(0, 0)));
+	assert_true(isnan(gremc_distance_measure(0, CPU_SETSIZE)));
+	assert_true(isnan(gremc_distance_measure(0, CPU_SETSIZE - 1)));
+	assert_true(gremc_distance_differs(80, 350) && gremc_distance_differs(350, 80));
+	assert_false(gremc_distance_differs(80, 100) || gremc_distance_differs(NAN, 80));
+	for (unsigned i = 0; i < CPU_SETSIZE && count < 2; i++)
+		if (CPU_ISSET(i, &allowed))
+			cpu[count++] = i;
+	if (count < 2)
+		skip();
+	/* one line is quicker than a wake-up, and not as quick as if nobody had answered */
+	there = gremc_distance_measure(cpu[0], cpu[1]);
+	assert_true(there > 5 && there < 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,7 +418,10 @@ int main(void)
 		cmocka_unit_test(test_packets),
 		cmocka_unit_test(test_reports),
 		cmocka_unit_test(test_results_as_files),
+		cmocka_unit_test(test_distance),
 	};
 
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		return EXIT_FAILURE;
 	return cmocka_run_group_tests_name("loadgen_parts", tests, start_eal, NULL);
 }

@@ -16,7 +16,8 @@
 #define REST_MICRO     50u
 #define ANSWER_SECONDS 2
 #define ARP_RING       256u
-#define ARP_EACH       64u /* packets that one round of the control thread takes */
+#define ARP_EACH       64u  /* packets that one round of the control thread takes */
+#define WINDOW         0.75 /* of a receive queue, in a closed loop */
 
 /* ---- the loop ---- */
 
@@ -54,19 +55,45 @@ static void enter(struct gremc_lcore *lcore, uint32_t command)
 	__atomic_store_n(&lcore->answer, command, __ATOMIC_RELEASE);
 }
 
+/* What has come is taken before more is sent: a burst comes back as often as its fan-out, and where we cannot
+ * check so much, it is the sending that has to fall short, and not our own queue that has to overflow. When a
+ * whole ring has been taken without a pause, there is no more to be saved. */
+static bool must_receive(struct gremc_lcore *lcore)
+{
+	lcore->rounds = gremc_rx_poll(lcore->rx) ? lcore->rounds + 1 : 0;
+	return lcore->rounds > 0 && lcore->rounds * GREMC_RX_BURST < lcore->engine->rx_ring;
+}
+
+/* In a closed loop: is as much under way as may be? */
+static bool is_window_full(const struct gremc_engine *engine)
+{
+	uint64_t made = 0, frames = 0;
+
+	if (likely(engine->closed_fanout <= 0))
+		return false;
+	for (uint32_t i = 0; i < engine->lcore_count; i++) {
+		const struct gremc_lcore *lcore = &engine->lcore[i];
+
+		if (lcore->tx)
+			made += __atomic_load_n(&lcore->tx->made, __ATOMIC_RELAXED);
+		if (lcore->rx)
+			frames += __atomic_load_n(&lcore->rx->counters.frames, __ATOMIC_RELAXED);
+	}
+	return (double)made * engine->closed_fanout > (double)frames + WINDOW * engine->rx_ring;
+}
+
 static void work(struct gremc_lcore *lcore, bool sending)
 {
 	struct gremc_tx *tx = lcore->tx;
+	bool behind = lcore->rx && must_receive(lcore);
 
-	if (lcore->rx)
-		gremc_rx_poll(lcore->rx);
 	if (tx == NULL)
 		return;
 	if (lcore->number == 0 && !rte_ring_empty(lcore->engine->inject))
 		send_injected(lcore);
-	if (sending)
+	if (sending && !behind && !is_window_full(lcore->engine))
 		gremc_tx_poll(tx, rte_rdtsc());
-	else if (tx->pending)
+	else if (!sending && tx->pending)
 		gremc_tx_flush(tx);
 }
 

@@ -44,6 +44,7 @@ struct gremc_lcore {
 	struct gremc_tx *tx;            /* NULL: does not send */
 	struct gremc_rx *rx;            /* NULL: does not receive */
 	uint32_t answer;                /* the command that it follows; store-release */
+	uint32_t rounds;                /* of the loop in a row in which a receive queue gave a full burst */
 	uint64_t longest;               /* cycles between two rounds of the loop: it was held up so long */
 	uint64_t held;                  /* cycles of all rounds that took longer than hz / GREMC_HELD_UP */
 	uint64_t injected, injected_at; /* packets of the inject ring that left; TSC of the last */
@@ -63,6 +64,7 @@ struct gremc_engine {
 	uint32_t rx_ring; /* frames that the smallest receive queue holds while nobody looks */
 	struct rte_ring *arp, *inject;
 	struct gremc_rx_macs *macs; /* [site], heap */
+	double closed_fanout;       /* closed loop: replicas of a packet, mean; 0: open */
 	uint64_t *sequence;         /* [flow] sent so far in this trial */
 	uint64_t arp_answered;      /* requests; the control thread's */
 	uint64_t hz;

@@ -354,11 +354,11 @@ static unsigned poll_queue(struct gremc_rx *rx, struct gremc_rx_queue *queue)
 	return count;
 }
 
-unsigned gremc_rx_poll(struct gremc_rx *rx)
+bool gremc_rx_poll(struct gremc_rx *rx)
 {
-	unsigned count = 0;
+	bool more = false;
 
 	for (uint16_t i = 0; i < rx->queue_count; i++)
-		count += poll_queue(rx, &rx->queue[i]);
-	return count;
+		more |= poll_queue(rx, &rx->queue[i]) == GREMC_RX_BURST;
+	return more;
 }

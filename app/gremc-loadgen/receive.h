@@ -123,8 +123,8 @@ void gremc_rx_fini(struct gremc_rx *rx);
 /* Before a trial, by the lcore or while it rests. */
 void gremc_rx_reset(struct gremc_rx *rx, uint32_t run);
 
-/* Fetch and check a burst from each queue. Returns the number of frames. */
-unsigned gremc_rx_poll(struct gremc_rx *rx);
+/* Fetch and check a burst from each queue. True: one was full, and more may be waiting. */
+bool gremc_rx_poll(struct gremc_rx *rx);
 /* Check `count` <= GREMC_RX_BURST frames that came in by `port` at `now`; they stay the caller's, but for
  * ARP. */
 void gremc_rx_check(struct gremc_rx *rx, uint16_t port, uint64_t now, struct rte_mbuf **packet,

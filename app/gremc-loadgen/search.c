@@ -110,6 +110,7 @@ static int ask(void *argument, double rate, struct gremc_answer *answer)
 
 	trial.rate = rate;
 	trial.packets = 0;
+	trial.closed = asked->search->closed;
 	rc = gremc_try(asked->tester, &trial, &outcome);
 	if (rc == 0)
 		rc = check_place(asked);
@@ -145,6 +146,18 @@ static int search_below(struct gremc_bisect *bisect, const struct asked *asked,
 	return gremc_bisect_between(bisect, RTE_MIN(all->rate, delivered), all->rate);
 }
 
+/* Where it is our own queue that overflows, whatever rate is tried next is a matter of luck: for how long our
+ * CPU and the forwarder's were taken from us meanwhile. What we can take is found by waiting for it. */
+static int closed_loop(struct gremc_bisect *bisect, const struct asked *asked, bool *found)
+{
+	int rc;
+
+	asked->search->closed = true;
+	rc = gremc_bisect_flat_out(bisect, found);
+	asked->search->closed = *found;
+	return rc;
+}
+
 static int search_freely(struct gremc_bisect *bisect, const struct asked *asked)
 {
 	struct gremc_outcome all;
@@ -158,6 +171,8 @@ static int search_freely(struct gremc_bisect *bisect, const struct asked *asked)
 			   asked->trial->label, all.rate, all.replica_rate);
 	if (gremc_outcome_clean(&all))
 		rc = gremc_bisect_flat_out(bisect, &found);
+	if (rc == 0 && !found && (asked->search->saturated || (all.lost && all.saturated)))
+		rc = closed_loop(bisect, asked, &found);
 	if (rc || found)
 		return rc;
 	return search_below(bisect, asked, &all);
@@ -270,6 +285,9 @@ static const char *why_limited(const struct gremc_search *search)
 	if (search->held_up)
 		return "above this rate the generator itself was held up, and what was lost or not sent may be due to that: "
 		       "let nothing else run on its CPU";
+	if (search->closed)
+		return "as fast as the generator could take and check what came back, with no more under way than its "
+		       "receive queue holds: sent faster, it is that queue that overflows; the forwarder's own limit may be higher";
 	if (search->saturated)
 		return "above this rate replicas were lost, but the generator's own receive queue was full: the "
 		       "forwarder's own limit may be higher";

@@ -111,6 +111,7 @@ struct gremc_search {
 	bool blocked;   /* because a device took no more, */
 	bool held_up;   /* because we were held up, */
 	bool saturated; /* because our own receive queue was full, */
+	bool closed;    /* because it would have been: sent in a closed loop, */
 	bool capped;    /* because of --max-rate; none of these: because we could not send faster */
 	bool moved;     /* the machine moved its CPUs meanwhile, each time that it was begun again */
 	unsigned trials;

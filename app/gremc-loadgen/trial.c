@@ -16,7 +16,7 @@
 #define TOLERANCE     0.001 /* of the rate, before it is a shortfall */
 #define CATCH_UP      0.25  /* seconds beyond the trial's own time that the ports get */
 #define QUIET_SECONDS 0.03  /* nothing came for so long, and all that is expected is there: it is over */
-#define FLUSH_SECONDS 5.0   /* a forwarder may hold a second of packets in its rings */
+#define FLUSH_SECONDS 5.0 /* a forwarder may hold a second of packets in its rings */
 #define FLUSH_QUIET   0.02
 #define HELD_UP_COSTS                                                                                        \
 	4.0 /* times what comes in a pause may be lost by it: the forwarder has packets, too                 \
@@ -376,6 +376,7 @@ static int prepare(struct gremc_tester *tester, const struct gremc_trial *trial,
 	outcome->missed = gremc_engine_missed(tester->engine); /* before; the difference after */
 	tester->run++;
 	tester->trials++;
+	tester->engine->closed_fanout = trial->closed ? trial->selection->fanout : 0;
 	memset(tester->engine->sequence, 0, tester->flows->count * sizeof(*tester->engine->sequence));
 	gremc_flows_reset(tester->flows);
 	ready_receivers(tester, trial);

@@ -37,6 +37,7 @@ struct gremc_trial {
 	double rate;       /* packets/s into the forwarder; 0: as fast as possible */
 	double seconds;    /* packets = rate * seconds, */
 	uint64_t packets;  /* or this, when it is not 0 */
+	bool closed;       /* no more is under way than our receive queue holds, whatever the rate */
 	bool measure;      /* delays */
 	bool keep_times;   /* of the first and last replica of each stream */
 	const char *label; /* for the progress line */

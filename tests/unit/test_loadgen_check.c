@@ -369,6 +369,7 @@ static void test_backlog(void **state)
 		}
 		while (gremc_rx_poll(world.rx))
 			;
+		assert_false(gremc_rx_poll(world.rx)); /* finds it empty */
 		assert_int_equal(world.rx->counters.backlog, waiting);
 	}
 	assert_int_equal(world.rx->counters.replicas, sequence);

@@ -347,10 +347,10 @@ static int settle_defaults(struct gremc_options *o)
 	} list[] = {
 		{GREMC_OPTION_size, NULL},         {GREMC_OPTION_rate, NULL},
 		{GREMC_OPTION_senders, NULL},      {GREMC_OPTION_groups_per_route, NULL},
-		{GREMC_OPTION_duration, "0.5"},    {GREMC_OPTION_latency_duration, "1"},
+		{GREMC_OPTION_duration, "0.3"},    {GREMC_OPTION_latency_duration, "1"},
 		{GREMC_OPTION_repeat, NULL},       {GREMC_OPTION_warmup, "0.1"},
 		{GREMC_OPTION_settle, "0.2"},      {GREMC_OPTION_resolution, "2"},
-		{GREMC_OPTION_confirm, "3"},       {GREMC_OPTION_step, "20"},
+		{GREMC_OPTION_confirm, "5"},       {GREMC_OPTION_step, "20"},
 		{GREMC_OPTION_burst, "20000"},     {GREMC_OPTION_unicast, "10"},
 		{GREMC_OPTION_burden, NULL},       {GREMC_OPTION_igmp, NULL},
 		{GREMC_OPTION_join_group, NULL},   {GREMC_OPTION_join_wait, "1"},

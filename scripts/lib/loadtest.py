@@ -22,6 +22,12 @@ AF_PACKET = "net_af_packet0,iface={},blocksz=65536,framesz=2048,framecnt=32768,q
 CPUS = sorted(os.sched_getaffinity(0))
 
 
+def on(cpu):
+    """A command's beginning: before others, and whole on one CPU. EAL puts control threads on whatever CPU it may use and does
+    not poll on, which would be the other program's."""
+    return [*FIRST, "taskset", "-c", str(cpu)]
+
+
 def say(text):
     print(f"loadtest: {text}", flush=True)
 
@@ -51,12 +57,12 @@ class LoadTest:
         name = label.replace(" ", "-") + ("" if test == "suite" else f"-{test}")
         json, prefix = self.options.out / f"{name}.json", f"gremc-{os.getpid()}-load"
         json.unlink(missing_ok=True)
-        argv = [*(namespace.argv() if namespace else []), *FIRST, self.generator, "-l", CPUS[-1], "--no-huge", "-m", "512", "--no-pci",
-                f"--file-prefix={prefix}", "--log-level=error"]
+        argv = [*(namespace.argv() if namespace else []), *on(CPUS[-1]), self.generator, "-l", CPUS[-1], "--no-huge", "-m", "512",
+                "--no-pci", f"--file-prefix={prefix}", "--log-level=error"]
         for vdev in vdevs:
             argv += ["--vdev", vdev]
         argv += ["--", test, "--dut-config", config, "--label", label, "--json", json, "--csv", json.with_suffix(".csv"), "--fanout",
-                 FANOUTS, *more, *(["--quick"] if self.options.quick else [])]
+                 FANOUTS, *self.place(), *more, *(["--quick"] if self.options.quick else [])]
         process = start(argv)
         try:
             status = process.wait()
@@ -69,6 +75,10 @@ class LoadTest:
             raise LabError(f"{label}: the generator ended with status {status} and left no results")
         self.results.append(json)
 
+    @staticmethod
+    def place():
+        return ["--dut-cpu", CPUS[0]] if len(CPUS) > 1 else []
+
     def report(self):
         report = self.options.out / "report.html"
         run(self.generator, "report", *self.results, "--report", report)
@@ -77,7 +87,7 @@ class LoadTest:
     # ---- the forwarders ----
 
     def start_forwarder(self, config, namespace, vdevs):
-        forwarder = Forwarder(self.forwarder, config, namespace, vdevs, cpus=["-l", str(CPUS[0])], wrapper=FIRST)
+        forwarder = Forwarder(self.forwarder, config, namespace, vdevs, cpus=["-l", str(CPUS[0])], wrapper=on(CPUS[0]))
         self.stack.callback(forwarder.kill)
         forwarder.start()
         return forwarder
@@ -94,7 +104,7 @@ class LoadTest:
         """With all that it can do: its kernel asks by ARP and carries unicast, groups are joined by IGMP."""
         def memif(n, role):
             mac = f",mac={MAC}" if role == "server" else ""
-            return f"net_memif{n},role={role},socket={self.directory}/m{n}.sock,socket-abstract=no,rsize=14{mac}"
+            return f"net_memif{n},role={role},socket={self.directory}/m{n}.sock,socket-abstract=no,rsize=12{mac}"
 
         namespace = Namespace("load")
         self.stack.callback(namespace.remove)

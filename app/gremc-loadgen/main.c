@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -243,12 +244,36 @@ static int with_eal(const struct gremc_options *options)
 	return status;
 }
 
+/* Hours of a test are not to end with results that cannot be written. */
+static int check_outputs(const struct gremc_options *options)
+{
+	const char *const path[] = {options->json, options->csv, options->report};
+
+	for (unsigned i = 0; i < RTE_DIM(path); i++) {
+		bool is_new = path[i] && access(path[i], F_OK) != 0;
+		FILE *file = path[i] ? fopen(path[i], "ae") : NULL;
+
+		if (path[i] && file == NULL) {
+			fprintf(stderr, "gremc-loadgen: %s cannot be written: %s\n", path[i],
+				strerror(errno));
+			return -1;
+		}
+		if (file)
+			fclose(file);
+		if (is_new)
+			unlink(path[i]);
+	}
+	return 0;
+}
+
 /* The configuration is read first: a mistake in it is said before DPDK says all it has to say. */
 static int load_and_test(const struct gremc_options *options)
 {
 	struct gremc_errors errors = {0};
 	int status;
 
+	if (check_outputs(options))
+		return GREMC_EXIT_FAILURE;
 	tester.config = gremc_config_load(options->dut_config, NULL, &errors);
 	if (tester.config == NULL) {
 		fputs(errors.text ? errors.text : "out of memory\n", stderr);

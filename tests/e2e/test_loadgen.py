@@ -180,6 +180,7 @@ def test_link_down(binary, tmp_path):
     (["--", "rate", "--join-group", "10.0.0.1"], 2, "a multicast group outside of 224.0.0.0/24"),
     (["--", "rate", "--dut-cpu", "core1"], 2, "--dut-cpu `core1`: a number from"),
     (["--", "rate", "--colour"], 2, "unknown option --colour"),
+    (["--", "rate", "--dut-config", "/dev/null", "--json", "/nonexistent/r.json"], 1, "/nonexistent/r.json cannot be written"),
     (["make-config", "--tunnels", "4", "--fanout", "4"], 2, "a fan-out of 4 needs 5 tunnels"),
     (["report", "/nonexistent.json", "--report", "/tmp/never.html"], 1, "/nonexistent.json: cannot be read")])
 def test_bad_options(binary, argv, status, sentence):

@@ -165,10 +165,22 @@ struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, co
 	row->held_up_ms = o->held_up * 1e3;
 	gremc_result_set(&row->faults, "%s", gremc_outcome_faults(o, faults, sizeof(faults)));
 	put_rates(tester, trial, o, row);
-	if (o->shortfall)
-		gremc_result_set(&row->note, "%.0f packets/s were asked for, %.0f were sent", trial->rate,
-				 o->rate);
+	if (o->lost && (o->saturated || o->disturbed))
+		gremc_result_set(&row->note,
+				 "what was lost may be the generator's own loss: it was held up, or its "
+				 "receive queue was full");
+	else if (o->shortfall)
+		gremc_result_set(
+			&row->note,
+			"less was sent than was asked for (offered_pps in the table of all columns)");
 	return row;
+}
+
+void gremc_row_judge(struct gremc_result *row, const struct gremc_outcome *outcome)
+{
+	bool ours = outcome->shortfall || (outcome->lost && (outcome->saturated || outcome->disturbed));
+
+	gremc_result_set(&row->verdict, ours ? "limited" : "measured");
 }
 
 int gremc_skip(struct gremc_tester *tester, const char *test, const char *section, const char *format, ...)
@@ -190,20 +202,26 @@ int gremc_skip(struct gremc_tester *tester, const char *test, const char *sectio
 
 /* ---- trials ---- */
 
+int gremc_try_once(struct gremc_tester *tester, const struct gremc_trial *trial,
+		   struct gremc_outcome *outcome)
+{
+	int rc = gremc_trial_run(tester, trial, outcome);
+
+	if (rc)
+		fprintf(stderr, "gremc-loadgen: %s\n", outcome->error);
+	else if (gremc_tester_stopped(tester))
+		rc = -EINTR;
+	return rc;
+}
+
 int gremc_try(struct gremc_tester *tester, const struct gremc_trial *trial, struct gremc_outcome *outcome)
 {
 	for (int i = 0; i < TRIES; i++) {
-		int rc = gremc_trial_run(tester, trial, outcome);
+		int rc = gremc_try_once(tester, trial, outcome);
 
-		if (rc) {
-			fprintf(stderr, "gremc-loadgen: %s\n", outcome->error);
-			return rc;
-		}
-		if (gremc_tester_stopped(tester))
-			return -EINTR;
 		/* Without anything back it was not us. */
-		if (!outcome->disturbed || outcome->received == 0)
-			return 0;
+		if (rc || !outcome->disturbed || outcome->received == 0)
+			return rc;
 		if (i + 1 < TRIES)
 			gremc_progress_say(
 				tester,

@@ -57,13 +57,15 @@ static void say(const struct asked *asked, double rate, const struct gremc_outco
 	char faults[FAULTS_TEXT];
 
 	if (!gremc_outcome_clean(outcome) || outcome->cut)
-		gremc_progress_say(
-			asked->tester,
-			"%s: %.0f packets/s failed: %" PRIu64 " of %" PRIu64 " lost, faults: %s%s%s", label,
-			rate > 0 ? rate : outcome->rate, outcome->lost, outcome->expected,
-			gremc_outcome_faults(outcome, faults, sizeof(faults)),
-			outcome->cut ? "; the ports did not take all packets" : "",
-			outcome->lost && outcome->saturated ? "; our own receive queue was full" : "");
+		gremc_progress_say(asked->tester,
+				   "%s: %.0f packets/s failed: %" PRIu64 " of %" PRIu64
+				   " lost, faults: %s%s%s",
+				   label, rate > 0 ? rate : outcome->rate, outcome->lost, outcome->expected,
+				   gremc_outcome_faults(outcome, faults, sizeof(faults)),
+				   outcome->cut ? "; the ports did not take all packets" : "",
+				   outcome->disturbed                    ? "; we ourselves were held up"
+				   : outcome->lost && outcome->saturated ? "; our own receive queue was full"
+									 : "");
 	else if (outcome->shortfall)
 		gremc_progress_say(asked->tester,
 				   "%s: of %.0f packets/s only %.0f could be sent; they passed, %" PRIu64
@@ -111,7 +113,9 @@ static int ask(void *argument, double rate, struct gremc_answer *answer)
 	trial.rate = rate;
 	trial.packets = 0;
 	trial.closed = asked->search->closed;
-	rc = gremc_try(asked->tester, &trial, &outcome);
+	/* Where a rate gets several trials anyway, one that we were held up in is one of them. */
+	rc = (asked->tester->options->confirm > 1 ? gremc_try_once : gremc_try)(asked->tester, &trial,
+										&outcome);
 	if (rc == 0)
 		rc = check_place(asked);
 	if (rc)
@@ -245,16 +249,18 @@ static int hunt(struct gremc_tester *tester, const struct gremc_case *that, cons
 	return rc ? rc : gremc_search_run(tester, &hunt->trial, &hunt->search);
 }
 
-/* The suite's own row for it; NULL: there is none. */
+/* The suite's own row for it; NULL: there is none, or the machine has moved its CPUs since. */
 static const struct gremc_result *known(const struct gremc_tester *tester, const struct gremc_case *that)
 {
 	uint64_t fanout = that->fanout ? that->fanout : GREMC_RESULT_NONE;
+	double now = gremc_distance_now(tester);
 
 	for (unsigned i = tester->results.count; i-- > 0;) {
 		const struct gremc_result *row = &tester->results.row[i];
 
 		if (strcmp(row->test, "throughput") == 0 && row->size &&
-		    strcmp(row->size, that->mix->name) == 0 && row->fanout == fanout && row->offered_pps > 0)
+		    strcmp(row->size, that->mix->name) == 0 && row->fanout == fanout &&
+		    row->offered_pps > 0 && !gremc_distance_differs(row->line_ns, now))
 			return row;
 	}
 	return NULL;

@@ -102,13 +102,13 @@ static int one(struct gremc_tester *tester, const struct gremc_case *that)
 			return -ENOMEM;
 		gremc_result_set(&row->variant, "all tunnels");
 		gremc_result_delay(row, &outcome.delay, tester->engine->hz, true);
-		gremc_result_set(&row->verdict, outcome.shortfall ? "limited" : "measured");
+		gremc_row_judge(row, &outcome);
 		gremc_progress_say(
 			tester, "latency: size %s at %.0f packets/s: p50 %.1f us, p99 %.1f us, max %.1f us",
 			that->mix->name, outcome.rate, row->delay_p50_us, row->delay_p99_us,
 			row->delay_max_us);
 	}
-	return rc ? rc : add_sites(tester, that->mix->name, trial.rate);
+	return rc ? rc : add_sites(tester, that->mix->name, outcome.rate);
 }
 
 int gremc_test_latency(struct gremc_tester *tester)

@@ -45,7 +45,7 @@ static int one(struct gremc_tester *tester, const struct gremc_case *that)
 		if (row == NULL)
 			return -ENOMEM;
 		gremc_result_set(&row->variant, "%.0f %%", percent);
-		gremc_result_set(&row->verdict, outcome.shortfall ? "limited" : "measured");
+		gremc_row_judge(row, &outcome);
 		without = outcome.lost ? 0 : without + 1;
 		gremc_progress_say(tester, "loss: %.0f packets/s (%.0f %%): %.4f %% lost", outcome.rate,
 				   percent, gremc_outcome_loss(&outcome) * 100);

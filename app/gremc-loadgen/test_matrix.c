@@ -26,7 +26,7 @@ static int one_step(struct gremc_tester *tester, const struct gremc_case *that, 
 		return -ENOMEM;
 	row->groups = flows;
 	gremc_result_set(&row->variant, "%u of %u flows", flows, that->selection->count);
-	gremc_result_set(&row->verdict, outcome.shortfall ? "limited" : "measured");
+	gremc_row_judge(row, &outcome);
 	gremc_progress_say(tester, "matrix: %u flows at %.0f packets/s: %.4f %% lost", flows, outcome.rate,
 			   gremc_outcome_loss(&outcome) * 100);
 	return 0;

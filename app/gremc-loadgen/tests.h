@@ -84,10 +84,16 @@ double gremc_distance_now(const struct gremc_tester *tester);
 struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, const char *section,
 			       const struct gremc_trial *trial, const struct gremc_outcome *outcome,
 			       uint32_t fanout);
+/* The verdict of a trial at a rate that was given: nothing passes or fails, but was it the forwarder's doing?
+ */
+void gremc_row_judge(struct gremc_result *row, const struct gremc_outcome *outcome);
 /* A row that says why there is no result. 0 or -ENOMEM. */
 int gremc_skip(struct gremc_tester *tester, const char *test, const char *section, const char *format, ...)
 	__rte_format_printf(4, 5);
-/* Run a trial, again when we ourselves were held up (up to 3 times), and say a failure on stderr. */
+/* Run a trial, and say a failure on stderr; the other one again when we ourselves were held up, up to 3
+ * times. */
+int gremc_try_once(struct gremc_tester *tester, const struct gremc_trial *trial,
+		   struct gremc_outcome *outcome);
 int gremc_try(struct gremc_tester *tester, const struct gremc_trial *trial, struct gremc_outcome *outcome);
 /* The warm-up of a case: some packets of each flow, at a tenth of `rate` at most. */
 int gremc_warm_up(struct gremc_tester *tester, const struct gremc_trial *trial, double rate);

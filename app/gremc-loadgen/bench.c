@@ -23,7 +23,7 @@
 struct world {
 	struct gremc_config config;
 	struct gremc_flows *flows;
-	struct gremc_template *template;
+	struct gremc_template *templates;
 	struct gremc_tx *tx;
 	struct gremc_rx *rx;
 	uint64_t *sequence;
@@ -85,23 +85,23 @@ static int make_world(struct world *world, const struct gremc_options *options, 
 	if (world->flows == NULL)
 		return -ENOMEM;
 	count = world->flows->count;
-	world->template = aligned_alloc(128, count * sizeof(*world->template));
+	world->templates = aligned_alloc(128, count * sizeof(*world->templates));
 	world->tx = rte_zmalloc("bench_tx", sizeof(*world->tx), RTE_CACHE_LINE_SIZE);
 	world->rx = rte_zmalloc("bench_rx", sizeof(*world->rx), RTE_CACHE_LINE_SIZE);
 	world->sequence = calloc(count, sizeof(*world->sequence));
 	world->order = calloc(count, sizeof(*world->order));
 	world->cycles = calloc(SLICES, sizeof(*world->cycles));
 	world->macs = calloc(world->flows->site_count, sizeof(*world->macs));
-	if (!world->template || !world->tx || !world->rx || !world->sequence || !world->order ||
+	if (!world->templates || !world->tx || !world->rx || !world->sequence || !world->order ||
 	    !world->cycles || !world->macs || gremc_rx_init(world->rx, world->flows))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
 		world->order[i] = i;
-		gremc_template_make(&world->template[i], world -> flows, i, inner, &gremc_replica_mac,
+		gremc_template_make(&world->templates[i], world->flows, i, inner, &gremc_replica_mac,
 				    &gremc_replica_mac);
 	}
 	world->tx->pool = gremc_tx_pool_create("bench", MBUFS, inner, SOCKET_ID_ANY);
-	world->tx->template = world->template;
+	world->tx->templates = world->templates;
 	world->tx->template_stride = world->tx->order_count = count;
 	world->tx->order = world->order;
 	world->tx->sizes = one_size;
@@ -127,7 +127,7 @@ static void free_world(struct world *world)
 		free(world->config.mroutes[i].from);
 	free(world->config.mroutes);
 	free(world->config.tunnels);
-	free(world->template);
+	free(world->templates);
 	free(world->sequence);
 	free(world->order);
 	free(world->cycles);

@@ -81,8 +81,8 @@ unsigned gremc_engine_destroy(struct gremc_engine *engine);
 /* The polling loop; returns after gremc_engine_quit(). */
 void gremc_engine_run(struct gremc_lcore *lcore);
 
-/* Control thread. Tell all, and wait until all have answered: 0, or -ETIMEDOUT when one has not within a
- * second. */
+/* Control thread. Tell all, and wait until all have answered: 0, or -ETIMEDOUT when one has not within two
+ * seconds. */
 int gremc_engine_tell(struct gremc_engine *engine, enum gremc_phase phase);
 static inline void gremc_engine_quit(struct gremc_engine *engine)
 {

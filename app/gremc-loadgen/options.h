@@ -32,7 +32,8 @@ enum { GREMC_EXIT_DONE = 0, GREMC_EXIT_FAILURE = 1, GREMC_EXIT_USAGE = 2, GREMC_
 	  "imix is 7 of 64, 4 of 570, 1 of 1400; rfc is 64,128,256,512,1024,1280,1400")                      \
 	X(rate, "RATE", "10k",                                                                               \
 	  "what enters the forwarder: 250k, 1.5Mpps, 2Gbps (layer 2), 40% (of the line)")                    \
-	X(max_rate, "RATE", "found by a trial", "where a search begins")                                     \
+	X(max_rate, "RATE", "found by a trial",                                                              \
+	  "the highest that is tried: where searches and loss curves begin")                                 \
 	X(line, "BITS", "the link's", "speed of the line for %, where the device has none (memif): 10G")     \
 	X(fanout, "N", "any", "only flows with this many receivers")                                         \
 	X(flows, "N", "all", "at most so many flows")                                                        \

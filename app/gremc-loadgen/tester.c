@@ -225,7 +225,7 @@ int gremc_tester_main(struct gremc_tester *tester)
 		fprintf(stderr, "gremc-loadgen: out of memory\n");
 	gremc_release(tester->histogram, (size_t)tester->flows->site_count * tester->engine->rx_count *
 						 sizeof(*tester->histogram));
-	free(tester->template);
+	free(tester->templates);
 	gremc_results_fini(&tester->results);
 	return status;
 }

@@ -18,7 +18,7 @@ struct gremc_tester {
 	struct gremc_engine *engine;
 	struct gremc_results results;
 	/* the templates of the last trial, kept while flows and mix stay the same */
-	struct gremc_template *template;
+	struct gremc_template *templates;
 	struct gremc_mix template_mix;
 	uint32_t template_flows;
 	struct gremc_histogram *histogram; /* [receiver * sites + site], reserved */

@@ -54,7 +54,7 @@ struct rte_mempool *gremc_tx_pool_create(const char *name, unsigned count, uint1
 static inline const struct gremc_template *template_at(const struct gremc_tx *tx, uint32_t order_at,
 						       uint32_t size_at)
 {
-	return &tx->template[tx->sizes[size_at] * tx->template_stride + tx->order[order_at]];
+	return &tx->templates[tx->sizes[size_at] * tx->template_stride + tx->order[order_at]];
 }
 
 static inline void advance(struct gremc_tx *tx)

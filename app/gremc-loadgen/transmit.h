@@ -30,8 +30,8 @@ struct gremc_tx {
 	struct gremc_pace pace;
 	struct rte_mempool *pool;
 	/* of the trial; borrowed from the control thread */
-	const struct gremc_template *template; /* [size class * flows + flow] */
-	uint32_t template_stride;              /* flows */
+	const struct gremc_template *templates; /* [size class * flows + flow] */
+	uint32_t template_stride;               /* flows */
 	const uint32_t *order; /* flows, in the order in which they are sent, again and again */
 	uint32_t order_count;
 	const uint8_t *sizes; /* size classes, in the order in which they are used */

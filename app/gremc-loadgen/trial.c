@@ -19,9 +19,8 @@
 #define WATCH_MICRO   5000
 #define FLUSH_SECONDS 5.0 /* a forwarder may hold a second of packets in its rings */
 #define FLUSH_QUIET   0.02
-#define HELD_UP_COSTS                                                                                        \
-	4.0 /* times what comes in a pause may be lost by it: the forwarder has packets, too                 \
-	     */
+/* times what comes in a pause may be lost by it: the forwarder has packets, too */
+#define HELD_UP_COSTS 4.0
 
 static double seconds_of(const struct gremc_tester *tester, uint64_t cycles)
 {
@@ -48,21 +47,21 @@ static int make_templates(struct gremc_tester *tester, const struct gremc_mix *m
 	struct gremc_flows *flows = tester->flows;
 	size_t count = (size_t)mix->size_count * flows->count;
 
-	if (tester->template && tester->template_flows == flows->count &&
+	if (tester->templates && tester->template_flows == flows->count &&
 	    memcmp(&tester->template_mix, mix, sizeof(*mix)) == 0)
 		return 0;
-	free(tester->template);
-	tester->template = aligned_alloc(128, count * sizeof(*tester->template));
-	if (tester->template == NULL)
+	free(tester->templates);
+	tester->templates = aligned_alloc(128, count * sizeof(*tester->templates));
+	if (tester->templates == NULL)
 		return -ENOMEM;
 	for (uint32_t f = 0; f < flows->count; f++) {
 		const struct gremc_site *site = &flows->site[flows->flow[f].from];
 		struct rte_ether_addr mac = gremc_engine_site_mac(tester->engine, flows->flow[f].from);
 
 		for (unsigned s = 0; s < mix->size_count; s++)
-			gremc_template_make(&tester->template[(size_t)s * flows->count + f], flows, f,
+			gremc_template_make(&tester->templates[(size_t)s * flows->count + f], flows, f,
 					    gremc_template_inner(site, mix->size[s]),
-					    &tester -> engine -> options.map[site->port].forwarder, &mac);
+					    &tester->engine->options.map[site->port].forwarder, &mac);
 	}
 	tester->template_mix = *mix;
 	tester->template_flows = flows->count;
@@ -94,7 +93,7 @@ static int share_out(struct gremc_tester *tester, const struct gremc_trial *tria
 		if (tx->order_count == 0)
 			tx->packets = 0;
 		left -= tx->packets;
-		tx->template = tester->template;
+		tx->templates = tester->templates;
 		tx->template_stride = tester->flows->count;
 		tx->sizes = trial->mix->pattern;
 		tx->size_count = trial->mix->pattern_count;

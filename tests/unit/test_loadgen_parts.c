@@ -262,7 +262,7 @@ static void test_packets(void **state)
 		gremc_template_make(&template[f], flows, f, 141, &target, &sender);
 	}
 	tx.pool = gremc_tx_pool_create("packets", 255, 141, SOCKET_ID_ANY);
-	tx.template = template;
+	tx.templates = template;
 	tx.template_stride = tx.order_count = flows->count;
 	tx.order = order;
 	tx.sizes = one_size;

@@ -58,10 +58,11 @@ struct gremc_series *gremc_plot_series(struct gremc_plot *plot, const char *name
 	return &plot->series[plot->count++];
 }
 
-void gremc_plot_add(struct gremc_series *series, double x, double y)
+void gremc_plot_add(struct gremc_series *series, double x, double y, bool hollow)
 {
 	if (series == NULL || series->count == GREMC_PLOT_POINTS || isnan(x) || isnan(y))
 		return;
+	series->hollow[series->count] = hollow;
 	series->x[series->count] = x;
 	series->y[series->count++] = y;
 }
@@ -176,13 +177,33 @@ static void put_series(FILE *out, const struct gremc_plot *plot, unsigned number
 	fputs("'/>\n", out);
 	for (unsigned i = 0; i < series->count && series->count <= 64; i++)
 		if (is_shown(plot, series->x[i], series->y[i]))
-			fprintf(out, "<circle cx='%.1f' cy='%.1f' r='3' fill='%s'/>\n",
+			fprintf(out, "<circle cx='%.1f' cy='%.1f' r='3' fill='%s' stroke='%s'/>\n",
 				place(x, series->x[i], LEFT, WIDTH - RIGHT),
-				place(y, series->y[i], HEIGHT - BOTTOM, TOP), colours[number]);
+				place(y, series->y[i], HEIGHT - BOTTOM, TOP),
+				series->hollow[i] ? "white" : colours[number], colours[number]);
+}
+
+/* What stands below the names. Returns how many. */
+static unsigned notes_of(const struct gremc_plot *plot, const char *note[2])
+{
+	bool hollow = false;
+	unsigned count = 0;
+
+	for (unsigned s = 0; s < plot->count; s++)
+		for (unsigned i = 0; i < plot->series[s].count; i++)
+			hollow |= plot->series[s].hollow[i];
+	if (hollow)
+		note[count++] = "hollow: not the forwarder's own limit, see the table";
+	if (plot->left_off)
+		note[count++] = "more than can be drawn: see the table";
+	return count;
 }
 
 static void put_legend(FILE *out, const struct gremc_plot *plot)
 {
+	const char *note[2];
+	unsigned notes = notes_of(plot, note);
+
 	for (unsigned i = 0; i < plot->count; i++) {
 		double at = HEIGHT + i * LEGEND_ROW;
 
@@ -192,9 +213,9 @@ static void put_legend(FILE *out, const struct gremc_plot *plot)
 		gremc_html_text(out, plot->series[i].name);
 		fputs("</text>\n", out);
 	}
-	if (plot->left_off)
-		fprintf(out, "<text x='%.1f' y='%.1f'>more than can be drawn: see the table</text>\n",
-			LEFT + 20, HEIGHT + plot->count * LEGEND_ROW + 2);
+	for (unsigned i = 0; i < notes; i++)
+		fprintf(out, "<text x='%.1f' y='%.1f'>%s</text>\n", LEFT + 20,
+			HEIGHT + (plot->count + i) * LEGEND_ROW + 2, note[i]);
 }
 
 static void put_titles(FILE *out, const struct gremc_plot *plot)
@@ -217,12 +238,14 @@ static void sort(struct gremc_series *series)
 		for (unsigned k = i; k > 0 && series->x[k - 1] > series->x[k]; k--) {
 			RTE_SWAP(series->x[k - 1], series->x[k]);
 			RTE_SWAP(series->y[k - 1], series->y[k]);
+			RTE_SWAP(series->hollow[k - 1], series->hollow[k]);
 		}
 }
 
 bool gremc_plot_write(struct gremc_plot *plot, FILE *out)
 {
 	struct axis x = {NAN, NAN, plot->log_x}, y = {NAN, NAN, plot->log_y};
+	const char *note[2];
 
 	for (unsigned s = 0; s < plot->count; s++) {
 		sort(&plot->series[s]);
@@ -232,14 +255,14 @@ bool gremc_plot_write(struct gremc_plot *plot, FILE *out)
 				widen(&y, plot->series[s].y[i]);
 			}
 	}
-	if (isnan(x.low))
+	if (isnan(x.low) || x.low >= x.high)
 		return false;
 	settle(&x);
 	settle(&y);
 	fprintf(out,
 		"<svg viewBox='0 0 %.0f %.0f' width='%.0f' xmlns='http://www.w3.org/2000/svg' font-family='sans-serif' "
 		"font-size='12'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
-		WIDTH, HEIGHT + (plot->count + plot->left_off) * LEGEND_ROW, WIDTH);
+		WIDTH, HEIGHT + (plot->count + notes_of(plot, note)) * LEGEND_ROW, WIDTH);
 	fputs("<style>.grid{stroke:#ddd;fill:none}.title{font-weight:bold;font-size:14px}</style>\n", out);
 	put_axis(out, &x, true);
 	put_axis(out, &y, false);

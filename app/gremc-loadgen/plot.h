@@ -13,6 +13,7 @@
 struct gremc_series {
 	char name[GREMC_PLOT_NAME];
 	double x[GREMC_PLOT_POINTS], y[GREMC_PLOT_POINTS];
+	bool hollow[GREMC_PLOT_POINTS]; /* a point that is not the forwarder's own limit */
 	unsigned count;
 };
 
@@ -28,8 +29,9 @@ struct gremc_plot {
 /* The series of that name, made when it is not there; NULL: there are too many. */
 struct gremc_series *gremc_plot_series(struct gremc_plot *plot, const char *name);
 /* Does nothing with NULL or when the series is full. */
-void gremc_plot_add(struct gremc_series *series, double x, double y);
-/* Returns false, and writes nothing, when no series has a point. */
+void gremc_plot_add(struct gremc_series *series, double x, double y, bool hollow);
+/* Returns false, and writes nothing, when all points have the same x: that is no line, and the table says it,
+ * too. */
 bool gremc_plot_write(struct gremc_plot *plot, FILE *out);
 /* Text with what HTML and SVG reserve escaped. */
 void gremc_html_text(FILE *out, const char *text);

@@ -286,7 +286,8 @@ static void put_view(FILE *out, const struct view *view, const struct gremc_resu
 			    isnan(view->y(row)) || (one && row->fanout != *one))
 				continue;
 			series_name(name, sizeof(name), view, results[r], row);
-			gremc_plot_add(gremc_plot_series(plot, name), view->x(row), view->y(row));
+			gremc_plot_add(gremc_plot_series(plot, name), view->x(row), view->y(row),
+				       row->verdict && strcmp(row->verdict, "limited") == 0);
 		}
 	gremc_plot_write(plot, out);
 	free(plot);
@@ -318,7 +319,7 @@ static void add_delays(struct gremc_series *series, const char *histogram)
 		total += (double)count;
 	for (const char *at = histogram; sscanf(at, "%lf:%lu%n", &us, &count, &length) == 2;
 	     at += at[length] == ';' ? length + 1 : length) {
-		gremc_plot_add(series, us, (total - seen) / total * 100);
+		gremc_plot_add(series, us, (total - seen) / total * 100, false);
 		seen += (double)count;
 	}
 }

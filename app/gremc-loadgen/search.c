@@ -19,6 +19,8 @@
 #define WARM_RATE     100e3 /* a tenth of it is sent */
 #define LABEL         96
 #define FAULTS_TEXT   256
+#define SAFE          0.9 /* of the throughput */
+#define SAFE_LIMITED  0.5
 #define SEARCHES_MOST 4   /* of one row, while the machine moves its CPUs */
 #define BLOCKED_SHARE 0.1 /* of the time, in which the device took nothing: it is the limit, not we */
 
@@ -239,6 +241,7 @@ static int hunt(struct gremc_tester *tester, const struct gremc_case *that, cons
 {
 	int rc;
 
+	hunt->search = (struct gremc_search){0};
 	hunt->trial = (struct gremc_trial){.selection = that->selection,
 					   .mix = that->mix,
 					   .seconds = tester->options->duration,
@@ -266,8 +269,8 @@ static const struct gremc_result *known(const struct gremc_tester *tester, const
 	return NULL;
 }
 
-int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
-			double *rate)
+static int throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
+			 double *rate, bool *limited)
 {
 	const struct gremc_result *row = known(tester, that);
 	struct hunt found;
@@ -275,10 +278,30 @@ int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *th
 
 	if (row) {
 		*rate = row->offered_pps;
+		*limited = strcmp(row->verdict, "limited") == 0;
 		return 0;
 	}
 	rc = hunt(tester, that, test, NULL, &found);
 	*rate = found.search.found;
+	*limited = found.search.limited;
+	return rc;
+}
+
+int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
+			double *rate)
+{
+	bool limited;
+
+	return throughput_of(tester, that, test, rate, &limited);
+}
+
+int gremc_safe_rate_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
+		       double *rate)
+{
+	bool limited = false;
+	int rc = throughput_of(tester, that, test, rate, &limited);
+
+	*rate *= limited ? SAFE_LIMITED : SAFE;
 	return rc;
 }
 

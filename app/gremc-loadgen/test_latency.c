@@ -67,7 +67,7 @@ static int add_sites(struct gremc_tester *tester, const char *size, double rate)
 	return rc;
 }
 
-/* The rate: what the user said, else nine tenths of the throughput. */
+/* The rate: what the user said, else one that is safe. */
 static int choose_rate(struct gremc_tester *tester, struct gremc_trial *trial, const struct gremc_case *that)
 {
 	int rc = 0;
@@ -76,8 +76,7 @@ static int choose_rate(struct gremc_tester *tester, struct gremc_trial *trial, c
 		trial->rate = gremc_rate_pps(tester, trial, tester->options->rate);
 		return trial->rate > 0 ? 0 : -EINVAL;
 	}
-	rc = gremc_throughput_of(tester, that, "latency", &trial->rate);
-	trial->rate *= 0.9;
+	rc = gremc_safe_rate_of(tester, that, "latency", &trial->rate);
 	return rc ? rc : trial->rate > 0 ? 0 : -ENODATA;
 }
 

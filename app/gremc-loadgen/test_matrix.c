@@ -32,7 +32,7 @@ static int one_step(struct gremc_tester *tester, const struct gremc_case *that, 
 	return 0;
 }
 
-/* The rate: --rate, else that at which all flows together lose nothing. */
+/* The rate: --rate, else one at which all flows together lose nothing. */
 static int matrix(struct gremc_tester *tester, const struct gremc_case *that)
 {
 	struct gremc_trial trial = {.selection = that->selection,
@@ -45,8 +45,7 @@ static int matrix(struct gremc_tester *tester, const struct gremc_case *that)
 	if (tester->options->given[GREMC_OPTION_rate]) {
 		rate = gremc_rate_pps(tester, &trial, tester->options->rate);
 	} else {
-		rc = gremc_throughput_of(tester, that, "matrix", &rate);
-		rate *= 0.9;
+		rc = gremc_safe_rate_of(tester, that, "matrix", &rate);
 	}
 	if (rc == 0 && rate <= 0)
 		return gremc_skip(tester, "matrix", "RFC 3918 4.2",

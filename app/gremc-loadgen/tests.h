@@ -129,6 +129,10 @@ int gremc_search_run(struct gremc_tester *tester, const struct gremc_trial *tria
 /* Packets/s, 0: nothing passes. What the suite has found by now for this case, else what a search finds. */
 int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
 			double *rate);
+/* The same, a tenth below; and half of it where it is not known to be the forwarder's limit: what is measured
+ * there is to be the forwarder's delay and loss, and not those of our own queue. */
+int gremc_safe_rate_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
+		       double *rate);
 /* A trial of at most a second, as fast as possible. */
 int gremc_overload(struct gremc_tester *tester, const struct gremc_trial *trial,
 		   struct gremc_outcome *outcome);

@@ -51,7 +51,9 @@ static void ports(struct gremc_tester *tester)
 
 		if (rte_eth_dev_info_get(port->id, &info))
 			continue;
-		if (rte_eth_link_get_nowait(port->id, &link) == 0)
+		if (gremc_engine_is_virtual(tester->engine))
+			snprintf(speed, sizeof(speed), "no wire");
+		else if (rte_eth_link_get_nowait(port->id, &link) == 0)
 			rte_eth_link_to_str(speed, sizeof(speed), &link);
 		snprintf(name, sizeof(name), "port %u", i);
 		gremc_results_fact(&tester->results, name,
@@ -120,6 +122,10 @@ static void limits(struct gremc_tester *tester)
 			"trials of %.3g s, %.3g s of settling, a rate fails after %u losing trials: not by RFC 2544, which "
 			"asks for 60 s, 2 s and one",
 			tester->options->duration, tester->options->settle, tester->options->confirm);
+	gremc_results_fact(
+		results, "claim: repetitions",
+		"a figure is that of one trial, or of one search: RFC 2544 asks for the mean of 20 latency trials (--repeat) and "
+		"of 50 bursts");
 	if (tester->options->given[GREMC_OPTION_dut_cpu])
 		gremc_results_fact(
 			results, "claim: one machine",

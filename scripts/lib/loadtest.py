@@ -112,11 +112,14 @@ class LoadTest:
         config = self.make_config("gremc.yaml", "--lan-device", "net_memif1", "--host", "--querier")
         forwarder = self.start_forwarder(config, namespace, [memif(0, "server"), memif(1, "server")])
         say("dpdk-gremc over memif: one core each")
-        self.load("dpdk-gremc", config, [memif(0, "client"), memif(1, "client")], more=["--size", self.sizes()])
+        self.load(f"dpdk-gremc {self.version()}", config, [memif(0, "client"), memif(1, "client")], more=["--size", self.sizes()])
         self.finish_forwarder(forwarder)
 
     def sizes(self):
         return "64,512,1400" if self.options.quick else "rfc,imix"
+
+    def version(self):
+        return run(self.forwarder, "--version").stdout.split()[1].rstrip(",")
 
     def wire(self):
         """A veth pair: `gen` is the generator's end, `dut` the forwarder's."""
@@ -131,7 +134,7 @@ class LoadTest:
         config = self.make_config("gremc.yaml", "--device", "net_af_packet0")
         forwarder = self.start_forwarder(config, namespace, [AF_PACKET.format("dut")])
         say("dpdk-gremc over af_packet and veth: one core each")
-        self.load("dpdk-gremc", config, [AF_PACKET.format("gen")], namespace, self.few())
+        self.load(f"dpdk-gremc {self.version()}", config, [AF_PACKET.format("gen")], namespace, self.few())
         self.finish_forwarder(forwarder)
 
     def few(self):

@@ -84,12 +84,21 @@ class Servers:
         return {"gbit_per_s": end["sum_received"]["bits_per_second"] / 1e9, "packets_per_s": packets / seconds,
                 "retransmits": end["sum_sent"]["retransmits"]}
 
+    def worker_seconds(self):
+        """CPU time that the first server's worker has had: all of its CPU's, unless somebody else has taken some."""
+        for task in Path(f"/proc/{self.a.forwarder.process.pid}/task").iterdir():
+            if (task / "comm").read_text().startswith("rte-worker"):
+                return int((task / "schedstat").read_text().split()[0]) / 1e9
+        raise LabError("the forwarder has no worker")
+
     def replicas(self, body):
-        """Million replicas a second of the first server while body() runs, and what it returned."""
-        before = binary.sample(self.a.forwarder)
+        """Million replicas of the first server while body() runs, a second and a second of its worker's CPU time; and what body
+        returned."""
+        before, had = binary.sample(self.a.forwarder), self.worker_seconds()
         result = body()
-        after = binary.sample(self.a.forwarder)
-        return (after["sent"] - before["sent"]) / (after["time"] - before["time"]) / 1e6, result
+        after, has = binary.sample(self.a.forwarder), self.worker_seconds()
+        sent = (after["sent"] - before["sent"]) / 1e6
+        return sent / (after["time"] - before["time"]), sent / (has - had), result
 
     def close(self):
         for site in (self.a, self.b):
@@ -98,6 +107,10 @@ class Servers:
 
 def middle(results):
     return sorted(results, key=lambda result: result["gbit_per_s"])[len(results) // 2]
+
+
+def rates(results):
+    return {"mreplicas_per_s": median(rate for rate, *_ in results), "mreplicas_per_cpu_s": median(rate for _, rate, _ in results)}
 
 
 def measure(program, seconds, repeat):
@@ -113,12 +126,11 @@ def measure(program, seconds, repeat):
             servers.close()
         servers = Servers(program, Path(directory), True, cpus[0], others)
         try:
-            alone = median(servers.replicas(lambda: threading.Event().wait(seconds))[0] for _ in range(repeat))
-            rows.append({"what": "fast path alone", "mreplicas_per_s": alone})
+            alone = [servers.replicas(lambda: threading.Event().wait(seconds)) for _ in range(repeat)]
+            rows.append({"what": "fast path alone", **rates(alone)})
             for name, options in (("sent", ()), ("received", ("-R",))):
                 both = [servers.replicas(lambda: servers.tcp(seconds, *options)) for _ in range(repeat)]
-                rows.append({"what": f"TCP {name} beside it", **middle([tcp for _, tcp in both]),
-                             "mreplicas_per_s": median(rate for rate, _ in both)})
+                rows.append({"what": f"TCP {name} beside it", **middle([tcp for *_, tcp in both]), **rates(both)})
         finally:
             servers.close()
     return rows
@@ -126,7 +138,8 @@ def measure(program, seconds, repeat):
 
 def table(rows):
     columns = [("", "what", "{}"), ("Gbit/s", "gbit_per_s", "{:.2f}"), ("packets/s", "packets_per_s", "{:,.0f}"),
-               ("retransmissions", "retransmits", "{}"), ("million replicas/s", "mreplicas_per_s", "{:.2f}")]
+               ("retransmissions", "retransmits", "{}"), ("million replicas/s", "mreplicas_per_s", "{:.2f}"),
+               ("and a CPU second", "mreplicas_per_cpu_s", "{:.2f}")]
     lines = ["| " + " | ".join(heading for heading, _, _ in columns) + " |", "|" + "---|" * len(columns)]
     for row in rows:
         lines.append("| " + " | ".join(how.format(row[key]) if key in row else "" for _, key, how in columns) + " |")

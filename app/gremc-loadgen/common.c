@@ -165,7 +165,12 @@ struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, co
 	row->held_up_ms = o->held_up * 1e3;
 	gremc_result_set(&row->faults, "%s", gremc_outcome_faults(o, faults, sizeof(faults)));
 	put_rates(tester, trial, o, row);
-	if (o->lost && (o->saturated || o->disturbed))
+	if (gremc_tester_stopped(tester))
+		gremc_result_set(&row->note, "a signal ended it after %.3g s", o->seconds);
+	else if (o->cut)
+		gremc_result_set(&row->note,
+				 "the device did not take all packets in time: has the forwarder stopped?");
+	else if (o->lost && (o->saturated || o->disturbed))
 		gremc_result_set(&row->note,
 				 "what was lost may be the generator's own loss: it was held up, or its "
 				 "receive queue was full");
@@ -219,8 +224,7 @@ int gremc_try(struct gremc_tester *tester, const struct gremc_trial *trial, stru
 	for (int i = 0; i < TRIES; i++) {
 		int rc = gremc_try_once(tester, trial, outcome);
 
-		/* Without anything back it was not us. */
-		if (rc || !outcome->disturbed || outcome->received == 0)
+		if (rc || !outcome->disturbed)
 			return rc;
 		if (i + 1 < TRIES)
 			gremc_progress_say(

@@ -299,7 +299,9 @@ static void count_lost(struct gremc_tester *tester, struct gremc_outcome *outcom
 	outcome->received = unique;
 }
 
-static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *trial,
+/* `end`: when sending was over. Where a device took nothing any more, or a closed loop was full, it did not
+ * end with the last burst. */
+static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *trial, uint64_t end,
 		       struct gremc_outcome *outcome)
 {
 	uint64_t first = 0, last = 0, longest = 0, held = 0;
@@ -319,7 +321,7 @@ static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *tr
 		outcome->cut |= lcore->tx->made < lcore->tx->packets;
 		if (first == 0 || lcore->tx->first < first)
 			first = lcore->tx->first;
-		last = RTE_MAX(last, lcore->tx->last);
+		last = RTE_MAX(last, lcore->tx->pending || trial->closed ? end : lcore->tx->last);
 		dropped += lcore->tx->pending;
 		gremc_tx_drop(lcore->tx);
 	}
@@ -344,14 +346,15 @@ static void judge_rate(const struct gremc_trial *trial, double planned, struct g
 	outcome->shortfall = trial->rate > 0 && outcome->rate < trial->rate * (1 - TOLERANCE - grain);
 }
 
-/* May what is missing be our own doing? A queue that never held a ring's frames lost none. More than a pause
- * can have cost is not due to it; where only the rate was missed, any pause may be why. */
+/* May what is missing be our own doing? Not if nothing came at all. A queue that never held a ring's frames
+ * lost none. More than a pause can have cost is not due to it; where only the rate was missed, any pause may
+ * be why. */
 static void judge_ourselves(const struct gremc_tester *tester, struct gremc_outcome *outcome)
 {
 	double during = outcome->held * outcome->replica_rate;
 
 	outcome->saturated = outcome->missed > 0 || outcome->backlog >= tester->engine->rx_ring;
-	outcome->disturbed = outcome->held > 0 &&
+	outcome->disturbed = outcome->held > 0 && outcome->received > 0 &&
 			     (outcome->lost ? (double)outcome->lost <
 						      HELD_UP_COSTS * during + (double)tester->engine->rx_ring
 					    : outcome->shortfall || outcome->cut);
@@ -397,6 +400,7 @@ int gremc_trial_run(struct gremc_tester *tester, const struct gremc_trial *trial
 	uint64_t packets = packets_of(trial);
 	double planned = trial->rate > 0 ? (double)packets / trial->rate : trial->seconds;
 	uint32_t *orders = malloc(((size_t)trial->selection->count + 1) * sizeof(*orders));
+	uint64_t end = 0;
 	int rc;
 
 	if (orders == NULL)
@@ -407,6 +411,7 @@ int gremc_trial_run(struct gremc_tester *tester, const struct gremc_trial *trial
 	rc = gremc_engine_tell(tester->engine, GREMC_SEND);
 	if (rc == 0) {
 		sending(tester, trial, planned);
+		end = rte_rdtsc();
 		rc = gremc_engine_tell(tester->engine, GREMC_DRAIN);
 	}
 	if (rc == 0) {
@@ -419,7 +424,7 @@ int gremc_trial_run(struct gremc_tester *tester, const struct gremc_trial *trial
 	}
 	outcome->missed = gremc_engine_missed(tester->engine) - outcome->missed;
 	outcome->expected = expected_of(tester);
-	collect_tx(tester, trial, outcome);
+	collect_tx(tester, trial, end, outcome);
 	collect_rx(tester, trial, outcome);
 	count_lost(tester, outcome);
 	judge_rate(trial, planned, outcome);

@@ -128,7 +128,7 @@ static struct gremc_port *port_alloc(uint16_t id)
 static void describe_interface(const struct gremc_port_state *state, struct gremc_port *port)
 {
 	const struct gremc_config_port *config = state->config;
-	char device[IF_NAMESIZE], name[IF_NAMESIZE + 5];
+	char device[IF_NAMESIZE], name[IF_NAMESIZE + 6];
 
 	port->shared = config->interface[0] || config->isolate;
 	snprintf(device, sizeof(device), "%s", config->interface);

@@ -1059,6 +1059,53 @@ static void inherited_fields(void **state)
 	}
 }
 
+static struct rte_mbuf *marked_mbuf(uint16_t length, uint8_t tos)
+{
+	struct rte_mbuf *mbuf = frame_mbuf(9, length, 0);
+	struct rte_ipv4_hdr *inner = rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv4_hdr *, 38);
+
+	inner->type_of_service = tos;
+	inner->hdr_checksum = 0;
+	inner->hdr_checksum = rte_ipv4_cksum(inner);
+	return mbuf;
+}
+
+/* What replicas have in common is kept within a burst: it must not be taken for a packet of another length,
+ * another TOS or another number of segments, nor for a tunnel of another shape. */
+static void unlike_packets_of_one_burst(void **state)
+{
+	static const uint16_t lengths[] = {100, 100, 101, 101, 1400, 1400, 100, 1400, 100};
+	static const uint8_t tos[] = {0x00, 0xb8, 0xb8, 0x02, 0x02, 0x00, 0x00, 0xb8, 0xb9};
+	struct fixture *f = *state;
+	struct rte_mbuf *mbufs[RTE_DIM(lengths)], *mbuf;
+	struct gremc_vif_info in = tunnel(9, LOOP);
+
+	add_tunnel(f, &in);
+	for (uint32_t n = 0; n < 6; n++) {
+		struct gremc_vif_info out = tunnel(n, LOOP);
+
+		out.tos_inherit = n % 3 == 1;
+		f->vif[n] = add_tunnel(f, &out);
+	}
+	for (uint32_t fanout = 1; fanout <= 6; fanout++) {
+		route(f, fanout);
+		for (unsigned i = 0; i < RTE_DIM(lengths); i++)
+			mbufs[i] = marked_mbuf(lengths[i], tos[i]);
+		forward_burst(f, mbufs, RTE_DIM(lengths));
+		for (unsigned i = 0; i < RTE_DIM(lengths); i++)
+			for (uint32_t n = 0; n < fanout; n++) {
+				assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+				check_replica(mbuf, n, lengths[i], lengths[i] <= 256 || fanout == 1);
+				assert_int_equal(rte_pktmbuf_mtod(mbuf, const uint8_t *)[15],
+						 n % 3 == 1 ? tos[i] : tos[i] & 3);
+				rte_pktmbuf_free(mbuf);
+			}
+		expect_replicas(0, 0, 0, false);
+		return_headers(f->worker);
+		check_no_leak();
+	}
+}
+
 /* Whatever bytes come in, each packet is accounted for and no buffer is lost. */
 static void garbage(void **state)
 {
@@ -1158,6 +1205,7 @@ int main(void)
 		TWO(large_oils_are_sharded),
 		TWO(flows_are_spread),
 		TEST(inherited_fields),
+		TEST(unlike_packets_of_one_burst),
 		TEST(garbage),
 	};
 

@@ -57,14 +57,17 @@ void gremc_hash_replace(struct gremc_hash *hash, uint64_t h, uint32_t old, uint3
 /* Writer: take out a number that is in the table. */
 void gremc_hash_remove(struct gremc_hash *hash, uint64_t h, uint32_t number);
 
-/* The hash of a key of 16 bytes: both halves of a product, mixed. Seeds of each table's own: whoever chooses
- * addresses (a receiver its groups, by IGMP) cannot choose such that fall together. */
+/* The hash of a key of 16 bytes: both halves of a product, mixed, and mixed once more, for with some seeds
+ * neighbouring addresses stay neighbours in the first. Seeds of each table's own: whoever chooses addresses
+ * (a receiver its groups, by IGMP) cannot choose such that fall together. */
 static inline uint64_t gremc_hash_of(const struct gremc_hash *hash, uint64_t a, uint64_t b)
 {
 	__extension__ typedef unsigned __int128 wide;
 	const wide product = (wide)(a ^ hash->seed[0]) * (b ^ hash->seed[1]);
+	uint64_t h = (uint64_t)product ^ (uint64_t)(product >> 64);
 
-	return ((uint64_t)product ^ (uint64_t)(product >> 64)) * UINT64_C(0x9e3779b97f4a7c15);
+	h ^= h >> 32;
+	return h * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static inline const struct gremc_hash_bucket *gremc_hash_bucket_of(const struct gremc_hash *hash, uint64_t h)

@@ -22,7 +22,9 @@ int gremc_hash_init(struct gremc_hash *hash, uint32_t entries, int socket)
 
 	*hash = (struct gremc_hash){
 		.bucket = gremc_reserve((size_t)buckets * sizeof(*hash->bucket), socket),
-		.seed = {rte_rand(), rte_rand()},
+		/* rte_rand() is 0 until the EAL is up (DPDK 24.11): keys are to spread even then */
+		.seed = {rte_rand() ^ UINT64_C(0xbf58476d1ce4e5b9),
+			 rte_rand() ^ UINT64_C(0x94d049bb133111eb)},
 		.mask = buckets - 1,
 		.capacity = buckets * FILL,
 	};

@@ -21,15 +21,33 @@ static uint32_t load(const uint32_t *at)
 
 /* ---- between the rooms ---- */
 
-static void send_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static int send_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	struct gremc_forwarder *forwarder = argument;
 	struct gremc_membership *membership = &forwarder->membership;
 	uint32_t vif = load(&membership->interface_vif[interface]);
+	int rc = -ENODEV;
 
-	if (vif == GREMC_VIF_NONE ||
-	    gremc_send(forwarder->workers, forwarder->ports->host_pool, packet, (uint16_t)length, vif))
+	if (vif != GREMC_VIF_NONE)
+		rc = gremc_send(forwarder->workers, forwarder->ports->host_pool, packet, (uint16_t)length,
+				vif);
+	if (rc)
 		__atomic_add_fetch(&membership->unsent, 1, __ATOMIC_RELAXED);
+	return rc;
+}
+
+/* 0 while the next hop's MAC address is not known. */
+static size_t mtu_now(void *argument, uint32_t interface)
+{
+	const struct gremc_forwarder *forwarder = argument;
+	uint32_t vif = load(&forwarder->membership.interface_vif[interface]);
+	const struct gremc_vifs *vifs = forwarder->vifs;
+	const struct gremc_adjacency *adjacency;
+
+	if (vif == GREMC_VIF_NONE)
+		return 0;
+	adjacency = vifs->adjacency[vifs->encap[vif].adjacency];
+	return adjacency && adjacency->resolved ? vifs->encap[vif].mtu : 0;
 }
 
 static void take_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
@@ -53,7 +71,7 @@ static void reset_counters(uint32_t id, void *argument)
 
 int gremc_membership_init(struct gremc_forwarder *forwarder)
 {
-	const struct gremc_igmp_callbacks callbacks = {send_packet, take_change, forwarder};
+	const struct gremc_igmp_callbacks callbacks = {send_packet, take_change, mtu_now, forwarder};
 	const struct gremc_rib_callbacks rib_callbacks = {reset_counters, forwarder};
 	const struct gremc_igmp_settings settings = {.robustness = 2};
 	struct gremc_membership *membership = &forwarder->membership;

@@ -35,8 +35,9 @@ struct gremc_membership {
 	/* Reserved address space, atomic: telemetry reads them. */
 	uint32_t *interface_vif; /* [interface] or GREMC_VIF_NONE */
 	uint32_t *vif_interface; /* [vif] or GREMC_RIB_NONE */
-	uint64_t unsent;         /* queries and reports that no buffer, no MAC or no room kept from leaving */
-	bool active;             /* some vif has IGMP */
+	uint64_t unsent; /* queries and reports that no buffer or a full queue kept from leaving; the engine
+			  * sends them again */
+	bool active;     /* some vif has IGMP */
 	/* From a worker's handing over a report that changes something until the table has it. */
 	struct gremc_delays delays;
 	struct {

@@ -50,6 +50,7 @@ struct gremc_igmp *gremc_igmp_create(const struct gremc_igmp_settings *settings,
 	igmp->callbacks = *callbacks;
 	igmp->now = now;
 	igmp->wheel.tick = now / GREMC_WHEEL_TICK;
+	igmp->unblock.expire = gremc_igmp_unblock;
 	if (gremc_map_init(&igmp->memberships) || gremc_map_init(&igmp->sources) || gremc_proxy_init(igmp)) {
 		gremc_igmp_destroy(igmp);
 		return NULL;
@@ -62,6 +63,7 @@ static void interface_free(struct gremc_igmp *igmp, struct interface *interface)
 	while (interface->memberships)
 		gremc_membership_destroy(igmp, interface->memberships);
 	gremc_querier_stop(igmp, interface);
+	gremc_interface_unblock(interface);
 	igmp->interfaces[interface->number] = NULL;
 	free(interface->arrays);
 	free(interface);

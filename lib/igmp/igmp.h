@@ -47,6 +47,7 @@
 	X(leaves, "version 2 leaves")                                                                        \
 	X(queries_sent, "queries sent")                                                                      \
 	X(reports_sent, "reports and leaves sent upstream")                                                  \
+	X(deferred, "queries and reports that could not leave yet, and leave when they can")                 \
 	X(joined, "memberships begun")                                                                       \
 	X(left, "memberships ended")
 
@@ -82,8 +83,9 @@ struct gremc_igmp_policy {
 	bool fast_leave;    /* a leave is believed without a query: one host behind this interface */
 	bool router_alert;  /* messages without the option are refused */
 	rte_be32_t address; /* of queries and reports; 0: none */
-	uint32_t max_groups, max_sources;  /* memberships; sources of one of them */
-	uint32_t report_rate;              /* records a second, with a burst of one second; 0: no limit */
+	uint32_t max_groups, max_sources; /* memberships; sources of one of them */
+	uint32_t report_rate; /* records a second that change something; 0: no limit. At once as many as of
+			       * one second, or max_groups */
 	const struct gremc_prefix *groups; /* allowed ones; none: all */
 	uint32_t group_count;
 	const struct gremc_prefix *sources; /* the only ones that members may name; none: all. Of (*,G) it is
@@ -96,13 +98,17 @@ struct gremc_igmp_policy {
 /* What an interface wants of (S,G), or of (*,G) with source 0, which knows no EXCLUDE. */
 enum gremc_igmp_interest { GREMC_IGMP_NONE, GREMC_IGMP_INCLUDE, GREMC_IGMP_EXCLUDE };
 
-/* The caller's. They must not call this room. */
+/* The caller's functions. They must not call this module. */
 struct gremc_igmp_callbacks {
-	/* An IP packet to leave by the interface. */
-	void (*send)(void *argument, uint32_t interface, const uint8_t *packet, size_t length);
+	/* Send an IP packet by the interface. Returns 0, or a negative errno: it did not leave. Then the
+	 * engine sends nothing more there until mtu() says that it can, which it asks about every 100 ms. */
+	int (*send)(void *argument, uint32_t interface, const uint8_t *packet, size_t length);
 	/* The interface's interest is another one now; without a change nothing is said. */
 	void (*change)(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
 		       enum gremc_igmp_interest interest);
+	/* Bytes of the largest IP packet that the interface can send now; 0: it cannot send yet. NULL:
+	 * Ethernet's 1500. */
+	size_t (*mtu)(void *argument, uint32_t interface);
 	void *argument;
 };
 

@@ -65,6 +65,7 @@ struct membership {
 	uint32_t source_count;
 	bool exclude, is_static; /* static: of any source */
 	bool published;          /* any source was wanted when it was last said */
+	bool is_unasked;         /* queries are due that could not leave */
 	uint8_t queries_left;
 	uint64_t v1_until, v2_until;   /* older hosts are present (RFC 3376, 7.3.2) */
 	struct gremc_timer timer;      /* of EXCLUDE mode */
@@ -84,6 +85,10 @@ struct interface {
 	uint8_t robustness;      /* in use */
 	uint32_t query_interval; /* in use */
 	struct gremc_timer query, other_querier;
+	/* A message could not leave: none is tried before the interface can send again. */
+	bool is_blocked, is_query_due; /* query: a general one is to leave then */
+	uint64_t blocked_since;
+	struct interface *next_blocked, **previous_blocked; /* in igmp->blocked */
 	uint64_t tokens, tokens_at; /* thousandths of a record, and when they were counted */
 	uint64_t counters[GREMC_IGMP_COUNTER_COUNT];
 };
@@ -102,31 +107,42 @@ struct proxied_source {
 struct proxied {
 	struct gremc_map_node node;       /* of proxy->groups: the group */
 	struct proxied *next, **previous; /* in proxy->all */
-	struct proxied *next_dirty, *next_pending;
+	struct proxied *next_dirty, *next_pending, *next_answer;
+	struct proxied *next_written; /* in the report at hand */
 	rte_be32_t group;
 	uint32_t number;
 	uint32_t any; /* interfaces that want any source */
 	struct proxied_source *sources;
-	bool is_dirty, is_pending;
-	bool exclude, is_member; /* as said */
-	uint8_t mode_left;       /* how often the mode is still to be said */
-	uint8_t member_left;     /* how often, to older queriers, whether there are members */
-	uint64_t answer_at;      /* to a query; 0: none is open */
+	bool is_dirty, is_pending, is_answering; /* in proxy->dirty, pending, answers */
+	bool exclude, is_member;                 /* as said */
+	uint8_t mode_left;                       /* how often the mode is still to be said */
+	uint8_t member_left;                     /* how often, to older queriers, whether there are members */
+	uint64_t answer_at;                      /* to a query; 0: none is open */
 };
 
 struct proxy {
 	struct interface *interface; /* NULL: there is no upstream */
 	struct gremc_map groups, sources;
 	struct proxied *all;
-	struct proxied *dirty, *pending; /* changed, not yet looked at; to be said once more */
+	struct proxied *dirty;   /* to be said as soon as messages may leave: changed, or once more */
+	struct proxied *pending; /* to be said once more when `retransmit` expires */
+	struct proxied *answers; /* state to be said as soon as messages may leave */
 	uint32_t next_number;
 	struct gremc_timer retransmit, answer; /* of changes; to a general query */
 	struct gremc_timer group_answer;       /* to group queries */
-	uint64_t v1_until, v2_until;           /* an older querier is present */
+	struct gremc_timer pace;               /* the next tick's messages */
+	uint64_t paced_tick;
+	uint32_t paced_left;         /* messages that may still leave in that tick */
+	uint8_t *packet;             /* GREMC_IGMP_PACKET_MAX bytes */
+	uint64_t v1_until, v2_until; /* an older querier is present */
 	uint64_t random;
 	uint8_t robustness;
-	bool is_closed; /* being taken down */
+	bool is_answering; /* the report at hand holds answers, not changes */
+	bool is_closed;    /* being taken down */
 };
+
+/* Longer bursts overrun transmit queues: the rest leaves in the ticks after. */
+#define GREMC_PROXY_MESSAGES_A_TICK 64u
 
 struct gremc_igmp {
 	pthread_mutex_t lock;
@@ -140,6 +156,8 @@ struct gremc_igmp {
 	struct membership **numbers;                    /* NULL: free */
 	uint32_t number_limit, number_room, first_free; /* none below first_free is free */
 	uint32_t epoch;
+	struct interface *blocked;
+	struct gremc_timer unblock; /* asks whether they can send */
 	struct proxy proxy;
 };
 
@@ -215,12 +233,31 @@ void gremc_source_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 
 /* ---- last.c: group specific queries, sent (6.6.3) and received (6.6.1) ---- */
 
+/* Sources of one query, also where a larger one would fit. */
+#define GREMC_QUERY_SOURCES 1024u
+
 /* Q(G), and Q(G, the running sources whose mark is, or with `marked` false is not, the epoch). */
 void gremc_membership_query(struct gremc_igmp *igmp, struct membership *membership);
 void gremc_membership_query_sources(struct gremc_igmp *igmp, struct membership *membership, bool marked);
 void gremc_membership_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer);
+/* The interface can send again: send the queries that could not leave. */
+void gremc_membership_resume(struct gremc_igmp *igmp, struct membership *membership);
+/* Whether the membership's timers wait because its members could not be asked yet. */
+bool gremc_membership_waits(const struct gremc_igmp *igmp, const struct membership *membership);
 void gremc_membership_lower(struct gremc_igmp *igmp, struct membership *membership,
 			    const struct gremc_igmp_message *query);
+
+/* ---- send.c ---- */
+
+/* Bytes of the largest IP packet that may leave by the interface now. 0: none can, which is counted. */
+size_t gremc_interface_size(struct gremc_igmp *igmp, struct interface *interface);
+/* Send an IP packet. Returns false, counted, when it could not leave: send it again after the interface is
+ * unblocked. */
+bool gremc_interface_send(struct gremc_igmp *igmp, struct interface *interface, const uint8_t *packet,
+			  size_t length);
+/* Take the interface off the list of blocked ones, if it is there. */
+void gremc_interface_unblock(struct interface *interface);
+void gremc_igmp_unblock(struct gremc_igmp *igmp, struct gremc_timer *timer);
 
 /* ---- querier.c ---- */
 
@@ -230,8 +267,12 @@ void gremc_querier_input(struct gremc_igmp *igmp, struct interface *interface,
 			 const struct gremc_igmp_message *query);
 void gremc_querier_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 void gremc_querier_other_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
-void gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
+/* Returns false when the query could not leave. One that the interface's version does not have is left out,
+ * which is a success. */
+bool gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
 			const rte_be32_t *sources, uint16_t source_count, bool suppress);
+/* The interface can send again: send the queries that could not leave. */
+void gremc_querier_resume(struct gremc_igmp *igmp, struct interface *interface);
 /* Whether the interface's memberships count: not where another one is the querier of a proxy. */
 void gremc_querier_update(struct gremc_igmp *igmp, struct interface *interface);
 
@@ -244,7 +285,7 @@ void gremc_proxy_stop(struct gremc_igmp *igmp);
 /* A downstream interface's interest went from one to another. */
 void gremc_proxy_change(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group,
 			enum gremc_igmp_interest before, enum gremc_igmp_interest after);
-/* Say upstream what changed since the last time. */
+/* Send what is to be said now. */
 void gremc_proxy_flush(struct gremc_igmp *igmp);
 /* Nothing is left to be said of it. */
 void gremc_proxy_forget(struct proxied *proxied);
@@ -258,12 +299,24 @@ void gremc_proxy_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer);
 struct proxy_writer {
 	struct gremc_igmp *igmp;
 	struct gremc_igmp_report report;
+	struct proxied *written; /* groups whose last record is in the report */
+	bool has_failed;         /* a message could not leave; the rest does not try */
 };
 
-/* Say what changed of the group, which is then said once less often from now on. */
+void gremc_proxy_begin(struct proxy_writer *writer, struct gremc_igmp *igmp);
+/* Whether another group's messages may leave in this tick. */
+bool gremc_proxy_may_send(const struct proxy_writer *writer);
+/* Write what changed of the group, or its state; gremc_proxy_written() follows when the last of it has left,
+ * or could not. */
 void gremc_proxy_say_change(struct proxy_writer *writer, struct proxied *proxied);
-/* What the writer still holds. */
+void gremc_proxy_say_state(struct proxy_writer *writer, struct proxied *proxied);
+/* Send what the writer still holds. */
 void gremc_proxy_send(struct proxy_writer *writer);
+/* proxy.c: all that was written of the group has left, or is to be written again. It may be gone afterwards.
+ */
+void gremc_proxy_written(struct gremc_igmp *igmp, struct proxied *proxied, bool has_left);
+/* proxy.c: say the group's state as soon as messages may leave. */
+void gremc_proxy_queue_answer(struct proxy *proxy, struct proxied *proxied);
 void gremc_proxy_answer(struct gremc_igmp *igmp, struct gremc_timer *timer);
 void gremc_proxy_group_answer(struct gremc_igmp *igmp, struct gremc_timer *timer);
 void gremc_proxy_input(struct gremc_igmp *igmp, const struct gremc_igmp_message *query);

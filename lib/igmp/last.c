@@ -23,51 +23,115 @@ static bool lower(struct gremc_igmp *igmp, struct gremc_timer *timer, uint64_t d
 
 /* ---- sent ---- */
 
-static void query_group(struct gremc_igmp *igmp, struct membership *m)
+static bool query_group(struct gremc_igmp *igmp, struct membership *m)
 {
 	/* somebody has answered: other routers need not lower their timers (6.6.3.1) */
 	bool suppress = m->timer.due > last_due(igmp, m);
 
+	if (!gremc_querier_send(igmp, m->interface, m->group, NULL, 0, suppress))
+		return false;
 	m->queries_left--;
-	gremc_querier_send(igmp, m->interface, m->group, NULL, 0, suppress);
+	return true;
 }
 
-/* One query for the sources whose timers are above, or not above, the last member query time (6.6.3.2). */
-static void query_sources(struct gremc_igmp *igmp, struct membership *m, bool above)
+/* Sources of one query. */
+struct batch {
+	struct source *source[GREMC_QUERY_SOURCES];
+	uint16_t count, most;
+};
+
+static bool query_batch(struct gremc_igmp *igmp, struct membership *m, struct batch *batch, bool suppress)
 {
-	rte_be32_t sources[GREMC_IGMP_SOURCES_MAX];
+	rte_be32_t addresses[GREMC_QUERY_SOURCES];
+
+	for (uint16_t i = 0; i < batch->count; i++)
+		addresses[i] = batch->source[i]->address;
+	if (batch->count &&
+	    !gremc_querier_send(igmp, m->interface, m->group, addresses, batch->count, suppress))
+		return false;
+	for (uint16_t i = 0; i < batch->count; i++)
+		batch->source[i]->queries_left--;
+	batch->count = 0;
+	return true;
+}
+
+/* Queries for the sources whose timers are above, or not above, the last member query time (6.6.3.2), in as
+ * many messages as the interface's MTU needs. */
+static bool query_sources(struct gremc_igmp *igmp, struct membership *m, size_t size, bool above)
+{
+	struct batch batch = {.most = RTE_MIN(gremc_igmp_query_sources(size), (uint16_t)GREMC_QUERY_SOURCES)};
 	uint64_t due = last_due(igmp, m);
-	uint16_t count = 0;
 
 	for (struct source *source = m->sources; source; source = source->next) {
 		if (source->queries_left == 0 || (source->timer.due > due) != above)
 			continue;
-		source->queries_left--;
-		sources[count++] = source->address;
-		if (count < GREMC_IGMP_SOURCES_MAX)
-			continue;
-		gremc_querier_send(igmp, m->interface, m->group, sources, count, above);
-		count = 0;
+		batch.source[batch.count++] = source;
+		if (batch.count == batch.most && !query_batch(igmp, m, &batch, above))
+			return false;
 	}
-	if (count)
-		gremc_querier_send(igmp, m->interface, m->group, sources, count, above);
+	return query_batch(igmp, m, &batch, above);
+}
+
+/* Returns false when not all could leave. */
+static bool send_all(struct gremc_igmp *igmp, struct membership *m)
+{
+	bool group = m->queries_left > 0;
+	size_t size = gremc_interface_size(igmp, m->interface);
+
+	if (size == 0 || (group && !query_group(igmp, m)) || !query_sources(igmp, m, size, false))
+		return false;
+	/* a group query says as much as one with suppression would */
+	return group || query_sources(igmp, m, size, true);
+}
+
+static bool has_queries(const struct membership *m)
+{
+	bool more = m->queries_left > 0;
+
+	for (const struct source *source = m->sources; source && !more; source = source->next)
+		more = source->queries_left > 0;
+	return more;
 }
 
 static void send_queries(struct gremc_igmp *igmp, struct membership *m)
 {
-	bool group = m->queries_left > 0, more = false;
-
-	if (group)
-		query_group(igmp, m);
-	query_sources(igmp, m, false);
-	/* a group query says as much as one with suppression would */
-	if (!group)
-		query_sources(igmp, m, true);
-	for (struct source *source = m->sources; source && !more; source = source->next)
-		more = source->queries_left > 0;
-	if (more || m->queries_left > 0)
+	if (m->interface->is_blocked || !send_all(igmp, m)) {
+		m->is_unasked = true;
+		return;
+	}
+	if (has_queries(m))
 		gremc_timer_set(&igmp->wheel, &m->retransmit,
 				igmp->now + igmp->settings.last_member_interval);
+}
+
+/* The time to answer begins with the query. */
+static void raise_timer(struct gremc_igmp *igmp, struct gremc_timer *timer, uint64_t due)
+{
+	if (timer->due && timer->due < due)
+		gremc_timer_set(&igmp->wheel, timer, due);
+}
+
+void gremc_membership_resume(struct gremc_igmp *igmp, struct membership *m)
+{
+	uint64_t due = last_due(igmp, m);
+
+	if (!m->is_unasked)
+		return;
+	m->is_unasked = false;
+	if (m->queries_left)
+		raise_timer(igmp, &m->timer, due);
+	for (struct source *source = m->sources; source; source = source->next)
+		if (source->queries_left)
+			raise_timer(igmp, &source->timer, due);
+	send_queries(igmp, m);
+}
+
+bool gremc_membership_waits(const struct gremc_igmp *igmp, const struct membership *m)
+{
+	const struct interface *interface = m->interface;
+
+	return m->is_unasked && interface->is_blocked &&
+	       igmp->now < interface->blocked_since + gremc_igmp_group_timeout(igmp, interface);
 }
 
 void gremc_membership_query(struct gremc_igmp *igmp, struct membership *m)

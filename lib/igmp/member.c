@@ -235,6 +235,10 @@ void gremc_membership_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
 	struct membership *m = container_of(timer, struct membership, timer);
 
+	if (m->queries_left && gremc_membership_waits(igmp, m)) {
+		gremc_timer_set(&igmp->wheel, timer, igmp->now + gremc_igmp_last_time(igmp, m->interface));
+		return;
+	}
 	gremc_timer_stop(&igmp->wheel, &m->timer);
 	m->exclude = false;
 	m->queries_left = 0;
@@ -246,8 +250,13 @@ void gremc_membership_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 void gremc_source_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
 	struct source *source = container_of(timer, struct source, timer);
+	struct membership *m = source->membership;
 
+	if (source->queries_left && gremc_membership_waits(igmp, m)) {
+		gremc_timer_set(&igmp->wheel, timer, igmp->now + gremc_igmp_last_time(igmp, m->interface));
+		return;
+	}
 	clear_source(igmp, source);
-	source->excluded = source->membership->exclude;
-	gremc_membership_settle(igmp, source->membership);
+	source->excluded = m->exclude;
+	gremc_membership_settle(igmp, m);
 }

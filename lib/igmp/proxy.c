@@ -10,6 +10,13 @@
 
 #define UNSOLICITED_INTERVAL 1000u /* milliseconds (RFC 3376, 8.11) */
 
+/* The flush at the end of every call goes on. */
+static void pace_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
+{
+	(void)igmp;
+	(void)timer;
+}
+
 int gremc_proxy_init(struct gremc_igmp *igmp)
 {
 	struct proxy *proxy = &igmp->proxy;
@@ -18,7 +25,9 @@ int gremc_proxy_init(struct gremc_igmp *igmp)
 	proxy->retransmit.expire = gremc_proxy_retransmit;
 	proxy->answer.expire = gremc_proxy_answer;
 	proxy->group_answer.expire = gremc_proxy_group_answer;
-	if (gremc_map_init(&proxy->groups) || gremc_map_init(&proxy->sources))
+	proxy->pace.expire = pace_expire;
+	proxy->packet = malloc(GREMC_IGMP_PACKET_MAX);
+	if (proxy->packet == NULL || gremc_map_init(&proxy->groups) || gremc_map_init(&proxy->sources))
 		return -1;
 	return 0;
 }
@@ -52,6 +61,8 @@ void gremc_proxy_fini(struct gremc_igmp *igmp)
 		group_free(proxy, proxy->all);
 	gremc_map_fini(&proxy->groups);
 	gremc_map_fini(&proxy->sources);
+	free(proxy->packet);
+	proxy->packet = NULL;
 }
 
 static struct proxied *group_get(struct proxy *proxy, rte_be32_t group)
@@ -92,6 +103,15 @@ static struct proxied_source *source_get(struct proxy *proxy, struct proxied *pr
 	return source;
 }
 
+static void dirty_add(struct proxy *proxy, struct proxied *proxied)
+{
+	if (proxied->is_dirty)
+		return;
+	proxied->is_dirty = true;
+	proxied->next_dirty = proxy->dirty;
+	proxy->dirty = proxied;
+}
+
 void gremc_proxy_change(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group,
 			enum gremc_igmp_interest before, enum gremc_igmp_interest after)
 {
@@ -101,11 +121,7 @@ void gremc_proxy_change(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t g
 
 	if (proxied == NULL)
 		return;
-	if (!proxied->is_dirty) {
-		proxied->is_dirty = true;
-		proxied->next_dirty = proxy->dirty;
-		proxy->dirty = proxied;
-	}
+	dirty_add(proxy, proxied);
 	if (source == 0) {
 		proxied->any += (after == GREMC_IGMP_INCLUDE) - (before == GREMC_IGMP_INCLUDE);
 		return;
@@ -174,7 +190,6 @@ static bool has_more(const struct proxied *proxied)
 	return more;
 }
 
-/* Nobody wants it, and all is said: forget it. */
 static void tidy(struct proxy *proxy, struct proxied *proxied)
 {
 	struct proxied_source *next;
@@ -186,11 +201,11 @@ static void tidy(struct proxy *proxy, struct proxied *proxied)
 			source_free(proxy, source);
 	}
 	if (proxied->any == 0 && proxied->sources == NULL && !has_more(proxied) && !proxied->is_dirty &&
-	    !proxied->is_pending)
+	    !proxied->is_pending && !proxied->is_answering)
 		group_free(proxy, proxied);
 }
 
-/* It is to be said again, or it is done. */
+/* Say the group's change once more later, or forget the group when nothing is left of it. */
 static void pend(struct proxy *proxy, struct proxied *proxied)
 {
 	if (has_more(proxied) && !proxied->is_pending) {
@@ -201,35 +216,89 @@ static void pend(struct proxy *proxy, struct proxied *proxied)
 	tidy(proxy, proxied);
 }
 
-static void pend_again(struct gremc_igmp *igmp)
+void gremc_proxy_queue_answer(struct proxy *proxy, struct proxied *proxied)
 {
-	struct proxy *proxy = &igmp->proxy;
-
-	if (proxy->pending && proxy->retransmit.due == 0)
-		gremc_timer_set(&igmp->wheel, &proxy->retransmit,
-				igmp->now + gremc_proxy_delay(proxy, UNSOLICITED_INTERVAL));
+	if (proxied->is_answering)
+		return;
+	proxied->is_answering = true;
+	proxied->next_answer = proxy->answers;
+	proxy->answers = proxied;
 }
 
-void gremc_proxy_flush(struct gremc_igmp *igmp)
+static void count_down(struct proxied *proxied)
 {
-	struct proxy_writer writer = {.igmp = igmp};
+	proxied->mode_left -= proxied->mode_left > 0;
+	proxied->member_left -= proxied->member_left > 0;
+	for (struct proxied_source *source = proxied->sources; source; source = source->next)
+		source->changes_left -= source->changes_left > 0;
+}
+
+void gremc_proxy_written(struct gremc_igmp *igmp, struct proxied *proxied, bool has_left)
+{
 	struct proxy *proxy = &igmp->proxy;
 
-	while (proxy->dirty) {
+	if (proxy->is_answering && !has_left) {
+		gremc_proxy_queue_answer(proxy, proxied);
+	} else if (proxy->is_answering) {
+		tidy(proxy, proxied);
+	} else if (!has_left) {
+		dirty_add(proxy, proxied);
+	} else {
+		count_down(proxied);
+		pend(proxy, proxied);
+	}
+}
+
+static void flush_changes(struct proxy *proxy, struct proxy_writer *writer)
+{
+	while (proxy->dirty && (proxy->interface == NULL || gremc_proxy_may_send(writer))) {
 		struct proxied *proxied = proxy->dirty;
 
 		proxy->dirty = proxied->next_dirty;
 		proxied->is_dirty = false;
 		mark_changes(proxy, proxied);
 		mark_membership(proxy, proxied);
-		if (proxy->interface)
-			gremc_proxy_say_change(&writer, proxied);
-		else
+		if (proxy->interface) {
+			gremc_proxy_say_change(writer, proxied);
+		} else {
 			gremc_proxy_forget(proxied);
-		pend(proxy, proxied);
+			pend(proxy, proxied);
+		}
 	}
-	gremc_proxy_send(&writer);
-	pend_again(igmp);
+	gremc_proxy_send(writer);
+}
+
+static void flush_answers(struct proxy *proxy, struct proxy_writer *writer)
+{
+	proxy->is_answering = true;
+	while (proxy->answers && gremc_proxy_may_send(writer)) {
+		struct proxied *proxied = proxy->answers;
+
+		proxy->answers = proxied->next_answer;
+		proxied->is_answering = false;
+		gremc_proxy_say_state(writer, proxied);
+	}
+	gremc_proxy_send(writer);
+	proxy->is_answering = false;
+}
+
+void gremc_proxy_flush(struct gremc_igmp *igmp)
+{
+	struct proxy *proxy = &igmp->proxy;
+	struct proxy_writer writer;
+
+	if (proxy->dirty == NULL && proxy->answers == NULL)
+		return;
+	if (proxy->interface && proxy->interface->is_blocked)
+		return; /* until it is unblocked */
+	gremc_proxy_begin(&writer, igmp);
+	flush_changes(proxy, &writer);
+	flush_answers(proxy, &writer);
+	if ((proxy->dirty || proxy->answers) && !writer.has_failed)
+		gremc_timer_set(&igmp->wheel, &proxy->pace, igmp->now + GREMC_WHEEL_TICK);
+	if (proxy->pending && proxy->retransmit.due == 0)
+		gremc_timer_set(&igmp->wheel, &proxy->retransmit,
+				igmp->now + gremc_proxy_delay(proxy, UNSOLICITED_INTERVAL));
 }
 
 void gremc_proxy_forget(struct proxied *proxied)
@@ -258,18 +327,21 @@ void gremc_proxy_stop(struct gremc_igmp *igmp)
 	gremc_timer_stop(&igmp->wheel, &proxy->retransmit);
 	gremc_timer_stop(&igmp->wheel, &proxy->answer);
 	gremc_timer_stop(&igmp->wheel, &proxy->group_answer);
+	gremc_timer_stop(&igmp->wheel, &proxy->pace);
+	if (proxy->interface)
+		gremc_interface_unblock(proxy->interface);
 	proxy->interface = NULL;
-	proxy->pending = NULL;
+	proxy->pending = proxy->answers = NULL;
 	for (struct proxied *proxied = proxy->all; proxied; proxied = next) {
 		next = proxied->next;
 		gremc_proxy_forget(proxied);
 		proxied->answer_at = 0;
-		proxied->is_pending = false;
+		proxied->is_pending = proxied->is_answering = false;
 		tidy(proxy, proxied);
 	}
 }
 
-/* ---- a round of changes ---- */
+/* ---- timers ---- */
 
 uint64_t gremc_proxy_delay(struct proxy *proxy, uint64_t most)
 {
@@ -279,20 +351,14 @@ uint64_t gremc_proxy_delay(struct proxy *proxy, uint64_t most)
 
 void gremc_proxy_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
-	struct proxy_writer writer = {.igmp = igmp};
 	struct proxy *proxy = &igmp->proxy;
-	struct proxied *proxied = proxy->pending;
 
 	(void)timer;
-	proxy->pending = NULL;
-	while (proxied) {
-		struct proxied *next = proxied->next_pending;
+	while (proxy->pending) {
+		struct proxied *proxied = proxy->pending;
 
+		proxy->pending = proxied->next_pending;
 		proxied->is_pending = false;
-		gremc_proxy_say_change(&writer, proxied);
-		pend(proxy, proxied);
-		proxied = next;
+		dirty_add(proxy, proxied);
 	}
-	gremc_proxy_send(&writer);
-	pend_again(igmp);
 }

@@ -41,7 +41,8 @@ void gremc_querier_stop(struct gremc_igmp *igmp, struct interface *interface)
 {
 	gremc_timer_stop(&igmp->wheel, &interface->query);
 	gremc_timer_stop(&igmp->wheel, &interface->other_querier);
-	interface->is_querier = false;
+	gremc_interface_unblock(interface);
+	interface->is_querier = interface->is_query_due = false;
 	interface->querier = 0;
 }
 
@@ -50,8 +51,10 @@ void gremc_querier_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 	struct interface *interface = container_of(timer, struct interface, query);
 	uint32_t wait = interface->query_interval;
 
-	gremc_querier_send(igmp, interface, 0, NULL, 0, false);
-	if (interface->startup_left > 0 && --interface->startup_left > 0)
+	/* a query that cannot leave is due as soon as it can, and no other one counts as sent for it */
+	interface->is_query_due =
+		interface->is_blocked || !gremc_querier_send(igmp, interface, 0, NULL, 0, false);
+	if (!interface->is_query_due && interface->startup_left > 0 && --interface->startup_left > 0)
 		wait /= 4;
 	gremc_timer_set(&igmp->wheel, &interface->query, igmp->now + wait);
 }
@@ -63,7 +66,7 @@ void gremc_querier_other_expire(struct gremc_igmp *igmp, struct gremc_timer *tim
 	become_querier(igmp, interface, igmp->now);
 }
 
-void gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
+bool gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
 			const rte_be32_t *sources, uint16_t source_count, bool suppress)
 {
 	const struct gremc_igmp_query query = {
@@ -78,14 +81,24 @@ void gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rt
 		.sources = sources,
 		.source_count = source_count,
 	};
-	uint8_t packet[GREMC_IGMP_PACKET_MAX];
+	uint8_t packet[GREMC_IGMP_PACKET_MIN + GREMC_QUERY_SOURCES * sizeof(rte_be32_t)];
 
 	/* version 1 has no group specific queries, version 2 none for sources */
 	if ((group && query.version == 1) || (source_count && query.version == 2))
-		return;
+		return true;
+	if (gremc_interface_size(igmp, interface) == 0 ||
+	    !gremc_interface_send(igmp, interface, packet, gremc_igmp_build_query(packet, &query)))
+		return false;
 	gremc_igmp_count(interface, GREMC_IGMP_COUNT_queries_sent);
-	igmp->callbacks.send(igmp->callbacks.argument, interface->number, packet,
-			     gremc_igmp_build_query(packet, &query));
+	return true;
+}
+
+void gremc_querier_resume(struct gremc_igmp *igmp, struct interface *interface)
+{
+	if (interface->is_query_due && interface->is_querier)
+		gremc_timer_set(&igmp->wheel, &interface->query, igmp->now);
+	for (struct membership *m = interface->memberships; m && !interface->is_blocked; m = m->next)
+		gremc_membership_resume(igmp, m);
 }
 
 /* The lower address asks (6.6.2). One without an address takes no part, and we without one give way. */
@@ -108,6 +121,7 @@ static void give_way(struct gremc_igmp *igmp, struct interface *interface,
 	/* other querier present interval (8.5) */
 	present = (uint64_t)interface->robustness * interface->query_interval + query->response_time / 2;
 	gremc_timer_stop(&igmp->wheel, &interface->query);
+	interface->is_query_due = false;
 	gremc_timer_set(&igmp->wheel, &interface->other_querier, igmp->now + present);
 	gremc_querier_update(igmp, interface);
 }

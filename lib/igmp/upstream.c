@@ -2,45 +2,78 @@
 /* What the proxy sends upstream, and what it hears there. */
 #include "igmp/igmp_priv.h"
 
-static void send_packet(struct gremc_igmp *igmp, const uint8_t *packet, size_t length)
-{
-	struct interface *interface = igmp->proxy.interface;
+/* ---- messages ---- */
 
-	gremc_igmp_count(interface, GREMC_IGMP_COUNT_reports_sent);
-	igmp->callbacks.send(igmp->callbacks.argument, interface->number, packet, length);
+void gremc_proxy_begin(struct proxy_writer *writer, struct gremc_igmp *igmp)
+{
+	struct proxy *proxy = &igmp->proxy;
+	size_t size = proxy->interface ? gremc_interface_size(igmp, proxy->interface) : 0;
+
+	*writer = (struct proxy_writer){
+		.igmp = igmp,
+		.report = {.packet = proxy->packet, .size = size},
+		.has_failed = size == 0,
+	};
+	if (proxy->paced_tick != igmp->now / GREMC_WHEEL_TICK) {
+		proxy->paced_tick = igmp->now / GREMC_WHEEL_TICK;
+		proxy->paced_left = GREMC_PROXY_MESSAGES_A_TICK;
+	}
+}
+
+bool gremc_proxy_may_send(const struct proxy_writer *writer)
+{
+	return !writer->has_failed && writer->igmp->proxy.paced_left > 0;
+}
+
+static void send_packet(struct proxy_writer *writer, const uint8_t *packet, size_t length)
+{
+	struct gremc_igmp *igmp = writer->igmp;
+	struct proxy *proxy = &igmp->proxy;
+
+	if (writer->has_failed)
+		return;
+	if (!gremc_interface_send(igmp, proxy->interface, packet, length)) {
+		writer->has_failed = true;
+		return;
+	}
+	gremc_igmp_count(proxy->interface, GREMC_IGMP_COUNT_reports_sent);
+	proxy->paced_left -= proxy->paced_left > 0;
 }
 
 void gremc_proxy_send(struct proxy_writer *writer)
 {
 	struct gremc_igmp_report *report = &writer->report;
+	struct proxied *proxied = writer->written, *next;
 
-	if (report->record_count == 0)
-		return;
-	gremc_igmp_report_finish(report, writer->igmp->proxy.interface->policy.address);
-	send_packet(writer->igmp, report->packet, report->length);
+	if (report->record_count) {
+		gremc_igmp_report_finish(report, writer->igmp->proxy.interface->policy.address);
+		send_packet(writer, report->packet, report->length);
+	}
 	report->length = 0;
 	report->record_count = 0;
+	writer->written = NULL;
+	for (; proxied; proxied = next) {
+		next = proxied->next_written;
+		gremc_proxy_written(writer->igmp, proxied, !writer->has_failed);
+	}
 }
 
-/* A record whose sources do not fit goes on in the next report, but that of an EXCLUDE is cut (RFC 3376,
- * 4.2.16). */
+/* All of the group's records are in messages: the last one is in the report at hand. */
+static void note_written(struct proxy_writer *writer, struct proxied *proxied)
+{
+	proxied->next_written = writer->written;
+	writer->written = proxied;
+}
+
+/* A record that fits an empty message. One that does not fit the rest of the report begins another one, so no
+ * record is split or cut that one message can hold. */
 static void write_record(struct proxy_writer *writer, uint8_t type, rte_be32_t group,
 			 const rte_be32_t *sources, uint16_t count)
 {
-	bool is_exclude = type == GREMC_IGMP_IS_EX || type == GREMC_IGMP_TO_EX;
-	uint16_t done = 0;
-
-	do {
-		int fits = gremc_igmp_report_add(&writer->report, type, group, sources + done, count - done);
-
-		if (fits < count - done)
-			gremc_proxy_send(writer);
-		if (fits < 0)
-			continue;
-		done += (uint16_t)fits;
-		if (is_exclude)
-			break;
-	} while (done < count);
+	if (gremc_igmp_report_add(&writer->report, type, group, sources, count))
+		return;
+	gremc_proxy_send(writer);
+	gremc_igmp_report_add(&writer->report, type, group, sources, count);
 }
 
 /* Version to speak: the oldest querier's that is present (RFC 3376, 7.2.1). */
@@ -52,18 +85,18 @@ static unsigned version(const struct gremc_igmp *igmp)
 	return RTE_MIN(heard, (unsigned)proxy->interface->policy.version);
 }
 
-static void send_old(struct gremc_igmp *igmp, const struct proxied *proxied, unsigned spoken)
+static void send_old(struct proxy_writer *writer, const struct proxied *proxied, unsigned spoken)
 {
+	const struct interface *interface = writer->igmp->proxy.interface;
 	enum gremc_igmp_type type = !proxied->is_member ? GREMC_IGMP_LEAVE
 				    : spoken == 1       ? GREMC_IGMP_V1_REPORT
 							: GREMC_IGMP_V2_REPORT;
-	uint8_t packet[GREMC_IGMP_PACKET_MAX];
+	uint8_t packet[GREMC_IGMP_PACKET_MIN];
 
 	if (type == GREMC_IGMP_LEAVE && spoken == 1)
 		return;
-	send_packet(
-		igmp, packet,
-		gremc_igmp_build_old(packet, type, igmp->proxy.interface->policy.address, proxied->group));
+	send_packet(writer, packet,
+		    gremc_igmp_build_old(packet, type, interface->policy.address, proxied->group));
 }
 
 enum which { LISTED, ADDED, REMOVED };
@@ -75,25 +108,28 @@ static bool is_wanted(const struct proxied_source *source, enum which which)
 	return source->changes_left > 0 && source->is_listed == (which == ADDED);
 }
 
-/* A record of the group's sources of this kind; an empty one only where that says something. */
+/* Records of the group's sources of this kind; an empty one only where that says something. More sources than
+ * one message holds go on in the next record, but those of an EXCLUDE are cut (RFC 3376, 4.2.16). */
 static void write_sources(struct proxy_writer *writer, uint8_t type, const struct proxied *proxied,
 			  enum which which)
 {
-	rte_be32_t sources[GREMC_IGMP_SOURCES_MAX];
+	const bool is_exclude = type == GREMC_IGMP_IS_EX || type == GREMC_IGMP_TO_EX;
+	const uint16_t most = gremc_igmp_report_sources(writer->report.size);
+	rte_be32_t sources[GREMC_IGMP_PACKET_MAX / 4];
 	bool said = which != LISTED;
 	uint16_t count = 0;
 
 	for (const struct proxied_source *source = proxied->sources; source; source = source->next) {
 		if (!is_wanted(source, which))
 			continue;
+		if (count == most && is_exclude)
+			break;
+		if (count == most) {
+			write_record(writer, type, proxied->group, sources, count);
+			said = true;
+			count = 0;
+		}
 		sources[count++] = source->address;
-		if (count < GREMC_IGMP_SOURCES_MAX)
-			continue;
-		write_record(writer, type, proxied->group, sources, count);
-		said = true;
-		count = 0;
-		if (type == GREMC_IGMP_IS_EX || type == GREMC_IGMP_TO_EX)
-			return;
 	}
 	if (count || !said)
 		write_record(writer, type, proxied->group, sources, count);
@@ -101,7 +137,7 @@ static void write_sources(struct proxy_writer *writer, uint8_t type, const struc
 
 /* ---- changes (RFC 3376, 5.1) ---- */
 
-static void write_change(struct proxy_writer *writer, struct proxied *proxied)
+static void write_change(struct proxy_writer *writer, const struct proxied *proxied)
 {
 	if (proxied->mode_left) {
 		write_sources(writer, proxied->exclude ? GREMC_IGMP_TO_EX : GREMC_IGMP_TO_IN, proxied,
@@ -113,55 +149,49 @@ static void write_change(struct proxy_writer *writer, struct proxied *proxied)
 	write_sources(writer, proxied->exclude ? GREMC_IGMP_ALLOW : GREMC_IGMP_BLOCK, proxied, REMOVED);
 }
 
-static void count_down(struct proxied *proxied)
-{
-	proxied->mode_left -= proxied->mode_left > 0;
-	proxied->member_left -= proxied->member_left > 0;
-	for (struct proxied_source *source = proxied->sources; source; source = source->next)
-		source->changes_left -= source->changes_left > 0;
-}
-
 void gremc_proxy_say_change(struct proxy_writer *writer, struct proxied *proxied)
 {
 	unsigned spoken = version(writer->igmp);
 
-	if (spoken == 3)
+	if (spoken == 3) {
 		write_change(writer, proxied);
-	else if (proxied->member_left)
-		send_old(writer->igmp, proxied, spoken);
-	count_down(proxied);
+		note_written(writer, proxied);
+		return;
+	}
+	if (proxied->member_left)
+		send_old(writer, proxied, spoken);
+	gremc_proxy_written(writer->igmp, proxied, !writer->has_failed);
 }
 
 /* ---- answers (5.2) ---- */
 
-static void write_state(struct proxy_writer *writer, const struct proxied *proxied)
+void gremc_proxy_say_state(struct proxy_writer *writer, struct proxied *proxied)
 {
 	unsigned spoken = version(writer->igmp);
 
-	if (!proxied->is_member)
+	if (spoken == 3) {
+		if (proxied->is_member)
+			write_sources(writer, proxied->exclude ? GREMC_IGMP_IS_EX : GREMC_IGMP_IS_IN, proxied,
+				      LISTED);
+		note_written(writer, proxied);
 		return;
-	if (spoken < 3)
-		send_old(writer->igmp, proxied, spoken);
-	else
-		write_sources(writer, proxied->exclude ? GREMC_IGMP_IS_EX : GREMC_IGMP_IS_IN, proxied,
-			      LISTED);
+	}
+	if (proxied->is_member)
+		send_old(writer, proxied, spoken);
+	gremc_proxy_written(writer->igmp, proxied, !writer->has_failed);
 }
 
 void gremc_proxy_answer(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
-	struct proxy_writer writer = {.igmp = igmp};
-
 	(void)timer;
 	for (struct proxied *proxied = igmp->proxy.all; proxied; proxied = proxied->next) {
 		proxied->answer_at = 0;
-		write_state(&writer, proxied);
+		gremc_proxy_queue_answer(&igmp->proxy, proxied);
 	}
-	gremc_proxy_send(&writer);
 }
 
 void gremc_proxy_group_answer(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
-	struct proxy_writer writer = {.igmp = igmp};
 	uint64_t next = 0;
 
 	for (struct proxied *proxied = igmp->proxy.all; proxied; proxied = proxied->next) {
@@ -172,9 +202,8 @@ void gremc_proxy_group_answer(struct gremc_igmp *igmp, struct gremc_timer *timer
 			continue;
 		}
 		proxied->answer_at = 0;
-		write_state(&writer, proxied);
+		gremc_proxy_queue_answer(&igmp->proxy, proxied);
 	}
-	gremc_proxy_send(&writer);
 	if (next)
 		gremc_timer_set(&igmp->wheel, timer, next);
 }

@@ -252,26 +252,34 @@ size_t gremc_igmp_build_old(uint8_t *packet, enum gremc_igmp_type type, rte_be32
 	return finish(packet, QUERY_MIN, source, type == GREMC_IGMP_LEAVE ? GREMC_IGMP_ALL_ROUTERS : group);
 }
 
-int gremc_igmp_report_add(struct gremc_igmp_report *report, uint8_t type, rte_be32_t group,
-			  const rte_be32_t *sources, uint16_t source_count)
+uint16_t gremc_igmp_query_sources(size_t size)
+{
+	return (uint16_t)((size - ALERT_HEADER - QUERY_V3) / 4);
+}
+
+uint16_t gremc_igmp_report_sources(size_t size)
+{
+	return (uint16_t)((size - ALERT_HEADER - REPORT_HEADER - RECORD_HEADER) / 4);
+}
+
+bool gremc_igmp_report_add(struct gremc_igmp_report *report, uint8_t type, rte_be32_t group,
+			   const rte_be32_t *sources, uint16_t source_count)
 {
 	size_t begin = report->length ? report->length : ALERT_HEADER + REPORT_HEADER;
-	size_t room = sizeof(report->packet) - begin;
+	size_t length = RECORD_HEADER + 4u * source_count;
 	uint8_t *at = report->packet + begin;
-	uint16_t fits;
 
-	if (room < RECORD_HEADER + (source_count ? 4u : 0))
-		return -1;
-	fits = (uint16_t)RTE_MIN((size_t)source_count, (room - RECORD_HEADER) / 4);
+	if (begin + length > report->size)
+		return false;
 	at[0] = type;
 	at[1] = 0;
-	put16(at + 2, fits);
+	put16(at + 2, source_count);
 	memcpy(at + 4, &group, sizeof(group));
-	if (fits)
-		memcpy(at + RECORD_HEADER, sources, fits * sizeof(*sources));
-	report->length = begin + RECORD_HEADER + 4u * fits;
+	if (source_count)
+		memcpy(at + RECORD_HEADER, sources, source_count * sizeof(*sources));
+	report->length = begin + length;
 	report->record_count++;
-	return fits;
+	return true;
 }
 
 void gremc_igmp_report_finish(struct gremc_igmp_report *report, rte_be32_t source)

@@ -254,8 +254,10 @@ enum gremc_igmp_record_type {
 #define GREMC_IGMP_ALL_HOSTS   RTE_BE32(0xe0000001) /* 224.0.0.1 */
 #define GREMC_IGMP_ALL_ROUTERS RTE_BE32(0xe0000002) /* 224.0.0.2 */
 #define GREMC_IGMP_REPORTS     RTE_BE32(0xe0000016) /* 224.0.0.22 */
-/* The largest message: what every tunnel carries. */
-#define GREMC_IGMP_PACKET_MAX 1400u
+/* The largest IP packet. */
+#define GREMC_IGMP_PACKET_MAX 65535u
+/* The MTU that every interface has (RFC 791). Messages are built for this size at least. */
+#define GREMC_IGMP_PACKET_MIN 68u
 
 struct gremc_igmp_message {
 	rte_be32_t source, destination; /* of the IP header */
@@ -304,29 +306,32 @@ struct gremc_igmp_query {
 	uint8_t robustness;
 	bool suppress;
 	const rte_be32_t *sources; /* version 3 only */
-	uint16_t source_count;     /* at most GREMC_IGMP_SOURCES_MAX */
+	uint16_t source_count;     /* at most gremc_igmp_query_sources() of the interface's MTU */
 };
 
-/* Sources that one message can hold. */
-#define GREMC_IGMP_SOURCES_MAX ((GREMC_IGMP_PACKET_MAX - 24 - 16) / 4)
+/* Sources that one IP packet of at most `size` bytes can hold, size >= GREMC_IGMP_PACKET_MIN: in a query, and
+ * in the only record of a report. */
+uint16_t gremc_igmp_query_sources(size_t size);
+uint16_t gremc_igmp_report_sources(size_t size);
 
-/* The whole IP packet: TTL 1, TOS 0xc0, Router Alert, checksums (RFC 3376, 4). Both write at most
- * GREMC_IGMP_PACKET_MAX bytes and return how many. */
+/* Build the whole IP packet: TTL 1, TOS 0xc0, Router Alert, checksums (RFC 3376, 4). `packet` has room for
+ * the query's sources (GREMC_IGMP_PACKET_MIN bytes without any). Returns the packet's length. */
 size_t gremc_igmp_build_query(uint8_t *packet, const struct gremc_igmp_query *query);
-/* A version 1 or 2 report, or a leave. */
+/* The same for a version 1 or 2 report, or a leave: 32 bytes. */
 size_t gremc_igmp_build_old(uint8_t *packet, enum gremc_igmp_type type, rte_be32_t source, rte_be32_t group);
 
-/* A version 3 report, record by record. */
+/* A version 3 report that is filled record by record. The caller sets `packet` and `size`; the rest is 0. */
 struct gremc_igmp_report {
-	uint8_t packet[GREMC_IGMP_PACKET_MAX];
-	size_t length; /* 0: nothing in it yet */
+	uint8_t *packet;
+	size_t size;   /* bytes of the largest IP packet allowed, at least GREMC_IGMP_PACKET_MIN */
+	size_t length; /* 0: no record yet */
 	uint16_t record_count;
 };
-/* Add a record with at most `source_count` sources; returns how many went in, or -1: the report is full, the
- * record did not go in. */
-int gremc_igmp_report_add(struct gremc_igmp_report *report, uint8_t type, rte_be32_t group,
-			  const rte_be32_t *sources, uint16_t source_count);
-/* Headers and checksums of what was added. */
+/* Append a whole record. Returns false, and changes nothing, when the record does not fit. A record of at
+ * most gremc_igmp_report_sources() sources always fits an empty report. */
+bool gremc_igmp_report_add(struct gremc_igmp_report *report, uint8_t type, rte_be32_t group,
+			   const rte_be32_t *sources, uint16_t source_count);
+/* Write the headers and checksums. `length` is the packet's length afterwards. */
 void gremc_igmp_report_finish(struct gremc_igmp_report *report, rte_be32_t source);
 
 /* ---- Ethernet ---- */

@@ -18,13 +18,14 @@ static void require(bool condition)
 		abort();
 }
 
-static void sent(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	struct gremc_igmp_message message;
 
 	(void)argument;
-	require(interface <= 3 && length <= GREMC_IGMP_PACKET_MAX);
+	require(interface <= 3 && length <= RTE_ETHER_MTU);
 	require(gremc_igmp_parse(packet, length, &message) == GREMC_IGMP_OK);
+	return 0;
 }
 
 static void changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
@@ -61,7 +62,7 @@ static void mend(uint8_t *packet, size_t length)
 static struct gremc_igmp *create(void)
 {
 	static const struct gremc_igmp_settings settings = {2, 125000, 10000, 1000, 0};
-	static const struct gremc_igmp_callbacks callbacks = {sent, changed, NULL};
+	static const struct gremc_igmp_callbacks callbacks = {.send = sent, .change = changed};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
 					   .address = RTE_BE32(0x0a000001),

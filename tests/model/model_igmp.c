@@ -196,13 +196,14 @@ static void compare(void)
 
 /* ---- operations ---- */
 
-static void sent(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	struct gremc_igmp_message message;
 
 	(void)argument;
 	CHECK(interface < INTERFACES);
 	CHECK(gremc_igmp_parse(packet, length, &message) == GREMC_IGMP_OK);
+	return 0;
 }
 
 static void changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
@@ -235,7 +236,8 @@ static void send_record(void)
 	uint32_t interface = below(INTERFACES), g = below(GROUPS);
 	uint8_t type = (uint8_t)(GREMC_IGMP_IS_IN + below(6));
 	set b = below(1u << SOURCES);
-	struct gremc_igmp_report report = {.length = 0};
+	uint8_t packet[200];
+	struct gremc_igmp_report report = {.packet = packet, .size = sizeof(packet)};
 	rte_be32_t sources[2 * SOURCES];
 	uint16_t count = 0;
 
@@ -284,7 +286,7 @@ static void pass_time(void)
 int main(int argc, char **argv)
 {
 	static const struct gremc_igmp_settings settings = {2, 125000, 10000, 1000, 0};
-	static const struct gremc_igmp_callbacks callbacks = {sent, changed, NULL};
+	static const struct gremc_igmp_callbacks callbacks = {.send = sent, .change = changed};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
 					   .address = RTE_BE32(0x0a000001),

@@ -16,7 +16,7 @@
 struct sent {
 	uint32_t interface;
 	size_t length;
-	uint8_t packet[GREMC_IGMP_PACKET_MAX];
+	uint8_t *packet; /* of `length` bytes */
 };
 
 struct said {
@@ -32,16 +32,32 @@ struct world {
 	uint32_t sent_count;
 	struct said said[CHANGE_MAX];
 	uint32_t said_count;
+	size_t mtu;      /* of all interfaces; 0: none can send */
+	uint32_t accept; /* packets that may still leave before the queue is full */
 };
 
-static void keep_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static int keep_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	struct world *w = argument;
-	struct sent *sent = &w->sent[w->sent_count++ % SENT_MAX];
+	struct sent *sent = &w->sent[w->sent_count % SENT_MAX];
 
+	if (w->accept == 0 || length > w->mtu)
+		return -1;
+	w->accept--;
+	w->sent_count++;
 	sent->interface = interface;
 	sent->length = length;
+	sent->packet = realloc(sent->packet, length);
 	memcpy(sent->packet, packet, length);
+	return 0;
+}
+
+static size_t world_mtu(void *argument, uint32_t interface)
+{
+	const struct world *w = argument;
+
+	(void)interface;
+	return w->mtu;
 }
 
 static void keep_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
@@ -66,17 +82,21 @@ static const struct gremc_igmp_policy querier = {
 
 static inline void world_init(struct world *w)
 {
-	const struct gremc_igmp_callbacks callbacks = {keep_packet, keep_change, w};
+	const struct gremc_igmp_callbacks callbacks = {keep_packet, keep_change, world_mtu, w};
 
 	memset(w, 0, sizeof(*w));
 	w->sent = calloc(SENT_MAX, sizeof(*w->sent));
 	w->now = 5000000;
+	w->mtu = 1476;
+	w->accept = UINT32_MAX;
 	w->igmp = gremc_igmp_create(&defaults, &callbacks, w->now);
 }
 
 static inline void world_fini(struct world *w)
 {
 	gremc_igmp_destroy(w->igmp);
+	for (uint32_t i = 0; i < SENT_MAX; i++)
+		free(w->sent[i].packet);
 	free(w->sent);
 }
 
@@ -111,7 +131,8 @@ static inline void world_input(struct world *w, uint32_t interface, const uint8_
 static inline void world_record(struct world *w, uint32_t interface, uint8_t type, rte_be32_t group,
 				const rte_be32_t *sources, uint16_t count)
 {
-	struct gremc_igmp_report report = {.length = 0};
+	uint8_t packet[1500];
+	struct gremc_igmp_report report = {.packet = packet, .size = sizeof(packet)};
 
 	gremc_igmp_report_add(&report, type, group, sources, count);
 	gremc_igmp_report_finish(&report, IP(10, 0, 0, 9));

@@ -201,9 +201,10 @@ static inline bool world_host_entry(struct gremc_host *host __rte_unused, uint32
 	return number < 2;
 }
 
-static inline void world_no_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static inline int world_no_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	(void)argument, (void)interface, (void)packet, (void)length;
+	return 0;
 }
 
 /* GRE1 to GRE3 have IGMP; GRE1 is a member of 239.2.2.2 and of a group with a source. */

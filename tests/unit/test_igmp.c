@@ -391,11 +391,12 @@ static void hear_query(rte_be32_t from, rte_be32_t of, bool suppress, const rte_
 static void test_general_queries(void **state)
 {
 	struct gremc_igmp_message m;
-	const uint8_t *p = w.sent[0].packet;
+	const uint8_t *p;
 
 	(void)state;
 	world_run(&w, 100);
 	assert_int_equal(w.sent_count, 1);
+	p = w.sent[0].packet;
 	assert_int_equal(p[8], 1);    /* TTL */
 	assert_int_equal(p[1], 0xc0); /* TOS */
 	assert_memory_equal(p + 20, "\x94\x04\x00\x00", 4);
@@ -467,6 +468,149 @@ static void test_other_queriers_queries(void **state)
 	world_forget(&w);
 	say(GREMC_IGMP_TO_IN, 0);
 	assert_int_equal(w.sent_count, 0);
+}
+
+/* ---- messages that cannot leave yet ---- */
+
+static uint32_t sent_queries(rte_be32_t of)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < w.sent_count; i++) {
+		struct gremc_igmp_message m;
+
+		assert_int_equal(gremc_igmp_parse(w.sent[i].packet, w.sent[i].length, &m), GREMC_IGMP_OK);
+		count += m.type == GREMC_IGMP_QUERY && m.group == of;
+	}
+	return count;
+}
+
+/* The startup queries begin when the next hop is known, and all of them are sent. */
+static void test_first_query_waits_for_the_next_hop(void **state)
+{
+	static const uint32_t after[] = {0, 500, 5000, 40000, 200000, 1000000};
+
+	(void)state;
+	for (unsigned i = 0; i < RTE_DIM(after); i++) {
+		tear_down(NULL);
+		world_init(&w);
+		w.mtu = 0;
+		assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &querier, w.now), 0);
+		world_run(&w, after[i]);
+		assert_int_equal(w.sent_count, 0);
+		assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_queries_sent), 0);
+		w.mtu = 1476;
+		world_run(&w, 200);
+		assert_int_equal(sent_queries(0), 1);
+		world_run(&w, 31250);
+		assert_int_equal(sent_queries(0), 2);
+		world_run(&w, 125100);
+		assert_int_equal(sent_queries(0), 3);
+		assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_queries_sent), 3);
+	}
+}
+
+/* Many tunnels go by one gateway: when it answers, their queries do not overrun the queue. */
+static void test_many_resume_at_once(void **state)
+{
+	(void)state;
+	w.mtu = 0;
+	for (uint32_t i = 2; i < 1000; i++)
+		assert_int_equal(gremc_igmp_interface_set(w.igmp, i, &querier, w.now), 0);
+	world_run(&w, 3000);
+	w.mtu = 1476;
+	w.accept = 100; /* and that is all for now */
+	world_run(&w, 400);
+	assert_int_equal(w.sent_count, 100);
+	w.accept = UINT32_MAX;
+	world_run(&w, 1000);
+	assert_int_equal(sent_queries(0), 999);
+}
+
+/* Nobody is cut off by a leave that nobody could be asked about. */
+static void test_leave_waits_for_the_next_hop(void **state)
+{
+	struct gremc_igmp_group_info info;
+
+	(void)state;
+	world_run(&w, 100);
+	say(GREMC_IGMP_IS_EX, 0);
+	world_record(&w, 1, GREMC_IGMP_ALLOW, ssm, (rte_be32_t[]){member(0)}, 1);
+	world_forget(&w);
+	w.mtu = 0;
+	say(GREMC_IGMP_TO_IN, 0);
+	world_record(&w, 1, GREMC_IGMP_BLOCK, ssm, (rte_be32_t[]){member(0)}, 1);
+	world_run(&w, 60000);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(gremc_igmp_group_find(w.igmp, 1, ssm, &info));
+	w.mtu = 1476;
+	world_run(&w, 200);
+	assert_int_equal(sent_queries(group), 1);
+	assert_int_equal(sent_queries(ssm), 1);
+	world_run(&w, 1700);
+	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_int_equal(sent_queries(group), 2);
+	assert_int_equal(sent_queries(ssm), 2);
+	world_run(&w, 2000);
+	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_false(gremc_igmp_group_find(w.igmp, 1, ssm, &info));
+	/* but a way that stays away keeps no membership for ever */
+	say(GREMC_IGMP_IS_EX, 0);
+	w.mtu = 0;
+	say(GREMC_IGMP_TO_IN, 0);
+	world_run(&w, GMI + 5000);
+	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+}
+
+/* What is removed while it waits is asked nothing any more. */
+static void test_interface_goes_while_it_waits(void **state)
+{
+	(void)state;
+	w.mtu = 0;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 2, &querier, w.now), 0);
+	world_run(&w, 1000);
+	gremc_igmp_interface_remove(w.igmp, 1, w.now);
+	w.mtu = 1476;
+	world_run(&w, 1000);
+	assert_int_equal(w.sent_count, 1);
+	assert_int_equal(w.sent[0].interface, 2);
+	gremc_igmp_interface_remove(w.igmp, 2, w.now);
+	assert_int_equal(gremc_igmp_next(w.igmp), GREMC_IGMP_NEVER);
+}
+
+/* A query for more sources than one message holds is several; each names each source once. */
+static void test_source_queries_fit_the_mtu(void **state)
+{
+	static const size_t mtus[] = {68, 72, 100, 576, 1300, 1476, 9000};
+	struct gremc_igmp_policy policy = querier;
+	rte_be32_t sources[300];
+
+	(void)state;
+	policy.max_sources = 300;
+	for (unsigned i = 0; i < 300; i++)
+		sources[i] = IP(10, 9, 1, 0) + rte_cpu_to_be_32(i);
+	for (unsigned i = 0; i < RTE_DIM(mtus); i++) {
+		size_t most = (mtus[i] - 36) / 4, asked = 0;
+
+		assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+		world_record(&w, 1, GREMC_IGMP_ALLOW, ssm, sources, 300);
+		world_run(&w, 2000);
+		world_forget(&w);
+		w.mtu = mtus[i];
+		world_record(&w, 1, GREMC_IGMP_TO_IN, ssm, NULL, 0);
+		assert_int_equal(w.sent_count, (300 + most - 1) / most);
+		for (uint32_t n = 0; n < w.sent_count; n++) {
+			struct gremc_igmp_message m;
+
+			assert_true(w.sent[n].length <= mtus[i]);
+			assert_int_equal(gremc_igmp_parse(w.sent[n].packet, w.sent[n].length, &m),
+					 GREMC_IGMP_OK);
+			asked += m.source_count;
+		}
+		assert_int_equal(asked, 300);
+		w.mtu = 1476;
+		gremc_igmp_interface_remove(w.igmp, 1, w.now);
+	}
 }
 
 static void test_version_2_querier(void **state)
@@ -623,9 +767,9 @@ static void test_interface_goes(void **state)
 
 static void test_malformed(void **state)
 {
-	struct gremc_igmp_report report = {.length = 0};
+	uint8_t packet[100], good[100];
+	struct gremc_igmp_report report = {.packet = packet, .size = sizeof(packet)};
 	const rte_be32_t sources[] = {member(0), member(1)};
-	uint8_t good[GREMC_IGMP_PACKET_MAX];
 
 	(void)state;
 	gremc_igmp_report_add(&report, GREMC_IGMP_ALLOW, group, sources, 2);
@@ -797,6 +941,140 @@ static void test_proxy_speaks_version_2(void **state)
 	assert_int_equal(m.group, group);
 }
 
+/* What the proxy says first, and what changes meanwhile, waits for the next hop: then it is the present
+ * state. */
+static void test_proxy_waits_for_the_next_hop(void **state)
+{
+	const rte_be32_t one[] = {member(0)};
+	struct gremc_igmp_record r[16];
+
+	(void)state;
+	w.mtu = 0;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 7, &upstream, w.now), 0);
+	world_record(&w, 1, GREMC_IGMP_IS_EX, group, NULL, 0);
+	world_record(&w, 1, GREMC_IGMP_IS_EX, IP(239, 9, 9, 9), NULL, 0);
+	world_run(&w, 20000);
+	world_record(&w, 1, GREMC_IGMP_ALLOW, ssm, one, 1);
+	assert_int_equal(w.sent_count, 0);
+	w.mtu = 1476;
+	world_run(&w, 200);
+	assert_true(upstream_records(r, 16) >= 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(r[i].type, r[i].group == ssm ? GREMC_IGMP_ALLOW : GREMC_IGMP_TO_EX);
+	world_run(&w, 3000);
+	/* a leave, too */
+	w.mtu = 0;
+	world_record(&w, 1, GREMC_IGMP_TO_IN, group, NULL, 0);
+	world_run(&w, 1000);
+	w.mtu = 1476;
+	world_run(&w, 5000);
+	world_forget(&w);
+	w.mtu = 0;
+	gremc_igmp_interface_remove(w.igmp, 1, w.now);
+	world_run(&w, 5000);
+	w.mtu = 1476;
+	world_run(&w, 150);
+	assert_true(upstream_records(r, 16) >= 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(r[i].type, r[i].group == ssm ? GREMC_IGMP_BLOCK : GREMC_IGMP_TO_IN);
+}
+
+/* Version 2 has a packet for each group: more than a queue holds do not leave at once, and all of them leave.
+ */
+static void test_proxy_paces_its_messages(void **state)
+{
+	const struct gremc_igmp_query query = {.version = 2, .source = IP(10, 7, 0, 1), .response_time = 100};
+	uint8_t packet[GREMC_IGMP_PACKET_MIN];
+
+	(void)state;
+	proxy_up();
+	for (unsigned i = 0; i < 1000; i++)
+		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, i >> 8, i & 255));
+	world_run(&w, 5000);
+	world_input(&w, 7, packet, gremc_igmp_build_query(packet, &query));
+	world_forget(&w);
+	for (unsigned i = 0; i < 100; i++) {
+		w.accept = 64;
+		world_run(&w, 10);
+	}
+	assert_int_equal(w.sent_count, 1000);
+	assert_int_equal(world_counter(&w, 7, GREMC_IGMP_COUNT_deferred), 0);
+	/* in a queue that is shorter still, each leaves once, too */
+	world_input(&w, 7, packet, gremc_igmp_build_query(packet, &query));
+	world_forget(&w);
+	for (unsigned i = 0; i < 100 && w.sent_count < 1000; i++) {
+		w.accept = 50;
+		world_run(&w, 110);
+	}
+	w.accept = UINT32_MAX;
+	world_run(&w, 1000);
+	assert_int_equal(w.sent_count, 1000);
+}
+
+/* Groups around the number that one message holds: each is in the answer. */
+static void test_proxy_reports_every_group(void **state)
+{
+	const struct gremc_igmp_query query = {
+		.version = 3, .source = IP(10, 7, 0, 1), .response_time = 100, .robustness = 2};
+	static const size_t mtus[] = {68, 576, 1300, 1400, 1476};
+	static struct gremc_igmp_record r[1000];
+	struct gremc_igmp_policy policy = querier;
+	uint8_t packet[GREMC_IGMP_PACKET_MIN];
+	struct gremc_igmp_settings settings = defaults;
+	uint32_t count = 0;
+
+	(void)state;
+	settings.query_interval = 3600000;
+	gremc_igmp_configure(w.igmp, &settings, w.now);
+	policy.max_groups = 1000;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	proxy_up();
+	for (unsigned i = 0; i < RTE_DIM(mtus); i++) {
+		uint32_t full = (uint32_t)(mtus[i] - 32) / 8;
+
+		for (; count < 2 * full + 1; count++) {
+			world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, count >> 8, count & 255));
+			if (count + 2 < full)
+				continue;
+			w.mtu = mtus[i];
+			world_run(&w, 2500);
+			world_forget(&w);
+			world_input(&w, 7, packet, gremc_igmp_build_query(packet, &query));
+			world_run(&w, 500);
+			assert_int_equal(upstream_records(r, 1000), count + 1);
+		}
+	}
+}
+
+/* An EXCLUDE list that a message of its own holds is not cut (RFC 3376, 4.2.16). */
+static void test_proxy_keeps_exclude_lists(void **state)
+{
+	struct gremc_igmp_record r[400];
+	rte_be32_t sources[400];
+	struct gremc_igmp_policy policy = querier;
+	unsigned count, cut = 0;
+
+	(void)state;
+	policy.max_sources = 400;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	proxy_up();
+	for (unsigned i = 0; i < 400; i++)
+		sources[i] = IP(10, 9, 1, 0) + rte_cpu_to_be_32(i);
+	for (unsigned i = 0; i < 20; i++)
+		world_record(&w, 1, GREMC_IGMP_TO_EX, IP(239, 1, 2, i), sources, 300 + i);
+	world_record(&w, 1, GREMC_IGMP_TO_EX, IP(239, 1, 2, 20), sources, 359); /* (1476 - 40) / 4 */
+	world_record(&w, 1, GREMC_IGMP_TO_EX, IP(239, 1, 2, 21), sources, 360);
+	count = upstream_records(r, 400);
+	for (unsigned i = 0; i < count; i++) {
+		unsigned n = rte_be_to_cpu_32(r[i].group) & 255;
+
+		assert_int_equal(r[i].type, GREMC_IGMP_TO_EX);
+		assert_int_equal(r[i].source_count, n < 20 ? 300 + n : 359);
+		cut |= 1u << n;
+	}
+	assert_int_equal(cut, (1u << 22) - 1);
+}
+
 /* 4.2: only a querier forwards, and there is one upstream. */
 static void test_proxy_forwards_where_querier(void **state)
 {
@@ -895,6 +1173,11 @@ int main(void)
 		TEST(test_general_queries),
 		TEST(test_election),
 		TEST(test_other_queriers_queries),
+		TEST(test_source_queries_fit_the_mtu),
+		TEST(test_interface_goes_while_it_waits),
+		TEST(test_leave_waits_for_the_next_hop),
+		TEST(test_many_resume_at_once),
+		TEST(test_first_query_waits_for_the_next_hop),
 		TEST(test_version_2_querier),
 		TEST(test_refusals),
 		TEST(test_report_rate),
@@ -907,6 +1190,10 @@ int main(void)
 		TEST(test_proxy_merges),
 		TEST(test_proxy_answers),
 		TEST(test_proxy_speaks_version_2),
+		TEST(test_proxy_keeps_exclude_lists),
+		TEST(test_proxy_reports_every_group),
+		TEST(test_proxy_paces_its_messages),
+		TEST(test_proxy_waits_for_the_next_hop),
 		TEST(test_proxy_forwards_where_querier),
 		TEST(test_pages),
 		TEST(test_long_timers),

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How messages leave, and what happens to those that cannot leave now: the next hop's MAC address is not
+ * known yet, or a queue is full. Their state is not counted as sent. A timer asks again until the interface
+ * can send. */
+#include "igmp/igmp_priv.h"
+
+#define POLL_INTERVAL 100u /* milliseconds */
+/* Interfaces that go on in one tick: a gateway's answer frees all tunnels at once, queues are shorter. */
+#define RESUMES_A_TICK 64u
+
+static void interface_block(struct gremc_igmp *igmp, struct interface *interface)
+{
+	if (interface->is_blocked)
+		return;
+	interface->is_blocked = true;
+	interface->blocked_since = igmp->now;
+	interface->next_blocked = igmp->blocked;
+	interface->previous_blocked = &igmp->blocked;
+	if (interface->next_blocked)
+		interface->next_blocked->previous_blocked = &interface->next_blocked;
+	igmp->blocked = interface;
+	if (igmp->unblock.due == 0)
+		gremc_timer_set(&igmp->wheel, &igmp->unblock, igmp->now + POLL_INTERVAL);
+}
+
+void gremc_interface_unblock(struct interface *interface)
+{
+	if (!interface->is_blocked)
+		return;
+	interface->is_blocked = false;
+	*interface->previous_blocked = interface->next_blocked;
+	if (interface->next_blocked)
+		interface->next_blocked->previous_blocked = interface->previous_blocked;
+}
+
+static size_t mtu_get(const struct gremc_igmp *igmp, const struct interface *interface)
+{
+	const struct gremc_igmp_callbacks *callbacks = &igmp->callbacks;
+	size_t mtu = callbacks->mtu ? callbacks->mtu(callbacks->argument, interface->number) : RTE_ETHER_MTU;
+
+	if (mtu == 0)
+		return 0;
+	return RTE_MIN(RTE_MAX(mtu, (size_t)GREMC_IGMP_PACKET_MIN), (size_t)GREMC_IGMP_PACKET_MAX);
+}
+
+size_t gremc_interface_size(struct gremc_igmp *igmp, struct interface *interface)
+{
+	size_t size = mtu_get(igmp, interface);
+
+	if (size == 0) {
+		gremc_igmp_count(interface, GREMC_IGMP_COUNT_deferred);
+		interface_block(igmp, interface);
+	}
+	return size;
+}
+
+bool gremc_interface_send(struct gremc_igmp *igmp, struct interface *interface, const uint8_t *packet,
+			  size_t length)
+{
+	const struct gremc_igmp_callbacks *callbacks = &igmp->callbacks;
+
+	if (callbacks->send(callbacks->argument, interface->number, packet, length) == 0)
+		return true;
+	gremc_igmp_count(interface, GREMC_IGMP_COUNT_deferred);
+	interface_block(igmp, interface);
+	return false;
+}
+
+void gremc_igmp_unblock(struct gremc_igmp *igmp, struct gremc_timer *timer)
+{
+	struct interface *next = igmp->blocked;
+	unsigned resumed = 0;
+
+	while (next && resumed < RESUMES_A_TICK) {
+		struct interface *interface = next;
+
+		next = interface->next_blocked;
+		if (mtu_get(igmp, interface) == 0)
+			continue;
+		gremc_interface_unblock(interface);
+		/* the proxy's messages leave with the next flush */
+		if (interface->policy.mode == GREMC_IGMP_QUERIER)
+			gremc_querier_resume(igmp, interface);
+		resumed++;
+	}
+	if (igmp->blocked)
+		gremc_timer_set(&igmp->wheel, timer,
+				igmp->now + (resumed == RESUMES_A_TICK ? GREMC_WHEEL_TICK : POLL_INTERVAL));
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The proxy's reports against a naive merge of what was wanted downstream and a naive upstream router: every
+ * MTU from 68 to 1600 and some larger ones, group counts and source lists around every packing boundary,
+ * interfaces that cannot send for a while.
+ *
+ *   model_proxy [SEED [ROUNDS]] */
+#include <string.h>
+
+#include "igmp/igmp.h"
+#include "model.h"
+
+#define DOWNSTREAM 2u /* interfaces 0 and 1; the upstream one is 2 */
+#define UPSTREAM   2u
+#define MTU_LAST   1600u
+#define HEADERS    32u /* of a report: IP with Router Alert, IGMP */
+#define RECORD     8u
+#define GROUPS_MAX 3000u
+
+/* What the upstream router has of a group. */
+struct group {
+	bool exclude, is_cut; /* cut: a list did not fit one message, so the router may lack sources */
+	uint64_t to_include;  /* the call of the engine that said so; its other records continue the list */
+};
+
+static struct {
+	struct gremc_igmp *igmp;
+	uint64_t now, calls;
+	size_t mtu;
+	uint32_t groups, sources, accept;
+	uint8_t *said;    /* [interface][group][source]; the last source stands for any */
+	uint8_t *routed;  /* [group][source]: in the router's list */
+	uint8_t *answers; /* [group][source]: times in the answers */
+	uint8_t *answered, *answer_type;
+	struct group *group;
+	/* the last answer's message */
+	size_t last_length;
+	bool is_answering;
+} model;
+
+static rte_be32_t group_of(uint32_t i)
+{
+	return rte_cpu_to_be_32(0xef010100 + i);
+}
+
+static rte_be32_t source_of(uint32_t i)
+{
+	return rte_cpu_to_be_32(0x0a010101 + i);
+}
+
+static uint32_t most(void)
+{
+	return (uint32_t)(model.mtu - HEADERS - RECORD) / 4;
+}
+
+static uint8_t *said(uint32_t interface, uint32_t g, uint32_t s)
+{
+	return &model.said[((size_t)interface * model.groups + g) * (model.sources + 1) + s];
+}
+
+static size_t at(uint32_t g, uint32_t s)
+{
+	return (size_t)g * model.sources + s;
+}
+
+/* ---- the naive merge (RFC 3376, 3.2) ---- */
+
+static bool merged_exclude(uint32_t g)
+{
+	bool exclude = false;
+
+	for (uint32_t i = 0; i < DOWNSTREAM; i++)
+		exclude |= *said(i, g, model.sources) == GREMC_IGMP_INCLUDE;
+	return exclude;
+}
+
+static bool merged_has(uint32_t g, uint32_t s)
+{
+	bool exclude = merged_exclude(g), included = false, refused = true;
+
+	for (uint32_t i = 0; i < DOWNSTREAM; i++) {
+		included |= *said(i, g, s) == GREMC_IGMP_INCLUDE;
+		if (*said(i, g, model.sources) == GREMC_IGMP_INCLUDE)
+			refused &= *said(i, g, s) == GREMC_IGMP_EXCLUDE;
+	}
+	return exclude ? refused && !included : included;
+}
+
+static uint32_t merged_count(uint32_t g)
+{
+	uint32_t count = 0;
+
+	for (uint32_t s = 0; s < model.sources; s++)
+		count += merged_has(g, s);
+	return count;
+}
+
+/* ---- the naive router ---- */
+
+static void route(uint32_t g, const struct gremc_igmp_record *r)
+{
+	struct group *group = &model.group[g];
+	bool replaces = r->type == GREMC_IGMP_TO_EX ||
+			(r->type == GREMC_IGMP_TO_IN && group->to_include != model.calls);
+
+	if (replaces)
+		memset(&model.routed[at(g, 0)], 0, model.sources);
+	if (r->type == GREMC_IGMP_TO_EX || r->type == GREMC_IGMP_TO_IN)
+		group->exclude = r->type == GREMC_IGMP_TO_EX;
+	group->to_include = r->type == GREMC_IGMP_TO_IN ? model.calls : 0;
+	for (uint16_t i = 0; i < r->source_count; i++) {
+		uint32_t s = rte_be_to_cpu_32(gremc_igmp_source(r->sources, i)) - 0x0a010101;
+		bool adds = r->type != GREMC_IGMP_ALLOW && r->type != GREMC_IGMP_BLOCK;
+
+		CHECK(s < model.sources);
+		model.routed[at(g, s)] = adds || (r->type == GREMC_IGMP_BLOCK) == group->exclude;
+	}
+}
+
+static void answer(uint32_t g, const struct gremc_igmp_record *r)
+{
+	CHECK(model.answered[g] == 0 || model.answer_type[g] == r->type);
+	/* only lists that one message does not hold have another record */
+	CHECK(model.answered[g] == 0 || (r->type == GREMC_IGMP_IS_IN && merged_count(g) > most()));
+	model.answered[g]++;
+	model.answer_type[g] = r->type;
+	for (uint16_t i = 0; i < r->source_count; i++) {
+		uint32_t s = rte_be_to_cpu_32(gremc_igmp_source(r->sources, i)) - 0x0a010101;
+
+		CHECK(s < model.sources);
+		model.answers[at(g, s)]++;
+	}
+}
+
+static void take_report(const struct gremc_igmp_message *message, size_t length)
+{
+	const uint8_t *next = message->records;
+	struct gremc_igmp_record r;
+
+	CHECK(message->record_count > 0);
+	for (uint16_t i = 0; i < message->record_count; i++) {
+		uint32_t g;
+
+		next = gremc_igmp_record_read(next, &r);
+		g = rte_be_to_cpu_32(r.group) - 0xef010100;
+		CHECK(g < model.groups);
+		if (r.type != GREMC_IGMP_IS_IN && r.type != GREMC_IGMP_IS_EX) {
+			route(g, &r);
+			continue;
+		}
+		/* the message before had no room for this record */
+		CHECK(!model.is_answering || i > 0 || model.last_length == 0 ||
+		      model.last_length + RECORD + 4u * r.source_count > model.mtu);
+		answer(g, &r);
+	}
+	model.last_length = length;
+}
+
+/* ---- callbacks ---- */
+
+static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+{
+	struct gremc_igmp_message message;
+
+	(void)argument;
+	CHECK(length <= model.mtu);
+	CHECK(gremc_igmp_parse(packet, length, &message) == GREMC_IGMP_OK);
+	if (interface != UPSTREAM)
+		return 0;
+	if (model.accept == 0)
+		return -EAGAIN;
+	model.accept--;
+	take_report(&message, length);
+	return 0;
+}
+
+static void changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+		    enum gremc_igmp_interest now)
+{
+	uint32_t s = source ? rte_be_to_cpu_32(source) - 0x0a010101 : model.sources;
+
+	(void)argument;
+	*said(interface, rte_be_to_cpu_32(group) - 0xef010100, s) = now;
+}
+
+static size_t mtu(void *argument, uint32_t interface)
+{
+	(void)argument;
+	return interface == UPSTREAM && model.accept == 0 ? 0 : model.mtu;
+}
+
+/* ---- operations ---- */
+
+static void pass(uint64_t milliseconds)
+{
+	uint64_t end = model.now + milliseconds;
+
+	while (gremc_igmp_next(model.igmp) <= end) {
+		model.now = gremc_igmp_next(model.igmp);
+		model.calls++;
+		gremc_igmp_run(model.igmp, model.now);
+	}
+	model.now = end;
+}
+
+/* A length around a boundary, or any. */
+static uint32_t around(uint32_t boundary, uint32_t limit)
+{
+	static const int off[] = {-2, -1, 0, 1, 2};
+	uint32_t count = below(3) ? boundary * (1 + below(2)) + (uint32_t)off[below(5)] : below(limit + 1);
+
+	return RTE_MIN(RTE_MAX((int32_t)count, 0), (int32_t)limit);
+}
+
+static void record(uint32_t interface, uint8_t type, uint32_t g, uint32_t first, uint32_t count)
+{
+	static uint8_t packet[GREMC_IGMP_PACKET_MAX];
+	static rte_be32_t sources[GREMC_IGMP_PACKET_MAX / 4];
+	struct gremc_igmp_report report = {.packet = packet, .size = sizeof(packet)};
+
+	for (uint32_t i = 0; i < count; i++)
+		sources[i] = source_of((first + i) % model.sources);
+	CHECK(gremc_igmp_report_add(&report, type, group_of(g), sources, (uint16_t)count));
+	gremc_igmp_report_finish(&report, RTE_BE32(0x0a000009));
+	model.calls++;
+	gremc_igmp_input(model.igmp, interface, packet, report.length, model.now);
+}
+
+static void change(bool with_lists)
+{
+	uint8_t type = with_lists ? (uint8_t)(GREMC_IGMP_IS_IN + below(6)) : GREMC_IGMP_IS_EX;
+	uint32_t count = with_lists && below(3) ? around(most(), model.sources) : 0;
+
+	record(below(DOWNSTREAM), type, below(model.groups), below(model.sources), count);
+}
+
+static void note_cuts(void)
+{
+	for (uint32_t g = 0; g < model.groups; g++)
+		model.group[g].is_cut |= merged_exclude(g) && merged_count(g) > most();
+}
+
+static void compare_router(void)
+{
+	note_cuts();
+	for (uint32_t g = 0; g < model.groups; g++) {
+		if (model.group[g].is_cut)
+			continue;
+		CHECK(model.group[g].exclude == merged_exclude(g));
+		for (uint32_t s = 0; s < model.sources; s++)
+			CHECK(model.routed[at(g, s)] == merged_has(g, s));
+	}
+}
+
+static void compare_answer(uint32_t g)
+{
+	uint32_t count = merged_count(g), seen = 0;
+	bool exclude = merged_exclude(g);
+
+	CHECK((model.answered[g] > 0) == (exclude || count > 0));
+	if (model.answered[g] == 0)
+		return;
+	CHECK(model.answer_type[g] == (exclude ? GREMC_IGMP_IS_EX : GREMC_IGMP_IS_IN));
+	for (uint32_t s = 0; s < model.sources; s++) {
+		CHECK(model.answers[at(g, s)] <= merged_has(g, s));
+		seen += model.answers[at(g, s)];
+	}
+	CHECK(seen == (exclude ? RTE_MIN(count, most()) : count));
+	CHECK(model.answered[g] == (exclude || count == 0 ? 1 : (count + most() - 1) / most()));
+}
+
+static void compare_answers(void)
+{
+	const struct gremc_igmp_query query = {.version = 3,
+					       .source = RTE_BE32(0x09000001),
+					       .response_time = 1000,
+					       .interval = 125000,
+					       .robustness = 2};
+	uint8_t packet[GREMC_IGMP_PACKET_MIN];
+
+	memset(model.answered, 0, model.groups);
+	memset(model.answers, 0, (size_t)model.groups * model.sources);
+	model.last_length = 0;
+	model.is_answering = true;
+	gremc_igmp_input(model.igmp, UPSTREAM, packet, gremc_igmp_build_query(packet, &query), model.now);
+	pass(15000);
+	model.is_answering = false;
+	for (uint32_t g = 0; g < model.groups; g++)
+		compare_answer(g);
+}
+
+/* ---- a round: one engine, one MTU ---- */
+
+static void set_up(void)
+{
+	static const struct gremc_igmp_settings settings = {2, 3600000, 10000, 1000, 0};
+	static const struct gremc_igmp_callbacks callbacks = {.send = sent, .change = changed, .mtu = mtu};
+	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
+					   .version = 3,
+					   .address = RTE_BE32(0x0a000001),
+					   .fast_leave = true,
+					   .max_groups = GROUPS_MAX,
+					   .max_sources = UINT16_MAX};
+
+	model.accept = UINT32_MAX;
+	model.said = calloc((size_t)DOWNSTREAM * model.groups, model.sources + 1);
+	model.routed = calloc(model.groups, model.sources);
+	model.answers = calloc(model.groups, model.sources);
+	model.answered = calloc(model.groups, 1);
+	model.answer_type = calloc(model.groups, 1);
+	model.group = calloc(model.groups, sizeof(*model.group));
+	model.igmp = gremc_igmp_create(&settings, &callbacks, model.now);
+	CHECK(model.igmp && model.said && model.routed && model.answers && model.group);
+	for (uint32_t i = 0; i < DOWNSTREAM; i++)
+		CHECK(gremc_igmp_interface_set(model.igmp, i, &policy, model.now) == 0);
+	policy.mode = GREMC_IGMP_UPSTREAM;
+	CHECK(gremc_igmp_interface_set(model.igmp, UPSTREAM, &policy, model.now) == 0);
+	pass(3000);
+}
+
+static void tear_down(void)
+{
+	gremc_igmp_destroy(model.igmp);
+	free(model.said);
+	free(model.routed);
+	free(model.answers);
+	free(model.answered);
+	free(model.answer_type);
+	free(model.group);
+}
+
+/* Groups without lists, in a number around a boundary. */
+static void round_of_groups(void)
+{
+	uint32_t full = (uint32_t)(model.mtu - HEADERS) / RECORD;
+
+	model.groups = RTE_MIN(full * (1 + below(4)) + below(3), GROUPS_MAX);
+	model.sources = 1;
+	set_up();
+	for (uint32_t g = 0; g < model.groups; g++)
+		record(below(DOWNSTREAM), GREMC_IGMP_IS_EX, g, 0, 0);
+	pass(10000);
+	compare_router();
+	compare_answers();
+	tear_down();
+}
+
+/* Lists of sources, and times in which the upstream takes few messages or none. */
+static void round_of_lists(void)
+{
+	model.groups = 2 + below(20);
+	model.sources = 2 * most() + 3;
+	set_up();
+	for (uint32_t n = below(60); n > 0; n--) {
+		if (below(4) == 0)
+			model.accept = below(3);
+		change(true);
+		note_cuts();
+		if (below(3) == 0)
+			pass(below(1500));
+		if (model.accept < 3 && below(2))
+			model.accept = UINT32_MAX;
+	}
+	model.accept = UINT32_MAX;
+	pass(10000);
+	compare_router();
+	compare_answers();
+	tear_down();
+}
+
+int main(int argc, char **argv)
+{
+	run_begin(argc, argv, MTU_LAST - GREMC_IGMP_PACKET_MIN + 20);
+	model.now = 1000000;
+	for (; run.operation < run.operations; run.operation++) {
+		model.mtu = GREMC_IGMP_PACKET_MIN + run.operation;
+		if (model.mtu > MTU_LAST)
+			model.mtu = MTU_LAST + below(7600);
+		round_of_groups();
+		round_of_lists();
+	}
+	run_end();
+	return 0;
+}

@@ -180,10 +180,9 @@ void gremc_membership_query_sources(struct gremc_igmp *igmp, struct membership *
 
 void gremc_membership_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
-	struct membership *m = container_of(timer, struct membership, retransmit);
-
-	if (is_querier(m))
-		send_queries(igmp, m);
+	/* also where another router has become the querier since: it does not know of the leave, so the
+	 * queries that have begun are completed (RFC 2236, 3) */
+	send_queries(igmp, container_of(timer, struct membership, retransmit));
 }
 
 /* ---- received, from the querier ---- */

@@ -470,6 +470,34 @@ static void test_other_queriers_queries(void **state)
 	assert_int_equal(w.sent_count, 0);
 }
 
+/* Group queries of a leave go on when another router becomes the querier meanwhile (RFC 2236, 3). */
+static void test_election_during_a_leave(void **state)
+{
+	struct gremc_igmp_settings settings = defaults;
+	bool of_group;
+
+	(void)state;
+	settings.last_member_count = 4;
+	gremc_igmp_configure(w.igmp, &settings, w.now);
+	world_run(&w, 1000);
+	say(GREMC_IGMP_IS_EX, 0);
+	world_record(&w, 1, GREMC_IGMP_ALLOW, ssm, (rte_be32_t[]){member(0)}, 1);
+	world_forget(&w);
+	say(GREMC_IGMP_TO_IN, 0);
+	world_record(&w, 1, GREMC_IGMP_BLOCK, ssm, (rte_be32_t[]){member(0)}, 1);
+	hear_query(IP(9, 0, 0, 2), 0, false, NULL, 0);
+	world_run(&w, 10000);
+	assert_int_equal(w.sent_count, 8); /* four for the group, four for the source, no general one */
+	queried(&of_group);
+	assert_true(of_group);
+	/* a leave that begins now is the other one's */
+	say(GREMC_IGMP_IS_EX, 0);
+	world_forget(&w);
+	say(GREMC_IGMP_TO_IN, 0);
+	world_run(&w, 10000);
+	assert_int_equal(w.sent_count, 0);
+}
+
 /* ---- messages that cannot leave yet ---- */
 
 static uint32_t sent_queries(rte_be32_t of)
@@ -1172,6 +1200,7 @@ int main(void)
 		TEST(test_v1_host_cannot_leave),
 		TEST(test_general_queries),
 		TEST(test_election),
+		TEST(test_election_during_a_leave),
 		TEST(test_other_queriers_queries),
 		TEST(test_source_queries_fit_the_mtu),
 		TEST(test_interface_goes_while_it_waits),

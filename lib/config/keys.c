@@ -215,7 +215,7 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		.meaning = "sources that one membership may name."},
 	[KEY_REPORT_RATE] = {"report-rate", IN(IGMP), NULL, 0, 1000000, "1000", SCALAR(number),
 		IGMP(report_rate),
-		.meaning = "group records a second that are listened to; 0: all."},
+		.meaning = "group records a second that may change something; 0: all. Repetitions are free."},
 	[KEY_IGMP_GROUPS] = {"groups", IN(IGMP), "a list of multicast ADDRESS or ADDRESS/LENGTH",
 		LIST(igmp_groups),
 		.meaning = "the only groups that may be joined. Without it: all."},

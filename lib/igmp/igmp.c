@@ -216,7 +216,7 @@ static int interface_set(struct gremc_igmp *igmp, uint32_t number, const struct 
 	interface->policy = copy;
 	free(interface->arrays);
 	interface->arrays = arrays;
-	interface->tokens = UINT64_C(1000) * policy->report_rate;
+	interface->tokens = gremc_policy_tokens(policy);
 	interface->tokens_at = igmp->now;
 	change_role(igmp, interface, &before);
 	if (policy->mode == GREMC_IGMP_QUERIER)
@@ -298,24 +298,6 @@ static enum gremc_igmp_counter check(const struct interface *interface,
 	return GREMC_IGMP_COUNTER_COUNT;
 }
 
-/* A token bucket of `report_rate` records a second. */
-static bool take_token(struct gremc_igmp *igmp, struct interface *interface)
-{
-	uint64_t rate = interface->policy.report_rate;
-
-	if (rate == 0)
-		return true;
-	interface->tokens += (igmp->now - interface->tokens_at) * rate;
-	interface->tokens = RTE_MIN(interface->tokens, rate * 1000);
-	interface->tokens_at = igmp->now;
-	if (interface->tokens < 1000) {
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_rate);
-		return false;
-	}
-	interface->tokens -= 1000;
-	return true;
-}
-
 /* A version 1 or 2 message is a version 3 record (RFC 3376, 7.3.2). */
 static void take_old(struct gremc_igmp *igmp, struct interface *interface,
 		     const struct gremc_igmp_message *message)
@@ -327,11 +309,10 @@ static void take_old(struct gremc_igmp *igmp, struct interface *interface,
 	struct membership *membership;
 	uint64_t until;
 
-	if (!take_token(igmp, interface))
+	if (!gremc_membership_record(igmp, interface, &record) || message->type == GREMC_IGMP_LEAVE)
 		return;
-	gremc_membership_record(igmp, interface, &record);
 	membership = gremc_membership_find(igmp, interface, message->group);
-	if (membership == NULL || message->type == GREMC_IGMP_LEAVE)
+	if (membership == NULL)
 		return;
 	until = igmp->now + gremc_igmp_group_timeout(igmp, interface);
 	if (message->type == GREMC_IGMP_V1_REPORT)
@@ -348,8 +329,7 @@ static void take_records(struct gremc_igmp *igmp, struct interface *interface,
 
 	for (uint16_t i = 0; i < message->record_count; i++) {
 		at = gremc_igmp_record_read(at, &record);
-		if (take_token(igmp, interface))
-			gremc_membership_record(igmp, interface, &record);
+		gremc_membership_record(igmp, interface, &record);
 	}
 }
 

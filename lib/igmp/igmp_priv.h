@@ -226,8 +226,15 @@ void gremc_interface_join_static(struct gremc_igmp *igmp, struct interface *inte
 
 /* ---- member.c: RFC 3376, 6.4 and 6.5 ---- */
 
-void gremc_membership_record(struct gremc_igmp *igmp, struct interface *interface,
+/* Returns false when the record was refused as a whole, which is counted. */
+bool gremc_membership_record(struct gremc_igmp *igmp, struct interface *interface,
 			     const struct gremc_igmp_record *record);
+/* Thousandths of a record that the full bucket holds: one second's, and one for each membership allowed, so
+ * that all of them may begin at once. */
+static inline uint64_t gremc_policy_tokens(const struct gremc_igmp_policy *policy)
+{
+	return UINT64_C(1000) * RTE_MAX(policy->report_rate, policy->max_groups);
+}
 void gremc_membership_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 void gremc_source_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 

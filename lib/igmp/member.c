@@ -206,7 +206,61 @@ static bool check_group(struct interface *interface, const struct gremc_igmp_rec
 	return false;
 }
 
-void gremc_membership_record(struct gremc_igmp *igmp, struct interface *interface,
+/* A token bucket of `report_rate` records a second. */
+static bool take_token(struct gremc_igmp *igmp, struct interface *interface)
+{
+	uint64_t rate = interface->policy.report_rate;
+
+	if (rate == 0)
+		return true;
+	interface->tokens += (igmp->now - interface->tokens_at) * rate;
+	interface->tokens = RTE_MIN(interface->tokens, gremc_policy_tokens(&interface->policy));
+	interface->tokens_at = igmp->now;
+	if (interface->tokens < 1000) {
+		gremc_igmp_count(interface, GREMC_IGMP_COUNT_rate);
+		return false;
+	}
+	interface->tokens -= 1000;
+	return true;
+}
+
+/* Whether all sources of the record are known: running ones, and, unless `running`, excluded ones. */
+static bool knows_sources(const struct gremc_igmp *igmp, const struct membership *m,
+			  const struct gremc_igmp_record *record, bool running)
+{
+	for (uint16_t i = 0; i < record->source_count; i++) {
+		const struct source *source =
+			gremc_source_find(igmp, m, gremc_igmp_source(record->sources, i));
+
+		if (source == NULL || !(gremc_source_runs(source) || (source->excluded && !running)))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the record says what is known, so that timers are all that it changes. Hosts repeat all they have
+ * at every query, which is no load for anything but this thread. */
+static bool is_refresh(const struct gremc_igmp *igmp, const struct membership *m,
+		       const struct gremc_igmp_record *record)
+{
+	switch (record->type) {
+	case GREMC_IGMP_IS_IN:
+	case GREMC_IGMP_ALLOW:
+		return knows_sources(igmp, m, record, true);
+	case GREMC_IGMP_TO_EX:
+		/* running sources of the list would be queried */
+		if (record->source_count)
+			return false;
+		/* fall through */
+	case GREMC_IGMP_IS_EX:
+		return m->exclude && m->source_count == record->source_count &&
+		       knows_sources(igmp, m, record, false);
+	default:
+		return false;
+	}
+}
+
+bool gremc_membership_record(struct gremc_igmp *igmp, struct interface *interface,
 			     const struct gremc_igmp_record *asked)
 {
 	struct gremc_igmp_record record = *asked;
@@ -216,17 +270,23 @@ void gremc_membership_record(struct gremc_igmp *igmp, struct interface *interfac
 	bool adds = wants_any(&record) || (record.source_count && record.type != GREMC_IGMP_BLOCK);
 
 	if (!check_group(interface, &record))
-		return;
+		return false;
 	c.membership = gremc_membership_find(igmp, interface, record.group);
 	/* leaving what one is no member of changes nothing */
-	if (c.membership == NULL && adds)
+	if (c.membership == NULL && !adds)
+		return true;
+	if ((c.membership == NULL || !is_refresh(igmp, c.membership, &record)) &&
+	    !take_token(igmp, interface))
+		return false;
+	if (c.membership == NULL)
 		c.membership = gremc_membership_create(igmp, interface, record.group);
 	if (c.membership == NULL)
-		return;
+		return false;
 	igmp->epoch++;
 	if (fit_to_older(igmp, c.membership, &record))
 		apply(&c);
 	gremc_membership_settle(igmp, c.membership);
+	return true;
 }
 
 /* ---- timers (RFC 3376, 6.2.2, 6.2.3, 6.5) ---- */

@@ -693,21 +693,81 @@ static void test_refusals(void **state)
 	assert_int_equal(w.said_count, 4);
 }
 
+/* The bucket holds one second's records or all memberships, whichever is more, and fills by the rate. */
 static void test_report_rate(void **state)
 {
 	struct gremc_igmp_policy policy = querier;
 
 	(void)state;
 	policy.report_rate = 10;
+	policy.max_groups = 20;
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
 	for (unsigned i = 0; i < 30; i++)
 		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, 1, i));
-	assert_int_equal(w.said_count, 10);
-	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_rate), 20);
+	assert_int_equal(w.said_count, 20);
+	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_rate), 10);
+	policy.max_groups = 5;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 2, &policy, w.now), 0);
+	for (unsigned i = 0; i < 30; i++)
+		world_record(&w, 2, i ? GREMC_IGMP_TO_IN : GREMC_IGMP_TO_EX, group, NULL, 0);
+	assert_int_equal(world_counter(&w, 2, GREMC_IGMP_COUNT_rate), 20);
 	world_run(&w, 500);
-	for (unsigned i = 30; i < 60; i++)
-		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, 1, i));
-	assert_int_equal(w.said_count, 15);
+	for (unsigned i = 0; i < 30; i++)
+		world_record(&w, 2, GREMC_IGMP_TO_IN, group, NULL, 0);
+	assert_int_equal(world_counter(&w, 2, GREMC_IGMP_COUNT_rate), 45);
+}
+
+/* More memberships than the rate: the answers to queries, always in the same order, keep all of them. */
+static void test_refresh_costs_no_token(void **state)
+{
+	struct gremc_igmp_policy policy = querier;
+	const rte_be32_t named[] = {member(0), member(1)};
+	struct gremc_igmp_group_info info;
+
+	(void)state;
+	policy.report_rate = 7;
+	policy.max_groups = 100;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+	for (unsigned turn = 0; turn < 4; turn++) {
+		for (unsigned i = 0; i < 100; i++) {
+			if (i % 3 == 0)
+				world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, 1, i));
+			else
+				world_record(&w, 1, i % 3 == 1 ? GREMC_IGMP_IS_EX : GREMC_IGMP_IS_IN,
+					     IP(239, 1, 1, i), named, 2);
+		}
+		assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_rate), 0);
+		world_run(&w, turn ? 100000 : 10);
+	}
+	for (unsigned i = 0; i < 100; i++)
+		assert_true(gremc_igmp_group_find(w.igmp, 1, IP(239, 1, 1, i), &info));
+}
+
+/* What changes state, or has members asked, costs a token: */
+static void test_changes_cost_tokens(void **state)
+{
+	static const struct {
+		uint8_t type;
+		unsigned set;
+	} records[] = {
+		{GREMC_IGMP_IS_EX, 6}, /* another list */
+		{GREMC_IGMP_IS_EX, 7}, {GREMC_IGMP_TO_EX, 3},
+		{GREMC_IGMP_TO_EX, 0}, {GREMC_IGMP_ALLOW, 4}, /* a new source */
+		{GREMC_IGMP_BLOCK, 4}, {GREMC_IGMP_TO_IN, 0},
+	};
+	struct gremc_igmp_policy policy = querier;
+
+	(void)state;
+	policy.report_rate = policy.max_groups = 1;
+	for (unsigned i = 0; i < RTE_DIM(records); i++) {
+		assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
+		say(GREMC_IGMP_IS_EX, 3); /* by the bucket's only token */
+		say(GREMC_IGMP_IS_EX, 3);
+		assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_rate), 0);
+		say(records[i].type, records[i].set);
+		assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_rate), 1);
+		gremc_igmp_interface_remove(w.igmp, 1, w.now);
+	}
 }
 
 /* A list of sources refuses those that members name; of any source it says nothing. */
@@ -1210,6 +1270,8 @@ int main(void)
 		TEST(test_version_2_querier),
 		TEST(test_refusals),
 		TEST(test_report_rate),
+		TEST(test_changes_cost_tokens),
+		TEST(test_refresh_costs_no_token),
 		TEST(test_accepted_sources),
 		TEST(test_static_joins),
 		TEST(test_off),

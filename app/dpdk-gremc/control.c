@@ -84,6 +84,7 @@ static int patience(struct gremc_forwarder *forwarder)
 	int wait = gremc_kernel_run(forwarder, gremc_membership_run(forwarder));
 
 	wait = gremc_steering_run(forwarder, wait);
+	wait = gremc_ports_run(forwarder->ports, gremc_clock(), wait);
 	if (gremc_rcu_reclaim(forwarder->rcu) && (wait < 0 || wait > RECLAIM_MILLISECONDS))
 		wait = RECLAIM_MILLISECONDS;
 	return wait;

@@ -100,6 +100,16 @@ static void tear_down(struct gremc_forwarder *forwarder)
 	gremc_config_free(forwarder->config);
 }
 
+/* A gremc_port_listener. */
+static void port_changed(void *argument, uint16_t port)
+{
+	struct gremc_forwarder *forwarder = argument;
+	const struct gremc_port *changed = forwarder->ports->port[port];
+
+	gremc_workers_port_changed(forwarder->workers, changed);
+	gremc_host_carrier_set(forwarder->host, port, changed->status == GREMC_PORT_UP);
+}
+
 static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config *config,
 		    struct gremc_errors *errors)
 {
@@ -115,6 +125,10 @@ static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config
 	forwarder->host = gremc_host_create(&parts, errors);
 	if (forwarder->host == NULL)
 		return -1;
+	if (gremc_ports_watch(forwarder->ports, forwarder->epoll, port_changed, forwarder)) {
+		gremc_errors_add(errors, NULL, 0, 0, "the devices' events cannot be waited for");
+		return -1;
+	}
 	gremc_host_listen(forwarder->host, gremc_membership_input, forwarder);
 	for (uint16_t i = 0; i < forwarder->ports->count; i++)
 		if (forwarder->ports->port[i] && forwarder->ports->port[i]->interface[0])

@@ -60,6 +60,8 @@ struct gremc_tx {
 	uint16_t max_segments; /* of one packet; UINT16_MAX: no limit; 1: single-segment packets only */
 	bool stalled; /* the last burst was refused to the end: one try only until the port moves again */
 	bool keep_alive;
+	/* 0: it sends; else 1 + the loss by which it does not. The control thread stores it; atomic. */
+	uint8_t closed;
 	bool to_host;          /* the ring is the control thread's: what it takes is sent */
 	struct rte_ring *ring; /* not NULL: hand over to the worker that owns the queue */
 	/* Since gremc_worker_account(): */
@@ -184,6 +186,10 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 /* Control thread, at any time: take over what may change while the workers run (copy threshold, retries,
  * idle). */
 void gremc_workers_configure(struct gremc_worker_group *group, const struct gremc_config_settings *settings);
+/* Take over the status of a port: replicas to one that has lost its link are lost as `link_down` without a
+ * try.
+ * Thread:  control thread, at any time. */
+void gremc_workers_port_changed(struct gremc_worker_group *group, const struct gremc_port *port);
 /* After every gremc_worker_run() has returned: free what still stands in the rings of the host path. */
 void gremc_workers_drain(struct gremc_worker_group *group);
 /* The same, and all the rest. */

@@ -57,8 +57,13 @@ static void lose_unsent(struct gremc_worker *worker, struct gremc_tx *tx, struct
 static void transmit(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n,
 		     uint64_t bytes)
 {
+	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_RELAXED);
 	uint32_t sent = 0, tries = 0, now;
 
+	if (unlikely(closed)) {
+		lose_unsent(worker, tx, packet, n, closed - 1);
+		return;
+	}
 	for (;;) {
 		now = rte_eth_tx_burst(tx->id, tx->queue, packet + sent, n - sent);
 		sent += now;

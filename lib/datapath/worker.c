@@ -205,6 +205,24 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 	free(group);
 }
 
+static void port_close(struct gremc_worker *worker, uint16_t port, uint8_t closed)
+{
+	if (worker->tx[port])
+		__atomic_store_n(&worker->tx[port]->closed, closed, __ATOMIC_RELAXED);
+}
+
+void gremc_workers_port_changed(struct gremc_worker_group *group, const struct gremc_port *port)
+{
+	/* Some drivers never report a link: the driver decides until the port has had one. */
+	const bool is_lost = port->status == GREMC_PORT_DOWN && port->link_changes > 0;
+	const uint8_t closed = is_lost ? GREMC_LOSS_link_down + 1 : 0;
+
+	for (uint32_t i = 0; i < group->count; i++)
+		port_close(group->worker[i], port->index, closed);
+	if (group->sender)
+		port_close(group->sender, port->index, closed);
+}
+
 void gremc_workers_stop(struct gremc_worker_group *group)
 {
 	__atomic_store_n(&group->stop, 1, __ATOMIC_RELEASE);

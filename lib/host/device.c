@@ -86,6 +86,15 @@ static int settle(struct gremc_host *host, struct gremc_device *device, bool exi
 	return gremc_link_set(&host->netlink, device->ifindex, &settings);
 }
 
+void gremc_device_carrier(const struct gremc_host *host, const struct gremc_device *device)
+{
+	const int carrier = !host->no_carrier[device->port];
+
+	/* a kernel before 5.0 has no such request */
+	if (device->is_tap && device->fd >= 0 && ioctl(device->fd, TUNSETCARRIER, &carrier))
+		GREMC_LOG(DEBUG, "%s: no carrier can be set: %s", device->name, strerror(errno));
+}
+
 int gremc_device_open(struct gremc_host *host, struct gremc_device *device)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &device->watch};
@@ -101,6 +110,8 @@ int gremc_device_open(struct gremc_host *host, struct gremc_device *device)
 		gremc_device_close(host, device, !exists);
 		return rc;
 	}
+	/* attaching has given it one */
+	gremc_device_carrier(host, device);
 	return 0;
 }
 

@@ -272,6 +272,13 @@ void gremc_host_destroy(struct gremc_host *host, bool remove_devices)
 	free(host);
 }
 
+void gremc_host_carrier_set(struct gremc_host *host, uint16_t port, bool up)
+{
+	host->no_carrier[port] = !up;
+	if (host->port_device[port])
+		gremc_device_carrier(host, host->port_device[port]);
+}
+
 void gremc_host_mirror_interface(struct gremc_host *host, uint16_t port, const char *interface)
 {
 	gremc_mirror_interface(host->mirror, port, interface);

@@ -62,6 +62,10 @@ struct gremc_host *gremc_host_create(const struct gremc_host_parts *parts, struc
  * removed. */
 void gremc_host_destroy(struct gremc_host *host, bool remove_devices);
 
+/* The link of a port: its TAP has a carrier, or none, now and whenever it is made.
+ * Thread:  control thread, at any time. */
+void gremc_host_carrier_set(struct gremc_host *host, uint16_t port, bool up);
+
 /* Before gremc_host_apply() and at any time: the kernel has an interface of its own for the port (a
  * bifurcated driver, AF_XDP): neighbours and routes of the port's tunnels are taken from there, without a
  * TAP. The interface may come and go. */

@@ -114,6 +114,8 @@ struct gremc_device {
 /* Make or find the device, set it up and have it polled. Returns 0 or a negative errno. */
 int gremc_device_open(struct gremc_host *host, struct gremc_device *device);
 void gremc_device_close(struct gremc_host *host, struct gremc_device *device, bool remove);
+/* Give a TAP the carrier that its port has. Not open: nothing to do. */
+void gremc_device_carrier(const struct gremc_host *host, const struct gremc_device *device);
 /* Give it addresses and routes, and take those from it that the last plan had. Takes the plan's memory over.
  */
 void gremc_device_plan(struct gremc_host *host, struct gremc_device *device, struct gremc_link_plan *plan);
@@ -134,7 +136,8 @@ struct gremc_host {
 	pthread_mutex_t lock;             /* telemetry reads the list while we change it */
 	struct gremc_device **vif_device; /* [vif] */
 	struct gremc_device *port_device[GREMC_STATS_PORTS];
-	struct gremc_device *own; /* gremc0 */
+	bool no_carrier[GREMC_STATS_PORTS]; /* [port]: it has no link */
+	struct gremc_device *own;           /* gremc0 */
 	uint32_t own_vif;
 	uint16_t own_port; /* the index that stands for the host */
 	gremc_host_listener *listener;

@@ -69,6 +69,17 @@ static void describe_rss(struct gremc_port_state *state, const struct gremc_port
 			port->name, port->device);
 }
 
+/* A bond looks after its members' interrupts itself, and reports its own link without one. */
+static void describe_interrupts(struct gremc_port_state *state)
+{
+	uint32_t flags = state->info.dev_flags ? *state->info.dev_flags : 0;
+
+	if (rte_eth_bond_mode_get(state->id) >= 0)
+		return;
+	state->conf.intr_conf.lsc = !!(flags & RTE_ETH_DEV_INTR_LSC);
+	state->conf.intr_conf.rmv = !!(flags & RTE_ETH_DEV_INTR_RMV);
+}
+
 static int describe_queues(struct gremc_port_set *set, struct gremc_port_state *state,
 			   struct gremc_port *port)
 {
@@ -169,6 +180,7 @@ static int describe_one(struct gremc_port_set *set, uint16_t index)
 	describe_interface(state, port);
 	read_traits(state);
 	describe_offloads(state, port);
+	describe_interrupts(state);
 	ret = describe_queues(set, state, port);
 	if (ret)
 		return ret;

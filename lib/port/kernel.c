@@ -4,7 +4,9 @@
  * that it carries well; and it truncates (RX) or drops (TX) in silence what is longer than its frames. So we
  * ask the kernel, and its arguments. */
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +64,7 @@ uint32_t gremc_kernel_room(const struct rte_eth_dev_info *info)
 	return is_af_packet(info) ? RTE_MAX(frame_size(info), TX_OVERHEAD) - TX_OVERHEAD : 0;
 }
 
-static int mtu_ioctl(unsigned if_index, unsigned long request, struct ifreq *ifr)
+static int interface_ioctl(unsigned if_index, unsigned long request, struct ifreq *ifr)
 {
 	int fd, ret = 0;
 
@@ -80,7 +82,7 @@ static int mtu_ioctl(unsigned if_index, unsigned long request, struct ifreq *ifr
 int gremc_kernel_mtu_get(unsigned if_index, uint16_t *mtu)
 {
 	struct ifreq ifr = {0};
-	int ret = mtu_ioctl(if_index, SIOCGIFMTU, &ifr);
+	int ret = interface_ioctl(if_index, SIOCGIFMTU, &ifr);
 
 	if (ret == 0)
 		*mtu = RTE_MIN(ifr.ifr_mtu, UINT16_MAX); /* lo has 65536 */
@@ -95,7 +97,19 @@ int gremc_kernel_mtu_set(unsigned if_index, uint16_t mtu)
 	/* Nothing to change needs no right to change it. */
 	if (gremc_kernel_mtu_get(if_index, &now) == 0 && now == mtu)
 		return 0;
-	return mtu_ioctl(if_index, SIOCSIFMTU, &ifr);
+	return interface_ioctl(if_index, SIOCSIFMTU, &ifr);
+}
+
+bool gremc_kernel_is_running(unsigned if_index)
+{
+	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+	struct ifreq ifr = {.ifr_data = (char *)&link};
+
+	/* the carrier itself; the flag below may be a second late */
+	if (interface_ioctl(if_index, SIOCETHTOOL, &ifr) == 0)
+		return link.data;
+	return interface_ioctl(if_index, SIOCGIFFLAGS, &ifr) == 0 && ifr.ifr_flags & IFF_UP &&
+	       ifr.ifr_flags & IFF_RUNNING;
 }
 
 void gremc_kernel_mtu_remember(struct gremc_port_set *set)

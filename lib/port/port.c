@@ -57,6 +57,8 @@ static struct gremc_port_set *set_create(const struct gremc_config *config, cons
 	}
 	set->config = config;
 	set->errors = errors;
+	set->events.fd = -1;
+	pthread_mutex_init(&set->ports.devices, NULL);
 	set->ports.count = config->port_count;
 	set->ports.worker_count = count;
 	for (unsigned w = 0; w < count; w++) {
@@ -68,13 +70,25 @@ static struct gremc_port_set *set_create(const struct gremc_config *config, cons
 	return set;
 }
 
+/* What restarting a device reads of the configuration, without the lists, which are the configuration's. */
+static void keep_config(struct gremc_port_state *state)
+{
+	state->kept = *state->config;
+	state->kept.igmp = NULL;
+	state->kept.addresses = NULL;
+	state->kept.routes = NULL;
+	state->kept.neighbors = NULL;
+	state->kept.address_count = state->kept.route_count = state->kept.neighbor_count = 0;
+	state->config = &state->kept;
+}
+
 struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const unsigned *lcores,
 				     unsigned count, struct gremc_errors *errors)
 {
 	static int (*const steps[])(struct gremc_port_set *) = {
-		gremc_port_plug,     gremc_port_find,     gremc_port_bonds,
-		gremc_port_describe, gremc_port_deal_all, gremc_port_configure,
-		gremc_port_equip,    gremc_port_start,    gremc_port_audit,
+		gremc_port_plug,     gremc_port_find,      gremc_port_bonds, gremc_port_describe,
+		gremc_port_deal_all, gremc_port_configure, gremc_port_equip, gremc_port_listen,
+		gremc_port_start,    gremc_port_audit,
 	};
 	struct gremc_port_set *set = set_create(config, lcores, count, errors);
 
@@ -89,7 +103,7 @@ struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const un
 	set->config = NULL;
 	set->errors = NULL;
 	for (uint16_t i = 0; i < set->ports.count; i++)
-		set->state[i].config = NULL;
+		keep_config(&set->state[i]);
 	return &set->ports;
 }
 
@@ -127,6 +141,7 @@ unsigned gremc_ports_close(struct gremc_ports *ports)
 
 	if (ports == NULL)
 		return 0;
+	gremc_port_listen_end(set);
 	for (uint16_t i = 0; i < ports->count; i++)
 		if (ports->port[i])
 			drain_rings(ports->port[i]);

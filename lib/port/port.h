@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* port: ethdev ports and bonds, their queues, mbuf pools and where all that lies on the NUMA nodes.
  *
- * Built by the control thread before the workers start, immutable while they run, taken down after they have
- * stopped. A `worker` is a polling lcore, numbered from 0 in the order of the list given. */
+ * Built by the control thread before the workers start, taken down after they have stopped. While they run
+ * the control thread follows what happens to the devices (gremc_ports_watch()); all else is immutable. A
+ * `worker` is a polling lcore, numbered from 0 in the order of the list given. */
 #ifndef GREMC_PORT_PORT_H
 #define GREMC_PORT_PORT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +25,12 @@
 #define GREMC_QUEUES_MAX        128
 #define GREMC_WORKER_QUEUES_MAX 64 /* RX queues that one worker polls, of all ports */
 #define GREMC_TXQ_NONE          UINT16_MAX
+
+/* The state of a port while the program runs. */
+enum gremc_port_status {
+	GREMC_PORT_UP,
+	GREMC_PORT_DOWN, /* no link */
+};
 
 /* An open port. Only ports that carry traffic of their own are here: a member of a bond is not. */
 struct gremc_port {
@@ -42,6 +50,9 @@ struct gremc_port {
 	bool keep_alive;  /* a bond in mode 802.3ad: transmit bursts at least every 100 ms, empty ones, too */
 	bool rx_checksum; /* the device verifies IPv4 header checksums (RTE_MBUF_F_RX_IP_CKSUM_*) */
 	uint16_t max_segments; /* of one transmitted packet; 0: no limit known */
+	/* Written by the control thread; atomic. */
+	enum gremc_port_status status;
+	uint64_t link_changes;
 	int socket;
 	uint16_t rx_queues, tx_queues; /* tx_queues: the workers' */
 	bool host_tx; /* one TX queue more, number `tx_queues`, is the control thread's own */
@@ -67,11 +78,16 @@ struct gremc_ports {
 	uint16_t count; /* configuration's ports, members of bonds included */
 	uint16_t worker_count;
 	struct gremc_worker_place worker[GREMC_WORKERS_MAX];
+	/* Held to ask a device, and to take one down or set it up. */
+	pthread_mutex_t devices;
 	struct rte_mempool *host_pool; /* what the control thread sends; mbufs of host_room bytes */
 	uint32_t host_room;            /* after RTE_PKTMBUF_HEADROOM */
 	/* By index in the configuration; NULL: a bond's member. */
 	struct gremc_port *port[GREMC_CONFIG_PORTS_MAX];
 };
+
+/* Any thread: "up", "down". */
+const char *gremc_port_status_name(enum gremc_port_status status);
 
 /* Which lcores poll: all but the main one, or the only one. Returns how many; the array has room for
  * GREMC_WORKERS_MAX. */
@@ -86,6 +102,22 @@ struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const un
 /* Stop and close the devices, free the pools. Returns how many mbufs were missing from the pools (0: no
  * leak), each pool that lacks some is logged. */
 unsigned gremc_ports_close(struct gremc_ports *ports);
+
+/* ---- while the program runs: links ---- */
+
+/* Called when the status of ports->port[port] has changed, which has the new one. */
+typedef void gremc_port_listener(void *argument, uint16_t port);
+
+/* Follow the devices from now on: their events are waited for in `epoll` (data.ptr is a struct gremc_watch).
+ * The listener is called at once for each port, later from gremc_ports_run().
+ * Thread:  control thread.
+ * Returns: 0 or a negative errno. */
+int gremc_ports_watch(struct gremc_ports *ports, int epoll, gremc_port_listener *listener, void *argument);
+/* Take up the events that have come, and look at the links of devices that raise none.
+ * Thread:  control thread, at each turn of its loop.
+ * Input:   now in milliseconds of a clock that never goes back.
+ * Returns: milliseconds until the next call at the latest, at most `wait` (-1: no limit). */
+int gremc_ports_run(struct gremc_ports *ports, uint64_t now, int wait);
 
 /* Ports whose device stays the kernel's (`interface:`, `isolate:`) take what the configuration names: GRE to
  * the tunnels' local addresses, multicast to the groups of mroutes from the port. First _add() what the

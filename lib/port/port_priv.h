@@ -8,6 +8,7 @@
 
 #include <rte_ethdev.h>
 
+#include "base/base.h"
 #include "port/port.h"
 
 #define GREMC_PORT_RING_SIZE    4096u /* packets handed over to the owner of a TX queue */
@@ -47,8 +48,22 @@ struct gremc_steer_set {
 	uint32_t local_count, group_count;
 };
 
+/* Bounds what a link that flaps writes to the log. */
+struct gremc_link_log {
+	uint64_t since;  /* milliseconds: the window's start */
+	uint32_t lines;  /* logged in the window */
+	uint32_t silent; /* link changes that were not logged */
+};
+
+/* A wire of a port: the port's device itself, or a member of a bond. */
+struct gremc_wire_link {
+	bool up;
+	struct gremc_link_log log;
+};
+
 struct gremc_port_state {
-	const struct gremc_config_port *config; /* NULL once open: a reload frees it */
+	const struct gremc_config_port *config; /* once open: &kept, because a reload frees the other */
+	struct gremc_config_port kept;          /* its lists are empty */
 	uint16_t id;                            /* ethdev */
 	bool found;
 	bool is_member; /* of a bond: the bond opens and closes it */
@@ -73,14 +88,30 @@ struct gremc_port_state {
 	uint16_t wire_count;
 	uint16_t
 		wire[RTE_MAX_ETHPORTS]; /* ethdevs that carry the frames: a bond's members, else the device */
+	struct gremc_wire_link link;    /* of the port */
+	struct gremc_wire_link wire_link[RTE_MAX_ETHPORTS]; /* of each wire of a bond */
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
+};
+
+/* What DPDK's interrupt thread has seen happen to a device. */
+enum gremc_port_event { GREMC_PORT_EVENT_LINK = 1 };
+
+struct gremc_port_events {
+	int fd;                             /* eventfd; -1: none */
+	uint32_t pending[RTE_MAX_ETHPORTS]; /* enum gremc_port_event, by ethdev; atomic */
+	struct gremc_watch watch;
+	int epoll;
+	gremc_port_listener *listener; /* NULL: not watched yet */
+	void *argument;
+	uint64_t next_poll; /* of links; milliseconds */
 };
 
 struct gremc_port_set {
 	struct gremc_ports ports; /* first: what the caller has a pointer to */
 	const struct gremc_config *config;
 	struct gremc_errors *errors;
+	struct gremc_port_events events;
 	struct gremc_port_state state[GREMC_CONFIG_PORTS_MAX];
 	uint16_t kernel_mtu[RTE_MAX_ETHPORTS]; /* by ethdev, as it was before we began; 0: not the kernel's */
 };
@@ -102,6 +133,7 @@ int gremc_port_describe(struct gremc_port_set *set);  /* describe.c: capabilitie
 int gremc_port_deal_all(struct gremc_port_set *set);  /* queues.c: who polls what, who sends by what */
 int gremc_port_configure(struct gremc_port_set *set); /* start.c */
 int gremc_port_equip(struct gremc_port_set *set);     /* pool.c: pools, then queues */
+int gremc_port_listen(struct gremc_port_set *set);    /* events.c: before a device can raise any */
 int gremc_port_start(struct gremc_port_set *set);     /* start.c */
 int gremc_port_audit(struct gremc_port_set *set);     /* numa.c: warnings only */
 
@@ -136,6 +168,24 @@ int gremc_kernel_mtu_set(unsigned if_index, uint16_t mtu);
 bool gremc_kernel_has_mtu(const struct rte_eth_dev_info *info);
 /* The kernel's MTU under each ethdev, into set->kernel_mtu. */
 void gremc_kernel_mtu_remember(struct gremc_port_set *set);
+
+/* Does the kernel's interface have a carrier? */
+bool gremc_kernel_is_running(unsigned if_index);
+
+/* ---- events.c ---- */
+
+/* No callback runs any more when it returns. */
+void gremc_port_listen_end(struct gremc_port_set *set);
+
+/* ---- link.c ---- */
+
+/* The link of a port now: of its device, and of the kernel's interface where the driver reports none. */
+bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_link *link);
+/* The port has started: the state that it begins with. */
+void gremc_port_link_begin(struct gremc_port_state *state, struct gremc_port *port);
+/* Look at the link of a port and of its wires, log what has changed. Returns whether the status of the port
+ * has changed. */
+bool gremc_port_link_update(struct gremc_port_state *state, struct gremc_port *port, uint64_t now);
 
 /* ---- mtu.c ---- */
 

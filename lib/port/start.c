@@ -167,8 +167,6 @@ static int start_one(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 	struct gremc_port *port = set->ports.port[index];
-	struct rte_eth_link link;
-	char text[RTE_ETH_LINK_MAX_STR_LEN];
 	int ret = rte_eth_dev_start(state->id);
 
 	if (ret) {
@@ -190,9 +188,7 @@ static int start_one(struct gremc_port_set *set, uint16_t index)
 		gremc_port_error(set, state, "`%s` has no MAC address: %s", port->device, reason(ret));
 		return ret;
 	}
-	if (rte_eth_link_get_nowait(state->id, &link) == 0 &&
-	    rte_eth_link_to_str(text, sizeof(text), &link) > 0)
-		GREMC_LOG(INFO, "port %s: `%s`: %s", port->name, port->device, text);
+	gremc_port_link_begin(state, port);
 	return 0;
 }
 

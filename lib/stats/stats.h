@@ -50,7 +50,8 @@
 	X(no_mbuf, "no free buffer in the header pool")                                                      \
 	X(tx_full, "the port did not take the packet after the allowed retries")                             \
 	X(ring_full, "the ring to the worker that owns the port's transmit queue was full")                  \
-	X(shard_full, "the ring to the worker that has this part of a large oil was full")
+	X(shard_full, "the ring to the worker that has this part of a large oil was full")                   \
+	X(link_down, "the port has lost its link")
 
 #define GREMC_X(name, text) GREMC_DROP_##name,
 enum gremc_drop { GREMC_DROPS(GREMC_X) GREMC_DROP_COUNT };

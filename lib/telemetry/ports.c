@@ -21,11 +21,14 @@ static bool port_exists(const void *context, uint32_t number)
 	return ports->port[number] != NULL;
 }
 
-static void reply_link(struct rte_tel_data *dict, uint16_t id)
+static void reply_link(struct rte_tel_data *dict, const struct gremc_port *port)
 {
+	enum gremc_port_status status = __atomic_load_n(&port->status, __ATOMIC_RELAXED);
 	struct rte_eth_link link = {0};
-	bool known = rte_eth_link_get_nowait(id, &link) == 0;
+	bool known = status == GREMC_PORT_UP && rte_eth_link_get_nowait(port->id, &link) == 0;
 
+	gremc_reply_text(dict, "status", gremc_port_status_name(status));
+	gremc_reply_u64(dict, "link_changes", gremc_counter_read(&port->link_changes));
 	gremc_reply_u64(dict, "link", known && link.link_status == RTE_ETH_LINK_UP);
 	gremc_reply_u64(dict, "speed",
 			known && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN ? link.link_speed : 0);
@@ -62,7 +65,7 @@ static void reply_port(struct rte_tel_data *dict, const struct gremc_port *port,
 	gremc_reply_u64(dict, "tx_packets", sum->ports[port->index].tx_packets);
 	gremc_reply_u64(dict, "tx_bytes", sum->ports[port->index].tx_bytes);
 	gremc_reply_u64(dict, "tx_lost", sum->ports[port->index].tx_lost);
-	reply_link(dict, port->id);
+	reply_link(dict, port);
 	reply_device_counters(dict, port->id);
 }
 

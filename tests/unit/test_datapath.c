@@ -599,6 +599,41 @@ static void full_port(void **state)
 	expect_replicas(100, UINT32_MAX, 1000, false);
 }
 
+/* A port that has lost its link is not asked; one that has never had any is. */
+static void no_link_no_try(void **state)
+{
+	static const uint16_t lengths[] = {100, 1000};
+	struct fixture *f = *state;
+
+	add_tunnels(f, 101, LOOP);
+	f->vif[100] = add_tunnel(f, &(struct gremc_vif_info){.kind = GREMC_VIF_TUNNEL,
+							     .port = NOWHERE,
+							     .local = rte_cpu_to_be_32(LOCAL),
+							     .remote = rte_cpu_to_be_32(0x0a020000),
+							     .mtu = 8976});
+	route(f, 101);
+	f->port[LOOP].status = GREMC_PORT_DOWN;
+	gremc_workers_port_changed(f->group, &f->port[LOOP]);
+	poll_with(f, frame_mbuf(0, 100, 0));
+	expect_replicas(99, 0, 100, false);
+	f->port[LOOP].link_changes = 1;
+	gremc_workers_port_changed(f->group, &f->port[LOOP]);
+	for (unsigned l = 0; l < RTE_DIM(lengths); l++) {
+		poll_with(f, frame_mbuf(0, lengths[l], 0));
+		expect_replicas(0, 0, 0, false);
+		assert_int_equal(totals(f).losses[GREMC_LOSS_link_down], 99 * (l + 1));
+		assert_int_equal(totals(f).ports[LOOP].tx_lost, 99 * (l + 1));
+	}
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[5]].lost[GREMC_LOSS_link_down], 2);
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[5]].lost_bytes, 1100);
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[100]].lost[GREMC_LOSS_link_down], 0);
+	f->port[LOOP].status = GREMC_PORT_UP;
+	gremc_workers_port_changed(f->group, &f->port[LOOP]);
+	poll_with(f, frame_mbuf(0, 1000, 0));
+	expect_replicas(99, 0, 1000, false);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_link_down], 198);
+}
+
 /* One of the outgoing interfaces cannot be served; the others are. In every place of the oil, copied and
  * shared. */
 static void some_are_lost(void **state)
@@ -1193,6 +1228,7 @@ int main(void)
 		TEST(shared_input_is_copied),
 		TEST(empty_header_pool),
 		TEST(full_port),
+		TEST(no_link_no_try),
 		TEST(some_are_lost),
 		TEST(next_hop_is_waited_for),
 		TEST(few_wait),

@@ -12,6 +12,7 @@
 #include <rte_ethdev.h>
 
 #include "host/host_priv.h"
+#include "port/port_priv.h"
 #include "test.h"
 
 #define LOCAL    RTE_BE32(0xc0000201) /* 192.0.2.1 */
@@ -403,6 +404,35 @@ static void a_deleted_device_comes_back(void **state)
 	EVENTUALLY(f, leads(f, GATEWAY, &mac_b));
 }
 
+static bool has_carrier(const char *name)
+{
+	return gremc_kernel_is_running(if_nametoindex(name));
+}
+
+/* The TAP of a port has the carrier of its link, also after it has been made again; a tunnel's TUN keeps it.
+ */
+static void the_carrier_follows_the_link(void **state)
+{
+	struct fixture *f = *state;
+	unsigned ifindex;
+
+	NEEDS_ROOT(state);
+	gremc_host_carrier_set(f->host, 0, false);
+	apply(f);
+	assert_false(has_carrier("wan0"));
+	assert_true(has_carrier("gre1"));
+	gremc_host_carrier_set(f->host, 0, true);
+	assert_true(has_carrier("wan0"));
+	gremc_host_carrier_set(f->host, 0, false);
+	assert_false(has_carrier("wan0"));
+	ifindex = if_nametoindex("wan0");
+	remove_link(f, "wan0");
+	EVENTUALLY(f, if_nametoindex("wan0") != 0 && if_nametoindex("wan0") != ifindex);
+	assert_false(has_carrier("wan0"));
+	gremc_host_carrier_set(f->host, 0, true);
+	assert_true(has_carrier("wan0"));
+}
+
 /* The same names after a stop that leaves them, as after a crash. */
 static void devices_are_taken_over(void **state)
 {
@@ -501,6 +531,7 @@ int main(void)
 		TEST(what_changes_in_an_overrun_is_seen),
 		TEST(the_mtu_is_followed),
 		TEST(a_deleted_device_comes_back),
+		TEST(the_carrier_follows_the_link),
 		TEST(devices_are_taken_over),
 		TEST(devices_follow_the_configuration),
 		TEST(a_name_in_use_is_said),

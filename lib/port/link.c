@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The links of ports: what devices report, or the kernel of its own interfaces. */
+#include <string.h>
+
+#include "port/port_priv.h"
+
+/* A link that flaps has this many lines in so many milliseconds; then what was left out is summed up. */
+#define LOG_WINDOW 10000
+#define LOG_LINES  6
+
+#define TEXT_SIZE 256
+
+static const char *const status_names[] = {
+	[GREMC_PORT_UP] = "up",
+	[GREMC_PORT_DOWN] = "down",
+};
+
+const char *gremc_port_status_name(enum gremc_port_status status)
+{
+	return status_names[status];
+}
+
+/* ---- what there is ---- */
+
+/* A socket on an interface of the kernel reports a link that is always up: the interface tells. */
+static bool wire_is_up(uint16_t id)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_link link;
+
+	if (rte_eth_dev_info_get(id, &info) == 0 && gremc_kernel_has_mtu(&info))
+		return gremc_kernel_is_running(info.if_index);
+	return rte_eth_link_get_nowait(id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_link *link)
+{
+	bool any = false;
+
+	memset(link, 0, sizeof(*link));
+	if (rte_eth_link_get_nowait(state->id, link) || link->link_status != RTE_ETH_LINK_UP)
+		return false;
+	/* a bond of DPDK 22.11 may keep its link when its last member has lost its own */
+	if (!state->kernel && state->wire[0] == state->id)
+		return true;
+	for (uint16_t i = 0; i < state->wire_count; i++)
+		any |= wire_is_up(state->wire[i]);
+	if (!any)
+		link->link_status = RTE_ETH_LINK_DOWN;
+	return any;
+}
+
+/* ---- saying it ---- */
+
+/* May this change be logged? sum_up() comes before it. */
+static bool is_logged(struct gremc_link_log *log, uint64_t now)
+{
+	if (now - log->since >= LOG_WINDOW)
+		*log = (struct gremc_link_log){.since = now};
+	if (log->lines < LOG_LINES) {
+		log->lines++;
+		return true;
+	}
+	log->silent++;
+	return false;
+}
+
+/* The window is over: log what was left out of it. */
+static void sum_up(struct gremc_wire_link *link, const char *name, uint64_t now)
+{
+	if (link->log.silent == 0 || now - link->log.since < LOG_WINDOW)
+		return;
+	GREMC_LOG(NOTICE, "port %s: its link changed %u more times and is %s", name, link->log.silent,
+		  link->up ? "up" : "down");
+	link->log = (struct gremc_link_log){.since = now};
+}
+
+/* DPDK's words, such as "Link up at 10 Gbps FDX Autoneg". */
+static const char *link_text(const struct rte_eth_link *link, char *text, size_t size)
+{
+	return rte_eth_link_to_str(text, size, link) > 0 ? text : link->link_status ? "link up" : "link down";
+}
+
+static void update_members(struct gremc_port_state *state, const struct gremc_port *port, uint64_t now)
+{
+	char device[RTE_ETH_NAME_MAX_LEN];
+
+	/* a port that is no bond has its own log line */
+	for (uint16_t i = 0; i < state->wire_count && state->wire[0] != state->id; i++) {
+		struct gremc_wire_link *link = &state->wire_link[i];
+		bool up = wire_is_up(state->wire[i]);
+
+		sum_up(link, port->name, now);
+		if (up == link->up)
+			continue;
+		link->up = up;
+		if (rte_eth_dev_get_name_by_port(state->wire[i], device) == 0 && is_logged(&link->log, now))
+			GREMC_LOG(NOTICE, "port %s: the link of its member `%s` is %s", port->name, device,
+				  up ? "up" : "down");
+	}
+}
+
+/* ---- from one state to the next ---- */
+
+void gremc_port_link_begin(struct gremc_port_state *state, struct gremc_port *port)
+{
+	struct rte_eth_link link;
+	char text[RTE_ETH_LINK_MAX_STR_LEN];
+
+	state->link.up = gremc_port_link_get(state, &link);
+	for (uint16_t i = 0; i < state->wire_count; i++)
+		state->wire_link[i].up = wire_is_up(state->wire[i]);
+	GREMC_LOG(INFO, "port %s: `%s`: %s", port->name, port->device, link_text(&link, text, sizeof(text)));
+	__atomic_store_n(&port->status, state->link.up ? GREMC_PORT_UP : GREMC_PORT_DOWN, __ATOMIC_RELAXED);
+}
+
+bool gremc_port_link_update(struct gremc_port_state *state, struct gremc_port *port, uint64_t now)
+{
+	struct rte_eth_link link;
+	char text[RTE_ETH_LINK_MAX_STR_LEN];
+	bool up = gremc_port_link_get(state, &link);
+
+	update_members(state, port, now);
+	sum_up(&state->link, port->name, now);
+	if (up == state->link.up)
+		return false;
+	state->link.up = up;
+	if (is_logged(&state->link.log, now))
+		GREMC_LOG(NOTICE, "port %s: `%s`: %s", port->name, port->device,
+			  link_text(&link, text, sizeof(text)));
+	__atomic_store_n(&port->link_changes, port->link_changes + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&port->status, up ? GREMC_PORT_UP : GREMC_PORT_DOWN, __ATOMIC_RELAXED);
+	return true;
+}

@@ -102,6 +102,10 @@ static inline void gremc_packet_cut(const struct gremc_packet *packet)
 }
 /* Copy a packet of several segments to `to`. */
 void gremc_segments_copy(uint8_t *to, const struct rte_mbuf *mbuf);
+/* A copy of the packet in buffers of its own: of the packet's pool, or of the worker's header pool where
+ * copies in that are not safe (a driver's pool of external buffers). Thread: the worker's. Returns the copy,
+ * which is the caller's, or NULL: no free buffer. */
+struct rte_mbuf *gremc_packet_copy(const struct gremc_worker *worker, const struct rte_mbuf *mbuf);
 
 /* ---- host.c ---- */
 

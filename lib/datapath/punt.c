@@ -79,6 +79,8 @@ static void punt(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint16_t po
 {
 	struct gremc_burst *burst = &worker->burst;
 
+	/* the control thread sets it on segments that it has put together */
+	mbuf->ol_flags &= ~RTE_MBUF_F_RX_LRO;
 	mbuf->port = port;
 	mbuf->hash.usr = vif;
 	mbuf->l2_len = l2;

@@ -87,8 +87,9 @@ static __rte_always_inline void gremc_queue_in_place(struct gremc_worker *worker
 	mbuf->data_off -= headers;
 	mbuf->data_len += headers;
 	mbuf->pkt_len += headers;
-	/* what the receiving driver said of the packet is no request to the sending one */
-	mbuf->ol_flags = 0;
+	/* the receiving driver's flags request nothing of the sending one; the flags of the buffer's owner
+	 * stay */
+	mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
 	mbuf->hash.usr = vif;
 	gremc_tx_put(worker, tx, mbuf, mbuf->pkt_len);
 }

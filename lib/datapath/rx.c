@@ -3,24 +3,40 @@
 
 #include "datapath/datapath_priv.h"
 
-/* The stages write to the packet. A driver may give a buffer that others still read (a ring from another
- * forwarder, a clone): that packet is copied first. Returns NULL when there is no buffer. */
-static struct rte_mbuf *own(const struct gremc_rxq *rxq, struct rte_mbuf *mbuf)
+/* The stages write to the packet, so a packet in a buffer with other users is copied first: a clone, a packet
+ * of another forwarder's ring, an external buffer with two references. NULL: no free buffer. */
+static struct rte_mbuf *private_copy(const struct gremc_rxq *rxq, struct rte_mbuf *mbuf)
 {
 	struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, rxq->pool, 0, UINT32_MAX);
 
-	if (copy) {
-		copy->ol_flags = mbuf->ol_flags & ~(RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
+	if (copy)
 		rte_pktmbuf_free(mbuf);
-	}
 	return copy;
 }
 
-static bool is_shared(const struct rte_mbuf *mbuf)
+/* Does the segment have no other user? An external buffer counts its references itself. With one reference
+ * all of it is the segment's, headroom and tailroom included (mlx5 leaves that room between its strides). */
+static inline bool segment_is_private(const struct rte_mbuf *segment)
 {
-	for (; mbuf; mbuf = mbuf->next)
-		if (unlikely(rte_mbuf_refcnt_read(mbuf) != 1 || RTE_MBUF_CLONED(mbuf)))
+	if (unlikely(rte_mbuf_refcnt_read(segment) != 1))
+		return false;
+	if (likely(RTE_MBUF_DIRECT(segment)))
+		return true;
+	return !RTE_MBUF_CLONED(segment) && rte_mbuf_ext_refcnt_read(segment->shinfo) == 1;
+}
+
+static inline bool is_shared(const struct rte_mbuf *mbuf)
+{
+	const struct rte_mbuf *segment = mbuf;
+
+	/* the number of segments is in the mbuf's first cache line, the pointer to the next one is not */
+	for (uint32_t left = mbuf->nb_segs; left > 0; left--) {
+		if (unlikely(!segment_is_private(segment)))
 			return true;
+		if (likely(left == 1))
+			break;
+		segment = segment->next;
+	}
 	return false;
 }
 
@@ -37,7 +53,7 @@ uint32_t gremc_stage_rx(struct gremc_worker *worker, const struct gremc_rxq *rxq
 		rte_prefetch0(rte_pktmbuf_mtod(mbuf, void *));
 		worker->rx_bytes += mbuf->pkt_len;
 		if (unlikely(is_shared(mbuf))) {
-			mbuf = own(rxq, mbuf);
+			mbuf = private_copy(rxq, mbuf);
 			if (mbuf == NULL) {
 				gremc_drop(worker, received[i], GREMC_DROP_shared_input);
 				continue;

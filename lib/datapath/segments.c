@@ -66,3 +66,15 @@ void gremc_segments_copy(uint8_t *to, const struct rte_mbuf *mbuf)
 		to += mbuf->data_len;
 	}
 }
+
+struct rte_mbuf *gremc_packet_copy(const struct gremc_worker *worker, const struct rte_mbuf *mbuf)
+{
+	struct rte_mempool *pool = mbuf->pool;
+
+	/* Buffers outside of the mbuf (pinned): rte_pktmbuf_copy() clears the flag that says so. Buffers
+	 * without room for data: it would take one after the other. */
+	if (unlikely(rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF ||
+		     rte_pktmbuf_data_room_size(pool) <= RTE_PKTMBUF_HEADROOM + GREMC_HEADERS_MAX))
+		pool = worker->header_pool;
+	return rte_pktmbuf_copy(mbuf, pool, 0, UINT32_MAX);
+}

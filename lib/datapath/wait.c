@@ -90,7 +90,7 @@ static struct rte_mbuf *copy_of(struct gremc_worker *worker, const struct rte_mb
 	struct rte_mbuf *copy;
 
 	if (GREMC_L2_MAX + GREMC_ENCAP_HEADER_MAX + packet->pkt_len > worker->header_room)
-		return rte_pktmbuf_copy(packet, packet->pool, 0, UINT32_MAX);
+		return gremc_packet_copy(worker, packet);
 	copy = rte_pktmbuf_alloc(worker->header_pool);
 	if (copy == NULL)
 		return NULL;

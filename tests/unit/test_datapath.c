@@ -8,6 +8,7 @@
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
+#include <rte_malloc.h>
 
 #include "datapath/datapath.h"
 #include "datapath/datapath_priv.h"
@@ -1166,6 +1167,233 @@ static void garbage(void **state)
 	assert_in_range(totals(f).forwarded, 1000, 15000);
 }
 
+/* ---- buffers that are not the mbuf's own ---- */
+
+/* A buffer that is no longer than needed, so that ASan sees each byte before and behind it. */
+struct external {
+	struct rte_mbuf_ext_shared_info shinfo;
+	unsigned freed;
+	void *memory;
+};
+
+static void foreign_freed(void *memory, void *opaque)
+{
+	struct external *external = opaque;
+
+	assert_ptr_equal(memory, external->memory);
+	free(memory);
+	external->freed++;
+}
+
+/* As a driver receives it that has external buffers: mlx5 with mprq_en=1, vhost. */
+static struct rte_mbuf *foreign_mbuf(struct external *external, const uint8_t *bytes, uint16_t length,
+				     uint16_t headroom)
+{
+	const uint16_t size = headroom + length;
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(payloads);
+
+	*external = (struct external){.memory = malloc(size)};
+	external->shinfo.free_cb = foreign_freed;
+	external->shinfo.fcb_opaque = external;
+	rte_mbuf_ext_refcnt_set(&external->shinfo, 1);
+	rte_pktmbuf_attach_extbuf(mbuf, external->memory, RTE_BAD_IOVA, size, &external->shinfo);
+	mbuf->data_off = headroom;
+	mbuf->data_len = mbuf->pkt_len = length;
+	memcpy(rte_pktmbuf_mtod(mbuf, void *), bytes, length);
+	return mbuf;
+}
+
+/* All buffers of the pool are in their mbufs again. */
+static void expect_own_buffers(void)
+{
+	static struct rte_mbuf *all[PAYLOAD_POOL];
+
+	assert_int_equal(rte_mempool_get_bulk(payloads, (void **)all, PAYLOAD_POOL), 0);
+	for (unsigned i = 0; i < PAYLOAD_POOL; i++) {
+		assert_true(RTE_MBUF_DIRECT(all[i]));
+		assert_ptr_equal(all[i]->buf_addr, (uint8_t *)all[i] + sizeof(*all[i]));
+	}
+	rte_mempool_put_bulk(payloads, (void **)all, PAYLOAD_POOL);
+}
+
+/* One owner: the packet is forwarded, and the buffer goes back once, whatever room there is before the data.
+ */
+static void external_buffers_go_back(void **state)
+{
+	static const uint32_t fanouts[] = {1, 2, 70};
+	static const uint16_t lengths[] = {20, 100, 1000}, headrooms[] = {0, 17, 18, 128};
+	static uint8_t frame[2000];
+	struct fixture *f = *state;
+	struct external external;
+
+	add_tunnels(f, 71, LOOP);
+	for (unsigned i = 0; i < RTE_DIM(fanouts) * RTE_DIM(lengths) * RTE_DIM(headrooms); i++) {
+		const uint32_t fanout = fanouts[i % RTE_DIM(fanouts)];
+		const uint16_t length = lengths[i / RTE_DIM(fanouts) % RTE_DIM(lengths)];
+		const uint16_t headroom = headrooms[i / RTE_DIM(fanouts) / RTE_DIM(lengths)];
+		const uint32_t bytes = write_frame(frame, 70, length, 0);
+
+		route(f, fanout);
+		poll_with(f, foreign_mbuf(&external, frame, bytes, headroom));
+		expect_replicas(fanout, UINT32_MAX, length, false);
+		assert_int_equal(external.freed, 1);
+		return_headers(f->worker);
+		check_no_leak();
+	}
+	assert_int_equal(totals(f).losses[GREMC_LOSS_no_mbuf], 0);
+	expect_own_buffers();
+}
+
+/* The ways in which a received packet may share its bytes with somebody else. */
+enum sharing { CLONE, EXTERNAL, LATER_EXTERNAL, LATER_CLONE, LATER_REFERENCE, SHARINGS };
+
+/* The same frame, and in *reader the other owner's mbuf. `external` is in use with an external buffer. */
+static struct rte_mbuf *sharing_mbuf(enum sharing how, uint16_t length, struct external *external,
+				     struct rte_mbuf **reader)
+{
+	static uint8_t frame[2000];
+	const uint32_t bytes = write_frame(frame, 70, length, 0);
+	const bool later = how >= LATER_EXTERNAL;
+	const uint32_t at = later ? RTE_MIN(40u, bytes - 1) : 0;
+	struct rte_mbuf *first, *part;
+
+	*external = (struct external){0};
+	if (how == CLONE || how == LATER_CLONE) {
+		/* the other owner has the direct mbuf */
+		*reader = rte_pktmbuf_alloc(payloads);
+		memcpy(rte_pktmbuf_append(*reader, bytes - at), frame + at, bytes - at);
+		part = rte_pktmbuf_clone(*reader, payloads);
+	} else if (how == LATER_REFERENCE) {
+		/* a payload that is in several chains, as this program sends it */
+		part = rte_pktmbuf_alloc(payloads);
+		memcpy(rte_pktmbuf_append(part, bytes - at), frame + at, bytes - at);
+		rte_mbuf_refcnt_update(part, 1);
+		*reader = part;
+	} else {
+		part = foreign_mbuf(external, frame + at, bytes - at, 128);
+		*reader = rte_pktmbuf_clone(part, payloads);
+	}
+	if (!later)
+		return part;
+	first = rte_pktmbuf_alloc(payloads);
+	memcpy(rte_pktmbuf_append(first, at), frame, at);
+	assert_int_equal(rte_pktmbuf_chain(first, part), 0);
+	return first;
+}
+
+/* Forwarded, waiting for a MAC, dropped: the other owner never sees a byte change, in any buffer. */
+static void shared_buffers_are_not_written(void **state)
+{
+	static const uint32_t fanouts[] = {1, 3, 70};
+	static const uint16_t lengths[] = {28, 1000};
+	static uint8_t before[2000];
+	struct fixture *f = *state;
+	struct external external;
+	struct rte_mbuf *reader, *mbuf;
+	const uint8_t *seen;
+	uint16_t bytes;
+
+	add_tunnels(f, 71, LOOP);
+	for (unsigned i = 0; i < SHARINGS * RTE_DIM(fanouts) * RTE_DIM(lengths); i++) {
+		const enum sharing how = i % SHARINGS;
+		const uint32_t fanout = fanouts[i / SHARINGS % RTE_DIM(fanouts)];
+		const uint16_t length = lengths[i / SHARINGS / RTE_DIM(fanouts)];
+
+		route(f, fanout);
+		mbuf = sharing_mbuf(how, length, &external, &reader);
+		seen = rte_pktmbuf_mtod(reader, const uint8_t *);
+		bytes = reader->data_len;
+		memcpy(before, seen, bytes);
+		poll_with(f, mbuf);
+		expect_replicas(fanout, UINT32_MAX, length, false);
+		assert_ptr_equal(rte_pktmbuf_mtod(reader, const uint8_t *), seen);
+		assert_int_equal(reader->data_len, bytes);
+		assert_memory_equal(before, seen, bytes);
+		assert_int_equal(external.freed, 0);
+		assert_int_equal(rte_mbuf_refcnt_read(reader), 1);
+		rte_pktmbuf_free(reader);
+		assert_int_equal(external.freed, external.memory != NULL);
+		return_headers(f->worker);
+		check_no_leak();
+	}
+	expect_own_buffers();
+}
+
+/* Next hops that are not known yet, and an oil that other workers share: what is kept and handed over is
+ * ours, too. */
+static void external_buffers_wait(void **state)
+{
+	static uint8_t frame[2000];
+	struct fixture *f = *state;
+	struct gremc_vif_info info = tunnel(0, LOOP);
+	struct external external, held;
+	uint32_t adjacency;
+	struct rte_mbuf *out;
+
+	add_tunnels(f, 3, LOOP);
+	assert_int_equal(gremc_adjacency_get(f->vifs, LOOP, info.next_hop, &our_mac, 0, &adjacency), 0);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, NULL), 0);
+	gremc_rcu_synchronize(f->rcu);
+	for (uint32_t fanout = 1; fanout <= 2; fanout++) {
+		route(f, fanout);
+		forward(f, foreign_mbuf(&external, frame, write_frame(frame, 2, 100, 0), 128));
+		assert_int_equal(totals(f).waiting, fanout);
+		/* a second one, whose place is the mbuf itself or a copy */
+		forward(f, foreign_mbuf(&held, frame, write_frame(frame, 2, 1000, 0), 128));
+		assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
+		gremc_stage_wait(f->worker);
+		while (rte_eth_rx_burst(device[LOOP], 0, &out, 1) == 1)
+			rte_pktmbuf_free(out);
+		assert_int_equal(totals(f).waiting, 0);
+		assert_int_equal(external.freed, 1);
+		assert_int_equal(held.freed, 1);
+		assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, NULL), 0);
+		gremc_rcu_synchronize(f->rcu);
+	}
+	return_headers(f->worker);
+	check_no_leak();
+	expect_own_buffers();
+}
+
+/* Pools whose mbufs have their buffers elsewhere for good (pinned): the flag that says so comes back with
+ * each of them, and no copy is made in such a pool. */
+static void pinned_buffers_stay_pinned(void **state)
+{
+	enum { COUNT = 63, SIZE = 2176 };
+	static const uint32_t fanouts[] = {1, 3, 200};
+	struct fixture *f = *state;
+	const struct gremc_config_settings sharding = {
+		.copy_threshold = 256, .shard_threshold = 150, .tx_retries = 2, .max_sleep = 1};
+	struct rte_pktmbuf_extmem memory = {.buf_len = (size_t)COUNT * SIZE, .elt_size = SIZE};
+	struct rte_mempool *pinned;
+	struct rte_mbuf *all[COUNT], *mbuf;
+
+	memory.buf_ptr = rte_zmalloc("pinned", memory.buf_len, RTE_CACHE_LINE_SIZE);
+	memory.buf_iova = rte_malloc_virt2iova(memory.buf_ptr);
+	pinned = rte_pktmbuf_pool_create_extbuf("pinned", COUNT, 0, 0, SIZE, SOCKET_ID_ANY, &memory, 1);
+	assert_non_null(pinned);
+	start_workers(f, 2);
+	gremc_workers_configure(f->group, &sharding);
+	add_tunnels(f, 201, LOOP);
+	for (unsigned i = 0; i < RTE_DIM(fanouts); i++) {
+		route(f, fanouts[i]);
+		mbuf = rte_pktmbuf_alloc(pinned);
+		mbuf->data_len = mbuf->pkt_len = write_frame(rte_pktmbuf_mtod(mbuf, uint8_t *), 200, 1000, 0);
+		poll_with(f, mbuf);
+		assert_int_equal(gremc_stage_relayed(f->group->worker[1]), fanouts[i] >= 150);
+		for (uint32_t n = 0; n < fanouts[i]; n++) {
+			assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+			rte_pktmbuf_free(mbuf);
+		}
+		assert_int_equal(rte_mempool_get_bulk(pinned, (void **)all, COUNT), 0);
+		for (unsigned k = 0; k < COUNT; k++)
+			assert_true(RTE_MBUF_HAS_EXTBUF(all[k]));
+		rte_mempool_put_bulk(pinned, (void **)all, COUNT);
+	}
+	rte_mempool_free(pinned);
+	rte_free(memory.buf_ptr);
+}
+
 /* ---- EAL ---- */
 
 static int open_device(unsigned port, const char *name)
@@ -1243,6 +1471,10 @@ int main(void)
 		TEST(inherited_fields),
 		TEST(unlike_packets_of_one_burst),
 		TEST(garbage),
+		TEST(external_buffers_go_back),
+		TEST(shared_buffers_are_not_written),
+		TEST(external_buffers_wait),
+		TEST(pinned_buffers_stay_pinned),
 	};
 
 	return cmocka_run_group_tests_name("datapath", tests, start_eal, stop_eal);

@@ -92,8 +92,7 @@ struct gremc_rxq {
 	uint16_t queue;
 	uint16_t port; /* index */
 	uint16_t vlan;
-	bool rx_checksum; /* the device verifies the IPv4 header checksum */
-	bool multicast;   /* native multicast is taken */
+	bool multicast; /* native multicast is taken */
 	struct rte_mempool *pool;
 };
 

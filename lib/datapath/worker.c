@@ -26,7 +26,6 @@ static void add_rxqs(struct gremc_worker *worker, const struct gremc_port *port)
 			.queue = q,
 			.port = port->index,
 			.vlan = port->vlan,
-			.rx_checksum = port->rx_checksum,
 			.multicast = port->multicast,
 			.pool = port->rx_pool[q],
 		};

@@ -1394,6 +1394,78 @@ static void pinned_buffers_stay_pinned(void **state)
 	rte_free(memory.buf_ptr);
 }
 
+/* ---- checksums ---- */
+
+/* A frame as usual, with options in its outer header, in several segments. */
+static struct rte_mbuf *kind_of_frame(unsigned kind)
+{
+	static uint8_t frame[200];
+	struct rte_ipv4_hdr *outer = (struct rte_ipv4_hdr *)(frame + 14);
+	const uint32_t length = write_frame(frame, 2, 100, 0);
+	struct rte_mbuf *mbuf;
+
+	if (kind == 2)
+		return split_mbuf(2, 100, 0, 30);
+	mbuf = rte_pktmbuf_alloc(payloads);
+	if (kind == 1) {
+		memmove(frame + 38, frame + 34, length - 34);
+		memset(frame + 34, 1, 4); /* no operation */
+		outer->version_ihl++;
+		outer->total_length = rte_cpu_to_be_16(128);
+		outer->hdr_checksum = 0;
+		outer->hdr_checksum = (uint16_t)~rte_raw_cksum(outer, 24);
+	}
+	memcpy(rte_pktmbuf_append(mbuf, length + 4 * (kind == 1)), frame, length + 4 * (kind == 1));
+	return mbuf;
+}
+
+/* Change the identification, which nothing but the checksum covers. */
+static void damage(struct rte_mbuf *mbuf, uint32_t header)
+{
+	uint32_t at = header + offsetof(struct rte_ipv4_hdr, packet_id);
+
+	for (; at >= mbuf->data_len; mbuf = mbuf->next)
+		at -= mbuf->data_len;
+	*rte_pktmbuf_mtod_offset(mbuf, uint8_t *, at) ^= 1;
+}
+
+/* Both headers are summed, whatever the driver says of one of them; the reason names the wrong one. */
+static void checksum_verdicts_decide_nothing(void **state)
+{
+	static const uint64_t verdicts[] = {
+		0,
+		RTE_MBUF_F_RX_IP_CKSUM_GOOD,
+		RTE_MBUF_F_RX_IP_CKSUM_BAD,
+		RTE_MBUF_F_RX_IP_CKSUM_NONE,
+		RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_OUTER_IP_CKSUM_BAD,
+		RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_OUTER_IP_CKSUM_BAD,
+		RTE_MBUF_F_RX_L4_CKSUM_BAD | RTE_MBUF_F_RX_OUTER_L4_CKSUM_BAD,
+	};
+	enum { RIGHT, OUTER_WRONG, INNER_WRONG, BOTH_WRONG, WRONGS };
+	struct fixture *f = *state;
+
+	add_tunnels(f, 3, LOOP);
+	route(f, 2);
+	for (unsigned i = 0; i < RTE_DIM(verdicts) * WRONGS * 3; i++) {
+		const unsigned kind = i % 3, wrong = i / 3 % WRONGS;
+		const struct gremc_totals before = totals(f);
+		struct rte_mbuf *mbuf = kind_of_frame(kind);
+		uint64_t outer, inner;
+
+		if (wrong == OUTER_WRONG || wrong == BOTH_WRONG)
+			damage(mbuf, 14);
+		if (wrong == INNER_WRONG || wrong == BOTH_WRONG)
+			damage(mbuf, kind == 1 ? 42 : 38);
+		mbuf->ol_flags |= verdicts[i / 3 / WRONGS];
+		poll_with(f, mbuf);
+		expect_replicas(wrong == RIGHT ? 2 : 0, UINT32_MAX, 100, false);
+		outer = totals(f).drops[GREMC_DROP_outer_checksum] - before.drops[GREMC_DROP_outer_checksum];
+		inner = totals(f).drops[GREMC_DROP_inner_checksum] - before.drops[GREMC_DROP_inner_checksum];
+		assert_int_equal(outer, wrong == OUTER_WRONG || wrong == BOTH_WRONG);
+		assert_int_equal(inner, wrong == INNER_WRONG);
+	}
+}
+
 /* ---- EAL ---- */
 
 static int open_device(unsigned port, const char *name)
@@ -1475,6 +1547,7 @@ int main(void)
 		TEST(shared_buffers_are_not_written),
 		TEST(external_buffers_wait),
 		TEST(pinned_buffers_stay_pinned),
+		TEST(checksum_verdicts_decide_nothing),
 	};
 
 	return cmocka_run_group_tests_name("datapath", tests, start_eal, stop_eal);

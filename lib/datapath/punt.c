@@ -108,26 +108,23 @@ void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq
 
 /* ---- packets of a vif ---- */
 
-/* Which of the vif's bits it takes for such a packet to go up, and in which class. */
-static uint8_t bit_of(enum gremc_drop reason, bool igmp, enum gremc_punt *class)
+/* The bit of a vif that sends such a packet up (0: none does), and its class. */
+static uint8_t bit_of(enum gremc_drop reason, enum gremc_punt *class)
 {
 	*class = GREMC_PUNT_multicast;
 	switch (reason) {
 	case GREMC_DROP_inner_unicast:
 		*class = GREMC_PUNT_traffic;
 		return GREMC_VIF_PUNT_UNICAST;
-	case GREMC_DROP_bad_source: /* a host without an address reports from 0.0.0.0 (RFC 3376, 4.2.13) */
-		*class = GREMC_PUNT_control;
-		return igmp ? GREMC_VIF_PUNT_CONTROL : 0;
 	case GREMC_DROP_inner_link_local:
+	case GREMC_DROP_inner_igmp: /* from 0.0.0.0, too: a host without an address (RFC 3376, 4.2.13) */
+	case GREMC_DROP_inner_pim:
+	case GREMC_DROP_inner_routing:
 		*class = GREMC_PUNT_control;
 		return GREMC_VIF_PUNT_CONTROL;
 	case GREMC_DROP_ttl_expired: /* not to be forwarded, but good enough for who is here */
 	case GREMC_DROP_no_mroute:
-		if (!igmp)
-			return GREMC_VIF_PUNT_MULTICAST;
-		*class = GREMC_PUNT_control;
-		return GREMC_VIF_PUNT_CONTROL;
+		return GREMC_VIF_PUNT_MULTICAST;
 	default:
 		return 0;
 	}
@@ -136,11 +133,6 @@ static uint8_t bit_of(enum gremc_drop reason, bool igmp, enum gremc_punt *class)
 static bool takes(const struct gremc_vifs *vifs, uint32_t vif, uint8_t bit)
 {
 	return __atomic_load_n(&vifs->punt[vif], __ATOMIC_RELAXED) & bit;
-}
-
-static bool is_igmp(const struct rte_ipv4_hdr *ip)
-{
-	return ip->next_proto_id == IPPROTO_IGMP;
 }
 
 /* The frame that a native packet came in: its port's, or for the vif alone. */
@@ -169,7 +161,7 @@ void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet
 		gremc_drop(worker, packet->mbuf, reason);
 		return;
 	}
-	bit = bit_of(reason, is_igmp(ip), &class);
+	bit = bit_of(reason, &class);
 	if (packet->native) {
 		refuse_native(worker, packet, reason, bit, class);
 		return;
@@ -201,21 +193,17 @@ static bool goes_up(const struct gremc_worker *worker, const struct gremc_packet
 
 bool gremc_sample_due(const struct gremc_worker *worker, const struct gremc_packet *packet)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	uint8_t *due = &worker->group->sample[packet->mroute->id];
-	enum gremc_punt class;
-	uint8_t bit = bit_of(GREMC_DROP_no_mroute, is_igmp(ip), &class);
 
-	if (!__atomic_load_n(due, __ATOMIC_RELAXED) || !goes_up(worker, packet, bit))
+	if (!__atomic_load_n(due, __ATOMIC_RELAXED) || !goes_up(worker, packet, GREMC_VIF_PUNT_MULTICAST))
 		return false;
 	return __atomic_exchange_n(due, 0, __ATOMIC_RELAXED);
 }
 
 void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *packet)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	enum gremc_punt class;
-	uint8_t bit = bit_of(GREMC_DROP_no_mroute, is_igmp(ip), &class);
+	uint8_t bit = bit_of(GREMC_DROP_no_mroute, &class);
 
 	if (packet->native) {
 		/* the L2 header is still there */
@@ -234,7 +222,7 @@ bool gremc_punt_of_vif(const struct gremc_vifs *vifs, uint32_t vif, enum gremc_d
 		       enum gremc_punt *class)
 {
 	const struct gremc_vif_info *info = __atomic_load_n(&vifs->info[vif], __ATOMIC_ACQUIRE);
-	const uint8_t bit = bit_of(reason, false, class);
+	const uint8_t bit = bit_of(reason, class);
 
 	if (bit == 0 || info == NULL)
 		return false;

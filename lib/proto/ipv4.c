@@ -3,6 +3,7 @@
 
 #include <rte_branch_prediction.h>
 
+#include "proto/control.h"
 #include "proto/proto.h"
 
 /* Each check's reason for the outer and the inner header. */
@@ -63,14 +64,29 @@ enum gremc_proto_error gremc_ipv4_parse_any(const uint8_t *data, size_t length, 
 	return GREMC_PROTO_OK;
 }
 
+/* The reason why control traffic to a group is not forwarded; GREMC_PROTO_OK: it is data. */
+static enum gremc_proto_error control_reason(const struct rte_ipv4_hdr *ip)
+{
+	const uint32_t group = rte_be_to_cpu_32(ip->dst_addr);
+
+#define GREMC_X(row_protocol, row_group, row_length, reason)                                                 \
+	if (GREMC_CONTROL_MATCHES(row_protocol, row_group, row_length, ip->next_proto_id, group))            \
+		return GREMC_PROTO_##reason;
+	GREMC_CONTROL_TABLE(GREMC_X)
+#undef GREMC_X
+	return GREMC_PROTO_OK;
+}
+
 enum gremc_proto_error gremc_ipv4_check_any(const struct rte_ipv4_hdr *ip)
 {
 	uint8_t net = rte_be_to_cpu_32(ip->src_addr) >> 24;
+	enum gremc_proto_error error;
 
 	if (unlikely(!gremc_ipv4_is_multicast(ip->dst_addr)))
 		return GREMC_PROTO_inner_unicast;
-	if (unlikely(gremc_ipv4_is_link_local_group(ip->dst_addr)))
-		return GREMC_PROTO_inner_link_local;
+	error = control_reason(ip);
+	if (unlikely(error != GREMC_PROTO_OK))
+		return error;
 	if (unlikely(net == 0 || net == 127 || gremc_ipv4_is_multicast(ip->src_addr) ||
 		     ip->src_addr == RTE_BE32(UINT32_MAX)))
 		return GREMC_PROTO_bad_source;

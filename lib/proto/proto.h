@@ -4,6 +4,7 @@
 #ifndef GREMC_PROTO_PROTO_H
 #define GREMC_PROTO_PROTO_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,9 @@
 	X(inner_checksum, "inner IP header checksum is wrong")                                               \
 	X(inner_unicast, "inner destination is not multicast: not the fast path's")                          \
 	X(inner_link_local, "inner destination in 224.0.0.0/24: never forwarded (RFC 1112)")                 \
+	X(inner_igmp, "IGMP: never forwarded, whatever its TTL and group (RFC 3376, 4)")                     \
+	X(inner_pim, "PIM to a group: never forwarded (RFC 7761, 4.9)")                                      \
+	X(inner_routing, "OSPF, EIGRP, VRRP, IS-IS or CBT to a group: never forwarded")                      \
 	X(bad_source, "inner source is multicast, broadcast, loopback or 0.0.0.0/8")                         \
 	X(ttl_expired, "inner TTL is 0 or 1: not forwarded (RFC 1812)")                                      \
 	X(ecn, "outer packet is marked CE but the inner one is not ECN-capable (RFC 6040)")
@@ -169,18 +173,19 @@ any : {
 }
 }
 
-/* What must hold of a multicast packet before it is forwarded: destination, source and TTL, in that order
- * (R30, R31). `ip` has passed gremc_ipv4_parse_header(). */
+/* What must hold of a multicast packet before it is forwarded: destination, protocol (control.h), source and
+ * TTL, in that order (R30, R31). `ip` has passed gremc_ipv4_parse_header(). */
 enum gremc_proto_error gremc_ipv4_check_any(const struct rte_ipv4_hdr *ip);
 
-/* The same; inline for what is right. */
+/* The same; inline for UDP that is right. The function looks the other protocols up. */
 static inline enum gremc_proto_error gremc_ipv4_check_multicast(const struct rte_ipv4_hdr *ip)
 {
 	uint8_t net = *(const uint8_t *)&ip->src_addr;
 
 	/* 1 to 223, but not 127 */
 	if (likely(gremc_ipv4_is_multicast(ip->dst_addr) && !gremc_ipv4_is_link_local_group(ip->dst_addr) &&
-		   (uint8_t)(net - 1) < 223 && net != 127 && ip->time_to_live > 1))
+		   (uint8_t)(net - 1) < 223 && net != 127 && ip->time_to_live > 1 &&
+		   ip->next_proto_id == IPPROTO_UDP))
 		return GREMC_PROTO_OK;
 	return gremc_ipv4_check_any(ip);
 }

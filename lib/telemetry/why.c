@@ -82,6 +82,7 @@ static enum gremc_drop check_packet(const struct walk *walk)
 	const struct rte_ipv4_hdr ip = {
 		.version_ihl = RTE_IPV4_VHL_DEF,
 		.time_to_live = 64,
+		.next_proto_id = IPPROTO_UDP,
 		.src_addr = walk->key.source,
 		.dst_addr = walk->key.group,
 	};

@@ -91,7 +91,7 @@ enum gremc_vif_kind { GREMC_VIF_FREE, GREMC_VIF_TUNNEL, GREMC_VIF_PORT, GREMC_VI
 
 /* What of a vif, or of a port, goes to the control thread instead of being dropped. */
 enum gremc_vif_punt {
-	GREMC_VIF_PUNT_CONTROL = 1,   /* link-local multicast, and IGMP to any group */
+	GREMC_VIF_PUNT_CONTROL = 1,   /* control traffic to a group (proto/control.h) */
 	GREMC_VIF_PUNT_UNICAST = 2,   /* inner unicast */
 	GREMC_VIF_PUNT_MULTICAST = 4, /* multicast that no mroute takes */
 	GREMC_VIF_PUNT_FRAMES = 8,    /* a port: every frame that is not the fast path's */

@@ -323,6 +323,77 @@ static void inner_packets_go_up(void **state)
 	assert_int_equal(totals(f).rx_packets, 2 * RTE_DIM(cases));
 }
 
+/* Whether an inner packet with this header comes by the tunnel, the port or the host's vif. */
+enum way { BY_TUNNEL, BY_PORT, BY_HOST, WAYS };
+
+static void come_by(struct fixture *f, enum way way, struct rte_ipv4_hdr ip)
+{
+	struct rte_mbuf *mbuf;
+
+	if (way == BY_TUNNEL) {
+		receive(f, tunnel_mbuf(ip));
+	} else if (way == BY_PORT) {
+		receive(f, ether_mbuf("01:00:5e:01:01:01", 0x0800, &ip, sizeof(ip)));
+	} else {
+		mbuf = bytes_mbuf(&ip, sizeof(ip));
+		mbuf->port = HOST;
+		assert_int_equal(gremc_inject(f->group, &mbuf, 1), 1);
+		assert_int_equal(gremc_stage_inject(f->worker), 1);
+	}
+}
+
+/* Control traffic to a group that has an mroute is never forwarded, whatever its TTL, its source and the
+ * interface that it comes by; nor are its fragments. Who asks for it gets it in its class, else it is a named
+ * drop. */
+static void control_is_never_forwarded(void **state)
+{
+	static const struct {
+		uint8_t protocol;
+		enum gremc_drop reason;
+	} protocols[] = {{2, GREMC_DROP_inner_igmp},
+			 {103, GREMC_DROP_inner_pim},
+			 {89, GREMC_DROP_inner_routing},
+			 {112, GREMC_DROP_inner_routing}};
+	static const uint8_t ttls[] = {0, 1, 2, 64, 255};
+	static const rte_be16_t fragments[] = {0, RTE_BE16(RTE_IPV4_HDR_MF_FLAG), RTE_BE16(3)};
+	static const rte_be32_t sources[] = {SOURCE, 0};
+	struct fixture *f = *state;
+	uint64_t packets = 0;
+
+	route(f, f->tunnel);
+	for (unsigned i = 0;
+	     i < RTE_DIM(protocols) * RTE_DIM(ttls) * RTE_DIM(fragments) * RTE_DIM(sources) * WAYS; i++) {
+		const unsigned p = i % RTE_DIM(protocols), t = i / RTE_DIM(protocols);
+		const unsigned x = t / RTE_DIM(ttls), y = x / RTE_DIM(fragments), way = y / RTE_DIM(sources);
+		const enum gremc_drop reason = protocols[p].reason;
+		const uint32_t vif = way == BY_TUNNEL ? f->tunnel : way == BY_PORT ? f->lan : f->host;
+		struct rte_ipv4_hdr ip = ipv4(sources[y % RTE_DIM(sources)], GROUP, protocols[p].protocol,
+					      ttls[t % RTE_DIM(ttls)], 20);
+		uint64_t dropped = totals(f).drops[reason];
+		struct rte_mbuf *mbuf;
+
+		ip.fragment_offset = fragments[x % RTE_DIM(fragments)];
+		ip.hdr_checksum = 0;
+		ip.hdr_checksum = rte_ipv4_cksum(&ip);
+		come_by(f, way, ip);
+		packets++;
+		assert_int_equal(totals(f).drops[reason], ++dropped);
+		if (way == BY_HOST)
+			continue;
+		gremc_vif_punt_set(f->vifs, vif, GREMC_VIF_PUNT_CONTROL);
+		come_by(f, way, ip);
+		packets++;
+		mbuf = take(f, GREMC_PUNT_control);
+		assert_non_null(mbuf);
+		assert_int_equal(mbuf->hash.usr, vif);
+		rte_pktmbuf_free(mbuf);
+		gremc_vif_punt_set(f->vifs, vif, 0);
+		assert_int_equal(totals(f).drops[reason], dropped);
+	}
+	assert_int_equal(totals(f).rx_packets, packets);
+	assert_int_equal(totals(f).forwarded, 0);
+}
+
 /* Of a sampled mroute the kernel gets one packet each time that it is due to, and only where it takes any. */
 static void samples_go_up(void **state)
 {
@@ -661,6 +732,7 @@ int main(void)
 		TEST(without_a_host_all_is_dropped),
 		TEST(frames_go_up),
 		TEST(inner_packets_go_up),
+		TEST(control_is_never_forwarded),
 		TEST(samples_go_up),
 		TEST(native_frames_are_whole),
 		TEST(a_full_ring_drops),

@@ -189,6 +189,55 @@ static void multicast_rules(void **state)
 	}
 }
 
+/* The protocols that no router forwards, by their numbers. */
+static enum gremc_proto_error control_of(unsigned protocol)
+{
+	switch (protocol) {
+	case 2:
+		return GREMC_PROTO_inner_igmp;
+	case 103:
+		return GREMC_PROTO_inner_pim;
+	case 7:
+	case 88:
+	case 89:
+	case 112:
+	case 124:
+		return GREMC_PROTO_inner_routing;
+	default:
+		return GREMC_PROTO_OK;
+	}
+}
+
+/* Every protocol, to groups of every range, with every kind of TTL and source: control traffic is never data,
+ * and data is not taken for it. */
+static void control_is_never_data(void **state)
+{
+	static const uint32_t groups[] = {0xe0000000, 0xe0000001, 0xe000000d, 0xe0000016, 0xe00000ff,
+					  0xe0000100, 0xe0000127, 0xe8010101, 0xef010101, 0xefffffff};
+	static const uint32_t sources[] = {0x0a000001, 0};
+	static const uint8_t ttls[] = {0, 1, 2, 64, 255};
+
+	(void)state;
+	for (unsigned i = 0; i < 256 * RTE_DIM(groups) * RTE_DIM(sources) * RTE_DIM(ttls); i++) {
+		const unsigned protocol = i % 256, group = i / 256 % RTE_DIM(groups);
+		const unsigned source = i / 256 / RTE_DIM(groups) % RTE_DIM(sources);
+		const uint8_t ttl = ttls[i / 256 / RTE_DIM(groups) / RTE_DIM(sources)];
+		const struct rte_ipv4_hdr ip = {.src_addr = rte_cpu_to_be_32(sources[source]),
+						.dst_addr = rte_cpu_to_be_32(groups[group]),
+						.next_proto_id = protocol,
+						.time_to_live = ttl};
+		enum gremc_proto_error want = control_of(protocol);
+
+		if (groups[group] < 0xe0000100)
+			want = GREMC_PROTO_inner_link_local;
+		else if (want == GREMC_PROTO_OK && sources[source] == 0)
+			want = GREMC_PROTO_bad_source;
+		else if (want == GREMC_PROTO_OK && ttl < 2)
+			want = GREMC_PROTO_ttl_expired;
+		assert_int_equal(gremc_ipv4_check_multicast(&ip), want);
+	}
+}
+
 /* Against a checksum computed anew, for every TTL and for identifications that make the carry come out both
  * ways. */
 static void ttl_decrement(void **state)
@@ -260,8 +309,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gre_fields),      cmocka_unit_test(gre_flags),
 		cmocka_unit_test(ipv4_lengths),    cmocka_unit_test(ipv4_checksum),
-		cmocka_unit_test(multicast_rules), cmocka_unit_test(ttl_decrement),
-		cmocka_unit_test(ecn_decap),       cmocka_unit_test(group_mac),
+		cmocka_unit_test(multicast_rules), cmocka_unit_test(control_is_never_data),
+		cmocka_unit_test(ttl_decrement),   cmocka_unit_test(ecn_decap),
+		cmocka_unit_test(group_mac),
 	};
 
 	return cmocka_run_group_tests_name("proto", tests, NULL, NULL);

@@ -18,13 +18,13 @@
 #include <bpf/bpf_helpers.h>
 
 #include "port/xdp/maps.h"
+#include "proto/control.h"
 
-#define VLAN_ID_MASK    0x0fff
-#define FRAGMENT_BITS   0x3fff /* MF and offset */
-#define ADDRESS_BITS    32
-#define MULTICAST_MASK  0xf0000000
-#define MULTICAST       0xe0000000
-#define LINK_LOCAL_MASK 0xffffff00
+#define VLAN_ID_MASK   0x0fff
+#define FRAGMENT_BITS  0x3fff /* MF and offset */
+#define ADDRESS_BITS   32
+#define MULTICAST_MASK 0xf0000000
+#define MULTICAST      0xe0000000
 
 struct vlan_tag {
 	__be16 control;
@@ -96,13 +96,26 @@ static __always_inline const struct iphdr *ip_of(const void *data, const void *e
 	return ip->version == 4 && ip->ihl >= 5 ? ip : NULL;
 }
 
+/* What is never forwarded is the kernel's: its daemons speak these protocols. */
+static __always_inline bool is_control(const struct iphdr *ip)
+{
+	const __u32 group = bpf_ntohl(ip->daddr), protocol = ip->protocol;
+
+#define GREMC_X(row_protocol, row_group, row_length, reason)                                                 \
+	if (GREMC_CONTROL_MATCHES(row_protocol, row_group, row_length, protocol, group))                     \
+		return true;
+	GREMC_CONTROL_TABLE(GREMC_X)
+#undef GREMC_X
+	return false;
+}
+
 static __always_inline bool is_our_group(const struct iphdr *ip)
 {
 	struct gremc_xdp_group key = {.length = ADDRESS_BITS, .address = ip->daddr};
 	struct gremc_xdp_flow flow = {.source = ip->saddr, .group = ip->daddr};
 	__u32 *state;
 
-	if ((ip->daddr & bpf_htonl(LINK_LOCAL_MASK)) == bpf_htonl(MULTICAST) || ip->protocol == IPPROTO_IGMP)
+	if (is_control(ip))
 		return false;
 	state = bpf_map_lookup_elem(&GREMC_XDP_FLOWS, &flow);
 	if (state == NULL)

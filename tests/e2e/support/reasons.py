@@ -44,6 +44,11 @@ def gre(flags=0, protocol=0x0800, **more):
     return outer(packets.gre(inner(), flags=flags, protocol=protocol, **more))
 
 
+def control(protocol, **ip):
+    """Control traffic to a group that has an mroute."""
+    return outer(packets.gre(packets.ipv4(ip.pop("source", SOURCE), ip.pop("group", GROUP), protocol, bytes(40), **ip)))
+
+
 def raw_ether(ethertype, payload, **more):
     return packets.ether(hub.MAC, hub.remote_mac(0), payload, ethertype=ethertype, **more)
 
@@ -93,6 +98,9 @@ FRAMES = {
     "inner_unicast": [outer(packets.gre(inner(group=g))) for g in ("10.9.9.9", "255.255.255.255", "240.0.0.1",
                                                                   "223.255.255.255")],
     "inner_link_local": [outer(packets.gre(inner(group=g))) for g in ("224.0.0.0", "224.0.0.22", "224.0.0.255")],
+    "inner_igmp": [control(2, ttl=t) for t in (0, 1, 2, 64)] + [control(2, group="224.0.1.1"), control(2, source="0.0.0.0")],
+    "inner_pim": [control(103, ttl=t) for t in (1, 2, 64)],
+    "inner_routing": [control(p) for p in (7, 88, 89, 112, 124)],
     "bad_source": [outer(packets.gre(inner(source=s))) for s in ("239.9.9.9", "224.0.0.1", "255.255.255.255",
                                                                 "127.0.0.1", "0.0.0.0", "0.1.2.3")],
     "ttl_expired": [outer(packets.gre(inner(ttl=t))) for t in (0, 1)],

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Control traffic: protocols and addresses that no router forwards, whatever the TTL and the mroutes say. The
+ * data path and the XDP program (port/xdp) read this one table, so it is a macro and has plain C types only.
+ */
+#ifndef GREMC_PROTO_CONTROL_H
+#define GREMC_PROTO_CONTROL_H
+
+#define GREMC_CONTROL_ANY 256u /* any protocol */
+
+/* protocol, group and prefix length (host order), drop reason; the first row that matches gives the reason.
+ *
+ * 224.0.0.0/24      RFC 1112, RFC 5771 section 4: never forwarded
+ * IGMP              RFC 3376 section 4, RFC 2236: one hop. The TTL is no proof: a site could send its
+ * neighbour's router a query, with a TTL of 2, and take its role. PIM               RFC 7761 section 4.9:
+ * multicast PIM goes to ALL-PIM-ROUTERS, one hop OSPF              RFC 2328 appendix A.1: one hop EIGRP,
+ * VRRP, IS-IS over IPv4, CBT    RFC 7868, 5798, 1195, 2189: one hop
+ *
+ * RSVP (46) and PGM (113) are not here: routers that do not speak them forward them as data. */
+#define GREMC_CONTROL_TABLE(X)                                                                               \
+	X(GREMC_CONTROL_ANY, 0xe0000000u, 24, inner_link_local)                                              \
+	X(2u, 0xe0000000u, 4, inner_igmp)                                                                    \
+	X(103u, 0xe0000000u, 4, inner_pim)                                                                   \
+	X(89u, 0xe0000000u, 4, inner_routing)                                                                \
+	X(88u, 0xe0000000u, 4, inner_routing)                                                                \
+	X(112u, 0xe0000000u, 4, inner_routing)                                                               \
+	X(124u, 0xe0000000u, 4, inner_routing)                                                               \
+	X(7u, 0xe0000000u, 4, inner_routing)
+
+/* Does the row match a packet of this protocol to this group (host order)? */
+#define GREMC_CONTROL_MATCHES(row_protocol, row_group, row_length, protocol, group)                          \
+	(((row_protocol) == GREMC_CONTROL_ANY || (row_protocol) == (protocol)) &&                            \
+	 (((group) ^ (row_group)) >> (32 - (row_length))) == 0)
+
+#endif

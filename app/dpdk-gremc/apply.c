@@ -346,6 +346,22 @@ static void warn_of_mtus(const struct gremc_forwarder *forwarder, const struct g
 	}
 }
 
+/* The configuration's own warnings, a line each. */
+static void log_warnings(const struct gremc_config *config)
+{
+	const char *line = config->warnings.text;
+
+	for (unsigned i = 0; i < config->warnings.count && line && i < WARNINGS_MAX; i++) {
+		int length = (int)strcspn(line, "\n");
+
+		GREMC_LOG(WARNING, "%.*s", length, line);
+		line += length + 1;
+	}
+	if (config->warnings.count > WARNINGS_MAX)
+		GREMC_LOG(WARNING, "and %u more warnings; --check prints all of them",
+			  config->warnings.count - WARNINGS_MAX);
+}
+
 /* ---- the host ---- */
 
 /* What of it fails is tried again while the forwarder runs; at start it is a reason not to begin. */
@@ -386,6 +402,7 @@ int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config
 	}
 	resolve_adjacencies(forwarder, wanted, &change);
 	warn_of_mtus(forwarder, wanted);
+	log_warnings(wanted);
 	gremc_membership_configure(forwarder, wanted, &change.map);
 	remove_old_vifs(forwarder, &change);
 	gremc_ports_steer_trim(forwarder->ports, wanted);

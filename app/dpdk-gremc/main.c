@@ -92,6 +92,8 @@ static int forward(const struct gremc_options *options, struct gremc_config *con
 
 static int check(const struct gremc_options *options, struct gremc_config *config)
 {
+	fputs(config->warnings.text ? config->warnings.text : "", stderr);
+	fputs(config->notes.text ? config->notes.text : "", stderr);
 	printf("%s%s%s: good: %u ports, %u tunnels, %u mroutes\n", options->config ? options->config : "",
 	       options->config && options->ifcfg ? ", " : "", options->ifcfg ? options->ifcfg : "",
 	       config->port_count, config->tunnel_count, config->mroute_count);

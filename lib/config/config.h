@@ -18,6 +18,8 @@
 #define GREMC_CONFIG_TUNNELS_MAX 65536
 #define GREMC_CONFIG_MROUTES_MAX (1u << 20)
 #define GREMC_CONFIG_NONE        UINT32_MAX
+#define GREMC_CONFIG_VIFS_MAX    65535 /* vifs in `from` or `to` of one mroute */
+#define GREMC_CONFIG_MTU_MINIMUM 68    /* bytes of an IPv4 packet that every link carries (RFC 791, 3.2) */
 
 enum gremc_bond_mode { /* netplan's names; the values are DPDK's mode numbers */
 		       GREMC_BOND_BALANCE_RR = 0,
@@ -35,6 +37,7 @@ struct gremc_config_address {
 struct gremc_config_route {
 	struct gremc_prefix to; /* 0.0.0.0/0: default; gateway4 is one such */
 	rte_be32_t via;
+	bool on_link; /* the link reaches `via`, whatever the port's networks are */
 };
 
 struct gremc_config_neighbor {
@@ -104,7 +107,9 @@ struct gremc_config_tunnel {
 	struct gremc_config_igmp *igmp;      /* NULL: off */
 	struct gremc_config_address address; /* inner address of this end; length 0 and address 0: none */
 	rte_be32_t peer;                     /* inner address of the other end, or 0 */
-	uint32_t port;                       /* index of the port that owns `local` */
+	struct gremc_config_route *routes;   /* the kernel's, by the tunnel's interface; via 0: on the link */
+	uint32_t route_count;
+	uint32_t port; /* index of the port that owns `local` */
 };
 
 /* A vif by its number in this configuration: tunnels first (index), then ports (tunnel_count + index), then
@@ -144,6 +149,12 @@ struct gremc_config {
 	bool kernel_mroutes; /* the kernel's multicast routes, too */
 	struct gremc_config_settings settings;
 	struct gremc_config_igmp_timing igmp;
+	/* Lines `file:line:column: warning: ...`: settings that load and probably do not do what they are
+	 * for.
+	 */
+	struct gremc_errors warnings;
+	/* Lines `file:line:column: note: ...`: netplan's keys without effect here. */
+	struct gremc_errors notes;
 };
 
 /* Load and validate. `path` (YAML) and `ifcfg_dir` may each be NULL, not both; with both, the ifcfg tunnels

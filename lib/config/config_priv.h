@@ -26,6 +26,12 @@ struct problem {
 	char *text;
 };
 
+/* One kind of messages: errors, warnings or notes. */
+struct problems {
+	struct problem *list;
+	uint32_t count;
+};
+
 /* One scalar as the user wrote it. */
 struct value {
 	const char *text;
@@ -80,6 +86,7 @@ enum key_id {
 	KEY_BOND_MODE,
 	KEY_ROUTE_TO,
 	KEY_ROUTE_VIA,
+	KEY_ROUTE_ON_LINK,
 	KEY_TUNNEL_MODE,
 	KEY_LOCAL,
 	KEY_REMOTE,
@@ -90,6 +97,7 @@ enum key_id {
 	KEY_TUNNEL_MTU,
 	KEY_TUNNEL_ADDRESSES,
 	KEY_PEER,
+	KEY_TUNNEL_ROUTES,
 	KEY_TUNNEL_IGMP,
 	KEY_TUNNEL_HOST,
 	KEY_INPUT,
@@ -151,6 +159,8 @@ struct key {
 extern const struct key gremc_config_keys[KEY_COUNT];
 
 const struct key *gremc_config_key_find(enum section section, const char *name);
+/* Does netplan have this key, and this program no use for it? */
+bool gremc_config_key_is_netplans(enum section section, const char *name);
 /* "did you mean `x`?", or the list of what there is. Writes to text and returns it. */
 char *gremc_config_key_suggest(char *text, size_t size, enum section section, const char *name);
 /* "a number from 1 to 255, or `inherit`". Writes to text and returns it. */
@@ -202,6 +212,13 @@ struct port_draft {
 	uint32_t route_count;
 };
 
+/* An Ethernet, or a bond of such, that is in the file for netplan: it has no device here. */
+struct netplan_port {
+	struct value name;
+	rte_be32_t *addresses;
+	uint32_t address_count;
+};
+
 /* An address and the port that has it. */
 struct owned_address {
 	rte_be32_t address;
@@ -211,7 +228,7 @@ struct owned_address {
 
 struct tunnel_draft {
 	struct gremc_config_tunnel tunnel;
-	struct place name, local, mtu, peer, igmp;
+	struct place name, local, remote, mtu, address, peer, routes, igmp, ttl;
 	bool broken; /* had a problem of its own: comparing it with others would only confuse */
 };
 
@@ -219,8 +236,8 @@ struct loader {
 	struct gremc_config *config;
 	char **files;
 	uint32_t file_count;
-	struct problem *problems;
-	uint32_t problem_count;
+	struct problems problems;
+	struct problems warnings, notes; /* of a configuration that loads */
 	bool no_memory;
 
 	yaml_document_t document;
@@ -231,6 +248,8 @@ struct loader {
 
 	struct port_draft ports[GREMC_CONFIG_PORTS_MAX];
 	uint32_t port_count;
+	struct netplan_port *netplan_ports;
+	uint32_t netplan_port_count;
 	struct owned_address *addresses; /* of all ports, sorted */
 	uint32_t address_count;
 	struct tunnel_draft *tunnels;
@@ -246,7 +265,15 @@ struct loader {
 uint32_t gremc_config_file(struct loader *l, const char *path);
 void gremc_config_problem(struct loader *l, struct place place, const char *format, ...)
 	__rte_format_printf(3, 4);
-/* All problems into *errors in the order of the files and their lines. */
+/* The file loads, and the user should see this: as a warning when a setting probably does not do what it is
+ * for, as a note when it has no effect here. */
+void gremc_config_warn(struct loader *l, struct place place, const char *format, ...)
+	__rte_format_printf(3, 4);
+void gremc_config_note(struct loader *l, struct place place, const char *format, ...)
+	__rte_format_printf(3, 4);
+/* All problems into *errors, and warnings and notes into l->config, in the order of the files and their
+ * lines.
+ */
 void gremc_config_report(struct loader *l, struct gremc_errors *errors);
 void gremc_config_report_fini(struct loader *l);
 /* "line 3", or "FILE:3" when it is in another file than `from`. */
@@ -276,6 +303,8 @@ void gremc_config_defaults(struct loader *l, enum section section, const struct 
 void gremc_config_wrong(struct loader *l, const struct key *key, yaml_node_t *node);
 void gremc_config_wrong_entry(struct loader *l, const struct key *key, yaml_node_t *entry);
 void gremc_config_wrong_text(struct loader *l, const struct key *key, const struct value *value);
+/* The value of a name that a mapping has itself, or NULL. */
+yaml_node_t *gremc_config_lookup(struct loader *l, const yaml_node_t *node, const char *name);
 /* Every name of a mapping, or every scalar of a sequence; stops when `each` returns false. */
 void gremc_config_each_name(struct loader *l, yaml_node_t *node,
 			    bool (*each)(struct loader *l, const struct value *name, yaml_node_t *node,
@@ -284,6 +313,13 @@ void gremc_config_each_name(struct loader *l, yaml_node_t *node,
 void gremc_config_each_text(struct loader *l, const struct key *key, yaml_node_t *node,
 			    bool (*each)(struct loader *l, const struct value *value, void *object),
 			    void *object);
+/* As gremc_config_each_text() for IPv4 addresses of an interface: IPv6 addresses and netplan's options of an
+ * address become notes. */
+void gremc_config_each_address(struct loader *l, const struct key *key, yaml_node_t *node,
+			       bool (*each)(struct loader *l, const struct value *value, void *object),
+			       void *object);
+/* Is the text an IPv6 address, with or without a prefix length? */
+bool gremc_config_is_ipv6(const char *text);
 /* The whole text as one document into the loader. False when it is no YAML. */
 bool gremc_config_document(struct loader *l, const char *text, size_t size);
 
@@ -301,9 +337,9 @@ bool gremc_config_prefix_ok(struct loader *l, const char *what, const struct val
 /* Checks the name and takes it into the loader's names; fills text. */
 bool gremc_config_name(struct loader *l, const struct value *value, bool is_port, uint32_t index, char *text);
 scalar_reader gremc_config_read_version, gremc_config_read_number, gremc_config_read_boolean,
-	gremc_config_read_address, gremc_config_read_device, gremc_config_read_interface,
-	gremc_config_read_mode, gremc_config_read_gre, gremc_config_read_key, gremc_config_read_key_number,
-	gremc_config_read_ttl, gremc_config_read_tos, gremc_config_read_df;
+	gremc_config_read_address, gremc_config_read_endpoint, gremc_config_read_device,
+	gremc_config_read_interface, gremc_config_read_mode, gremc_config_read_gre, gremc_config_read_key,
+	gremc_config_read_key_number, gremc_config_read_ttl, gremc_config_read_tos, gremc_config_read_df;
 
 /* ---- ports.c, tunnels.c, mroutes.c, settings in load.c ---- */
 
@@ -311,7 +347,15 @@ node_reader gremc_config_read_ethernets, gremc_config_read_bonds, gremc_config_r
 	gremc_config_read_interfaces, gremc_config_read_addresses, gremc_config_read_routes,
 	gremc_config_read_neighbors;
 scalar_reader gremc_config_read_gateway, gremc_config_read_route_to;
-node_reader gremc_config_read_tunnels, gremc_config_read_key_pair, gremc_config_read_tunnel_addresses;
+node_reader gremc_config_read_tunnels, gremc_config_read_key_pair, gremc_config_read_tunnel_addresses,
+	gremc_config_read_tunnel_routes;
+/* One entry of `routes`: false when it is wrong, or netplan's alone. is_tunnel: `via` may be left out with
+ * `scope: link`. */
+bool gremc_config_route(struct loader *l, yaml_node_t *entry, bool is_tunnel,
+			struct gremc_config_route *route, struct place *place);
+/* The port of netplan's alone with this name, or with this address; NULL: there is none. */
+const struct netplan_port *gremc_config_netplan_port(const struct loader *l, const char *name);
+const struct netplan_port *gremc_config_netplan_owner(const struct loader *l, rte_be32_t address);
 /* A new tunnel with every default; NULL: over the limit or out of memory, said. */
 struct tunnel_draft *gremc_config_tunnel_new(struct loader *l, const struct value *name);
 node_reader gremc_config_read_mroutes, gremc_config_read_settings, gremc_config_read_vifs;
@@ -341,6 +385,7 @@ void gremc_config_ifcfg_text(struct loader *l, const char *path, const char *tex
 
 /* ---- load.c ---- */
 
+void gremc_config_port_draft_fini(struct port_draft *draft);
 /* The whole file, with a NUL behind it; NULL: said. */
 char *gremc_config_read_file(struct loader *l, const char *path, size_t *size);
 /* As gremc_config_load(path, NULL, errors) of a file with this text; path is only a name for messages. */

@@ -196,7 +196,7 @@ static void add_tunnel(struct loader *l, const struct ifcfg *file, const char *p
 	const struct value *values = file->values;
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 	struct value name = values[DEVICE];
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 	struct tunnel_draft *draft;
 
 	if (name.text == NULL)
@@ -223,7 +223,7 @@ static void add_tunnel(struct loader *l, const struct ifcfg *file, const char *p
 			l, values[TYPE].place,
 			"there is no `PEER_OUTER_IPADDR`; add it with the outer address of the other "
 			"end");
-	draft->broken = l->problem_count != problems || draft->tunnel.local == 0;
+	draft->broken = l->problems.count != problems || draft->tunnel.local == 0;
 }
 
 void gremc_config_ifcfg_text(struct loader *l, const char *path, const char *text, size_t size)
@@ -297,7 +297,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 void gremc_config_load_ifcfg(struct loader *l, const char *directory)
 {
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 	struct dirent **entries;
 	int count = scandir(directory, &entries, is_ifcfg, by_name);
 
@@ -312,7 +312,7 @@ void gremc_config_load_ifcfg(struct loader *l, const char *directory)
 	}
 	free(entries);
 	/* With a file beside it the folder may be empty; alone it is the wrong folder. */
-	if (!l->has_ports && l->tunnel_count == 0 && l->problem_count == problems)
+	if (!l->has_ports && l->tunnel_count == 0 && l->problems.count == problems)
 		gremc_config_problem(
 			l, (struct place){gremc_config_file(l, directory), 0, 0},
 			"there is no ifcfg-* file with TYPE=GRE in this folder; name the folder that has "

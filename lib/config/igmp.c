@@ -23,14 +23,34 @@ static struct gremc_config_igmp **igmp_of(const struct key *key, void *object)
 	return (struct gremc_config_igmp **)((uint8_t *)object + key->offset);
 }
 
+/* An upstream vif is a member itself and has none: settings of members would be without effect. */
+static void check_upstream_keys(struct loader *l, const struct place *places)
+{
+	static const enum key_id of_members[] = {KEY_FAST_LEAVE,  KEY_MAX_GROUPS,  KEY_MAX_SOURCES,
+						 KEY_REPORT_RATE, KEY_IGMP_GROUPS, KEY_IGMP_SOURCES,
+						 KEY_JOIN};
+
+	for (size_t i = 0; i < RTE_DIM(of_members); i++)
+		if (places[of_members[i]].line)
+			gremc_config_problem(
+				l, places[of_members[i]],
+				"`%s` is for the members of a `querier` and has no effect with `mode: "
+				"upstream`; remove it",
+				gremc_config_keys[of_members[i]].name);
+}
+
 void gremc_config_read_igmp(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
 	struct value owner = {key->name, gremc_config_place(node), false};
 	struct gremc_config_igmp *igmp = gremc_config_alloc(l, 1, sizeof(*igmp));
+	struct place places[KEY_COUNT] = {{0}};
 
 	*igmp_of(key, object) = igmp;
-	if (igmp)
-		gremc_config_mapping(l, node, SECTION_IGMP, &owner, igmp, NULL);
+	if (igmp == NULL)
+		return;
+	gremc_config_mapping(l, node, SECTION_IGMP, &owner, igmp, places);
+	if (igmp->mode == GREMC_CONFIG_IGMP_UPSTREAM)
+		check_upstream_keys(l, places);
 }
 
 static bool mode_of(const char *text, enum gremc_config_igmp_mode *mode)
@@ -76,11 +96,11 @@ void gremc_config_read_timing(struct loader *l, const struct key *key, yaml_node
 {
 	struct gremc_config_igmp_timing *timing = &l->config->igmp;
 	struct value owner = {key->name, gremc_config_place(node), false};
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 
 	(void)object;
 	gremc_config_mapping(l, node, SECTION_TIMING, &owner, timing, NULL);
-	if (l->problem_count == problems && timing->response_interval >= timing->query_interval * 1000u)
+	if (l->problems.count == problems && timing->response_interval >= timing->query_interval * 1000u)
 		gremc_config_problem(
 			l, owner.place,
 			"`query-response-interval` is %u ms, which is not less than the "
@@ -217,11 +237,11 @@ static void read_join(struct loader *l, yaml_node_t *node, struct gremc_config_i
 {
 	struct value owner = {"the member", gremc_config_place(node), false};
 	struct place places[KEY_COUNT] = {{0}};
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 	struct gremc_config_join join = {0}, *joins;
 
 	gremc_config_mapping(l, node, SECTION_JOIN, &owner, &join, places);
-	if (l->problem_count != problems)
+	if (l->problems.count != problems)
 		return;
 	if (join.source == 0 && gremc_ipv4_is_ssm(join.group)) {
 		gremc_config_problem(

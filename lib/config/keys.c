@@ -93,15 +93,18 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_ROUTE_TO] = {"to", IN(ROUTE), "ADDRESS/LENGTH, or `default`", .required = true,
 		SCALAR(route_to),
 		.meaning = "the network that is reached."},
-	[KEY_ROUTE_VIA] = {"via", IN(ROUTE), UNICAST, .required = true, SCALAR(address),
+	[KEY_ROUTE_VIA] = {"via", IN(ROUTE), UNICAST, SCALAR(address),
 		FIELD(struct gremc_config_route, via),
-		.meaning = "the next hop, inside a network of the port."},
+		.meaning = "the next hop, inside a network of the port, or any with `on-link`."},
+	[KEY_ROUTE_ON_LINK] = {"on-link", IN(ROUTE), BOOLEAN, .fallback = "false", SCALAR(boolean),
+		FIELD(struct gremc_config_route, on_link),
+		.meaning = "`via` is reached on the port's link although no network of the port has it."},
 
 	[KEY_TUNNEL_MODE] = {"mode", IN(TUNNEL), "`gre`", .fallback = "gre", SCALAR(gre),
 		.meaning = "GRE over IPv4."},
-	[KEY_LOCAL] = {"local", IN(TUNNEL), UNICAST, .required = true, SCALAR(address), TUNNEL(local),
+	[KEY_LOCAL] = {"local", IN(TUNNEL), UNICAST, .required = true, SCALAR(endpoint), TUNNEL(local),
 		.meaning = "outer address of this end, an address of a port."},
-	[KEY_REMOTE] = {"remote", IN(TUNNEL), UNICAST, .required = true, SCALAR(address), TUNNEL(remote),
+	[KEY_REMOTE] = {"remote", IN(TUNNEL), UNICAST, .required = true, SCALAR(endpoint), TUNNEL(remote),
 		.meaning = "outer address of the other end."},
 	[KEY_KEY] = {"key", IN(TUNNEL),
 		"a number from 0 to 4294967295, a dotted quad, or a mapping with `input` and `output`",
@@ -122,6 +125,9 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		.meaning = "inner address of this end."},
 	[KEY_PEER] = {"peer", IN(TUNNEL), UNICAST, SCALAR(address), TUNNEL(peer),
 		.meaning = "inner address of the other end."},
+	[KEY_TUNNEL_ROUTES] = {"routes", IN(TUNNEL), "a list of mappings with `to` and `via`",
+		LIST(tunnel_routes),
+		.meaning = "the kernel's routes by the tunnel's interface; needs `host: true`."},
 	[KEY_TUNNEL_IGMP] = {"igmp", IN(TUNNEL), "`off`, `querier`, `upstream`, or a mapping",
 		.fallback = "off", SCALAR(igmp_word), MAPPING(igmp), TUNNEL(igmp),
 		.meaning = "who joins groups by IGMP at the other end receives them."},
@@ -234,8 +240,106 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 };
 /* clang-format on */
 
+/* Keys of netplan without effect here, in the order of netplan's reference. */
+static const struct netplan_key {
+	const char *name;
+	unsigned sections;
+} netplan_keys[] = {
+	{"renderer", IN(TOP) | PORTS | IN(TUNNEL)},
+	{"dummy-devices", IN(TOP)},
+	{"modems", IN(TOP)},
+	{"nm-devices", IN(TOP)},
+	{"openvswitch", IN(TOP) | PORTS},
+	{"bridges", IN(TOP)},
+	{"virtual-ethernets", IN(TOP)},
+	{"vlans", IN(TOP)},
+	{"vrfs", IN(TOP)},
+	{"wifis", IN(TOP)},
+	{"accept-ra", PORTS | IN(TUNNEL)},
+	{"activation-mode", PORTS | IN(TUNNEL)},
+	{"auth", IN(ETHERNET)},
+	{"critical", PORTS | IN(TUNNEL)},
+	{"delay-virtual-functions-rebind", IN(ETHERNET)},
+	{"dhcp-identifier", PORTS | IN(TUNNEL)},
+	{"dhcp4", PORTS | IN(TUNNEL)},
+	{"dhcp4-overrides", PORTS | IN(TUNNEL)},
+	{"dhcp6", PORTS | IN(TUNNEL)},
+	{"dhcp6-overrides", PORTS | IN(TUNNEL)},
+	{"embedded-switch-mode", IN(ETHERNET)},
+	{"emit-lldp", IN(ETHERNET)},
+	{"gateway4", IN(TUNNEL)},
+	{"gateway6", PORTS | IN(TUNNEL)},
+	{"generic-receive-offload", IN(ETHERNET)},
+	{"generic-segmentation-offload", IN(ETHERNET)},
+	{"ignore-carrier", PORTS | IN(TUNNEL)},
+	{"infiniband-mode", IN(ETHERNET)},
+	{"ipv6-address-generation", PORTS | IN(TUNNEL)},
+	{"ipv6-address-token", PORTS | IN(TUNNEL)},
+	{"ipv6-mtu", PORTS | IN(TUNNEL)},
+	{"ipv6-privacy", PORTS | IN(TUNNEL)},
+	{"large-receive-offload", IN(ETHERNET)},
+	{"link", IN(ETHERNET)},
+	{"link-local", PORTS | IN(TUNNEL)},
+	{"macaddress", PORTS | IN(TUNNEL)},
+	{"match", IN(ETHERNET)},
+	{"nameservers", PORTS | IN(TUNNEL)},
+	{"networkmanager", PORTS | IN(TUNNEL)},
+	{"optional", PORTS | IN(TUNNEL)},
+	{"optional-addresses", PORTS | IN(TUNNEL)},
+	{"receive-checksum-offload", IN(ETHERNET)},
+	{"routing-policy", PORTS | IN(TUNNEL)},
+	{"set-name", IN(ETHERNET)},
+	{"tcp-segmentation-offload", IN(ETHERNET)},
+	{"tcp6-segmentation-offload", IN(ETHERNET)},
+	{"transmit-checksum-offload", IN(ETHERNET)},
+	{"virtual-function-count", IN(ETHERNET)},
+	{"wakeonlan", PORTS},
+	{"ad-select", IN(PARAMETERS)},
+	{"all-members-active", IN(PARAMETERS)},
+	{"all-slaves-active", IN(PARAMETERS)},
+	{"arp-all-targets", IN(PARAMETERS)},
+	{"arp-interval", IN(PARAMETERS)},
+	{"arp-ip-targets", IN(PARAMETERS)},
+	{"arp-validate", IN(PARAMETERS)},
+	{"down-delay", IN(PARAMETERS)},
+	{"fail-over-mac-policy", IN(PARAMETERS)},
+	{"gratuitious-arp", IN(PARAMETERS)}, /* netplan's older spelling */
+	{"gratuitous-arp", IN(PARAMETERS)},
+	{"lacp-rate", IN(PARAMETERS)},
+	{"learn-packet-interval", IN(PARAMETERS)},
+	{"mii-monitor-interval", IN(PARAMETERS)},
+	{"min-links", IN(PARAMETERS)},
+	{"packets-per-member", IN(PARAMETERS)},
+	{"packets-per-slave", IN(PARAMETERS)},
+	{"primary", IN(PARAMETERS)},
+	{"primary-reselect-policy", IN(PARAMETERS)},
+	{"resend-igmp", IN(PARAMETERS)},
+	{"transmit-hash-policy", IN(PARAMETERS)},
+	{"up-delay", IN(PARAMETERS)},
+	{"advertised-mss", IN(ROUTE)},
+	{"advertised-receive-window", IN(ROUTE)},
+	{"congestion-window", IN(ROUTE)},
+	{"from", IN(ROUTE)},
+	{"metric", IN(ROUTE)},
+	{"mtu", IN(ROUTE)},
+	{"scope", IN(ROUTE)}, /* these three: as far as read_route() takes the route at all */
+	{"table", IN(ROUTE)},
+	{"type", IN(ROUTE)},
+};
+
+bool gremc_config_key_is_netplans(enum section section, const char *name)
+{
+	for (size_t i = 0; i < RTE_DIM(netplan_keys); i++)
+		if (netplan_keys[i].sections & (1u << section) && strcmp(netplan_keys[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 const struct key *gremc_config_key_find(enum section section, const char *name)
 {
+	/* netplan has both spellings */
+	if (section == SECTION_TUNNEL && strcmp(name, "keys") == 0)
+		name = "key";
 	for (const struct key *key = gremc_config_keys; key < gremc_config_keys + KEY_COUNT; key++)
 		if (key->sections & (1u << section) && strcmp(key->name, name) == 0)
 			return key;
@@ -323,6 +427,24 @@ static void print_key(FILE *out, const struct key *key)
 	print_wrapped(out, key->meaning);
 }
 
+static void print_netplan_keys(FILE *out)
+{
+	size_t column = HELP_WIDTH;
+
+	fprintf(out, "\nnetplan's keys that load and have no effect; --check names them");
+	for (size_t i = 0; i < RTE_DIM(netplan_keys); i++) {
+		size_t word = strlen(netplan_keys[i].name);
+
+		if (column + 1 + word > HELP_WIDTH) {
+			fprintf(out, "\n ");
+			column = 1;
+		}
+		fprintf(out, " %s", netplan_keys[i].name);
+		column += 1 + word;
+	}
+	fputc('\n', out);
+}
+
 void gremc_config_help(FILE *out)
 {
 	static const char *const headings[SECTION_COUNT] = {
@@ -349,4 +471,5 @@ void gremc_config_help(FILE *out)
 		if (section == SECTION_BOND)
 			fprintf(out, "  and every key of ethernets: NAME: from `addresses` to `host`\n");
 	}
+	print_netplan_keys(out);
 }

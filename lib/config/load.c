@@ -19,8 +19,10 @@ void gremc_config_free(struct gremc_config *config)
 		free(config->ports[i].neighbors);
 		gremc_config_igmp_free(config->ports[i].igmp);
 	}
-	for (uint32_t i = 0; i < config->tunnel_count; i++)
+	for (uint32_t i = 0; i < config->tunnel_count; i++) {
+		free(config->tunnels[i].routes);
 		gremc_config_igmp_free(config->tunnels[i].igmp);
+	}
 	for (uint32_t i = 0; i < config->mroute_count; i++) {
 		free(config->mroutes[i].from);
 		free(config->mroutes[i].to);
@@ -28,6 +30,8 @@ void gremc_config_free(struct gremc_config *config)
 	free(config->ports);
 	free(config->tunnels);
 	free(config->mroutes);
+	gremc_errors_fini(&config->warnings);
+	gremc_errors_fini(&config->notes);
 	free(config);
 }
 
@@ -48,20 +52,27 @@ static struct loader *loader_create(void)
 	return l;
 }
 
+void gremc_config_port_draft_fini(struct port_draft *draft)
+{
+	free(draft->port.addresses);
+	free(draft->port.routes);
+	free(draft->port.neighbors);
+	gremc_config_igmp_free(draft->port.igmp);
+	free(draft->address_places);
+	free(draft->routes);
+}
+
 static void loader_destroy(struct loader *l)
 {
-	for (uint32_t i = 0; i < l->port_count; i++) {
-		struct port_draft *draft = &l->ports[i];
-
-		free(draft->port.addresses);
-		free(draft->port.routes);
-		free(draft->port.neighbors);
-		gremc_config_igmp_free(draft->port.igmp);
-		free(draft->address_places);
-		free(draft->routes);
-	}
-	for (uint32_t i = 0; i < l->tunnel_count; i++)
+	for (uint32_t i = 0; i < l->port_count; i++)
+		gremc_config_port_draft_fini(&l->ports[i]);
+	for (uint32_t i = 0; i < l->netplan_port_count; i++)
+		free(l->netplan_ports[i].addresses);
+	free(l->netplan_ports);
+	for (uint32_t i = 0; i < l->tunnel_count; i++) {
+		free(l->tunnels[i].tunnel.routes);
 		gremc_config_igmp_free(l->tunnels[i].tunnel.igmp);
+	}
 	free(l->addresses);
 	free(l->tunnels);
 	free(l->mroute_places);
@@ -120,6 +131,19 @@ fail:
 	return NULL;
 }
 
+static void no_port_problem(struct loader *l, struct place place)
+{
+	if (l->netplan_port_count == 0)
+		gremc_config_problem(l, place,
+				     "the file names no port; add `ethernets: {NAME: {device: ...}}`");
+	for (uint32_t i = 0; i < l->netplan_port_count; i++)
+		gremc_config_problem(
+			l, l->netplan_ports[i].name.place,
+			"%s has no `device`; add `device:`, which takes the EAL's name of a device, "
+			"or `interface:`, which takes one of the kernel",
+			QUOTE(l->netplan_ports[i].name.text));
+}
+
 static void load_yaml(struct loader *l, const char *text, size_t size)
 {
 	struct value owner = {"the file", {0, 1, 1}, false};
@@ -130,11 +154,10 @@ static void load_yaml(struct loader *l, const char *text, size_t size)
 		l->ports_broken = true;
 		return;
 	}
-	problems = l->problem_count;
+	problems = l->problems.count;
 	gremc_config_mapping(l, yaml_document_get_root_node(&l->document), SECTION_TOP, &owner, l, NULL);
-	if (l->port_count == 0 && l->problem_count == problems)
-		gremc_config_problem(l, owner.place,
-				     "the file names no port; add `ethernets: {NAME: {device: ...}}`");
+	if (l->port_count == 0 && l->problems.count == problems)
+		no_port_problem(l, owner.place);
 }
 
 struct ifcfg_source {
@@ -169,11 +192,11 @@ static struct gremc_config *finish(struct loader *l, const struct ifcfg_source *
 
 	if (!l->no_memory)
 		complete(l, ifcfg);
-	if (l->problem_count == 0 && !l->no_memory) {
+	gremc_config_report(l, errors);
+	if (l->problems.count == 0 && !l->no_memory) {
 		config = l->config;
 		l->config = NULL;
 	}
-	gremc_config_report(l, errors);
 	loader_destroy(l);
 	return config;
 }

@@ -236,6 +236,30 @@ out:
 	free(drafts);
 }
 
+/* `any` and `all` stand for every tunnel and every port with `multicast`. */
+static uint32_t count_vifs(const struct gremc_config *config, uint32_t tunnels)
+{
+	uint32_t count = tunnels;
+
+	for (uint32_t i = 0; i < config->port_count; i++)
+		count += config->ports[i].multicast;
+	return count;
+}
+
+static void check_vif_counts(struct loader *l, const struct gremc_config_mroute *mroute,
+			     const struct place *places)
+{
+	const uint32_t from = mroute->from_any ? count_vifs(l->config, l->tunnel_count) : mroute->from_count;
+	const uint32_t to = mroute->to_all ? count_vifs(l->config, l->tunnel_count) : mroute->to_count;
+
+	if (from > GREMC_CONFIG_VIFS_MAX)
+		gremc_config_problem(l, places[KEY_FROM], "`from` has %u vifs; an mroute has at most %u",
+				     from, GREMC_CONFIG_VIFS_MAX);
+	if (to > GREMC_CONFIG_VIFS_MAX)
+		gremc_config_problem(l, places[KEY_TO], "`to` has %u vifs; an mroute has at most %u", to,
+				     GREMC_CONFIG_VIFS_MAX);
+}
+
 /* ---- the list ---- */
 
 static void read_mroute(struct loader *l, yaml_node_t *node)
@@ -244,7 +268,7 @@ static void read_mroute(struct loader *l, yaml_node_t *node)
 	struct gremc_config *config = l->config;
 	struct gremc_config_mroute mroute = {0}, *mroutes;
 	struct place places[KEY_COUNT] = {{0}}, *mroute_places;
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 	struct value word;
 
 	if (!gremc_config_is_null(node) && gremc_config_scalar(node, &word) &&
@@ -253,15 +277,17 @@ static void read_mroute(struct loader *l, yaml_node_t *node)
 		return;
 	}
 	gremc_config_mapping(l, node, SECTION_MROUTE, &owner, &mroute, places);
-	if (l->problem_count == problems)
+	if (l->problems.count == problems) {
 		check_pair(l, &mroute, places);
+		check_vif_counts(l, &mroute, places);
+	}
 	mroutes = gremc_config_grow(l, config->mroutes, config->mroute_count, sizeof(*mroutes));
 	if (mroutes)
 		config->mroutes = mroutes;
 	mroute_places = gremc_config_grow(l, l->mroute_places, config->mroute_count, sizeof(*mroute_places));
 	if (mroute_places)
 		l->mroute_places = mroute_places;
-	if (l->problem_count != problems || l->no_memory) {
+	if (l->problems.count != problems || l->no_memory) {
 		free(mroute.from);
 		free(mroute.to);
 		return;

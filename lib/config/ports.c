@@ -6,6 +6,96 @@
 
 #include "config/config_priv.h"
 
+/* ---- ports of netplan's alone ---- */
+
+/* Keys that only this program has, and that make an Ethernet or a bond one of its ports. */
+static bool visit_own_key(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
+{
+	static const enum key_id own[] = {KEY_ETHERNET_DEVICE, KEY_INTERFACE, KEY_ISOLATE,
+					  KEY_NEIGHBORS,       KEY_VLAN,      KEY_MULTICAST,
+					  KEY_PORT_IGMP,       KEY_HOST};
+	bool *found = object;
+
+	(void)l, (void)node;
+	for (size_t i = 0; i < RTE_DIM(own) && !*found; i++)
+		*found = strcmp(name->text, gremc_config_keys[own[i]].name) == 0;
+	return !*found;
+}
+
+static bool has_own_key(struct loader *l, yaml_node_t *node)
+{
+	bool found = false;
+
+	gremc_config_each_name(l, node, visit_own_key, &found);
+	return found;
+}
+
+const struct netplan_port *gremc_config_netplan_port(const struct loader *l, const char *name)
+{
+	for (uint32_t i = 0; i < l->netplan_port_count; i++)
+		if (strcmp(l->netplan_ports[i].name.text, name) == 0)
+			return &l->netplan_ports[i];
+	return NULL;
+}
+
+const struct netplan_port *gremc_config_netplan_owner(const struct loader *l, rte_be32_t address)
+{
+	for (uint32_t i = 0; i < l->netplan_port_count; i++)
+		for (uint32_t j = 0; j < l->netplan_ports[i].address_count; j++)
+			if (l->netplan_ports[i].addresses[j] == address)
+				return &l->netplan_ports[i];
+	return NULL;
+}
+
+/* A bond of netplan's: all of its members are. */
+static bool has_netplan_members(struct loader *l, const yaml_node_t *node)
+{
+	const yaml_node_t *list = gremc_config_lookup(l, node, "interfaces");
+	struct value name;
+
+	if (list == NULL || list->type != YAML_SEQUENCE_NODE)
+		return false;
+	for (const yaml_node_item_t *item = list->data.sequence.items.start;
+	     item < list->data.sequence.items.top; item++)
+		if (!gremc_config_scalar(yaml_document_get_node(&l->document, *item), &name) ||
+		    gremc_config_netplan_port(l, name.text) == NULL)
+			return false;
+	return list->data.sequence.items.start < list->data.sequence.items.top;
+}
+
+/* Its keys are checked like a port's; what stays of it are its name and addresses, for messages. */
+static void read_netplan_port(struct loader *l, const struct value *name, yaml_node_t *node,
+			      enum section section)
+{
+	struct port_draft *draft = gremc_config_alloc(l, 1, sizeof(*draft));
+	struct netplan_port *ports =
+		gremc_config_grow(l, l->netplan_ports, l->netplan_port_count, sizeof(*ports));
+	struct netplan_port *port;
+	char quoted[QUOTE_TEXT];
+	struct value owner = {gremc_config_quote(quoted, name->text), name->place, false};
+
+	if (ports)
+		l->netplan_ports = ports;
+	if (draft == NULL || ports == NULL) {
+		free(draft);
+		return;
+	}
+	gremc_config_mapping(l, node, section, &owner, draft, draft->places);
+	port = &ports[l->netplan_port_count];
+	*port = (struct netplan_port){.name = *name, .address_count = draft->port.address_count};
+	port->addresses = gremc_config_alloc(l, port->address_count, sizeof(*port->addresses));
+	for (uint32_t i = 0; port->addresses && i < port->address_count; i++)
+		port->addresses[i] = draft->port.addresses[i].address;
+	l->netplan_port_count += port->addresses != NULL;
+	gremc_config_port_draft_fini(draft);
+	free(draft);
+	gremc_config_note(l, name->place,
+			  "%s has neither `device` nor `interface`: it stays the kernel's, and no tunnel's",
+			  owner.text);
+}
+
+/* ---- ports ---- */
+
 /* One port of either kind: false when no more may come. */
 static bool read_port(struct loader *l, const struct value *name, yaml_node_t *node, enum section section)
 {
@@ -48,14 +138,18 @@ static void check_shared(struct loader *l, const struct port_draft *draft)
 
 static bool read_ethernet(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
 {
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 	const struct place *places;
 
 	(void)object;
+	if (node->type == YAML_MAPPING_NODE && !has_own_key(l, node)) {
+		read_netplan_port(l, name, node, SECTION_ETHERNET);
+		return true;
+	}
 	if (!read_port(l, name, node, SECTION_ETHERNET))
 		return false;
 	places = l->ports[l->port_count - 1].places;
-	if (l->problem_count != problems)
+	if (l->problems.count != problems)
 		return true;
 	if (places[KEY_ETHERNET_DEVICE].line && places[KEY_INTERFACE].line)
 		gremc_config_problem(
@@ -83,6 +177,10 @@ static bool read_bond(struct loader *l, const struct value *name, yaml_node_t *n
 	const struct place *places;
 
 	(void)object;
+	if (node->type == YAML_MAPPING_NODE && !has_own_key(l, node) && has_netplan_members(l, node)) {
+		read_netplan_port(l, name, node, SECTION_BOND);
+		return true;
+	}
 	if (!read_port(l, name, node, SECTION_BOND))
 		return false;
 	draft = &l->ports[l->port_count - 1];
@@ -108,20 +206,20 @@ static bool read_bond(struct loader *l, const struct value *name, yaml_node_t *n
 
 void gremc_config_read_ethernets(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 
 	(void)key;
 	gremc_config_each_name(l, node, read_ethernet, object);
-	l->ports_broken |= l->problem_count != problems;
+	l->ports_broken |= l->problems.count != problems;
 }
 
 void gremc_config_read_bonds(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 
 	(void)key;
 	gremc_config_each_name(l, node, read_bond, object);
-	l->ports_broken |= l->problem_count != problems;
+	l->ports_broken |= l->problems.count != problems;
 }
 
 void gremc_config_read_parameters(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
@@ -163,7 +261,7 @@ static bool read_address(struct loader *l, const struct value *value, void *obje
 
 void gremc_config_read_addresses(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
-	gremc_config_each_text(l, key, node, read_address, object);
+	gremc_config_each_address(l, key, node, read_address, object);
 }
 
 /* ---- routes ---- */
@@ -205,20 +303,68 @@ void gremc_config_read_route_to(struct loader *l, const struct key *key, const s
 				     gremc_config_not_unicast(route->to.address));
 }
 
+/* The value of a route's key as text, or "". */
+static const char *text_of(struct loader *l, const yaml_node_t *entry, const char *name)
+{
+	const yaml_node_t *node = gremc_config_lookup(l, entry, name);
+	struct value value;
+
+	return node && gremc_config_scalar(node, &value) ? value.text : "";
+}
+
+/* A route that netplan gives to the kernel and that leads no tunnel, in words; NULL: it is one of ours. */
+static const char *why_netplans(struct loader *l, const yaml_node_t *entry)
+{
+	const char *table = text_of(l, entry, "table"), *type = text_of(l, entry, "type");
+
+	if (gremc_config_is_ipv6(text_of(l, entry, "to")) || gremc_config_is_ipv6(text_of(l, entry, "via")))
+		return "it is an IPv6 route";
+	if (*table && strcmp(table, "254") && strcmp(table, "main"))
+		return "it is in another table than `main`";
+	if (*type && strcmp(type, "unicast"))
+		return "its `type` is not `unicast`";
+	return NULL;
+}
+
+bool gremc_config_route(struct loader *l, yaml_node_t *entry, bool is_tunnel,
+			struct gremc_config_route *route, struct place *place)
+{
+	struct value owner = {"the route", gremc_config_place(entry), false};
+	const char *why = why_netplans(l, entry);
+	bool is_link = strcmp(text_of(l, entry, "scope"), "link") == 0;
+	struct place places[KEY_COUNT] = {{0}};
+	uint32_t problems = l->problems.count;
+
+	if (why) {
+		gremc_config_note(l, owner.place, "the route has no effect here: %s", why);
+		return false;
+	}
+	gremc_config_mapping(l, entry, SECTION_ROUTE, &owner, route, places);
+	*place = places[KEY_ROUTE_VIA].line ? places[KEY_ROUTE_VIA] : owner.place;
+	if (l->problems.count != problems)
+		return false;
+	if (route->via || (is_tunnel && is_link))
+		return true;
+	if (is_link)
+		gremc_config_note(
+			l, owner.place,
+			"the route has no effect here: it has no `via`, and a port finds no next hop by it");
+	else
+		gremc_config_problem(l, owner.place,
+				     "the route has no `via`; add `via:`, which takes an IPv4 address");
+	return false;
+}
+
 void gremc_config_read_routes(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
 	(void)key;
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
 	     item < node->data.sequence.items.top; item++) {
-		yaml_node_t *entry = yaml_document_get_node(&l->document, *item);
-		struct value owner = {"the route", gremc_config_place(entry), false};
-		struct place places[KEY_COUNT] = {{0}};
-		uint32_t problems = l->problem_count;
 		struct gremc_config_route route = {0};
+		struct place place;
 
-		gremc_config_mapping(l, entry, SECTION_ROUTE, &owner, &route, places);
-		if (l->problem_count == problems)
-			add_route(l, object, &route, places[KEY_ROUTE_VIA]);
+		if (gremc_config_route(l, yaml_document_get_node(&l->document, *item), false, &route, &place))
+			add_route(l, object, &route, place);
 	}
 }
 
@@ -265,7 +411,7 @@ static bool read_neighbor(struct loader *l, const struct value *name, yaml_node_
 {
 	struct neighbor_drafts *list = object;
 	struct neighbor_draft draft = {.place = name->place};
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 	struct neighbor_draft *drafts;
 	struct value mac;
 
@@ -277,7 +423,7 @@ static bool read_neighbor(struct loader *l, const struct value *name, yaml_node_
 				     QUOTE(name->text), QUOTE(name->text));
 	else
 		check_mac(l, &mac, &draft.neighbor.mac);
-	if (l->problem_count != problems)
+	if (l->problems.count != problems)
 		return true;
 	drafts = gremc_config_grow(l, list->drafts, list->count, sizeof(*drafts));
 	if (drafts == NULL)

@@ -21,24 +21,49 @@ uint32_t gremc_config_file(struct loader *l, const char *path)
 	return l->file_count++;
 }
 
-void gremc_config_problem(struct loader *l, struct place place, const char *format, ...)
+static void add(struct loader *l, struct problems *problems, struct place place, const char *format,
+		va_list arguments)
 {
-	struct problem *problems = gremc_config_grow(l, l->problems, l->problem_count, sizeof(*problems));
+	struct problem *list = gremc_config_grow(l, problems->list, problems->count, sizeof(*list));
 	struct problem *problem;
-	va_list arguments;
 
-	if (problems == NULL)
+	if (list == NULL)
 		return;
-	l->problems = problems;
-	problem = &problems[l->problem_count];
-	*problem = (struct problem){.place = place, .order = l->problem_count};
-	va_start(arguments, format);
+	problems->list = list;
+	problem = &list[problems->count];
+	*problem = (struct problem){.place = place, .order = problems->count};
 	if (vasprintf(&problem->text, format, arguments) < 0) {
 		problem->text = NULL;
 		l->no_memory = true;
 	}
+	problems->count++;
+}
+
+void gremc_config_problem(struct loader *l, struct place place, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add(l, &l->problems, place, format, arguments);
 	va_end(arguments);
-	l->problem_count++;
+}
+
+void gremc_config_warn(struct loader *l, struct place place, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add(l, &l->warnings, place, format, arguments);
+	va_end(arguments);
+}
+
+void gremc_config_note(struct loader *l, struct place place, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add(l, &l->notes, place, format, arguments);
+	va_end(arguments);
 }
 
 static int compare(const void *a, const void *b)
@@ -61,27 +86,42 @@ static bool is_repeated(const struct problem *a, const struct problem *b)
 	       a->place.column == b->place.column && a->text && b->text && strcmp(a->text, b->text) == 0;
 }
 
-void gremc_config_report(struct loader *l, struct gremc_errors *errors)
+static void report(const struct loader *l, const struct problems *problems, const char *kind,
+		   struct gremc_errors *errors)
 {
-	if (l->problem_count)
-		qsort(l->problems, l->problem_count, sizeof(*l->problems), compare);
-	for (uint32_t i = 0; i < l->problem_count; i++) {
-		const struct problem *problem = &l->problems[i];
+	if (problems->count)
+		qsort(problems->list, problems->count, sizeof(*problems->list), compare);
+	for (uint32_t i = 0; i < problems->count; i++) {
+		const struct problem *problem = &problems->list[i];
 		const char *file = problem->place.file < l->file_count ? l->files[problem->place.file] : NULL;
 
 		if (problem->text && (i == 0 || !is_repeated(problem - 1, problem)))
-			gremc_errors_add(errors, file, problem->place.line, problem->place.column, "%s",
-					 problem->text);
+			gremc_errors_add(errors, file, problem->place.line, problem->place.column, "%s%s",
+					 kind, problem->text);
 	}
+}
+
+void gremc_config_report(struct loader *l, struct gremc_errors *errors)
+{
+	report(l, &l->problems, "", errors);
 	if (l->no_memory)
 		gremc_errors_add(errors, NULL, 0, 0, "out of memory while loading the configuration");
+	report(l, &l->warnings, "warning: ", &l->config->warnings);
+	report(l, &l->notes, "note: ", &l->config->notes);
+}
+
+static void problems_fini(struct problems *problems)
+{
+	for (uint32_t i = 0; i < problems->count; i++)
+		free(problems->list[i].text);
+	free(problems->list);
 }
 
 void gremc_config_report_fini(struct loader *l)
 {
-	for (uint32_t i = 0; i < l->problem_count; i++)
-		free(l->problems[i].text);
-	free(l->problems);
+	problems_fini(&l->problems);
+	problems_fini(&l->warnings);
+	problems_fini(&l->notes);
 	for (uint32_t i = 0; i < l->file_count; i++)
 		free(l->files[i]);
 	free(l->files);

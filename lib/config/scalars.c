@@ -129,6 +129,30 @@ void gremc_config_read_address(struct loader *l, const struct key *key, const st
 		*(rte_be32_t *)field_of(key, object) = address;
 }
 
+/* Linux's wildcard tunnels have no counterpart: a tunnel is found by both of its addresses. */
+static bool is_wildcard(const char *text)
+{
+	return strcmp(text, "any") == 0 || strcmp(text, "*") == 0 || strcmp(text, "0.0.0.0") == 0;
+}
+
+void gremc_config_read_endpoint(struct loader *l, const struct key *key, const struct value *value,
+				void *object)
+{
+	if (!is_wildcard(value->text))
+		gremc_config_read_address(l, key, value, object);
+	else if (key->offset == gremc_config_keys[KEY_LOCAL].offset)
+		gremc_config_problem(l, value->place,
+				     "`%s` cannot be `%s`: a tunnel has one outer address; write the port's "
+				     "address that the other end sends to, one of its `addresses`",
+				     key->name, value->text);
+	else
+		gremc_config_problem(
+			l, value->place,
+			"`%s` cannot be `%s`: a tunnel has one other end; write its address, and a "
+			"tunnel for each of them",
+			key->name, value->text);
+}
+
 bool gremc_config_interface_address(struct loader *l, const struct value *value, uint8_t bare,
 				    struct gremc_config_address *address)
 {
@@ -186,7 +210,8 @@ bool gremc_config_prefix_ok(struct loader *l, const char *what, const struct val
 
 static void name_problem(struct loader *l, const struct value *value)
 {
-	static const char *const reserved[] = {"any", "all", "host", ".", ".."};
+	/* words of this file; what the kernel takes as no interface's name, or has as one itself */
+	static const char *const reserved[] = {"any", "all", "host", ".", "..", "default", "lo", "gremc0"};
 	/* '/' and ':' no kernel takes, '%' it fills with a number; the rest would break telemetry's arguments
 	 */
 	static const char refused[] = "/:%,\"'`\\";
@@ -217,12 +242,12 @@ static void name_problem(struct loader *l, const struct value *value)
 bool gremc_config_name(struct loader *l, const struct value *value, bool is_port, uint32_t index, char *text)
 {
 	struct name name = {.is_port = is_port, .index = index, .place = value->place};
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 	const struct name *other;
 	char where[WHERE_TEXT];
 
 	name_problem(l, value);
-	if (l->problem_count != problems || l->no_memory)
+	if (l->problems.count != problems || l->no_memory)
 		return false;
 	memcpy(name.text, value->text, strlen(value->text) + 1);
 	memcpy(text, name.text, sizeof(name.text));

@@ -24,23 +24,52 @@ struct tunnel_draft *gremc_config_tunnel_new(struct loader *l, const struct valu
 	return draft;
 }
 
+/* A tunnel of another kind, which netplan makes in the kernel. */
+static bool is_netplans(struct loader *l, const struct value *name, const yaml_node_t *node)
+{
+	static const char *const modes[] = {"gretap", "ip6gre", "ip6gretap", "ip6ip6", "ipip",  "ipip6",
+					    "isatap", "sit",    "vti",       "vti6",   "vxlan", "wireguard"};
+	const yaml_node_t *mode = gremc_config_lookup(l, node, "mode");
+	struct value value;
+
+	if (mode == NULL || !gremc_config_scalar(mode, &value))
+		return false;
+	for (size_t i = 0; i < RTE_DIM(modes); i++) {
+		if (strcmp(value.text, modes[i]))
+			continue;
+		gremc_config_warn(
+			l, value.place,
+			"%s has the mode %s and stays the kernel's; the forwarder has `gre` tunnels only",
+			QUOTE(name->text), modes[i]);
+		return true;
+	}
+	return false;
+}
+
 static bool read_tunnel(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
 {
-	uint32_t problems = l->problem_count;
+	uint32_t problems = l->problems.count;
 	struct place places[KEY_COUNT] = {{0}};
 	char quoted[QUOTE_TEXT];
 	struct value owner = {gremc_config_quote(quoted, name->text), name->place, false};
-	struct tunnel_draft *draft = gremc_config_tunnel_new(l, name);
+	struct tunnel_draft *draft;
 
 	(void)object;
+	if (is_netplans(l, name, node))
+		return true;
+	draft = gremc_config_tunnel_new(l, name);
 	if (draft == NULL)
 		return false;
 	gremc_config_mapping(l, node, SECTION_TUNNEL, &owner, draft, places);
 	draft->local = places[KEY_LOCAL];
+	draft->remote = places[KEY_REMOTE];
 	draft->mtu = places[KEY_TUNNEL_MTU];
+	draft->address = places[KEY_TUNNEL_ADDRESSES];
 	draft->peer = places[KEY_PEER];
+	draft->routes = places[KEY_TUNNEL_ROUTES];
 	draft->igmp = places[KEY_TUNNEL_IGMP];
-	draft->broken = l->problem_count != problems;
+	draft->ttl = places[KEY_TTL];
+	draft->broken = l->problems.count != problems;
 	return true;
 }
 
@@ -80,5 +109,25 @@ static bool read_address(struct loader *l, const struct value *value, void *obje
 void gremc_config_read_tunnel_addresses(struct loader *l, const struct key *key, yaml_node_t *node,
 					void *object)
 {
-	gremc_config_each_text(l, key, node, read_address, object);
+	gremc_config_each_address(l, key, node, read_address, object);
+}
+
+void gremc_config_read_tunnel_routes(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
+{
+	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
+
+	(void)key;
+	for (const yaml_node_item_t *item = node->data.sequence.items.start;
+	     item < node->data.sequence.items.top; item++) {
+		struct gremc_config_route route = {0}, *routes;
+		struct place place;
+
+		if (!gremc_config_route(l, yaml_document_get_node(&l->document, *item), true, &route, &place))
+			continue;
+		routes = gremc_config_grow(l, tunnel->routes, tunnel->route_count, sizeof(*routes));
+		if (routes == NULL)
+			return;
+		tunnel->routes = routes;
+		routes[tunnel->route_count++] = route;
+	}
 }

@@ -52,8 +52,9 @@ static void check_member(struct loader *l, const struct port_draft *member, cons
 				"%s is a member of %s, which cannot be: the kernel keeps what has "
 				"`%s`, and a bond sets its members' MAC addresses",
 				member->port.name, bond->port.name, gremc_config_keys[kept[i]].name);
+	/* the bond's own MTU may stand at its members, too, as netplan files have it */
 	for (enum key_id id = KEY_ADDRESSES; id <= KEY_HOST; id++)
-		if (member->places[id].line)
+		if (member->places[id].line && (id != KEY_MTU || member->port.mtu != bond->port.mtu))
 			gremc_config_problem(l, member->places[id],
 					     "%s is a member of %s and has no `%s` of its own; give it to %s",
 					     member->port.name, bond->port.name, gremc_config_keys[id].name,
@@ -65,6 +66,13 @@ static bool read_member(struct loader *l, const struct value *value, void *objec
 	struct port_draft *bond = object, *member;
 	const struct name *name = gremc_config_names_find(&l->names, value->text);
 
+	if (gremc_config_netplan_port(l, value->text)) {
+		gremc_config_problem(l, value->place,
+				     "%s has no `device`; a member of a bond that has other members with one "
+				     "needs one, too",
+				     QUOTE(value->text));
+		return true;
+	}
 	if (name == NULL || !name->is_port) {
 		name = gremc_config_names_nearest(&l->names, value->text);
 		gremc_config_problem(l, value->place, "there is no Ethernet `%s`; %s%s%s", QUOTE(value->text),
@@ -169,9 +177,17 @@ static void check_via(struct loader *l, const struct gremc_config_port *port, co
 					     ADDRESS(via), port->name);
 			return;
 		}
-		is_covered |= ((own->address ^ via) & gremc_netmask(own->length)) == 0;
+		if ((own->address ^ via) & gremc_netmask(own->length))
+			continue;
+		is_covered = true;
+		if (own->length < 31 && (via | gremc_netmask(own->length)) == RTE_BE32(UINT32_MAX))
+			gremc_config_problem(
+				l, draft->place,
+				"the next hop %s is the broadcast address of a network of %s; it takes "
+				"the gateway's",
+				ADDRESS(via), port->name);
 	}
-	if (!is_covered)
+	if (!is_covered && !draft->route.on_link)
 		gremc_config_problem(
 			l, draft->place,
 			"the next hop %s is in no network of %s; it takes an address inside one of its "
@@ -204,6 +220,24 @@ static void check_routes(struct loader *l, struct port_draft *draft, bool addres
 				route->route.to.length ? gremc_prefix_format(text, &route->route.to)
 						       : "`default`",
 				gremc_config_where(where, l, before->place, route->place));
+	}
+}
+
+/* The kernel has an `interface` under its name already: no device of ours can have it. */
+static void check_interface_names(struct loader *l)
+{
+	for (uint32_t i = 0; i < l->port_count; i++) {
+		const char *interface = l->ports[i].port.interface;
+		const struct name *name = *interface ? gremc_config_names_find(&l->names, interface) : NULL;
+		bool makes_device = name && (name->is_port ? l->ports[name->index].port.host
+							   : l->tunnels[name->index].tunnel.host);
+
+		if (makes_device)
+			gremc_config_problem(
+				l, name->place,
+				"%s has `host: true`, and the kernel has an interface of this name, the "
+				"`interface` of %s; choose another name",
+				name->text, l->ports[i].port.name);
 	}
 }
 
@@ -249,9 +283,18 @@ static const struct owned_address *owner_of(const struct loader *l, rte_be32_t a
 
 static void local_problem(struct loader *l, const struct tunnel_draft *draft)
 {
+	const struct netplan_port *netplan = gremc_config_netplan_owner(l, draft->tunnel.local);
 	char list[128] = "";
 	size_t length = 0;
 
+	if (netplan) {
+		gremc_config_problem(
+			l, draft->local,
+			"`local` is %s, an address of %s, which has no `device`; add `device:` to it, which "
+			"takes the EAL's name of a device, or `interface:`, which takes one of the kernel",
+			ADDRESS(draft->tunnel.local), QUOTE(netplan->name.text));
+		return;
+	}
 	for (uint32_t i = 0, shown = 0; i < l->config->port_count; i++)
 		for (uint32_t j = 0; j < l->config->ports[i].address_count && shown < 4; j++, shown++)
 			length += snprintf(list + length, sizeof(list) - length, "%s%s", shown ? ", " : "",
@@ -265,6 +308,68 @@ static void local_problem(struct loader *l, const struct tunnel_draft *draft)
 		gremc_config_problem(l, draft->local,
 				     "`local` is %s, an address of no port; add it to a port's `addresses`",
 				     ADDRESS(draft->tunnel.local));
+}
+
+/* The longest network of the port with the address, by its addresses and routes; -1: none. */
+static int port_prefix_length(const struct gremc_config_port *port, rte_be32_t address)
+{
+	int longest = -1;
+
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		const struct gremc_config_address *own = &port->addresses[i];
+
+		if (((own->address ^ address) & gremc_netmask(own->length)) == 0)
+			longest = RTE_MAX(longest, (int)own->length);
+	}
+	for (uint32_t i = 0; i < port->route_count; i++)
+		if (gremc_prefix_covers(&port->routes[i].to, address))
+			longest = RTE_MAX(longest, (int)port->routes[i].to.length);
+	return longest;
+}
+
+/* The kernel must not route the tunnel's own packets into the tunnel. */
+static void check_inner_networks(struct loader *l, const struct tunnel_draft *draft,
+				 const struct gremc_config_port *port)
+{
+	const struct gremc_config_tunnel *tunnel = &draft->tunnel;
+	const struct gremc_config_address *inner = &tunnel->address;
+	int outer = port_prefix_length(port, tunnel->remote);
+
+	if (!tunnel->host)
+		return;
+	if (inner->address && !tunnel->peer && inner->length < 32 && inner->length > outer &&
+	    ((inner->address ^ tunnel->remote) & gremc_netmask(inner->length)) == 0)
+		gremc_config_problem(
+			l, draft->address,
+			"the inner network of %s holds its `remote` %s, so the tunnel's packets would "
+			"enter the tunnel; inner addresses take a network of their own",
+			tunnel->name, ADDRESS(tunnel->remote));
+	for (uint32_t i = 0; i < tunnel->route_count; i++)
+		if (tunnel->routes[i].to.length > outer &&
+		    gremc_prefix_covers(&tunnel->routes[i].to, tunnel->remote))
+			gremc_config_problem(
+				l, draft->routes,
+				"a route of %s holds its `remote` %s, so the tunnel's packets would "
+				"enter the tunnel; remove it",
+				tunnel->name, ADDRESS(tunnel->remote));
+}
+
+/* IGMP has an inner TTL of 1 (RFC 3376, 4). */
+static void check_outer_ttl(struct loader *l, const struct tunnel_draft *draft,
+			    const struct gremc_config_port *port)
+{
+	const struct gremc_config_tunnel *tunnel = &draft->tunnel;
+	bool is_direct = false;
+
+	for (uint32_t i = 0; i < port->address_count; i++)
+		is_direct |= ((port->addresses[i].address ^ tunnel->remote) &
+			      gremc_netmask(port->addresses[i].length)) == 0;
+	if (tunnel->igmp && tunnel->ttl == 0 && !is_direct)
+		gremc_config_problem(
+			l, draft->ttl,
+			"`ttl` of %s is `inherit` and it has `igmp`, whose packets have a TTL of 1: "
+			"they do not pass a router on the way to %s; give a number, such as 64",
+			tunnel->name, ADDRESS(tunnel->remote));
 }
 
 static void check_tunnel(struct loader *l, struct tunnel_draft *draft)
@@ -282,6 +387,17 @@ static void check_tunnel(struct loader *l, struct tunnel_draft *draft)
 		gremc_config_problem(l, draft->peer,
 				     "`peer` of %s is its own inner address; it takes the other end's",
 				     tunnel->name);
+	if (tunnel->peer && tunnel->peer == tunnel->remote)
+		gremc_config_problem(l, draft->peer,
+				     "`peer` of %s is its `remote`, so the tunnel's packets would enter the "
+				     "tunnel; it takes the inner address of the other end",
+				     tunnel->name);
+	if (tunnel->route_count > 0 && !tunnel->host)
+		gremc_config_problem(
+			l, draft->routes,
+			"`routes` of %s need an interface of the kernel; add `host: true` to it, or "
+			"remove them",
+			tunnel->name);
 	/* Without a port there is one problem, not one for each tunnel. */
 	if (!l->has_ports || l->port_count == 0)
 		return;
@@ -293,6 +409,15 @@ static void check_tunnel(struct loader *l, struct tunnel_draft *draft)
 	}
 	tunnel->port = owner->port;
 	port = &l->config->ports[owner->port];
+	check_inner_networks(l, draft, port);
+	check_outer_ttl(l, draft, port);
+	if (port->mtu && port->mtu < overhead + GREMC_CONFIG_MTU_MINIMUM)
+		gremc_config_problem(
+			l, draft->name,
+			"%s has `mtu: %u`, which leaves %d bytes to the packets of %s, and IPv4 needs "
+			"%u; raise it",
+			port->name, port->mtu, port->mtu - (int)overhead, tunnel->name,
+			GREMC_CONFIG_MTU_MINIMUM);
 	if (port->mtu && tunnel->mtu && tunnel->mtu + overhead > port->mtu)
 		gremc_config_problem(
 			l, draft->mtu,
@@ -367,6 +492,7 @@ void gremc_config_validate_tunnels(struct loader *l)
 		if (!l->tunnels[i].broken)
 			check_tunnel(l, &l->tunnels[i]);
 	check_distinct(l);
+	check_interface_names(l);
 	config->tunnels = gremc_config_alloc(l, l->tunnel_count, sizeof(*config->tunnels));
 	if (config->tunnels == NULL)
 		return;
@@ -374,6 +500,7 @@ void gremc_config_validate_tunnels(struct loader *l)
 	for (uint32_t i = 0; i < l->tunnel_count; i++) {
 		config->tunnels[i] = l->tunnels[i].tunnel;
 		l->tunnels[i].tunnel.igmp = NULL; /* theirs now */
+		l->tunnels[i].tunnel.routes = NULL;
 	}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From text to libyaml's document, and from its mappings to the table of keys. */
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,36 +93,123 @@ static bool name_of(struct loader *l, const yaml_node_pair_t *pair, struct value
 	return false;
 }
 
-/* The values of a mapping by their keys; what is unknown or given twice is said. */
-static void collect(struct loader *l, yaml_node_t *node, enum section section, yaml_node_t **values,
-		    struct place *names)
-{
-	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	     pair < node->data.mapping.pairs.top; pair++) {
-		char suggestion[512], where[WHERE_TEXT];
-		const struct key *key;
-		struct value name;
-		size_t id;
+/* ---- merge keys ---- */
 
-		if (!name_of(l, pair, &name))
-			continue;
-		key = gremc_config_key_find(section, name.text);
-		if (key == NULL) {
-			gremc_config_problem(
-				l, name.place, "unknown key `%s`; %s", QUOTE(name.text),
-				gremc_config_key_suggest(suggestion, sizeof(suggestion), section, name.text));
-			continue;
-		}
-		id = key - gremc_config_keys;
-		if (values[id]) {
-			gremc_config_problem(l, name.place,
-					     "`%s` is given twice, first on %s; keep one of them", key->name,
-					     gremc_config_where(where, l, names[id], name.place));
-			continue;
-		}
-		values[id] = yaml_document_get_node(&l->document, pair->value);
-		names[id] = name.place;
+#define MERGE_DEPTH_MAX 8 /* mappings that merge each other; an alias can name the mapping that it is in */
+
+/* Visits one pair; false ends the walk. `is_merged`: it comes from a `<<:`, so a pair of the mapping itself
+ * has precedence (YAML 1.1, merge key). */
+typedef bool pair_visitor(struct loader *l, const struct value *name, yaml_node_t *node, bool is_merged,
+			  void *object);
+
+static bool walk_pairs(struct loader *l, yaml_node_t *node, unsigned depth, pair_visitor *visit,
+		       void *object);
+
+static bool is_merge_key(const struct value *name)
+{
+	return !name->quoted && strcmp(name->text, "<<") == 0;
+}
+
+static void merge_problem(struct loader *l, const yaml_node_t *node)
+{
+	gremc_config_problem(
+		l, gremc_config_place(node),
+		"`<<` cannot be %s; it takes the alias of a mapping, `<<: *NAME`, or a list of them",
+		node->type == YAML_SCALAR_NODE ? "a single value" : shape_of(node));
+}
+
+/* The pairs of what `<<` names: one mapping, or several, the first of which has precedence. */
+static bool walk_merged(struct loader *l, yaml_node_t *node, unsigned depth, pair_visitor *visit,
+			void *object)
+{
+	if (depth == MERGE_DEPTH_MAX) {
+		gremc_config_problem(
+			l, gremc_config_place(node),
+			"more than %u mappings merge each other by `<<`; merge fewer, and none into "
+			"itself",
+			MERGE_DEPTH_MAX);
+		return false;
 	}
+	if (node->type == YAML_MAPPING_NODE)
+		return walk_pairs(l, node, depth + 1, visit, object);
+	if (node->type != YAML_SEQUENCE_NODE) {
+		merge_problem(l, node);
+		return true;
+	}
+	for (const yaml_node_item_t *item = node->data.sequence.items.start;
+	     item < node->data.sequence.items.top; item++) {
+		yaml_node_t *entry = yaml_document_get_node(&l->document, *item);
+
+		if (entry->type != YAML_MAPPING_NODE)
+			merge_problem(l, entry);
+		else if (!walk_pairs(l, entry, depth + 1, visit, object))
+			return false;
+	}
+	return true;
+}
+
+/* A mapping's own pairs, then those that it merges. */
+static bool walk_pairs(struct loader *l, yaml_node_t *node, unsigned depth, pair_visitor *visit, void *object)
+{
+	const yaml_node_pair_t *const start = node->data.mapping.pairs.start, *const top = node->data.mapping
+												   .pairs.top;
+	struct value name;
+
+	for (const yaml_node_pair_t *pair = start; pair < top; pair++)
+		if (name_of(l, pair, &name) && !is_merge_key(&name) &&
+		    !visit(l, &name, yaml_document_get_node(&l->document, pair->value), depth > 0, object))
+			return false;
+	for (const yaml_node_pair_t *pair = start; pair < top; pair++)
+		if (gremc_config_scalar(yaml_document_get_node(&l->document, pair->key), &name) &&
+		    is_merge_key(&name) &&
+		    !walk_merged(l, yaml_document_get_node(&l->document, pair->value), depth, visit, object))
+			return false;
+	return true;
+}
+
+/* ---- mappings ---- */
+
+/* The values of a section's mapping by their keys. */
+struct collection {
+	enum section section;
+	yaml_node_t *values[KEY_COUNT];
+	struct place names[KEY_COUNT];
+};
+
+static void unknown_key(struct loader *l, const struct value *name, enum section section)
+{
+	char suggestion[512];
+
+	if (gremc_config_key_is_netplans(section, name->text))
+		gremc_config_note(l, name->place, "`%s` is netplan's and has no effect here", name->text);
+	else
+		gremc_config_problem(
+			l, name->place, "unknown key `%s`; %s", QUOTE(name->text),
+			gremc_config_key_suggest(suggestion, sizeof(suggestion), section, name->text));
+}
+
+static bool collect_pair(struct loader *l, const struct value *name, yaml_node_t *node, bool is_merged,
+			 void *object)
+{
+	struct collection *collection = object;
+	const struct key *key = gremc_config_key_find(collection->section, name->text);
+	char where[WHERE_TEXT];
+	size_t id;
+
+	if (key == NULL) {
+		unknown_key(l, name, collection->section);
+		return true;
+	}
+	id = key - gremc_config_keys;
+	if (collection->values[id] == NULL) {
+		collection->values[id] = node;
+		collection->names[id] = name->place;
+	} else if (!is_merged) {
+		gremc_config_problem(l, name->place, "`%s` is given twice, first on %s; keep one of them",
+				     key->name,
+				     gremc_config_where(where, l, collection->names[id], name->place));
+	}
+	return true;
 }
 
 static void read_value(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
@@ -150,39 +238,45 @@ void gremc_config_defaults(struct loader *l, enum section section, const struct 
 	}
 }
 
+/* netplan's wrapper: its keys count as if they stood outside. */
+static void unwrap_network(struct loader *l, struct collection *collection)
+{
+	yaml_node_t *network = collection->values[KEY_NETWORK];
+
+	if (network->type == YAML_MAPPING_NODE)
+		walk_pairs(l, network, 0, collect_pair, collection);
+	else
+		gremc_config_wrong(l, &gremc_config_keys[KEY_NETWORK], network);
+	collection->values[KEY_NETWORK] = NULL;
+}
+
 void gremc_config_mapping(struct loader *l, yaml_node_t *node, enum section section,
 			  const struct value *owner, void *object, struct place *places)
 {
-	yaml_node_t *values[KEY_COUNT] = {NULL};
-	struct place names[KEY_COUNT];
+	struct collection collection = {.section = section};
 
 	gremc_config_defaults(l, section, owner, object);
 	if (node->type == YAML_MAPPING_NODE) {
-		collect(l, node, section, values, names);
+		walk_pairs(l, node, 0, collect_pair, &collection);
 	} else if (!gremc_config_is_null(node)) {
 		gremc_config_problem(l, gremc_config_place(node),
 				     "%s cannot be a %s; it takes a mapping, lines of `KEY: VALUE`",
 				     owner->text, node->type == YAML_SEQUENCE_NODE ? "list" : "single value");
 		return;
 	}
-	/* netplan's wrapper: as if its keys stood outside */
-	if (section == SECTION_TOP && values[KEY_NETWORK]) {
-		if (values[KEY_NETWORK]->type == YAML_MAPPING_NODE)
-			collect(l, values[KEY_NETWORK], section, values, names);
-		else
-			gremc_config_wrong(l, &gremc_config_keys[KEY_NETWORK], values[KEY_NETWORK]);
-		values[KEY_NETWORK] = NULL;
-	}
+	if (section == SECTION_TOP && collection.values[KEY_NETWORK])
+		unwrap_network(l, &collection);
 	for (size_t id = 0; id < KEY_COUNT; id++) {
 		const struct key *key = &gremc_config_keys[id];
+		yaml_node_t *value = collection.values[id];
 		char type[KEY_TEXT];
 
 		if (!(key->sections & (1u << section)))
 			continue;
-		if (values[id] && places)
-			places[id] = gremc_config_place(values[id]);
-		if (values[id])
-			read_value(l, key, values[id], object);
+		if (value && places)
+			places[id] = gremc_config_place(value);
+		if (value)
+			read_value(l, key, value, object);
 		else if (key->required)
 			gremc_config_problem(l, owner->place, "%s has no `%s`; add `%s:`, which takes %s",
 					     owner->text, key->name, key->name,
@@ -190,19 +284,46 @@ void gremc_config_mapping(struct loader *l, yaml_node_t *node, enum section sect
 	}
 }
 
+yaml_node_t *gremc_config_lookup(struct loader *l, const yaml_node_t *node, const char *name)
+{
+	if (node->type != YAML_MAPPING_NODE)
+		return NULL;
+	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+	     pair < node->data.mapping.pairs.top; pair++) {
+		struct value key;
+
+		if (gremc_config_scalar(yaml_document_get_node(&l->document, pair->key), &key) &&
+		    strcmp(key.text, name) == 0)
+			return yaml_document_get_node(&l->document, pair->value);
+	}
+	return NULL;
+}
+
+/* Names of a mapping, and the mapping itself, to see which of its names a merged one repeats. */
+struct name_walk {
+	const yaml_node_t *mapping;
+	bool (*each)(struct loader *l, const struct value *name, yaml_node_t *node, void *object);
+	void *object;
+};
+
+static bool visit_name(struct loader *l, const struct value *name, yaml_node_t *node, bool is_merged,
+		       void *object)
+{
+	const struct name_walk *walk = object;
+
+	if (is_merged && gremc_config_lookup(l, walk->mapping, name->text))
+		return true;
+	return walk->each(l, name, node, walk->object);
+}
+
 void gremc_config_each_name(struct loader *l, yaml_node_t *node,
 			    bool (*each)(struct loader *l, const struct value *name, yaml_node_t *node,
 					 void *object),
 			    void *object)
 {
-	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	     pair < node->data.mapping.pairs.top; pair++) {
-		struct value name;
+	struct name_walk walk = {node, each, object};
 
-		if (name_of(l, pair, &name) &&
-		    !each(l, &name, yaml_document_get_node(&l->document, pair->value), object))
-			return;
-	}
+	walk_pairs(l, node, 0, visit_name, &walk);
 }
 
 void gremc_config_each_text(struct loader *l, const struct key *key, yaml_node_t *node,
@@ -216,6 +337,56 @@ void gremc_config_each_text(struct loader *l, const struct key *key, yaml_node_t
 
 		if (gremc_config_is_null(entry) || !gremc_config_scalar(entry, &value))
 			gremc_config_wrong_entry(l, key, entry);
+		else if (!each(l, &value, object))
+			return;
+	}
+}
+
+bool gremc_config_is_ipv6(const char *text)
+{
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr parsed;
+	size_t length = strcspn(text, "/");
+
+	if (length >= sizeof(address))
+		return false;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	return inet_pton(AF_INET6, address, &parsed) == 1;
+}
+
+/* The address of an entry `ADDRESS/LENGTH: {label: ..., lifetime: ...}`. */
+static bool address_with_options(struct loader *l, const yaml_node_t *entry, struct value *value)
+{
+	const yaml_node_pair_t *pair;
+
+	if (entry->type != YAML_MAPPING_NODE ||
+	    entry->data.mapping.pairs.top - entry->data.mapping.pairs.start != 1)
+		return false;
+	pair = entry->data.mapping.pairs.start;
+	if (yaml_document_get_node(&l->document, pair->value)->type != YAML_MAPPING_NODE ||
+	    !gremc_config_scalar(yaml_document_get_node(&l->document, pair->key), value))
+		return false;
+	gremc_config_note(l, value->place, "options of the address %s are netplan's and have no effect here",
+			  QUOTE(value->text));
+	return true;
+}
+
+void gremc_config_each_address(struct loader *l, const struct key *key, yaml_node_t *node,
+			       bool (*each)(struct loader *l, const struct value *value, void *object),
+			       void *object)
+{
+	for (const yaml_node_item_t *item = node->data.sequence.items.start;
+	     item < node->data.sequence.items.top; item++) {
+		yaml_node_t *entry = yaml_document_get_node(&l->document, *item);
+		struct value value;
+
+		if (!address_with_options(l, entry, &value) &&
+		    (gremc_config_is_null(entry) || !gremc_config_scalar(entry, &value)))
+			gremc_config_wrong_entry(l, key, entry);
+		else if (gremc_config_is_ipv6(value.text))
+			gremc_config_note(l, value.place, "%s is an IPv6 address and has no effect here",
+					  value.text);
 		else if (!each(l, &value, object))
 			return;
 	}

@@ -145,7 +145,8 @@ static bool has_address(const struct gremc_link_plan *plan, const struct gremc_l
 static bool has_route(const struct gremc_link_plan *plan, const struct gremc_link_route *route)
 {
 	for (uint32_t i = 0; i < plan->route_count; i++)
-		if (plan->routes[i].via == route->via && plan->routes[i].to.address == route->to.address &&
+		if (plan->routes[i].via == route->via && plan->routes[i].on_link == route->on_link &&
+		    plan->routes[i].to.address == route->to.address &&
 		    plan->routes[i].to.length == route->to.length)
 			return true;
 	return false;

@@ -54,6 +54,7 @@ struct gremc_link_address {
 struct gremc_link_route {
 	struct gremc_prefix to;
 	rte_be32_t via; /* 0: on the link */
+	bool on_link;   /* no network of the interface has `via` */
 };
 /* Addresses and routes of a device. */
 struct gremc_link_plan {

@@ -194,6 +194,7 @@ int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struc
 	message->rtm_protocol = RTPROT_STATIC;
 	message->rtm_scope = route->via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 	message->rtm_type = RTN_UNICAST;
+	message->rtm_flags = route->on_link ? RTNH_F_ONLINK : 0;
 	mnl_attr_put_u32(request, RTA_DST, route->to.address);
 	if (route->via)
 		mnl_attr_put_u32(request, RTA_GATEWAY, route->via);

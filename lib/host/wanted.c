@@ -58,36 +58,47 @@ static struct gremc_device *want(struct wish *wish, const char *name, bool is_ta
 	return device;
 }
 
+static int plan_init(struct gremc_link_plan *plan, uint32_t addresses, uint32_t routes)
+{
+	plan->addresses = calloc(addresses + 1, sizeof(*plan->addresses));
+	plan->routes = calloc(routes + 1, sizeof(*plan->routes));
+	if (plan->addresses && plan->routes)
+		return 0;
+	gremc_link_plan_fini(plan);
+	return -ENOMEM;
+}
+
+static void plan_routes(struct gremc_link_plan *plan, const struct gremc_config_route *routes, uint32_t count,
+			bool on_link)
+{
+	for (uint32_t i = 0; i < count; i++)
+		plan->routes[plan->route_count++] = (struct gremc_link_route){
+			routes[i].to, routes[i].via, routes[i].via && (on_link || routes[i].on_link)};
+}
+
 static int plan_of_port(const struct gremc_config_port *port, struct gremc_link_plan *plan)
 {
-	plan->addresses = calloc(port->address_count + 1, sizeof(*plan->addresses));
-	plan->routes = calloc(port->route_count + 1, sizeof(*plan->routes));
-	if (plan->addresses == NULL || plan->routes == NULL) {
-		gremc_link_plan_fini(plan);
+	if (plan_init(plan, port->address_count, port->route_count))
 		return -ENOMEM;
-	}
 	for (uint32_t i = 0; i < port->address_count; i++)
 		plan->addresses[plan->address_count++] = (struct gremc_link_address){
 			.address = port->addresses[i].address, .length = port->addresses[i].length};
-	for (uint32_t i = 0; i < port->route_count; i++)
-		plan->routes[plan->route_count++] =
-			(struct gremc_link_route){port->routes[i].to, port->routes[i].via};
+	plan_routes(plan, port->routes, port->route_count, false);
 	return 0;
 }
 
 static int plan_of_tunnel(const struct gremc_config_tunnel *tunnel, struct gremc_link_plan *plan)
 {
-	if (tunnel->address.address == 0)
-		return 0;
-	plan->addresses = calloc(1, sizeof(*plan->addresses));
-	if (plan->addresses == NULL)
+	if (plan_init(plan, 1, tunnel->route_count))
 		return -ENOMEM;
-	plan->address_count = 1;
 	/* with a peer the length is the peer's: a single address */
-	plan->addresses[0] =
-		(struct gremc_link_address){.address = tunnel->address.address,
-					    .peer = tunnel->peer,
-					    .length = tunnel->peer ? 32 : tunnel->address.length};
+	if (tunnel->address.address)
+		plan->addresses[plan->address_count++] =
+			(struct gremc_link_address){.address = tunnel->address.address,
+						    .peer = tunnel->peer,
+						    .length = tunnel->peer ? 32 : tunnel->address.length};
+	/* a tunnel has one other end: each next hop is on its link */
+	plan_routes(plan, tunnel->routes, tunnel->route_count, true);
 	return 0;
 }
 

@@ -62,6 +62,23 @@ def pair(make_pair):
     return make_pair()
 
 
+# ---- routes of the configuration ----
+
+def test_routes_of_tunnels_and_on_link(site):
+    """A tunnel's routes are the kernel's by its interface; `on-link` reaches a next hop outside of the port's networks."""
+    routes = [{"to": "10.20.0.0/16", "via": "10.100.0.2"}, {"to": "10.21.0.0/16", "scope": "link"}]
+    first = config({"gre1": tunnel(routes=routes)}, routes=[{"to": "default", "via": "172.31.1.1", "on-link": True}])
+    site.start(first, "nic0")
+    shown = site.namespace.run("ip", "-4", "route", "show").stdout
+    assert "default via 172.31.1.1 dev wan0 proto static onlink" in shown, shown
+    assert re.search(r"^10\.20\.0\.0/16 via 10\.100\.0\.2 dev gre1 ", shown, re.MULTILINE), shown
+    assert re.search(r"^10\.21\.0\.0/16 dev gre1 ", shown, re.MULTILINE), shown
+    done, said = site.forwarder.reload(config({"gre1": tunnel(routes=routes[1:])}))
+    assert done, said
+    shown = site.namespace.run("ip", "-4", "route", "show").stdout
+    assert "default" not in shown and "10.20.0.0/16" not in shown and "10.21.0.0/16" in shown, shown
+
+
 # ---- whose queue ----
 
 @pytest.mark.parametrize("queues,workers", [(1, 1), (2, 1), (2, 2), (3, 2)])

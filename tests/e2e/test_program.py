@@ -67,6 +67,59 @@ def test_every_example_is_tested(top):
     assert {path.stem for path in (top / "config").glob("*.yaml")} == set(EXAMPLES)
 
 
+STARTS = {
+    "the smallest MTU of a tunnel": """\
+ethernets: {wan: {device: net_null0, addresses: [192.0.2.1/24], mtu: 92, host: true}}
+tunnels: {t: {local: 192.0.2.1, remote: 192.0.2.2, host: true}}
+""",
+    "the longest names": """\
+ethernets: {wan-0123456789a: {device: net_null0, addresses: [192.0.2.1/24], host: true}}
+tunnels: {tunnel-12345678: {local: 192.0.2.1, remote: 192.0.2.2, host: true}}
+""",
+    "a port without a network": """\
+ethernets: {wan: {device: net_null0, host: true}}
+""",
+    "netplan's file": """\
+network:
+  version: 2
+  renderer: networkd
+  ethernets:
+    eth7: {dhcp4: true}
+    wan: {device: net_null0, addresses: [203.0.113.5/32, "2001:db8::5/64"], host: true, optional: true,
+          routes: [{to: default, via: 172.31.1.1, on-link: true}, {to: "::/0", via: "fe80::1"}]}
+  tunnels:
+    gre1: {mode: gre, local: 203.0.113.5, remote: 198.51.100.2, keys: {input: 1, output: 2}, host: true,
+           addresses: [10.0.0.1/30], routes: [{to: 10.1.0.0/16, via: 10.0.0.2}]}
+""",
+    "addresses of a tunnel inside a wider route": """\
+ethernets: {wan: {device: net_null0, addresses: [10.1.0.1/16], host: true}}
+tunnels: {t: {local: 10.1.0.1, remote: 10.1.0.2, host: true, addresses: [10.0.0.1/8]}}
+""",
+    "merged tunnels": """\
+ethernets: {wan: {device: net_null0, addresses: [192.0.2.1/24], multicast: true}}
+tunnels:
+  a: &site {local: 192.0.2.1, remote: 192.0.2.2, igmp: querier, ttl: inherit}
+  b: {<<: *site, remote: 192.0.2.3, igmp: upstream}
+mroutes: [{group: 239.0.0.0/8, from: any, to: all}, {group: 239.1.1.1, from: host, to: [a, host, wan]}]
+""",
+}
+
+
+@pytest.mark.parametrize("which", STARTS)
+def test_starts_with_what_check_passes(binary, make_namespace, tmp_path, which):
+    path = tmp_path / "config.yaml"
+    path.write_text(STARTS[which])
+    checked = call(binary, "--check", path)
+    assert checked.returncode == 0, checked
+    forwarder = Forwarder(binary, path, make_namespace("start"), ["net_null0"], memory=256)
+    try:
+        forwarder.start()
+        assert forwarder.stop() == 0
+        assert "cannot add" not in forwarder.text(), forwarder.text()
+    finally:
+        forwarder.kill()
+
+
 WRONG = """\
 ethernets:
   wan: {device: net_null0, addresses: [192.0.2.1/24]}

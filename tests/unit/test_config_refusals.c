@@ -19,29 +19,65 @@ static void refuse_bytes(const char *text, size_t size, const char *wanted)
 
 /* ---- what is refused ---- */
 
-static void refuses(void **state)
+/* Each case of a file: `check` gets its YAML and the messages that it expects. Returns how many there are. */
+static unsigned each_case(const char *path, void (*check)(const char *yaml, const char *messages))
 {
-	char *text = read_source("tests/unit/config-refusals.txt"), *next = strstr(text, "\n==== ");
+	char *text = read_source(path), *next = strstr(text, "\n==== ");
 	unsigned count = 0;
 
-	(void)state;
 	while (next) {
-		char *yaml = strchr(next + 1, '\n') + 1, *errors = strstr(yaml, "----\n"), *end;
+		char *yaml = strchr(next + 1, '\n') + 1, *messages = strstr(yaml, "----\n"), *end;
 
-		assert_non_null(errors);
-		*errors = '\0';
-		errors += strlen("----\n");
-		end = strstr(errors, "\n==== ");
-		/* the newline before ==== ends the last error */
+		assert_non_null(messages);
+		*messages = '\0';
+		messages += strlen("----\n");
+		/* the newline before ==== ends the last message */
+		end = strncmp(messages, "==== ", 5) == 0 ? messages - 1 : strstr(messages, "\n==== ");
 		next = end ? strdup(end) : NULL;
 		if (end)
-			end[1] = '\0';
-		refuse_bytes(yaml, strlen(yaml), errors);
+			end[end >= messages] = '\0';
+		check(yaml, end && end < messages ? "" : messages);
 		free(text);
 		text = next;
 		count++;
 	}
-	assert_true(count > 150);
+	free(text);
+	return count;
+}
+
+static void refuse_text(const char *yaml, const char *errors)
+{
+	refuse_bytes(yaml, strlen(yaml), errors);
+}
+
+static void refuses(void **state)
+{
+	(void)state;
+	assert_true(each_case("tests/unit/config-refusals.txt", refuse_text) > 150);
+}
+
+/* ---- what loads, with warnings and notes ---- */
+
+static void note_text(const char *yaml, const char *messages)
+{
+	struct gremc_errors errors = {0};
+	struct gremc_config *config = gremc_config_load_memory("f", yaml, strlen(yaml), &errors);
+	char *got;
+
+	if (config == NULL)
+		fail_msg("refused:\n%s\n%s", yaml, errors.text);
+	assert_true(asprintf(&got, "%s%s", config->warnings.text ? config->warnings.text : "",
+			     config->notes.text ? config->notes.text : "") >= 0);
+	if (strcmp(got, messages))
+		fail_msg("of:\n%s\nwanted:\n%s\ngot:\n%s", yaml, messages, got);
+	free(got);
+	gremc_config_free(config);
+}
+
+static void notes_netplans_keys(void **state)
+{
+	(void)state;
+	assert_true(each_case("tests/unit/config-notes.txt", note_text) > 5);
 }
 
 static void refuses_what_is_no_text(void **state)
@@ -278,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(notes_netplans_keys),
 		cmocka_unit_test(refuses_what_is_no_text),
 		cmocka_unit_test(refuses_files_it_cannot_read),
 		cmocka_unit_test(refuses_more_than_the_limits),

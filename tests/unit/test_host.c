@@ -283,7 +283,8 @@ static void neighbors_resolve_adjacencies(void **state)
 
 static void routes_lead_tunnels(void **state)
 {
-	const struct gremc_link_route host_route = {{REMOTE, 32}, GATEWAY2}, rest = {{0, 0}, GATEWAY};
+	const struct gremc_link_route host_route = {{REMOTE, 32}, GATEWAY2, false},
+				      rest = {{0, 0}, GATEWAY, false};
 	struct fixture *f = *state;
 	unsigned ifindex;
 
@@ -306,7 +307,7 @@ static void routes_lead_tunnels(void **state)
 static void static_neighbors_win(void **state)
 {
 	struct gremc_config_neighbor neighbor = {GATEWAY2, mac_a};
-	const struct gremc_link_route host_route = {{REMOTE, 32}, GATEWAY2};
+	const struct gremc_link_route host_route = {{REMOTE, 32}, GATEWAY2, false};
 	struct fixture *f = *state;
 
 	NEEDS_ROOT(state);
@@ -321,7 +322,7 @@ static void static_neighbors_win(void **state)
 /* More changes than the socket holds. */
 static void flood(struct fixture *f)
 {
-	struct gremc_link_route route = {{0, 32}, GATEWAY2};
+	struct gremc_link_route route = {{0, 32}, GATEWAY2, false};
 	unsigned ifindex = if_nametoindex("wan0");
 
 	for (uint32_t i = 0; i < 60000; i++) {
@@ -332,7 +333,7 @@ static void flood(struct fixture *f)
 
 static void an_overrun_is_made_good(void **state)
 {
-	const struct gremc_link_route route = {{REMOTE, 32}, GATEWAY2};
+	const struct gremc_link_route route = {{REMOTE, 32}, GATEWAY2, false};
 	struct fixture *f = *state;
 
 	NEEDS_ROOT(state);
@@ -350,7 +351,7 @@ static void an_overrun_is_made_good(void **state)
 /* The kernel says once that it loses events, and goes on losing them until all others are read. */
 static void what_changes_in_an_overrun_is_seen(void **state)
 {
-	const struct gremc_link_route route = {{REMOTE, 32}, GATEWAY2};
+	const struct gremc_link_route route = {{REMOTE, 32}, GATEWAY2, false};
 	struct fixture *f = *state;
 
 	NEEDS_ROOT(state);

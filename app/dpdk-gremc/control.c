@@ -82,9 +82,12 @@ static int watch_signals(struct gremc_forwarder *forwarder, struct gremc_watch *
 static int patience(struct gremc_forwarder *forwarder)
 {
 	int wait = gremc_kernel_run(forwarder, gremc_membership_run(forwarder));
+	int report = gremc_log_report(false);
 
 	wait = gremc_steering_run(forwarder, wait);
 	wait = gremc_ports_run(forwarder->ports, gremc_clock(), wait);
+	if (report >= 0 && (wait < 0 || wait > report))
+		wait = report;
 	if (gremc_rcu_reclaim(forwarder->rcu) && (wait < 0 || wait > RECLAIM_MILLISECONDS))
 		wait = RECLAIM_MILLISECONDS;
 	return wait;

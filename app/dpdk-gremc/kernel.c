@@ -53,7 +53,7 @@ static void set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t ii
 
 	if (forwarder->kernel.active &&
 	    gremc_rib_kernel_set(forwarder->membership.rib, source, group, iif, oifs, thresholds, oif_count))
-		GREMC_LOG(ERR, "out of memory: a multicast route of the kernel's is missing");
+		GREMC_LOG_LIMITED(ERR, "out of memory: a multicast route of the kernel's is missing");
 }
 
 static void unset(void *argument, rte_be32_t source, rte_be32_t group)

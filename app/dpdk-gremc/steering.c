@@ -87,8 +87,8 @@ int gremc_steering_run(struct gremc_forwarder *forwarder, int wait)
 	steering->due = false;
 	for (uint16_t i = 0; i < forwarder->ports->count; i++)
 		if (is_steered(forwarder, i) && steer(forwarder, i)) {
-			GREMC_LOG(ERR, "out of memory: groups from port %s follow later",
-				  forwarder->ports->port[i]->name);
+			GREMC_LOG_LIMITED(ERR, "out of memory: groups from port %s follow later",
+					  forwarder->ports->port[i]->name);
 			steering->due = true;
 		}
 	return wait;

@@ -18,6 +18,7 @@ void gremc_forwarder_summary(const struct gremc_forwarder *forwarder)
 
 	for (uint32_t i = 0; i < forwarder->workers->stats_count; i++)
 		gremc_stats_read(forwarder->workers->stats[i], &t);
+	gremc_log_report(true);
 	printf("gremc: stopped\n");
 	printf("  in       %12" PRIu64 " packets: %" PRIu64 " forwarded, %" PRIu64 " punted, %" PRIu64
 	       " dropped\n",

@@ -23,6 +23,38 @@ extern int gremc_logtype;
 	rte_log(RTE_LOG_##level, gremc_logtype,                                                              \
 		RTE_FMT("gremc: " RTE_FMT_HEAD(__VA_ARGS__, ) "\n", RTE_FMT_TAIL(__VA_ARGS__, )))
 
+/* Every message that others than the operator can cause (hosts, routers, the network, the kernel's events)
+ * goes by GREMC_LOG_LIMITED(): of each such statement GREMC_LOG_BURST lines in GREMC_LOG_WINDOW milliseconds.
+ * What is left out is counted, and one line says how many there were. */
+#define GREMC_LOG_BURST  5u
+#define GREMC_LOG_WINDOW 10000u
+
+/* What one statement has printed. Zero-initialised; lives as long as the process. */
+struct gremc_log_limit {
+	uint64_t begin; /* of the window, milliseconds; 0: none yet */
+	uint32_t level, printed;
+	uint64_t left_out; /* in the window */
+	char text[200];    /* the first line that was left out */
+	bool is_listed;
+	struct gremc_log_limit *next;
+};
+
+#define GREMC_LOG_LIMITED(level, ...)                                                                        \
+	do {                                                                                                 \
+		static struct gremc_log_limit gremc_limit;                                                   \
+		gremc_log_limited(&gremc_limit, RTE_LOG_##level, __VA_ARGS__);                               \
+	} while (0)
+
+/* Thread: any. */
+void gremc_log_limited(struct gremc_log_limit *limit, uint32_t level, const char *format, ...)
+	__rte_format_printf(3, 4);
+/* Say how many lines were left out, of statements whose window is over, or of all.
+ * Thread:  any.
+ * Returns: milliseconds until there is something to say; -1: nothing is left out. */
+int gremc_log_report(bool all);
+/* Lines left out so far. Thread: any. */
+uint64_t gremc_log_left_out(void);
+
 /* ---- errors ---- */
 
 /* A list of error lines, kept as one text, so that a user sees all that is wrong at once.

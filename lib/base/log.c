@@ -1,4 +1,102 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
 #include "base/base.h"
 
 RTE_LOG_REGISTER(gremc_logtype, gremc, INFO)
+
+/* Of all limits: messages come from several threads. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct gremc_log_limit *limits; /* those with left out lines */
+static uint64_t left_out;              /* so far; atomic */
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Print how many lines were left out, and take the limit off the list. */
+static void limit_report(struct gremc_log_limit *limit)
+{
+	if (limit->left_out)
+		rte_log(limit->level, gremc_logtype, "gremc: left out %" PRIu64 " more lines like: %s\n",
+			limit->left_out, limit->text);
+	limit->left_out = 0;
+}
+
+static void limit_list(struct gremc_log_limit *limit)
+{
+	if (limit->is_listed)
+		return;
+	limit->is_listed = true;
+	limit->next = limits;
+	__atomic_store_n(&limits, limit, __ATOMIC_RELAXED);
+}
+
+void gremc_log_limited(struct gremc_log_limit *limit, uint32_t level, const char *format, ...)
+{
+	uint64_t now = now_ms();
+	char text[sizeof(limit->text)];
+	va_list arguments;
+
+	pthread_mutex_lock(&lock);
+	if (limit->begin == 0 || now - limit->begin >= GREMC_LOG_WINDOW) {
+		limit_report(limit);
+		limit->begin = now;
+		limit->printed = 0;
+	}
+	limit->level = level;
+	if (limit->printed < GREMC_LOG_BURST || limit->left_out == 0) {
+		va_start(arguments, format);
+		vsnprintf(text, sizeof(text), format, arguments);
+		va_end(arguments);
+	}
+	if (limit->printed < GREMC_LOG_BURST) {
+		limit->printed++;
+		rte_log(level, gremc_logtype, "gremc: %s\n", text);
+	} else {
+		if (limit->left_out++ == 0)
+			snprintf(limit->text, sizeof(limit->text), "%s", text);
+		__atomic_add_fetch(&left_out, 1, __ATOMIC_RELAXED);
+		limit_list(limit);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+int gremc_log_report(bool all)
+{
+	struct gremc_log_limit **at = &limits;
+	uint64_t now, next = UINT64_MAX;
+
+	if (__atomic_load_n(&limits, __ATOMIC_RELAXED) == NULL)
+		return -1;
+	pthread_mutex_lock(&lock);
+	now = limits ? now_ms() : 0;
+	while (*at) {
+		struct gremc_log_limit *limit = *at;
+		uint64_t end = limit->begin + GREMC_LOG_WINDOW;
+
+		if (!all && now < end) {
+			next = RTE_MIN(next, end - now);
+			at = &limit->next;
+			continue;
+		}
+		limit_report(limit);
+		limit->is_listed = false;
+		__atomic_store_n(at, limit->next, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&lock);
+	return next == UINT64_MAX ? -1 : (int)next;
+}
+
+uint64_t gremc_log_left_out(void)
+{
+	return __atomic_load_n(&left_out, __ATOMIC_RELAXED);
+}

@@ -126,8 +126,8 @@ void gremc_host_link_changed(struct gremc_host *host, const struct gremc_link *l
 		if (device->ifindex != link->ifindex)
 			continue;
 		if (gone) {
-			GREMC_LOG(WARNING, "host interface %s has been removed; it is made again",
-				  device->name);
+			GREMC_LOG_LIMITED(WARNING, "host interface %s has been removed; it is made again",
+					  device->name);
 			gremc_device_close(host, device, false);
 			gremc_host_show_device(host, device);
 		} else {

@@ -58,7 +58,7 @@ static void learn(struct gremc_mirror *mirror, struct gremc_hop *hop, const stru
 	mirror->unresolved_count += (int)hop->resolved - (int)valid;
 	hop->resolved = valid;
 	if (gremc_adjacency_resolve(mirror->host->parts.vifs, hop->adjacency, valid ? mac : NULL))
-		GREMC_LOG(ERR, "out of memory: a next hop keeps its old MAC");
+		GREMC_LOG_LIMITED(ERR, "out of memory: a next hop keeps its old MAC");
 	gremc_rcu_commit(mirror->rcu);
 }
 
@@ -138,7 +138,7 @@ static void lead(struct gremc_mirror *mirror, const struct gremc_target *target,
 	if (present->port == port && present->next_hop == next_hop)
 		return;
 	if (hold_adjacency(mirror, port, next_hop, &adjacency))
-		GREMC_LOG(ERR, "out of memory: a tunnel keeps its old next hop");
+		GREMC_LOG_LIMITED(ERR, "out of memory: a tunnel keeps its old next hop");
 	else
 		gremc_tunnel_reroute(vifs, target->vif, adjacency);
 }
@@ -287,7 +287,8 @@ static void resynchronise(struct gremc_mirror *mirror)
 	void *data;
 
 	__atomic_add_fetch(&mirror->overruns, 1, __ATOMIC_RELAXED);
-	GREMC_LOG(NOTICE, "netlink: more changes at once than could be read; looking at everything again");
+	GREMC_LOG_LIMITED(NOTICE,
+			  "netlink: more changes at once than could be read; looking at everything again");
 	for (uint16_t i = 0; i < RTE_DIM(mirror->ifindex); i++)
 		if (gremc_mirror_has_interface(mirror, i))
 			gremc_mirror_port(mirror, i, if_nametoindex(mirror->interface[i]));

@@ -147,7 +147,7 @@ static void ask_for_all(struct gremc_mfc *mfc)
 	if (mfc->dumping)
 		mfc->callbacks.begin(mfc->callbacks.argument);
 	else
-		GREMC_LOG(ERR, "cannot ask for the kernel's multicast routes: %s", strerror(errno));
+		GREMC_LOG_LIMITED(ERR, "cannot ask for the kernel's multicast routes: %s", strerror(errno));
 }
 
 void gremc_mfc_resync(struct gremc_mfc *mfc)
@@ -184,8 +184,8 @@ static void handle(struct gremc_mfc *mfc, const struct nlmsghdr *header)
 	if (ours && header->nlmsg_type == NLMSG_DONE) {
 		end_dump(mfc, true);
 	} else if (ours && header->nlmsg_type == NLMSG_ERROR) {
-		GREMC_LOG(ERR, "the kernel refuses to tell its multicast routes: %s",
-			  strerror(error_of(header)));
+		GREMC_LOG_LIMITED(ERR, "the kernel refuses to tell its multicast routes: %s",
+				  strerror(error_of(header)));
 		mfc->dumping = false; /* as a kernel without multicast routing does: events may come yet */
 		mfc->callbacks.end(mfc->callbacks.argument);
 	} else if (header->nlmsg_type >= NLMSG_MIN_TYPE) {

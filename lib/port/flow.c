@@ -228,8 +228,8 @@ static bool destroy(const struct gremc_flow_rules *flows, const struct rule *rul
 
 	if (rte_flow_destroy(flows->id, rule->flow, &error) == 0)
 		return true;
-	GREMC_LOG(ERR, "a flow rule for %s stays: %s", gremc_prefix_format(text, &rule->destination),
-		  error.message ? error.message : rte_strerror(rte_errno));
+	GREMC_LOG_LIMITED(ERR, "a flow rule for %s stays: %s", gremc_prefix_format(text, &rule->destination),
+			  error.message ? error.message : rte_strerror(rte_errno));
 	return false;
 }
 

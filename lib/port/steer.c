@@ -200,8 +200,9 @@ void gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config
 
 	for (uint16_t i = 0; i < ports->count; i++)
 		if (is_steered(&set->state[i]) && trim_one(&set->state[i], config, i))
-			GREMC_LOG(ERR, "port %s: out of memory, it goes on taking what it no longer needs",
-				  ports->port[i]->name);
+			GREMC_LOG_LIMITED(ERR,
+					  "port %s: out of memory, it goes on taking what it no longer needs",
+					  ports->port[i]->name);
 }
 
 /* From state->routed to `wanted`, which it takes over. */
@@ -247,8 +248,8 @@ void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port,
 	}
 	gremc_steer_set_fini(&wanted);
 	if (ret && !state->incomplete)
-		GREMC_LOG(ERR, "port %s: it cannot take all of the %u groups of mroutes from it: %s",
-			  ports->port[port]->name, count, reason);
+		GREMC_LOG_LIMITED(ERR, "port %s: it cannot take all of the %u groups of mroutes from it: %s",
+				  ports->port[port]->name, count, reason);
 	state->incomplete = ret != 0;
 }
 

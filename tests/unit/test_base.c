@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -130,6 +132,57 @@ static void reserved_on_a_node(void **state)
 	}
 }
 
+/* ---- the limited log ---- */
+
+static char *log_text;
+
+static unsigned log_lines(const char *what)
+{
+	unsigned count = 0;
+
+	for (const char *at = log_text; at && (at = strstr(at, what)); at++)
+		count++;
+	return count;
+}
+
+/* Five lines of a statement, then one that says how many more there were; each statement by itself. */
+static void log_limits(void **state)
+{
+	struct gremc_log_limit limit = {0}, other = {0};
+	uint64_t before = gremc_log_left_out();
+	size_t size;
+	FILE *stream = open_memstream(&log_text, &size);
+
+	(void)state;
+	rte_log_set_level(gremc_logtype, RTE_LOG_INFO);
+	rte_openlog_stream(stream);
+	for (unsigned i = 0; i < 1000; i++)
+		gremc_log_limited(&limit, RTE_LOG_ERR, "join number %u", i);
+	gremc_log_limited(&other, RTE_LOG_ERR, "another one");
+	fflush(stream);
+	assert_int_equal(log_lines("join number"), GREMC_LOG_BURST);
+	assert_int_equal(log_lines("gremc: another one\n"), 1);
+	assert_int_equal(gremc_log_left_out() - before, 1000 - GREMC_LOG_BURST);
+	assert_in_range(gremc_log_report(false), 1, GREMC_LOG_WINDOW);
+	gremc_log_report(true);
+	assert_int_equal(gremc_log_report(false), -1);
+	fflush(stream);
+	assert_int_equal(log_lines("left out 995 more lines like: join number 5\n"), 1);
+	/* the window is over: five more lines, and nothing to say before one is left out */
+	limit.begin -= GREMC_LOG_WINDOW;
+	for (unsigned i = 0; i < 7; i++)
+		gremc_log_limited(&limit, RTE_LOG_ERR, "leave number %u", i);
+	fflush(stream);
+	assert_int_equal(log_lines("leave number"), GREMC_LOG_BURST);
+	limit.begin -= GREMC_LOG_WINDOW;
+	assert_int_equal(gremc_log_report(false), -1);
+	fflush(stream);
+	assert_int_equal(log_lines("left out 2 more lines like: leave number 5\n"), 1);
+	rte_openlog_stream(NULL);
+	fclose(stream);
+	free(log_text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +190,7 @@ int main(void)
 		cmocka_unit_test(mac_text),    cmocka_unit_test(address_classes),
 		cmocka_unit_test(error_lines), cmocka_unit_test(reserved_memory_is_zero),
 		cmocka_unit_test(nodes),       cmocka_unit_test(reserved_on_a_node),
+		cmocka_unit_test(log_limits),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -6,6 +6,8 @@
 
 #include "forwarder.h"
 
+#define RETRY_INTERVAL 1000u /* milliseconds between tries of routes that did not go into the table */
+
 uint64_t gremc_clock(void)
 {
 	struct timespec now;
@@ -50,13 +52,13 @@ static size_t mtu_now(void *argument, uint32_t interface)
 	return adjacency && adjacency->resolved ? vifs->encap[vif].mtu : 0;
 }
 
-static void take_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-			enum gremc_igmp_interest interest)
+static int take_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+		       enum gremc_igmp_interest interest)
 {
 	struct gremc_forwarder *forwarder = argument;
 
-	gremc_rib_member(forwarder->membership.rib, interface, source, group, interest);
 	forwarder->membership.reports.changed = true;
+	return gremc_rib_member(forwarder->membership.rib, interface, source, group, interest);
 }
 
 static void reset_counters(uint32_t id, void *argument)
@@ -280,19 +282,79 @@ void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uin
 	note_report(membership, stamp);
 }
 
+/* ---- the routes that fit ---- */
+
+static uint32_t routes_left(const struct gremc_membership *membership, uint32_t static_count)
+{
+	uint64_t taken =
+		(uint64_t)static_count + gremc_rib_kernel_count(membership->rib) + GREMC_MROUTES_SLACK;
+
+	taken = RTE_MAX(taken, (uint64_t)GREMC_MROUTES_RESERVED);
+	return taken < GREMC_MROUTES_MAX ? (uint32_t)(GREMC_MROUTES_MAX - taken) : 0;
+}
+
+/* Returns whether memberships have to give up some. */
+static bool set_budget(struct gremc_membership *membership, uint32_t static_count)
+{
+	uint32_t routes = routes_left(membership, static_count);
+	bool is_less = routes < membership->budget;
+
+	if (routes != membership->budget)
+		gremc_igmp_budget(membership->igmp, routes, gremc_clock());
+	membership->budget = routes;
+	return is_less && gremc_rib_is_dirty(membership->rib);
+}
+
+void gremc_membership_reserve(struct gremc_forwarder *forwarder, uint32_t static_count)
+{
+	struct gremc_membership *membership = &forwarder->membership;
+
+	if (!set_budget(membership, static_count))
+		return;
+	gremc_rib_flush(membership->rib, (uint32_t)(gremc_clock() / 1000));
+	gremc_rcu_synchronize(forwarder->rcu);
+	gremc_rcu_reclaim(forwarder->rcu);
+}
+
+/* Once a second those that wait have another try. */
+static void retry(struct gremc_membership *membership, uint64_t now)
+{
+	if (membership->retry_at == 0 || now < membership->retry_at)
+		return;
+	gremc_rib_retry(membership->rib);
+	membership->retry_at = 0;
+}
+
+static void flush(struct gremc_forwarder *forwarder, uint64_t now)
+{
+	struct gremc_membership *membership = &forwarder->membership;
+
+	if (gremc_rib_is_dirty(membership->rib))
+		gremc_steering_changed(forwarder);
+	if (gremc_rib_flush(membership->rib, (uint32_t)(now / 1000)))
+		GREMC_LOG_LIMITED(
+			ERR,
+			"%u mroutes wait for room in the table: out of memory, or more than %u; they are "
+			"tried again every second",
+			gremc_rib_waiting(membership->rib), GREMC_MROUTES_MAX);
+	if (membership->retry_at == 0 &&
+	    (gremc_rib_waiting(membership->rib) || gremc_rib_is_dirty(membership->rib)))
+		membership->retry_at = now + RETRY_INTERVAL;
+}
+
 int gremc_membership_run(struct gremc_forwarder *forwarder)
 {
 	struct gremc_membership *membership = &forwarder->membership;
 	uint64_t now = gremc_clock(), next;
 
 	gremc_igmp_run(membership->igmp, now);
-	if (gremc_rib_is_dirty(membership->rib))
-		gremc_steering_changed(forwarder);
-	if (gremc_rib_flush(membership->rib, (uint32_t)(now / 1000)))
-		GREMC_LOG(ERR, "mroutes that do not go into the table: out of memory, or more than %u",
-			  GREMC_MROUTES_MAX);
+	set_budget(membership, membership->routes.count);
+	retry(membership, now);
+	flush(forwarder, now);
 	measure_reports(membership);
 	next = gremc_igmp_next(membership->igmp);
+	if (membership->retry_at)
+		next = RTE_MIN(next, membership->retry_at);
 	if (next == GREMC_IGMP_NEVER)
 		return -1;
 	return next > now ? (int)RTE_MIN(next - now, UINT64_C(60000)) : 0;

@@ -35,9 +35,11 @@ struct gremc_membership {
 	/* Reserved address space, atomic: telemetry reads them. */
 	uint32_t *interface_vif; /* [interface] or GREMC_VIF_NONE */
 	uint32_t *vif_interface; /* [vif] or GREMC_RIB_NONE */
-	uint64_t unsent; /* queries and reports that no buffer or a full queue kept from leaving; the engine
-			  * sends them again */
-	bool active;     /* some vif has IGMP */
+	uint64_t unsent;   /* queries and reports that no buffer or a full queue kept from leaving; the engine
+			    * sends them again */
+	uint32_t budget;   /* routes that memberships may ask for, as the engine has it */
+	uint64_t retry_at; /* when the routes that wait are tried again; 0: none waits */
+	bool active;       /* some vif has IGMP */
 	/* From a worker's handing over a report that changes something until the table has it. */
 	struct gremc_delays delays;
 	struct {
@@ -50,6 +52,12 @@ struct gremc_membership {
 /* Milliseconds of the control thread's clock. */
 uint64_t gremc_clock(void);
 
+/* Of the table's routes, those that memberships never take: for static ones and the kernel's. More of these
+ * take their room from the memberships. */
+#define GREMC_MROUTES_RESERVED (GREMC_MROUTES_MAX / 8)
+/* Of these, for routes that were removed and wait for their grace period. */
+#define GREMC_MROUTES_SLACK (GREMC_MROUTES_MAX / 32)
+
 /* 0 or -ENOMEM. */
 int gremc_membership_init(struct gremc_forwarder *forwarder);
 void gremc_membership_fini(struct gremc_membership *membership);
@@ -57,6 +65,10 @@ void gremc_membership_fini(struct gremc_membership *membership);
 /* The static routes and the vifs are those of `config` and `map` now: IGMP follows. */
 void gremc_membership_configure(struct gremc_forwarder *forwarder, const struct gremc_config *config,
 				const struct gremc_vif_map *map);
+
+/* There are to be so many static routes: memberships get what these and the kernel's leave, and what they
+ * have too much is out of the table, and its ids are free, on return. */
+void gremc_membership_reserve(struct gremc_forwarder *forwarder, uint32_t static_count);
 
 /* A gremc_host_listener: IGMP of a vif that has it on is taken in. The argument is the forwarder. */
 void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length, uint32_t stamp);

@@ -91,6 +91,8 @@ int gremc_forwarder_apply_mroutes(struct gremc_forwarder *forwarder, const struc
 	used = all_count = list_all(&routes, map);
 	for (uint32_t i = 0; i < config->mroute_count; i++)
 		add_route(&routes, &used, map, &config->mroutes[i], all_count);
+	/* old and new ones are in the table together for a moment */
+	gremc_membership_reserve(forwarder, RTE_MAX(routes.count, membership->routes.count));
 	rc = gremc_rib_replace_static(membership->rib, routes.specs, routes.count, routes.vifs,
 				      GREMC_INTERFACES_MAX, (uint32_t)(gremc_clock() / 1000));
 	if (rc) {

@@ -51,7 +51,9 @@ struct gremc_igmp *gremc_igmp_create(const struct gremc_igmp_settings *settings,
 	igmp->now = now;
 	igmp->wheel.tick = now / GREMC_WHEEL_TICK;
 	igmp->unblock.expire = gremc_igmp_unblock;
-	if (gremc_map_init(&igmp->memberships) || gremc_map_init(&igmp->sources) || gremc_proxy_init(igmp)) {
+	igmp->say_again.expire = gremc_igmp_say_again;
+	if (gremc_map_init(&igmp->memberships) || gremc_map_init(&igmp->sources) || gremc_proxy_init(igmp) ||
+	    gremc_budget_init(igmp)) {
 		gremc_igmp_destroy(igmp);
 		return NULL;
 	}
@@ -64,6 +66,7 @@ static void interface_free(struct gremc_igmp *igmp, struct interface *interface)
 		gremc_membership_destroy(igmp, interface->memberships);
 	gremc_querier_stop(igmp, interface);
 	gremc_interface_unblock(interface);
+	gremc_budget_interface_remove(igmp, interface);
 	igmp->interfaces[interface->number] = NULL;
 	free(interface->arrays);
 	free(interface);
@@ -80,6 +83,7 @@ void gremc_igmp_destroy(struct gremc_igmp *igmp)
 			interface_free(igmp, igmp->interfaces[i]);
 	gremc_map_fini(&igmp->memberships);
 	gremc_map_fini(&igmp->sources);
+	gremc_budget_fini(igmp);
 	free(igmp->interfaces);
 	free(igmp->numbers);
 	pthread_mutex_destroy(&igmp->lock);
@@ -131,6 +135,8 @@ static int make_room(struct gremc_igmp *igmp, uint32_t number)
 
 	if (number < igmp->interface_limit)
 		return 0;
+	if (gremc_budget_reserve(igmp, limit))
+		return -ENOMEM;
 	interfaces = realloc(igmp->interfaces, limit * sizeof(struct interface *));
 	if (interfaces == NULL)
 		return -ENOMEM;
@@ -153,6 +159,7 @@ static struct interface *interface_create(struct gremc_igmp *igmp, uint32_t numb
 	interface->query.expire = gremc_querier_expire;
 	interface->other_querier.expire = gremc_querier_other_expire;
 	igmp->interfaces[number] = interface;
+	gremc_budget_interface_add(igmp, interface);
 	return interface;
 }
 
@@ -251,6 +258,13 @@ void gremc_igmp_interface_remove(struct gremc_igmp *igmp, uint32_t number, uint6
 		if (was_upstream)
 			update_all(igmp);
 	}
+	leave(igmp);
+}
+
+void gremc_igmp_budget(struct gremc_igmp *igmp, uint32_t routes, uint64_t now)
+{
+	enter(igmp, now);
+	gremc_budget_set(igmp, routes);
 	leave(igmp);
 }
 

@@ -35,6 +35,7 @@
 	X(source_refused, "a source outside the interface's sources, or no unicast address")                 \
 	X(group_limit, "the interface has max-groups memberships")                                           \
 	X(source_limit, "the membership has max-sources sources")                                            \
+	X(budget, "all memberships together are at their limit, and no interface has more than this one")    \
 	X(older_host, "ignored while a host of an older version is a member (RFC 3376, 7.3.2)")              \
 	X(no_memory, "out of memory")
 
@@ -48,6 +49,7 @@
 	X(queries_sent, "queries sent")                                                                      \
 	X(reports_sent, "reports and leaves sent upstream")                                                  \
 	X(deferred, "queries and reports that could not leave yet, and leave when they can")                 \
+	X(evicted, "groups and sources given up for interfaces that have fewer")                             \
 	X(joined, "memberships begun")                                                                       \
 	X(left, "memberships ended")
 
@@ -103,9 +105,10 @@ struct gremc_igmp_callbacks {
 	/* Send an IP packet by the interface. Returns 0, or a negative errno: it did not leave. Then the
 	 * engine sends nothing more there until mtu() says that it can, which it asks about every 100 ms. */
 	int (*send)(void *argument, uint32_t interface, const uint8_t *packet, size_t length);
-	/* The interface's interest is another one now; without a change nothing is said. */
-	void (*change)(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		       enum gremc_igmp_interest interest);
+	/* The interface's interest is another one now; without a change nothing is said. Returns 0, or
+	 * -ENOMEM: said again every second. GREMC_IGMP_NONE does not fail. */
+	int (*change)(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+		      enum gremc_igmp_interest interest);
 	/* Bytes of the largest IP packet that the interface can send now; 0: it cannot send yet. NULL:
 	 * Ethernet's 1500. */
 	size_t (*mtu)(void *argument, uint32_t interface);
@@ -129,6 +132,11 @@ int gremc_igmp_interface_set(struct gremc_igmp *igmp, uint32_t interface,
 /* The interface is gone, and its memberships with it. */
 void gremc_igmp_interface_remove(struct gremc_igmp *igmp, uint32_t interface, uint64_t now);
 
+/* Let all memberships together ask for at most `routes` routes that one interface each wants; routes that
+ * many want cost less (docs/design.md). Without a call there is no limit. Interfaces with most give up what
+ * exceeds it. */
+void gremc_igmp_budget(struct gremc_igmp *igmp, uint32_t routes, uint64_t now);
+
 /* An IP packet that came in by the interface; anything is safe. */
 void gremc_igmp_input(struct gremc_igmp *igmp, uint32_t interface, const uint8_t *packet, size_t length,
 		      uint64_t now);
@@ -146,6 +154,7 @@ struct gremc_igmp_interface_info {
 	bool is_querier;
 	rte_be32_t address, querier;            /* querier 0: not known */
 	uint32_t groups;                        /* memberships */
+	uint32_t cost;                          /* of the budget: 8 a route, 1 each that asks for it */
 	uint32_t querier_expires, next_query;   /* milliseconds from now, 0: not running */
 	uint8_t robustness;                     /* in use: a querier's word counts */
 	uint32_t query_interval, group_timeout; /* in use, milliseconds */
@@ -156,6 +165,12 @@ struct gremc_igmp_source_info {
 	rte_be32_t address;
 	bool excluded, is_static;
 	uint32_t expires; /* milliseconds, 0: no timer */
+};
+
+struct gremc_igmp_budget_info {
+	uint64_t limit, used; /* as `cost` */
+	uint32_t routes;      /* asked for, by however many */
+	uint32_t largest;     /* the largest cost of an interface */
 };
 
 #define GREMC_IGMP_INFO_SOURCES 16u
@@ -176,6 +191,7 @@ struct gremc_igmp_group_info {
 /* The interface of this number, or the next above it. False: there is none. */
 bool gremc_igmp_interface_info(struct gremc_igmp *igmp, uint32_t number,
 			       struct gremc_igmp_interface_info *info);
+void gremc_igmp_budget_info(struct gremc_igmp *igmp, struct gremc_igmp_budget_info *info);
 /* At most `size` memberships with numbers from `from` on; returns how many. *total: of all. */
 uint32_t gremc_igmp_group_infos(struct gremc_igmp *igmp, uint32_t from, struct gremc_igmp_group_info *infos,
 				uint32_t size, uint32_t *total);

@@ -39,12 +39,23 @@ uint64_t gremc_wheel_next(const struct gremc_wheel *wheel);
 
 struct interface;
 
+/* What a membership or a source holds of a route that it asks for (budget.c). */
+struct holder {
+	struct asked_route *route;
+	struct interface *interface;
+	struct holder *next, **previous;                 /* in route->holders */
+	struct holder *next_granted, **previous_granted; /* in interface->granted, unless pinned */
+	bool is_source;                                  /* of a struct source, else of a struct membership */
+	bool is_pinned; /* by the configuration: never given up, charged to no interface */
+};
+
 /* A source of a membership. In RFC 3376's words: with its timer running it is in A, or in X in EXCLUDE mode;
  * `excluded`: in Y; with neither it is there for being static only. */
 struct source {
 	struct gremc_map_node node; /* of igmp->sources: membership number, address */
 	struct source *next, **previous;
 	struct membership *membership;
+	struct holder holder;
 	struct gremc_timer timer;
 	rte_be32_t address;
 	uint32_t mark; /* epoch of the record that names it */
@@ -58,6 +69,7 @@ struct membership {
 	struct gremc_map_node node; /* of igmp->memberships: interface, group */
 	struct membership *next, **previous;
 	struct interface *interface;
+	struct holder holder;
 	rte_be32_t group;
 	uint32_t number; /* in igmp->numbers */
 	uint64_t since;
@@ -89,6 +101,11 @@ struct interface {
 	bool is_blocked, is_query_due; /* query: a general one is to leave then */
 	uint64_t blocked_since;
 	struct interface *next_blocked, **previous_blocked; /* in igmp->blocked */
+	/* of the budget */
+	uint32_t cost, heap_at;
+	struct holder *granted;     /* the newest first */
+	bool is_unsaid;             /* there was no memory to say all that is wanted */
+	bool is_starved;            /* something was refused or given up since its members were last asked */
 	uint64_t tokens, tokens_at; /* thousandths of a record, and when they were counted */
 	uint64_t counters[GREMC_IGMP_COUNTER_COUNT];
 };
@@ -144,6 +161,29 @@ struct proxy {
 /* Longer bursts overrun transmit queues: the rest leaves in the ticks after. */
 #define GREMC_PROXY_MESSAGES_A_TICK 64u
 
+/* ---- budget.c: how much all memberships together may ask for, and which interface gets how much of it ----
+ */
+
+/* A route that memberships ask for. */
+struct asked_route {
+	struct gremc_map_node node; /* of budget->routes: source, group */
+	struct holder *holders;
+	struct interface *payer; /* NULL: all holders are pinned */
+};
+
+/* Of a route, in holders: about what it takes of memory beside one. */
+#define GREMC_COST_ROUTE 8u
+
+struct budget {
+	uint64_t limit, used;
+	struct gremc_map routes;
+	struct interface **heap; /* all interfaces, the one with the largest cost first */
+	uint32_t heap_count;
+	uint32_t starved; /* interfaces with is_starved, at most */
+	uint64_t refilled;
+	struct gremc_timer refill; /* asks their members again */
+};
+
 struct gremc_igmp {
 	pthread_mutex_t lock;
 	struct gremc_igmp_settings settings;
@@ -157,7 +197,9 @@ struct gremc_igmp {
 	uint32_t number_limit, number_room, first_free; /* none below first_free is free */
 	uint32_t epoch;
 	struct interface *blocked;
-	struct gremc_timer unblock; /* asks whether they can send */
+	struct gremc_timer unblock;   /* asks whether they can send */
+	struct gremc_timer say_again; /* what there was no memory for */
+	struct budget budget;
 	struct proxy proxy;
 };
 
@@ -200,17 +242,42 @@ struct membership *gremc_membership_find(const struct gremc_igmp *igmp, const st
 					 rte_be32_t group);
 /* A new one, INCLUDE of nothing. NULL: refused, counted. */
 struct membership *gremc_membership_create(struct gremc_igmp *igmp, struct interface *interface,
-					   rte_be32_t group);
+					   rte_be32_t group, bool is_pinned);
 /* Withdraws what was published. */
 void gremc_membership_destroy(struct gremc_igmp *igmp, struct membership *membership);
 struct source *gremc_source_find(const struct gremc_igmp *igmp, const struct membership *membership,
 				 rte_be32_t address);
 /* The source, made when it is not there. NULL: refused, counted. */
-struct source *gremc_source_get(struct gremc_igmp *igmp, struct membership *membership, rte_be32_t address);
+struct source *gremc_source_get(struct gremc_igmp *igmp, struct membership *membership, rte_be32_t address,
+				bool is_pinned);
 /* Without a word: what was said of it is what holds without it. */
 void gremc_source_destroy(struct gremc_igmp *igmp, struct source *source);
 
+/* ---- budget.c ---- */
+
+int gremc_budget_init(struct gremc_igmp *igmp);
+/* No holder is left. */
+void gremc_budget_fini(struct gremc_igmp *igmp);
+/* Memory for so many interfaces, so that adding one cannot fail. Returns 0, or -1: ENOMEM. */
+int gremc_budget_reserve(struct gremc_igmp *igmp, uint32_t interfaces);
+void gremc_budget_interface_add(struct gremc_igmp *igmp, struct interface *interface);
+/* It has no holders any more. */
+void gremc_budget_interface_remove(struct gremc_igmp *igmp, struct interface *interface);
+/* Make the budget so many routes with one holder each; interfaces with most give up what exceeds it. */
+void gremc_budget_set(struct gremc_igmp *igmp, uint32_t routes);
+/* Hold the route; memberships of other interfaces may be gone afterwards, none of this interface. Returns
+ * false when it is refused, which is counted. */
+bool gremc_holder_add(struct gremc_igmp *igmp, struct interface *interface, struct holder *holder,
+		      rte_be32_t source, rte_be32_t group, bool is_pinned);
+void gremc_holder_remove(struct gremc_igmp *igmp, struct holder *holder);
+void gremc_holder_pin(struct gremc_igmp *igmp, struct holder *holder, bool is_pinned);
+
 /* ---- publish.c ---- */
+
+/* Say again what there was no memory for. */
+void gremc_igmp_say_again(struct gremc_igmp *igmp, struct gremc_timer *timer);
+/* Withdraw the source and forget it; its membership goes with its last state. */
+void gremc_source_evict(struct gremc_igmp *igmp, struct source *source);
 
 /* Say what changed of the membership since the last time, let go of sources without a state, and of the
  * membership itself when nothing is left. It may be gone afterwards. */
@@ -278,6 +345,8 @@ void gremc_querier_other_expire(struct gremc_igmp *igmp, struct gremc_timer *tim
  * which is a success. */
 bool gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
 			const rte_be32_t *sources, uint16_t source_count, bool suppress);
+/* Ask the members now, and not with the next general query, where that is ours to do. */
+void gremc_querier_hurry(struct gremc_igmp *igmp, struct interface *interface);
 /* The interface can send again: send the queries that could not leave. */
 void gremc_querier_resume(struct gremc_igmp *igmp, struct interface *interface);
 /* Whether the interface's memberships count: not where another one is the querier of a proxy. */
@@ -289,7 +358,9 @@ int gremc_proxy_init(struct gremc_igmp *igmp);
 void gremc_proxy_fini(struct gremc_igmp *igmp);
 void gremc_proxy_start(struct gremc_igmp *igmp, struct interface *interface);
 void gremc_proxy_stop(struct gremc_igmp *igmp);
-/* A downstream interface's interest went from one to another. */
+/* Memory for a change. Returns false: ENOMEM. */
+bool gremc_proxy_prepare(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group);
+/* A downstream interface's interest went from one to another. It has been prepared, and so cannot fail. */
 void gremc_proxy_change(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group,
 			enum gremc_igmp_interest before, enum gremc_igmp_interest after);
 /* Send what is to be said now. */

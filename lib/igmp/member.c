@@ -43,7 +43,7 @@ static struct source *marked_source(const struct change *c, uint16_t i)
 	struct source *source = NULL;
 
 	if (allowed(c, address))
-		source = gremc_source_get(c->igmp, c->membership, address);
+		source = gremc_source_get(c->igmp, c->membership, address, false);
 	if (source)
 		source->mark = c->igmp->epoch;
 	return source;
@@ -279,7 +279,7 @@ bool gremc_membership_record(struct gremc_igmp *igmp, struct interface *interfac
 	    !take_token(igmp, interface))
 		return false;
 	if (c.membership == NULL)
-		c.membership = gremc_membership_create(igmp, interface, record.group);
+		c.membership = gremc_membership_create(igmp, interface, record.group, false);
 	if (c.membership == NULL)
 		return false;
 	igmp->epoch++;

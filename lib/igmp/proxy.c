@@ -112,6 +112,21 @@ static void dirty_add(struct proxy *proxy, struct proxied *proxied)
 	proxy->dirty = proxied;
 }
 
+bool gremc_proxy_prepare(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group)
+{
+	struct proxy *proxy = &igmp->proxy;
+	struct proxied *proxied;
+
+	if (proxy->is_closed)
+		return true;
+	proxied = group_get(proxy, group);
+	if (proxied == NULL)
+		return false;
+	/* what nothing comes of is forgotten by the flush */
+	dirty_add(proxy, proxied);
+	return source == 0 || source_get(proxy, proxied, source);
+}
+
 void gremc_proxy_change(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group,
 			enum gremc_igmp_interest before, enum gremc_igmp_interest after)
 {

@@ -3,6 +3,8 @@
  * next: only differences are said. */
 #include "igmp/igmp_priv.h"
 
+#define SAY_AGAIN_INTERVAL 1000u /* milliseconds */
+
 bool gremc_policy_has_source(const struct gremc_igmp_policy *policy, rte_be32_t source)
 {
 	for (uint32_t i = 0; i < policy->source_count; i++)
@@ -19,17 +21,39 @@ bool gremc_policy_has_group(const struct gremc_igmp_policy *policy, rte_be32_t g
 	return policy->group_count == 0;
 }
 
-static void say(struct gremc_igmp *igmp, const struct membership *membership, rte_be32_t source,
+/* Returns false, and nothing has been said, when there is no memory: it is said again later. */
+static bool say(struct gremc_igmp *igmp, const struct membership *membership, rte_be32_t source,
 		enum gremc_igmp_interest before, enum gremc_igmp_interest after)
 {
 	const struct gremc_igmp_callbacks *callbacks = &igmp->callbacks;
+	struct interface *interface = membership->interface;
 
 	if (before == after)
-		return;
-	if (callbacks->change)
-		callbacks->change(callbacks->argument, membership->interface->number, source,
-				  membership->group, after);
-	gremc_proxy_change(igmp, source, membership->group, before, after);
+		return true;
+	if (gremc_proxy_prepare(igmp, source, membership->group) &&
+	    (callbacks->change == NULL || callbacks->change(callbacks->argument, interface->number, source,
+							    membership->group, after) == 0)) {
+		gremc_proxy_change(igmp, source, membership->group, before, after);
+		return true;
+	}
+	gremc_igmp_count(interface, GREMC_IGMP_COUNT_no_memory);
+	interface->is_unsaid = true;
+	if (igmp->say_again.due == 0)
+		gremc_timer_set(&igmp->wheel, &igmp->say_again, igmp->now + SAY_AGAIN_INTERVAL);
+	return false;
+}
+
+void gremc_igmp_say_again(struct gremc_igmp *igmp, struct gremc_timer *timer)
+{
+	(void)timer;
+	for (uint32_t i = 0; i < igmp->interface_limit; i++) {
+		struct interface *interface = igmp->interfaces[i];
+
+		if (interface == NULL || !interface->is_unsaid)
+			continue;
+		interface->is_unsaid = false;
+		gremc_interface_settle(igmp, interface);
+	}
 }
 
 /* What is wanted of a source. Of one without any state this is what holds when it is not there at all. */
@@ -53,16 +77,14 @@ static void say_any(struct gremc_igmp *igmp, struct membership *membership, bool
 	enum gremc_igmp_interest before = membership->published ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE;
 	enum gremc_igmp_interest after = any ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE;
 
-	membership->published = any;
-	say(igmp, membership, 0, before, after);
+	if (say(igmp, membership, 0, before, after))
+		membership->published = any;
 }
 
 static void say_source(struct gremc_igmp *igmp, struct source *source, enum gremc_igmp_interest interest)
 {
-	enum gremc_igmp_interest before = source->published;
-
-	source->published = interest;
-	say(igmp, source->membership, source->address, before, interest);
+	if (say(igmp, source->membership, source->address, source->published, interest))
+		source->published = interest;
 }
 
 void gremc_membership_withdraw(struct gremc_igmp *igmp, struct membership *membership)
@@ -70,6 +92,16 @@ void gremc_membership_withdraw(struct gremc_igmp *igmp, struct membership *membe
 	say_any(igmp, membership, false);
 	for (struct source *source = membership->sources; source; source = source->next)
 		say_source(igmp, source, GREMC_IGMP_NONE);
+}
+
+void gremc_source_evict(struct gremc_igmp *igmp, struct source *source)
+{
+	struct membership *membership = source->membership;
+
+	say_source(igmp, source, GREMC_IGMP_NONE);
+	gremc_source_destroy(igmp, source);
+	if (membership->sources == NULL && !membership->exclude && !membership->is_static)
+		gremc_membership_destroy(igmp, membership);
 }
 
 void gremc_membership_settle(struct gremc_igmp *igmp, struct membership *membership)
@@ -106,30 +138,40 @@ void gremc_interface_settle(struct gremc_igmp *igmp, struct interface *interface
 	}
 }
 
+static void join_static(struct gremc_igmp *igmp, struct interface *interface,
+			const struct gremc_igmp_join *join)
+{
+	struct membership *m = gremc_membership_find(igmp, interface, join->group);
+	struct source *source;
+
+	if (m == NULL)
+		m = gremc_membership_create(igmp, interface, join->group, true);
+	if (m == NULL)
+		return;
+	gremc_holder_pin(igmp, &m->holder, true);
+	if (join->source == 0) {
+		m->is_static = true;
+		return;
+	}
+	source = gremc_source_get(igmp, m, join->source, true);
+	if (source == NULL)
+		return;
+	gremc_holder_pin(igmp, &source->holder, true);
+	source->is_static = true;
+}
+
 void gremc_interface_join_static(struct gremc_igmp *igmp, struct interface *interface)
 {
 	const struct gremc_igmp_policy *policy = &interface->policy;
 
 	for (struct membership *m = interface->memberships; m; m = m->next) {
 		m->is_static = false;
-		for (struct source *source = m->sources; source; source = source->next)
+		gremc_holder_pin(igmp, &m->holder, false);
+		for (struct source *source = m->sources; source; source = source->next) {
 			source->is_static = false;
-	}
-	for (uint32_t i = 0; i < policy->join_count; i++) {
-		const struct gremc_igmp_join *join = &policy->joins[i];
-		struct membership *m = gremc_membership_find(igmp, interface, join->group);
-		struct source *source;
-
-		if (m == NULL)
-			m = gremc_membership_create(igmp, interface, join->group);
-		if (m == NULL)
-			continue;
-		if (join->source == 0) {
-			m->is_static = true;
-			continue;
+			gremc_holder_pin(igmp, &source->holder, false);
 		}
-		source = gremc_source_get(igmp, m, join->source);
-		if (source)
-			source->is_static = true;
 	}
+	for (uint32_t i = 0; i < policy->join_count; i++)
+		join_static(igmp, interface, &policy->joins[i]);
 }

@@ -37,6 +37,14 @@ void gremc_querier_start(struct gremc_igmp *igmp, struct interface *interface)
 	become_querier(igmp, interface, igmp->now + interface->number * 10u % SPREAD);
 }
 
+void gremc_querier_hurry(struct gremc_igmp *igmp, struct interface *interface)
+{
+	uint64_t due = igmp->now + interface->number * 10u % SPREAD;
+
+	if (interface->is_querier && interface->query.due > due)
+		gremc_timer_set(&igmp->wheel, &interface->query, due);
+}
+
 void gremc_querier_stop(struct gremc_igmp *igmp, struct interface *interface)
 {
 	gremc_timer_stop(&igmp->wheel, &interface->query);

@@ -20,6 +20,7 @@ static void interface_copy(const struct gremc_igmp *igmp, const struct interface
 		.address = interface->policy.address,
 		.querier = interface->querier,
 		.groups = interface->membership_count,
+		.cost = interface->cost,
 		.querier_expires = remaining(igmp, interface->other_querier.due),
 		.next_query = remaining(igmp, interface->query.due),
 		.robustness = interface->robustness,
@@ -42,6 +43,20 @@ bool gremc_igmp_interface_info(struct gremc_igmp *igmp, uint32_t number,
 	}
 	pthread_mutex_unlock(&igmp->lock);
 	return found;
+}
+
+void gremc_igmp_budget_info(struct gremc_igmp *igmp, struct gremc_igmp_budget_info *info)
+{
+	const struct budget *budget = &igmp->budget;
+
+	pthread_mutex_lock(&igmp->lock);
+	*info = (struct gremc_igmp_budget_info){
+		.limit = budget->limit,
+		.used = budget->used,
+		.routes = budget->routes.count,
+		.largest = budget->heap_count ? budget->heap[0]->cost : 0,
+	};
+	pthread_mutex_unlock(&igmp->lock);
 }
 
 static void group_copy(const struct gremc_igmp *igmp, const struct membership *m,

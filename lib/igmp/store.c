@@ -50,7 +50,7 @@ static void give_number(struct gremc_igmp *igmp, const struct membership *member
 }
 
 struct membership *gremc_membership_create(struct gremc_igmp *igmp, struct interface *interface,
-					   rte_be32_t group)
+					   rte_be32_t group, bool is_pinned)
 {
 	struct membership *membership;
 
@@ -59,8 +59,17 @@ struct membership *gremc_membership_create(struct gremc_igmp *igmp, struct inter
 		return NULL;
 	}
 	membership = calloc(1, sizeof(*membership));
-	if (membership == NULL || !take_number(igmp, membership)) {
+	if (membership == NULL) {
 		gremc_igmp_count(interface, GREMC_IGMP_COUNT_no_memory);
+		return NULL;
+	}
+	if (!gremc_holder_add(igmp, interface, &membership->holder, 0, group, is_pinned)) {
+		free(membership);
+		return NULL;
+	}
+	if (!take_number(igmp, membership)) {
+		gremc_igmp_count(interface, GREMC_IGMP_COUNT_no_memory);
+		gremc_holder_remove(igmp, &membership->holder);
 		free(membership);
 		return NULL;
 	}
@@ -84,6 +93,7 @@ void gremc_source_destroy(struct gremc_igmp *igmp, struct source *source)
 {
 	gremc_timer_stop(&igmp->wheel, &source->timer);
 	gremc_map_remove(&igmp->sources, &source->node);
+	gremc_holder_remove(igmp, &source->holder);
 	*source->previous = source->next;
 	if (source->next)
 		source->next->previous = source->previous;
@@ -101,6 +111,7 @@ void gremc_membership_destroy(struct gremc_igmp *igmp, struct membership *member
 	gremc_timer_stop(&igmp->wheel, &membership->timer);
 	gremc_timer_stop(&igmp->wheel, &membership->retransmit);
 	gremc_map_remove(&igmp->memberships, &membership->node);
+	gremc_holder_remove(igmp, &membership->holder);
 	*membership->previous = membership->next;
 	if (membership->next)
 		membership->next->previous = membership->previous;
@@ -118,7 +129,8 @@ struct source *gremc_source_find(const struct gremc_igmp *igmp, const struct mem
 	return node ? container_of(node, struct source, node) : NULL;
 }
 
-struct source *gremc_source_get(struct gremc_igmp *igmp, struct membership *membership, rte_be32_t address)
+struct source *gremc_source_get(struct gremc_igmp *igmp, struct membership *membership, rte_be32_t address,
+				bool is_pinned)
 {
 	struct source *source = gremc_source_find(igmp, membership, address);
 	struct interface *interface = membership->interface;
@@ -132,6 +144,10 @@ struct source *gremc_source_get(struct gremc_igmp *igmp, struct membership *memb
 	source = calloc(1, sizeof(*source));
 	if (source == NULL) {
 		gremc_igmp_count(interface, GREMC_IGMP_COUNT_no_memory);
+		return NULL;
+	}
+	if (!gremc_holder_add(igmp, interface, &source->holder, address, membership->group, is_pinned)) {
+		free(source);
 		return NULL;
 	}
 	source->membership = membership;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From what changed to operations on the fan-out table. */
+/* From what changed to operations on the fan-out table, and another try for those that failed. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -33,8 +33,25 @@ static int make_room(struct gremc_rib *rib, uint32_t count)
 	return 0;
 }
 
-/* The operations that the dirty routes need, and whose they are. */
-static int plan(struct gremc_rib *rib, uint32_t *op_count)
+/* Routes of one retry: each of them may be a change of its own. */
+#define RETRIES 512u
+
+static void waits(struct gremc_rib *rib, struct route *route, bool is_waiting)
+{
+	if (route->is_waiting == is_waiting)
+		return;
+	route->is_waiting = is_waiting;
+	__atomic_store_n(&rib->waiting_count, rib->waiting_count + (is_waiting ? 1 : -1), __ATOMIC_RELAXED);
+	if (!is_waiting || route->is_listed)
+		return;
+	route->is_listed = true;
+	route->next_waiting = NULL;
+	*rib->waiting_end = route;
+	rib->waiting_end = &route->next_waiting;
+}
+
+/* The operations that the dirty routes need, and whose they are. `all`: of those that wait, too. */
+static int plan(struct gremc_rib *rib, bool all, uint32_t *op_count)
 {
 	uint32_t count = 0, at = 0;
 	int rc;
@@ -47,10 +64,14 @@ static int plan(struct gremc_rib *rib, uint32_t *op_count)
 		struct gremc_fanout_op *op = &rib->ops[at];
 		bool wanted;
 
+		if (!all && route->is_waiting && !route->fixed && !route->is_published)
+			continue;
 		rc = gremc_compose(rib, route, &op->spec, &wanted);
 		op->kind = wanted ? GREMC_FANOUT_SET : GREMC_FANOUT_REMOVE;
 		if (wanted || route->is_published)
 			rib->op_routes[at++] = route;
+		else
+			waits(rib, route, false);
 	}
 	for (uint32_t i = 0; i < at; i++)
 		gremc_compose_finish(rib, &rib->ops[i].spec);
@@ -62,8 +83,10 @@ static int apply(struct gremc_rib *rib, uint32_t first, uint32_t count)
 {
 	int rc = gremc_fanout_apply(rib->fanout, &rib->ops[first], count, on_new_id, rib);
 
-	for (uint32_t i = first; rc == 0 && i < first + count; i++)
+	for (uint32_t i = first; rc == 0 && i < first + count; i++) {
 		rib->op_routes[i]->is_published = rib->ops[i].kind == GREMC_FANOUT_SET;
+		waits(rib, rib->op_routes[i], false);
+	}
 	return rc;
 }
 
@@ -78,10 +101,10 @@ void gremc_rib_clean(struct gremc_rib *rib)
 	}
 }
 
-int gremc_rib_flush_whole(struct gremc_rib *rib)
+static int flush_whole(struct gremc_rib *rib, bool all)
 {
 	uint32_t count;
-	int rc = plan(rib, &count);
+	int rc = plan(rib, all, &count);
 
 	if (rc == 0)
 		rc = apply(rib, 0, count);
@@ -90,23 +113,52 @@ int gremc_rib_flush_whole(struct gremc_rib *rib)
 	return rc;
 }
 
+int gremc_rib_flush_whole(struct gremc_rib *rib)
+{
+	return flush_whole(rib, false);
+}
+
 uint32_t gremc_rib_flush(struct gremc_rib *rib, uint32_t now)
 {
 	uint32_t count, failed = 0;
 
 	rib->now = now;
-	if (rib->dirty == NULL || gremc_rib_flush_whole(rib) == 0)
+	if (rib->dirty == NULL || flush_whole(rib, true) == 0)
 		return 0;
 	/* one of them spoils it for all: each by itself */
-	if (plan(rib, &count)) {
+	if (plan(rib, true, &count)) {
 		__atomic_add_fetch(&rib->failures, 1, __ATOMIC_RELAXED);
 		return 1; /* no memory even for the plan: all stays dirty */
 	}
-	for (uint32_t i = 0; i < count; i++)
-		failed += apply(rib, i, 1) != 0;
+	for (uint32_t i = 0; i < count; i++) {
+		if (apply(rib, i, 1) == 0)
+			continue;
+		waits(rib, rib->op_routes[i], true);
+		failed++;
+	}
 	__atomic_add_fetch(&rib->failures, failed, __ATOMIC_RELAXED);
 	gremc_rib_clean(rib);
 	return failed;
+}
+
+void gremc_rib_retry(struct gremc_rib *rib)
+{
+	for (unsigned i = 0; i < RETRIES && rib->waiting; i++) {
+		struct route *route = rib->waiting;
+
+		rib->waiting = route->next_waiting;
+		if (rib->waiting == NULL)
+			rib->waiting_end = &rib->waiting;
+		/* listed again when it fails again */
+		route->is_listed = false;
+		waits(rib, route, false);
+		gremc_route_touch_one(rib, route);
+	}
+}
+
+uint32_t gremc_rib_waiting(const struct gremc_rib *rib)
+{
+	return __atomic_load_n(&rib->waiting_count, __ATOMIC_RELAXED);
 }
 
 bool gremc_rib_is_dirty(const struct gremc_rib *rib)

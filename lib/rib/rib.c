@@ -21,6 +21,7 @@ struct gremc_rib *gremc_rib_create(struct gremc_fanout *fanout, const struct gre
 	rib->fanout = fanout;
 	rib->callbacks = *callbacks;
 	rib->upstream = GREMC_RIB_NONE;
+	rib->waiting_end = &rib->waiting;
 	rib->since = gremc_reserve(GREMC_MROUTES_MAX * sizeof(*rib->since), SOCKET_ID_ANY);
 	if (rib->since == NULL || gremc_map_init(&rib->routes)) {
 		gremc_rib_destroy(rib);
@@ -121,7 +122,7 @@ void gremc_route_tidy(struct gremc_rib *rib, struct route *route)
 	struct route *star = route->star;
 
 	if (route->fixed || route->fixed_before || route->kernel || route->interest || route->sources ||
-	    route->is_dirty || route->is_published)
+	    route->is_dirty || route->is_published || route->is_listed)
 		return;
 	gremc_map_remove(&rib->routes, &route->node);
 	if (star) {
@@ -134,7 +135,7 @@ void gremc_route_tidy(struct gremc_rib *rib, struct route *route)
 		gremc_route_tidy(rib, star);
 }
 
-static void touch(struct gremc_rib *rib, struct route *route)
+void gremc_route_touch_one(struct gremc_rib *rib, struct route *route)
 {
 	if (route->is_dirty)
 		return;
@@ -145,14 +146,14 @@ static void touch(struct gremc_rib *rib, struct route *route)
 
 void gremc_route_touch(struct gremc_rib *rib, struct route *route)
 {
-	touch(rib, route);
+	gremc_route_touch_one(rib, route);
 	for (struct route *source = route->sources; source; source = source->next)
-		touch(rib, source);
+		gremc_route_touch_one(rib, source);
 }
 
 void gremc_rib_touch_all(struct gremc_rib *rib)
 {
-	gremc_rib_each(rib, touch);
+	gremc_rib_each(rib, gremc_route_touch_one);
 }
 
 /* ---- IGMP ---- */
@@ -174,32 +175,38 @@ static void fail(struct gremc_rib *rib)
 	__atomic_add_fetch(&rib->failures, 1, __ATOMIC_RELAXED);
 }
 
-static void member_at(struct gremc_rib *rib, struct route *route, uint32_t interface,
-		      enum gremc_igmp_interest wanted)
+static int member_at(struct gremc_rib *rib, struct route *route, uint32_t interface,
+		     enum gremc_igmp_interest wanted)
 {
+	int rc = 0;
+
 	if (route->interest == NULL && wanted != GREMC_IGMP_NONE)
 		route->interest = calloc(1, sizeof(*route->interest));
 	if (route->interest == NULL && wanted != GREMC_IGMP_NONE)
-		fail(rib);
+		rc = -ENOMEM;
 	if (route->interest) {
-		if (change_sets(route->interest, interface, wanted))
-			fail(rib);
+		rc = change_sets(route->interest, interface, wanted);
 		if (route->interest->included.count == 0 && route->interest->excluded.count == 0)
 			interest_free(route);
 	}
+	if (rc)
+		fail(rib);
 	gremc_route_touch(rib, route);
+	return rc;
 }
 
-void gremc_rib_member(struct gremc_rib *rib, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		      enum gremc_igmp_interest interest)
+int gremc_rib_member(struct gremc_rib *rib, uint32_t interface, rte_be32_t source, rte_be32_t group,
+		     enum gremc_igmp_interest interest)
 {
 	struct route *route = interest == GREMC_IGMP_NONE ? gremc_route_find(rib, source, group, 32)
 							  : gremc_route_get(rib, source, group, 32);
 
 	if (route)
-		member_at(rib, route, interface, interest);
-	else if (interest != GREMC_IGMP_NONE)
-		fail(rib);
+		return member_at(rib, route, interface, interest);
+	if (interest == GREMC_IGMP_NONE)
+		return 0;
+	fail(rib);
+	return -ENOMEM;
 }
 
 void gremc_rib_guard(struct gremc_rib *rib, uint32_t interface, bool guarded)
@@ -269,6 +276,7 @@ int gremc_rib_kernel_set(struct gremc_rib *rib, rte_be32_t source, rte_be32_t gr
 					 ? RTE_MIN(thresholds[i], GREMC_THRESHOLD_SOURCES - 1)
 					 : 0};
 	}
+	rib->kernel_count += route->kernel == NULL;
 	free(route->kernel);
 	route->kernel = kernel;
 	kernel_touch(rib, route);
@@ -277,6 +285,7 @@ int gremc_rib_kernel_set(struct gremc_rib *rib, rte_be32_t source, rte_be32_t gr
 
 static void kernel_drop(struct gremc_rib *rib, struct route *route)
 {
+	rib->kernel_count--;
 	free(route->kernel);
 	route->kernel = NULL;
 	kernel_touch(rib, route);
@@ -289,6 +298,11 @@ void gremc_rib_kernel_remove(struct gremc_rib *rib, rte_be32_t source, rte_be32_
 
 	if (route && route->kernel)
 		kernel_drop(rib, route);
+}
+
+uint32_t gremc_rib_kernel_count(const struct gremc_rib *rib)
+{
+	return rib->kernel_count;
 }
 
 static void make_stale(struct gremc_rib *rib, struct route *route)

@@ -51,9 +51,10 @@ void gremc_rib_destroy(struct gremc_rib *rib);
 int gremc_rib_replace_static(struct gremc_rib *rib, const struct gremc_mroute_spec *routes, uint32_t count,
 			     const uint32_t *vifs, uint32_t interface_count, uint32_t now);
 
-/* An interface's interest in (S,G), or with source 0 in (*,G), as gremc_igmp_callbacks say it. */
-void gremc_rib_member(struct gremc_rib *rib, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		      enum gremc_igmp_interest interest);
+/* An interface's interest in (S,G), or with source 0 in (*,G), as gremc_igmp_callbacks say it. Returns 0, or
+ * -ENOMEM: it has none now; say it again. GREMC_IGMP_NONE never fails. */
+int gremc_rib_member(struct gremc_rib *rib, uint32_t interface, rte_be32_t source, rte_be32_t group,
+		     enum gremc_igmp_interest interest);
 /* Members at this interface, who want any source, get those of the vif's list only (GREMC_THRESHOLD_SOURCES),
  * or again any. */
 void gremc_rib_guard(struct gremc_rib *rib, uint32_t interface, bool guarded);
@@ -70,13 +71,19 @@ void gremc_rib_upstream(struct gremc_rib *rib, uint32_t interface);
 int gremc_rib_kernel_set(struct gremc_rib *rib, rte_be32_t source, rte_be32_t group, uint32_t iif,
 			 const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count);
 void gremc_rib_kernel_remove(struct gremc_rib *rib, rte_be32_t source, rte_be32_t group);
+/* Routes that the kernel has. */
+uint32_t gremc_rib_kernel_count(const struct gremc_rib *rib);
 /* Between the two: all that is set stays, what is not is removed at the end. */
 void gremc_rib_kernel_begin(struct gremc_rib *rib);
 void gremc_rib_kernel_end(struct gremc_rib *rib);
 
-/* Bring what changed into the table. What does not go in (out of memory, or more routes than it holds) is
- * tried again when it changes; returns how many such there were this time. */
+/* Bring what changed into the table. What does not go in (out of memory, or more routes than it holds) waits
+ * for gremc_rib_retry(), or for a change of its own; returns how many such there were this time. */
 uint32_t gremc_rib_flush(struct gremc_rib *rib, uint32_t now);
+/* Let the next flush try those that have waited longest, some hundred of them. */
+void gremc_rib_retry(struct gremc_rib *rib);
+/* Any thread: routes that wait. */
+uint32_t gremc_rib_waiting(const struct gremc_rib *rib);
 /* Is there anything to flush? */
 bool gremc_rib_is_dirty(const struct gremc_rib *rib);
 

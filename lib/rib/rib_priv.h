@@ -40,10 +40,12 @@ struct route {
 	rte_be32_t source, group;
 	uint8_t length;
 	bool is_dirty, is_published;
+	bool is_waiting;                /* did not go into the table; tried again */
+	bool is_listed;                 /* in rib->waiting, also for a while when it waits no more */
 	struct route *star;             /* of (S,G): its (*,G), which is there as long as it */
 	struct route *next, **previous; /* (S,G) of one group, from its (*,G)'s `sources` */
 	struct route *sources;
-	struct route *next_dirty;
+	struct route *next_dirty, *next_waiting;
 	const struct gremc_mroute_spec *fixed,
 		*fixed_before; /* static; before: while one set replaces another */
 	struct kernel_route *kernel;
@@ -61,6 +63,9 @@ struct gremc_rib {
 	struct gremc_rib_callbacks callbacks;
 	struct gremc_map routes;
 	struct route *dirty;
+	struct route *waiting, **waiting_end; /* the longest first */
+	uint32_t waiting_count;               /* with is_waiting; atomic */
+	uint32_t kernel_count;
 	uint32_t lengths[33]; /* static prefixes in use, by length */
 	uint32_t upstream;
 	struct set guarded; /* interfaces with a list of sources */
@@ -92,6 +97,7 @@ struct route *gremc_route_get(struct gremc_rib *rib, rte_be32_t source, rte_be32
 void gremc_route_tidy(struct gremc_rib *rib, struct route *route);
 /* The route, and all that build on it, are to be put together anew. */
 void gremc_route_touch(struct gremc_rib *rib, struct route *route);
+void gremc_route_touch_one(struct gremc_rib *rib, struct route *route);
 void gremc_rib_touch_all(struct gremc_rib *rib);
 /* `each` may free its own route only. */
 void gremc_rib_each(struct gremc_rib *rib, void (*each)(struct gremc_rib *rib, struct route *route));
@@ -106,7 +112,8 @@ void gremc_compose_finish(const struct gremc_rib *rib, struct gremc_mroute_spec 
 
 /* ---- flush.c ---- */
 
-/* All or nothing; then all is clean. */
+/* All or nothing; then all is clean. Without what waits for room and no static route asks for: that goes on
+ * waiting. */
 int gremc_rib_flush_whole(struct gremc_rib *rib);
 /* Nothing is dirty any more, and routes that nobody wants are freed. */
 void gremc_rib_clean(struct gremc_rib *rib);

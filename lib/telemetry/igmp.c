@@ -5,7 +5,7 @@
 
 #include "telemetry/telemetry_priv.h"
 
-#define IGMP_PAGE   6
+#define IGMP_PAGE   5
 #define GROUPS_PAGE 20
 
 char *gremc_query_interface_name(const struct gremc_query *query, uint32_t interface,
@@ -38,6 +38,7 @@ static void reply_interface(struct gremc_query *query, struct rte_tel_data *dict
 	gremc_reply_u64(dict, "query_interval", info->query_interval);
 	gremc_reply_u64(dict, "group_timeout", info->group_timeout);
 	gremc_reply_u64(dict, "groups", info->groups);
+	gremc_reply_u64(dict, "cost", info->cost);
 	counters = gremc_query_dict(query, dict, "counters");
 	for (unsigned i = 0; i < GREMC_IGMP_COUNTER_COUNT; i++)
 		if (info->counters[i])
@@ -54,6 +55,19 @@ static void reply_delays(struct gremc_query *query, const struct gremc_delays *d
 	gremc_reply_u64(dict, "p50", (gremc_delays_percentile(delays, 50) + 999) / 1000);
 	gremc_reply_u64(dict, "p99", (gremc_delays_percentile(delays, 99) + 999) / 1000);
 	gremc_reply_u64(dict, "max", (gremc_counter_read(&delays->max) + 999) / 1000);
+}
+
+/* How much all memberships may ask for, and do. */
+static void reply_budget(struct gremc_query *query)
+{
+	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "budget");
+	struct gremc_igmp_budget_info info;
+
+	gremc_igmp_budget_info(query->telemetry->igmp, &info);
+	gremc_reply_u64(dict, "limit", info.limit);
+	gremc_reply_u64(dict, "used", info.used);
+	gremc_reply_u64(dict, "routes", info.routes);
+	gremc_reply_u64(dict, "largest", info.largest);
 }
 
 /* Into the page, if it is in it. */
@@ -85,6 +99,7 @@ void gremc_answer_igmp(struct gremc_query *query)
 	gremc_reply_u64(query->reply, "unsent",
 			__atomic_load_n(query->telemetry->igmp_unsent, __ATOMIC_RELAXED));
 	reply_delays(query, query->telemetry->igmp_delays);
+	reply_budget(query);
 	for (uint32_t i = 0; i < page.count; i++)
 		reply_interface(query, gremc_page_entry(&page, query, i), &infos[i]);
 }

@@ -72,6 +72,7 @@ void gremc_answer_info(struct gremc_query *query)
 	gremc_reply_u64(reply, "ports", count_ports(telemetry->ports));
 	gremc_reply_u64(reply, "tunnels", count_tunnels(query));
 	gremc_reply_u64(reply, "mroutes", count_mroutes(telemetry->fanout));
+	gremc_reply_u64(reply, "mroutes_waiting", gremc_rib_waiting(telemetry->rib));
 	gremc_reply_u64(reply, "mroute_bytes", usage.bytes);
 	gremc_reply_u64(reply, "table_nodes", usage.nodes);
 	gremc_reply_u64(reply, "rx_packets", sum.rx_packets);
@@ -87,6 +88,7 @@ void gremc_answer_info(struct gremc_query *query)
 	gremc_reply_u64(reply, "queued", sum.queued);
 	gremc_reply_u64(reply, "waiting", sum.waiting);
 	gremc_reply_u64(reply, "tx_bytes", sum.tx_bytes);
+	gremc_reply_u64(reply, "log_left_out", gremc_log_left_out());
 }
 
 /* The RX queues of a worker, "PORT/QUEUE ...", as many as fit. Returns how many there are. */

@@ -209,6 +209,65 @@ static bool has_igmp(const struct walk *walk)
 	return gremc_igmp_interface_info(walk->query->telemetry->igmp, 0, &info);
 }
 
+/* What IGMP says of a packet that no mroute covers. */
+struct membership_state {
+	uint32_t members; /* interfaces that want it */
+	uint32_t refused; /* interfaces to which something was refused, or that gave up something */
+	uint32_t first;   /* of the members */
+};
+
+static struct membership_state membership_state(const struct walk *walk)
+{
+	struct gremc_igmp *igmp = walk->query->telemetry->igmp;
+	struct membership_state state = {0};
+	struct gremc_igmp_interface_info info;
+	struct gremc_igmp_group_info group;
+
+	for (uint32_t at = 0; gremc_igmp_interface_info(igmp, at, &info); at = info.interface + 1) {
+		if (info.mode != GREMC_IGMP_QUERIER)
+			continue;
+		if (gremc_igmp_group_find(igmp, info.interface, walk->key.group, &group) &&
+		    wants(walk, &group) && state.members++ == 0)
+			state.first = info.interface;
+		state.refused +=
+			info.counters[GREMC_IGMP_COUNT_budget] || info.counters[GREMC_IGMP_COUNT_evicted];
+	}
+	return state;
+}
+
+static bool explains_no_mroute(const struct walk *walk)
+{
+	struct membership_state state = membership_state(walk);
+
+	return state.members || state.refused;
+}
+
+/* No mroute, although IGMP is on: what is known of the reason. */
+static void reply_no_member(const struct walk *walk, struct rte_tel_data *reply, const char *key)
+{
+	struct membership_state state = membership_state(walk);
+	char name[GREMC_VIF_NAME_SIZE];
+
+	if (state.members)
+		gremc_reply_format(
+			reply, key,
+			"%u interfaces have joined it by IGMP, %s among them, but its mroute is not in "
+			"the table, for want of memory or room (mroutes_waiting in /gremc/info); it is "
+			"tried again every second",
+			state.members, gremc_query_interface_name(walk->query, state.first, name));
+	else if (state.refused)
+		gremc_reply_format(
+			reply, key,
+			"no interface has joined it by IGMP now, and nothing else covers it; joins at "
+			"%u interfaces were refused or given up, since all memberships together are at "
+			"their limit (budget and evicted in /gremc/igmp)",
+			state.refused);
+	else
+		gremc_reply_text(reply, key,
+				 "nobody has joined it by IGMP (/gremc/groups), and nothing else covers it; "
+				 "/gremc/mroutes lists all");
+}
+
 /* The sentence that this very case needs beside the reason's text. */
 static void reply_detail(const struct walk *walk, struct rte_tel_data *reply)
 {
@@ -218,14 +277,13 @@ static void reply_detail(const struct walk *walk, struct rte_tel_data *reply)
 	    walk->iif == GREMC_VIF_NONE)
 		gremc_reply_format(reply, key, "port %s takes GRE only: it has no 'multicast: true'",
 				   walk->iif_name);
-	else if (walk->reason == GREMC_DROP_no_mroute && gremc_ipv4_is_ssm(walk->key.group))
+	else if (walk->reason == GREMC_DROP_no_mroute && gremc_ipv4_is_ssm(walk->key.group) &&
+		 (!has_igmp(walk) || !explains_no_mroute(walk)))
 		gremc_reply_text(reply, key,
 				 "232.0.0.0/8 is source-specific (RFC 4607): only an mroute with this very "
 				 "source matches");
 	else if (walk->reason == GREMC_DROP_no_mroute && has_igmp(walk))
-		gremc_reply_text(reply, key,
-				 "nobody has joined it by IGMP (/gremc/groups), and nothing else covers it; "
-				 "/gremc/mroutes lists all");
+		reply_no_member(walk, reply, key);
 	else if (walk->reason == GREMC_DROP_no_mroute)
 		gremc_reply_text(
 			reply, key,

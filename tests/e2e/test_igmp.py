@@ -2,6 +2,8 @@
 """Membership by IGMP over tunnels: who joins receives, who leaves does not, and who is hostile is counted."""
 import random
 
+import pytest
+
 from lab import until
 from support import hub, igmp, packets
 
@@ -311,3 +313,96 @@ def test_proxy(make_hub):
     # the upstream's own members are none of ours
     tell(test_hub, host(0, igmp.v2_report(member(0), G2)))
     assert groups(test_hub) == {}
+
+
+def told_upstream(frames):
+    """The groups of the version 3 reports that entered tunnel 0, and the largest of their packets."""
+    groups_told, largest = [], 0
+    for frame in frames:
+        if frame[23] != packets.GRE or frame[30:34] != packets.address(hub.remote(0)) or frame[38 + 9] != 2:
+            continue
+        message = igmp.Query(frame)
+        if message.kind == 0x22:
+            largest = max(largest, int.from_bytes(frame[40:42], "big"))
+            # records without sources
+            groups_told += [".".join(map(str, message.data[at + 4:at + 8])) for at in range(8, len(message.data), 8)]
+    return groups_told, largest
+
+
+@pytest.mark.parametrize("mtu, count", [(68, 9), (576, 137), (1300, 320), (1476, 361)])
+def test_proxy_reports_fit_the_mtu(make_hub, mtu, count):
+    """One group more than some messages hold: the answer to a query has each once, in packets of the upstream's MTU."""
+    wanted = [f"239.1.{n >> 8}.{n & 255}" for n in range(count)]
+    test_hub = make_hub(hub.config({0: {"addresses": ["10.0.0.1"], "igmp": "upstream", "mtu": mtu},
+                                    1: {"addresses": ["10.0.0.2"], "igmp": {"join": [{"group": g} for g in wanted]}}}, []))
+    seen = []
+
+    def said_twice():
+        seen.extend(told_upstream(test_hub.wire.collect(seconds=0.05))[0])
+        return all(seen.count(g) >= 2 for g in (wanted[0], wanted[-1]))
+    until(said_twice, "the first reports", 10, every=0)
+    test_hub.wire.collect(seconds=1.5)  # their repetitions
+    test_hub.wire.send([host(0, igmp.query("10.0.0.9", code=1))])
+    answer, sizes = [], []
+
+    def answered():
+        told, size = told_upstream(test_hub.wire.collect(seconds=0.05))
+        answer.extend(told)
+        sizes.append(size)
+        return len(answer) >= count
+    until(answered, "the answer", 10, every=0)
+    assert sorted(answer) == sorted(wanted)
+    assert mtu - 8 < max(sizes) <= mtu
+
+
+def test_repeated_answers_keep_every_group(make_hub):
+    """More groups than report-rate: a host reports all of them at once, always in the same order, and none is lost."""
+    count, each = 1500, 100
+    test_hub = make_hub(hub.config({0: {}, 1: {"addresses": ["10.8.0.2"],
+                                               "igmp": {"max-groups": 2048, "report-rate": 500}}}, []))
+    records = [igmp.record(igmp.IS_EX, f"239.7.{n >> 8}.{n & 255}") for n in range(count)]
+    reports = [host(1, igmp.report(member(1), *records[at:at + each])) for at in range(0, count, each)]
+    for _ in range(3):
+        tell(test_hub, *reports)
+        joined(test_hub, count)
+    counters = next(e["counters"] for e in test_hub.forwarder.pages("/gremc/igmp").values() if e["interface"] == "t1")
+    assert "rate" not in counters
+
+
+def greedy_reports(site, groups_each, first=0):
+    """Reports by which a site joins so many groups, with 64 sources each."""
+    sources = [f"10.{site}.0.{1 + n}" for n in range(64)]
+    records = [igmp.record(igmp.IS_IN, f"239.{site}.{g >> 8}.{g & 255}", *sources) for g in range(first, first + groups_each)]
+    return [host(site, igmp.report(member(site), *records[at:at + 5])) for at in range(0, len(records), 5)]
+
+
+def test_greedy_sites_harm_themselves_only(make_hub):
+    """Thirty sites join all that their limits allow, which is twice what the table holds. The thirty-first one and static
+    mroutes get what they ask for; the log stays short."""
+    static = {"group": "238.1.1.1", "from": ["t0"], "to": ["t31"]}
+    limits = {"igmp": {"report-rate": 0}}
+    timing = {"igmp": {"query-interval": 3600}}
+    before = config(32, limits, [static], more=timing)
+    test_hub = make_hub(before, memory=1024)
+    for at in range(0, 1024, 64):
+        for site in range(1, 31):
+            tell(test_hub, *greedy_reports(site, 64, at))
+    budget = test_hub.forwarder.query("/gremc/igmp")["budget"]
+    assert budget["limit"] - 10 * 9 <= budget["used"] <= budget["limit"]
+    lines = len(test_hub.forwarder.err.lines)
+    tell(test_hub, host(31, igmp.join(member(31), G)), host(31, igmp.join(member(31), SSM, S1)), *greedy_reports(31, 100))
+    assert reached(test_hub, 0, S1, G) == reached(test_hub, 0, S1, SSM) == reached(test_hub, 0, "10.31.0.64", "239.31.0.99") == {31}
+    entries = {e["interface"]: e for e in test_hub.forwarder.pages("/gremc/igmp").values()}
+    assert not {"budget", "evicted"} & set(entries["t31"]["counters"])
+    assert all({"budget", "evicted"} & set(entries[f"t{site}"]["counters"]) for site in range(1, 31))
+    shares = [entries[f"t{site}"]["cost"] for site in range(1, 31)]
+    assert max(shares) - min(shares) < max(shares) / 50
+    # one that was refused is explained
+    why = test_hub.forwarder.query("/gremc/why,t0,10.1.0.64,239.1.3.255")
+    assert why["reason"] == "no_mroute" and "at their limit" in why["detail"]
+    taken, _ = test_hub.forwarder.reload(config(32, limits, [static, {**static, "group": "238.1.1.2"}], more=timing), seconds=60)
+    assert taken and reached(test_hub, 0, S1, "238.1.1.2") == {31}
+    # going on joining costs few lines
+    tell(test_hub, *(host(1, igmp.join(member(1), f"239.150.{n >> 8}.{n & 255}")) for n in range(1000)))
+    assert len(test_hub.forwarder.err.lines) - lines < 20
+    assert test_hub.info()["mroutes_waiting"] == 0

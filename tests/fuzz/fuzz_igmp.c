@@ -28,12 +28,13 @@ static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_
 	return 0;
 }
 
-static void changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
 		    enum gremc_igmp_interest interest)
 {
 	(void)argument;
 	require(interface < 3 && gremc_ipv4_is_multicast(group) && !gremc_ipv4_is_link_local_group(group));
 	require(source || (interest != GREMC_IGMP_EXCLUDE && !gremc_ipv4_is_ssm(group)));
+	return 0;
 }
 
 /* Make the IP header and both checksums right. */

@@ -206,7 +206,7 @@ static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_
 	return 0;
 }
 
-static void changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
 		    enum gremc_igmp_interest now)
 {
 	uint32_t g = rte_be_to_cpu_32(group) - rte_be_to_cpu_32(group_of(0));
@@ -216,6 +216,7 @@ static void changed(void *argument, uint32_t interface, rte_be32_t source, rte_b
 	CHECK(interface < INTERFACES && g < GROUPS && s <= SOURCES);
 	CHECK(model.said[interface][g][s] != now); /* a change is one */
 	model.said[interface][g][s] = now;
+	return 0;
 }
 
 static void expire_all(void)

@@ -173,13 +173,14 @@ static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_
 	return 0;
 }
 
-static void changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
 		    enum gremc_igmp_interest now)
 {
 	uint32_t s = source ? rte_be_to_cpu_32(source) - 0x0a010101 : model.sources;
 
 	(void)argument;
 	*said(interface, rte_be_to_cpu_32(group) - 0xef010100, s) = now;
+	return 0;
 }
 
 static size_t mtu(void *argument, uint32_t interface)

@@ -34,6 +34,7 @@ struct world {
 	uint32_t said_count;
 	size_t mtu;      /* of all interfaces; 0: none can send */
 	uint32_t accept; /* packets that may still leave before the queue is full */
+	bool is_poor;    /* there is no memory for changes */
 };
 
 static int keep_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
@@ -60,12 +61,15 @@ static size_t world_mtu(void *argument, uint32_t interface)
 	return w->mtu;
 }
 
-static void keep_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+static int keep_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
 			enum gremc_igmp_interest interest)
 {
 	struct world *w = argument;
 
+	if (w->is_poor && interest != GREMC_IGMP_NONE)
+		return -1;
 	w->said[w->said_count++ % CHANGE_MAX] = (struct said){interface, source, group, interest};
+	return 0;
 }
 
 /* RFC 3376's defaults: GMI 260 s, LMQT 2 s. */

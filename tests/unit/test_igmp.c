@@ -1184,6 +1184,251 @@ static void test_proxy_forwards_where_querier(void **state)
 	assert_int_equal(world_counter(&w, 7, GREMC_IGMP_COUNT_off), 1);
 }
 
+/* ---- the budget ---- */
+
+#define SITES 31u /* interfaces 1 to 31; the last one is honest */
+
+static void set_budget(uint32_t routes)
+{
+	struct gremc_igmp_policy policy = querier;
+
+	policy.max_groups = 10000;
+	for (uint32_t i = 1; i <= SITES; i++)
+		assert_int_equal(gremc_igmp_interface_set(w.igmp, i, &policy, w.now), 0);
+	gremc_igmp_budget(w.igmp, routes, w.now);
+}
+
+static uint32_t cost_of(uint32_t interface)
+{
+	struct gremc_igmp_interface_info info = {0};
+
+	assert_true(gremc_igmp_interface_info(w.igmp, interface, &info));
+	return info.cost;
+}
+
+static bool is_member(uint32_t interface, rte_be32_t of)
+{
+	struct gremc_igmp_group_info info;
+
+	return gremc_igmp_group_find(w.igmp, interface, of, &info);
+}
+
+/* The budget's own sums, which no static membership is in. */
+static void check_budget(void)
+{
+	struct gremc_igmp_budget_info info;
+	uint64_t sum = 0, largest = 0;
+
+	gremc_igmp_budget_info(w.igmp, &info);
+	for (uint32_t i = 1; i <= SITES; i++) {
+		sum += cost_of(i);
+		largest = RTE_MAX(largest, cost_of(i));
+	}
+	assert_int_equal(sum, info.used);
+	assert_int_equal(largest, info.largest);
+	assert_true(info.used <= info.limit);
+	assert_true(info.used >= 8u * info.routes);
+}
+
+static void join_groups(uint32_t interface, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		world_record(&w, interface, GREMC_IGMP_IS_IN, IP(239, interface, i >> 8, i & 255),
+			     (rte_be32_t[]){member(0), member(1), member(2)}, 3);
+}
+
+/* Thirty sites take all there is; the thirty-first gets whatever it asks for below their level. */
+static void test_budget_is_shared_fairly(void **state)
+{
+	uint32_t least = UINT32_MAX, most = 0;
+
+	(void)state;
+	set_budget(3000);
+	for (uint32_t i = 1; i < SITES; i++)
+		join_groups(i, 200);
+	check_budget();
+	for (uint32_t i = 1; i < SITES; i++) {
+		least = RTE_MIN(least, cost_of(i));
+		most = RTE_MAX(most, cost_of(i));
+	}
+	assert_true(most - least <= 40 && least >= 3000 * 9 / 30 - 40);
+	assert_true(world_counter(&w, 1, GREMC_IGMP_COUNT_evicted) > 0);
+	assert_true(world_counter(&w, 30, GREMC_IGMP_COUNT_budget) > 0);
+	/* who has as much as the others is refused, and takes nothing from them */
+	world_forget(&w);
+	join_groups(30, 200);
+	assert_true(w.said_count < 20);
+	join_groups(31, 20); /* 4 routes each */
+	assert_int_equal(cost_of(31), 20 * 4 * 9);
+	assert_int_equal(world_counter(&w, 31, GREMC_IGMP_COUNT_budget), 0);
+	assert_int_equal(world_counter(&w, 31, GREMC_IGMP_COUNT_evicted), 0);
+	check_budget();
+	/* and keeps it, whatever the others do */
+	for (uint32_t i = 1; i < SITES; i++)
+		join_groups(i, 300);
+	assert_int_equal(cost_of(31), 20 * 4 * 9);
+	check_budget();
+}
+
+/* Many sites with the same groups need few routes. */
+static void test_budget_of_shared_groups(void **state)
+{
+	struct gremc_igmp_budget_info info;
+
+	(void)state;
+	set_budget(250);
+	for (uint32_t i = 1; i <= SITES; i++)
+		for (uint32_t g = 0; g < 50; g++)
+			world_old(&w, i, GREMC_IGMP_V2_REPORT, IP(239, 100, 0, g));
+	gremc_igmp_budget_info(w.igmp, &info);
+	assert_int_equal(info.routes, 50);
+	assert_int_equal(info.used, 50 * (8 + SITES));
+	check_budget();
+	/* one of them wants more: what it shares with the others stays theirs */
+	join_groups(1, 300);
+	check_budget();
+	for (uint32_t i = 2; i <= SITES; i++)
+		for (uint32_t g = 0; g < 50; g++)
+			assert_true(is_member(i, IP(239, 100, 0, g)));
+}
+
+/* What a site with much asked for first stays when a site with little has it, too. */
+static void test_budget_payer_changes(void **state)
+{
+	(void)state;
+	set_budget(100);
+	world_old(&w, 1, GREMC_IGMP_V2_REPORT, group);
+	for (uint32_t i = 0; i < 200; i++)
+		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 5, 0, i));
+	assert_int_equal(cost_of(1), 900);
+	world_old(&w, 2, GREMC_IGMP_V2_REPORT, group);
+	assert_int_equal(cost_of(2), 9);
+	for (uint32_t i = 0; i < 49; i++)
+		world_old(&w, 2, GREMC_IGMP_V2_REPORT, IP(239, 6, 0, i));
+	assert_true(is_member(2, group));
+	check_budget();
+	gremc_igmp_interface_remove(w.igmp, 2, w.now);
+	set_budget(100);
+	check_budget();
+	assert_true(cost_of(1) < 900);
+}
+
+/* What was refused is asked for again when there is room, and not before. */
+static void test_budget_refills(void **state)
+{
+	struct gremc_igmp_settings settings = defaults;
+
+	(void)state;
+	settings.query_interval = 3600000;
+	gremc_igmp_configure(w.igmp, &settings, w.now);
+	set_budget(100);
+	world_run(&w, 2000000); /* past the startup queries */
+	for (uint32_t i = 0; i < 60; i++) {
+		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 5, 0, i));
+		world_old(&w, 2, GREMC_IGMP_V2_REPORT, IP(239, 6, 0, i));
+	}
+	assert_int_equal(cost_of(1) + cost_of(2), 900);
+	assert_true(world_counter(&w, 2, GREMC_IGMP_COUNT_budget) > 0);
+	world_forget(&w);
+	world_run(&w, 60000);
+	assert_int_equal(w.sent_count, 0);
+	gremc_igmp_interface_remove(w.igmp, 1, w.now);
+	world_run(&w, 2000);
+	assert_int_equal(w.sent_count, 1);
+	assert_int_equal(w.sent[0].interface, 2);
+	for (uint32_t i = 0; i < 60; i++)
+		world_old(&w, 2, GREMC_IGMP_V2_REPORT, IP(239, 6, 0, i));
+	assert_int_equal(cost_of(2), 540);
+}
+
+/* The operator's memberships are held in any case; a smaller budget takes from those with most. */
+static void test_budget_spares_static_joins(void **state)
+{
+	const struct gremc_igmp_join joins[] = {{group, 0}, {ssm, member(0)}};
+	struct gremc_igmp_policy policy = querier;
+
+	(void)state;
+	set_budget(50);
+	for (uint32_t i = 0; i < 40; i++)
+		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 5, 0, i));
+	for (uint32_t i = 0; i < 10; i++)
+		world_old(&w, 2, GREMC_IGMP_V2_REPORT, IP(239, 6, 0, i));
+	policy.joins = joins;
+	policy.join_count = 2;
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 3, &policy, w.now), 0);
+	assert_int_equal(cost_of(3), 0);
+	gremc_igmp_budget(w.igmp, 23, w.now); /* three are the operator's */
+	assert_int_equal(cost_of(1), 90);
+	assert_int_equal(cost_of(2), 90);
+	gremc_igmp_budget(w.igmp, 0, w.now);
+	assert_int_equal(cost_of(1) + cost_of(2), 0);
+	assert_true(is_member(3, group) && is_member(3, ssm));
+	gremc_igmp_budget(w.igmp, 50, w.now);
+	/* a member of the same keeps it when the operator takes the join out */
+	world_old(&w, 3, GREMC_IGMP_V2_REPORT, group);
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 3, &querier, w.now), 0);
+	assert_true(is_member(3, group) && !is_member(3, ssm));
+	assert_int_equal(cost_of(3), 9);
+	check_budget();
+}
+
+/* Anything at random: the sums are right, and a site below its share never loses anything. */
+static void test_budget_at_random(void **state)
+{
+	uint32_t random = 1;
+
+	(void)state;
+	set_budget(400);
+	for (uint32_t i = 0; i < 12; i++)
+		world_old(&w, SITES, GREMC_IGMP_V2_REPORT, IP(239, 200, 0, i));
+	for (unsigned n = 0; n < 30000; n++) {
+		uint32_t interface, g;
+		uint8_t type;
+
+		random = random * 1664525 + 1013904223;
+		interface = 1 + (random >> 8) % (SITES - 1);
+		g = (random >> 16) % 300;
+		type = (uint8_t)(GREMC_IGMP_IS_IN + (random >> 4) % 6);
+		world_record(&w, interface, type, IP(239, 100 + g % 2 * interface, g >> 8, g & 255),
+			     (rte_be32_t[]){member(0), member(1), member(2)}, (uint16_t)(random >> 28) % 4);
+		if (n % 50 == 0) {
+			check_budget();
+			world_run(&w, (random >> 12) % 4000);
+		}
+		if (n % 500 == 0)
+			for (uint32_t i = 0; i < 12; i++)
+				world_old(&w, SITES, GREMC_IGMP_V2_REPORT, IP(239, 200, 0, i));
+		w.said_count = w.sent_count = 0;
+	}
+	assert_int_equal(world_counter(&w, SITES, GREMC_IGMP_COUNT_evicted), 0);
+	assert_int_equal(world_counter(&w, SITES, GREMC_IGMP_COUNT_budget), 0);
+	assert_int_equal(world_counter(&w, SITES, GREMC_IGMP_COUNT_joined), 12);
+}
+
+/* What the rib has no memory for is said again. */
+static void test_changes_without_memory(void **state)
+{
+	(void)state;
+	proxy_up();
+	w.is_poor = true;
+	say(GREMC_IGMP_TO_EX, 1);
+	world_old(&w, 2, GREMC_IGMP_V2_REPORT, group);
+	world_old(&w, 2, GREMC_IGMP_V2_REPORT, IP(239, 9, 9, 9));
+	world_run(&w, 5000);
+	assert_int_equal(w.said_count, 0);
+	assert_true(world_counter(&w, 1, GREMC_IGMP_COUNT_no_memory) > 0);
+	w.is_poor = false;
+	world_run(&w, 1100);
+	assert_int_equal(w.said_count, 4);
+	world_run(&w, 1100);
+	assert_int_equal(w.said_count, 4);
+	/* and taken back once */
+	w.is_poor = true;
+	gremc_igmp_interface_remove(w.igmp, 1, w.now);
+	gremc_igmp_interface_remove(w.igmp, 2, w.now);
+	assert_int_equal(w.said_count, 8);
+}
+
 /* ---- snapshots, timers ---- */
 
 static void test_pages(void **state)
@@ -1286,6 +1531,13 @@ int main(void)
 		TEST(test_proxy_paces_its_messages),
 		TEST(test_proxy_waits_for_the_next_hop),
 		TEST(test_proxy_forwards_where_querier),
+		TEST(test_budget_is_shared_fairly),
+		TEST(test_budget_of_shared_groups),
+		TEST(test_budget_payer_changes),
+		TEST(test_budget_refills),
+		TEST(test_budget_spares_static_joins),
+		TEST(test_budget_at_random),
+		TEST(test_changes_without_memory),
 		TEST(test_pages),
 		TEST(test_long_timers),
 		TEST(test_codes),

@@ -23,6 +23,42 @@ static struct gremc_fanout *table;
 static struct gremc_rib *rib;
 static unsigned new_ids;
 
+/* ---- a table and a heap that are full ---- */
+
+static uint32_t capacity = UINT32_MAX; /* routes that may still be added to the table */
+static bool is_poor;                   /* there is no memory */
+
+int __real_gremc_fanout_apply(struct gremc_fanout *fanout, const struct gremc_fanout_op *ops, uint32_t count,
+			      void (*on_new_id)(uint32_t id, void *argument), void *argument);
+int __wrap_gremc_fanout_apply(struct gremc_fanout *fanout, const struct gremc_fanout_op *ops, uint32_t count,
+			      void (*on_new_id)(uint32_t id, void *argument), void *argument);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+int __wrap_gremc_fanout_apply(struct gremc_fanout *fanout, const struct gremc_fanout_op *ops, uint32_t count,
+			      void (*on_new_id)(uint32_t id, void *argument), void *argument)
+{
+	uint32_t added = 0;
+	int rc;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct gremc_mroute_spec *spec = &ops[i].spec;
+
+		added += ops[i].kind == GREMC_FANOUT_SET &&
+			 gremc_fanout_find(fanout, spec->source, spec->group, spec->length) == NULL;
+	}
+	if (added > capacity)
+		return -ENOSPC;
+	rc = __real_gremc_fanout_apply(fanout, ops, count, on_new_id, argument);
+	capacity -= rc == 0 ? added : 0;
+	return rc;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return is_poor ? NULL : __real_calloc(count, size);
+}
+
 static void count_id(uint32_t id, void *argument)
 {
 	(void)id, (void)argument;
@@ -46,6 +82,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
+	capacity = UINT32_MAX;
+	is_poor = false;
 	gremc_rib_destroy(rib);
 	gremc_fanout_destroy(table);
 	gremc_rcu_destroy(rcu);
@@ -375,6 +413,103 @@ static void test_refused(void **state)
 	assert_null(flushed(0, group, 32));
 }
 
+static unsigned published(uint32_t count)
+{
+	unsigned found = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		found += gremc_fanout_find(table, 0, IP(239, 7, 0, i), 32) != NULL;
+	return found;
+}
+
+/* What does not fit waits, those that fit do not, and when there is room the others follow. */
+static void test_full_table(void **state)
+{
+	(void)state;
+	capacity = 4;
+	for (uint32_t i = 0; i < 10; i++)
+		assert_int_equal(gremc_rib_member(rib, 3, 0, IP(239, 7, 0, i), GREMC_IGMP_INCLUDE), 0);
+	assert_int_equal(gremc_rib_flush(rib, 7), 6);
+	assert_int_equal(gremc_rib_waiting(rib), 6);
+	assert_int_equal(published(10), 4);
+	/* nothing is tried before it is asked for; a change of another route goes in alone */
+	assert_false(gremc_rib_is_dirty(rib));
+	capacity = 1;
+	member(5, 0, GREMC_IGMP_INCLUDE);
+	expect_oil(flushed(0, group, 32), 1 << 5);
+	gremc_rib_retry(rib);
+	assert_int_equal(gremc_rib_flush(rib, 8), 6);
+	capacity = 2;
+	gremc_rib_retry(rib);
+	assert_int_equal(gremc_rib_flush(rib, 8), 4);
+	assert_int_equal(gremc_rib_waiting(rib), 4);
+	assert_int_equal(published(10), 6);
+	/* who leaves waits no more */
+	for (uint32_t i = 0; i < 10; i++)
+		if (gremc_fanout_find(table, 0, IP(239, 7, 0, i), 32) == NULL) {
+			gremc_rib_member(rib, 3, 0, IP(239, 7, 0, i), GREMC_IGMP_NONE);
+			break;
+		}
+	assert_int_equal(gremc_rib_flush(rib, 8), 0);
+	assert_int_equal(gremc_rib_waiting(rib), 3);
+	capacity = UINT32_MAX;
+	gremc_rib_retry(rib);
+	assert_int_equal(gremc_rib_flush(rib, 8), 0);
+	assert_int_equal(gremc_rib_waiting(rib), 0);
+	assert_int_equal(published(10), 9);
+}
+
+/* Static routes go in although members' routes wait, and the waiting ones go on waiting. */
+static void test_static_beside_waiting(void **state)
+{
+	static const struct gremc_mroute_spec one[] = {
+		{.group = IP(239, 8, 0, 1), .length = 32, .oifs = to23, .oif_count = 2}};
+	static const struct gremc_mroute_spec two[] = {
+		{.group = IP(239, 8, 0, 1), .length = 32, .oifs = to23, .oif_count = 2},
+		{.group = IP(239, 7, 0, 1), .length = 32, .oifs = to8, .oif_count = 1}};
+
+	(void)state;
+	capacity = 0;
+	for (uint32_t i = 0; i < 3; i++)
+		gremc_rib_member(rib, 3, 0, IP(239, 7, 0, i), GREMC_IGMP_INCLUDE);
+	assert_int_equal(gremc_rib_flush(rib, 7), 3);
+	capacity = 1;
+	assert_int_equal(gremc_rib_replace_static(rib, one, 1, vifs, INTERFACES, 7), 0);
+	expect_oil(gremc_fanout_find(table, 0, IP(239, 8, 0, 1), 32), 1 << 2 | 1 << 3);
+	assert_int_equal(gremc_rib_waiting(rib), 3);
+	/* one of those that wait is static now */
+	capacity = 1;
+	assert_int_equal(gremc_rib_replace_static(rib, two, 2, vifs, INTERFACES, 7), 0);
+	expect_oil(gremc_fanout_find(table, 0, IP(239, 7, 0, 1), 32), 1 << 3 | 1 << 8);
+	assert_int_equal(gremc_rib_waiting(rib), 2);
+	capacity = UINT32_MAX;
+	gremc_rib_retry(rib);
+	assert_int_equal(gremc_rib_flush(rib, 8), 0);
+	assert_int_equal(gremc_rib_waiting(rib), 0);
+	assert_int_equal(published(3), 3);
+}
+
+/* Without memory a membership is refused, or waits; nothing is lost, and a leave needs none. */
+static void test_no_memory(void **state)
+{
+	(void)state;
+	member(3, 0, GREMC_IGMP_INCLUDE);
+	is_poor = true;
+	assert_int_equal(gremc_rib_member(rib, 3, source, group, GREMC_IGMP_INCLUDE), -ENOMEM);
+	assert_int_equal(gremc_rib_member(rib, 3, 0, IP(239, 7, 0, 0), GREMC_IGMP_INCLUDE), -ENOMEM);
+	assert_int_not_equal(gremc_rib_flush(rib, 7), 0);
+	is_poor = false;
+	gremc_rib_retry(rib);
+	expect_oil(flushed(0, group, 32), 1 << 3);
+	assert_int_equal(gremc_rib_waiting(rib), 0);
+	is_poor = true;
+	assert_int_equal(gremc_rib_member(rib, 3, 0, group, GREMC_IGMP_NONE), 0);
+	assert_int_equal(gremc_rib_member(rib, 3, source, group, GREMC_IGMP_NONE), 0);
+	is_poor = false;
+	gremc_rib_retry(rib);
+	assert_null(flushed(0, group, 32));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -395,6 +530,9 @@ int main(void)
 		TEST(test_register),
 		TEST(test_vifs_change),
 		TEST(test_refused),
+		TEST(test_full_table),
+		TEST(test_static_beside_waiting),
+		TEST(test_no_memory),
 	};
 
 	if (rte_eal_init((int)RTE_DIM(eal) - 1, eal) < 0)

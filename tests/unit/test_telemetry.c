@@ -390,6 +390,27 @@ static void test_why_drop(void **unused __rte_unused)
 	why_not("wan1", "10.1.1.1", "239.1.1.1", GREMC_DROP_not_gre, "port wan1 takes GRE only");
 }
 
+/* No mroute has several reasons where IGMP is on, and the reply tells them apart. */
+static void test_why_igmp(void **unused __rte_unused)
+{
+	uint8_t packet[GREMC_IGMP_PACKET_MIN];
+	size_t length = gremc_igmp_build_old(packet, GREMC_IGMP_V2_REPORT, IP(10, 9, 0, 2), IP(239, 9, 9, 8));
+
+	why_not("gre0", "10.1.1.1", "239.9.9.9", GREMC_DROP_no_mroute, "nobody has joined it");
+	/* a member, and the rib does not know of it */
+	why_not("gre0", "10.1.1.1", "239.7.7.7", GREMC_DROP_no_mroute,
+		"1 interfaces have joined it by IGMP, gre1 among them, but its mroute is not in the table");
+	why_not("gre0", "10.1.1.2", "239.7.7.7", GREMC_DROP_no_mroute, "nobody has joined it");
+	gremc_igmp_budget(world->igmp, 0, 3000);
+	gremc_igmp_input(world->igmp, GRE2, packet, length, 3000);
+	why_not("gre0", "10.1.1.1", "239.9.9.8", GREMC_DROP_no_mroute,
+		"joins at 1 interfaces were refused or given up");
+	ask("/gremc/igmp");
+	assert_int_equal(number("budget.limit"), 0);
+	assert_int_equal(number("budget.used"), 3 * 9); /* the configuration's */
+	gremc_igmp_budget(world->igmp, 1000, 3000);
+}
+
 static void punted(const char *iif, const char *group, const char *verdict, const char *reason,
 		   const char *host)
 {
@@ -721,6 +742,7 @@ int main(void)
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_largest_vifs),
 		cmocka_unit_test(test_largest_mroutes_and_neighbors),
+		cmocka_unit_test(test_why_igmp),
 		cmocka_unit_test(test_largest_igmp),
 		cmocka_unit_test(test_largest_ports),
 		cmocka_unit_test(test_reader_slots),

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One budget for the memberships of all interfaces, and the share of each. A route ((*,G) or (S,G)) that
+ * memberships ask for costs GREMC_COST_ROUTE, and each membership or source that asks for it, its holder, 1
+ * more. So many sites with the same groups cost little, and the routes never exceed the budget.
+ *
+ * The route is charged to one of its holders' interfaces, one that has little: its payer. When the budget is
+ * used up, a request is granted while some interface has more than the requesting one would have: the
+ * interface with most gives up what it was granted last. Else the request is refused. An interface that has
+ * less than the others never loses anything to them, whatever they ask for (max-min fairness).
+ *
+ * Each step costs the logarithm of the number of interfaces, and a request has as many steps as its cost.
+ * What the configuration joins is held in any case and charged to no interface. */
+#include <stdlib.h>
+
+#include "igmp/igmp_priv.h"
+
+#define REFILL_INTERVAL 10000u /* milliseconds between queries because room has returned */
+#define PAYERS          64u    /* holders that are looked at for a new payer */
+
+/* ---- the interfaces by cost: a heap, the largest first ---- */
+
+static void heap_put(struct budget *budget, uint32_t at, struct interface *interface)
+{
+	budget->heap[at] = interface;
+	interface->heap_at = at;
+}
+
+static void heap_up(struct budget *budget, struct interface *interface)
+{
+	uint32_t at = interface->heap_at;
+
+	while (at > 0 && budget->heap[(at - 1) / 2]->cost < interface->cost) {
+		heap_put(budget, at, budget->heap[(at - 1) / 2]);
+		at = (at - 1) / 2;
+	}
+	heap_put(budget, at, interface);
+}
+
+static void heap_down(struct budget *budget, struct interface *interface)
+{
+	uint32_t at = interface->heap_at, child;
+
+	while ((child = 2 * at + 1) < budget->heap_count) {
+		child += child + 1 < budget->heap_count &&
+			 budget->heap[child + 1]->cost > budget->heap[child]->cost;
+		if (budget->heap[child]->cost <= interface->cost)
+			break;
+		heap_put(budget, at, budget->heap[child]);
+		at = child;
+	}
+	heap_put(budget, at, interface);
+}
+
+int gremc_budget_reserve(struct gremc_igmp *igmp, uint32_t interfaces)
+{
+	struct interface **heap = realloc(igmp->budget.heap, interfaces * sizeof(struct interface *));
+
+	if (heap == NULL)
+		return -1;
+	igmp->budget.heap = heap;
+	return 0;
+}
+
+void gremc_budget_interface_add(struct gremc_igmp *igmp, struct interface *interface)
+{
+	heap_put(&igmp->budget, igmp->budget.heap_count++, interface); /* with nothing: a leaf */
+}
+
+void gremc_budget_interface_remove(struct gremc_igmp *igmp, struct interface *interface)
+{
+	struct budget *budget = &igmp->budget;
+	struct interface *last = budget->heap[--budget->heap_count];
+
+	if (last == interface)
+		return;
+	heap_put(budget, interface->heap_at, last);
+	heap_up(budget, last);
+	heap_down(budget, last);
+}
+
+static void charge(struct gremc_igmp *igmp, struct interface *interface, int32_t cost)
+{
+	interface->cost += (uint32_t)cost;
+	if (cost > 0)
+		heap_up(&igmp->budget, interface);
+	else
+		heap_down(&igmp->budget, interface);
+}
+
+/* ---- routes ---- */
+
+static uint64_t route_key(rte_be32_t source, rte_be32_t group)
+{
+	return (uint64_t)source << 32 | group;
+}
+
+static struct asked_route *route_find(const struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group)
+{
+	struct gremc_map_node *node = gremc_map_find(&igmp->budget.routes, route_key(source, group));
+
+	return node ? container_of(node, struct asked_route, node) : NULL;
+}
+
+/* The holder with the least cost, of the first ones, that can be charged. NULL: none. */
+static struct interface *payer_find(const struct asked_route *route)
+{
+	struct interface *payer = NULL;
+	unsigned seen = 0;
+
+	for (const struct holder *h = route->holders; h && seen < PAYERS; h = h->next, seen++)
+		if (!h->is_pinned && (payer == NULL || h->interface->cost < payer->cost))
+			payer = h->interface;
+	return payer;
+}
+
+static void payer_set(struct gremc_igmp *igmp, struct asked_route *route, struct interface *payer)
+{
+	if (route->payer == payer)
+		return;
+	if (route->payer)
+		charge(igmp, route->payer, -(int32_t)GREMC_COST_ROUTE);
+	route->payer = payer;
+	if (payer)
+		charge(igmp, payer, GREMC_COST_ROUTE);
+}
+
+/* ---- what an interface was granted, the newest first ---- */
+
+static void granted_add(struct gremc_igmp *igmp, struct holder *holder)
+{
+	struct interface *interface = holder->interface;
+
+	holder->next_granted = interface->granted;
+	holder->previous_granted = &interface->granted;
+	if (holder->next_granted)
+		holder->next_granted->previous_granted = &holder->next_granted;
+	interface->granted = holder;
+	charge(igmp, interface, 1);
+}
+
+static void granted_remove(struct gremc_igmp *igmp, struct holder *holder)
+{
+	*holder->previous_granted = holder->next_granted;
+	if (holder->next_granted)
+		holder->next_granted->previous_granted = holder->previous_granted;
+	charge(igmp, holder->interface, -1);
+}
+
+/* ---- when it is used up ---- */
+
+/* The interface asks its members again when there is room. */
+static void starve(struct gremc_igmp *igmp, struct interface *interface, enum gremc_igmp_counter counter)
+{
+	gremc_igmp_count(interface, counter);
+	igmp->budget.starved += !interface->is_starved;
+	interface->is_starved = true;
+}
+
+static void give_up_newest(struct gremc_igmp *igmp, struct interface *interface)
+{
+	struct holder *holder = interface->granted;
+
+	starve(igmp, interface, GREMC_IGMP_COUNT_evicted);
+	if (holder->is_source)
+		gremc_source_evict(igmp, container_of(holder, struct source, holder));
+	else
+		gremc_membership_destroy(igmp, container_of(holder, struct membership, holder));
+}
+
+static bool make_room(struct gremc_igmp *igmp, const struct interface *interface, uint32_t cost)
+{
+	struct budget *budget = &igmp->budget;
+
+	while (budget->used + cost > budget->limit) {
+		struct interface *most = budget->heap[0];
+
+		if (most->cost <= interface->cost + cost)
+			return false;
+		give_up_newest(igmp, most);
+	}
+	return true;
+}
+
+static uint64_t slack(const struct budget *budget)
+{
+	return budget->limit / 64 + GREMC_COST_ROUTE;
+}
+
+/* Something was given back: ask the members of those that were refused. */
+static void refill(struct gremc_igmp *igmp)
+{
+	struct budget *budget = &igmp->budget;
+
+	if (budget->starved && budget->refill.due == 0 && budget->used + slack(budget) < budget->limit)
+		gremc_timer_set(&igmp->wheel, &budget->refill,
+				RTE_MAX(igmp->now + GREMC_WHEEL_TICK, budget->refilled + REFILL_INTERVAL));
+}
+
+static void refill_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
+{
+	struct budget *budget = container_of(timer, struct budget, refill);
+
+	if (budget->used + slack(budget) >= budget->limit)
+		return;
+	budget->refilled = igmp->now;
+	budget->starved = 0;
+	for (uint32_t i = 0; i < igmp->interface_limit; i++) {
+		struct interface *interface = igmp->interfaces[i];
+
+		if (interface == NULL || !interface->is_starved)
+			continue;
+		interface->is_starved = false;
+		gremc_querier_hurry(igmp, interface);
+	}
+}
+
+/* ---- holders ---- */
+
+bool gremc_holder_add(struct gremc_igmp *igmp, struct interface *interface, struct holder *holder,
+		      rte_be32_t source, rte_be32_t group, bool is_pinned)
+{
+	struct budget *budget = &igmp->budget;
+	struct asked_route *route = route_find(igmp, source, group);
+	uint32_t cost = 1 + (route ? 0 : GREMC_COST_ROUTE);
+
+	if (!is_pinned && !make_room(igmp, interface, cost)) {
+		starve(igmp, interface, GREMC_IGMP_COUNT_budget);
+		return false;
+	}
+	/* it may have been the last holder's that made room */
+	route = route_find(igmp, source, group);
+	if (route == NULL) {
+		route = calloc(1, sizeof(*route));
+		if (route == NULL) {
+			gremc_igmp_count(interface, GREMC_IGMP_COUNT_no_memory);
+			return false;
+		}
+		gremc_map_add(&budget->routes, &route->node, route_key(source, group));
+		budget->used += GREMC_COST_ROUTE;
+	}
+	*holder = (struct holder){.route = route,
+				  .interface = interface,
+				  .next = route->holders,
+				  .previous = &route->holders,
+				  .is_source = source != 0,
+				  .is_pinned = is_pinned};
+	if (holder->next)
+		holder->next->previous = &holder->next;
+	route->holders = holder;
+	budget->used++;
+	if (is_pinned)
+		return true;
+	granted_add(igmp, holder);
+	if (route->payer == NULL || interface->cost + GREMC_COST_ROUTE < route->payer->cost)
+		payer_set(igmp, route, interface);
+	return true;
+}
+
+void gremc_holder_remove(struct gremc_igmp *igmp, struct holder *holder)
+{
+	struct asked_route *route = holder->route;
+
+	*holder->previous = holder->next;
+	if (holder->next)
+		holder->next->previous = holder->previous;
+	if (!holder->is_pinned)
+		granted_remove(igmp, holder);
+	igmp->budget.used--;
+	if (route->payer == holder->interface)
+		payer_set(igmp, route, payer_find(route));
+	if (route->holders == NULL) {
+		gremc_map_remove(&igmp->budget.routes, &route->node);
+		igmp->budget.used -= GREMC_COST_ROUTE;
+		free(route);
+	}
+	refill(igmp);
+}
+
+void gremc_holder_pin(struct gremc_igmp *igmp, struct holder *holder, bool is_pinned)
+{
+	struct asked_route *route = holder->route;
+
+	if (holder->is_pinned == is_pinned)
+		return;
+	holder->is_pinned = is_pinned;
+	if (is_pinned)
+		granted_remove(igmp, holder);
+	else
+		granted_add(igmp, holder);
+	if (route->payer == NULL || route->payer == holder->interface)
+		payer_set(igmp, route, payer_find(route));
+}
+
+/* ---- the budget ---- */
+
+int gremc_budget_init(struct gremc_igmp *igmp)
+{
+	igmp->budget.limit = UINT64_MAX / 2;
+	igmp->budget.refill.expire = refill_expire;
+	return gremc_map_init(&igmp->budget.routes);
+}
+
+void gremc_budget_fini(struct gremc_igmp *igmp)
+{
+	gremc_map_fini(&igmp->budget.routes);
+	free(igmp->budget.heap);
+}
+
+void gremc_budget_set(struct gremc_igmp *igmp, uint32_t routes)
+{
+	struct budget *budget = &igmp->budget;
+
+	budget->limit = (uint64_t)routes * (GREMC_COST_ROUTE + 1);
+	while (budget->used > budget->limit && budget->heap_count && budget->heap[0]->granted)
+		give_up_newest(igmp, budget->heap[0]);
+	refill(igmp);
+}

@@ -54,7 +54,7 @@ uint64_t gremc_clock(void);
 
 /* Of the table's routes, those that memberships never take: for static ones and the kernel's. More of these
  * take their room from the memberships. */
-#define GREMC_MROUTES_RESERVED (GREMC_MROUTES_MAX / 8)
+#define GREMC_MROUTES_RESERVED (GREMC_MROUTES_MAX - GREMC_CONFIG_MEMBER_ROUTES)
 /* Of these, for routes that were removed and wait for their grace period. */
 #define GREMC_MROUTES_SLACK (GREMC_MROUTES_MAX / 32)
 

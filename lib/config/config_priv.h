@@ -367,6 +367,9 @@ node_reader gremc_config_read_igmp, gremc_config_read_timing, gremc_config_read_
 	gremc_config_read_igmp_sources, gremc_config_read_joins;
 void gremc_config_igmp_free(struct gremc_config_igmp *igmp);
 void gremc_config_validate_igmp(struct loader *l);
+/* limits.c: warn of settings that contradict each other. igmp NULL: off. */
+void gremc_config_check_limits(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
+			       const char *name);
 /* The mroutes are read last: their vifs' numbers depend on how many tunnels there are. */
 void gremc_config_load_mroutes(struct loader *l);
 

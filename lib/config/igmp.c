@@ -299,8 +299,12 @@ void gremc_config_validate_igmp(struct loader *l)
 					     "`multicast: true` to it, or remove `igmp`",
 					     port->name);
 		check_upstream(l, port->igmp, place, port->name, &first);
+		gremc_config_check_limits(l, port->igmp, place, port->name);
 	}
-	for (uint32_t i = 0; i < l->tunnel_count; i++)
-		check_upstream(l, l->config->tunnels[i].igmp, l->tunnels[i].igmp, l->config->tunnels[i].name,
-			       &first);
+	for (uint32_t i = 0; i < l->tunnel_count; i++) {
+		const struct gremc_config_tunnel *tunnel = &l->config->tunnels[i];
+
+		check_upstream(l, tunnel->igmp, l->tunnels[i].igmp, tunnel->name, &first);
+		gremc_config_check_limits(l, tunnel->igmp, l->tunnels[i].igmp, tunnel->name);
+	}
 }

@@ -323,6 +323,19 @@ void gremc_proxy_forget(struct proxied *proxied)
 		source->changes_left = 0;
 }
 
+/* To the upstream querier all of the group is new: say it as often as a change. */
+static void mark_new(struct proxy *proxy, struct proxied *proxied)
+{
+	if (proxied->exclude)
+		proxied->mode_left = proxy->robustness;
+	for (struct proxied_source *source = proxied->sources; source && !proxied->exclude;
+	     source = source->next)
+		source->changes_left = source->is_listed ? proxy->robustness : 0;
+	if (proxied->is_member)
+		proxied->member_left = proxy->robustness;
+	dirty_add(proxy, proxied);
+}
+
 void gremc_proxy_start(struct gremc_igmp *igmp, struct interface *interface)
 {
 	struct proxy *proxy = &igmp->proxy;
@@ -330,8 +343,8 @@ void gremc_proxy_start(struct gremc_igmp *igmp, struct interface *interface)
 	proxy->interface = interface;
 	proxy->robustness = igmp->settings.robustness;
 	proxy->v1_until = proxy->v2_until = 0;
-	/* all there is is news to the upstream querier */
-	gremc_timer_set(&igmp->wheel, &proxy->answer, igmp->now);
+	for (struct proxied *proxied = proxy->all; proxied; proxied = proxied->next)
+		mark_new(proxy, proxied);
 }
 
 void gremc_proxy_stop(struct gremc_igmp *igmp)

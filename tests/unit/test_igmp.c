@@ -1029,6 +1029,36 @@ static void test_proxy_speaks_version_2(void **state)
 	assert_int_equal(m.group, group);
 }
 
+/* A new upstream hears of all there is as of a change: as often as the robustness says. */
+static void test_proxy_says_first_what_there_is(void **state)
+{
+	const rte_be32_t one[] = {member(0), member(1)};
+	struct gremc_igmp_record r[16];
+	unsigned count, any = 0, named = 0;
+
+	(void)state;
+	world_record(&w, 1, GREMC_IGMP_IS_EX, group, one, 1);
+	world_record(&w, 1, GREMC_IGMP_ALLOW, ssm, one, 2);
+	world_run(&w, 5000);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		world_forget(&w);
+		assert_int_equal(gremc_igmp_interface_set(w.igmp, 7, &upstream, w.now), 0);
+		world_run(&w, 5000);
+		count = upstream_records(r, 16);
+		assert_int_equal(count, 4);
+		for (unsigned i = 0; i < count; i++) {
+			bool is_any = r[i].group == group;
+
+			any += is_any;
+			named += !is_any;
+			assert_int_equal(r[i].type, is_any ? GREMC_IGMP_TO_EX : GREMC_IGMP_ALLOW);
+			assert_int_equal(r[i].source_count, is_any ? 1 : 2);
+		}
+		assert_true(any == 2 * (turn + 1) && named == 2 * (turn + 1));
+		gremc_igmp_interface_remove(w.igmp, 7, w.now);
+	}
+}
+
 /* What the proxy says first, and what changes meanwhile, waits for the next hop: then it is the present
  * state. */
 static void test_proxy_waits_for_the_next_hop(void **state)
@@ -1529,6 +1559,7 @@ int main(void)
 		TEST(test_proxy_keeps_exclude_lists),
 		TEST(test_proxy_reports_every_group),
 		TEST(test_proxy_paces_its_messages),
+		TEST(test_proxy_says_first_what_there_is),
 		TEST(test_proxy_waits_for_the_next_hop),
 		TEST(test_proxy_forwards_where_querier),
 		TEST(test_budget_is_shared_fairly),

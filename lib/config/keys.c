@@ -48,7 +48,7 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_INTERFACE] = {"interface", IN(ETHERNET), "the name of a network interface of the kernel",
 		SCALAR(interface), PORT(interface),
 		.meaning = "instead of `device`: the kernel keeps this interface, and AF_XDP takes from it what "
-			"is for the forwarder: GRE to a tunnel's `local`, and with `multicast` the groups of "
+			"is for the forwarder: the tunnels' packets, and with `multicast` the groups of "
 			"mroutes from it. See docs/operations.md."},
 	[KEY_ISOLATE] = {"isolate", IN(ETHERNET), BOOLEAN, .fallback = "false", SCALAR(boolean),
 		PORT(isolate),

@@ -47,7 +47,7 @@ static inline void gremc_lose(struct gremc_worker *worker, uint32_t vif, enum gr
 
 /* ---- punt.c: not the fast path's: to the control thread where port or vif say so, else dropped ---- */
 
-/* classify: a frame that is not GRE for us. */
+/* classify, decap: a frame that is no configured tunnel's; whole, from its Ethernet header on. */
 void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf *mbuf,
 			enum gremc_drop reason);
 /* decap: an inner packet that is not multicast to forward; its outer headers are still there. */

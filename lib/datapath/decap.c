@@ -32,10 +32,17 @@ static inline enum gremc_proto_error unwrap(struct gremc_packet *packet, struct 
 	return GREMC_PROTO_OK;
 }
 
-static enum gremc_drop unknown(const struct gremc_worker *worker, const struct gremc_tunnel_key *key)
+/* A packet that came by no vif: the kernel's, where it takes the port's frames. */
+static void refuse_stranger(struct gremc_worker *worker, const struct gremc_rxq *rxq,
+			    const struct gremc_packet *packet, const struct gremc_tunnel_key *key)
 {
-	return gremc_tunnel_peer_known(worker->vifs, key->local, key->remote) ? GREMC_DROP_unknown_key
-									      : GREMC_DROP_unknown_peer;
+	const bool known = gremc_tunnel_peer_known(worker->vifs, key->local, key->remote);
+
+	if (packet->native)
+		gremc_drop(worker, packet->mbuf, GREMC_DROP_unknown_peer);
+	else
+		gremc_refuse_frame(worker, rxq, packet->mbuf,
+				   known ? GREMC_DROP_unknown_key : GREMC_DROP_unknown_peer);
 }
 
 void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
@@ -60,7 +67,7 @@ void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 		enum gremc_proto_error error;
 
 		if (unlikely(vif[i] == GREMC_VIF_NONE)) {
-			gremc_drop(worker, packet->mbuf, unknown(worker, &burst->tunnel[i]));
+			refuse_stranger(worker, rxq, packet, &burst->tunnel[i]);
 			continue;
 		}
 		packet->iif = vif[i];

@@ -10,14 +10,25 @@
 
 #include "datapath/datapath_priv.h"
 
-/* Packets that may wait for the control thread, by class. All of them together are mbufs that a pool must be
- * able to miss (GREMC_PORT_HOST_UP). */
-static const unsigned up_sizes[GREMC_PUNT_COUNT] = {
-	[GREMC_PUNT_neighbor] = 256,
-	[GREMC_PUNT_control] = 2048, /* 100 ms of 20,000 reports a second */
-	[GREMC_PUNT_traffic] = 2048, /* 10 ms of TCP at 2 Gbit/s: as long as others may have the CPU */
-	[GREMC_PUNT_multicast] = 512,
-};
+/* Packets that may wait for the control thread, by class. */
+#define UP_SIZES(X)                                                                                          \
+	X(neighbor, 256)                                                                                     \
+	X(control, 2048) /* 100 ms of 20,000 reports a second */                                             \
+	X(tcp, 2048)     /* 10 ms of TCP at 2 Gbit/s: as long as others may have the CPU */                  \
+	X(traffic, 1024)                                                                                     \
+	X(gre, 256)                                                                                          \
+	X(other, 256)                                                                                        \
+	X(multicast, 512)
+
+#define UP_SIZE(class, size) [GREMC_PUNT_##class] = (size),
+static const unsigned up_sizes[] = {UP_SIZES(UP_SIZE)};
+#undef UP_SIZE
+static_assert(RTE_DIM(up_sizes) == GREMC_PUNT_COUNT, "each class has a size");
+
+#define UP_SIZE(class, size) +(size)
+static_assert(UP_SIZES(UP_SIZE) <= GREMC_PORT_HOST_UP, "an RX pool has mbufs for all that may wait");
+#undef UP_SIZE
+
 #define DOWN_SIZE 1024
 
 struct rte_ring *gremc_ring_create(unsigned size, unsigned flags)

@@ -35,6 +35,35 @@ static bool is_neighbor_discovery(const struct rte_mbuf *mbuf, uint32_t l2)
 	       ip[40] >= ND_FIRST && ip[40] <= ND_LAST;
 }
 
+/* The class of a packet that is neither multicast nor neighbour discovery, by its protocol. */
+static enum gremc_punt class_of_protocol(uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return GREMC_PUNT_tcp;
+	case IPPROTO_UDP:
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return GREMC_PUNT_traffic;
+	case IPPROTO_GRE:
+		return GREMC_PUNT_gre;
+	default:
+		return GREMC_PUNT_other;
+	}
+}
+
+/* The protocol of an IPv4 or IPv6 packet, which fragments tell, too; IPPROTO_RAW: not known. */
+static uint8_t protocol_of(const struct rte_mbuf *mbuf, rte_be16_t type, uint32_t l2)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, l2);
+
+	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4) && mbuf->data_len >= l2 + sizeof(struct rte_ipv4_hdr))
+		return ((const struct rte_ipv4_hdr *)ip)->next_proto_id;
+	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && mbuf->data_len >= l2 + sizeof(struct rte_ipv6_hdr))
+		return ip[6];
+	return IPPROTO_RAW;
+}
+
 static enum gremc_punt class_of(const struct rte_mbuf *mbuf)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
@@ -47,7 +76,7 @@ static enum gremc_punt class_of(const struct rte_mbuf *mbuf)
 		return GREMC_PUNT_neighbor;
 	if (rte_is_multicast_ether_addr(&ether->dst_addr) && !rte_is_broadcast_ether_addr(&ether->dst_addr))
 		return GREMC_PUNT_control;
-	return GREMC_PUNT_traffic;
+	return class_of_protocol(protocol_of(mbuf, type, l2));
 }
 
 /* A tag that is not the port's is a VLAN of the kernel's. On a tagged port, a frame without a tag is
@@ -61,12 +90,35 @@ static bool has_tag(const struct rte_mbuf *mbuf)
 	       ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN);
 }
 
-static bool is_kernels(const struct rte_mbuf *mbuf, enum gremc_drop reason)
+/* A fragment names the addresses but, as a rule, not the key: between a tunnel's addresses it is the
+ * tunnel's. */
+static bool is_fragment_of_tunnel(const struct gremc_worker *worker, const struct rte_mbuf *mbuf)
+{
+	const struct rte_ipv4_hdr *ip;
+	uint32_t l2;
+
+	type_of(mbuf, &l2);
+	ip = rte_pktmbuf_mtod_offset(mbuf, const struct rte_ipv4_hdr *, l2);
+	return gremc_tunnel_peer_known(worker->vifs, ip->dst_addr, ip->src_addr);
+}
+
+/* Only packets of configured tunnels are ours: GRE between other addresses, with another key, of another
+ * protocol type or version may be a tunnel's that the kernel has. */
+static bool is_kernels(const struct gremc_worker *worker, const struct rte_mbuf *mbuf, enum gremc_drop reason)
 {
 	switch (reason) {
 	case GREMC_DROP_not_ipv4:
 	case GREMC_DROP_not_gre:
+	case GREMC_DROP_gre_truncated:
+	case GREMC_DROP_gre_routing:
+	case GREMC_DROP_gre_flags:
+	case GREMC_DROP_gre_version:
+	case GREMC_DROP_gre_protocol:
+	case GREMC_DROP_unknown_peer:
+	case GREMC_DROP_unknown_key:
 		return true;
+	case GREMC_DROP_outer_fragment:
+		return !is_fragment_of_tunnel(worker, mbuf);
 	case GREMC_DROP_vlan_mismatch:
 		return has_tag(mbuf);
 	default:
@@ -98,7 +150,7 @@ void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq
 {
 	uint32_t l2;
 
-	if (!is_kernels(mbuf, reason) || !takes_frames(worker->vifs, rxq->port)) {
+	if (!takes_frames(worker->vifs, rxq->port) || !is_kernels(worker, mbuf, reason)) {
 		gremc_drop(worker, mbuf, reason);
 		return;
 	}
@@ -162,6 +214,8 @@ void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet
 		return;
 	}
 	bit = bit_of(reason, &class);
+	if (reason == GREMC_DROP_inner_unicast)
+		class = class_of_protocol(ip->next_proto_id);
 	if (packet->native) {
 		refuse_native(worker, packet, reason, bit, class);
 		return;

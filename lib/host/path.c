@@ -241,7 +241,7 @@ static uint32_t pump(struct gremc_host *host, enum gremc_punt class)
 		struct gremc_device *device = device_of(host, mbufs[i], &skip);
 		bool told = class == GREMC_PUNT_control && tell_listener(host, mbufs[i]);
 
-		if (class == GREMC_PUNT_traffic && add_to_run(host, &run, device, mbufs[i]))
+		if (class == GREMC_PUNT_tcp && add_to_run(host, &run, device, mbufs[i]))
 			continue;
 		/* nothing overtakes what came before it */
 		write_run(host, &run);

@@ -39,9 +39,6 @@ static void describe_offloads(struct gremc_port_state *state, struct gremc_port 
 	if (port->multi_seg)
 		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	port->max_segments = segments == UINT16_MAX ? 0 : segments;
-	port->rx_checksum = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
-	if (port->rx_checksum)
-		conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 }
 
 /* Inner-most: between two sites the outer addresses are always the same, so that they would all choose one

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A port with `isolate: true`: a NIC whose driver shares it with the kernel (mlx5). In isolated mode nothing
- * comes to DPDK but what flow rules name: GRE to each local address, multicast to each group. The rest never
+ * comes to DPDK but what flow rules name: the packets of each tunnel, multicast to each group. The rest never
  * leaves the kernel.
  *
- * What a device can match and do is found by asking it: the styles are tried from the best on, once. */
+ * What a device can match and do is found by asking it: matches and styles are tried from the best on, once.
+ * A device that cannot match a tunnel, or has no room for a rule a tunnel, gets rules that match less: then
+ * GRE of others comes too, which cannot go back to the kernel and is dropped by name. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 #include <rte_flow.h>
 
 #include "port/steer_priv.h"
+#include "proto/gre.h"
 
 /* How a rule is written. Inner-most RSS spreads what comes by one tunnel; a device may need to be told that
  * there is a tunnel. */
@@ -29,18 +32,29 @@ static const struct style styles[] = {
 	{false, false, 0, "no RSS in flow rules: everything comes by queue 0"},
 };
 
+/* What of GRE a match takes beside the tunnels' packets. */
+static const char *const takes_more[GREMC_STEER_MATCHES] = {
+	[GREMC_STEER_ADDRESSES] = "all GRE between the addresses of a tunnel",
+	[GREMC_STEER_LOCAL] = "all GRE to the `local` of a tunnel",
+};
+
+#define GROUP_STYLE GREMC_STEER_MATCHES
+
 struct rule {
-	struct gremc_prefix destination;
-	rte_be32_t source; /* 0: any */
 	bool is_group;
+	enum gremc_steer_match match;     /* of a tunnel */
+	struct gremc_steer_tunnel tunnel; /* with what the rule matches of it */
+	struct gremc_steer_group group;
 	struct rte_flow *flow;
 };
 
 struct gremc_flow_rules {
-	uint16_t id;               /* ethdev */
-	const struct style *style; /* of GRE; NULL: not yet chosen */
-	struct rule *rules;
-	uint32_t count;
+	uint16_t id;                  /* ethdev */
+	enum gremc_steer_match match; /* of all tunnels' rules; only becomes less */
+	const struct style
+		*style[GREMC_STEER_MATCHES + 1]; /* by match, then of groups; NULL: not yet chosen */
+	struct rule *rules;                      /* [0, sorted) are sorted */
+	uint32_t count, sorted, room;
 };
 
 int gremc_flow_rules_isolate(struct gremc_port_set *set, struct gremc_port_state *state)
@@ -70,25 +84,58 @@ int gremc_flow_rules_isolate(struct gremc_port_set *set, struct gremc_port_state
 struct draft {
 	struct rte_flow_item_vlan vlan, vlan_mask;
 	struct rte_flow_item_ipv4 ip, ip_mask;
+	struct rte_flow_item_gre gre, gre_mask;
+	rte_be32_t key, key_mask;
 	uint16_t queues[GREMC_QUEUES_MAX];
 	struct rte_flow_action_rss rss;
 	struct rte_flow_action_queue queue;
-	struct rte_flow_item items[5];
+	struct rte_flow_item items[6];
 	struct rte_flow_action actions[2];
 };
+
+static void draft_ip(struct draft *draft, const struct rule *rule)
+{
+	draft->ip_mask.hdr.next_proto_id = 0xff;
+	if (rule->is_group) {
+		/* of multicast UDP alone, so that IGMP and routing protocols stay with the kernel */
+		draft->ip.hdr.next_proto_id = IPPROTO_UDP;
+		draft->ip.hdr.dst_addr = rule->group.group.address;
+		draft->ip_mask.hdr.dst_addr = gremc_netmask(rule->group.group.length);
+		draft->ip.hdr.src_addr = rule->group.source;
+	} else {
+		draft->ip.hdr.next_proto_id = IPPROTO_GRE;
+		draft->ip.hdr.dst_addr = rule->tunnel.local;
+		draft->ip_mask.hdr.dst_addr = UINT32_MAX;
+		draft->ip.hdr.src_addr = rule->tunnel.remote;
+	}
+	draft->ip_mask.hdr.src_addr = draft->ip.hdr.src_addr ? UINT32_MAX : 0;
+}
+
+/* IPv4 in GRE with this key, or without one. The version is not matched, for mlx5 cannot; other versions have
+ * other protocol types. */
+static struct rte_flow_item *draft_tunnel(struct draft *draft, struct rte_flow_item *item,
+					  const struct rule *rule)
+{
+	draft->gre.protocol = RTE_BE16(GREMC_GRE_IPV4);
+	draft->gre_mask.protocol = UINT16_MAX;
+	draft->gre.c_rsvd0_ver = rule->tunnel.has_key ? RTE_BE16(GREMC_GRE_KEY) : 0;
+	draft->gre_mask.c_rsvd0_ver = RTE_BE16(GREMC_GRE_KEY);
+	draft->key = rte_cpu_to_be_32(rule->tunnel.key);
+	draft->key_mask = UINT32_MAX;
+	*item++ = (struct rte_flow_item){
+		.type = RTE_FLOW_ITEM_TYPE_GRE, .spec = &draft->gre, .mask = &draft->gre_mask};
+	if (rule->tunnel.has_key)
+		*item++ = (struct rte_flow_item){
+			.type = RTE_FLOW_ITEM_TYPE_GRE_KEY, .spec = &draft->key, .mask = &draft->key_mask};
+	return item;
+}
 
 static void draft_items(struct draft *draft, const struct gremc_port *port, const struct rule *rule,
 			const struct style *style)
 {
 	struct rte_flow_item *item = draft->items;
 
-	draft->ip.hdr.dst_addr = rule->destination.address;
-	draft->ip_mask.hdr.dst_addr = gremc_netmask(rule->destination.length);
-	draft->ip.hdr.src_addr = rule->source;
-	draft->ip_mask.hdr.src_addr = rule->source ? UINT32_MAX : 0;
-	/* of multicast UDP alone, so that IGMP and routing protocols stay with the kernel */
-	draft->ip.hdr.next_proto_id = rule->is_group ? IPPROTO_UDP : IPPROTO_GRE;
-	draft->ip_mask.hdr.next_proto_id = 0xff;
+	draft_ip(draft, rule);
 	draft->vlan.tci = rte_cpu_to_be_16(port->vlan);
 	draft->vlan_mask.tci = RTE_BE16(0x0fff);
 	(item++)->type = RTE_FLOW_ITEM_TYPE_ETH;
@@ -97,7 +144,9 @@ static void draft_items(struct draft *draft, const struct gremc_port *port, cons
 			.type = RTE_FLOW_ITEM_TYPE_VLAN, .spec = &draft->vlan, .mask = &draft->vlan_mask};
 	*item++ = (struct rte_flow_item){
 		.type = RTE_FLOW_ITEM_TYPE_IPV4, .spec = &draft->ip, .mask = &draft->ip_mask};
-	if (style->gre_item && !rule->is_group)
+	if (!rule->is_group && rule->match == GREMC_STEER_TUNNEL)
+		item = draft_tunnel(draft, item, rule);
+	else if (!rule->is_group && style->gre_item)
 		(item++)->type = RTE_FLOW_ITEM_TYPE_GRE;
 	item->type = RTE_FLOW_ITEM_TYPE_END;
 }
@@ -132,10 +181,11 @@ static void draft_rule(struct draft *draft, const struct gremc_port *port, const
 
 static const struct rte_flow_attr ingress = {.ingress = 1};
 
-/* The best style that the device takes. Returns 0, or the answer to the least. */
+/* The best style that the device takes for such a rule. Returns 0, or the answer to the least. */
 static int choose_style(struct gremc_flow_rules *flows, const struct gremc_port *port,
 			const struct rule *rule, struct rte_flow_error *error)
 {
+	const struct style **chosen = &flows->style[rule->is_group ? GROUP_STYLE : rule->match];
 	struct draft draft;
 	int ret = -ENOTSUP;
 
@@ -143,23 +193,24 @@ static int choose_style(struct gremc_flow_rules *flows, const struct gremc_port 
 		draft_rule(&draft, port, rule, &styles[i]);
 		ret = rte_flow_validate(flows->id, &ingress, draft.items, draft.actions, error);
 		if (ret == 0)
-			flows->style = &styles[i];
+			*chosen = &styles[i];
 	}
-	if (ret == 0 && port->rx_queues > 1 && flows->style->lack)
+	if (ret == 0 && !rule->is_group && port->rx_queues > 1 && (*chosen)->lack)
 		GREMC_LOG(WARNING, "port %s: flow rules of `%s`: %s", port->name, port->device,
-			  flows->style->lack);
+			  (*chosen)->lack);
 	return ret;
 }
 
 static int create(struct gremc_flow_rules *flows, const struct gremc_port *port, struct rule *rule,
 		  const char **reason)
 {
+	const struct style *const *style = &flows->style[rule->is_group ? GROUP_STYLE : rule->match];
 	struct rte_flow_error error = {0};
 	struct draft draft;
-	int ret = flows->style ? 0 : choose_style(flows, port, rule, &error);
+	int ret = *style ? 0 : choose_style(flows, port, rule, &error);
 
 	if (ret == 0) {
-		draft_rule(&draft, port, rule, flows->style);
+		draft_rule(&draft, port, rule, *style);
 		rule->flow = rte_flow_create(flows->id, &ingress, draft.items, draft.actions, &error);
 		ret = rule->flow ? 0 : -rte_errno;
 	}
@@ -169,68 +220,149 @@ static int create(struct gremc_flow_rules *flows, const struct gremc_port *port,
 
 /* ---- all rules ---- */
 
-static bool has_rule(const struct gremc_flow_rules *flows, const struct rule *rule)
+static int compare_rules(const void *a, const void *b)
 {
-	for (uint32_t i = 0; i < flows->count; i++)
-		if (flows->rules[i].is_group == rule->is_group && flows->rules[i].source == rule->source &&
-		    flows->rules[i].destination.address == rule->destination.address &&
-		    flows->rules[i].destination.length == rule->destination.length)
-			return true;
-	return false;
+	const struct rule *x = a, *y = b;
+
+	if (x->is_group != y->is_group)
+		return x->is_group - y->is_group;
+	if (x->match != y->match)
+		return x->match < y->match ? -1 : 1;
+	return x->is_group ? gremc_steer_compare_groups(&x->group, &y->group)
+			   : gremc_steer_compare_tunnels(&x->tunnel, &y->tunnel);
 }
 
+/* Among the sorted ones, or the last one added: those that are added come in order. */
+static bool has_rule(const struct gremc_flow_rules *flows, const struct rule *rule)
+{
+	if (flows->count > flows->sorted && compare_rules(&flows->rules[flows->count - 1], rule) == 0)
+		return true;
+	return flows->sorted && bsearch(rule, flows->rules, flows->sorted, sizeof(*rule), compare_rules);
+}
+
+/* There is room for the rule. */
 static int add(struct gremc_flow_rules *flows, const struct gremc_port *port, struct rule rule,
 	       const char **reason)
 {
-	struct rule *rules;
 	int ret;
 
 	if (has_rule(flows, &rule))
 		return 0;
-	rules = realloc(flows->rules, (flows->count + 1) * sizeof(*rules));
+	ret = create(flows, port, &rule, reason);
+	if (ret == 0)
+		flows->rules[flows->count++] = rule;
+	return ret;
+}
+
+static int reserve(struct gremc_flow_rules *flows, uint32_t more)
+{
+	struct rule *rules;
+
+	if (flows->count + more <= flows->room)
+		return 0;
+	rules = realloc(flows->rules, (flows->count + more) * sizeof(*rules));
 	if (rules == NULL)
 		return -ENOMEM;
 	flows->rules = rules;
-	ret = create(flows, port, &rule, reason);
-	if (ret == 0)
-		rules[flows->count++] = rule;
-	return ret;
-}
-
-int gremc_flow_rules_add(struct gremc_flow_rules *flows, const struct gremc_port *port,
-			 const struct gremc_steer_set *steer, const char **reason)
-{
-	int ret = 0;
-
-	for (uint32_t i = 0; i < steer->local_count && ret == 0; i++)
-		ret = add(flows, port, (struct rule){.destination = {steer->locals[i], 32}}, reason);
-	for (uint32_t i = 0; i < steer->group_count && ret == 0; i++)
-		ret = add(flows, port,
-			  (struct rule){.destination = steer->groups[i].group,
-					.source = steer->groups[i].source,
-					.is_group = true},
-			  reason);
-	return ret;
-}
-
-static bool is_in(const struct rule *rule, const struct gremc_steer_set *steer)
-{
-	const struct gremc_steer_group group = {rule->destination, rule->source};
-
-	return rule->is_group ? gremc_steer_has_group(steer, &group)
-			      : gremc_steer_has_local(steer, rule->destination.address);
+	flows->room = flows->count + more;
+	return 0;
 }
 
 static bool destroy(const struct gremc_flow_rules *flows, const struct rule *rule)
 {
+	const struct gremc_prefix local = {rule->tunnel.local, 32};
 	struct rte_flow_error error = {0};
 	char text[GREMC_PREFIX_TEXT];
 
 	if (rte_flow_destroy(flows->id, rule->flow, &error) == 0)
 		return true;
-	GREMC_LOG_LIMITED(ERR, "a flow rule for %s stays: %s", gremc_prefix_format(text, &rule->destination),
+	GREMC_LOG_LIMITED(ERR, "a flow rule for %s stays: %s",
+			  gremc_prefix_format(text, rule->is_group ? &rule->group.group : &local),
 			  error.message ? error.message : rte_strerror(rte_errno));
 	return false;
+}
+
+/* All of the set, with such a match; what was there before stays. */
+static int add_all(struct gremc_flow_rules *flows, const struct gremc_port *port,
+		   const struct gremc_steer_set *steer, enum gremc_steer_match match, const char **reason)
+{
+	int ret = reserve(flows, steer->tunnel_count + steer->group_count);
+
+	for (uint32_t i = 0; i < steer->tunnel_count && ret == 0; i++)
+		ret = add(flows, port,
+			  (struct rule){.match = match,
+					.tunnel = gremc_steer_tunnel_of(&steer->tunnels[i], match)},
+			  reason);
+	for (uint32_t i = 0; i < steer->group_count && ret == 0; i++)
+		ret = add(flows, port, (struct rule){.group = steer->groups[i], .is_group = true}, reason);
+	return ret;
+}
+
+/* Destroy the rules from `first` on. */
+static void take_back(struct gremc_flow_rules *flows, uint32_t first)
+{
+	uint32_t kept = first;
+
+	for (uint32_t i = first; i < flows->count; i++)
+		if (!destroy(flows, &flows->rules[i]))
+			flows->rules[kept++] = flows->rules[i];
+	flows->count = kept;
+}
+
+static void sort_rules(struct gremc_flow_rules *flows)
+{
+	if (flows->count)
+		qsort(flows->rules, flows->count, sizeof(*flows->rules), compare_rules);
+	flows->sorted = flows->count;
+}
+
+/* From now on all tunnels have rules of this match, which are there: others go. */
+static void match_less(struct gremc_flow_rules *flows, const struct gremc_port *port,
+		       enum gremc_steer_match match, const char *reason)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < flows->count; i++) {
+		const struct rule *rule = &flows->rules[i];
+
+		if (rule->is_group || rule->match == match || !destroy(flows, rule))
+			flows->rules[kept++] = *rule;
+	}
+	flows->count = kept;
+	flows->match = match;
+	GREMC_LOG(
+		WARNING,
+		"port %s: `%s` has no flow rule for each tunnel (%s): it brings %s; what of that is no tunnel's "
+		"does not reach the kernel and is dropped, as unknown_peer, unknown_key or gre_protocol",
+		port->name, port->device, reason ? reason : "out of memory", takes_more[match]);
+}
+
+int gremc_flow_rules_add(struct gremc_flow_rules *flows, const struct gremc_port *port,
+			 const struct gremc_steer_set *steer, const char **reason)
+{
+	const uint32_t before = flows->count;
+	enum gremc_steer_match match = flows->match;
+	const char *first_reason = NULL;
+	int ret = add_all(flows, port, steer, match, reason);
+
+	/* less of a tunnel is no way out for groups alone */
+	while (ret && steer->tunnel_count && match < GREMC_STEER_LOCAL) {
+		first_reason = first_reason ? first_reason : *reason;
+		take_back(flows, before);
+		ret = add_all(flows, port, steer, ++match, reason);
+	}
+	if (ret && steer->tunnel_count)
+		take_back(flows, before);
+	if (ret == 0 && match != flows->match)
+		match_less(flows, port, match, first_reason);
+	sort_rules(flows);
+	return ret;
+}
+
+static bool is_in(const struct rule *rule, const struct gremc_steer_set *steer)
+{
+	return rule->is_group ? gremc_steer_has_group(steer, &rule->group)
+			      : gremc_steer_has_tunnel(steer, &rule->tunnel, rule->match);
 }
 
 /* Destroy the rules that are in the set, or those that are not. */
@@ -241,7 +373,7 @@ static void destroy_those(struct gremc_flow_rules *flows, const struct gremc_ste
 	for (uint32_t i = 0; i < flows->count; i++)
 		if (is_in(&flows->rules[i], steer) != in || !destroy(flows, &flows->rules[i]))
 			flows->rules[kept++] = flows->rules[i];
-	flows->count = kept;
+	flows->count = flows->sorted = kept;
 }
 
 void gremc_flow_rules_remove(struct gremc_flow_rules *flows, const struct gremc_steer_set *steer)

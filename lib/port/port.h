@@ -20,6 +20,9 @@
 
 #define GREMC_WAIT_MBUFS 128u  /* packets that a worker may keep for next hops that are not resolved */
 #define GREMC_RELAY_SIZE 2048u /* packets that may wait for a worker, from all others together */
+/* Packets of one worker that may wait for the control thread, in the rings of all punt classes
+ * (datapath/host.c). */
+#define GREMC_PORT_HOST_UP 6400u
 
 #define GREMC_WORKERS_MAX       128
 #define GREMC_QUEUES_MAX        128
@@ -43,12 +46,11 @@ struct gremc_port {
 	 * where the port has one; empty where it is not known. */
 	bool shared;
 	char interface[GREMC_NAME_SIZE];
-	uint16_t mtu;     /* as read back from the device */
-	uint16_t vlan;    /* 0: untagged */
-	bool multicast;   /* a vif for native multicast */
-	bool multi_seg;   /* can transmit chained mbufs */
-	bool keep_alive;  /* a bond in mode 802.3ad: transmit bursts at least every 100 ms, empty ones, too */
-	bool rx_checksum; /* the device verifies IPv4 header checksums (RTE_MBUF_F_RX_IP_CKSUM_*) */
+	uint16_t mtu;    /* as read back from the device */
+	uint16_t vlan;   /* 0: untagged */
+	bool multicast;  /* a vif for native multicast */
+	bool multi_seg;  /* can transmit chained mbufs */
+	bool keep_alive; /* a bond in mode 802.3ad: transmit bursts at least every 100 ms, empty ones, too */
 	uint16_t max_segments; /* of one transmitted packet; 0: no limit known */
 	/* Written by the control thread; atomic. */
 	enum gremc_port_status status;

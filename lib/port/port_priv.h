@@ -15,7 +15,6 @@
 #define GREMC_PORT_POOL_CACHE   256u  /* mbufs; more than a burst of 64 */
 #define GREMC_PORT_POOL_SLACK   1024u /* mbufs of a pool that are in no queue: bursts in work */
 #define GREMC_PORT_POOL_MINIMUM 512u  /* mbufs beyond those that the RX queue itself holds */
-#define GREMC_PORT_HOST_UP      5120u /* mbufs of an RX pool that may wait for the control thread */
 #define GREMC_PORT_HOST_DOWN    2048u /* mbufs that the control thread has on their way to a worker */
 #define GREMC_PORT_ROOM_MINIMUM 2048u
 #define GREMC_PORT_ROOM_MAXIMUM (UINT16_MAX - RTE_PKTMBUF_HEADROOM)
@@ -40,12 +39,19 @@ struct gremc_driver_trait {
 	bool umem;
 };
 
-/* What of a device that the kernel keeps is ours. Both ascending in host order (groups by address, then
- * length, then source), none twice. */
+/* The outer headers by which a tunnel's packets are known. */
+struct gremc_steer_tunnel {
+	rte_be32_t local, remote;
+	uint32_t key; /* 0 without one */
+	bool has_key;
+};
+
+/* What of a device that the kernel keeps is ours. Both ascending in host order (tunnels by local, remote,
+ * has_key, key; groups by address, then length, then source), none twice. */
 struct gremc_steer_set {
-	rte_be32_t *locals;               /* GRE to one of them is ours: the local addresses of all tunnels */
-	struct gremc_steer_group *groups; /* native multicast that is ours */
-	uint32_t local_count, group_count;
+	struct gremc_steer_tunnel *tunnels; /* all of the configuration: routing may bring them by any port */
+	struct gremc_steer_group *groups;   /* native multicast that is ours */
+	uint32_t tunnel_count, group_count;
 };
 
 /* Bounds what a link that flaps writes to the log. */

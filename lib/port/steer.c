@@ -15,7 +15,19 @@ static int compare_addresses(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int compare_groups(const void *a, const void *b)
+int gremc_steer_compare_tunnels(const void *a, const void *b)
+{
+	const struct gremc_steer_tunnel *x = a, *y = b;
+	int order = compare_addresses(&x->local, &y->local);
+
+	if (order == 0)
+		order = compare_addresses(&x->remote, &y->remote);
+	if (order == 0)
+		order = x->has_key - y->has_key;
+	return order ? order : x->key < y->key ? -1 : x->key > y->key;
+}
+
+int gremc_steer_compare_groups(const void *a, const void *b)
 {
 	const struct gremc_steer_group *x = a, *y = b;
 	int order = compare_addresses(&x->group.address, &y->group.address);
@@ -51,46 +63,83 @@ int gremc_steer_set_init(struct gremc_steer_set *steer, const struct gremc_confi
 	uint32_t mroute_count = config->ports[port].multicast ? config->mroute_count : 0;
 
 	*steer = (struct gremc_steer_set){
-		.locals = malloc((config->tunnel_count + 1) * sizeof(*steer->locals)),
+		.tunnels = malloc((config->tunnel_count + 1) * sizeof(*steer->tunnels)),
 		.groups = malloc((mroute_count + 1) * sizeof(*steer->groups)),
 	};
-	if (steer->locals == NULL || steer->groups == NULL) {
+	if (steer->tunnels == NULL || steer->groups == NULL) {
 		gremc_steer_set_fini(steer);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < config->tunnel_count; i++)
-		steer->locals[steer->local_count++] = config->tunnels[i].local;
+	for (uint32_t i = 0; i < config->tunnel_count; i++) {
+		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
+
+		steer->tunnels[steer->tunnel_count++] =
+			(struct gremc_steer_tunnel){.local = tunnel->local,
+						    .remote = tunnel->remote,
+						    .key = tunnel->has_input_key ? tunnel->input_key : 0,
+						    .has_key = tunnel->has_input_key};
+	}
 	for (uint32_t i = 0; i < mroute_count; i++)
 		if (comes_from(&config->mroutes[i], config->tunnel_count + port))
 			steer->groups[steer->group_count++] = (struct gremc_steer_group){
 				config->mroutes[i].group, config->mroutes[i].source};
-	steer->local_count =
-		make_set(steer->locals, steer->local_count, sizeof(*steer->locals), compare_addresses);
-	steer->group_count =
-		make_set(steer->groups, steer->group_count, sizeof(*steer->groups), compare_groups);
+	steer->tunnel_count = make_set(steer->tunnels, steer->tunnel_count, sizeof(*steer->tunnels),
+				       gremc_steer_compare_tunnels);
+	steer->group_count = make_set(steer->groups, steer->group_count, sizeof(*steer->groups),
+				      gremc_steer_compare_groups);
 	return 0;
 }
 
 void gremc_steer_set_fini(struct gremc_steer_set *steer)
 {
-	free(steer->locals);
+	free(steer->tunnels);
 	free(steer->groups);
 	*steer = (struct gremc_steer_set){0};
 }
 
-bool gremc_steer_has_local(const struct gremc_steer_set *steer, rte_be32_t address)
+struct gremc_steer_tunnel gremc_steer_tunnel_of(const struct gremc_steer_tunnel *tunnel,
+						enum gremc_steer_match match)
 {
-	return steer->local_count &&
-	       bsearch(&address, steer->locals, steer->local_count, sizeof(address), compare_addresses);
+	struct gremc_steer_tunnel matched = {.local = tunnel->local};
+
+	if (match <= GREMC_STEER_ADDRESSES)
+		matched.remote = tunnel->remote;
+	if (match == GREMC_STEER_TUNNEL) {
+		matched.key = tunnel->key;
+		matched.has_key = tunnel->has_key;
+	}
+	return matched;
+}
+
+bool gremc_steer_has_tunnel(const struct gremc_steer_set *steer, const struct gremc_steer_tunnel *tunnel,
+			    enum gremc_steer_match match)
+{
+	const struct gremc_steer_tunnel wanted = gremc_steer_tunnel_of(tunnel, match);
+	uint32_t low = 0, high = steer->tunnel_count;
+	struct gremc_steer_tunnel found;
+
+	/* what matches less of a tunnel comes before it: the first that is not below */
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+
+		if (gremc_steer_compare_tunnels(&steer->tunnels[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == steer->tunnel_count)
+		return false;
+	found = gremc_steer_tunnel_of(&steer->tunnels[low], match);
+	return gremc_steer_compare_tunnels(&found, &wanted) == 0;
 }
 
 bool gremc_steer_has_group(const struct gremc_steer_set *steer, const struct gremc_steer_group *group)
 {
 	return steer->group_count &&
-	       bsearch(group, steer->groups, steer->group_count, sizeof(*group), compare_groups);
+	       bsearch(group, steer->groups, steer->group_count, sizeof(*group), gremc_steer_compare_groups);
 }
 
-/* Adds the groups of `other`, which has no locals. */
+/* Adds the groups of `other`, which has no tunnels. */
 static int join(struct gremc_steer_set *steer, const struct gremc_steer_set *other)
 {
 	uint32_t count = steer->group_count + other->group_count;
@@ -101,7 +150,7 @@ static int join(struct gremc_steer_set *steer, const struct gremc_steer_set *oth
 	for (uint32_t i = 0; i < other->group_count; i++)
 		groups[steer->group_count + i] = other->groups[i];
 	steer->groups = groups;
-	steer->group_count = make_set(groups, count, sizeof(*groups), compare_groups);
+	steer->group_count = make_set(groups, count, sizeof(*groups), gremc_steer_compare_groups);
 	return 0;
 }
 
@@ -127,7 +176,7 @@ static int device_add(const struct gremc_port_state *state, const struct gremc_p
 	int ret;
 
 	*reason = NULL;
-	ret = state->xdp ? gremc_xdp_add(state->xdp, steer)
+	ret = state->xdp ? gremc_xdp_add(state->xdp, steer, &state->fixed)
 			 : gremc_flow_rules_add(state->flows, port, steer, reason);
 	if (ret && *reason == NULL)
 		*reason = rte_strerror(-ret);
@@ -148,8 +197,8 @@ static int add_one(const struct gremc_port_state *state, const struct gremc_port
 	if (ret)
 		gremc_errors_add(
 			errors, NULL, 0, 0,
-			"ethernets.%s: `%s` cannot be told what to take (local addresses: %u, groups: %u): %s",
-			port->name, port->device, steer->local_count, steer->group_count, reason);
+			"ethernets.%s: `%s` cannot be told what to take (tunnels: %u, groups: %u): %s",
+			port->name, port->device, steer->tunnel_count, steer->group_count, reason);
 	return ret;
 }
 
@@ -182,7 +231,7 @@ static int trim_one(struct gremc_port_state *state, const struct gremc_config *c
 		ret = join(&whole, &state->routed);
 	if (ret == 0) {
 		if (state->xdp)
-			gremc_xdp_trim(state->xdp, &whole);
+			gremc_xdp_trim(state->xdp, &whole, &state->fixed);
 		else
 			gremc_flow_rules_trim(state->flows, &whole);
 		gremc_steer_set_fini(&state->fixed);
@@ -243,7 +292,8 @@ void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port,
 	if (ret == 0 && is_steered(state)) {
 		for (uint32_t i = 0; i < count; i++)
 			wanted.groups[i] = groups[i];
-		wanted.group_count = make_set(wanted.groups, count, sizeof(*groups), compare_groups);
+		wanted.group_count =
+			make_set(wanted.groups, count, sizeof(*groups), gremc_steer_compare_groups);
 		ret = reroute(state, ports->port[port], &wanted, &reason);
 	}
 	gremc_steer_set_fini(&wanted);

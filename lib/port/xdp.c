@@ -33,10 +33,11 @@ struct gremc_xdp {
 	char device[GREMC_DEVICE_SIZE];
 	unsigned if_index;
 	bool plugged;
-	int lock;                        /* held while this process has the interface */
-	int object;                      /* the program as a file */
-	int allmulti;                    /* the socket by whose life the interface lets all groups in */
-	int locals, groups, flows, vlan; /* maps of the program */
+	int lock;                         /* held while this process has the interface */
+	int object;                       /* the program as a file */
+	int allmulti;                     /* the socket by whose life the interface lets all groups in */
+	int tunnels, groups, flows, vlan; /* maps of the program */
+	uint32_t tunnel_count;            /* entries of `tunnels` */
 };
 
 static void close_if_open(int fd)
@@ -233,7 +234,7 @@ int gremc_xdp_plug(struct gremc_port_set *set, struct gremc_port_state *state)
 				  .lock = -1,
 				  .object = -1,
 				  .allmulti = -1,
-				  .locals = -1,
+				  .tunnels = -1,
 				  .groups = -1,
 				  .flows = -1,
 				  .vlan = -1};
@@ -267,7 +268,7 @@ void gremc_xdp_unplug(struct gremc_xdp *xdp)
 	close_if_open(xdp->vlan);
 	close_if_open(xdp->flows);
 	close_if_open(xdp->groups);
-	close_if_open(xdp->locals);
+	close_if_open(xdp->tunnels);
 	close_if_open(xdp->allmulti);
 	close_if_open(xdp->object);
 	close_if_open(xdp->lock);
@@ -284,8 +285,8 @@ static void keep_map(struct gremc_xdp *xdp, uint32_t id)
 
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
 		close_if_open(fd);
-	else if (strcmp(info.name, RTE_STR(GREMC_XDP_LOCALS)) == 0)
-		xdp->locals = fd;
+	else if (strcmp(info.name, RTE_STR(GREMC_XDP_TUNNELS)) == 0)
+		xdp->tunnels = fd;
 	else if (strcmp(info.name, RTE_STR(GREMC_XDP_GROUPS)) == 0)
 		xdp->groups = fd;
 	else if (strcmp(info.name, RTE_STR(GREMC_XDP_FLOWS)) == 0)
@@ -317,7 +318,7 @@ int gremc_xdp_attach(struct gremc_port_set *set, struct gremc_port_state *state)
 
 	for (uint32_t i = 0; ret == 0 && id && i < count; i++)
 		keep_map(xdp, maps[i]);
-	if (ret == 0 && (xdp->locals < 0 || xdp->groups < 0 || xdp->flows < 0 || xdp->vlan < 0))
+	if (ret == 0 && (xdp->tunnels < 0 || xdp->groups < 0 || xdp->flows < 0 || xdp->vlan < 0))
 		ret = -ENOENT;
 	if (ret == 0 && bpf_map_update_elem(xdp->vlan, &zero, &vlan, BPF_ANY))
 		ret = -errno;
@@ -355,18 +356,49 @@ static int map_of(const struct gremc_xdp *xdp, const struct gremc_steer_group *s
 	return xdp->groups;
 }
 
-int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
+static struct gremc_xdp_tunnel map_tunnel_of(const struct gremc_steer_tunnel *tunnel)
+{
+	return (struct gremc_xdp_tunnel){.local = tunnel->local,
+					 .remote = tunnel->remote,
+					 .key = rte_cpu_to_be_32(tunnel->key),
+					 .has_key = tunnel->has_key};
+}
+
+static struct gremc_steer_tunnel steer_tunnel_of(const struct gremc_xdp_tunnel *tunnel)
+{
+	return (struct gremc_steer_tunnel){.local = tunnel->local,
+					   .remote = tunnel->remote,
+					   .key = rte_be_to_cpu_32(tunnel->key),
+					   .has_key = tunnel->has_key};
+}
+
+static int add_tunnel(struct gremc_xdp *xdp, const struct gremc_steer_tunnel *tunnel)
+{
+	const struct gremc_xdp_tunnel key = map_tunnel_of(tunnel);
+	const uint32_t take = GREMC_XDP_TAKE;
+
+	if (bpf_map_update_elem(xdp->tunnels, &key, &take, BPF_NOEXIST) == 0)
+		xdp->tunnel_count++;
+	else if (errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *steer,
+		  const struct gremc_steer_set *present)
 {
 	uint32_t take = GREMC_XDP_TAKE;
 	union key key;
+	int ret = 0;
 
-	for (uint32_t i = 0; i < steer->local_count; i++)
-		if (bpf_map_update_elem(xdp->locals, &steer->locals[i], &take, BPF_ANY))
-			return -errno;
-	for (uint32_t i = 0; i < steer->group_count; i++)
+	/* a system call each: of 100,000 tunnels only those that are new */
+	for (uint32_t i = 0; i < steer->tunnel_count && ret == 0; i++)
+		if (!gremc_steer_has_tunnel(present, &steer->tunnels[i], GREMC_STEER_TUNNEL))
+			ret = add_tunnel(xdp, &steer->tunnels[i]);
+	for (uint32_t i = 0; i < steer->group_count && ret == 0; i++)
 		if (bpf_map_update_elem(map_of(xdp, &steer->groups[i], &key), &key, &take, BPF_ANY))
-			return -errno;
-	return 0;
+			ret = -errno;
+	return ret;
 }
 
 void gremc_xdp_remove(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
@@ -385,18 +417,40 @@ bool gremc_xdp_pass(struct gremc_xdp *xdp, const struct gremc_steer_group *group
 	return bpf_map_update_elem(map_of(xdp, group, &key), &key, &pass, BPF_EXIST) == 0;
 }
 
-static void trim_locals(const struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
+static void remove_tunnel(struct gremc_xdp *xdp, const struct gremc_xdp_tunnel *key)
 {
-	rte_be32_t key, next;
-	bool more = bpf_map_get_next_key(xdp->locals, NULL, &next) == 0;
+	if (bpf_map_delete_elem(xdp->tunnels, key) == 0)
+		xdp->tunnel_count--;
+}
+
+/* Whatever is in the map: after a failure that may be anything. */
+static void sweep_tunnels(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
+{
+	struct gremc_xdp_tunnel key, next;
+	bool more = bpf_map_get_next_key(xdp->tunnels, NULL, &next) == 0;
 
 	while (more) {
+		const struct gremc_steer_tunnel tunnel = steer_tunnel_of(&next);
+
 		key = next;
-		/* before the key is gone, for behind a key that is not there the map begins again */
-		more = bpf_map_get_next_key(xdp->locals, &key, &next) == 0;
-		if (!gremc_steer_has_local(steer, key))
-			bpf_map_delete_elem(xdp->locals, &key);
+		/* before the key is gone: behind a key that is not there the map begins again */
+		more = bpf_map_get_next_key(xdp->tunnels, &key, &next) == 0;
+		if (!gremc_steer_has_tunnel(steer, &tunnel, GREMC_STEER_TUNNEL))
+			remove_tunnel(xdp, &key);
 	}
+}
+
+static void trim_tunnels(struct gremc_xdp *xdp, const struct gremc_steer_set *steer,
+			 const struct gremc_steer_set *present)
+{
+	for (uint32_t i = 0; i < present->tunnel_count; i++) {
+		const struct gremc_xdp_tunnel key = map_tunnel_of(&present->tunnels[i]);
+
+		if (!gremc_steer_has_tunnel(steer, &present->tunnels[i], GREMC_STEER_TUNNEL))
+			remove_tunnel(xdp, &key);
+	}
+	if (xdp->tunnel_count != steer->tunnel_count)
+		sweep_tunnels(xdp, steer);
 }
 
 static void trim_groups(const struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
@@ -429,9 +483,10 @@ static void trim_flows(const struct gremc_xdp *xdp, const struct gremc_steer_set
 	}
 }
 
-void gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
+void gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *steer,
+		    const struct gremc_steer_set *present)
 {
-	trim_locals(xdp, steer);
+	trim_tunnels(xdp, steer, present);
 	trim_groups(xdp, steer);
 	trim_flows(xdp, steer);
 }

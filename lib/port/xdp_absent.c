@@ -20,10 +20,12 @@ int gremc_xdp_attach(struct gremc_port_set *set, struct gremc_port_state *state)
 	return -ENOTSUP;
 }
 
-int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
+int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *steer,
+		  const struct gremc_steer_set *present)
 {
 	RTE_SET_USED(xdp);
 	RTE_SET_USED(steer);
+	RTE_SET_USED(present);
 	return -ENOTSUP;
 }
 
@@ -40,10 +42,12 @@ bool gremc_xdp_pass(struct gremc_xdp *xdp, const struct gremc_steer_group *group
 	return false;
 }
 
-void gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
+void gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *steer,
+		    const struct gremc_steer_set *present)
 {
 	RTE_SET_USED(xdp);
 	RTE_SET_USED(steer);
+	RTE_SET_USED(present);
 }
 
 void gremc_xdp_unplug(struct gremc_xdp *xdp)

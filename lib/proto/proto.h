@@ -16,6 +16,7 @@
 #include <rte_ip.h>
 
 #include "base/base.h"
+#include "proto/gre.h"
 
 /* What a parser may find wrong: name, text. The drop reasons of stats/ begin with this list, in this order,
  * so a parser's answer is a drop reason. */
@@ -57,15 +58,6 @@ enum gremc_proto_error {
 };
 
 /* ---- GRE (RFC 2784, 2890; the bits of 1701) ---- */
-
-#define GREMC_GRE_CHECKSUM   0x8000u /* C: checksum and Reserved1 follow, 4 bytes */
-#define GREMC_GRE_ROUTING    0x4000u /* R: must be zero */
-#define GREMC_GRE_KEY        0x2000u /* K: 4 bytes */
-#define GREMC_GRE_SEQUENCE   0x1000u /* S: 4 bytes */
-#define GREMC_GRE_MBZ        0x0c00u /* strict source route and the first recursion bit: must be zero (R1) */
-#define GREMC_GRE_VERSION    0x0007u /* bits 6-12 between are ignored (R2) */
-#define GREMC_GRE_MAX_LENGTH 16
-#define GREMC_GRE_IPV4       0x0800u
 
 struct gremc_gre {
 	uint32_t key;      /* host order; 0 when has_key is false */

@@ -30,8 +30,11 @@
 	X(shared_input, "the driver gave a shared buffer and no buffer was free to copy it")                 \
 	X(relay_full, "the ring to the worker that has the flow was full (`spread`)")                        \
 	X(punt_neighbor, "for the kernel, but the ring of ARP and neighbour discovery was full")             \
-	X(punt_control, "for the kernel, but the ring of link-local multicast and IGMP was full")            \
-	X(punt_traffic, "for the kernel, but the ring of unicast and all else was full")                     \
+	X(punt_control, "for the kernel, but the ring of control traffic to groups was full")                \
+	X(punt_tcp, "for the kernel, but the ring of unicast TCP was full")                                  \
+	X(punt_traffic, "for the kernel, but the ring of unicast UDP and ICMP was full")                     \
+	X(punt_gre, "for the kernel, but the ring of GRE that is no tunnel's was full")                      \
+	X(punt_other, "for the kernel, but the ring of all other protocols was full")                        \
 	X(punt_multicast, "for the kernel, but the ring of multicast without an mroute was full")
 
 /* What is not the fast path's and goes to the control thread instead, by class: name, text. Each class has a
@@ -39,8 +42,11 @@
  */
 #define GREMC_PUNTS(X)                                                                                       \
 	X(neighbor, "ARP and IPv6 neighbour discovery")                                                      \
-	X(control, "link-local multicast, and IGMP")                                                         \
-	X(traffic, "unicast, and all that is in no other class")                                             \
+	X(control, "control traffic to a group: link-local multicast, IGMP, PIM")                            \
+	X(tcp, "unicast TCP: SSH and BGP do not share a ring with anything else")                            \
+	X(traffic, "unicast UDP and ICMP")                                                                   \
+	X(gre, "GRE that is no tunnel's")                                                                    \
+	X(other, "all other protocols")                                                                      \
 	X(multicast, "multicast that no mroute takes")
 
 /* Why a replica of a forwarded packet was not sent: name, text. Counted for its outgoing interface, too. */

@@ -94,7 +94,7 @@ enum gremc_vif_punt {
 	GREMC_VIF_PUNT_CONTROL = 1,   /* control traffic to a group (proto/control.h) */
 	GREMC_VIF_PUNT_UNICAST = 2,   /* inner unicast */
 	GREMC_VIF_PUNT_MULTICAST = 4, /* multicast that no mroute takes */
-	GREMC_VIF_PUNT_FRAMES = 8,    /* a port: every frame that is not the fast path's */
+	GREMC_VIF_PUNT_FRAMES = 8,    /* a port: every frame that is no configured tunnel's */
 };
 
 #define GREMC_VIF_NAME_SIZE 16

@@ -2,6 +2,7 @@
 """The host keeps its network: TAP and TUN devices, with ordinary kernels and programs at both ends."""
 import re
 import socket
+import threading
 import time
 
 import pytest
@@ -111,7 +112,7 @@ def test_the_queue_of_the_host(make_pair, queues, workers):
 # ---- TAP ----
 
 def test_the_host_is_on_its_network(site, kernel):
-    """Ping, TCP and UDP to and from a server whose only NIC is the forwarder's; and what it is not: GRE of strangers."""
+    """Ping, TCP and UDP to and from a server whose only NIC is the forwarder's."""
     site.start(config(), "nic0")
     assert "192.0.2.1/24" in site.addresses("wan0")
     assert re.search(r"<BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500", site.link("wan0"))
@@ -135,15 +136,6 @@ def test_the_host_is_on_its_network(site, kernel):
             while len(back) < 65536:
                 back += client.recv(65536)
     assert back == data[:65536]
-    wire = Wire(kernel, "eth0")
-    try:
-        before = site.forwarder.query("/gremc/drops")
-        wire.send([packets.ether(_mac(site), "02:00:00:00:00:99", packets.ipv4("192.0.2.77", OURS, packets.GRE, packets.gre(
-            packets.multicast("10.1.1.1", "239.1.1.1"))))] * 3)
-        until(lambda: site.forwarder.query("/gremc/drops")["drops"]["unknown_peer"] == before["drops"]["unknown_peer"] + 3,
-              "GRE of a stranger is dropped")
-    finally:
-        wire.close()
     entry = site.host("wan0")
     assert (entry["kind"], entry["open"]) == ("tap", 1)
     assert entry["up_packets"] > 25 and entry["down_packets"] > 25 and not any(entry["losses"].values())
@@ -151,6 +143,99 @@ def test_the_host_is_on_its_network(site, kernel):
 
 def _mac(site, interface="wan0"):
     return re.search(r"link/ether (\S+)", site.link(interface)).group(1)
+
+
+INNER = packets.multicast("10.1.1.1", "239.9.9.9")
+STRANGER = "192.0.2.77"
+# GRE that is no tunnel's: (from, GRE, fragment)
+STRANGE = {
+    "a peer that is in no tunnel": (STRANGER, packets.gre(INNER), 0),
+    "a key that no tunnel has": (THEIRS, packets.gre(INNER, key=7), 0),
+    "key 0, which is not the absence of a key": (THEIRS, packets.gre(INNER, key=0), 0),
+    "gretap": (THEIRS, packets.gre(bytes(60), protocol=0x6558), 0),
+    "ERSPAN": (STRANGER, packets.gre(bytes(60), flags=0x1000, protocol=0x88be), 0),
+    "IPv6": (THEIRS, packets.gre(b"\x60" + bytes(47), protocol=0x86dd), 0),
+    "PPTP": (STRANGER, packets.gre(bytes(20), flags=0x3001, protocol=0x880b), 0),
+    "a routing field": (THEIRS, packets.gre(INNER, flags=0x4000), 0),
+}
+
+
+def _strange(site, source, gre, fragment=0):
+    return packets.ether(_mac(site), "02:00:00:00:00:99", packets.ipv4(source, OURS, packets.GRE, gre, fragment=fragment))
+
+
+def test_gre_of_strangers_is_the_kernels(site, kernel):
+    """The server may have other GRE tunnels: only what the configured ones claim is taken from it."""
+    site.start(config({"gre1": tunnel()}), "nic0")
+    frames = [_strange(site, *strange) for strange in STRANGE.values()]
+    ours = _strange(site, THEIRS, packets.gre(INNER))
+    wire, tap = Wire(kernel, "eth0"), Wire(site.namespace, "wan0")
+    seen = []
+    try:
+        wire.send([ours, *frames, ours])
+        until(lambda: seen.extend(tap.collect(seconds=0)) or all(any(frame == got[:len(frame)] for got in seen) for frame in frames),
+              "all of it in the TAP")
+        until(lambda: site.forwarder.query("/gremc/drops")["punts"]["multicast"] >= 2, "the tunnel's own packets go up as inner ones")
+        assert not any(got[:len(ours)] == ours for got in seen)
+    finally:
+        wire.close()
+        tap.close()
+    assert site.forwarder.query("/gremc/drops")["punts"]["gre"] == len(frames)
+    assert not set(site.forwarder.drops()) & {"unknown_peer", "unknown_key", "gre_protocol", "gre_version", "gre_routing"}
+
+
+# What a flood of each class is made of.
+FLOODS = {
+    "neighbor": lambda site: _arp("02:00:00:00:00:99", STRANGER, OURS),
+    "control": lambda site: packets.ether("01:00:5e:00:00:05", "02:00:00:00:00:99", packets.ipv4(STRANGER, "224.0.0.5", 89, bytes(40))),
+    "traffic": lambda site: packets.ether(_mac(site), "02:00:00:00:00:99", packets.ipv4(
+        STRANGER, OURS, packets.UDP, packets.udp(STRANGER, OURS, b"x" * 40))),
+    "gre": lambda site: _strange(site, STRANGER, packets.gre(INNER)),
+    "other": lambda site: packets.ether(_mac(site), "02:00:00:00:00:99", packets.ipv4(STRANGER, OURS, 50, bytes(40))),
+    "multicast": lambda site: _strange(site, THEIRS, packets.gre(INNER)),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_a_flood_leaves_tcp_alone(site, kernel, kind):
+    """A connection through the TAP, as SSH would be, goes on while each other class is flooded."""
+    site.start(config({"gre1": tunnel()}), "nic0")
+    site.reaches(THEIRS)
+    frames, over = [FLOODS[kind](site)] * 64, threading.Event()
+    wire = Wire(kernel, "eth0")
+
+    def flood():
+        while not over.is_set():
+            wire.send(frames)
+
+    def punted():
+        reply = site.forwarder.query("/gremc/drops")
+        return reply["punts"][kind] + reply["drops"][f"punt_{kind}"]
+
+    flooder = threading.Thread(target=flood)
+    with kernel.inside():
+        server = socket.create_server((THEIRS, 7000))
+    try:
+        with server, site.socket() as client:
+            client.settimeout(20)
+            client.connect((THEIRS, 7000))
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(20)
+                before = punted()
+                flooder.start()
+                until(lambda: punted() > before + 1000, "the flood")
+                for n in range(200):
+                    client.sendall(b"%4d" % n)
+                    assert connection.recv(100) == b"%4d" % n
+                    connection.sendall(b"%4d" % n)
+                    assert client.recv(100) == b"%4d" % n
+    finally:
+        over.set()
+        if flooder.ident:
+            flooder.join()
+        wire.close()
+    assert site.forwarder.query("/gremc/drops")["drops"]["punt_tcp"] == 0
 
 
 def _arp(sender_mac, sender, target, vlan=None):

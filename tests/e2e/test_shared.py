@@ -65,6 +65,14 @@ PASSED = {
     "UDP": outer(SITE0, hub.LOCAL, packets.udp(SITE0, hub.LOCAL, b"x"), protocol=packets.UDP),
     "IPv6": packets.ether(hub.MAC, hub.remote_mac(0), b"\x60" + bytes(3) + b"\0\0\x2f\x40" + bytes(32), ethertype=0x86dd),
     "LLDP": packets.ether("01:80:c2:00:00:0e", hub.remote_mac(0), b"\x02\x07", ethertype=0x88cc),
+    "GRE of a peer that is in no tunnel": outer("10.200.0.1", hub.LOCAL),
+    "GRE with a key that no tunnel has": outer(SITE0, hub.LOCAL, packets.gre(INNER, key=7)),
+    "gretap": outer(SITE0, hub.LOCAL, packets.gre(bytes(60), protocol=0x6558)),
+    "ERSPAN": outer(SITE0, hub.LOCAL, packets.gre(bytes(60), flags=0x1000, protocol=0x88be)),
+    "IPv6 in GRE": outer(SITE0, hub.LOCAL, packets.gre(b"\x60" + bytes(47), protocol=0x86dd)),
+    "PPTP": outer("10.200.0.1", hub.LOCAL, packets.gre(bytes(20), flags=0x3001, protocol=0x880b)),
+    "GRE version 1": outer(SITE0, hub.LOCAL, packets.gre(INNER, flags=1)),
+    "GRE with a routing field": outer(SITE0, hub.LOCAL, packets.gre(INNER, flags=0x4000)),
     "native multicast": packets.ether("01:00:5e:01:01:01", hub.remote_mac(0), INNER),
     "IP header that ends too early": packets.ether(hub.MAC, hub.remote_mac(0), outer(SITE0, hub.LOCAL)[14:33], pad=0),
     "another IP version": outer(SITE0, hub.LOCAL, version=5),
@@ -73,7 +81,7 @@ PASSED = {
 
 
 def test_what_is_passed(make_shared):
-    """Whatever is not GRE to a tunnel's address reaches the kernel, and does not reach the forwarder."""
+    """Whatever is no tunnel's GRE reaches the kernel, and does not reach the forwarder."""
     test_hub = make_shared(one_to_two())
     seen = test_hub.passed([*PASSED.values(), hub.from_site(0, INNER)])
     assert [name for name, frame in PASSED.items() if frame not in seen] == []
@@ -87,8 +95,8 @@ def test_what_is_taken(make_shared):
     taken = [hub.from_site(0, INNER), hub.from_site(0, INNER, vlan=0), hub.from_site(0, INNER, options=b"\x94\4\0\0")]
     for frame in taken:
         assert reached(test_hub, frame) == {1, 2}
-    with test_hub.counting(unknown_peer=1, gre_version=1):
-        test_hub.exchange([outer("10.200.0.1", hub.LOCAL), outer(SITE0, hub.LOCAL, packets.gre(INNER, flags=1))])
+    with test_hub.counting(inner_version=1, inner_truncated=1):
+        test_hub.exchange([outer(SITE0, hub.LOCAL, packets.gre(b"\x65" + INNER[1:])), outer(SITE0, hub.LOCAL, packets.gre(b"x"))])
 
 
 def test_vlan(make_shared):

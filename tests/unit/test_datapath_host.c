@@ -244,7 +244,11 @@ static void frames_go_up(void **state)
 {
 	static const uint8_t nd[41] = {[0] = 0x60, [6] = 58, [40] = 135};
 	static const uint8_t tagged[] = {0, 7, 8, 6, 0, 1};
-	const struct rte_ipv4_hdr tcp = ipv4(SOURCE, LOCAL, 6, 64, 20),
+	static const uint8_t ssh[40] = {[0] = 0x60, [6] = 6}, dns[40] = {[0] = 0x60, [6] = 17};
+	static const uint8_t echo[40] = {[0] = 0x60, [6] = 58};
+	const struct rte_ipv4_hdr tcp = ipv4(SOURCE, LOCAL, 6, 64, 20), udp = ipv4(SOURCE, LOCAL, 17, 64, 20),
+				  icmp = ipv4(SOURCE, LOCAL, 1, 64, 20),
+				  esp = ipv4(SOURCE, LOCAL, 50, 64, 20),
 				  ospf = ipv4(SOURCE, 0x050000e0, 89, 1, 20);
 	const struct {
 		const char *to;
@@ -257,8 +261,15 @@ static void frames_go_up(void **state)
 		{"ff:ff:ff:ff:ff:ff", 0x0806, "\0\1", 2, GREMC_PUNT_neighbor, 14},
 		{"33:33:ff:00:00:01", 0x86dd, nd, sizeof(nd), GREMC_PUNT_neighbor, 14},
 		{"33:33:00:00:00:01", 0x86dd, "\x60", 1, GREMC_PUNT_control, 14},
-		{"02:00:00:00:00:01", 0x86dd, "\x60", 1, GREMC_PUNT_traffic, 14},
-		{"02:00:00:00:00:01", 0x0800, &tcp, sizeof(tcp), GREMC_PUNT_traffic, 14},
+		{"02:00:00:00:00:01", 0x86dd, "\x60", 1, GREMC_PUNT_other, 14},
+		{"02:00:00:00:00:01", 0x8847, "\x60", 1, GREMC_PUNT_other, 14},
+		{"02:00:00:00:00:01", 0x86dd, ssh, sizeof(ssh), GREMC_PUNT_tcp, 14},
+		{"02:00:00:00:00:01", 0x86dd, dns, sizeof(dns), GREMC_PUNT_traffic, 14},
+		{"02:00:00:00:00:01", 0x86dd, echo, sizeof(echo), GREMC_PUNT_traffic, 14},
+		{"02:00:00:00:00:01", 0x0800, &tcp, sizeof(tcp), GREMC_PUNT_tcp, 14},
+		{"02:00:00:00:00:01", 0x0800, &udp, sizeof(udp), GREMC_PUNT_traffic, 14},
+		{"02:00:00:00:00:01", 0x0800, &icmp, sizeof(icmp), GREMC_PUNT_traffic, 14},
+		{"02:00:00:00:00:01", 0x0800, &esp, sizeof(esp), GREMC_PUNT_other, 14},
 		{"01:80:c2:00:00:0e", 0x88cc, "\2\7\4", 3, GREMC_PUNT_control, 14},
 		{"01:00:5e:00:00:05", 0x0800, &ospf, sizeof(ospf), GREMC_PUNT_control, 14},
 		{"ff:ff:ff:ff:ff:ff", 0x8100, tagged, sizeof(tagged), GREMC_PUNT_neighbor, 18},
@@ -279,9 +290,77 @@ static void frames_go_up(void **state)
 		rte_pktmbuf_free(sent);
 	}
 	assert_int_equal(totals(f).punted[GREMC_PUNT_neighbor], 3);
-	/* GRE of nobody we know, and what is broken, is not the kernel's either */
+	/* what is broken is not the kernel's either */
 	receive(f, ether_mbuf("02:00:00:00:00:01", 0x0800, bad_ip, sizeof(bad_ip)));
 	assert_int_equal(totals(f).drops[GREMC_DROP_outer_version], 1);
+}
+
+/* A GRE packet with this header, from REMOTE or from a stranger, to LOCAL. */
+static struct rte_mbuf *gre_mbuf(rte_be32_t from, const uint8_t *gre, rte_be16_t fragment)
+{
+	const struct rte_ipv4_hdr inner = ipv4(SOURCE, GROUP, 17, 16, 20);
+	struct rte_ipv4_hdr outer = ipv4(from, LOCAL, 47, 64, 20 + 12 + 20);
+	uint8_t bytes[52];
+
+	outer.fragment_offset = fragment;
+	outer.hdr_checksum = 0;
+	outer.hdr_checksum = rte_ipv4_cksum(&outer);
+	memcpy(bytes, &outer, 20);
+	memcpy(bytes + 20, gre, 12);
+	memcpy(bytes + 32, &inner, 20);
+	return ether_mbuf("02:00:00:00:00:01", 0x0800, bytes, sizeof(bytes));
+}
+
+/* GRE of no configured tunnel goes up whole, in a class of its own, where the port's frames do; else it is a
+ * named drop. Fragments between a tunnel's addresses are the tunnel's. */
+static void gre_of_strangers_goes_up(void **state)
+{
+	static const struct {
+		uint8_t gre[12];
+		rte_be32_t from;
+		rte_be16_t fragment;
+		enum gremc_drop reason;
+		bool ours;
+	} cases[] = {
+		{{0, 0, 0x08, 0, 0x45}, RTE_BE32(0x0a000009), 0, GREMC_DROP_unknown_peer, false},
+		{{0x20, 0, 0x08, 0, 0, 0, 0, 7}, REMOTE, 0, GREMC_DROP_unknown_key, false},
+		{{0x20, 0, 0x08, 0, 0, 0, 0, 0}, REMOTE, 0, GREMC_DROP_unknown_key, false},
+		{{0xa0, 0, 0x08, 0, 0, 0, 0, 0, 0, 0, 0, 7}, REMOTE, 0, GREMC_DROP_unknown_key, false},
+		{{0, 0, 0x65, 0x58}, REMOTE, 0, GREMC_DROP_gre_protocol, false},
+		{{0, 0, 0x65, 0x58}, RTE_BE32(0x0a000009), 0, GREMC_DROP_gre_protocol, false},
+		{{0x10, 0, 0x88, 0xbe}, REMOTE, 0, GREMC_DROP_gre_protocol, false},
+		{{0, 0, 0x86, 0xdd}, RTE_BE32(0x0a000009), 0, GREMC_DROP_gre_protocol, false},
+		{{0x30, 0x01, 0x88, 0x0b}, REMOTE, 0, GREMC_DROP_gre_version, false},
+		{{0x40, 0, 0x08, 0}, REMOTE, 0, GREMC_DROP_gre_routing, false},
+		{{0x08, 0, 0x08, 0}, REMOTE, 0, GREMC_DROP_gre_flags, false},
+		{{0, 0, 0x08, 0}, RTE_BE32(0x0a000009), RTE_BE16(0x2000), GREMC_DROP_outer_fragment, false},
+		{{0, 0, 0x08, 0}, RTE_BE32(0x0a000009), RTE_BE16(7), GREMC_DROP_outer_fragment, false},
+		{{0, 0, 0x08, 0}, REMOTE, RTE_BE16(0x2000), GREMC_DROP_outer_fragment, true},
+		{{0, 0, 0x08, 0}, REMOTE, RTE_BE16(7), GREMC_DROP_outer_fragment, true},
+	};
+	struct fixture *f = *state;
+	struct rte_mbuf *sent;
+
+	for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+		uint64_t dropped = totals(f).drops[cases[i].reason];
+
+		gremc_port_punt_set(f->vifs, PORT, 0);
+		receive(f, gre_mbuf(cases[i].from, cases[i].gre, cases[i].fragment));
+		assert_int_equal(totals(f).drops[cases[i].reason], ++dropped);
+		gremc_port_punt_set(f->vifs, PORT, GREMC_VIF_PUNT_FRAMES);
+		sent = gre_mbuf(cases[i].from, cases[i].gre, cases[i].fragment);
+		receive(f, sent);
+		assert_int_equal(totals(f).drops[cases[i].reason], dropped + cases[i].ours);
+		if (cases[i].ours)
+			continue;
+		assert_ptr_equal(take(f, GREMC_PUNT_gre), sent);
+		assert_int_equal(sent->pkt_len, 14 + 52);
+		assert_int_equal(sent->port, PORT);
+		assert_int_equal(sent->l2_len, 14);
+		assert_int_equal(sent->hash.usr, GREMC_VIF_NONE);
+		rte_pktmbuf_free(sent);
+	}
+	assert_int_equal(totals(f).forwarded, 0);
 }
 
 /* The inner packets of a tunnel go up without their outer headers and padding, each by its bit. */
@@ -296,7 +375,7 @@ static void inner_packets_go_up(void **state)
 		uint8_t bit;
 		enum gremc_punt class;
 	} cases[] = {
-		{&unicast, GREMC_VIF_PUNT_UNICAST, GREMC_PUNT_traffic},
+		{&unicast, GREMC_VIF_PUNT_UNICAST, GREMC_PUNT_tcp},
 		{&pim, GREMC_VIF_PUNT_CONTROL, GREMC_PUNT_control},
 		{&report, GREMC_VIF_PUNT_CONTROL, GREMC_PUNT_control},
 		{&dying, GREMC_VIF_PUNT_MULTICAST, GREMC_PUNT_multicast},
@@ -445,20 +524,58 @@ static void native_frames_are_whole(void **state)
 	assert_int_equal(totals(f).punted[GREMC_PUNT_multicast], 1);
 }
 
-/* A full ring is a drop with the class's name, and another class has room. */
+/* A frame, or a tunnel's packet, of each class. */
+static struct rte_mbuf *mbuf_of_class(enum gremc_punt class)
+{
+	static const uint8_t gre[12] = {0, 0, 0x65, 0x58};
+	const struct rte_ipv4_hdr tcp = ipv4(SOURCE, LOCAL, 6, 64, 20), udp = ipv4(SOURCE, LOCAL, 17, 64, 20),
+				  esp = ipv4(SOURCE, LOCAL, 50, 64, 20);
+
+	switch (class) {
+	case GREMC_PUNT_neighbor:
+		return ether_mbuf("ff:ff:ff:ff:ff:ff", 0x0806, arp, sizeof(arp));
+	case GREMC_PUNT_control:
+		return tunnel_mbuf(ipv4(SOURCE, GROUP, 2, 1, 20));
+	case GREMC_PUNT_tcp:
+		return ether_mbuf("02:00:00:00:00:01", 0x0800, &tcp, sizeof(tcp));
+	case GREMC_PUNT_traffic:
+		return ether_mbuf("02:00:00:00:00:01", 0x0800, &udp, sizeof(udp));
+	case GREMC_PUNT_gre:
+		return gre_mbuf(REMOTE, gre, 0);
+	case GREMC_PUNT_other:
+		return ether_mbuf("02:00:00:00:00:01", 0x0800, &esp, sizeof(esp));
+	default:
+		return tunnel_mbuf(ipv4(SOURCE, GROUP, 17, 16, 20));
+	}
+}
+
+/* A full ring is a drop with the class's name; all other classes have room, TCP among them. Together they
+ * hold no more than what the pools have for them. */
 static void a_full_ring_drops(void **state)
 {
 	struct fixture *f = *state;
-	unsigned full = rte_ring_get_capacity(f->worker->up[GREMC_PUNT_neighbor]);
+	unsigned together = 0;
 
 	gremc_port_punt_set(f->vifs, PORT, GREMC_VIF_PUNT_FRAMES);
-	for (unsigned i = 0; i < full + 3; i++)
-		receive(f, ether_mbuf("ff:ff:ff:ff:ff:ff", 0x0806, arp, sizeof(arp)));
-	receive(f, ether_mbuf("02:00:00:00:00:01", 0x86dd, "\x60", 1));
-	assert_int_equal(totals(f).punted[GREMC_PUNT_neighbor], full);
-	assert_int_equal(totals(f).drops[GREMC_DROP_punt_neighbor], 3);
-	assert_int_equal(totals(f).punted[GREMC_PUNT_traffic], 1);
-	gremc_workers_drain(f->group);
+	gremc_vif_punt_set(f->vifs, f->tunnel, GREMC_VIF_PUNT_CONTROL | GREMC_VIF_PUNT_MULTICAST);
+	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++) {
+		const unsigned full = rte_ring_get_capacity(f->worker->up[class]);
+		const struct gremc_totals before = totals(f);
+
+		together += rte_ring_get_size(f->worker->up[class]);
+		for (unsigned i = 0; i < full + 3; i++)
+			receive(f, mbuf_of_class(class));
+		assert_int_equal(totals(f).punted[class] - before.punted[class], full);
+		assert_int_equal(totals(f).drops[GREMC_DROP_punt_neighbor + class], 3);
+		for (unsigned other = 0; other < GREMC_PUNT_COUNT; other++) {
+			if (other == class)
+				continue;
+			receive(f, mbuf_of_class(other));
+			assert_int_equal(totals(f).punted[other] - before.punted[other], 1);
+		}
+		gremc_workers_drain(f->group);
+	}
+	assert_in_range(together, 1, GREMC_PORT_HOST_UP);
 }
 
 /* The host in an oil: the replica stands in the ring, with its iif. */
@@ -731,6 +848,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(without_a_host_all_is_dropped),
 		TEST(frames_go_up),
+		TEST(gre_of_strangers_goes_up),
 		TEST(inner_packets_go_up),
 		TEST(control_is_never_forwarded),
 		TEST(samples_go_up),

@@ -19,14 +19,17 @@ struct told {
 	uint8_t protocol;
 	uint16_t vlan; /* 0: no VLAN item */
 	bool gre, rss;
+	bool type; /* the GRE item asks for IPv4, and for a key or none */
+	bool has_key;
+	uint32_t key;
 	uint32_t level, queues;
 };
 
 static struct {
 	bool real; /* the library's own answers */
 	bool isolated;
-	bool no_gre, no_inner, no_rss; /* what it cannot do */
-	unsigned room;                 /* rules that it takes */
+	bool no_gre, no_inner, no_rss, no_type, no_key, no_pair; /* what it cannot do */
+	unsigned room;                                           /* rules that it takes */
 	struct told told[RULES];
 } device;
 
@@ -76,9 +79,22 @@ static struct told read_rule(const struct rte_flow_item *item, const struct rte_
 			told.source = spec->hdr.src_addr;
 			assert_int_equal(mask->hdr.src_addr, told.source ? UINT32_MAX : 0);
 			told.protocol = spec->hdr.next_proto_id;
+		} else if (item->type == RTE_FLOW_ITEM_TYPE_GRE_KEY) {
+			assert_true(told.has_key);
+			assert_int_equal(*(const rte_be32_t *)item->mask, UINT32_MAX);
+			told.key = rte_be_to_cpu_32(*(const rte_be32_t *)item->spec);
 		} else {
+			const struct rte_flow_item_gre *spec = item->spec, *mask = item->mask;
+
 			assert_int_equal(item->type, RTE_FLOW_ITEM_TYPE_GRE);
 			told.gre = true;
+			told.type = spec != NULL;
+			if (spec == NULL)
+				continue;
+			assert_int_equal(spec->protocol, RTE_BE16(0x0800));
+			assert_int_equal(mask->protocol, UINT16_MAX);
+			assert_int_equal(mask->c_rsvd0_ver, RTE_BE16(0x2000));
+			told.has_key = spec->c_rsvd0_ver != 0;
 		}
 	}
 	told.queues = 1;
@@ -101,6 +117,12 @@ static int judge(const struct told *told, struct rte_flow_error *error)
 {
 	if (device.no_gre && told->gre)
 		return refuse(error, "no GRE item");
+	if (device.no_type && told->type)
+		return refuse(error, "no GRE fields");
+	if (device.no_key && told->has_key)
+		return refuse(error, "no GRE key");
+	if (device.no_pair && told->source && told->protocol == IPPROTO_GRE)
+		return refuse(error, "one address only");
 	if (device.no_inner && told->level > 1)
 		return refuse(error, "no inner RSS");
 	if (device.no_rss && told->rss)
@@ -201,7 +223,17 @@ static rte_be32_t address_of(const char *text)
 
 static void add_tunnel(const char *local)
 {
-	tunnels[config.tunnel_count++].local = address_of(local);
+	struct gremc_config_tunnel *tunnel = &tunnels[config.tunnel_count++];
+
+	tunnel->local = address_of(local);
+	tunnel->remote = address_of("198.51.100.1");
+}
+
+static void add_keyed(const char *local, uint32_t key)
+{
+	add_tunnel(local);
+	tunnels[config.tunnel_count - 1].has_input_key = true;
+	tunnels[config.tunnel_count - 1].input_key = key;
 }
 
 /* from: a vif's number; UINT32_MAX: any. */
@@ -235,23 +267,39 @@ static void test_set(void **state)
 				       longer = {{address_of("239.1.0.0"), 24}, 0},
 				       flow = {{address_of("239.2.2.2"), 32}, address_of("10.1.1.1")},
 				       any = {flow.group, 0};
+	struct gremc_steer_tunnel tunnel = {.local = address_of("10.0.0.1"),
+					    .remote = address_of("198.51.100.1")};
 	struct gremc_steer_set steer;
 
 	RTE_SET_USED(state);
 	add_port("a", "x")->multicast = true;
 	add_port("b", "y");
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 3; i++)
 		add_tunnel(i % 2 ? "10.0.0.1" : "9.0.0.2");
+	add_keyed("10.0.0.1", 7);
 	add_mroute("239.1.0.0/16", UINT32_MAX);
 	add_mroute("239.2.2.2", 4 + 0); /* a */
 	add_mroute("239.2.2.2", 4 + 0);
 	mroutes[1].source = mroutes[2].source = flow.source;
 	add_mroute("239.3.3.3", 4 + 1); /* b */
 	assert_int_equal(gremc_steer_set_init(&steer, &config, 0), 0);
-	assert_int_equal(steer.local_count, 2);
-	assert_int_equal(steer.locals[0], address_of("9.0.0.2"));
-	assert_true(gremc_steer_has_local(&steer, address_of("10.0.0.1")));
-	assert_false(gremc_steer_has_local(&steer, address_of("10.0.0.2")));
+	assert_int_equal(steer.tunnel_count, 3);
+	assert_int_equal(steer.tunnels[0].local, address_of("9.0.0.2"));
+	assert_false(steer.tunnels[1].has_key);
+	assert_true(steer.tunnels[2].has_key);
+	assert_true(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
+	tunnel.has_key = true;
+	assert_false(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
+	assert_true(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_ADDRESSES));
+	tunnel.key = 7;
+	assert_true(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
+	tunnel.key = 8;
+	assert_false(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
+	tunnel.remote = address_of("198.51.100.2");
+	assert_false(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_ADDRESSES));
+	assert_true(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_LOCAL));
+	tunnel.local = address_of("10.0.0.2");
+	assert_false(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_LOCAL));
 	assert_int_equal(steer.group_count, 2);
 	assert_true(gremc_steer_has_group(&steer, &group));
 	assert_false(gremc_steer_has_group(&steer, &longer));
@@ -260,13 +308,13 @@ static void test_set(void **state)
 	gremc_steer_set_fini(&steer);
 	/* a port without native multicast takes no group */
 	assert_int_equal(gremc_steer_set_init(&steer, &config, 1), 0);
-	assert_int_equal(steer.local_count, 2);
+	assert_int_equal(steer.tunnel_count, 3);
 	assert_int_equal(steer.group_count, 0);
 	gremc_steer_set_fini(&steer);
 	config.tunnel_count = config.mroute_count = 0;
 	assert_int_equal(gremc_steer_set_init(&steer, &config, 0), 0);
-	assert_int_equal(steer.local_count, 0);
-	assert_false(gremc_steer_has_local(&steer, 0));
+	assert_int_equal(steer.tunnel_count, 0);
+	assert_false(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_LOCAL));
 	gremc_steer_set_fini(&steer);
 }
 
@@ -289,7 +337,8 @@ static void test_rules_follow_the_configuration(void **state)
 	gremc_ports_steer_trim(open, &config);
 	assert_int_equal(count_rules(), 3);
 	assert_int_equal(rule_for("192.0.2.1")->protocol, IPPROTO_GRE);
-	assert_true(rule_for("192.0.2.1")->gre);
+	assert_true(rule_for("192.0.2.1")->type);
+	assert_int_equal(rule_for("192.0.2.1")->source, address_of("198.51.100.1"));
 	assert_int_equal(rule_for("192.0.2.1")->level, 2);
 	assert_int_equal(rule_for("192.0.2.1")->queues, 2);
 	assert_int_equal(rule_for("192.0.2.1")->vlan, 0);
@@ -359,7 +408,123 @@ static void test_without_rss(void **state)
 {
 	RTE_SET_USED(state);
 	device.no_rss = true;
-	check_style(false, false, 0, "everything comes by queue 0");
+	check_style(true, false, 0, "everything comes by queue 0");
+}
+
+/* ---- what of a tunnel is matched ---- */
+
+/* Two tunnels between the same addresses, one with a key, and one between others to the same address. */
+static struct gremc_ports *open_three(void)
+{
+	struct gremc_ports *open;
+
+	isolated_port(1);
+	add_tunnel("192.0.2.1");
+	add_keyed("192.0.2.1", 7);
+	add_tunnel("192.0.2.1");
+	tunnels[2].remote = address_of("198.51.100.2");
+	open = open_ports(1);
+	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
+	gremc_ports_steer_trim(open, &config);
+	fflush(log_file);
+	return open;
+}
+
+static unsigned count_keyed(void)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < RULES; i++)
+		count += device.told[i].used && device.told[i].has_key && device.told[i].key == 7;
+	return count;
+}
+
+static void test_rule_of_each_tunnel(void **state)
+{
+	struct gremc_ports *open;
+
+	RTE_SET_USED(state);
+	open = open_three();
+	assert_int_equal(count_rules(), 3);
+	assert_int_equal(count_keyed(), 1);
+	/* one goes, the others' rules stay */
+	config.tunnel_count = 1;
+	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
+	gremc_ports_steer_trim(open, &config);
+	assert_int_equal(count_rules(), 1);
+	assert_false(rule_for("192.0.2.1")->has_key);
+	gremc_ports_close(open);
+}
+
+/* A device without the key, or without any field of GRE: all GRE between the addresses comes, and that is
+ * said. */
+static void test_rules_of_addresses(void **state)
+{
+	struct gremc_ports *open;
+
+	RTE_SET_USED(state);
+	device.no_key = true;
+	open = open_three();
+	assert_logged("it brings all GRE between the addresses of a tunnel");
+	assert_int_equal(count_rules(), 2);
+	assert_int_equal(count_keyed(), 0);
+	assert_true(rule_for("192.0.2.1")->source);
+	/* the addresses of a tunnel that goes are another one's, too */
+	tunnels[1] = tunnels[2];
+	config.tunnel_count = 2;
+	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
+	gremc_ports_steer_trim(open, &config);
+	assert_int_equal(count_rules(), 2);
+	config.tunnel_count = 1;
+	gremc_ports_steer_trim(open, &config);
+	assert_int_equal(count_rules(), 1);
+	gremc_ports_close(open);
+}
+
+static void test_rules_of_local_addresses(void **state)
+{
+	struct gremc_ports *open;
+
+	RTE_SET_USED(state);
+	device.no_type = device.no_pair = true;
+	open = open_three();
+	assert_logged("it brings all GRE to the `local` of a tunnel");
+	assert_int_equal(count_rules(), 1);
+	assert_int_equal(rule_for("192.0.2.1")->source, 0);
+	gremc_ports_close(open);
+}
+
+/* No room for a rule a tunnel: at the start, and at a reload, where what the tunnels had goes when the others
+ * are there. What comes later is matched as the rest is. */
+static void test_room_for_addresses_only(void **state)
+{
+	struct gremc_ports *open;
+
+	RTE_SET_USED(state);
+	device.room = 1;
+	open = open_three();
+	assert_logged("(the table is full): it brings all GRE to the `local` of a tunnel");
+	assert_int_equal(count_rules(), 1);
+	gremc_ports_close(open);
+}
+
+static void test_room_that_ends(void **state)
+{
+	struct gremc_ports *open;
+
+	RTE_SET_USED(state);
+	device.room = 4;
+	open = open_three();
+	assert_int_equal(count_rules(), 3);
+	add_keyed("192.0.2.1", 8);
+	tunnels[0].remote = address_of("198.51.100.3");
+	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
+	gremc_ports_steer_trim(open, &config);
+	fflush(log_file);
+	assert_logged("it brings all GRE to the `local` of a tunnel");
+	assert_int_equal(count_rules(), 1);
+	assert_int_equal(rule_for("192.0.2.1")->source, 0);
+	gremc_ports_close(open);
 }
 
 static void test_table_full(void **state)
@@ -377,7 +542,7 @@ static void test_table_full(void **state)
 	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), -ENOTSUP);
 	assert_non_null(strstr(
 		errors.text,
-		"ethernets.wan: `net_pcap0` cannot be told what to take (local addresses: 2, groups: 0): the table is full"));
+		"ethernets.wan: `net_pcap0` cannot be told what to take (tunnels: 2, groups: 0): the table is full"));
 	config.tunnel_count = 1;
 	gremc_ports_steer_trim(open, &config);
 	assert_non_null(rule_for("192.0.2.1"));
@@ -514,6 +679,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_without_inner_rss, set_up, teardown),
 		cmocka_unit_test_setup_teardown(test_without_gre_item, set_up, teardown),
 		cmocka_unit_test_setup_teardown(test_without_rss, set_up, teardown),
+		cmocka_unit_test_setup_teardown(test_rule_of_each_tunnel, set_up, teardown),
+		cmocka_unit_test_setup_teardown(test_rules_of_addresses, set_up, teardown),
+		cmocka_unit_test_setup_teardown(test_rules_of_local_addresses, set_up, teardown),
+		cmocka_unit_test_setup_teardown(test_room_for_addresses_only, set_up, teardown),
+		cmocka_unit_test_setup_teardown(test_room_that_ends, set_up, teardown),
 		cmocka_unit_test_setup_teardown(test_table_full, set_up, teardown),
 		cmocka_unit_test_setup_teardown(test_rules_follow_routes, set_up, teardown),
 		cmocka_unit_test_setup_teardown(test_rules_of_sources, set_up, teardown),

@@ -23,13 +23,15 @@
 #include "port/xdp/gremc_xdp_object.h"
 
 #define LOCAL    "192.0.2.1"
+#define REMOTE   "198.51.100.7"
 #define FRAME    128
 #define NO_TAG   (-1)
 #define MINIMUM  ETH_HLEN /* of what the kernel runs a program on */
 #define IP_BYTES 20
+#define GRE_AT   IP_BYTES /* of the IP header */
 
 static struct bpf_object *object;
-static int program, locals, groups, flows, vlan, sockets, xdp_socket;
+static int program, tunnels, groups, flows, vlan, sockets, xdp_socket;
 
 static int map_fd(const char *name)
 {
@@ -46,11 +48,33 @@ static int set_vlan(uint32_t wanted)
 	return bpf_map_update_elem(vlan, &zero, &wanted, BPF_ANY);
 }
 
-static int add_local(const char *address)
+static struct gremc_xdp_tunnel tunnel_of(const char *local, const char *remote)
 {
-	uint32_t key = inet_addr(address), one = 1;
+	return (struct gremc_xdp_tunnel){.local = inet_addr(local), .remote = inet_addr(remote)};
+}
 
-	return bpf_map_update_elem(locals, &key, &one, BPF_ANY);
+static int add_tunnel(const struct gremc_xdp_tunnel *tunnel)
+{
+	uint32_t one = 1;
+
+	return bpf_map_update_elem(tunnels, tunnel, &one, BPF_ANY);
+}
+
+/* The tunnel from REMOTE without a key. */
+static int add_local(const char *local)
+{
+	const struct gremc_xdp_tunnel tunnel = tunnel_of(local, REMOTE);
+
+	return add_tunnel(&tunnel);
+}
+
+static int add_keyed(uint32_t key)
+{
+	struct gremc_xdp_tunnel tunnel = tunnel_of(LOCAL, REMOTE);
+
+	tunnel.key = htonl(key);
+	tunnel.has_key = 1;
+	return add_tunnel(&tunnel);
 }
 
 static int add_group(const char *address, uint32_t length)
@@ -78,7 +102,7 @@ static int setup(void **state)
 	assert_int_equal(bpf_object__load(object), 0);
 	program = bpf_program__fd(bpf_object__find_program_by_name(object, RTE_STR(GREMC_XDP_PROGRAM)));
 	assert_true(program >= 0);
-	locals = map_fd(RTE_STR(GREMC_XDP_LOCALS));
+	tunnels = map_fd(RTE_STR(GREMC_XDP_TUNNELS));
 	groups = map_fd(RTE_STR(GREMC_XDP_GROUPS));
 	flows = map_fd(RTE_STR(GREMC_XDP_FLOWS));
 	vlan = map_fd(RTE_STR(GREMC_XDP_VLAN));
@@ -110,7 +134,7 @@ static struct frame frame_of(int tag)
 {
 	struct frame frame = {.ip = tag == NO_TAG ? 14 : 18, .length = 100};
 	uint8_t *ip = frame.bytes + frame.ip;
-	in_addr_t local = inet_addr(LOCAL);
+	in_addr_t local = inet_addr(LOCAL), remote = inet_addr(REMOTE);
 
 	if (tag != NO_TAG) {
 		frame.bytes[12] = 0x81;
@@ -123,7 +147,9 @@ static struct frame frame_of(int tag)
 	ip[6] = 0x40; /* DF */
 	ip[8] = 64;
 	ip[9] = IPPROTO_GRE;
+	memcpy(ip + 12, &remote, sizeof(remote));
 	memcpy(ip + 16, &local, sizeof(local));
+	ip[GRE_AT + 2] = 0x08; /* IPv4 */
 	return frame;
 }
 
@@ -174,7 +200,7 @@ static void test_empty_maps_take_nothing(void **state)
 
 static void test_locals(void **state)
 {
-	uint32_t key = inet_addr(LOCAL);
+	const struct gremc_xdp_tunnel key = tunnel_of(LOCAL, REMOTE);
 
 	RTE_SET_USED(state);
 	assert_int_equal(add_local(LOCAL), 0);
@@ -184,7 +210,7 @@ static void test_locals(void **state)
 	assert_false(is_taken(frame_to("255.255.255.255", IPPROTO_GRE)));
 	assert_int_equal(add_local("192.0.2.2"), 0);
 	assert_true(is_taken(frame_to("192.0.2.2", IPPROTO_GRE)));
-	assert_int_equal(bpf_map_delete_elem(locals, &key), 0);
+	assert_int_equal(bpf_map_delete_elem(tunnels, &key), 0);
 	assert_false(is_taken(frame_of(NO_TAG)));
 }
 
@@ -196,13 +222,79 @@ static void test_protocols(void **state)
 		assert_int_equal(is_taken(frame_to(LOCAL, protocol)), protocol == IPPROTO_GRE);
 }
 
+/* GRE of this header, behind IP options of that many words. */
+static struct frame gre_frame(unsigned options, const uint8_t *gre, uint32_t length)
+{
+	struct frame frame = frame_of(NO_TAG);
+	uint8_t *at = frame.bytes + frame.ip + GRE_AT + options * 4;
+
+	frame.bytes[frame.ip] += options;
+	memset(frame.bytes + frame.ip + GRE_AT, 1, FRAME - frame.ip - GRE_AT);
+	memcpy(at, gre, length);
+	return frame;
+}
+
+/* With options, too; the forwarder judges the rest of the header. */
 static void test_ip_versions_and_lengths(void **state)
 {
+	static const uint8_t gre[4] = {0, 0, 0x08, 0};
+
 	RTE_SET_USED(state);
 	assert_int_equal(add_local(LOCAL), 0);
-	/* with options, too; the forwarder judges the rest of the header */
-	for (unsigned byte = 0; byte < 256; byte++)
-		assert_int_equal(is_taken(changed(0, byte)), byte >> 4 == 4 && (byte & 15) >= 5);
+	for (unsigned byte = 0; byte < 256; byte++) {
+		const unsigned words = byte & 15;
+		struct frame frame = gre_frame(words > 5 ? words - 5 : 0, gre, sizeof(gre));
+
+		frame.bytes[frame.ip] = byte;
+		assert_int_equal(is_taken(frame), byte >> 4 == 4 && words >= 5);
+	}
+}
+
+/* Only IPv4 in GRE of a tunnel's addresses and key is ours: other tunnels between the same two hosts, gretap,
+ * ERSPAN, IPv6, PPTP, are the kernel's. */
+static void test_gre_of_strangers(void **state)
+{
+	static const struct {
+		uint8_t gre[12];
+		bool plain, keyed; /* taken for a tunnel without a key, for one of key 7 */
+	} cases[] = {
+		{{0x00, 0x00, 0x08, 0x00}, true, false},
+		{{0x00, 0x78, 0x08, 0x00}, true, false},             /* bits that are to be ignored */
+		{{0x80, 0x00, 0x08, 0x00}, true, false},             /* checksum */
+		{{0x10, 0x00, 0x08, 0x00}, true, false},             /* sequence */
+		{{0x20, 0x00, 0x08, 0x00, 0, 0, 0, 7}, false, true}, /* key */
+		{{0x30, 0x00, 0x08, 0x00, 0, 0, 0, 7}, false, true},
+		{{0xa0, 0x00, 0x08, 0x00, 1, 2, 0, 0, 0, 0, 0, 7}, false, true},
+		{{0xa0, 0x00, 0x08, 0x00, 0, 0, 0, 7, 0, 0, 0, 8}, false, false},
+		{{0x20, 0x00, 0x08, 0x00, 0, 0, 0, 8}, false, false}, /* another key */
+		{{0x20, 0x00, 0x08, 0x00, 7, 0, 0, 0}, false, false},
+		{{0x20, 0x00, 0x08, 0x00, 0, 0, 0, 0}, false, false}, /* key 0 is a key */
+		{{0x00, 0x00, 0x65, 0x58}, false, false},             /* gretap */
+		{{0x20, 0x00, 0x65, 0x58, 0, 0, 0, 7}, false, false},
+		{{0x10, 0x00, 0x88, 0xbe}, false, false}, /* ERSPAN */
+		{{0x00, 0x00, 0x86, 0xdd}, false, false}, /* IPv6 */
+		{{0x30, 0x01, 0x88, 0x0b}, false, false}, /* PPTP */
+		{{0x00, 0x01, 0x08, 0x00}, false, false}, /* version 1 */
+		{{0x40, 0x00, 0x08, 0x00}, false, false}, /* routing */
+		{{0x08, 0x00, 0x08, 0x00}, false, false}, /* strict source route */
+	};
+
+	RTE_SET_USED(state);
+	for (unsigned keyed = 0; keyed < 2; keyed++) {
+		const struct gremc_xdp_tunnel plain = tunnel_of(LOCAL, REMOTE);
+
+		assert_int_equal(keyed ? add_keyed(7) : add_local(LOCAL), 0);
+		for (unsigned i = 0; i < RTE_DIM(cases) * 2; i++) {
+			const unsigned at = i / 2;
+			struct frame frame = gre_frame(i % 2 * 3, cases[at].gre, sizeof(cases[at].gre));
+
+			assert_int_equal(is_taken(frame), keyed ? cases[at].keyed : cases[at].plain);
+			/* from another peer */
+			frame.bytes[frame.ip + 15]++;
+			assert_false(is_taken(frame));
+		}
+		bpf_map_delete_elem(tunnels, &plain);
+	}
 }
 
 static void test_fragments(void **state)
@@ -268,12 +360,16 @@ static void test_truncated(void **state)
 
 	RTE_SET_USED(state);
 	assert_int_equal(add_local(LOCAL), 0);
+	assert_int_equal(add_keyed(0), 0);
 	assert_int_equal(add_group("224.0.0.0", 4), 0);
 	for (unsigned i = 0; i < RTE_DIM(tags); i++) {
 		struct frame frame = frame_of(tags[i]);
 
 		for (uint32_t length = MINIMUM; length <= frame.length; length++)
-			assert_int_equal(run_length(&frame, length), length >= frame.ip + IP_BYTES);
+			assert_int_equal(run_length(&frame, length), length >= frame.ip + GRE_AT + 4);
+		frame.bytes[frame.ip + GRE_AT] = 0x20;
+		for (uint32_t length = MINIMUM; length <= frame.length; length++)
+			assert_int_equal(run_length(&frame, length), length >= frame.ip + GRE_AT + 8);
 		frame.bytes[frame.ip + 16] = 239;
 		for (uint32_t length = MINIMUM; length <= frame.length; length++)
 			assert_int_equal(run_length(&frame, length), length >= frame.ip + IP_BYTES);
@@ -290,7 +386,11 @@ static void test_groups(void **state)
 	assert_true(is_taken(frame_to("232.1.1.1", IPPROTO_TCP)));
 	assert_false(is_taken(frame_to("239.2.2.3", IPPROTO_UDP)));
 	assert_false(is_taken(frame_to("232.1.1.2", IPPROTO_UDP)));
-	assert_false(is_taken(frame_to("239.1.2.3", IPPROTO_IGMP)));
+	/* control traffic is the kernel's, whatever group it is for */
+	for (unsigned protocol = 0; protocol < 256; protocol++)
+		assert_int_equal(is_taken(frame_to("239.1.2.3", protocol)),
+				 protocol != 2 && protocol != 103 && protocol != 89 && protocol != 88 &&
+					 protocol != 112 && protocol != 124 && protocol != 7);
 	/* GRE to a group is no tunnel's; it may be a flow like any other */
 	assert_true(is_taken(frame_to("239.1.2.3", IPPROTO_GRE)));
 	/* a local address never makes a group ours, nor a group a local address */
@@ -303,9 +403,9 @@ static void test_groups(void **state)
 	assert_false(is_taken(frame_to("224.0.0.1", IPPROTO_UDP)));
 }
 
-static struct frame flow_frame(const char *source, const char *group)
+static struct frame flow_frame(const char *source, const char *group, uint8_t protocol)
 {
-	struct frame frame = frame_to(group, IPPROTO_UDP);
+	struct frame frame = frame_to(group, protocol);
 	in_addr_t address = inet_addr(source);
 
 	memcpy(frame.bytes + frame.ip + 12, &address, sizeof(address));
@@ -318,15 +418,15 @@ static void test_flows(void **state)
 {
 	RTE_SET_USED(state);
 	assert_int_equal(set_flow("10.1.1.1", "239.1.2.3", GREMC_XDP_TAKE), 0);
-	assert_true(is_taken(flow_frame("10.1.1.1", "239.1.2.3")));
-	assert_false(is_taken(flow_frame("10.1.1.2", "239.1.2.3")));
-	assert_false(is_taken(flow_frame("10.1.1.1", "239.1.2.4")));
+	assert_true(is_taken(flow_frame("10.1.1.1", "239.1.2.3", IPPROTO_UDP)));
+	assert_false(is_taken(flow_frame("10.1.1.2", "239.1.2.3", IPPROTO_UDP)));
+	assert_false(is_taken(flow_frame("10.1.1.1", "239.1.2.4", IPPROTO_UDP)));
 	assert_int_equal(add_group("239.1.0.0", 16), 0);
-	assert_true(is_taken(flow_frame("10.1.1.2", "239.1.2.3")));
+	assert_true(is_taken(flow_frame("10.1.1.2", "239.1.2.3", IPPROTO_UDP)));
 	assert_int_equal(set_flow("10.1.1.1", "239.1.2.3", GREMC_XDP_PASS_NEXT), 0);
-	assert_true(is_taken(flow_frame("10.1.1.2", "239.1.2.3")));
-	assert_false(is_taken(flow_frame("10.1.1.1", "239.1.2.3")));
-	assert_true(is_taken(flow_frame("10.1.1.1", "239.1.2.3")));
+	assert_true(is_taken(flow_frame("10.1.1.2", "239.1.2.3", IPPROTO_UDP)));
+	assert_false(is_taken(flow_frame("10.1.1.1", "239.1.2.3", IPPROTO_UDP)));
+	assert_true(is_taken(flow_frame("10.1.1.1", "239.1.2.3", IPPROTO_UDP)));
 }
 
 /* The forwarder has been killed: its sockets are gone, the program and its maps are not. */
@@ -342,16 +442,16 @@ static void test_without_a_socket(void **state)
 
 static void test_room_for_all(void **state)
 {
-	uint32_t one = 1;
+	struct gremc_xdp_tunnel tunnel = tunnel_of(LOCAL, REMOTE);
 
 	RTE_SET_USED(state);
-	for (uint32_t i = 0; i < GREMC_XDP_LOCALS_MAX; i++) {
-		uint32_t key = htonl(0x0a000000 + i);
-
-		assert_int_equal(bpf_map_update_elem(locals, &key, &one, BPF_ANY), 0);
+	for (uint32_t i = 0; i < GREMC_XDP_TUNNELS_MAX; i++) {
+		tunnel.remote = htonl(0x0a000000 + i);
+		assert_int_equal(add_tunnel(&tunnel), 0);
 	}
-	assert_true(is_taken(frame_to("10.0.255.255", IPPROTO_GRE)));
-	assert_int_equal(add_local("10.1.0.0"), -E2BIG);
+	assert_true(is_taken(flow_frame("10.3.255.255", LOCAL, IPPROTO_GRE)));
+	tunnel.remote = htonl(0x0a000000 + GREMC_XDP_TUNNELS_MAX);
+	assert_int_equal(add_tunnel(&tunnel), -E2BIG);
 }
 
 static int may_load(void)
@@ -373,6 +473,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_locals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_protocols, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ip_versions_and_lengths, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gre_of_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fragments, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_vlans, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ethertypes, setup, teardown),

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The XDP program of a port with `interface:`. It runs in the kernel for each frame that the interface
  * receives, takes what the forwarder is there for, and leaves the interface to the kernel for all the rest:
- *   taken   IPv4 GRE to an address in gremc_locals, no fragments (RFC 7588: the forwarder does not
- * reassemble) IPv4 multicast to a group in gremc_groups, but 224.0.0.0/24 and IGMP passed  everything else:
- * ARP, IPv6, SSH, ping, GRE to others, frames of other VLANs, damaged ones A taken frame goes to the AF_XDP
- * socket of its queue; while there is none (the forwarder is gone), that is passed, too. Maps are empty after
- * loading: nothing is taken before the forwarder has said what. */
+ *
+ *   taken   IPv4 in GRE of a tunnel in gremc_tunnels, no fragments (RFC 7588: the forwarder does not
+ * reassemble); IPv4 multicast of gremc_flows and gremc_groups, but no control traffic (proto/control.h)
+ *   passed  everything else: ARP, IPv6, SSH, ping, other GRE, frames of other VLANs, damaged ones
+ *
+ * A taken frame goes to the AF_XDP socket of its queue; while there is none (the forwarder is gone), it is
+ * passed, too. Maps are empty after loading: nothing is taken before the forwarder has said what. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,6 +21,7 @@
 
 #include "port/xdp/maps.h"
 #include "proto/control.h"
+#include "proto/gre.h"
 
 #define VLAN_ID_MASK   0x0fff
 #define FRAGMENT_BITS  0x3fff /* MF and offset */
@@ -41,11 +44,11 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, GREMC_XDP_LOCALS_MAX);
+	__uint(max_entries, GREMC_XDP_TUNNELS_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __be32);
+	__type(key, struct gremc_xdp_tunnel);
 	__type(value, __u32);
-} GREMC_XDP_LOCALS SEC(".maps");
+} GREMC_XDP_TUNNELS SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -129,13 +132,35 @@ static __always_inline bool is_our_group(const struct iphdr *ip)
 	return false;
 }
 
-static __always_inline bool is_our_tunnel(const struct iphdr *ip)
-{
-	__be32 local = ip->daddr;
+struct gre_header {
+	__be16 flags, protocol;
+};
 
-	if (ip->protocol != IPPROTO_GRE || ip->frag_off & bpf_htons(FRAGMENT_BITS))
+/* Other GRE may be a tunnel's that the kernel has, or a program's: of other addresses, of another key, of
+ * another protocol type (gretap, ERSPAN, IPv6) or version (PPTP). */
+static __always_inline bool is_our_tunnel(const struct iphdr *ip, const void *end)
+{
+	const struct gre_header *gre = (const void *)ip + ip->ihl * 4;
+	struct gremc_xdp_tunnel tunnel = {.local = ip->daddr, .remote = ip->saddr};
+	const __be32 *key = (const __be32 *)(gre + 1);
+	__be16 flags;
+
+	if (ip->protocol != IPPROTO_GRE || ip->frag_off & bpf_htons(FRAGMENT_BITS) ||
+	    (const void *)(gre + 1) > end)
 		return false;
-	return bpf_map_lookup_elem(&GREMC_XDP_LOCALS, &local) != NULL;
+	flags = gre->flags;
+	if (flags & bpf_htons(GREMC_GRE_ROUTING | GREMC_GRE_MBZ | GREMC_GRE_VERSION) ||
+	    gre->protocol != bpf_htons(GREMC_GRE_IPV4))
+		return false;
+	if (flags & bpf_htons(GREMC_GRE_KEY)) {
+		if (flags & bpf_htons(GREMC_GRE_CHECKSUM))
+			key++;
+		if ((const void *)(key + 1) > end)
+			return false;
+		tunnel.key = *key;
+		tunnel.has_key = 1;
+	}
+	return bpf_map_lookup_elem(&GREMC_XDP_TUNNELS, &tunnel) != NULL;
 }
 
 SEC("xdp")
@@ -147,7 +172,7 @@ int GREMC_XDP_PROGRAM(struct xdp_md *context)
 	if (ip == NULL)
 		return XDP_PASS;
 	if ((ip->daddr & bpf_htonl(MULTICAST_MASK)) == bpf_htonl(MULTICAST) ? !is_our_group(ip)
-									    : !is_our_tunnel(ip))
+									    : !is_our_tunnel(ip, end))
 		return XDP_PASS;
 	return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
 }

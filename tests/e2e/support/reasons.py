@@ -128,7 +128,10 @@ CAPTURED = {
 ELSEWHERE = {
     "punt_neighbor": "unit/test_datapath: how full a ring gets is a matter of time",
     "punt_control": "unit/test_datapath",
+    "punt_tcp": "unit/test_datapath",
     "punt_traffic": "unit/test_datapath",
+    "punt_gre": "unit/test_datapath_host",
+    "punt_other": "unit/test_datapath_host",
     "punt_multicast": "unit/test_datapath",
     "source_guard": "e2e/test_igmp: `sources` of members",
     "ttl_threshold": "e2e/test_kernel_mroutes: the kernel gives thresholds",

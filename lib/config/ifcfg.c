@@ -32,6 +32,7 @@ static const struct {
 struct ifcfg {
 	struct loader *l; /* NULL: a first look, which says nothing */
 	uint32_t file;
+	bool names_gre;                   /* a TYPE line begins with GRE, whatever follows */
 	char *room;                       /* where the next value without its quotes is put */
 	struct value values[IFCFG_COUNT]; /* text NULL: not given */
 };
@@ -98,6 +99,23 @@ static void take(struct ifcfg *file, enum ifcfg_id id, const char *text, struct 
 	file->values[id] = (struct value){text, place, false};
 }
 
+/* Whether the line looks like TYPE=GRE: spaces around the `=`, quotes, and anything behind GRE are allowed.
+ * A file with such a line is a tunnel's, so its errors are reported and the file is not skipped. */
+static bool is_type_gre(const char *c)
+{
+	static const char type[] = "TYPE", gre[] = "GRE";
+
+	if (strncmp(c, type, strlen(type)))
+		return false;
+	c = skip_blanks(c + strlen(type));
+	if (*c++ != '=')
+		return false;
+	while (*c == '"' || *c == '\'' || *c == '\\' || *c == ' ' || *c == '\t')
+		c++;
+	return strncasecmp(c, gre, strlen(gre)) == 0 && !isalnum((unsigned char)c[strlen(gre)]) &&
+	       c[strlen(gre)] != '_';
+}
+
 static void read_line(struct ifcfg *file, const char *line, uint32_t number)
 {
 	struct place place = {file->file, number, 1};
@@ -108,6 +126,7 @@ static void read_line(struct ifcfg *file, const char *line, uint32_t number)
 		return;
 	if (strncmp(c, "export", 6) == 0 && (c[6] == ' ' || c[6] == '\t'))
 		c = skip_blanks(c + 6);
+	file->names_gre |= is_type_gre(c);
 	name = c;
 	while (isalnum((unsigned char)*c) || *c == '_')
 		c++;
@@ -186,9 +205,17 @@ static void read_inner(struct loader *l, const struct ifcfg *file, struct tunnel
 	if (file->values[MY_INNER].text)
 		gremc_config_interface_address(l, &file->values[MY_INNER], 32, &tunnel->address);
 	/* the scripts give the length to either end */
-	if (file->values[PEER_INNER].text &&
-	    gremc_config_interface_address(l, &file->values[PEER_INNER], 32, &peer))
+	if (file->values[PEER_INNER].text == NULL ||
+	    !gremc_config_interface_address(l, &file->values[PEER_INNER], 32, &peer))
+		return;
+	/* A route to the remote by its own tunnel would carry nothing; the scripts make none, either. */
+	if (peer.address != tunnel->remote)
 		tunnel->peer = peer.address;
+	else
+		gremc_config_note(
+			l, file->values[PEER_INNER].place,
+			"`PEER_INNER_IPADDR` is `PEER_OUTER_IPADDR`: it is ignored, because the route to it "
+			"would lead the tunnel into itself");
 }
 
 static void add_tunnel(struct loader *l, const struct ifcfg *file, const char *path)
@@ -226,25 +253,49 @@ static void add_tunnel(struct loader *l, const struct ifcfg *file, const char *p
 	draft->broken = l->problems.count != problems || draft->tunnel.local == 0;
 }
 
+/* Blanks inside the quotes mean nothing. */
+static bool is_gre(const struct ifcfg *file)
+{
+	const char *text = file->values[TYPE].text;
+
+	if (text == NULL)
+		return false;
+	text = skip_blanks(text);
+	return strncasecmp(text, "GRE", 3) == 0 && *skip_blanks(text + 3) == '\0';
+}
+
+static void type_problem(struct loader *l, const struct ifcfg *file)
+{
+	gremc_config_problem(l, file->values[TYPE].place,
+			     "`TYPE` is `%s`, though a line begins with TYPE=GRE; write TYPE=GRE, or another "
+			     "type, on one line and nothing else",
+			     file->values[TYPE].text ? file->values[TYPE].text : "");
+}
+
 void gremc_config_ifcfg_text(struct loader *l, const char *path, const char *text, size_t size)
 {
 	char *lines = gremc_config_alloc(l, size + 1, 1), *room = gremc_config_alloc(l, size + 1, 1);
 	struct ifcfg file = {.room = room};
+	uint32_t problems;
 
 	if (lines == NULL || room == NULL)
 		goto out;
 	memcpy(lines, text, size);
 	read_lines(&file, lines);
-	if (file.values[TYPE].text == NULL || strcasecmp(file.values[TYPE].text, "GRE"))
+	if (!file.names_gre && !is_gre(&file))
 		goto out;
-	/* It is ours: read it again, and say what is wrong. */
+	/* It is a tunnel's: read it again, and report what is wrong. */
 	file = (struct ifcfg){.l = l, .file = gremc_config_file(l, path), .room = room};
 	if (memchr(text, 0, size))
 		gremc_config_problem(l, (struct place){file.file, 0, 0},
 				     "the file holds a NUL byte; an ifcfg file is text");
 	memcpy(lines, text, size);
+	problems = l->problems.count;
 	read_lines(&file, lines);
-	add_tunnel(l, &file, path);
+	if (is_gre(&file))
+		add_tunnel(l, &file, path);
+	else if (l->problems.count == problems)
+		type_problem(l, &file);
 out:
 	free(room);
 	free(lines);

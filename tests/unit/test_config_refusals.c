@@ -286,6 +286,24 @@ static void refuses_wrong_ifcfg(void **state)
 		 "d/ifcfg-g:5:5: a quote is not closed on this line; close it\n"
 		 "d/ifcfg-g:6:7: there is more after the value; put a value with spaces in quotes, and each "
 		 "assignment on its own line\n"},
+		/* a damaged TYPE line does not make the file another program's */
+		{"TYPE=GRE old\n" OUTER,
+		 "d/ifcfg-g:1:10: there is more after the value; put a value with spaces in quotes, and each "
+		 "assignment on its own line\n"},
+		{"TYPE = GRE\n" OUTER,
+		 "d/ifcfg-g:1:1: this line is not KEY=VALUE; correct it, or make it a comment with #\n"},
+		{"export TYPE= 'gre'\n" OUTER,
+		 "d/ifcfg-g:1:14: there is more after the value; put a value with spaces in quotes, and each "
+		 "assignment on its own line\n"},
+		{"TYPE=GRE; DEVICE=g\n" OUTER,
+		 "d/ifcfg-g:1:11: there is more after the value; put a value with spaces in quotes, and each "
+		 "assignment on its own line\n"},
+		{"TYPE=\"GRE\n" OUTER, "d/ifcfg-g:1:6: a quote is not closed on this line; close it\n"},
+		{"TYPE=GRE#old\n" OUTER,
+		 "d/ifcfg-g:1:6: `TYPE` is `GRE#old`, though a line begins with TYPE=GRE; write TYPE=GRE, or "
+		 "another type, on one line and nothing else\n"},
+		{GRE OUTER "TYPE=Ethernet\n",
+		 "d/ifcfg-g:4:6: `TYPE` is given twice, first on line 1; keep one of them\n"},
 	};
 	struct gremc_errors errors = {0};
 	struct gremc_config *config;
@@ -310,9 +328,63 @@ static void refuses_wrong_ifcfg(void **state)
 	gremc_config_free(config);
 }
 
+/* Comments, quotes and blanks on the TYPE line leave it a TYPE line; another type leaves the file alone. */
+static void reads_type_lines(void **state)
+{
+	static const char *const gre[] = {
+		"TYPE=GRE # comment",      "TYPE=GRE\t#x",   "  TYPE=\"GRE\"  ", "TYPE='Gre';",
+		"export TYPE=\"gre\" # y", "TYPE=\" GRE \"", "TYPE=G\"RE\"\r",   "\tTYPE=GRE ; # z"};
+	static const char *const others[] = {
+		"TYPE=GRETAP",    "TYPE=GRE_TAP", "# TYPE=GRE", "TYPES=GRE", "TYPE=\"IPIP\" # not GRE",
+		"DEVICETYPE=GRE", "TYPE=GRE6 x"};
+	struct gremc_errors errors = {0};
+	struct gremc_config *config;
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < RTE_DIM(gre); i++) {
+		snprintf(text, sizeof(text), "%s\n" OUTER, gre[i]);
+		config = gremc_config_load_ifcfg_memory("d/ifcfg-g", text, strlen(text), &errors);
+		assert_non_null(config);
+		assert_int_equal(config->tunnel_count, 1);
+		gremc_config_free(config);
+	}
+	for (size_t i = 0; i < RTE_DIM(others); i++) {
+		snprintf(text, sizeof(text), "%s\n" OUTER, others[i]);
+		config = gremc_config_load_ifcfg_memory("d/ifcfg-g", text, strlen(text), &errors);
+		assert_non_null(config);
+		assert_int_equal(config->tunnel_count, 0);
+		gremc_config_free(config);
+	}
+	assert_null(errors.text);
+}
+
+/* A tunnel whose inner peer is its remote gets no route to it: the tunnel would be routed into itself. */
+static void ignores_a_peer_that_is_the_remote(void **state)
+{
+	static const char *const peers[] = {"192.0.2.2", "192.0.2.2/32", "'192.0.2.2/24'"};
+	struct gremc_errors errors = {0};
+	struct gremc_config *config;
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < RTE_DIM(peers); i++) {
+		snprintf(text, sizeof(text),
+			 GRE "PEER_INNER_IPADDR=%s\n" OUTER "MY_INNER_IPADDR=10.0.0.1/30\n", peers[i]);
+		config = gremc_config_load_ifcfg_memory("d/ifcfg-g", text, strlen(text), &errors);
+		assert_non_null(config);
+		assert_int_equal(config->tunnels[0].peer, 0);
+		assert_int_equal(config->tunnels[0].address.address, ip("10.0.0.1"));
+		assert_int_equal(config->tunnels[0].address.length, 30);
+		gremc_config_free(config);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_type_lines),
+		cmocka_unit_test(ignores_a_peer_that_is_the_remote),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(notes_netplans_keys),
 		cmocka_unit_test(refuses_what_is_no_text),

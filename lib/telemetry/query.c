@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <arpa/inet.h>
+
 #include "telemetry/telemetry_priv.h"
 
 /* By enum gremc_origin. */
@@ -53,6 +55,16 @@ void gremc_query_totals(const struct gremc_query *query, struct gremc_totals *su
 		sum->rx_packets -= sum->relayed;
 		sum->relayed = 0;
 	}
+}
+
+void gremc_reply_next_hop(struct rte_tel_data *dict, const char *key, const struct gremc_adjacency *adjacency)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (adjacency->next_hop != GREMC_NEXT_HOP_IPV6)
+		gremc_reply_address(dict, key, adjacency->next_hop);
+	else if (inet_ntop(AF_INET6, adjacency->next_hop6, text, sizeof(text)))
+		gremc_reply_text(dict, key, text);
 }
 
 void gremc_reply_adjacency_mac(struct rte_tel_data *dict, const char *key,

@@ -147,6 +147,9 @@ const char *gremc_query_port_name(const struct gremc_query *query, uint16_t port
 void gremc_query_totals(const struct gremc_query *query, struct gremc_totals *sum);
 uint64_t gremc_sum(const uint64_t *counters, unsigned count);
 
+/* The neighbour that an adjacency sends to, an IPv4 or IPv6 address. */
+void gremc_reply_next_hop(struct rte_tel_data *dict, const char *key,
+			  const struct gremc_adjacency *adjacency);
 /* The MAC that an adjacency sends to: "" while it is not known, "by group" for native multicast. */
 void gremc_reply_adjacency_mac(struct rte_tel_data *dict, const char *key,
 			       const struct gremc_adjacency *adjacency);

@@ -134,12 +134,15 @@ static const struct gremc_vif_info *find_tunnel(struct gremc_query *query, const
 	return info && info->kind == GREMC_VIF_TUNNEL ? info : NULL;
 }
 
-/* As it is now, which the kernel's routes may have changed; 0: none. */
-static rte_be32_t next_hop_of(const struct gremc_vif_info *info, const struct gremc_adjacency *adjacency)
+/* As it is now, which the kernel's routes may have changed; 0.0.0.0: none. */
+static void reply_next_hop(struct rte_tel_data *reply, const struct gremc_vif_info *info,
+			   const struct gremc_adjacency *adjacency)
 {
-	if (adjacency->next_hop == RTE_BE32(UINT32_MAX) || (info->next_hop == 0 && !adjacency->resolved))
-		return 0;
-	return adjacency->next_hop;
+	if (adjacency->next_hop == RTE_BE32(UINT32_MAX) ||
+	    (info->next_hop == 0 && !adjacency->resolved && adjacency->next_hop != GREMC_NEXT_HOP_IPV6))
+		gremc_reply_address(reply, "next_hop", 0);
+	else
+		gremc_reply_next_hop(reply, "next_hop", adjacency);
 }
 
 void gremc_answer_tunnel(struct gremc_query *query)
@@ -159,7 +162,7 @@ void gremc_answer_tunnel(struct gremc_query *query)
 	reply_identity(reply, info);
 	reply_settings(reply, info, query->telemetry->vifs->encap[vif].mtu);
 	gremc_reply_text(reply, "port", gremc_query_port_name(query, info->port));
-	gremc_reply_address(reply, "next_hop", next_hop_of(info, adjacency));
+	reply_next_hop(reply, info, adjacency);
 	gremc_reply_adjacency_mac(reply, "mac", adjacency);
 	gremc_reply_u64(reply, "resolved", is_resolved(adjacency));
 	gremc_reply_u64(reply, "wanted", sum.wanted);
@@ -209,7 +212,7 @@ void gremc_answer_neighbors(struct gremc_query *query)
 			__atomic_load_n(&vifs->adjacency[page.number[i]], __ATOMIC_ACQUIRE);
 
 		gremc_reply_text(dict, "port", gremc_query_port_name(query, adjacency->port));
-		gremc_reply_address(dict, "next_hop", adjacency->next_hop);
+		gremc_reply_next_hop(dict, "next_hop", adjacency);
 		gremc_reply_adjacency_mac(dict, "mac", adjacency);
 		gremc_reply_u64(dict, "resolved", adjacency->resolved);
 		gremc_reply_u64(dict, "users", users[page.number[i]]);

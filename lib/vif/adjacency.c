@@ -10,6 +10,7 @@
 struct adjacency_key {
 	uint32_t port;
 	rte_be32_t next_hop;
+	uint8_t next_hop6[16]; /* 0 but for GREMC_NEXT_HOP_IPV6 */
 };
 
 /* An adjacency on its way out: the index is free again once no reader can hold it. */
@@ -80,7 +81,7 @@ void gremc_adjacencies_fini(struct gremc_vifs *vifs)
 /* The L2 header towards `mac` (NULL: unknown), right-aligned. For native multicast, next hop 0, the
  * destination is each packet's own and the adjacency needs no resolving. */
 static struct gremc_adjacency *build(const struct gremc_vifs_priv *priv, int socket, uint32_t index,
-				     uint16_t port, rte_be32_t next_hop, const struct rte_ether_addr *mac)
+				     const struct adjacency_key *key, const struct rte_ether_addr *mac)
 {
 	struct gremc_adjacency *adjacency = gremc_zalloc(sizeof(*adjacency), socket);
 	const uint16_t vlan = priv->adjacency_vlan[index];
@@ -90,9 +91,10 @@ static struct gremc_adjacency *build(const struct gremc_vifs_priv *priv, int soc
 	if (adjacency == NULL)
 		return NULL;
 	adjacency->l2_length = sizeof(*ether) + (vlan ? sizeof(*tag) : 0);
-	adjacency->port = port;
-	adjacency->next_hop = next_hop;
-	adjacency->resolved = adjacency->ready = mac != NULL || next_hop == 0;
+	adjacency->port = key->port;
+	adjacency->next_hop = key->next_hop;
+	memcpy(adjacency->next_hop6, key->next_hop6, sizeof(adjacency->next_hop6));
+	adjacency->resolved = adjacency->ready = mac != NULL || key->next_hop == 0;
 	ether = (struct rte_ether_hdr *)(adjacency->l2 + GREMC_L2_MAX - adjacency->l2_length);
 	if (mac)
 		ether->dst_addr = *mac;
@@ -114,13 +116,13 @@ static void free_all(const struct gremc_vifs_priv *priv, struct gremc_adjacency 
 }
 
 /* One for each node, into made[]. -ENOMEM: none. */
-static int build_all(const struct gremc_vifs_priv *priv, uint32_t index, uint16_t port, rte_be32_t next_hop,
+static int build_all(const struct gremc_vifs_priv *priv, uint32_t index, const struct adjacency_key *key,
 		     const struct rte_ether_addr *mac, struct gremc_adjacency **made)
 {
 	bool complete = true;
 
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
-		made[i] = build(priv, priv->nodes.socket[i], index, port, next_hop, mac);
+		made[i] = build(priv, priv->nodes.socket[i], index, key, mac);
 		complete &= made[i] != NULL;
 	}
 	if (complete)
@@ -135,16 +137,23 @@ static void publish(struct gremc_vifs_priv *priv, uint32_t index, struct gremc_a
 		__atomic_store_n(&priv->node[i]->adjacency[index], adjacency[i], __ATOMIC_RELEASE);
 }
 
-int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_hop,
-			const struct rte_ether_addr *source, uint16_t vlan, uint32_t *index)
+static struct adjacency_key key_of(const struct gremc_adjacency *adjacency)
+{
+	struct adjacency_key key = {.port = adjacency->port, .next_hop = adjacency->next_hop};
+
+	memcpy(key.next_hop6, adjacency->next_hop6, sizeof(key.next_hop6));
+	return key;
+}
+
+static int get(struct gremc_vifs *vifs, const struct adjacency_key *key, const struct rte_ether_addr *source,
+	       uint16_t vlan, uint32_t *index)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct adjacency_key key = {port, next_hop};
 	struct gremc_adjacency *made[GREMC_NODES_MAX];
 	void *found;
 	int rc;
 
-	if (rte_hash_lookup_data(priv->adjacency_hash, &key, &found) >= 0) {
+	if (rte_hash_lookup_data(priv->adjacency_hash, key, &found) >= 0) {
 		*index = (uintptr_t)found;
 		priv->adjacency_holds[*index]++;
 		return 0;
@@ -155,10 +164,10 @@ int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_
 	priv->adjacency_used[*index] = false;
 	priv->adjacency_vlan[*index] = vlan;
 	priv->adjacency_source[*index] = *source;
-	rc = build_all(priv, *index, port, next_hop, NULL, made);
+	rc = build_all(priv, *index, key, NULL, made);
 	if (rc)
 		goto give_index;
-	rc = rte_hash_add_key_data(priv->adjacency_hash, &key, (void *)(uintptr_t)*index);
+	rc = rte_hash_add_key_data(priv->adjacency_hash, key, (void *)(uintptr_t)*index);
 	if (rc)
 		goto free_made;
 	priv->adjacency_holds[*index] = 1;
@@ -170,6 +179,23 @@ free_made:
 give_index:
 	gremc_indexes_give(&priv->adjacency_indexes, *index);
 	return rc;
+}
+
+int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_hop,
+			const struct rte_ether_addr *source, uint16_t vlan, uint32_t *index)
+{
+	const struct adjacency_key key = {.port = port, .next_hop = next_hop};
+
+	return get(vifs, &key, source, vlan, index);
+}
+
+int gremc_adjacency_get6(struct gremc_vifs *vifs, uint16_t port, const uint8_t next_hop[16],
+			 const struct rte_ether_addr *source, uint16_t vlan, uint32_t *index)
+{
+	struct adjacency_key key = {.port = port, .next_hop = GREMC_NEXT_HOP_IPV6};
+
+	memcpy(key.next_hop6, next_hop, sizeof(key.next_hop6));
+	return get(vifs, &key, source, vlan, index);
 }
 
 static void retire(void *argument)
@@ -190,7 +216,7 @@ static void retire(void *argument)
 void gremc_adjacency_put(struct gremc_vifs *vifs, uint32_t index)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct adjacency_key key = {vifs->adjacency[index]->port, vifs->adjacency[index]->next_hop};
+	const struct adjacency_key key = key_of(vifs->adjacency[index]);
 	struct retired *retired;
 
 	if (--priv->adjacency_holds[index] > 0)
@@ -222,11 +248,13 @@ static void settle(void *argument)
 	struct gremc_vifs_priv *priv = settling->vifs->priv;
 	const struct gremc_adjacency *present = settling->vifs->adjacency[settling->index];
 	struct gremc_adjacency *new[GREMC_NODES_MAX];
+	struct adjacency_key key;
 	struct rte_ether_addr mac;
 
 	if (present == settling->published) {
+		key = key_of(present);
 		memcpy(&mac, &present->l2[GREMC_L2_MAX - present->l2_length], sizeof(mac));
-		if (build_all(priv, settling->index, present->port, present->next_hop, &mac, new) == 0) {
+		if (build_all(priv, settling->index, &key, &mac, new) == 0) {
 			replace(priv, settling->index, new);
 			gremc_rcu_commit(priv->rcu);
 		}
@@ -238,6 +266,7 @@ int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t index, const struc
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
 	const struct gremc_adjacency *old = vifs->adjacency[index];
+	const struct adjacency_key key = key_of(old);
 	struct gremc_adjacency *new[GREMC_NODES_MAX];
 	struct settling *settling = NULL;
 
@@ -247,7 +276,7 @@ int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t index, const struc
 		if (settling == NULL)
 			return -ENOMEM;
 	}
-	if (build_all(priv, index, old->port, old->next_hop, mac, new)) {
+	if (build_all(priv, index, &key, mac, new)) {
 		free(settling);
 		return -ENOMEM;
 	}

@@ -37,6 +37,9 @@
 
 /* ---- adjacencies ---- */
 
+/* Stands for an IPv6 next hop of IPv4 packets (RFC 5549). No IPv4 host has this address. */
+#define GREMC_NEXT_HOP_IPV6 RTE_BE32(0x00000006)
+
 /* One published L2 rewrite: immutable, freed after a grace period. */
 struct gremc_adjacency {
 	uint8_t l2[GREMC_L2_MAX]; /* the header, right-aligned: its last byte is l2[31] */
@@ -45,6 +48,7 @@ struct gremc_adjacency {
 	bool ready;               /* resolved for so long that no replica waits for it any more */
 	uint16_t port;            /* index in struct gremc_ports */
 	rte_be32_t next_hop;      /* 0: native multicast, the destination MAC is the group's */
+	uint8_t next_hop6[16];    /* where next_hop is GREMC_NEXT_HOP_IPV6 */
 } __rte_cache_aligned;
 
 /* ---- encaps ---- */
@@ -196,6 +200,9 @@ void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif);
  * more. vlan 0: untagged. Returns 0; -ENOSPC, -ENOMEM. */
 int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_hop,
 			const struct rte_ether_addr *source, uint16_t vlan, uint32_t *adjacency);
+/* The same for an IPv6 next hop. */
+int gremc_adjacency_get6(struct gremc_vifs *vifs, uint16_t port, const uint8_t next_hop[16],
+			 const struct rte_ether_addr *source, uint16_t vlan, uint32_t *adjacency);
 /* Writer: give one hold back; the last one frees it after a grace period. */
 void gremc_adjacency_put(struct gremc_vifs *vifs, uint32_t adjacency);
 /* Writer: set the next hop's MAC, or with NULL say that it is not known. -ENOMEM: nothing changed. */

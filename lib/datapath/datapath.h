@@ -170,6 +170,9 @@ struct gremc_worker_group {
 	uint16_t host_ip_id;    /* the control thread's: as a worker's ip_id */
 	uint32_t host_turn;     /* the control thread's: whose rings come first */
 	uint8_t *sample; /* [mroute id] 1: the next packet of a sampled mroute is the kernel's; atomic */
+	/* [mroute id] gremc_moment() of the last packet on a wrong vif that the kernel got, 0: none; atomic
+	 */
+	uint32_t *wrong_vif;
 	struct gremc_worker *worker[GREMC_WORKERS_MAX];
 	struct gremc_worker *sender; /* NULL: no port has a queue to spare */
 	uint32_t stats_count;        /* of the workers, then of the sender */

@@ -54,6 +54,10 @@ void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq
 void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet, enum gremc_drop reason);
 /* lookup: of a sampled mroute: is this packet the kernel's? It is said once. */
 bool gremc_sample_due(const struct gremc_worker *worker, const struct gremc_packet *packet);
+/* lookup: the packet came by a vif that its mroute does not accept. Returns whether the kernel gets it, so
+ * that it tells the multicast routing daemon (IGMPMSG_WRONGVIF): one packet in three seconds a route of the
+ * kernel's. Any worker. */
+bool gremc_wrong_vif_due(const struct gremc_worker *worker, const struct gremc_packet *packet);
 /* lookup: no mroute. */
 void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *packet);
 /* Hand over what the burst has punted; what does not fit is dropped. */

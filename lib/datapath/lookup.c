@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "datapath/datapath_priv.h"
 
-/* RPF and split horizon for one packet whose mroute is known: GREMC_DROP_COUNT when it goes on. */
+/* RPF and split horizon for one packet whose mroute is known: GREMC_DROP_COUNT when it goes on,
+ * GREMC_DROP_no_mroute when it is for the kernel. */
 static enum gremc_drop judge(const struct gremc_worker *worker, struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
@@ -11,7 +12,7 @@ static enum gremc_drop judge(const struct gremc_worker *worker, struct gremc_pac
 		return GREMC_DROP_COUNT;
 	}
 	if (unlikely(!gremc_mroute_accepts(mroute, packet->iif)))
-		return GREMC_DROP_rpf;
+		return gremc_wrong_vif_due(worker, packet) ? GREMC_DROP_no_mroute : GREMC_DROP_rpf;
 	packet->oif_skip = gremc_mroute_skip(mroute, packet->iif);
 	if (unlikely(mroute->limited))
 		return gremc_judge_limits(worker, packet);

@@ -254,6 +254,26 @@ bool gremc_sample_due(const struct gremc_worker *worker, const struct gremc_pack
 	return __atomic_exchange_n(due, 0, __ATOMIC_RELAXED);
 }
 
+/* The kernel's own limit is 3 s (MFC_ASSERT_THRESH), in ticks: a packet just before it is over tells nobody.
+ */
+#define WRONG_VIF_INTERVAL 3050000000ull /* nanoseconds */
+
+bool gremc_wrong_vif_due(const struct gremc_worker *worker, const struct gremc_packet *packet)
+{
+	const struct gremc_mroute *mroute = packet->mroute;
+	uint32_t *stamp = &worker->group->wrong_vif[mroute->id], last;
+	enum gremc_punt class;
+
+	if (!(mroute->origins >> GREMC_ORIGIN_KERNEL & 1) ||
+	    !goes_up(worker, packet, bit_of(GREMC_DROP_no_mroute, &class)))
+		return false;
+	last = __atomic_load_n(stamp, __ATOMIC_RELAXED);
+	if (last && gremc_moment_age(last) < WRONG_VIF_INTERVAL)
+		return false;
+	return __atomic_compare_exchange_n(stamp, &last, gremc_moment() | 1, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
+}
+
 void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *packet)
 {
 	enum gremc_punt class;

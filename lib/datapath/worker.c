@@ -149,7 +149,8 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 		return NULL;
 	group->host_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	group->sample = gremc_reserve(GREMC_MROUTES_MAX, SOCKET_ID_ANY);
-	if (group->host_event < 0 || group->sample == NULL)
+	group->wrong_vif = gremc_reserve(GREMC_MROUTES_MAX * sizeof(*group->wrong_vif), SOCKET_ID_ANY);
+	if (group->host_event < 0 || group->sample == NULL || group->wrong_vif == NULL)
 		goto fail;
 	group->host_ip_id =
 		UINT16_MAX / 2; /* among the workers' ranges, in the middle of one that is rarely used */
@@ -201,6 +202,8 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 		close(group->host_event);
 	if (group->sample)
 		gremc_release(group->sample, GREMC_MROUTES_MAX);
+	if (group->wrong_vif)
+		gremc_release(group->wrong_vif, GREMC_MROUTES_MAX * sizeof(*group->wrong_vif));
 	free(group);
 }
 

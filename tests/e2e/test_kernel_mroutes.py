@@ -3,8 +3,12 @@
 import contextlib
 import random
 import re
+import select
 import shutil
+import socket
+import struct
 import subprocess
+import time
 
 import pytest
 from lab import run, start, until, veth
@@ -151,6 +155,72 @@ def test_reload_turns_it_off_and_on(lab):
     assert test_hub.forwarder.reload(hub.config(tunnels, "kernel"))[0]
     until(lambda: mroutes(test_hub).get((S, G), {}).get("origins") == "kernel", "the kernel's alone", 5, every=0.01)
     assert reached(test_hub, 0, S, G) == {1}
+
+
+# ---- what the kernel tells the daemon ----
+
+class Daemon:
+    """A routing daemon's socket in the hub's namespace, with these interfaces as its vifs."""
+    INIT, ADD_VIF, ADD_MFC, ASSERT, PIM, USE_IFINDEX = 200, 202, 204, 207, 208, 8
+    WRONGVIF = 2
+
+    def __init__(self, namespace, names):
+        self.names = names
+        with namespace.inside():
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_IGMP)
+            indexes = [socket.if_nametoindex(name) for name in names]
+        for option in (self.INIT, self.ASSERT, self.PIM):
+            self.socket.setsockopt(socket.IPPROTO_IP, option, struct.pack("i", 1))
+        for vif, index in enumerate(indexes):
+            self.socket.setsockopt(socket.IPPROTO_IP, self.ADD_VIF, struct.pack("=HBBiII", vif, self.USE_IFINDEX, 1, 0, index, 0))
+
+    def route(self, source, group, iif, oifs):
+        ttls = bytearray(32)
+        for oif in oifs:
+            ttls[self.names.index(oif)] = 1
+        self.socket.setsockopt(socket.IPPROTO_IP, self.ADD_MFC, packets.address(source) + packets.address(group) +
+                               struct.pack("=H", self.names.index(iif)) + bytes(ttls) + b"\0\0" + struct.pack("=IIIi", 0, 0, 0, 0))
+
+    def wrong_vifs(self):
+        """The interfaces of the upcalls that have come."""
+        found = []
+        while select.select([self.socket], [], [], 0)[0]:
+            data = self.socket.recv(2048)
+            if data[9] == 0 and data[8] == self.WRONGVIF:
+                found.append(self.names[data[10]])
+        return found
+
+
+@pytest.mark.parametrize("wrong", ["lan", "t2"])
+def test_wrong_interfaces_are_told(make_hub, wrong):
+    """Packets of a flow by an interface of its oil: the daemon is told by the kernel, once in three seconds at most, and
+    nothing is forwarded. By a native port and by a tunnel."""
+    c = hub.config({i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(3)}, ["kernel"])
+    c["ethernets"]["lan"] = {"device": "net_af_packet1", "multicast": True, "host": True, "addresses": ["10.50.0.1/24"]}
+    test_hub = make_hub(c, wires=2)
+    names = ["t0", "t1", "t2", "lan"]
+    test_hub.namespace.run("sysctl", "-qw", *(f"net.ipv4.conf.{name}.rp_filter=0" for name in ("all", "default", *names)))
+    daemon = Daemon(test_hub.namespace, names)
+    with daemon.socket:
+        daemon.route(S, G, "t0", ["lan", "t1", "t2"])
+        until(lambda: (S, G) in mroutes(test_hub), "the kernel's route is ours", 5, every=0.01)
+        packet = packets.multicast(S, G, b"theirs", ttl=9)
+        frame = (1, packets.ether("01:00:5e:01:02:03", "02:00:00:00:00:77", packet)) if wrong == "lan" else (0, hub.from_site(2, packet))
+        told, began, sent = [], time.monotonic(), 0
+
+        def more():
+            nonlocal sent
+            test_hub.wires[frame[0]].send([frame[1]])
+            sent += 1
+            told.extend(daemon.wrong_vifs())
+            return len(told) >= 2
+        until(more, "the daemon is told twice", 20, every=0.05)
+        assert set(told) == {wrong} and time.monotonic() - began >= 3
+        info, drops = test_hub.info(), test_hub.forwarder.query("/gremc/drops")
+        assert info["forwarded"] == 0
+        until(lambda: test_hub.drops().get("rpf", 0) + test_hub.forwarder.query("/gremc/drops")["punts"]["multicast"] == sent,
+              "each is dropped or the kernel's")
+        assert 2 <= drops["punts"]["multicast"] <= 1 + (time.monotonic() - began) / 3
 
 
 # ---- on a port that the kernel keeps ----

@@ -506,6 +506,53 @@ static void samples_go_up(void **state)
 	assert_int_equal(totals(f).punted[GREMC_PUNT_multicast], 1);
 }
 
+/* A packet that came by a vif that the kernel's route does not accept: the kernel gets one in three seconds,
+ * so that it can tell its daemon. Routes of other origins only drop it, and so do vifs without an interface.
+ */
+static void wrong_vifs_go_up_now_and_then(void **state)
+{
+	const struct rte_ipv4_hdr ip = ipv4(SOURCE, GROUP, 17, 16, 20);
+	struct fixture *f = *state;
+	struct gremc_fanout_op op = {.kind = GREMC_FANOUT_SET,
+				     .spec = {.group = GROUP,
+					      .length = 32,
+					      .iif_count = 1,
+					      .iifs = &f->lan,
+					      .oif_count = 1,
+					      .oifs = &f->tunnel}};
+	struct rte_mbuf *mbuf;
+	uint32_t id;
+
+	gremc_vif_punt_set(f->vifs, f->tunnel, GREMC_VIF_PUNT_MULTICAST);
+	assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+	receive(f, tunnel_mbuf(ip));
+	assert_null(take(f, GREMC_PUNT_multicast));
+	op.spec.origins = 1u << GREMC_ORIGIN_STATIC | 1u << GREMC_ORIGIN_KERNEL;
+	assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+	gremc_vif_punt_set(f->vifs, f->tunnel, GREMC_VIF_PUNT_CONTROL);
+	receive(f, tunnel_mbuf(ip));
+	assert_int_equal(totals(f).drops[GREMC_DROP_rpf], 2);
+	gremc_vif_punt_set(f->vifs, f->tunnel, GREMC_VIF_PUNT_MULTICAST);
+	for (unsigned i = 0; i < 3; i++)
+		receive(f, tunnel_mbuf(ip));
+	mbuf = take(f, GREMC_PUNT_multicast);
+	assert_non_null(mbuf);
+	assert_memory_equal(rte_pktmbuf_mtod(mbuf, void *), &ip, 20);
+	assert_int_equal(mbuf->hash.usr, f->tunnel);
+	rte_pktmbuf_free(mbuf);
+	assert_null(take(f, GREMC_PUNT_multicast));
+	assert_int_equal(totals(f).drops[GREMC_DROP_rpf], 4);
+	/* three seconds later */
+	id = gremc_fanout_find(f->fanout, 0, GROUP, 32)->id;
+	f->group->wrong_vif[id] -= (uint32_t)(rte_get_tsc_hz() * 31 / 10 / 256);
+	receive(f, tunnel_mbuf(ip));
+	mbuf = take(f, GREMC_PUNT_multicast);
+	assert_non_null(mbuf);
+	rte_pktmbuf_free(mbuf);
+	assert_int_equal(totals(f).punted[GREMC_PUNT_multicast], 2);
+	assert_int_equal(totals(f).forwarded, 0);
+}
+
 /* Native multicast that is not forwarded is a whole frame again, and says its vif. */
 static void native_frames_are_whole(void **state)
 {
@@ -852,6 +899,7 @@ int main(void)
 		TEST(inner_packets_go_up),
 		TEST(control_is_never_forwarded),
 		TEST(samples_go_up),
+		TEST(wrong_vifs_go_up_now_and_then),
 		TEST(native_frames_are_whole),
 		TEST(a_full_ring_drops),
 		TEST(replicas_for_the_host),

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -63,20 +62,45 @@ static int run(struct gremc_forwarder *forwarder)
 	return forwarder->status;
 }
 
+/* Where another process is the reason rte_errno says nothing, or "success". */
+static void say_why_no_eal(void)
+{
+	const char *path = rte_eal_get_runtime_dir(), *slash = strrchr(path, '/');
+	int error = rte_errno;
+	pid_t holder = path[0] ? gremc_runtime_holder(path) : 0;
+	char pid[32] = "";
+
+	if (holder > 0)
+		snprintf(pid, sizeof(pid), " (pid %d)", (int)holder);
+	if (holder)
+		GREMC_LOG(
+			ERR,
+			"DPDK's EAL does not start: another process%s uses the file prefix `%s`; stop it, or choose "
+			"another prefix with --file-prefix",
+			pid, slash ? slash + 1 : path);
+	else if (error)
+		GREMC_LOG(ERR, "DPDK's EAL does not start: %s; its messages above say why",
+			  rte_strerror(error));
+	else
+		GREMC_LOG(ERR, "DPDK's EAL does not start; its messages above say why");
+}
+
 static int forward(const struct gremc_options *options, struct gremc_config *config)
 {
 	struct gremc_forwarder forwarder = {0};
-	char runtime[PATH_MAX];
 	int status;
 
 	forwarder.signals = open_signals();
+	if (gremc_runtime_remove_at_exit())
+		GREMC_LOG(WARNING, "the EAL's files will stay: out of memory");
 	if (rte_eal_init(options->eal_argc, options->eal_argv) < 0) {
-		fprintf(stderr, "%s: DPDK's EAL does not start: %s; its messages above say why\n",
-			program_invocation_short_name, rte_strerror(rte_errno));
+		say_why_no_eal();
 		gremc_config_free(config);
 		close(forwarder.signals);
 		return GREMC_EXIT_FAILURE;
 	}
+	if (gremc_log_open())
+		GREMC_LOG(WARNING, "messages go where DPDK sends them");
 	status = gremc_forwarder_init(&forwarder, options, config);
 	if (status == 0) {
 		status = run(&forwarder);
@@ -84,9 +108,8 @@ static int forward(const struct gremc_options *options, struct gremc_config *con
 			status = GREMC_EXIT_FAILURE;
 	}
 	close(forwarder.signals);
-	snprintf(runtime, sizeof(runtime), "%s", rte_eal_get_runtime_dir());
-	rte_eal_cleanup();
-	gremc_runtime_remove(runtime);
+	if (rte_eal_cleanup())
+		GREMC_LOG(WARNING, "DPDK's EAL does not clean up");
 	return status;
 }
 
@@ -101,13 +124,22 @@ static int check(const struct gremc_options *options, struct gremc_config *confi
 	return GREMC_EXIT_STOPPED;
 }
 
+/* A check is for people and editors, a start for the log. */
+static void report(const struct gremc_options *options, const struct gremc_errors *errors)
+{
+	if (options->action != GREMC_CHECK)
+		gremc_errors_log(errors);
+	else
+		fputs(errors->text ? errors->text : "out of memory\n", stderr);
+}
+
 static int load_and_go(const struct gremc_options *options)
 {
 	struct gremc_errors errors = {0};
 	struct gremc_config *config = gremc_config_load(options->config, options->ifcfg, &errors);
 
 	if (config == NULL) {
-		fputs(errors.text ? errors.text : "out of memory\n", stderr);
+		report(options, &errors);
 		gremc_errors_fini(&errors);
 		return GREMC_EXIT_CONFIG;
 	}
@@ -134,7 +166,12 @@ int main(int argc, char **argv)
 	case GREMC_SHOW_VERSION:
 		printf("dpdk-gremc %s, %s\n", GREMC_VERSION, rte_version());
 		return GREMC_EXIT_STOPPED;
+	case GREMC_RUN:
+		if (gremc_log_open())
+			GREMC_LOG(WARNING, "messages go where DPDK sends them");
+		break;
 	default:
-		return load_and_go(&options);
+		break;
 	}
+	return load_and_go(&options);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -253,9 +252,10 @@ static int test_forwarder(const struct gremc_options *options)
 
 static int with_eal(const struct gremc_options *options)
 {
-	char runtime[PATH_MAX];
 	int status;
 
+	if (gremc_runtime_remove_at_exit())
+		fputs("gremc-loadgen: out of memory\n", stderr);
 	if (rte_eal_init(options->eal_argc, options->eal_argv) < 0) {
 		fprintf(stderr, "gremc-loadgen: DPDK's EAL does not start: %s; its messages above say why\n",
 			rte_strerror(rte_errno));
@@ -263,9 +263,7 @@ static int with_eal(const struct gremc_options *options)
 	}
 	gremc_pattern_init();
 	status = strcmp(options->test, "bench") == 0 ? gremc_bench(options) : test_forwarder(options);
-	snprintf(runtime, sizeof(runtime), "%s", rte_eal_get_runtime_dir());
-	rte_eal_cleanup();
-	gremc_runtime_remove(runtime);
+	(void)rte_eal_cleanup();
 	return status;
 }
 

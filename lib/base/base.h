@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <rte_byteorder.h>
 #include <rte_common.h>
@@ -18,7 +19,15 @@
 
 extern int gremc_logtype;
 
-/* One line to DPDK's log (stderr unless the EAL is told otherwise). Never from a stage of the data path. */
+/* Send all messages, DPDK's too, to stderr and nowhere else, each line with its level. To be called before
+ * rte_eal_init(), which logs already, and after it, because DPDK from 24.11 on chooses a destination then.
+ * Main thread. Returns 0, or -1: DPDK's destinations are in use. */
+int gremc_log_open(void);
+/* The message with its level before each line, on the heap; NULL: out of memory. *is_inside: the last message
+ * has not ended its line, and whether this one has. */
+char *gremc_log_lines(const char *message, size_t length, uint32_t level, bool for_journal, bool *is_inside);
+
+/* One line to the log. Never from a stage of the data path. */
 #define GREMC_LOG(level, ...)                                                                                \
 	rte_log(RTE_LOG_##level, gremc_logtype,                                                              \
 		RTE_FMT("gremc: " RTE_FMT_HEAD(__VA_ARGS__, ) "\n", RTE_FMT_TAIL(__VA_ARGS__, )))
@@ -68,6 +77,8 @@ struct gremc_errors {
 /* Append `file:line:column: message`. line 0: no place inside the file; file NULL: the message alone. */
 void gremc_errors_add(struct gremc_errors *errors, const char *file, unsigned line, unsigned column,
 		      const char *format, ...) __rte_format_printf(5, 6);
+/* Log each line as an error. */
+void gremc_errors_log(const struct gremc_errors *errors);
 void gremc_errors_fini(struct gremc_errors *errors);
 
 /* ---- watches ---- */
@@ -112,9 +123,16 @@ void *gremc_zalloc(size_t size, int socket);
 
 /* ---- the EAL's files ---- */
 
-/* The EAL of a primary process leaves its files in the runtime directory; after rte_eal_cleanup() nothing
- * reads them any more. Remove them; what is not the EAL's stays, and so does the directory then. */
+/* Remove what is left in a runtime directory of the EAL, unless another process uses it: the files of a
+ * primary process that is gone or is this one, and sockets that no process listens at. The directory goes
+ * when it is empty. */
 void gremc_runtime_remove(const char *path);
+/* Do that at exit, for the EAL's runtime directory. To be called before rte_eal_init(), so that DPDK's own
+ * exit handlers run before. Returns 0 or -ENOMEM. */
+int gremc_runtime_remove_at_exit(void);
+/* The primary process, other than this one, that uses the directory; 0: none; -1: one of another PID
+ * namespace. This process holds no lock there any more afterwards. */
+pid_t gremc_runtime_holder(const char *path);
 
 /* ---- address text ---- */
 

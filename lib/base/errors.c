@@ -44,6 +44,18 @@ void gremc_errors_add(struct gremc_errors *errors, const char *file, unsigned li
 	free(message);
 }
 
+void gremc_errors_log(const struct gremc_errors *errors)
+{
+	if (errors->text == NULL)
+		GREMC_LOG(ERR, "out of memory");
+	for (const char *line = errors->text; line && *line;) {
+		const char *end = strchrnul(line, '\n');
+
+		GREMC_LOG(ERR, "%.*s", (int)(end - line), line);
+		line = *end ? end + 1 : end;
+	}
+}
+
 void gremc_errors_fini(struct gremc_errors *errors)
 {
 	free(errors->text);

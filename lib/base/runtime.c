@@ -1,23 +1,116 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* What the EAL leaves in its runtime directory. Processes with one file prefix share that directory: one
+ * primary process with files, which holds a lock on `config`, and any number with --no-shconf or --in-memory,
+ * which have a telemetry socket there and nothing else. */
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+#include <rte_eal.h>
 
 #include "base/base.h"
 
+static bool begins_with(const char *name, const char *const *prefixes, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Whether a socket is there that no process listens at. */
+static bool is_dead_socket(int directory, const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool is_dead;
+
+	/* the path itself may be too long for an address */
+	if (fd < 0 || snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", directory,
+			       name) >= (int)sizeof(address.sun_path)) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	is_dead = connect(fd, (const struct sockaddr *)&address, sizeof(address)) && errno == ECONNREFUSED;
+	close(fd);
+	return is_dead;
+}
+
+/* Take the lock that a primary process holds. Returns the file; -1: another process has it; -2: no file. */
+static int lock_config(int directory)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = openat(directory, "config", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? -2 : -1;
+	if (fcntl(fd, F_SETLK, &lock) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 void gremc_runtime_remove(const char *path)
 {
-	static const char *const prefixes[] = {"config", "fbarray_", "hugepage_", "mp_socket",
-					       "dpdk_telemetry."};
+	static const char *const files[] = {"config", "fbarray_", "hugepage_", "mp_socket"};
+	static const char *const sockets[] = {"dpdk_telemetry."};
 	DIR *directory = opendir(path);
 	struct dirent *entry;
+	int fd, config;
 
 	if (directory == NULL)
 		return;
-	while ((entry = readdir(directory)) != NULL)
-		for (unsigned i = 0; i < RTE_DIM(prefixes); i++)
-			if (strncmp(entry->d_name, prefixes[i], strlen(prefixes[i])) == 0)
-				unlinkat(dirfd(directory), entry->d_name, 0);
+	fd = dirfd(directory);
+	config = lock_config(fd);
+	while ((entry = readdir(directory)) != NULL) {
+		const char *name = entry->d_name;
+
+		/* what cannot be removed is found by the next process, which replaces it */
+		if ((config != -1 && begins_with(name, files, RTE_DIM(files))) ||
+		    (begins_with(name, sockets, RTE_DIM(sockets)) && is_dead_socket(fd, name)))
+			(void)unlinkat(fd, name, 0);
+	}
+	if (config >= 0)
+		close(config);
 	closedir(directory);
-	rmdir(path);
+	/* it stays while something is in it */
+	(void)rmdir(path);
+}
+
+static void remove_own(void)
+{
+	const char *path = rte_eal_get_runtime_dir();
+
+	if (path[0])
+		gremc_runtime_remove(path);
+}
+
+int gremc_runtime_remove_at_exit(void)
+{
+	return atexit(remove_own) ? -ENOMEM : 0;
+}
+
+pid_t gremc_runtime_holder(const char *path)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char *config;
+	pid_t pid = 0;
+	int fd;
+
+	if (asprintf(&config, "%s/config", path) < 0)
+		return 0;
+	fd = open(config, O_RDWR | O_CLOEXEC);
+	free(config);
+	if (fd < 0)
+		return 0;
+	if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+		pid = lock.l_pid > 0 ? lock.l_pid : -1;
+	close(fd);
+	return pid;
 }

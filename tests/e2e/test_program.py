@@ -12,6 +12,7 @@ import pytest
 from lab import Forwarder, lcores, until
 from lab.forwarder import write_config
 from support import hub, packets
+from support.hub import Hub
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -331,3 +332,53 @@ def test_no_idle(make_hub):
     assert share_of_a_core(test_hub.forwarder.process.pid, 1) > 0.2
     assert worker["sleeps"] == 0
     assert json.loads(test_hub.forwarder.config.read_text())
+
+
+# ---- what is logged, and where ----
+
+LEVEL = re.compile(r"^(emergency|alert|critical|error|warning|notice|info|debug): ")
+
+
+def test_lines_have_levels(binary, tmp_path, good_config):
+    """Each line on stderr, DPDK's and those of a refused reload, too."""
+    test_hub = Hub(binary, tmp_path, hub.one_to_many(3))
+    try:
+        assert not test_hub.forwarder.reload("tunnels: nonsense\nports: none\n")[0]
+        assert test_hub.forwarder.reload(hub.one_to_many(3))[0]
+        lines = test_hub.forwarder.err.lines
+        assert [line for line in lines if not LEVEL.match(line)] == []
+        assert any(line.startswith("error: gremc: ") for line in lines) and any(line.startswith("info: EAL: ") for line in lines)
+    finally:
+        test_hub.close()
+
+
+def test_a_prefix_in_use(binary, good_config):
+    """A second process with the same prefix says what is in its way; the first one can be asked as before."""
+    path = good_config.parent / "null.yaml"
+    write_config(path, {"ethernets": {"wan0": {"device": "net_null0", "addresses": ["192.0.2.1/24"],
+                                               "neighbors": {"192.0.2.254": "02:00:00:00:00:01"}}},
+                        "tunnels": {"gre1": {"local": "192.0.2.1", "remote": "192.0.2.2"}}, "mroutes": []})
+    first = Forwarder(binary, path, None, ["net_null0,no-rx=1"], memory=128).start()
+    try:
+        second = Forwarder(binary, path, None, ["net_null0,no-rx=1"], memory=128)
+        second.argv = [f"--file-prefix={first.prefix}" if a.startswith("--file-prefix") else a for a in second.argv]
+        for eal, text in ((["--no-shconf"], "gremc: ready"), ([], rf"another process \(pid {first.process.pid}\) uses the file prefix `{first.prefix}`")):
+            arguments = list(second.argv)
+            arguments[arguments.index("--"):arguments.index("--")] = eal
+            process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            try:
+                said = ""
+                while not re.search(text, said):
+                    line = process.stdout.readline()
+                    assert line, said
+                    said += line
+                process.terminate()
+                assert process.wait(20) == (0 if eal else 1)
+            finally:
+                process.kill()
+                process.stdout.close()
+                process.wait()
+            assert "Success" not in said
+            assert first.query("/gremc/info")["tunnels"] == 1
+    finally:
+        assert first.stop() == 0

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/base.h"
 #include "test.h"
@@ -183,13 +188,159 @@ static void log_limits(void **state)
 	free(log_text);
 }
 
+/* ---- log ---- */
+
+/* Each line has its level, whatever pieces and lines a message comes in. */
+static void log_lines_have_levels(void **state)
+{
+	static const struct {
+		const char *message, *text, *journal;
+		uint32_t level;
+	} cases[] = {
+		{"gremc: one\n", "warning: gremc: one\n", "<4>gremc: one\n", RTE_LOG_WARNING},
+		{"a\nb\n", "error: a\nerror: b\n", "<3>a\n<3>b\n", RTE_LOG_ERR},
+		{"begin", "info: begin", "<6>begin", RTE_LOG_INFO},
+		{" end\nnext\n", " end\ninfo: next\n", " end\n<6>next\n", RTE_LOG_INFO},
+		{"\n", "debug: \n", "<7>\n", RTE_LOG_DEBUG},
+		{"", "", "", RTE_LOG_NOTICE},
+		{"x\n", "emergency: x\n", "<0>x\n", RTE_LOG_EMERG},
+		{"y\n", "debug: y\n", "<7>y\n", 99},
+	};
+
+	(void)state;
+	for (unsigned journal = 0; journal < 2; journal++) {
+		bool is_inside = false;
+
+		for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+			char *text = gremc_log_lines(cases[i].message, strlen(cases[i].message),
+						     cases[i].level, journal, &is_inside);
+
+			assert_string_equal(text, journal ? cases[i].journal : cases[i].text);
+			free(text);
+		}
+	}
+}
+
+/* ---- the runtime directory ---- */
+
+static char runtime[] = "/tmp/gremc-runtime-XXXXXX";
+
+static char *runtime_path(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", runtime, name);
+	return path;
+}
+
+static void make_file(const char *name)
+{
+	int fd = open(runtime_path(name), O_CREAT | O_RDWR, 0600);
+
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static bool is_there(const char *name)
+{
+	return access(runtime_path(name), F_OK) == 0;
+}
+
+/* A telemetry socket; closed, nobody listens at it. */
+static int listen_at(const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", runtime, name);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+static void make_files(void)
+{
+	make_file("config");
+	make_file("fbarray_memzone");
+	make_file("hugepage_info");
+	make_file("mp_socket");
+}
+
+/* Another primary process, until it is told to end. */
+static pid_t hold_config(int *control)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int down[2], up[2];
+	char byte = 0;
+	pid_t pid;
+
+	assert_int_equal(pipe(down), 0);
+	assert_int_equal(pipe(up), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(down[1]);
+		if (fcntl(open(runtime_path("config"), O_RDWR), F_SETLK, &lock) ||
+		    write(up[1], &byte, 1) != 1)
+			_exit(1);
+		_exit(read(down[0], &byte, 1) < 0);
+	}
+	assert_int_equal(read(up[0], &byte, 1), 1);
+	close(down[0]);
+	close(up[0]);
+	close(up[1]);
+	*control = down[1];
+	return pid;
+}
+
+/* What another process uses stays; what is left of those that have gone goes, and so does the directory. */
+static void only_what_is_left_is_removed(void **state)
+{
+	int control, alive, status;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(runtime));
+	make_files();
+	make_file("gremc-own");
+	alive = listen_at("dpdk_telemetry.v2");
+	close(listen_at("dpdk_telemetry.v2:1"));
+	assert_int_equal(gremc_runtime_holder(runtime), 0);
+	pid = hold_config(&control);
+	assert_int_equal(gremc_runtime_holder(runtime), pid);
+	gremc_runtime_remove(runtime);
+	assert_true(is_there("config") && is_there("fbarray_memzone") && is_there("hugepage_info") &&
+		    is_there("mp_socket") && is_there("dpdk_telemetry.v2") && is_there("gremc-own"));
+	assert_false(is_there("dpdk_telemetry.v2:1"));
+	close(control);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	/* no primary process, but one without shared files */
+	gremc_runtime_remove(runtime);
+	assert_false(is_there("config") || is_there("fbarray_memzone") || is_there("hugepage_info") ||
+		     is_there("mp_socket"));
+	assert_true(is_there("dpdk_telemetry.v2") && is_there("gremc-own"));
+	close(alive);
+	assert_int_equal(unlink(runtime_path("gremc-own")), 0);
+	make_files();
+	gremc_runtime_remove(runtime);
+	assert_int_not_equal(access(runtime, F_OK), 0);
+	gremc_runtime_remove(runtime);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ipv4_text),   cmocka_unit_test(prefix_text),
-		cmocka_unit_test(mac_text),    cmocka_unit_test(address_classes),
-		cmocka_unit_test(error_lines), cmocka_unit_test(reserved_memory_is_zero),
-		cmocka_unit_test(nodes),       cmocka_unit_test(reserved_on_a_node),
+		cmocka_unit_test(log_lines_have_levels),
+		cmocka_unit_test(only_what_is_left_is_removed),
+		cmocka_unit_test(ipv4_text),
+		cmocka_unit_test(prefix_text),
+		cmocka_unit_test(mac_text),
+		cmocka_unit_test(address_classes),
+		cmocka_unit_test(error_lines),
+		cmocka_unit_test(reserved_memory_is_zero),
+		cmocka_unit_test(nodes),
+		cmocka_unit_test(reserved_on_a_node),
 		cmocka_unit_test(log_limits),
 	};
 

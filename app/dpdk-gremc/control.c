@@ -17,7 +17,7 @@ static void refuse(struct gremc_forwarder *forwarder, const struct gremc_errors 
 {
 	__atomic_add_fetch(&forwarder->reload_errors, 1, __ATOMIC_RELAXED);
 	GREMC_LOG(ERR, "reload refused, the running configuration stays:");
-	fputs(errors->text ? errors->text : "out of memory\n", stderr);
+	gremc_errors_log(errors);
 }
 
 static void reload(struct gremc_forwarder *forwarder)
@@ -114,11 +114,12 @@ void gremc_forwarder_control(struct gremc_forwarder *forwarder)
 	struct gremc_watch watch;
 	bool running = watch_signals(forwarder, &watch) == 0;
 
+	if (!running)
+		GREMC_LOG(ERR, "no control loop: %s", strerror(errno));
+	running = running && gremc_forwarder_commit(forwarder) == 0;
 	forwarder->status = running ? GREMC_EXIT_STOPPED : GREMC_EXIT_FAILURE;
 	if (running)
 		printf("gremc: ready\n");
-	else
-		GREMC_LOG(ERR, "no control loop: %s", strerror(errno));
 	fflush(stdout);
 	while (running && !forwarder->stopping)
 		turn(forwarder);

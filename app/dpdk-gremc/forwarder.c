@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_eal.h>
 #include <rte_lcore.h>
 
 #include "forwarder.h"
@@ -110,6 +112,19 @@ static void port_changed(void *argument, uint16_t port)
 	gremc_host_carrier_set(forwarder->host, port, changed->status == GREMC_PORT_UP);
 }
 
+/* The folder of the EAL's runtime folders, which does not depend on the file prefix: a process with another
+ * prefix finds the same files. */
+static void find_state_directory(struct gremc_forwarder *forwarder)
+{
+	char *slash;
+
+	snprintf(forwarder->state_directory, sizeof(forwarder->state_directory), "%s",
+		 rte_eal_get_runtime_dir());
+	slash = strrchr(forwarder->state_directory, '/');
+	if (slash)
+		*slash = '\0';
+}
+
 static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config *config,
 		    struct gremc_errors *errors)
 {
@@ -120,8 +135,10 @@ static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config
 		.workers = forwarder->workers,
 		.rcu = forwarder->rcu,
 		.epoll = forwarder->epoll,
+		.state_directory = forwarder->state_directory,
 	};
 
+	find_state_directory(forwarder);
 	forwarder->host = gremc_host_create(&parts, errors);
 	if (forwarder->host == NULL)
 		return -1;
@@ -173,14 +190,13 @@ int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_o
 	if (build(forwarder, config, &errors) || gremc_forwarder_apply(forwarder, config, &errors) ||
 	    forwarder->host_failed)
 		goto fail;
-	gremc_host_takeover_finish(forwarder->host);
 	forwarder->telemetry = telemetry_of(forwarder);
 	if (gremc_telemetry_start(&forwarder->telemetry))
 		GREMC_LOG(WARNING, "no telemetry: its commands cannot be registered");
 	print_roles(forwarder);
 	return 0;
 fail:
-	fputs(errors.text ? errors.text : "out of memory\n", stderr);
+	gremc_errors_log(&errors);
 	gremc_errors_fini(&errors);
 	gremc_host_destroy(forwarder->host, false);
 	if (forwarder->ports)
@@ -189,6 +205,17 @@ fail:
 		gremc_config_free(config);
 	tear_down(forwarder);
 	return GREMC_EXIT_FAILURE;
+}
+
+int gremc_forwarder_commit(struct gremc_forwarder *forwarder)
+{
+	struct gremc_errors errors = {0};
+	int rc = gremc_host_commit(forwarder->host, &errors);
+
+	if (rc)
+		gremc_errors_log(&errors);
+	gremc_errors_fini(&errors);
+	return rc;
 }
 
 unsigned gremc_forwarder_fini(struct gremc_forwarder *forwarder)

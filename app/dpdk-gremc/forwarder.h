@@ -3,6 +3,8 @@
 #ifndef GREMC_APP_FORWARDER_H
 #define GREMC_APP_FORWARDER_H
 
+#include <limits.h>
+
 #include "config/config.h"
 #include "datapath/datapath.h"
 #include "fanout/fanout.h"
@@ -41,8 +43,9 @@ struct gremc_forwarder {
 	struct gremc_ports *ports;
 	struct gremc_worker_group *workers;
 	struct gremc_host *host;
-	bool host_failed; /* the last apply could not make all host interfaces */
-	int epoll;        /* the control loop's */
+	char state_directory[PATH_MAX]; /* of what outlives a process that is killed */
+	bool host_failed;               /* the last apply could not make all host interfaces */
+	int epoll;                      /* the control loop's */
 	struct gremc_membership membership;
 	struct gremc_kernel kernel;
 	struct gremc_steering steering;
@@ -53,10 +56,14 @@ struct gremc_forwarder {
 	int status; /* exit code of the control loop */
 };
 
-/* Build everything up to workers that are ready to run. Returns 0 or an exit code, after the reasons on
- * stderr. */
+/* Build everything up to workers that are ready to run. Returns 0 or an exit code, after the reasons in the
+ * log. */
 int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_options *options,
 			 struct gremc_config *config);
+/* The last step of a start, in the control thread: the kernel's interfaces, addresses and routes. Nothing of
+ * them has changed before. Returns 0, or a negative errno after the reasons in the log: nothing has changed.
+ */
+int gremc_forwarder_commit(struct gremc_forwarder *forwarder);
 /* The workers have returned: print the summary, take everything down. Returns how many mbufs were missing. */
 unsigned gremc_forwarder_fini(struct gremc_forwarder *forwarder);
 

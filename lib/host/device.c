@@ -30,21 +30,35 @@ static void write_sysctl(const char *tree, const char *device, const char *name,
 	close(fd);
 }
 
-/* Attach to a device of this name, or make it. *exists: it was there. */
-static int attach(struct gremc_device *device, bool *exists)
+/* The value of such a setting; 0 where the kernel has none. */
+static int read_sysctl(const char *tree, const char *device, const char *name)
+{
+	char path[128], text[16] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/%s/%s", tree, device, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	return (int)strtol(text, NULL, 10);
+}
+
+/* Attach to a device of this name, or make it. */
+static int attach(struct gremc_device *device)
 {
 	struct ifreq request = {.ifr_flags = (device->is_tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | IFF_VNET_HDR};
 	const int header = sizeof(struct virtio_net_hdr);
 	int fd;
 
-	*exists = if_nametoindex(device->name) != 0;
+	device->was_there = if_nametoindex(device->name) != 0;
 	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	memcpy(request.ifr_name, device->name, sizeof(device->name));
-	/* persistent: what the kernel keeps on it outlives us */
-	if (ioctl(fd, TUNSETIFF, &request) || ioctl(fd, TUNSETVNETHDRSZ, &header) ||
-	    ioctl(fd, TUNSETPERSIST, 1)) {
+	if (ioctl(fd, TUNSETIFF, &request) || ioctl(fd, TUNSETVNETHDRSZ, &header)) {
 		int error = errno;
 
 		close(fd);
@@ -56,10 +70,9 @@ static int attach(struct gremc_device *device, bool *exists)
 }
 
 /* A new device as it is to be; one that was there keeps what was changed of it. */
-static int settle(struct gremc_host *host, struct gremc_device *device, bool exists)
+static int set_properties(struct gremc_host *host, struct gremc_device *device)
 {
-	struct gremc_link_settings settings = {
-		.up = true, .tx_queue = TX_QUEUE, .gso_segments = GREMC_HOST_SEGMENTS};
+	struct gremc_link_settings settings = {.tx_queue = TX_QUEUE, .gso_segments = GREMC_HOST_SEGMENTS};
 	struct gremc_link link;
 	int rc = gremc_link_get(&host->netlink, device->name, &link);
 
@@ -68,7 +81,7 @@ static int settle(struct gremc_host *host, struct gremc_device *device, bool exi
 	/* a kernel that does not do it does the work itself */
 	if (ioctl(device->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4))
 		GREMC_LOG(DEBUG, "%s: no offloads: %s", device->name, strerror(errno));
-	if (!exists || link.mtu > device->mtu_max)
+	if (!device->was_there || link.mtu > device->mtu_max)
 		settings.mtu = device->mtu;
 	if (device->is_tap && memcmp(&link.mac, &device->mac, sizeof(link.mac)))
 		settings.mac = &device->mac;
@@ -77,12 +90,9 @@ static int settle(struct gremc_host *host, struct gremc_device *device, bool exi
 	/* a next hop that comes back is found within half a second, not one */
 	if (device->is_tap)
 		write_sysctl("ipv4/neigh", device->name, "retrans_time_ms", "500");
-	if (!device->is_tap) {
-		/* a tunnel carries IPv4: no addresses by which the kernel would begin with IPv6 */
+	/* a tunnel carries IPv4: no addresses by which the kernel would begin with IPv6 */
+	if (!device->is_tap)
 		write_sysctl("ipv6/conf", device->name, "addr_gen_mode", "1");
-		if (device->vif_is_host)
-			write_sysctl("ipv4/conf", device->name, "rp_filter", "0");
-	}
 	return gremc_link_set(&host->netlink, device->ifindex, &settings);
 }
 
@@ -98,16 +108,15 @@ void gremc_device_carrier(const struct gremc_host *host, const struct gremc_devi
 int gremc_device_open(struct gremc_host *host, struct gremc_device *device)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &device->watch};
-	bool exists;
-	int rc = attach(device, &exists);
+	int rc = attach(device);
 
 	if (rc)
 		return rc;
-	rc = settle(host, device, exists);
+	rc = set_properties(host, device);
 	if (rc == 0 && epoll_ctl(host->epoll, EPOLL_CTL_ADD, device->fd, &event))
 		rc = -errno;
 	if (rc) {
-		gremc_device_close(host, device, !exists);
+		gremc_device_close(host, device, !device->was_there);
 		return rc;
 	}
 	/* attaching has given it one */
@@ -115,81 +124,75 @@ int gremc_device_open(struct gremc_host *host, struct gremc_device *device)
 	return 0;
 }
 
+int gremc_device_persist(struct gremc_device *device)
+{
+	return ioctl(device->fd, TUNSETPERSIST, 1) ? -errno : 0;
+}
+
+/* ---- the reverse path filter ---- */
+
+/* The mroutes of the configuration say by which interface a source's packets may come. A second opinion of
+ * the kernel only loses packets. `all` may overrule the device, but a device that is loose makes a strict
+ * `all` loose. */
+static void open_rp_filter(const struct gremc_device *device)
+{
+	write_sysctl("ipv4/conf", device->name, "rp_filter",
+		     read_sysctl("ipv4/conf", "all", "rp_filter") ? "2" : "0");
+}
+
+int gremc_device_rp_filter(const struct gremc_device *device)
+{
+	/* the kernel goes by the larger one */
+	return RTE_MAX(read_sysctl("ipv4/conf", "all", "rp_filter"),
+		       read_sysctl("ipv4/conf", device->name, "rp_filter"));
+}
+
+/* ---- commit ---- */
+
+void gremc_device_commit(struct gremc_host *host, struct gremc_device *device)
+{
+	const struct gremc_link_settings up = {.up = true};
+	struct gremc_link_plan plan = device->plan;
+	int rc;
+
+	device->plan = (struct gremc_link_plan){0};
+	rc = device->was_there ? gremc_device_plan_read(host, device) : 0;
+	if (rc)
+		GREMC_LOG(WARNING, "%s: cannot find what an earlier start has left: %s", device->name,
+			  strerror(-rc));
+	if (!device->is_tap && !device->was_there)
+		open_rp_filter(device);
+	host->rp_filter_due |= device->accepts_groups;
+	rc = gremc_link_set(&host->netlink, device->ifindex, &up);
+	if (rc)
+		GREMC_LOG(WARNING, "%s: cannot be set up: %s", device->name, strerror(-rc));
+	gremc_device_plan(host, device, &plan);
+}
+
 void gremc_device_close(struct gremc_host *host, struct gremc_device *device, bool remove)
 {
 	if (device->fd < 0)
 		return;
-	epoll_ctl(host->epoll, EPOLL_CTL_DEL, device->fd, NULL);
-	if (remove)
-		ioctl(device->fd, TUNSETPERSIST, 0);
+	/* closing it does the same */
+	(void)epoll_ctl(host->epoll, EPOLL_CTL_DEL, device->fd, NULL);
+	if (remove && ioctl(device->fd, TUNSETPERSIST, 0))
+		GREMC_LOG(WARNING, "%s: cannot be removed: %s", device->name, strerror(errno));
 	close(device->fd);
 	device->fd = -1;
 	device->ifindex = 0;
 }
 
-/* ---- addresses and routes ---- */
-
-static bool same_address(const struct gremc_link_address *a, const struct gremc_link_address *b)
+bool gremc_device_is_abandoned(const char *name)
 {
-	return a->address == b->address && a->length == b->length && a->peer == b->peer;
-}
+	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	bool is_free;
 
-static bool has_address(const struct gremc_link_plan *plan, const struct gremc_link_address *address)
-{
-	for (uint32_t i = 0; i < plan->address_count; i++)
-		if (same_address(&plan->addresses[i], address))
-			return true;
-	return false;
-}
-
-static bool has_route(const struct gremc_link_plan *plan, const struct gremc_link_route *route)
-{
-	for (uint32_t i = 0; i < plan->route_count; i++)
-		if (plan->routes[i].via == route->via && plan->routes[i].on_link == route->on_link &&
-		    plan->routes[i].to.address == route->to.address &&
-		    plan->routes[i].to.length == route->to.length)
-			return true;
-	return false;
-}
-
-static void complain(const struct gremc_device *device, const char *what, rte_be32_t address, uint8_t length,
-		     int rc)
-{
-	const struct gremc_prefix prefix = {address, length};
-	char text[GREMC_PREFIX_TEXT];
-
-	if (rc)
-		GREMC_LOG(WARNING, "%s: %s %s: %s", device->name, what, gremc_prefix_format(text, &prefix),
-			  strerror(-rc));
-}
-
-void gremc_device_plan(struct gremc_host *host, struct gremc_device *device, struct gremc_link_plan *plan)
-{
-	const struct gremc_link_plan *old = &device->plan;
-
-	/* What the configuration no longer has goes, what it never had is the operator's and stays. */
-	for (uint32_t i = 0; i < old->route_count; i++)
-		if (!has_route(plan, &old->routes[i]))
-			gremc_route_set(&host->netlink, device->ifindex, &old->routes[i], false);
-	for (uint32_t i = 0; i < plan->address_count; i++)
-		complain(device, "cannot add the address", plan->addresses[i].address,
-			 plan->addresses[i].length,
-			 gremc_address_set(&host->netlink, device->ifindex, &plan->addresses[i], true));
-	for (uint32_t i = 0; i < old->address_count; i++)
-		if (!has_address(plan, &old->addresses[i]))
-			gremc_address_set(&host->netlink, device->ifindex, &old->addresses[i], false);
-	for (uint32_t i = 0; i < plan->route_count; i++)
-		complain(device, "cannot add the route to", plan->routes[i].to.address,
-			 plan->routes[i].to.length,
-			 gremc_route_set(&host->netlink, device->ifindex, &plan->routes[i], true));
-	gremc_link_plan_fini(&device->plan);
-	device->plan = *plan;
-	*plan = (struct gremc_link_plan){0};
-}
-
-void gremc_link_plan_fini(struct gremc_link_plan *plan)
-{
-	free(plan->addresses);
-	free(plan->routes);
-	*plan = (struct gremc_link_plan){0};
+	if (fd < 0)
+		return false;
+	/* one program at a time may attach */
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	is_free = ioctl(fd, TUNSETIFF, &request) == 0;
+	close(fd);
+	return is_free;
 }

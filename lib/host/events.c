@@ -3,13 +3,23 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+#include <linux/netconf.h>
+
 #include "host/mirror_priv.h"
 
 #define RECEIVE_BUFFER (16 << 20)
 #define READS          32 /* before the loop looks at packets again */
 
-static const unsigned groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE,
-				  RTNLGRP_NEIGH};
+#ifndef RTNLGRP_NEXTHOP /* headers before Linux 5.3 */
+#	define RTNLGRP_NEXTHOP 32
+#	define RTM_NEWNEXTHOP  104
+#	define RTM_DELNEXTHOP  105
+#endif
+
+/* All that can change a route or a neighbour. A nexthop object that is replaced, or a link that goes down,
+ * changes routes without a message about any route. */
+static const unsigned groups[] = {RTNLGRP_LINK,      RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
+				  RTNLGRP_IPV4_RULE, RTNLGRP_NEIGH,       RTNLGRP_IPV4_NETCONF};
 
 static void take_link(struct gremc_mirror *mirror, const struct nlmsghdr *header)
 {
@@ -31,12 +41,22 @@ static void take_route(struct gremc_mirror *mirror, const struct nlmsghdr *heade
 	struct gremc_prefix to = {.length = message->rtm_dst_len};
 	struct nlattr *attribute;
 
-	/* those of a table of addresses come with the address, and cached ones say nothing new */
-	if (message->rtm_table == RT_TABLE_LOCAL || message->rtm_flags & RTM_F_CLONED)
+	if (message->rtm_family != AF_INET || message->rtm_flags & RTM_F_CLONED)
 		return;
 	mnl_attr_for_each(attribute, header, sizeof(*message)) if (mnl_attr_get_type(attribute) == RTA_DST)
 		to.address = mnl_attr_get_u32(attribute);
 	gremc_mirror_route(mirror, &to);
+}
+
+/* A setting of /proc/sys/net/ipv4/conf. */
+static void take_setting(struct gremc_mirror *mirror, const struct nlmsghdr *header)
+{
+	struct nlattr *attribute;
+
+	mnl_attr_for_each(attribute, header,
+			  sizeof(struct netconfmsg)) if (mnl_attr_get_type(attribute) == NETCONFA_RP_FILTER)
+		mirror->host->rp_filter_due = true;
+	gremc_mirror_all_changed(mirror);
 }
 
 static int take(const struct nlmsghdr *header, void *argument)
@@ -53,7 +73,12 @@ static int take(const struct nlmsghdr *header, void *argument)
 	case RTM_DELADDR:
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
-		mirror->all_changed = true;
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		gremc_mirror_all_changed(mirror);
+		break;
+	case RTM_NEWNETCONF:
+		take_setting(mirror, header);
 		break;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
@@ -90,6 +115,12 @@ static void ready(void *argument)
 	}
 }
 
+static int join(const struct gremc_mirror *mirror, unsigned group)
+{
+	return mnl_socket_setsockopt(mirror->events, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) ? -errno
+												    : 0;
+}
+
 int gremc_events_open(struct gremc_mirror *mirror)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &mirror->watch};
@@ -103,10 +134,15 @@ int gremc_events_open(struct gremc_mirror *mirror)
 	/* more than the limit for all, where we may; less, where not, is an overrun sooner */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	for (unsigned i = 0; i < RTE_DIM(groups); i++)
-		if (mnl_socket_setsockopt(mirror->events, NETLINK_ADD_MEMBERSHIP,
-					  (void *)(uintptr_t)&groups[i], sizeof(groups[i])))
-			return -errno;
+	for (unsigned i = 0; i < RTE_DIM(groups); i++) {
+		int rc = join(mirror, groups[i]);
+
+		if (rc)
+			return rc;
+	}
+	/* kernels before 5.3 have no nexthop objects */
+	if (join(mirror, RTNLGRP_NEXTHOP))
+		GREMC_LOG(DEBUG, "the kernel announces no nexthop objects");
 	return epoll_ctl(mirror->host->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 

@@ -11,6 +11,8 @@
 
 /* Milliseconds between two attempts to make a device that has gone or could not be made. */
 #define RETRY_INTERVAL 500
+/* Milliseconds between two attempts to set a route that could not be set. */
+#define PLAN_INTERVAL 5000
 
 #define GREMC_X(name, text) #name,
 static const char *const loss_names[] = {GREMC_HOST_LOSSES(GREMC_X)};
@@ -98,16 +100,79 @@ void gremc_host_show_device(struct gremc_host *host, struct gremc_device *device
 
 int gremc_host_open_device(struct gremc_host *host, struct gremc_device *device)
 {
-	struct gremc_link_plan plan = device->plan;
 	int rc = gremc_device_open(host, device);
 
-	if (rc == 0) {
-		/* again, for a device that is new has none of it */
-		device->plan = (struct gremc_link_plan){0};
-		gremc_device_plan(host, device, &plan);
-	}
+	if (rc == 0 && host->committed)
+		rc = gremc_device_persist(device);
+	if (rc && device->fd >= 0)
+		gremc_device_close(host, device, !device->was_there);
+	if (rc == 0 && host->committed)
+		gremc_device_commit(host, device);
 	gremc_host_show_device(host, device);
 	return rc;
+}
+
+#define NAMED_MAX 3u /* interfaces that one message names */
+
+/* The kernel drops without a word to the program what its reverse path filter does not like. */
+static void check_rp_filters(struct gremc_host *host)
+{
+	char names[(IFNAMSIZ + 2) * NAMED_MAX + 1] = "";
+	uint32_t count = 0;
+	int strict = 0;
+
+	host->rp_filter_due = false;
+	for (uint32_t i = 0; i < host->device_count; i++) {
+		struct gremc_device *device = host->devices[i];
+		int before = device->rp_filter;
+
+		if (device->fd < 0 || !device->accepts_groups)
+			continue;
+		device->rp_filter = gremc_device_rp_filter(device);
+		if (device->rp_filter == 0 || device->rp_filter == before)
+			continue;
+		strict |= device->rp_filter == 1;
+		if (count++ < NAMED_MAX)
+			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+				 count > 1 ? ", " : "", device->name);
+	}
+	if (count)
+		GREMC_LOG(
+			WARNING,
+			"rp_filter is on for %u host interfaces (%s%s): the kernel drops packets that it is given "
+			"there from senders that it has no route to%s, and counts them as IPReversePathFilter "
+			"(nstat) only; set net.ipv4.conf.all.rp_filter and those of the interfaces to 0",
+			count, names, count > NAMED_MAX ? ", ..." : "",
+			strict ? " by the same interface" : "");
+}
+
+/* Devices that were not there go. */
+static void undo_persist(struct gremc_host *host)
+{
+	for (uint32_t i = 0; i < host->device_count; i++)
+		gremc_device_close(host, host->devices[i], !host->devices[i]->was_there);
+}
+
+int gremc_host_commit(struct gremc_host *host, struct gremc_errors *errors)
+{
+	for (uint32_t i = 0; i < host->device_count; i++) {
+		struct gremc_device *device = host->devices[i];
+		int rc = device->fd < 0 ? 0 : gremc_device_persist(device);
+
+		if (rc) {
+			gremc_errors_add(errors, NULL, 0, 0, "host interface %s cannot be kept: %s",
+					 device->name, strerror(-rc));
+			undo_persist(host);
+			return rc;
+		}
+	}
+	host->committed = true;
+	for (uint32_t i = 0; i < host->device_count; i++)
+		if (host->devices[i]->fd >= 0)
+			gremc_device_commit(host, host->devices[i]);
+	gremc_host_takeover_finish(host);
+	check_rp_filters(host);
+	return 0;
 }
 
 /* ---- links come and go ---- */
@@ -179,6 +244,18 @@ static int earlier(int a, int b)
 	return a < 0 ? b : b < 0 ? a : RTE_MIN(a, b);
 }
 
+/* What no event announces, or what an event cannot make good. */
+static void check_slowly(struct gremc_host *host)
+{
+	if (!host->committed)
+		return;
+	if (host->rp_filter_due)
+		check_rp_filters(host);
+	for (uint32_t i = 0; i < host->device_count; i++)
+		if (host->devices[i]->fd >= 0)
+			gremc_device_plan_retry(host, host->devices[i]);
+}
+
 int gremc_host_before_wait(struct gremc_host *host, int timeout)
 {
 	uint64_t now = gremc_host_now();
@@ -189,6 +266,11 @@ int gremc_host_before_wait(struct gremc_host *host, int timeout)
 	}
 	if (host->missing)
 		timeout = earlier(timeout, RETRY_INTERVAL);
+	if (now >= host->next_check) {
+		check_slowly(host);
+		host->next_check = now + PLAN_INTERVAL;
+	}
+	timeout = earlier(timeout, PLAN_INTERVAL);
 	timeout = earlier(timeout, gremc_mirror_run(host->mirror, now));
 	return gremc_punt_sleep(host->parts.workers) ? timeout : 0;
 }
@@ -244,6 +326,7 @@ struct gremc_host *gremc_host_create(const struct gremc_host_parts *parts, struc
 	host->mirror = gremc_mirror_create(host);
 	if (host->mirror == NULL)
 		goto fail;
+	gremc_host_takeover_recover(host);
 	return host;
 fail:
 	gremc_errors_add(errors, NULL, 0, 0, "no way to the kernel: %s", strerror(errno));
@@ -257,10 +340,9 @@ void gremc_host_destroy(struct gremc_host *host, bool remove_devices)
 		return;
 	if (host->mirror)
 		gremc_path_up(host);
-	/* not finished: the names are the kernel's again */
-	remove_devices |= host->takeover != NULL;
 	for (uint32_t i = 0; i < host->device_count; i++)
-		gremc_host_destroy_device(host, host->devices[i], remove_devices);
+		gremc_host_destroy_device(host, host->devices[i],
+					  host->committed ? remove_devices : !host->devices[i]->was_there);
 	gremc_host_takeover_undo(host);
 	free(host->devices);
 	epoll_ctl(host->epoll, EPOLL_CTL_DEL, host->parts.workers->host_event, NULL);

@@ -54,12 +54,14 @@ struct gremc_host_parts {
 	struct gremc_worker_group *workers;
 	struct gremc_rcu *rcu;
 	int epoll; /* the control loop's: data.ptr is a struct gremc_watch */
+	/* Where a takeover keeps its journal, the same for all processes; NULL: it keeps none. */
+	const char *state_directory;
 };
 
-/* NULL: the reason is in *errors. Makes no device yet. */
+/* NULL: the reason is in *errors. Makes no device yet. Undoes takeovers whose processes were killed. */
 struct gremc_host *gremc_host_create(const struct gremc_host_parts *parts, struct gremc_errors *errors);
 /* The workers have stopped: what they punted before is written, then the devices are left as they are, or
- * removed. */
+ * removed. Before gremc_host_commit() the devices that were made go in any case. */
 void gremc_host_destroy(struct gremc_host *host, bool remove_devices);
 
 /* The link of a port: its TAP has a carrier, or none, now and whenever it is made.
@@ -76,19 +78,25 @@ bool gremc_host_is_mirrored(const struct gremc_host *host, const struct gremc_co
 
 /* At start, before the configuration is applied: the kernel's interface `name`, whose place the TAP of a port
  * takes, goes down and gets another name; its MAC address becomes the port's. With the TAP of an earlier
- * start in its place, or with nothing, there is nothing to do. Then, when the TAP is there, finish: it gets
- * the addresses and routes. gremc_host_destroy() undoes what has not been finished. Returns 0 or a negative
- * errno with the reason in *errors. */
+ * start in its place, or with nothing, there is nothing to do. gremc_host_commit() gives the TAP the
+ * addresses and routes, gremc_host_destroy() before it undoes it all. Returns 0 or a negative errno with the
+ * reason in *errors. */
 int gremc_host_takeover(struct gremc_host *host, const struct gremc_config *config, const char *name,
 			struct gremc_errors *errors);
-void gremc_host_takeover_finish(struct gremc_host *host);
 
 /* Bring devices, addresses, routes and the mirror to `config`, whose vif numbers are vif[]: tunnels first,
  * then ports. What is the same stays untouched. A port of the configuration that is not running any more is
- * an error; a device that cannot be made is one, too, and the others are made all the same. Returns how many
- * errors were added to *errors. */
+ * an error; a device that cannot be made is one, too, and the others are made all the same. Before
+ * gremc_host_commit() the devices are made and nothing else. Returns how many errors were added to *errors.
+ */
 unsigned gremc_host_apply(struct gremc_host *host, const struct gremc_config *config, const uint32_t *vif,
 			  struct gremc_errors *errors);
+
+/* The last step of a start: devices outlive the process from now on, and get their addresses and routes.
+ * Until then the kernel's network is as it was, and gremc_host_destroy() or the end of the process removes
+ * the devices that were made. Returns 0, or a negative errno with the reason in *errors: then nothing has
+ * changed. Addresses and routes that cannot be set are only logged. */
+int gremc_host_commit(struct gremc_host *host, struct gremc_errors *errors);
 
 /* The host's own vif, for mroutes that name it, made when it is asked for the first time; GREMC_VIF_NONE: out
  * of memory. */

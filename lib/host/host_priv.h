@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
+#include <netinet/in.h>
 
 #include "host/host.h"
 
@@ -35,10 +36,22 @@ struct nlmsghdr *gremc_netlink_request(struct gremc_netlink *netlink, uint16_t t
 int gremc_netlink_ask(struct gremc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t answer,
 		      void *argument);
 
+/* The same for a dump that the kernel may filter by the request's header. The kernel may ignore the filter.
+ */
+int gremc_netlink_dump(struct gremc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t answer,
+		       void *argument);
+
+/* The protocol of the routes and addresses that the configuration gives (rtm_protocol, IFA_PROTO). A later
+ * start finds by it what an earlier one has left. */
+#define GREMC_PROTOCOL  71
+#define GREMC_IFA_PROTO 11 /* IFA_PROTO, which older headers lack */
+
 struct gremc_link {
 	unsigned ifindex, flags, mtu;
 	char name[IFNAMSIZ];
-	char kind[16]; /* "tun", "bond", ...; empty: a device by itself */
+	char kind[16];   /* "tun", "bond", ...; empty: a device by itself */
+	unsigned master; /* 0: none */
+	bool in_vrf;     /* the master is a VRF */
 	struct rte_ether_addr mac;
 };
 struct gremc_link_settings { /* what is 0 or NULL stays */
@@ -56,40 +69,78 @@ struct gremc_link_route {
 	rte_be32_t via; /* 0: on the link */
 	bool on_link;   /* no network of the interface has `via` */
 };
+enum gremc_route_verb { GREMC_ROUTE_ADD, GREMC_ROUTE_REPLACE, GREMC_ROUTE_REMOVE };
+/* A route of the main table, as the kernel has it. */
+struct gremc_kernel_route {
+	struct gremc_prefix to;
+	unsigned ifindex; /* 0: several next hops, or none */
+	rte_be32_t via;   /* 0: on the link, or no IPv4 gateway */
+	uint32_t metric;
+	uint8_t protocol;
+	bool is_unicast;
+};
 /* Addresses and routes of a device. */
 struct gremc_link_plan {
 	struct gremc_link_address *addresses;
 	struct gremc_link_route *routes;
 	uint32_t address_count, route_count;
+	bool *missing; /* [route] it could not be set, and is tried again; NULL: none is */
 };
+/* Next hops of either family have one form: IPv4 addresses as IPv4-mapped IPv6 addresses (RFC 4291, 2.5.5.2).
+ */
+static inline struct in6_addr gremc_ip_mapped(rte_be32_t address)
+{
+	return (struct in6_addr){.s6_addr32 = {0, 0, RTE_BE32(0xffff), address}};
+}
+static inline rte_be32_t gremc_ip_unmapped(const struct in6_addr *address)
+{
+	return address->s6_addr32[3];
+}
+
 struct gremc_way {
 	unsigned ifindex;
-	rte_be32_t via; /* 0: on the link */
+	struct in6_addr via; /* all zero: on the link */
 	bool unicast;
 };
 struct gremc_neighbor {
 	unsigned ifindex;
-	rte_be32_t address;
+	struct in6_addr address;
 	uint16_t state; /* NUD_*; NUD_NONE: the kernel has none */
 	struct rte_ether_addr mac;
 };
 
-/* All return 0 or a negative errno. Adding what is there, or removing what is not, is no error. */
+/* All return 0 or a negative errno. Removing what is not there is no error. -EEXIST: the address or the
+ * destination is there already, with whatever peer, gateway or device. */
 int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
 		   const struct gremc_link_settings *settings);
 int gremc_link_get(struct gremc_netlink *netlink, const char *name, struct gremc_link *link);
+/* The ifindex of the VRF that the interface is in; 0: none. */
+unsigned gremc_link_vrf(struct gremc_netlink *netlink, unsigned ifindex);
+int gremc_link_remove(struct gremc_netlink *netlink, unsigned ifindex);
 void gremc_link_read(const struct nlmsghdr *header, struct gremc_link *link);
 int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
 		      const struct gremc_link_address *address, bool add);
 int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struct gremc_link_route *route,
-		    bool add);
-/* How the kernel would send to `to` from `from`. -ENETUNREACH and others: it would not. */
-int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, struct gremc_way *way);
+		    enum gremc_route_verb verb);
+/* Visit each IPv4 address of a device. protocol: GREMC_PROTOCOL for those of the configuration, where the
+ * kernel remembers it. */
+typedef void gremc_address_visit(void *argument, const struct gremc_link_address *address, uint8_t protocol);
+int gremc_address_each(struct gremc_netlink *netlink, unsigned ifindex, gremc_address_visit *visit,
+		       void *argument);
+/* Visit the IPv4 routes of the main table by this device (0: any) and of this protocol (0: any). Routes of
+ * another protocol may be visited, too. */
+typedef void gremc_route_visit(void *argument, const struct gremc_kernel_route *route);
+int gremc_route_each(struct gremc_netlink *netlink, unsigned ifindex, uint8_t protocol,
+		     gremc_route_visit *visit, void *argument);
+/* How the kernel would send to `to` from `from`, by the table of the VRF with this ifindex (0: by its rules).
+ * -ENETUNREACH and others: it would not. */
+int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, unsigned vrf,
+		       struct gremc_way *way);
 /* As if a packet had been sent there: an unknown one is asked for, a stale one is confirmed. */
-int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, rte_be32_t address);
-int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, rte_be32_t address,
+int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address);
+int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address,
 		       struct gremc_neighbor *neighbor);
-/* false: not IPv4 */
+/* false: neither IPv4 nor IPv6 */
 bool gremc_neighbor_read(const struct nlmsghdr *header, struct gremc_neighbor *neighbor);
 
 /* ---- device.c ---- */
@@ -101,7 +152,10 @@ struct gremc_device {
 	bool is_tap;
 	bool vif_is_host; /* the host's own vif */
 	bool wanted;
-	int fd; /* -1: not open */
+	bool was_there;      /* before it was opened */
+	bool accepts_groups; /* the kernel is to take multicast from any source by it */
+	int rp_filter;       /* as last reported */
+	int fd;              /* -1: not open */
 	unsigned ifindex;
 	uint16_t port; /* of a TAP */
 	uint32_t vif;  /* of a TUN */
@@ -112,14 +166,30 @@ struct gremc_device {
 	struct gremc_host_counters counters;
 };
 
-/* Make or find the device, set it up and have it polled. Returns 0 or a negative errno. */
+/* Make or find the device and have it polled. A new one goes with the process until it is committed, and none
+ * is set up. Returns 0 or a negative errno. */
 int gremc_device_open(struct gremc_host *host, struct gremc_device *device);
+/* Keep an open device when the process ends. Returns 0 or a negative errno. */
+int gremc_device_persist(struct gremc_device *device);
+/* Set an open device up, with the addresses and routes of its plan. What fails is logged. */
+void gremc_device_commit(struct gremc_host *host, struct gremc_device *device);
+/* The kernel's reverse path filter of the device: 0 off, 1 strict, 2 loose. */
+int gremc_device_rp_filter(const struct gremc_device *device);
+/* Whether it is a TAP that no program holds. */
+bool gremc_device_is_abandoned(const char *name);
 void gremc_device_close(struct gremc_host *host, struct gremc_device *device, bool remove);
 /* Give a TAP the carrier that its port has. Not open: nothing to do. */
 void gremc_device_carrier(const struct gremc_host *host, const struct gremc_device *device);
-/* Give it addresses and routes, and take those from it that the last plan had. Takes the plan's memory over.
- */
+
+/* ---- plan.c ---- */
+
+/* Give an open device the addresses and routes of a plan, and take those from it that the last plan had.
+ * Takes the plan's memory over. What cannot be set is logged. */
 void gremc_device_plan(struct gremc_host *host, struct gremc_device *device, struct gremc_link_plan *plan);
+/* A device that was there: what an earlier start gave it becomes its last plan. -ENOMEM, or the kernel's. */
+int gremc_device_plan_read(struct gremc_host *host, struct gremc_device *device);
+/* Try the routes again that could not be set. */
+void gremc_device_plan_retry(struct gremc_host *host, struct gremc_device *device);
 void gremc_link_plan_fini(struct gremc_link_plan *plan);
 
 /* ---- the host ---- */
@@ -145,8 +215,11 @@ struct gremc_host {
 	void *listener_argument;
 	struct gremc_host_counters others; /* of devices that have gone, and of none */
 	uint8_t *buffer;                   /* GREMC_HOST_BUFFER bytes, for what is read from a device */
+	bool committed;                    /* devices stay, and have addresses and routes */
+	bool rp_filter_due;                /* reverse path filters may have changed */
 	bool missing;                      /* a device is not open */
 	uint64_t next_try;                 /* milliseconds: to open it */
+	uint64_t next_check;               /* milliseconds: of what no event announces */
 	struct gremc_takeover *takeover;   /* begun and not finished */
 };
 
@@ -206,6 +279,10 @@ struct gremc_takeover;
 
 /* The TAP is gone: the kernel's interface gets back its name, addresses and routes. */
 void gremc_host_takeover_undo(struct gremc_host *host);
+/* The TAP gets the interface's addresses and routes. */
+void gremc_host_takeover_finish(struct gremc_host *host);
+/* Undo the takeovers of this network namespace whose processes were killed before they had finished. */
+void gremc_host_takeover_recover(struct gremc_host *host);
 void gremc_takeover_free(struct gremc_takeover *takeover);
 
 /* ---- mirror.c ---- */

@@ -21,12 +21,13 @@
 
 struct hop_key {
 	uint32_t ifindex;
-	rte_be32_t address;
+	struct in6_addr address;
 };
 
-static struct gremc_hop *find_hop(const struct gremc_mirror *mirror, unsigned ifindex, rte_be32_t address)
+static struct gremc_hop *find_hop(const struct gremc_mirror *mirror, unsigned ifindex,
+				  const struct in6_addr *address)
 {
-	const struct hop_key key = {ifindex, address};
+	const struct hop_key key = {ifindex, *address};
 	void *hop;
 
 	return rte_hash_lookup_data(mirror->hops, &key, &hop) >= 0 ? hop : NULL;
@@ -34,14 +35,20 @@ static struct gremc_hop *find_hop(const struct gremc_mirror *mirror, unsigned if
 
 static void ask(struct gremc_mirror *mirror, struct gremc_hop *hop, uint64_t now)
 {
+	int rc = gremc_neighbor_use(&mirror->host->netlink, hop->ifindex, &hop->address);
+
+	/* it is asked again in any case */
+	if (rc)
+		GREMC_LOG(DEBUG, "a neighbour cannot be asked for: %s", strerror(-rc));
 	hop->asked = now;
-	gremc_neighbor_use(&mirror->host->netlink, hop->ifindex, hop->address);
 }
 
 /* The configuration's neighbour wins. */
 static const struct rte_ether_addr *static_mac(const struct gremc_mirror *mirror, const struct gremc_hop *hop)
 {
-	return gremc_config_neighbor(&mirror->config->ports[hop->port], hop->address);
+	if (!IN6_IS_ADDR_V4MAPPED(&hop->address))
+		return NULL;
+	return gremc_config_neighbor(&mirror->config->ports[hop->port], gremc_ip_unmapped(&hop->address));
 }
 
 static void learn(struct gremc_mirror *mirror, struct gremc_hop *hop, const struct gremc_neighbor *neighbor)
@@ -66,29 +73,35 @@ static void refresh(struct gremc_mirror *mirror, struct gremc_hop *hop)
 {
 	struct gremc_neighbor neighbor;
 
-	gremc_neighbor_get(&mirror->host->netlink, hop->ifindex, hop->address, &neighbor);
+	hop->read = gremc_host_now();
+	/* an error is that the kernel has none, which the neighbour's state says, too */
+	(void)gremc_neighbor_get(&mirror->host->netlink, hop->ifindex, &hop->address, &neighbor);
 	learn(mirror, hop, &neighbor);
 	if (!hop->resolved)
 		ask(mirror, hop, gremc_host_now());
 }
 
-static int hold_adjacency(struct gremc_mirror *mirror, uint16_t port, rte_be32_t next_hop,
+static int hold_adjacency(struct gremc_mirror *mirror, uint16_t port, const struct in6_addr *next_hop,
 			  uint32_t *adjacency)
 {
 	const struct gremc_port *p = mirror->host->parts.ports->port[port];
+	struct gremc_vifs *vifs = mirror->host->parts.vifs;
 
-	return gremc_adjacency_get(mirror->host->parts.vifs, port, next_hop, &p->mac, p->vlan, adjacency);
+	if (IN6_IS_ADDR_V4MAPPED(next_hop))
+		return gremc_adjacency_get(vifs, port, gremc_ip_unmapped(next_hop), &p->mac, p->vlan,
+					   adjacency);
+	return gremc_adjacency_get6(vifs, port, next_hop->s6_addr, &p->mac, p->vlan, adjacency);
 }
 
 static struct gremc_hop *make_hop(struct gremc_mirror *mirror, uint16_t port, unsigned ifindex,
-				  rte_be32_t address)
+				  const struct in6_addr *address)
 {
-	const struct hop_key key = {ifindex, address};
+	const struct hop_key key = {ifindex, *address};
 	struct gremc_hop *hop = calloc(1, sizeof(*hop));
 
 	if (hop == NULL)
 		return NULL;
-	*hop = (struct gremc_hop){.ifindex = ifindex, .address = address, .port = port};
+	*hop = (struct gremc_hop){.ifindex = ifindex, .address = *address, .port = port};
 	if (hold_adjacency(mirror, port, address, &hop->adjacency))
 		goto fail;
 	if (rte_hash_add_key_data(mirror->hops, &key, hop)) {
@@ -129,63 +142,143 @@ static uint16_t port_of(const struct gremc_mirror *mirror, unsigned ifindex)
 
 /* The tunnel sends by this neighbour from its next packet on. */
 static void lead(struct gremc_mirror *mirror, const struct gremc_target *target, uint16_t port,
-		 rte_be32_t next_hop)
+		 const struct in6_addr *next_hop)
 {
 	struct gremc_vifs *vifs = mirror->host->parts.vifs;
-	const struct gremc_adjacency *present = vifs->adjacency[vifs->encap[target->vif].adjacency];
 	uint32_t adjacency;
 
-	if (present->port == port && present->next_hop == next_hop)
-		return;
 	if (hold_adjacency(mirror, port, next_hop, &adjacency))
 		GREMC_LOG_LIMITED(ERR, "out of memory: a tunnel keeps its old next hop");
+	else if (adjacency == vifs->encap[target->vif].adjacency)
+		gremc_adjacency_put(vifs, adjacency);
 	else
 		gremc_tunnel_reroute(vifs, target->vif, adjacency);
 }
 
+/* The hop by which the kernel sends to the target, held once more; NULL: none of our ports. */
+static struct gremc_hop *hold_hop(struct gremc_mirror *mirror, struct gremc_target *target)
+{
+	uint16_t port = GREMC_PORT_NONE;
+	struct gremc_hop *hop;
+	struct gremc_way way;
+
+	target->elsewhere = 0;
+	if (gremc_route_lookup(&mirror->host->netlink, target->remote, target->local,
+			       mirror->vrf[target->port], &way) == 0)
+		port = port_of(mirror, way.ifindex);
+	else
+		way.ifindex = 0;
+	if (port == GREMC_PORT_NONE) {
+		target->elsewhere = way.ifindex;
+		return NULL;
+	}
+	if (IN6_IS_ADDR_UNSPECIFIED(&way.via))
+		way.via = gremc_ip_mapped(target->remote);
+	hop = find_hop(mirror, way.ifindex, &way.via);
+	if (hop == NULL)
+		hop = make_hop(mirror, port, way.ifindex, &way.via);
+	if (hop)
+		hop->users++;
+	return hop;
+}
+
 static void route_target(struct gremc_mirror *mirror, struct gremc_target *target)
 {
-	struct gremc_hop *hop = NULL;
-	struct gremc_way way;
-	uint16_t port = GREMC_PORT_NONE;
-	rte_be32_t next_hop;
+	struct gremc_hop *hop = hold_hop(mirror, target);
+	struct in6_addr none = gremc_ip_mapped(NO_ROUTE);
 
-	if (gremc_route_lookup(&mirror->host->netlink, target->remote, target->local, &way) == 0)
-		port = port_of(mirror, way.ifindex);
-	if (port != GREMC_PORT_NONE) {
-		next_hop = way.via ? way.via : target->remote;
-		hop = find_hop(mirror, way.ifindex, next_hop);
-		if (hop == NULL)
-			hop = make_hop(mirror, port, way.ifindex, next_hop);
-	}
-	if (hop) {
-		hop->users++;
-		lead(mirror, target, port, next_hop);
-	} else {
-		lead(mirror, target, target->port, NO_ROUTE);
-	}
+	if (hop)
+		lead(mirror, target, hop->port, &hop->address);
+	else
+		lead(mirror, target, target->port, &none);
 	put_hop(mirror, target->hop);
 	target->hop = hop;
 }
 
-static bool is_affected(const struct gremc_mirror *mirror, const struct gremc_target *target)
+/* ---- changed routes ---- */
+
+static bool is_affected(const struct gremc_changes *changes, const struct gremc_target *target)
 {
-	if (mirror->all_changed)
+	if (changes->all)
 		return true;
-	for (uint32_t i = 0; i < mirror->changed_count; i++)
-		if (gremc_prefix_covers(&mirror->changed[i], target->remote))
+	for (uint32_t i = 0; i < changes->count; i++)
+		if (gremc_prefix_covers(&changes->to[i], target->remote))
 			return true;
 	return false;
 }
 
-static void route_affected(struct gremc_mirror *mirror)
+/* No event announces everything: a redirect, the end of an exception of the path, a setting. */
+static void check_hop(struct gremc_mirror *mirror, struct gremc_hop *hop, uint64_t now)
 {
-	for (uint32_t i = 0; i < mirror->target_count; i++)
-		if (is_affected(mirror, &mirror->targets[i]))
-			route_target(mirror, &mirror->targets[i]);
-	mirror->changed_count = 0;
-	mirror->all_changed = false;
+	if (hop && now - hop->read >= CHECK_INTERVAL / 2)
+		refresh(mirror, hop);
+}
+
+static void begin_pass(struct gremc_mirror *mirror, uint64_t now, bool checking)
+{
+	mirror->pass = mirror->changes;
+	mirror->pass.all |= checking;
+	mirror->changes = (struct gremc_changes){0};
+	mirror->passing = true;
+	mirror->checking = checking;
+	mirror->cursor = 0;
+	mirror->pass_began = now;
+	for (uint16_t i = 0; checking && i < RTE_DIM(mirror->ifindex); i++)
+		mirror->vrf[i] = gremc_link_vrf(&mirror->host->netlink, mirror->ifindex[i]);
+}
+
+/* Tunnels without a next hop lose all their packets, and the kernel's routes say why. */
+static void report_astray(struct gremc_mirror *mirror)
+{
+	const struct gremc_target *first = NULL;
+	char text[GREMC_IPV4_TEXT], name[IF_NAMESIZE];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < mirror->target_count; i++) {
+		if (mirror->targets[i].hop)
+			continue;
+		if (count++ == 0)
+			first = &mirror->targets[i];
+	}
+	if (count > mirror->astray &&
+	    (first->elsewhere == 0 || if_indextoname(first->elsewhere, name) == NULL))
+		GREMC_LOG_LIMITED(
+			WARNING,
+			"%u tunnels have no next hop, and lose their replicas as no_adjacency: the kernel has no "
+			"route to %s%s",
+			count, gremc_ipv4_format(text, first->remote), count > 1 ? " and others" : "");
+	else if (count > mirror->astray)
+		GREMC_LOG_LIMITED(
+			WARNING,
+			"%u tunnels have no next hop, and lose their replicas as no_adjacency: the kernel's route to "
+			"%s%s leads by %s, which is no port of the configuration",
+			count, gremc_ipv4_format(text, first->remote), count > 1 ? " and others" : "", name);
+	mirror->astray = count;
+}
+
+/* Some of the present pass. */
+static void go_on(struct gremc_mirror *mirror, uint64_t now)
+{
+	for (uint32_t lookups = 0; mirror->cursor < mirror->target_count; mirror->cursor++) {
+		struct gremc_target *target = &mirror->targets[mirror->cursor];
+
+		if (!is_affected(&mirror->pass, target))
+			continue;
+		if (lookups++ == ROUTE_SLICE)
+			break;
+		route_target(mirror, target);
+		if (mirror->checking)
+			check_hop(mirror, target->hop, now);
+	}
 	gremc_rcu_commit(mirror->rcu);
+	if (mirror->cursor < mirror->target_count)
+		return;
+	mirror->passing = false;
+	mirror->pass_ended = gremc_host_now();
+	if (mirror->checking) {
+		report_astray(mirror);
+		mirror->checked = mirror->pass_ended;
+	}
 }
 
 /* ---- keeping neighbours fresh ---- */
@@ -232,7 +325,7 @@ static void ask_again(struct gremc_mirror *mirror, uint64_t now)
 
 void gremc_mirror_neighbor(struct gremc_mirror *mirror, const struct gremc_neighbor *neighbor)
 {
-	struct gremc_hop *hop = find_hop(mirror, neighbor->ifindex, neighbor->address);
+	struct gremc_hop *hop = find_hop(mirror, neighbor->ifindex, &neighbor->address);
 	uint64_t now = gremc_host_now();
 
 	if (hop == NULL)
@@ -244,10 +337,17 @@ void gremc_mirror_neighbor(struct gremc_mirror *mirror, const struct gremc_neigh
 
 void gremc_mirror_route(struct gremc_mirror *mirror, const struct gremc_prefix *to)
 {
-	if (mirror->changed_count < RTE_DIM(mirror->changed))
-		mirror->changed[mirror->changed_count++] = *to;
+	struct gremc_changes *changes = &mirror->changes;
+
+	if (changes->count < RTE_DIM(changes->to))
+		changes->to[changes->count++] = *to;
 	else
-		mirror->all_changed = true;
+		changes->all = true;
+}
+
+void gremc_mirror_all_changed(struct gremc_mirror *mirror)
+{
+	mirror->changes.all = true;
 }
 
 void gremc_mirror_port(struct gremc_mirror *mirror, uint16_t port, unsigned ifindex)
@@ -255,7 +355,8 @@ void gremc_mirror_port(struct gremc_mirror *mirror, uint16_t port, unsigned ifin
 	if (mirror->ifindex[port] == ifindex)
 		return;
 	mirror->ifindex[port] = ifindex;
-	mirror->all_changed = true;
+	mirror->vrf[port] = gremc_link_vrf(&mirror->host->netlink, ifindex);
+	gremc_mirror_all_changed(mirror);
 }
 
 void gremc_mirror_interface(struct gremc_mirror *mirror, uint16_t port, const char *name)
@@ -275,8 +376,10 @@ void gremc_mirror_link(struct gremc_mirror *mirror, const struct gremc_link *lin
 		if (strcmp(mirror->interface[i], link->name) == 0)
 			gremc_mirror_port(mirror, i, gone ? 0 : link->ifindex);
 		if (mirror->ifindex[i] == link->ifindex)
-			mirror->all_changed = true;
+			mirror->vrf[i] = link->in_vrf ? link->master : 0;
 	}
+	/* routes go with any link, and the kernel announces none of them */
+	gremc_mirror_all_changed(mirror);
 }
 
 /* After an overrun nothing is known for sure: look at everything again. */
@@ -292,7 +395,7 @@ static void resynchronise(struct gremc_mirror *mirror)
 	for (uint16_t i = 0; i < RTE_DIM(mirror->ifindex); i++)
 		if (gremc_mirror_has_interface(mirror, i))
 			gremc_mirror_port(mirror, i, if_nametoindex(mirror->interface[i]));
-	mirror->all_changed = true;
+	gremc_mirror_all_changed(mirror);
 	while (rte_hash_iterate(mirror->hops, &key, &data, &next) >= 0)
 		refresh(mirror, data);
 	gremc_host_resynchronise(mirror->host);
@@ -368,6 +471,8 @@ int gremc_mirror_apply(struct gremc_mirror *mirror, const struct gremc_config *c
 	}
 	mirror->targets = targets;
 	mirror->target_count = count;
+	mirror->passing = false;
+	mirror->checked = gremc_host_now();
 	/* the new ones hold what is still used */
 	for (uint32_t i = 0; i < old_count; i++)
 		put_hop(mirror, old[i].hop);
@@ -376,19 +481,46 @@ int gremc_mirror_apply(struct gremc_mirror *mirror, const struct gremc_config *c
 	return 0;
 }
 
+static bool is_check_due(const struct gremc_mirror *mirror, uint64_t now)
+{
+	return now - mirror->checked >= CHECK_INTERVAL;
+}
+
+/* Milliseconds until the next pass may begin; -1: none is due. */
+static int until_pass(const struct gremc_mirror *mirror, uint64_t now)
+{
+	uint64_t took = mirror->pass_ended - mirror->pass_began;
+	uint64_t next = mirror->pass_ended + RTE_MAX((uint64_t)ROUTE_INTERVAL, took * ROUTE_SHARE);
+
+	if (mirror->target_count == 0)
+		return -1;
+	if (!is_check_due(mirror, now) && !mirror->changes.all && mirror->changes.count == 0)
+		next = RTE_MAX(next, mirror->checked + CHECK_INTERVAL);
+	return now < next ? (int)(next - now) : 0;
+}
+
+/* Returns as gremc_mirror_run(). */
+static int run_routes(struct gremc_mirror *mirror, uint64_t now)
+{
+	int wait = mirror->passing ? 0 : until_pass(mirror, now);
+
+	if (wait)
+		return wait;
+	if (!mirror->passing)
+		begin_pass(mirror, now, is_check_due(mirror, now));
+	go_on(mirror, now);
+	return mirror->passing ? 0 : until_pass(mirror, gremc_host_now());
+}
+
 int gremc_mirror_run(struct gremc_mirror *mirror, uint64_t now)
 {
+	int wait;
+
 	if (mirror->overrun)
 		resynchronise(mirror);
-	if (mirror->all_changed || mirror->changed_count) {
-		/* a flood of changes is looked at now and then, not one by one */
-		if (now - mirror->routed < ROUTE_INTERVAL)
-			return ROUTE_INTERVAL - (now - mirror->routed);
-		route_affected(mirror);
-		mirror->routed = gremc_host_now();
-	}
+	wait = run_routes(mirror, now);
 	if (mirror->stale_count == 0 && mirror->unresolved_count == 0)
-		return -1;
+		return wait;
 	if (now - mirror->ticked >= TICK_INTERVAL) {
 		mirror->ticked = now;
 		if (mirror->stale_count)
@@ -396,5 +528,5 @@ int gremc_mirror_run(struct gremc_mirror *mirror, uint64_t now)
 		if (mirror->unresolved_count)
 			ask_again(mirror, now);
 	}
-	return TICK_INTERVAL;
+	return wait < 0 ? TICK_INTERVAL : RTE_MIN(wait, TICK_INTERVAL);
 }

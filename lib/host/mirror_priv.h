@@ -7,20 +7,25 @@
 
 #include "host/host_priv.h"
 
-#define ROUTE_INTERVAL 100 /* milliseconds between two lookups of changed routes */
+#define ROUTE_INTERVAL 100 /* milliseconds between two lookups of changed routes, at least */
+#define ROUTE_SHARE    10  /* a pass over the routes takes at most this part of the time */
+#define ROUTE_SLICE    256 /* lookups before the loop looks at packets again */
+/* Milliseconds after which all routes are looked up again though nothing has been announced. */
+#define CHECK_INTERVAL 5000
 #define TICK_INTERVAL  250 /* milliseconds between looks at what is stale or unresolved */
 #define CHANGED_MAX    32
 
 /* A neighbour that tunnels send by: (ifindex, address) is one, with one adjacency. */
 struct gremc_hop {
 	unsigned ifindex;
-	rte_be32_t address;
+	struct in6_addr address;
 	uint16_t port;
 	uint16_t state; /* NUD_* as last seen */
 	bool resolved;
 	uint32_t adjacency; /* held */
 	uint32_t users;     /* targets */
 	uint64_t asked;     /* milliseconds */
+	uint64_t read;      /* milliseconds: the kernel's entry was asked for */
 };
 
 /* A tunnel whose next hop is the kernel's. */
@@ -29,7 +34,15 @@ struct gremc_target {
 	uint16_t port; /* its own, where it stays while there is no route */
 	rte_be32_t local, remote;
 	struct gremc_hop *hop; /* NULL: no route by one of our ports */
+	unsigned elsewhere;    /* then: the interface that the kernel's route leads by; 0: there is none */
 	uint64_t sent;         /* as last seen */
+};
+
+/* Destinations whose routes may have changed. */
+struct gremc_changes {
+	struct gremc_prefix to[CHANGED_MAX];
+	uint32_t count;
+	bool all;
 };
 
 struct gremc_mirror {
@@ -46,12 +59,15 @@ struct gremc_mirror {
 	uint32_t target_count;
 	unsigned ifindex[GREMC_STATS_PORTS];         /* of each port's interface; 0: none */
 	char interface[GREMC_STATS_PORTS][IFNAMSIZ]; /* its name, where it is not our TAP */
-	/* routes that have changed since the last look */
-	struct gremc_prefix changed[CHANGED_MAX];
-	uint32_t changed_count;
-	bool all_changed;
-	uint32_t stale_count, unresolved_count; /* hops */
-	uint64_t routed, ticked;                /* milliseconds */
+	unsigned vrf[GREMC_STATS_PORTS];             /* that this interface is in; 0: none */
+	struct gremc_changes changes;                /* since the last pass has begun */
+	struct gremc_changes pass;                   /* that the present pass is for */
+	bool passing, checking;                   /* a pass goes on; it is one that nothing has asked for */
+	uint32_t cursor;                          /* the pass's next target */
+	uint64_t pass_began, pass_ended, checked; /* milliseconds */
+	uint32_t astray;                          /* targets without a hop, as last reported */
+	uint32_t stale_count, unresolved_count;   /* hops */
+	uint64_t ticked;                          /* milliseconds */
 	char buffer[32768] __rte_aligned(8);
 };
 
@@ -63,5 +79,7 @@ void gremc_events_close(struct gremc_mirror *mirror);
 void gremc_mirror_neighbor(struct gremc_mirror *mirror, const struct gremc_neighbor *neighbor);
 void gremc_mirror_route(struct gremc_mirror *mirror, const struct gremc_prefix *to);
 void gremc_mirror_link(struct gremc_mirror *mirror, const struct gremc_link *link, bool gone);
+/* Any route may have changed. */
+void gremc_mirror_all_changed(struct gremc_mirror *mirror);
 
 #endif

@@ -63,6 +63,22 @@ int gremc_netlink_ask(struct gremc_netlink *netlink, struct nlmsghdr *request, m
 	return 0;
 }
 
+int gremc_netlink_dump(struct gremc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t answer,
+		       void *argument)
+{
+	int fd = mnl_socket_get_fd(netlink->socket), on = 1, off = 0, rc;
+
+	/* The kernel filters by the header only if told to. Kernels before 4.20 cannot: the callers filter,
+	 * too.
+	 */
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)))
+		GREMC_LOG(DEBUG, "netlink: the kernel does not filter dumps: %s", strerror(errno));
+	rc = gremc_netlink_ask(netlink, request, answer, argument);
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &off, sizeof(off)))
+		GREMC_LOG(DEBUG, "netlink: the kernel does not filter dumps: %s", strerror(errno));
+	return rc;
+}
+
 /* ---- links ---- */
 
 int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
@@ -90,18 +106,33 @@ int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
 	return gremc_netlink_ask(netlink, request, NULL, NULL);
 }
 
+int gremc_link_remove(struct gremc_netlink *netlink, unsigned ifindex)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_DELLINK, 0);
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(request, sizeof(*link));
+
+	link->ifi_family = AF_UNSPEC;
+	link->ifi_index = ifindex;
+	return gremc_netlink_ask(netlink, request, NULL, NULL);
+}
+
 struct link_query {
 	struct gremc_link *link;
 	bool found;
 };
 
-/* What the driver calls it, nested in its attribute. */
+/* What the driver calls it, and what that of its master does, nested in its attribute. */
 static void read_kind(const struct nlattr *info, struct gremc_link *link)
 {
 	struct nlattr *attribute;
 
-	mnl_attr_for_each_nested(attribute, info) if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
-		snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attribute));
+	mnl_attr_for_each_nested(attribute, info)
+	{
+		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
+			snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attribute));
+		else if (mnl_attr_get_type(attribute) == IFLA_INFO_SLAVE_KIND)
+			link->in_vrf = strcmp(mnl_attr_get_str(attribute), "vrf") == 0;
+	}
 }
 
 static void read_link(const struct nlmsghdr *header, struct gremc_link *link)
@@ -118,6 +149,9 @@ static void read_link(const struct nlmsghdr *header, struct gremc_link *link)
 			break;
 		case IFLA_LINKINFO:
 			read_kind(attribute, link);
+			break;
+		case IFLA_MASTER:
+			link->master = mnl_attr_get_u32(attribute);
 			break;
 		case IFLA_MTU:
 			link->mtu = mnl_attr_get_u32(attribute);
@@ -144,7 +178,8 @@ static int take_link(const struct nlmsghdr *header, void *argument)
 	return MNL_CB_OK;
 }
 
-int gremc_link_get(struct gremc_netlink *netlink, const char *name, struct gremc_link *link)
+static int get_link(struct gremc_netlink *netlink, const char *name, unsigned ifindex,
+		    struct gremc_link *link)
 {
 	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETLINK, 0);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
@@ -152,9 +187,23 @@ int gremc_link_get(struct gremc_netlink *netlink, const char *name, struct gremc
 	int rc;
 
 	info->ifi_family = AF_UNSPEC;
-	mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	info->ifi_index = ifindex;
+	if (name)
+		mnl_attr_put_strz(request, IFLA_IFNAME, name);
 	rc = gremc_netlink_ask(netlink, request, take_link, &query);
 	return rc ? rc : query.found ? 0 : -ENODEV;
+}
+
+int gremc_link_get(struct gremc_netlink *netlink, const char *name, struct gremc_link *link)
+{
+	return get_link(netlink, name, 0, link);
+}
+
+unsigned gremc_link_vrf(struct gremc_netlink *netlink, unsigned ifindex)
+{
+	struct gremc_link link;
+
+	return ifindex && get_link(netlink, NULL, ifindex, &link) == 0 && link.in_vrf ? link.master : 0;
 }
 
 /* ---- addresses and routes ---- */
@@ -176,22 +225,73 @@ int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
 	mnl_attr_put_u32(request, IFA_ADDRESS, point_to_point ? address->peer : address->address);
 	if (!point_to_point && address->length < 31)
 		mnl_attr_put_u32(request, IFA_BROADCAST, address->address | ~gremc_netmask(address->length));
+	/* kernels before 5.18 ignore it */
+	mnl_attr_put_u8(request, GREMC_IFA_PROTO, GREMC_PROTOCOL);
 	rc = gremc_netlink_ask(netlink, request, NULL, NULL);
-	return rc == (add ? -EEXIST : -EADDRNOTAVAIL) ? 0 : rc;
+	return rc == -EADDRNOTAVAIL && !add ? 0 : rc;
+}
+
+struct visit {
+	unsigned ifindex; /* 0: all */
+	gremc_address_visit *address;
+	gremc_route_visit *route;
+	void *argument;
+};
+
+static int visit_address(const struct nlmsghdr *header, void *argument)
+{
+	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
+	const struct visit *visit = argument;
+	struct gremc_link_address address = {.length = message->ifa_prefixlen};
+	struct nlattr *attribute;
+	uint8_t protocol = 0;
+
+	if (message->ifa_family != AF_INET || message->ifa_index != visit->ifindex)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attribute, header, sizeof(*message))
+	{
+		if (mnl_attr_get_type(attribute) == IFA_LOCAL)
+			address.address = mnl_attr_get_u32(attribute);
+		else if (mnl_attr_get_type(attribute) == IFA_ADDRESS)
+			address.peer = mnl_attr_get_u32(attribute);
+		else if (mnl_attr_get_type(attribute) == GREMC_IFA_PROTO)
+			protocol = mnl_attr_get_u8(attribute);
+	}
+	if (address.peer == address.address)
+		address.peer = 0;
+	visit->address(visit->argument, &address, protocol);
+	return MNL_CB_OK;
+}
+
+int gremc_address_each(struct gremc_netlink *netlink, unsigned ifindex, gremc_address_visit *visit,
+		       void *argument)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETADDR, NLM_F_DUMP);
+	struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+	struct visit context = {.ifindex = ifindex, .address = visit, .argument = argument};
+
+	message->ifa_family = AF_INET;
+	message->ifa_index = ifindex;
+	return gremc_netlink_dump(netlink, request, visit_address, &context);
 }
 
 int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struct gremc_link_route *route,
-		    bool add)
+		    enum gremc_route_verb verb)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, add ? RTM_NEWROUTE : RTM_DELROUTE,
-							 add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	static const uint16_t flags[] = {
+		[GREMC_ROUTE_ADD] = NLM_F_CREATE | NLM_F_EXCL,
+		[GREMC_ROUTE_REPLACE] = NLM_F_CREATE | NLM_F_REPLACE,
+		[GREMC_ROUTE_REMOVE] = 0,
+	};
+	struct nlmsghdr *request = gremc_netlink_request(
+		netlink, verb == GREMC_ROUTE_REMOVE ? RTM_DELROUTE : RTM_NEWROUTE, flags[verb]);
 	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 	int rc;
 
 	message->rtm_family = AF_INET;
 	message->rtm_dst_len = route->to.length;
 	message->rtm_table = RT_TABLE_MAIN;
-	message->rtm_protocol = RTPROT_STATIC;
+	message->rtm_protocol = GREMC_PROTOCOL;
 	message->rtm_scope = route->via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 	message->rtm_type = RTN_UNICAST;
 	message->rtm_flags = route->on_link ? RTNH_F_ONLINK : 0;
@@ -200,7 +300,76 @@ int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struc
 		mnl_attr_put_u32(request, RTA_GATEWAY, route->via);
 	mnl_attr_put_u32(request, RTA_OIF, ifindex);
 	rc = gremc_netlink_ask(netlink, request, NULL, NULL);
-	return rc == (add ? -EEXIST : -ESRCH) ? 0 : rc;
+	return rc == -ESRCH && verb == GREMC_ROUTE_REMOVE ? 0 : rc;
+}
+
+/* A route's table, which its header can only name up to 255. */
+static bool read_route(const struct nlmsghdr *header, struct gremc_kernel_route *route, uint32_t *table)
+{
+	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
+	struct nlattr *attribute;
+
+	*route = (struct gremc_kernel_route){.to.length = message->rtm_dst_len,
+					     .protocol = message->rtm_protocol,
+					     .is_unicast = message->rtm_type == RTN_UNICAST};
+	*table = message->rtm_table;
+	mnl_attr_for_each(attribute, header, sizeof(*message))
+	{
+		switch (mnl_attr_get_type(attribute)) {
+		case RTA_DST:
+			route->to.address = mnl_attr_get_u32(attribute);
+			break;
+		case RTA_OIF:
+			route->ifindex = mnl_attr_get_u32(attribute);
+			break;
+		case RTA_GATEWAY:
+			route->via = mnl_attr_get_u32(attribute);
+			break;
+		case RTA_PRIORITY:
+			route->metric = mnl_attr_get_u32(attribute);
+			break;
+		case RTA_TABLE:
+			*table = mnl_attr_get_u32(attribute);
+			break;
+		}
+	}
+	return message->rtm_family == AF_INET && message->rtm_tos == 0 &&
+	       (message->rtm_flags & RTM_F_CLONED) == 0;
+}
+
+static int visit_route(const struct nlmsghdr *header, void *argument)
+{
+	const struct visit *visit = argument;
+	struct gremc_kernel_route route;
+	uint32_t table;
+
+	if (read_route(header, &route, &table) && table == RT_TABLE_MAIN &&
+	    (visit->ifindex == 0 || visit->ifindex == route.ifindex))
+		visit->route(visit->argument, &route);
+	return MNL_CB_OK;
+}
+
+int gremc_route_each(struct gremc_netlink *netlink, unsigned ifindex, uint8_t protocol,
+		     gremc_route_visit *visit, void *argument)
+{
+	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETROUTE, NLM_F_DUMP);
+	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+	struct visit context = {.ifindex = ifindex, .route = visit, .argument = argument};
+
+	message->rtm_family = AF_INET;
+	message->rtm_table = RT_TABLE_MAIN;
+	message->rtm_protocol = protocol;
+	return gremc_netlink_dump(netlink, request, visit_route, &context);
+}
+
+/* An IPv4 route may lead by an IPv6 neighbour (RFC 5549). */
+static void read_via(const struct nlattr *attribute, struct in6_addr *via)
+{
+	const struct rtvia *gateway = mnl_attr_get_payload(attribute);
+	size_t length = mnl_attr_get_payload_len(attribute);
+
+	if (length >= sizeof(*gateway) + sizeof(*via) && gateway->rtvia_family == AF_INET6)
+		memcpy(via, gateway->rtvia_addr, sizeof(*via));
 }
 
 static int take_way(const struct nlmsghdr *header, void *argument)
@@ -215,12 +384,15 @@ static int take_way(const struct nlmsghdr *header, void *argument)
 		if (mnl_attr_get_type(attribute) == RTA_OIF)
 			way->ifindex = mnl_attr_get_u32(attribute);
 		else if (mnl_attr_get_type(attribute) == RTA_GATEWAY)
-			way->via = mnl_attr_get_u32(attribute);
+			way->via = gremc_ip_mapped(mnl_attr_get_u32(attribute));
+		else if (mnl_attr_get_type(attribute) == RTA_VIA)
+			read_via(attribute, &way->via);
 	}
 	return MNL_CB_OK;
 }
 
-static int get_way(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, struct gremc_way *way)
+static int get_way(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, unsigned vrf,
+		   struct gremc_way *way)
 {
 	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETROUTE, 0);
 	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
@@ -233,16 +405,19 @@ static int get_way(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from
 		message->rtm_src_len = 32;
 		mnl_attr_put_u32(request, RTA_SRC, from);
 	}
+	if (vrf)
+		mnl_attr_put_u32(request, RTA_OIF, vrf);
 	return gremc_netlink_ask(netlink, request, take_way, way);
 }
 
-int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, struct gremc_way *way)
+int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, unsigned vrf,
+		       struct gremc_way *way)
 {
-	int rc = get_way(netlink, to, from, way);
+	int rc = get_way(netlink, to, from, vrf, way);
 
 	/* an address that the kernel does not have (yet) is no source to it */
 	if (rc == -EINVAL)
-		rc = get_way(netlink, to, 0, way);
+		rc = get_way(netlink, to, 0, vrf, way);
 	if (rc)
 		return rc;
 	return way->unicast && way->ifindex ? 0 : -ENETUNREACH;
@@ -250,16 +425,35 @@ int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t 
 
 /* ---- neighbours ---- */
 
-int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, rte_be32_t address)
+/* The address as the family of the message has it. */
+static void put_neighbor(struct nlmsghdr *request, struct ndmsg *message, const struct in6_addr *address)
+{
+	if (IN6_IS_ADDR_V4MAPPED(address)) {
+		message->ndm_family = AF_INET;
+		mnl_attr_put_u32(request, NDA_DST, gremc_ip_unmapped(address));
+	} else {
+		message->ndm_family = AF_INET6;
+		mnl_attr_put(request, NDA_DST, sizeof(*address), address);
+	}
+}
+
+int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address)
 {
 	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_NEWNEIGH, NLM_F_CREATE);
 	struct ndmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
-	message->ndm_family = AF_INET;
 	message->ndm_ifindex = ifindex;
 	message->ndm_flags = NTF_USE;
-	mnl_attr_put_u32(request, NDA_DST, address);
+	put_neighbor(request, message, address);
 	return gremc_netlink_ask(netlink, request, NULL, NULL);
+}
+
+static void read_address(const struct nlattr *attribute, struct in6_addr *address)
+{
+	if (mnl_attr_get_payload_len(attribute) == sizeof(*address))
+		memcpy(address, mnl_attr_get_payload(attribute), sizeof(*address));
+	else if (mnl_attr_get_payload_len(attribute) == sizeof(rte_be32_t))
+		*address = gremc_ip_mapped(mnl_attr_get_u32(attribute));
 }
 
 bool gremc_neighbor_read(const struct nlmsghdr *header, struct gremc_neighbor *neighbor)
@@ -267,13 +461,13 @@ bool gremc_neighbor_read(const struct nlmsghdr *header, struct gremc_neighbor *n
 	const struct ndmsg *message = mnl_nlmsg_get_payload(header);
 	struct nlattr *attribute;
 
-	if (message->ndm_family != AF_INET)
+	if (message->ndm_family != AF_INET && message->ndm_family != AF_INET6)
 		return false;
 	*neighbor = (struct gremc_neighbor){.ifindex = message->ndm_ifindex, .state = message->ndm_state};
 	mnl_attr_for_each(attribute, header, sizeof(*message))
 	{
 		if (mnl_attr_get_type(attribute) == NDA_DST)
-			neighbor->address = mnl_attr_get_u32(attribute);
+			read_address(attribute, &neighbor->address);
 		else if (mnl_attr_get_type(attribute) == NDA_LLADDR &&
 			 mnl_attr_get_payload_len(attribute) == sizeof(neighbor->mac))
 			memcpy(&neighbor->mac, mnl_attr_get_payload(attribute), sizeof(neighbor->mac));
@@ -289,15 +483,14 @@ static int take_neighbor(const struct nlmsghdr *header, void *argument)
 	return MNL_CB_OK;
 }
 
-int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, rte_be32_t address,
+int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address,
 		       struct gremc_neighbor *neighbor)
 {
 	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETNEIGH, 0);
 	struct ndmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
-	*neighbor = (struct gremc_neighbor){.ifindex = ifindex, .address = address, .state = NUD_NONE};
-	message->ndm_family = AF_INET;
+	*neighbor = (struct gremc_neighbor){.ifindex = ifindex, .address = *address, .state = NUD_NONE};
 	message->ndm_ifindex = ifindex;
-	mnl_attr_put_u32(request, NDA_DST, address);
+	put_neighbor(request, message, address);
 	return gremc_netlink_ask(netlink, request, take_neighbor, neighbor);
 }

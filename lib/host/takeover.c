@@ -4,51 +4,44 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/if_addr.h>
 #include <rte_ethdev.h>
 
-#include "host/host_priv.h"
+#include "host/takeover_priv.h"
 
 #define ASIDE "_k" /* at the end of the name that the kernel's interface gets */
 
-/* Messages of the kernel, kept to be sent back. */
-struct saved {
-	struct nlmsghdr **messages;
-	uint32_t count;
-	bool no_memory;
-};
-
-struct gremc_takeover {
-	char name[IFNAMSIZ], aside[IFNAMSIZ];
-	unsigned ifindex; /* of the kernel's interface */
-	unsigned flags;
-	struct saved addresses, routes;
-};
-
 /* ---- saving ---- */
 
-static void save(struct saved *saved, const struct nlmsghdr *message)
+void gremc_messages_add(struct gremc_messages *messages, const void *message, uint32_t length)
 {
-	struct nlmsghdr **messages = realloc(saved->messages, (saved->count + 1) * sizeof(struct nlmsghdr *)),
+	struct nlmsghdr **more =
+				realloc(messages->message, (messages->count + 1) * sizeof(struct nlmsghdr *)),
 			*copy;
 
-	copy = messages ? malloc(message->nlmsg_len) : NULL;
-	if (messages)
-		saved->messages = messages;
+	copy = more ? malloc(length) : NULL;
+	if (more)
+		messages->message = more;
 	if (copy == NULL) {
-		saved->no_memory = true;
+		messages->no_memory = true;
 		return;
 	}
-	memcpy(copy, message, message->nlmsg_len);
-	saved->messages[saved->count++] = copy;
+	memcpy(copy, message, length);
+	messages->message[messages->count++] = copy;
 }
 
-static void forget(struct saved *saved)
+static void save(struct gremc_messages *messages, const struct nlmsghdr *message)
 {
-	for (uint32_t i = 0; i < saved->count; i++)
-		free(saved->messages[i]);
-	free(saved->messages);
+	gremc_messages_add(messages, message, message->nlmsg_len);
+}
+
+static void forget(struct gremc_messages *messages)
+{
+	for (uint32_t i = 0; i < messages->count; i++)
+		free(messages->message[i]);
+	free(messages->message);
 }
 
 static int take_address(const struct nlmsghdr *header, void *argument)
@@ -159,17 +152,18 @@ static int tell_route(struct gremc_netlink *netlink, const struct gremc_takeover
 	return tell(netlink, header);
 }
 
-/* Routes by a gateway need the route to the gateway: what fails is told a second time. */
+/* Routes by a gateway need the route to the gateway: what fails is told a second time, and only the second
+ * answer counts. */
 static void tell_all(struct gremc_netlink *netlink, struct gremc_takeover *takeover, unsigned ifindex)
 {
 	uint32_t failed = 0;
 
 	for (uint32_t i = 0; i < takeover->addresses.count; i++)
-		failed += tell_address(netlink, takeover->addresses.messages[i], ifindex) != 0;
+		failed += tell_address(netlink, takeover->addresses.message[i], ifindex) != 0;
 	for (uint32_t i = 0; i < takeover->routes.count; i++)
-		tell_route(netlink, takeover, takeover->routes.messages[i], ifindex);
+		(void)tell_route(netlink, takeover, takeover->routes.message[i], ifindex);
 	for (uint32_t i = 0; i < takeover->routes.count; i++)
-		failed += tell_route(netlink, takeover, takeover->routes.messages[i], ifindex) != 0;
+		failed += tell_route(netlink, takeover, takeover->routes.message[i], ifindex) != 0;
 	if (failed)
 		GREMC_LOG(WARNING, "%s: %u of its addresses and routes could not be set again",
 			  takeover->name, failed);
@@ -185,13 +179,19 @@ static int step_aside(struct gremc_netlink *netlink, const struct gremc_takeover
 	return rc ? rc : gremc_link_set(netlink, takeover->ifindex, &name);
 }
 
-static void step_back(struct gremc_netlink *netlink, const struct gremc_takeover *takeover)
+/* Returns 0 or a negative errno, which is logged. */
+static int step_back(struct gremc_netlink *netlink, const struct gremc_takeover *takeover)
 {
 	const struct gremc_link_settings name = {.name = takeover->name}, up = {.up = true};
 
-	gremc_link_set(netlink, takeover->ifindex, &name);
-	if (takeover->flags & IFF_UP)
-		gremc_link_set(netlink, takeover->ifindex, &up);
+	int rc = gremc_link_set(netlink, takeover->ifindex, &name);
+
+	if (rc == 0 && takeover->flags & IFF_UP)
+		rc = gremc_link_set(netlink, takeover->ifindex, &up);
+	if (rc)
+		GREMC_LOG(ERR, "%s: the kernel's interface cannot have its place again: %s", takeover->name,
+			  strerror(-rc));
+	return rc;
 }
 
 static struct gremc_port *port_named(const struct gremc_host *host, const struct gremc_config *config,
@@ -205,23 +205,44 @@ static struct gremc_port *port_named(const struct gremc_host *host, const struct
 
 /* The frames of the TAP are to be what the network knows: with the address of the interface that it stands
  * for. */
-static void take_mac(struct gremc_port *port, const struct gremc_link *link)
+static void take_mac(struct gremc_takeover *takeover, struct gremc_port *port, const struct gremc_link *link)
 {
 	struct rte_ether_addr mac = link->mac;
 
 	if (rte_is_same_ether_addr(&mac, &port->mac) || !rte_is_valid_assigned_ether_addr(&mac))
 		return;
-	if (rte_eth_dev_default_mac_addr_set(port->id, &mac) == 0)
-		port->mac = mac;
-	else
+	if (rte_eth_dev_default_mac_addr_set(port->id, &mac)) {
 		GREMC_LOG(WARNING,
 			  "%s: the device does not take the kernel interface's MAC address; it keeps its own",
 			  port->name);
+		return;
+	}
+	takeover->port = port;
+	takeover->mac = port->mac;
+	port->mac = mac;
+}
+
+static void give_mac_back(const struct gremc_takeover *takeover)
+{
+	struct rte_ether_addr mac = takeover->mac;
+
+	if (takeover->port && rte_eth_dev_default_mac_addr_set(takeover->port->id, &mac))
+		GREMC_LOG(WARNING, "%s: the device does not take its own MAC address back",
+			  takeover->port->name);
+}
+
+struct gremc_takeover *gremc_takeover_new(void)
+{
+	struct gremc_takeover *takeover = calloc(1, sizeof(*takeover));
+
+	if (takeover)
+		takeover->fd = -1;
+	return takeover;
 }
 
 static struct gremc_takeover *prepare(struct gremc_netlink *netlink, const struct gremc_link *link)
 {
-	struct gremc_takeover *takeover = calloc(1, sizeof(*takeover));
+	struct gremc_takeover *takeover = gremc_takeover_new();
 
 	if (takeover == NULL)
 		return NULL;
@@ -236,6 +257,25 @@ static struct gremc_takeover *prepare(struct gremc_netlink *netlink, const struc
 		return takeover;
 	gremc_takeover_free(takeover);
 	return NULL;
+}
+
+/* From the journal on the kernel's interface may change. */
+static int begin(struct gremc_host *host, const struct gremc_link *link)
+{
+	const char *directory = host->parts.state_directory;
+	struct gremc_takeover *takeover = prepare(&host->netlink, link);
+	int rc = takeover ? 0 : -ENOMEM;
+
+	if (rc == 0 && directory)
+		rc = gremc_journal_write(directory, takeover);
+	if (rc) {
+		GREMC_LOG(ERR, "the journal of the takeover cannot be written to %s: %s",
+			  directory ? directory : "memory", strerror(-rc));
+		gremc_takeover_free(takeover);
+		return rc;
+	}
+	host->takeover = takeover;
+	return step_aside(&host->netlink, takeover);
 }
 
 int gremc_host_takeover(struct gremc_host *host, const struct gremc_config *config, const char *name,
@@ -254,15 +294,14 @@ int gremc_host_takeover(struct gremc_host *host, const struct gremc_config *conf
 	/* the TAP of an earlier start has it all already */
 	if (gremc_link_get(&host->netlink, name, &link) || strcmp(link.kind, "tun") == 0)
 		return 0;
-	host->takeover = prepare(&host->netlink, &link);
-	rc = host->takeover ? step_aside(&host->netlink, host->takeover) : -ENOMEM;
+	rc = begin(host, &link);
 	if (rc) {
 		gremc_errors_add(errors, NULL, 0, 0,
 				 "--takeover %s: the kernel's interface does not step aside: %s", name,
 				 strerror(-rc));
 		return rc;
 	}
-	take_mac(port, &link);
+	take_mac(host->takeover, port, &link);
 	GREMC_LOG(NOTICE, "%s: the kernel's interface is %s now, down; scripts/give-back %s undoes it", name,
 		  host->takeover->aside, name);
 	return 0;
@@ -275,8 +314,18 @@ void gremc_host_takeover_finish(struct gremc_host *host)
 	if (takeover == NULL)
 		return;
 	tell_all(&host->netlink, takeover, if_nametoindex(takeover->name));
+	gremc_journal_remove(takeover);
 	gremc_takeover_free(takeover);
 	host->takeover = NULL;
+}
+
+static void put_back(struct gremc_host *host, struct gremc_takeover *takeover)
+{
+	/* what could not be put back a later start tries again */
+	if (step_back(&host->netlink, takeover))
+		return;
+	tell_all(&host->netlink, takeover, takeover->ifindex);
+	gremc_journal_remove(takeover);
 }
 
 void gremc_host_takeover_undo(struct gremc_host *host)
@@ -285,8 +334,8 @@ void gremc_host_takeover_undo(struct gremc_host *host)
 
 	if (takeover == NULL)
 		return;
-	step_back(&host->netlink, takeover);
-	tell_all(&host->netlink, takeover, takeover->ifindex);
+	give_mac_back(takeover);
+	put_back(host, takeover);
 	gremc_takeover_free(takeover);
 	host->takeover = NULL;
 }
@@ -297,5 +346,64 @@ void gremc_takeover_free(struct gremc_takeover *takeover)
 		return;
 	forget(&takeover->addresses);
 	forget(&takeover->routes);
+	if (takeover->fd >= 0)
+		close(takeover->fd);
 	free(takeover);
+}
+
+/* ---- after a process that was killed ---- */
+
+/* The TAP that stands in the interface's place is in the way. */
+static int clear_place(struct gremc_host *host, const struct gremc_takeover *takeover)
+{
+	struct gremc_link link;
+
+	if (gremc_link_get(&host->netlink, takeover->name, &link))
+		return 0;
+	if (strcmp(link.kind, "tun") || !gremc_device_is_abandoned(takeover->name))
+		return -EEXIST;
+	return gremc_link_remove(&host->netlink, link.ifindex);
+}
+
+static bool is_interface(struct gremc_host *host, const char *name, unsigned ifindex)
+{
+	struct gremc_link link;
+
+	return gremc_link_get(&host->netlink, name, &link) == 0 && link.ifindex == ifindex;
+}
+
+static void recover(struct gremc_host *host, struct gremc_takeover *takeover)
+{
+	bool is_aside = is_interface(host, takeover->aside, takeover->ifindex);
+	int rc;
+
+	if (!is_aside && !is_interface(host, takeover->name, takeover->ifindex)) {
+		GREMC_LOG(NOTICE, "%s: the interface of a takeover that was not finished is gone",
+			  takeover->name);
+		gremc_journal_remove(takeover);
+		return;
+	}
+	rc = is_aside ? clear_place(host, takeover) : 0;
+	if (rc) {
+		GREMC_LOG(ERR, "a takeover was not finished, and %s cannot be given back: %s", takeover->name,
+			  strerror(-rc));
+		return;
+	}
+	put_back(host, takeover);
+	GREMC_LOG(NOTICE, "%s: a takeover that was not finished is undone", takeover->name);
+}
+
+void gremc_host_takeover_recover(struct gremc_host *host)
+{
+	const char *directory = host->parts.state_directory;
+	struct gremc_takeover *takeover = directory ? gremc_journal_next(directory, NULL) : NULL;
+
+	while (takeover) {
+		char name[IFNAMSIZ];
+
+		memcpy(name, takeover->name, sizeof(name));
+		recover(host, takeover);
+		gremc_takeover_free(takeover);
+		takeover = gremc_journal_next(directory, name);
+	}
 }

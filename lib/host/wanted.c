@@ -15,6 +15,7 @@ struct wish {
 	uint32_t count;
 	struct gremc_errors *errors;
 	unsigned failed;
+	bool kernel_mroutes;
 };
 
 static void fail(struct wish *wish, const char *name, int rc)
@@ -120,6 +121,8 @@ static void want_port(struct wish *wish, const struct gremc_config_port *config,
 	device->port = index;
 	device->mac = port->mac;
 	device->mtu = device->mtu_max = port->mtu;
+	/* packets that keep the kernel's multicast routes alive enter by it */
+	device->accepts_groups = wish->kernel_mroutes && config->multicast;
 }
 
 static void want_tunnel(struct wish *wish, const struct gremc_config_tunnel *tunnel, uint32_t vif)
@@ -138,6 +141,7 @@ static void want_tunnel(struct wish *wish, const struct gremc_config_tunnel *tun
 		return;
 	device->vif = vif;
 	device->mtu = device->mtu_max = wish->host->parts.vifs->info[vif]->mtu;
+	device->accepts_groups = true;
 }
 
 static void want_own(struct wish *wish, const struct gremc_config *config)
@@ -153,6 +157,7 @@ static void want_own(struct wish *wish, const struct gremc_config *config)
 		return;
 	device->vif = wish->host->own_vif;
 	device->vif_is_host = true;
+	device->accepts_groups = true;
 	device->mtu = 1500;
 	device->mtu_max = UINT16_MAX;
 	wish->host->own = device;
@@ -163,7 +168,7 @@ static int wish_init(struct wish *wish, struct gremc_host *host, const struct gr
 {
 	uint32_t most = config->port_count + config->tunnel_count + 1;
 
-	*wish = (struct wish){.host = host, .errors = errors};
+	*wish = (struct wish){.host = host, .errors = errors, .kernel_mroutes = config->kernel_mroutes};
 	wish->devices = calloc(most, sizeof(struct gremc_device *));
 	wish->plans = calloc(most, sizeof(*wish->plans));
 	if (wish->devices && wish->plans)
@@ -185,6 +190,22 @@ static void drop_unwanted(struct gremc_host *host)
 	}
 }
 
+/* Takes the plan over. */
+static int bring(struct gremc_host *host, struct gremc_device *device, struct gremc_link_plan *plan)
+{
+	if (device->fd >= 0 && host->committed) {
+		gremc_host_show_device(host, device);
+		gremc_device_plan(host, device, plan);
+		return 0;
+	}
+	gremc_link_plan_fini(&device->plan);
+	device->plan = *plan;
+	if (device->fd < 0)
+		return gremc_host_open_device(host, device);
+	gremc_host_show_device(host, device);
+	return 0;
+}
+
 static void fulfil(struct wish *wish)
 {
 	struct gremc_host *host = wish->host;
@@ -197,16 +218,8 @@ static void fulfil(struct wish *wish)
 	pthread_mutex_unlock(&host->lock);
 	for (uint32_t i = 0; i < wish->count; i++) {
 		struct gremc_device *device = host->devices[i];
-		int rc = 0;
+		int rc = bring(host, device, &wish->plans[i]);
 
-		if (device->fd >= 0) {
-			gremc_host_show_device(host, device);
-			gremc_device_plan(host, device, &wish->plans[i]);
-		} else {
-			gremc_link_plan_fini(&device->plan);
-			device->plan = wish->plans[i];
-			rc = gremc_host_open_device(host, device);
-		}
 		if (rc)
 			fail(wish, device->name, rc);
 		device->wanted = false;

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The host keeps its network: TAP and TUN devices, with ordinary kernels and programs at both ends."""
+import contextlib
 import re
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
-from lab import lcores, until, veth
+from lab import LabError, lcores, until, veth
 from support import packets
 from support.site import IP_MTU_DISCOVER, IP_PMTUDISC_DO, member, sends_by
 from support.wire import Wire
@@ -527,3 +529,95 @@ def test_a_takeover_that_fails_is_undone(kernels):
     with pytest.raises(Exception, match="--takeover wan9: no port of this name"):
         kernels.start(config(), "nic0", options=["--takeover", "wan9"])
     assert having() == before
+
+
+# ---- starts that fail ----
+
+OTHER_NIC = ("link add mgmt type veth peer name mgmtp", "link set mgmtp up", "link set mgmt up", "addr add 10.9.9.2/24 dev mgmt",
+             "route add default via 10.9.9.1 dev mgmt metric 100")
+
+
+def network(site):
+    """Interfaces, addresses and routes, as text."""
+    links = [line.split(": ")[1].split("@")[0] for line in site.namespace.run("ip", "-o", "link").stdout.splitlines()]
+    return links, site.namespace.run("ip", "-4", "-br", "addr").stdout, site.namespace.run("ip", "-4", "route").stdout
+
+
+@pytest.mark.parametrize("in_use", ["gre2", "wan0", "gremc0"])
+def test_a_start_that_fails_changes_nothing(site, in_use):
+    """The last interface that is made, or the first, is in use: the way by another NIC stays, and no interface is left."""
+    site.namespace.ip(*OTHER_NIC, f"link add {in_use} type veth peer name other")
+    before = network(site)
+    whole = config({"gre1": tunnel(), "gre2": tunnel(remote="192.0.2.9", inner=5, peer=6)}, [{"group": "239.1.1.1", "from": "gre1", "to": "host"}],
+                   gateway4=THEIRS)
+    with pytest.raises(Exception, match=f"host interface {in_use}"):
+        site.start(whole, "nic0")
+    assert network(site) == before
+    # with its name it starts, and takes the way
+    site.namespace.ip(f"link del {in_use}")
+    site.start(whole, "nic0")
+    assert f"default via {THEIRS} dev wan0" in site.namespace.run("ip", "route").stdout
+
+
+def test_a_changed_gateway(site):
+    """After a restart the default route is the new one, and an address that has gone from the configuration goes."""
+    site.start(config(addresses=[f"{OURS}/24", "198.51.100.7/32"], gateway4="192.0.2.254"), "nic0")
+    assert site.forwarder.stop() == 0
+    site.start(config(gateway4="192.0.2.253"), "nic0")
+    assert "default via 192.0.2.253 dev wan0" in site.namespace.run("ip", "route", "show", "default").stdout
+    assert "198.51.100.7" not in site.addresses("wan0")
+    assert "not set" not in site.forwarder.text()
+
+
+def test_another_default_route(site):
+    """One by another NIC stays; the log names it, and the tunnel that has no next hop."""
+    site.namespace.ip(*OTHER_NIC[:-1], "route add default via 10.9.9.1 dev mgmt")
+    forwarder = site.start(config({"gre1": tunnel(remote="198.51.100.1")}, gateway4="192.0.2.254"), "nic0")
+    assert forwarder.err.wait(r"wan0: the route to 0.0.0.0/0 via 192.0.2.254 is not set: .* via 10.9.9.1 on mgmt", 5)
+    assert forwarder.err.wait(r"1 tunnels have no next hop.*198.51.100.1 leads by mgmt", 20)
+    site.namespace.ip("route del default")
+    until(lambda: forwarder.query("/gremc/tunnel,gre1")["next_hop"] == "192.0.2.254" or
+          "default via 192.0.2.254" in site.namespace.run("ip", "route").stdout, "the configuration's route is set", 20, every=0.1)
+
+
+def test_a_takeover_that_is_killed(kernels, top):
+    """SIGKILL at some moment of the start: the next start undoes what was begun, or finds it finished. In the end nothing
+    is lost."""
+    before, addresses = routes(kernels), kernels.addresses("wan0")
+    for seconds in (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 1, 1.5):
+        with contextlib.suppress(LabError):
+            kernels.start(config(), "nic0", options=["--takeover", "wan0"], seconds=seconds)
+        kernels.forwarder.kill()
+    kernels.start(config(), "nic0", options=["--takeover", "wan0"])
+    assert routes(kernels) == before and "203.0.113.7/25" in kernels.addresses("wan0")
+    kernels.reaches(THEIRS)
+    assert kernels.forwarder.stop() == 0
+    kernels.namespace.run(top / "scripts/give-back", "wan0")
+    assert routes(kernels) == before
+    assert re.findall(r"inet6? \S+", kernels.addresses("wan0")) == re.findall(r"inet6? \S+", addresses)
+    assert not list(Path("/var/run/dpdk").glob(f"gremc-takeover-{inode(kernels.namespace)}-*"))
+
+
+def inode(namespace):
+    """Of the network namespace, by which a journal is named."""
+    return namespace.run("stat", "-L", "-c", "%i", "/proc/self/ns/net").stdout.strip()
+
+
+def test_rp_filter(site, kernel):
+    """Programs on the server receive from senders behind the peer though the distribution filters by reverse path; what
+    overrules that is reported."""
+    site.namespace.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=1")
+    site.start(config({"gre1": tunnel()}, [{"group": "239.1.1.1", "from": ["gre1"], "to": ["host"]}]), "nic0")
+    assert "rp_filter" not in site.forwarder.text()
+    wire = Wire(kernel, "eth0")
+    try:
+        with site.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            member(receiver, "239.1.1.1", 5000, "gre1")
+            for source in ("10.100.0.2", "172.31.5.5"):
+                wire.send([packets.ether(_mac(site), "02:00:00:00:00:22", packets.ipv4(THEIRS, OURS, packets.GRE, packets.gre(
+                    packets.multicast(source, "239.1.1.1", b"hello"))))])
+                assert receiver.recvfrom(100)[1][0] == source
+    finally:
+        wire.close()
+    site.namespace.run("sysctl", "-qw", "net.ipv4.conf.gre1.rp_filter=1")
+    assert site.forwarder.err.wait(r"warning: gremc: rp_filter is on for 1 host interfaces \(gre1\)", 20)

@@ -2,16 +2,26 @@
 /* The host room on this kernel, in a network namespace of its own: devices, addresses and the mirror of
  * routes and neighbours. Without the right to make one (root) there is nothing to test, and it is said. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/if_tun.h>
+#include <linux/nexthop.h>
+#include <linux/veth.h>
 
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 
-#include "host/host_priv.h"
+#include "host/mirror_priv.h"
 #include "port/port_priv.h"
 #include "test.h"
 
@@ -24,6 +34,7 @@
 static const struct rte_ether_addr mac_a = {{0x02, 0, 0, 0, 0, 0xa}}, mac_b = {{0x02, 0, 0, 0, 0, 0xb}};
 static const struct gremc_config_settings settings = {.copy_threshold = 256, .max_sleep = 1};
 
+static char state_directory[] = "/tmp/gremc-host-XXXXXX";
 static bool may; /* there is a namespace of ours */
 static struct rte_mempool *pool;
 static uint16_t device;
@@ -45,6 +56,55 @@ struct fixture {
 	uint32_t vif[3]; /* tunnel, port, host */
 	int epoll;
 };
+
+/* ---- faults ---- */
+
+/* What the Nth change that is asked of the kernel meets: a request by netlink, or one of a device's. */
+static struct {
+	unsigned at; /* 0: none of them */
+	bool kills;
+	unsigned count;
+	jmp_buf end; /* where a start that is killed goes on */
+} fault;
+
+static bool fails_here(void)
+{
+	if (fault.at == 0 || ++fault.count != fault.at)
+		return false;
+	if (fault.kills)
+		longjmp(fault.end, 1);
+	return true;
+}
+
+/* In the place of the C library's, for libmnl, too. The header's type of the address is a union. */
+ssize_t faulty_sendto(int fd, const void *message, size_t length, int flags, const struct sockaddr *address,
+		      socklen_t size) __asm__("sendto");
+
+ssize_t faulty_sendto(int fd, const void *message, size_t length, int flags, const struct sockaddr *address,
+		      socklen_t size)
+{
+	if (fails_here()) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	return syscall(SYS_sendto, fd, message, length, flags, address, size);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	if ((request == TUNSETIFF || request == TUNSETPERSIST || request == TUNSETVNETHDRSZ) &&
+	    fails_here()) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_ioctl, fd, request, argument);
+}
 
 /* ---- the fixture ---- */
 
@@ -82,11 +142,17 @@ static void add_tunnel(struct fixture *f)
 
 static void create_host(struct fixture *f)
 {
-	const struct gremc_host_parts parts = {
-		.ports = &f->ports, .vifs = f->vifs, .workers = f->workers, .rcu = f->rcu, .epoll = f->epoll};
+	const struct gremc_host_parts parts = {.ports = &f->ports,
+					       .vifs = f->vifs,
+					       .workers = f->workers,
+					       .rcu = f->rcu,
+					       .epoll = f->epoll,
+					       .state_directory = state_directory};
 	struct gremc_errors errors = {0};
 
 	f->host = gremc_host_create(&parts, &errors);
+	if (f->host == NULL)
+		print_error("%s", errors.text);
 	assert_non_null(f->host);
 }
 
@@ -145,6 +211,7 @@ static void apply(struct fixture *f)
 		print_error("%s", errors.text);
 	gremc_errors_fini(&errors);
 	assert_int_equal(failed, 0);
+	assert_int_equal(gremc_host_commit(f->host, &errors), 0);
 }
 
 /* One turn of the control loop. */
@@ -227,9 +294,9 @@ static void devices_are_as_configured(void **state)
 	assert_int_equal(link.mtu, 1476);
 	assert_int_equal(link.flags & (IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST | IFF_UP),
 			 IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST | IFF_UP);
-	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, &way), 0);
-	assert_int_equal(way.via, GATEWAY);
-	assert_int_equal(gremc_route_lookup(&f->netlink, f->tunnel.peer, 0, &way), 0);
+	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &way), 0);
+	assert_int_equal(gremc_ip_unmapped(&way.via), GATEWAY);
+	assert_int_equal(gremc_route_lookup(&f->netlink, f->tunnel.peer, 0, 0, &way), 0);
 	assert_int_equal(way.ifindex, link.ifindex);
 	assert_int_equal(gremc_host_count(f->host), 2);
 	assert_true(gremc_host_entry(f->host, 0, &entry));
@@ -259,11 +326,11 @@ static void only_ours_is_taken_back(void **state)
 	apply(f);
 	assert_int_equal(if_nametoindex("wan0"), ifindex);
 	/* removing says whether it was there: of ours nothing is left */
-	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, &(struct gremc_way){0}),
+	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &(struct gremc_way){0}),
 			 -ENETUNREACH);
-	assert_int_not_equal(gremc_route_lookup(&f->netlink, GATEWAY, theirs.address, &(struct gremc_way){0}),
-			     -EINVAL);
-	assert_int_equal(gremc_route_lookup(&f->netlink, ours.address, 0, &(struct gremc_way){0}), 0);
+	assert_int_not_equal(
+		gremc_route_lookup(&f->netlink, GATEWAY, theirs.address, 0, &(struct gremc_way){0}), -EINVAL);
+	assert_int_equal(gremc_route_lookup(&f->netlink, ours.address, 0, 0, &(struct gremc_way){0}), 0);
 }
 
 static void neighbors_resolve_adjacencies(void **state)
@@ -272,7 +339,7 @@ static void neighbors_resolve_adjacencies(void **state)
 
 	NEEDS_ROOT(state);
 	apply(f);
-	assert_true(leads(f, GATEWAY, NULL));
+	EVENTUALLY(f, leads(f, GATEWAY, NULL));
 	set_neighbor(f, GATEWAY, &mac_a);
 	EVENTUALLY(f, leads(f, GATEWAY, &mac_a));
 	set_neighbor(f, GATEWAY, &mac_b);
@@ -292,13 +359,13 @@ static void routes_lead_tunnels(void **state)
 	apply(f);
 	ifindex = if_nametoindex("wan0");
 	set_neighbor(f, GATEWAY2, &mac_b);
-	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &host_route, true), 0);
+	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &host_route, GREMC_ROUTE_ADD), 0);
 	EVENTUALLY(f, leads(f, GATEWAY2, &mac_b));
-	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &host_route, false), 0);
+	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &host_route, GREMC_ROUTE_REMOVE), 0);
 	EVENTUALLY(f, leads(f, GATEWAY, NULL));
-	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &rest, false), 0);
+	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &rest, GREMC_ROUTE_REMOVE), 0);
 	EVENTUALLY(f, leads(f, RTE_BE32(UINT32_MAX), NULL));
-	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &rest, true), 0);
+	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &rest, GREMC_ROUTE_ADD), 0);
 	EVENTUALLY(f, leads(f, GATEWAY, NULL));
 }
 
@@ -315,7 +382,8 @@ static void static_neighbors_win(void **state)
 	f->config_port.neighbor_count = 1;
 	apply(f);
 	set_neighbor(f, GATEWAY2, &mac_b);
-	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &host_route, true), 0);
+	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &host_route, GREMC_ROUTE_ADD),
+			 0);
 	EVENTUALLY(f, leads(f, GATEWAY2, &mac_a));
 }
 
@@ -327,7 +395,7 @@ static void flood(struct fixture *f)
 
 	for (uint32_t i = 0; i < 60000; i++) {
 		route.to.address = rte_cpu_to_be_32(0x0b000000 + i / 2);
-		gremc_route_set(&f->netlink, ifindex, &route, i % 2 == 0);
+		gremc_route_set(&f->netlink, ifindex, &route, i % 2 ? GREMC_ROUTE_REMOVE : GREMC_ROUTE_ADD);
 	}
 }
 
@@ -341,7 +409,7 @@ static void an_overrun_is_made_good(void **state)
 	set_neighbor(f, GATEWAY2, &mac_b);
 	flood(f);
 	/* the one that matters is lost among them */
-	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &route, true), 0);
+	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &route, GREMC_ROUTE_ADD), 0);
 	set_neighbor(f, GATEWAY2, &mac_a);
 	assert_int_equal(gremc_host_overruns(f->host), 0);
 	EVENTUALLY(f, leads(f, GATEWAY2, &mac_a));
@@ -357,7 +425,7 @@ static void what_changes_in_an_overrun_is_seen(void **state)
 	NEEDS_ROOT(state);
 	apply(f);
 	set_neighbor(f, GATEWAY2, &mac_b);
-	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &route, true), 0);
+	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &route, GREMC_ROUTE_ADD), 0);
 	EVENTUALLY(f, leads(f, GATEWAY2, &mac_b));
 	flood(f);
 	for (unsigned i = 0; i < 8; i++)
@@ -399,8 +467,8 @@ static void a_deleted_device_comes_back(void **state)
 	ifindex = if_nametoindex("wan0");
 	remove_link(f, "wan0");
 	EVENTUALLY(f, if_nametoindex("wan0") != 0 && if_nametoindex("wan0") != ifindex);
-	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, &way), 0);
-	assert_int_equal(way.via, GATEWAY);
+	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &way), 0);
+	assert_int_equal(gremc_ip_unmapped(&way.via), GATEWAY);
 	set_neighbor(f, GATEWAY, &mac_b);
 	EVENTUALLY(f, leads(f, GATEWAY, &mac_b));
 }
@@ -482,6 +550,700 @@ static void a_name_in_use_is_said(void **state)
 	gremc_errors_fini(&errors);
 }
 
+/* ---- the test's own changes of the kernel ---- */
+
+static void tell(struct fixture *f, struct nlmsghdr *request)
+{
+	assert_int_equal(gremc_netlink_ask(&f->netlink, request, NULL, NULL), 0);
+}
+
+static unsigned make_veth(struct fixture *f, const char *name)
+{
+	const struct gremc_link_settings up = {.up = true};
+	struct nlmsghdr *request = gremc_netlink_request(&f->netlink, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
+	struct nlattr *info, *data, *other;
+	char text[IFNAMSIZ];
+
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	info = mnl_attr_nest_start(request, IFLA_LINKINFO);
+	mnl_attr_put_strz(request, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
+	other = mnl_attr_nest_start(request, VETH_INFO_PEER);
+	memcpy(mnl_nlmsg_get_payload_tail(request), &peer, sizeof(peer));
+	request->nlmsg_len += MNL_ALIGN(sizeof(peer));
+	snprintf(text, sizeof(text), "%s_p", name);
+	mnl_attr_put_strz(request, IFLA_IFNAME, text);
+	mnl_attr_nest_end(request, other);
+	mnl_attr_nest_end(request, data);
+	mnl_attr_nest_end(request, info);
+	tell(f, request);
+	assert_int_equal(gremc_link_set(&f->netlink, if_nametoindex(text), &up), 0);
+	assert_int_equal(gremc_link_set(&f->netlink, if_nametoindex(name), &up), 0);
+	return if_nametoindex(name);
+}
+
+/* An address and a route as an operator sets them. */
+static void give(struct fixture *f, unsigned ifindex, rte_be32_t address, uint8_t length, rte_be32_t peer)
+{
+	struct nlmsghdr *request = gremc_netlink_request(&f->netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+
+	message->ifa_family = AF_INET;
+	message->ifa_prefixlen = length;
+	message->ifa_index = ifindex;
+	mnl_attr_put_u32(request, IFA_LOCAL, address);
+	mnl_attr_put_u32(request, IFA_ADDRESS, peer ? peer : address);
+	tell(f, request);
+}
+
+static struct nlmsghdr *route_request(struct fixture *f, uint16_t type, const struct gremc_prefix *to)
+{
+	struct nlmsghdr *request =
+		gremc_netlink_request(&f->netlink, type, type == RTM_NEWROUTE ? NLM_F_CREATE : 0);
+	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+
+	message->rtm_family = AF_INET;
+	message->rtm_table = RT_TABLE_MAIN;
+	message->rtm_protocol = RTPROT_BOOT;
+	message->rtm_dst_len = to->length;
+	message->rtm_type = RTN_UNICAST;
+	mnl_attr_put_u32(request, RTA_DST, to->address);
+	return request;
+}
+
+static void route(struct fixture *f, uint16_t type, const struct gremc_prefix *to, rte_be32_t via,
+		  unsigned ifindex)
+{
+	struct nlmsghdr *request = route_request(f, type, to);
+
+	mnl_attr_put_u32(request, RTA_GATEWAY, via);
+	mnl_attr_put_u32(request, RTA_OIF, ifindex);
+	tell(f, request);
+}
+
+static bool goes_via(struct fixture *f, rte_be32_t to, rte_be32_t via)
+{
+	struct gremc_way way;
+
+	return gremc_route_lookup(&f->netlink, to, 0, 0, &way) == 0 && gremc_ip_unmapped(&way.via) == via;
+}
+
+/* What is logged meanwhile, as one text. */
+static struct {
+	char *text;
+	size_t size;
+	FILE *stream;
+} said;
+
+static void listen_to_log(void)
+{
+	said.stream = open_memstream(&said.text, &said.size);
+	assert_int_equal(rte_openlog_stream(said.stream), 0);
+}
+
+static void end_of_log(void)
+{
+	assert_int_equal(rte_openlog_stream(NULL), 0);
+	fclose(said.stream);
+}
+
+static bool was_said(const char *what)
+{
+	fflush(said.stream);
+	return strstr(said.text, what) != NULL;
+}
+
+#define DEFAULT (&(const struct gremc_prefix){0, 0})
+#define MGMT    RTE_BE32(0x0a090902) /* 10.9.9.2 */
+#define MGMT_GW RTE_BE32(0x0a090901)
+
+/* ---- what was there before ---- */
+
+/* Another start gives another gateway, fewer addresses and routes: what the earlier one gave is replaced or
+ * goes, what an operator gave stays. */
+static void leftovers_of_an_earlier_start_go(void **state)
+{
+	const struct gremc_prefix theirs = {RTE_BE32(0xc6120000), 15};
+	struct gremc_config_address two[2] = {{LOCAL, 24}, {RTE_BE32(0xc0000205), 24}};
+	struct gremc_config_route routes[2] = {{.via = GATEWAY},
+					       {.to = {RTE_BE32(0xcb007100), 24}, .via = GATEWAY}};
+	struct fixture *f = *state;
+	unsigned ifindex;
+
+	NEEDS_ROOT(state);
+	f->config_port.addresses = two;
+	f->config_port.address_count = 2;
+	f->config_port.routes = routes;
+	f->config_port.route_count = 2;
+	apply(f);
+	ifindex = if_nametoindex("wan0");
+	give(f, ifindex, RTE_BE32(0xc0000209), 32, 0);
+	route(f, RTM_NEWROUTE, &theirs, GATEWAY2, ifindex);
+	assert_true(goes_via(f, RTE_BE32(0xcb007101), GATEWAY));
+	gremc_host_destroy(f->host, false);
+
+	create_host(f);
+	configure(f);
+	f->route.via = GATEWAY2;
+	f->tunnel.peer = RTE_BE32(0x0a000009);
+	apply(f);
+	assert_int_equal(if_nametoindex("wan0"), ifindex);
+	assert_true(goes_via(f, REMOTE, GATEWAY2));
+	/* no more specific one is left, and the address is no local one any more */
+	assert_true(goes_via(f, RTE_BE32(0xcb007101), GATEWAY2));
+	assert_int_equal(gremc_route_lookup(&f->netlink, RTE_BE32(0xc0000205), 0, 0, &(struct gremc_way){0}),
+			 0);
+	assert_int_not_equal(
+		gremc_route_lookup(&f->netlink, RTE_BE32(0xc0000209), 0, 0, &(struct gremc_way){0}), 0);
+	assert_true(goes_via(f, theirs.address, GATEWAY2));
+	/* the tunnel's peer is the new one only */
+	assert_true(goes_via(f, RTE_BE32(0x0a000002), GATEWAY2));
+	assert_true(goes_via(f, RTE_BE32(0x0a000009), 0));
+}
+
+/* The configuration names the port otherwise now: the route of the device that no program holds is in the
+ * way. */
+static void a_route_of_an_abandoned_device_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+
+	NEEDS_ROOT(state);
+	apply(f);
+	gremc_host_destroy(f->host, false);
+	create_host(f);
+	strcpy(f->config_port.name, "wan1");
+	f->address.address = RTE_BE32(0xc0000203);
+	apply(f);
+	remove_link(f, "wan0");
+	assert_true(goes_via(f, REMOTE, GATEWAY));
+}
+
+/* A route that the program did not set stays, and the log names it. When it goes, ours is set. */
+static void a_route_in_the_way_is_reported(void **state)
+{
+	struct fixture *f = *state;
+	unsigned mgmt;
+
+	NEEDS_ROOT(state);
+	mgmt = make_veth(f, "mgmt");
+	give(f, mgmt, MGMT, 24, 0);
+	route(f, RTM_NEWROUTE, DEFAULT, MGMT_GW, mgmt);
+	listen_to_log();
+	apply(f);
+	assert_true(goes_via(f, REMOTE, MGMT_GW));
+	assert_true(was_said(
+		"the route to 0.0.0.0/0 via 192.0.2.254 is not set: the kernel has one via 10.9.9.1 on "
+		"mgmt"));
+	/* the tunnel has no next hop, and that is reported, too */
+	f->host->mirror->checked = 0;
+	EVENTUALLY(f, was_said("1 tunnels have no next hop"));
+	assert_true(was_said("leads by mgmt"));
+	f->host->next_check = 0;
+	turn(f);
+	assert_true(goes_via(f, REMOTE, MGMT_GW));
+	route(f, RTM_DELROUTE, DEFAULT, MGMT_GW, mgmt);
+	f->host->next_check = 0;
+	EVENTUALLY(f, goes_via(f, REMOTE, GATEWAY));
+	assert_true(was_said("wan0: the route to 0.0.0.0/0 is set now"));
+	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	end_of_log();
+	remove_link(f, "mgmt");
+}
+
+/* The same route is no obstacle, whoever has set it; the same address with another peer is. */
+static void what_is_the_same_is_no_obstacle(void **state)
+{
+	struct fixture *f = *state;
+	unsigned wan0, gre1;
+
+	NEEDS_ROOT(state);
+	f->config_port.route_count = f->config_port.address_count = 0;
+	f->tunnel.address.address = 0;
+	apply(f);
+	wan0 = if_nametoindex("wan0");
+	gre1 = if_nametoindex("gre1");
+	give(f, wan0, LOCAL, 24, 0);
+	route(f, RTM_NEWROUTE, DEFAULT, GATEWAY, wan0);
+	give(f, gre1, RTE_BE32(0x0a000001), 32, RTE_BE32(0x0a000002));
+	configure(f);
+	listen_to_log();
+	apply(f);
+	assert_false(was_said("not set"));
+	f->route.via = GATEWAY2;
+	apply(f);
+	assert_true(was_said(
+		"the route to 0.0.0.0/0 via 192.0.2.253 is not set: the kernel has one via 192.0.2.254 on "
+		"wan0"));
+	end_of_log();
+}
+
+/* ---- the reverse path filter ---- */
+
+static void set_rp_filter(const char *interface, char value)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter", interface);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, &value, 1), 1);
+	close(fd);
+}
+
+static int rp_filter_of(struct fixture *f, const char *name)
+{
+	return gremc_device_rp_filter(gremc_host_find_device(f->host, name));
+}
+
+/* New tunnels are without one. Where `all` or somebody else overrules that, the log says it. */
+static void reverse_path_filters_are_off_or_reported(void **state)
+{
+	struct fixture *f = *state;
+
+	NEEDS_ROOT(state);
+	set_rp_filter("default", '1');
+	listen_to_log();
+	apply(f);
+	assert_int_equal(rp_filter_of(f, "gre1"), 0);
+	assert_int_equal(rp_filter_of(f, "wan0"), 1);
+	assert_false(was_said("rp_filter"));
+	/* as a rule of udev does, after the interface has come */
+	set_rp_filter("gre1", '1');
+	while (!f->host->rp_filter_due)
+		turn(f);
+	f->host->next_check = 0;
+	EVENTUALLY(f, was_said("rp_filter is on for 1 host interfaces (gre1)"));
+	gremc_host_destroy(f->host, true);
+	create_host(f);
+	set_rp_filter("all", '1');
+	apply(f);
+	/* a loose device makes a strict `all` loose */
+	assert_int_equal(rp_filter_of(f, "gre1"), 2);
+	end_of_log();
+	set_rp_filter("all", '0');
+	set_rp_filter("default", '0');
+}
+
+/* ---- routes that change without a message about a route ---- */
+
+static void set_setting(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, value, strlen(value)), strlen(value));
+	close(fd);
+}
+
+static void nexthop(struct fixture *f, uint16_t type, uint32_t id, rte_be32_t via, unsigned ifindex)
+{
+	struct nlmsghdr *request = gremc_netlink_request(
+		&f->netlink, type, type == RTM_NEWNEXTHOP ? NLM_F_CREATE | NLM_F_REPLACE : 0);
+	struct nhmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+
+	message->nh_family = type == RTM_NEWNEXTHOP ? AF_INET : AF_UNSPEC;
+	mnl_attr_put_u32(request, NHA_ID, id);
+	if (type == RTM_NEWNEXTHOP) {
+		mnl_attr_put_u32(request, NHA_OIF, ifindex);
+		mnl_attr_put_u32(request, NHA_GATEWAY, via);
+	}
+	tell(f, request);
+}
+
+static void nexthop_group(struct fixture *f, uint32_t id, uint32_t member)
+{
+	struct nlmsghdr *request =
+		gremc_netlink_request(&f->netlink, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE);
+	struct nexthop_grp group = {.id = member};
+
+	mnl_nlmsg_put_extra_header(request, sizeof(struct nhmsg));
+	mnl_attr_put_u32(request, NHA_ID, id);
+	mnl_attr_put(request, NHA_GROUP, sizeof(group), &group);
+	tell(f, request);
+}
+
+static void route_by_nexthop(struct fixture *f, const struct gremc_prefix *to, uint32_t id)
+{
+	struct nlmsghdr *request = route_request(f, RTM_NEWROUTE, to);
+
+	mnl_attr_put_u32(request, RTA_NH_ID, id);
+	tell(f, request);
+}
+
+/* A nexthop object is replaced, a group gets another member, the object is deleted. */
+static void nexthop_objects_are_followed(void **state)
+{
+	const struct gremc_prefix to = {REMOTE & gremc_netmask(24), 24}, host = {REMOTE, 32};
+	struct fixture *f = *state;
+	unsigned ifindex;
+
+	NEEDS_ROOT(state);
+	set_setting("/proc/sys/net/ipv4/nexthop_compat_mode", "0");
+	apply(f);
+	ifindex = if_nametoindex("wan0");
+	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	nexthop(f, RTM_NEWNEXTHOP, 7, GATEWAY2, ifindex);
+	route_by_nexthop(f, &to, 7);
+	EVENTUALLY(f, leads(f, GATEWAY2, NULL));
+	nexthop(f, RTM_NEWNEXTHOP, 7, RTE_BE32(0xc00002fc), ifindex);
+	EVENTUALLY(f, leads(f, RTE_BE32(0xc00002fc), NULL));
+	nexthop(f, RTM_NEWNEXTHOP, 8, GATEWAY2, ifindex);
+	nexthop_group(f, 20, 7);
+	route_by_nexthop(f, &host, 20);
+	EVENTUALLY(f, leads(f, RTE_BE32(0xc00002fc), NULL));
+	nexthop_group(f, 20, 8);
+	EVENTUALLY(f, leads(f, GATEWAY2, NULL));
+	set_setting("/proc/sys/net/ipv4/nexthop_compat_mode", "1");
+	nexthop(f, RTM_DELNEXTHOP, 20, 0, 0);
+	EVENTUALLY(f, leads(f, RTE_BE32(0xc00002fc), NULL));
+	nexthop(f, RTM_DELNEXTHOP, 7, 0, 0);
+	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+}
+
+/* The link that a better route leads by goes down, and comes back. */
+static void links_of_others_are_followed(void **state)
+{
+	const struct gremc_link_settings down = {.down = true};
+	const struct gremc_prefix to = {REMOTE & gremc_netmask(24), 24};
+	struct fixture *f = *state;
+	unsigned mgmt;
+
+	NEEDS_ROOT(state);
+	mgmt = make_veth(f, "mgmt");
+	give(f, mgmt, MGMT, 24, 0);
+	apply(f);
+	route(f, RTM_NEWROUTE, &to, MGMT_GW, mgmt);
+	EVENTUALLY(f, leads(f, RTE_BE32(UINT32_MAX), NULL));
+	assert_int_equal(gremc_link_set(&f->netlink, mgmt, &down), 0);
+	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	remove_link(f, "mgmt");
+}
+
+/* Nothing announces it, and yet it is seen. */
+static void what_nothing_announces_is_seen(void **state)
+{
+	const struct gremc_prefix to = {REMOTE, 32};
+	struct fixture *f = *state;
+	char buffer[32768];
+
+	NEEDS_ROOT(state);
+	apply(f);
+	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	route(f, RTM_NEWROUTE, &to, GATEWAY2, if_nametoindex("wan0"));
+	while (mnl_socket_recvfrom(f->host->mirror->events, buffer, sizeof(buffer)) > 0)
+		;
+	f->host->mirror->checked = 0;
+	EVENTUALLY(f, leads(f, GATEWAY2, NULL));
+}
+
+/* An IPv4 route by an IPv6 neighbour (RFC 5549): its MAC address is the next hop's. */
+static void ipv6_next_hops_lead(void **state)
+{
+	static const struct in6_addr gateway = {.s6_addr = {0xfe, 0x80, [15] = 0x42}};
+	const struct gremc_prefix to = {REMOTE, 32};
+	struct rtvia *via = (struct rtvia *)(uint8_t[sizeof(*via) + sizeof(gateway)]){0};
+	struct fixture *f = *state;
+	struct nlmsghdr *request;
+	struct ndmsg *message;
+	unsigned ifindex;
+
+	NEEDS_ROOT(state);
+	if (access("/proc/sys/net/ipv6", R_OK)) {
+		print_message("no IPv6\n");
+		skip();
+	}
+	set_setting("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
+	apply(f);
+	ifindex = if_nametoindex("wan0");
+	request = route_request(f, RTM_NEWROUTE, &to);
+	via->rtvia_family = AF_INET6;
+	memcpy(via->rtvia_addr, &gateway, sizeof(gateway));
+	mnl_attr_put(request, RTA_VIA, sizeof(*via) + sizeof(gateway), via);
+	mnl_attr_put_u32(request, RTA_OIF, ifindex);
+	tell(f, request);
+	EVENTUALLY(f, leads(f, GREMC_NEXT_HOP_IPV6, NULL));
+	assert_memory_equal(adjacency(f)->next_hop6, &gateway, sizeof(gateway));
+	request = gremc_netlink_request(&f->netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+	message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+	message->ndm_family = AF_INET6;
+	message->ndm_ifindex = ifindex;
+	message->ndm_state = NUD_PERMANENT;
+	mnl_attr_put(request, NDA_DST, sizeof(gateway), &gateway);
+	mnl_attr_put(request, NDA_LLADDR, sizeof(mac_b), &mac_b);
+	tell(f, request);
+	EVENTUALLY(f, leads(f, GREMC_NEXT_HOP_IPV6, &mac_b));
+	route(f, RTM_DELROUTE, &to, 0, ifindex);
+	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+}
+
+/* ---- starts that fail or are killed ---- */
+
+/* The kernel's network as text: links, addresses, routes. */
+struct picture {
+	char text[4096];
+};
+
+static void draw(struct picture *picture, const char *format, ...) __rte_format_printf(2, 3);
+static void draw(struct picture *picture, const char *format, ...)
+{
+	size_t length = strlen(picture->text);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(picture->text + length, sizeof(picture->text) - length, format, arguments);
+	va_end(arguments);
+}
+
+static void draw_address(void *argument, const struct gremc_link_address *address, uint8_t protocol)
+{
+	draw(argument, " address %x/%u peer %x proto %u\n", address->address, address->length, address->peer,
+	     protocol);
+}
+
+static void draw_route(void *argument, const struct gremc_kernel_route *route)
+{
+	draw(argument, "route %x/%u dev %u via %x metric %u proto %u\n", route->to.address, route->to.length,
+	     route->ifindex, route->via, route->metric, route->protocol);
+}
+
+static struct picture picture_of(struct fixture *f)
+{
+	struct if_nameindex *links = if_nameindex();
+	struct picture picture = {0};
+	struct gremc_link link;
+
+	for (unsigned i = 0; links[i].if_index; i++) {
+		assert_int_equal(gremc_link_get(&f->netlink, links[i].if_name, &link), 0);
+		draw(&picture, "link %u %s %s%s\n", link.ifindex, link.name, link.kind,
+		     link.flags & IFF_UP ? " up" : "");
+		assert_int_equal(gremc_address_each(&f->netlink, link.ifindex, draw_address, &picture), 0);
+	}
+	if_freenameindex(links);
+	assert_int_equal(gremc_route_each(&f->netlink, 0, 0, draw_route, &picture), 0);
+	return picture;
+}
+
+/* Everything of a start that touches the kernel's network. */
+static int start(struct fixture *f, bool takes_over)
+{
+	const struct gremc_host_parts parts = {.ports = &f->ports,
+					       .vifs = f->vifs,
+					       .workers = f->workers,
+					       .rcu = f->rcu,
+					       .epoll = f->epoll,
+					       .state_directory = state_directory};
+	struct gremc_errors errors = {0};
+	int rc = -1;
+
+	f->host = gremc_host_create(&parts, &errors);
+	if (f->host == NULL)
+		goto out;
+	rc = takes_over ? gremc_host_takeover(f->host, &f->config, "wan0", &errors) : 0;
+	if (rc == 0)
+		rc = -(int)gremc_host_apply(f->host, &f->config, f->vif, &errors);
+	if (rc == 0)
+		rc = gremc_host_commit(f->host, &errors);
+	if (rc)
+		gremc_host_destroy(f->host, false);
+out:
+	gremc_errors_fini(&errors);
+	return rc;
+}
+
+/* As the kernel has it before a takeover: the interface, another one, and what was there of an earlier start.
+ */
+static void furnish(struct fixture *f)
+{
+	const struct gremc_prefix far = {RTE_BE32(0xc6120000), 15};
+	unsigned wan0 = make_veth(f, "wan0"), mgmt = make_veth(f, "mgmt");
+
+	give(f, wan0, LOCAL, 24, 0);
+	give(f, wan0, RTE_BE32(0xc0000207), 32, 0);
+	route(f, RTM_NEWROUTE, &far, GATEWAY2, wan0);
+	give(f, mgmt, MGMT, 24, 0);
+	route(f, RTM_NEWROUTE, DEFAULT, MGMT_GW, mgmt);
+}
+
+static void clear(struct fixture *f)
+{
+	static const char *const names[] = {"wan0", "wan0_k", "gre1", "mgmt"};
+
+	for (unsigned i = 0; i < RTE_DIM(names); i++)
+		if (if_nametoindex(names[i]))
+			remove_link(f, names[i]);
+}
+
+static bool has_journal(void)
+{
+	/* the folder is empty otherwise */
+	bool is_empty = rmdir(state_directory) == 0;
+
+	assert_true(!is_empty || mkdir(state_directory, 0700) == 0);
+	return !is_empty;
+}
+
+/* Each request of a start fails in turn: either it starts, or all is as before. */
+static void fail_each_step(struct fixture *f, bool takes_over)
+{
+	struct picture before = picture_of(f), after;
+	unsigned failed = 0;
+
+	for (unsigned at = 1;; at++) {
+		int rc;
+
+		fault.at = at;
+		fault.kills = false;
+		fault.count = 0;
+		rc = start(f, takes_over);
+		fault.at = 0;
+		if (rc == 0)
+			gremc_host_destroy(f->host, true);
+		f->host = NULL;
+		if (rc == 0) {
+			if (fault.count < at)
+				break;
+			clear(f);
+			if (takes_over)
+				furnish(f);
+			before = picture_of(f);
+			continue;
+		}
+		failed++;
+		after = picture_of(f);
+		assert_string_equal(after.text, before.text);
+		assert_false(has_journal());
+	}
+	f->host = NULL;
+	/* some of them are fatal */
+	assert_true(failed >= (takes_over ? 10 : 5));
+}
+
+/* To the kernel the end of a process is the end of its files. DPDK's memory would outlive a process that was
+ * forked.
+ */
+#define FILES_MAX 256
+
+static void end_process(struct fixture *f, const bool *was_open)
+{
+	for (int fd = 0; fd < FILES_MAX; fd++)
+		if (!was_open[fd])
+			close(fd);
+	rte_hash_free(rte_hash_find_existing("gremc_hops"));
+	close(f->epoll);
+	f->epoll = epoll_create1(EPOLL_CLOEXEC);
+	f->host = NULL;
+}
+
+/* Returns whether the start was killed at this step; if not, it is over. */
+static bool kill_at(struct fixture *f, unsigned at, bool takes_over)
+{
+	volatile bool killed = true;
+	bool was_open[FILES_MAX];
+
+	for (int fd = 0; fd < FILES_MAX; fd++)
+		was_open[fd] = fcntl(fd, F_GETFD) >= 0;
+	fault.kills = true;
+	fault.count = 0;
+	if (setjmp(fault.end) == 0) {
+		fault.at = at;
+		assert_int_equal(start(f, takes_over), 0);
+		killed = false;
+	}
+	fault.at = 0;
+	if (killed)
+		end_process(f, was_open);
+	return killed;
+}
+
+/* The process is killed at each request in turn: the next start finds the kernel's network as it was before,
+ * or the start finished. */
+static void kill_each_step(struct fixture *f, bool takes_over)
+{
+	struct picture before = picture_of(f), after;
+	unsigned undone = 0;
+
+	for (unsigned at = 1; kill_at(f, at, takes_over); at++) {
+		/* a start of any other configuration looks after what is left */
+		create_host(f);
+		gremc_host_destroy(f->host, false);
+		f->host = NULL;
+		after = picture_of(f);
+		assert_false(has_journal());
+		if (strcmp(after.text, before.text) == 0) {
+			undone++;
+			continue;
+		}
+		/* the devices were made, and stay, as after a crash */
+		assert_non_null(strstr(after.text, " gre1 tun"));
+		assert_int_equal(strstr(after.text, " wan0 veth") != NULL, takes_over);
+		remove_link(f, "gre1");
+		if (!takes_over && if_nametoindex("wan0"))
+			remove_link(f, "wan0");
+		after = picture_of(f);
+		assert_string_equal(after.text, before.text);
+	}
+	gremc_host_destroy(f->host, true);
+	f->host = NULL;
+	assert_true(undone >= 5);
+}
+
+static void each_step(struct fixture *f, void (*test)(struct fixture *, bool))
+{
+	gremc_host_destroy(f->host, true);
+	f->host = NULL;
+	/* lines for each step help nobody */
+	listen_to_log();
+	test(f, false);
+	clear(f);
+	furnish(f);
+	test(f, true);
+	clear(f);
+	end_of_log();
+}
+
+static void a_start_that_fails_changes_nothing(void **state)
+{
+	NEEDS_ROOT(state);
+	each_step(*state, fail_each_step);
+}
+
+static void a_start_that_is_killed_is_undone(void **state)
+{
+	NEEDS_ROOT(state);
+	each_step(*state, kill_each_step);
+}
+
+/* A device that was there before a start that fails stays, with what it had. */
+static void a_start_that_fails_keeps_what_was_there(void **state)
+{
+	struct picture before, after;
+	struct fixture *f = *state;
+	struct gremc_config_tunnel tunnels[2];
+
+	NEEDS_ROOT(state);
+	apply(f);
+	give(f, if_nametoindex("gre1"), RTE_BE32(0xcb007105), 32, 0);
+	gremc_host_destroy(f->host, false);
+	f->host = NULL;
+	make_veth(f, "gre2");
+	before = picture_of(f);
+	tunnels[0] = tunnels[1] = f->tunnel;
+	strcpy(tunnels[1].name, "gre2");
+	f->config.tunnels = tunnels;
+	f->config.tunnel_count = 2;
+	f->vif[1] = f->vif[0];
+	f->route.via = GATEWAY2;
+	assert_int_not_equal(start(f, false), 0);
+	f->host = NULL;
+	after = picture_of(f);
+	assert_string_equal(after.text, before.text);
+	remove_link(f, "gre2");
+	clear(f);
+}
+
 static void reasons_have_texts(void **state __rte_unused)
 {
 	for (unsigned i = 0; i < GREMC_HOST_LOSS_COUNT; i++) {
@@ -498,6 +1260,8 @@ static int start_eal(void **state __rte_unused)
 			     "--no-shconf", "--no-telemetry", "-l", "0",   "--vdev=net_ring0"};
 	struct rte_eth_conf conf = {0};
 
+	if (mkdtemp(state_directory) == NULL)
+		return -1;
 	may = unshare(CLONE_NEWNET) == 0 && access("/dev/net/tun", R_OK | W_OK) == 0;
 	if (rte_eal_init(RTE_DIM(arguments), arguments) < 0)
 		return -1;
@@ -514,6 +1278,7 @@ static int stop_eal(void **state __rte_unused)
 {
 	rte_eth_dev_stop(device);
 	rte_eth_dev_close(device);
+	assert_int_equal(rmdir(state_directory), 0);
 	return rte_eal_cleanup();
 }
 
@@ -536,6 +1301,18 @@ int main(void)
 		TEST(devices_are_taken_over),
 		TEST(devices_follow_the_configuration),
 		TEST(a_name_in_use_is_said),
+		TEST(leftovers_of_an_earlier_start_go),
+		TEST(a_route_of_an_abandoned_device_is_replaced),
+		TEST(a_route_in_the_way_is_reported),
+		TEST(what_is_the_same_is_no_obstacle),
+		TEST(reverse_path_filters_are_off_or_reported),
+		TEST(nexthop_objects_are_followed),
+		TEST(links_of_others_are_followed),
+		TEST(what_nothing_announces_is_seen),
+		TEST(ipv6_next_hops_lead),
+		TEST(a_start_that_fails_changes_nothing),
+		TEST(a_start_that_is_killed_is_undone),
+		TEST(a_start_that_fails_keeps_what_was_there),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, start_eal, stop_eal);

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import yaml
-from lab import FIRST, Forwarder, LabError, Namespace, Switch, run, start, sweep, until, veth
+from lab import FIRST, Forwarder, LabError, Namespace, Switch, owner, run, start, sweep, until, veth
 from lab.process import Lines
 from lab.telemetry import runtime_directory
 
@@ -55,7 +55,7 @@ class LoadTest:
 
     def load_one(self, label, test, config, vdevs, namespace, more):
         name = label.replace(" ", "-") + ("" if test == "suite" else f"-{test}")
-        json, prefix = self.options.out / f"{name}.json", f"gremc-{os.getpid()}-load"
+        json, prefix = self.options.out / f"{name}.json", owner.label("load")
         json.unlink(missing_ok=True)
         argv = [*(namespace.argv() if namespace else []), *on(CPUS[-1]), self.generator, "-l", CPUS[-1], "--no-huge", "-m", "512",
                 "--no-pci", f"--file-prefix={prefix}", "--log-level=error"]
@@ -230,7 +230,7 @@ def main():
     sweep()
     try:
         with contextlib.ExitStack() as stack:
-            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gremc-loadtest.")))
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=owner.label("loadtest-"), dir=owner.temporary_root())))
             LoadTest(options, stack, directory).run()
     except LabError as error:
         print(f"loadtest: {error}", file=sys.stderr)

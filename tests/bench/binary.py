@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab import Forwarder, LabError, until
+from lab import Forwarder, LabError, owner, until
 from lab.forwarder import write_config
 
 # fan-out, size, groups, tunnels
@@ -124,7 +124,7 @@ def measure_all(program, quick):
           "fanout  size  groups tunnels  per replica   per input Mreplicas/s", flush=True)
     rows = []
     for point in QUICK if quick else POINTS:
-        with tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory(prefix=owner.label("bench-")) as directory:
             row = measure(program, point, Path(directory), SAMPLES // 2 if quick else SAMPLES)
         rows.append(row)
         print(f"{row['fanout']:6} {row['size']:5} {row['groups']:7} {row['tunnels']:7} {row['cycles_per_replica']:12.1f} "

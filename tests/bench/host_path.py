@@ -20,7 +20,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(TOP / "scripts" / "lib"), str(TOP / "tests" / "e2e"), str(TOP / "tests" / "bench")]
 
-from lab import LabError, until, veth  # noqa: E402
+from lab import LabError, owner, sweep, until, veth  # noqa: E402
 from lab.process import start  # noqa: E402
 from support.hub import FAST  # noqa: E402
 from support.site import Site  # noqa: E402
@@ -117,7 +117,7 @@ def measure(program, seconds, repeat):
     cpus = sorted(os.sched_getaffinity(0))
     others = cpus[1:] or cpus
     rows = []
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(prefix=owner.label("bench-")) as directory:
         servers = Servers(program, Path(directory), False, cpus[0], cpus)
         try:
             for name, options in (("sent", ()), ("received", ("-R",))):
@@ -154,6 +154,7 @@ def main():
     arguments = parser.parse_args()
     if os.getuid() != 0:
         raise LabError("this makes network namespaces: run it as root")
+    sweep()
     rows = measure(arguments.build / "app/dpdk-gremc/dpdk-gremc", 2 if arguments.quick else 8, 1 if arguments.quick else 3)
     print(table(rows))
     if arguments.json:

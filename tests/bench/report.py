@@ -18,7 +18,8 @@ TOP = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(TOP / "scripts" / "lib"), str(TOP / "tests" / "bench")]
 
-from lab.process import LabError, die_with_parent  # noqa: E402
+from lab import LabError, owner, sweep  # noqa: E402
+from lab.process import die_with_parent  # noqa: E402
 
 import binary  # noqa: E402
 
@@ -57,7 +58,7 @@ def bench(program, arguments):
     """Run gremc-bench, which shows its tables as it goes, and return what it wrote. Each command gets a process of its own, so that
     none finds memory that another has used."""
     measured = {}
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(prefix=owner.label("bench-")) as directory:
         path = Path(directory) / "bench.json"
         for command in ("points", "garbage", "table", "publish", "shard", "spread"):
             status = subprocess.run([program, command, "--json", path, *arguments], stdin=subprocess.DEVNULL,
@@ -170,6 +171,7 @@ def main():
     parser.add_argument("--grid", action="store_true")
     parser.add_argument("--docs", action="store_true")
     options = parser.parse_args()
+    sweep()
     options.out.mkdir(parents=True, exist_ok=True)
     arguments = [f"--{name}" for name in ("quick", "grid") if getattr(options, name)]
     measured = bench(options.build / "tests" / "bench" / "gremc-bench", arguments)

@@ -20,6 +20,11 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(TOP / "scripts" / "lib"))
+
+from lab import owner  # noqa: E402
+
 FIGURES = Path(__file__).with_name("gate.txt")
 BUILD = Path(os.environ.get("GREMC_GATE_BUILD", TOP / "build-gate"))
 TOLERANCE = 0.02
@@ -80,7 +85,7 @@ def totals(directory):
 def count():
     """{(what, fan-out): instructions an input packet}; fan-out 0: an input that is dropped."""
     bench = build()
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(prefix=owner.label("gate-")) as directory:
         said = run("valgrind", "--tool=callgrind", "--toggle-collect=bench_forward", "--dump-before=bench_mark",
                    f"--callgrind-out-file={directory}/out", bench, "count", "--no-huge", "--packets", PACKETS)
         parts = totals(Path(directory))

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from lab import Forwarder, Namespace, bridge, run, until, veth
+from lab import Forwarder, Namespace, bridge, owner, run, until, veth
 from lab.forwarder import write_config
 from support import packets
 from support.wire import Wire
@@ -201,6 +201,6 @@ def hubs_in_a_line(binary, ospf=False):
             pytest.skip("FRR is not installed (package frr)")
     # The daemons drop their rights, and must reach their own directories: not below pytest's, which each start of pytest closes.
     with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gremc-pim")))
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=owner.label("pim-"))))
         directory.chmod(0o755)
         yield Line(binary, directory, stack, ospf)

@@ -4,6 +4,7 @@
 scripts/run and the tests are built from it. Nothing it makes outlives the process: what a killed process
 left behind is swept away by the next one (network.sweep).
 """
+from . import owner
 from .forwarder import Forwarder
 from .network import Namespace, bridge, sweep, veth
 from .peer import make_peer
@@ -12,4 +13,4 @@ from .switch import Switch
 from .telemetry import Telemetry
 
 __all__ = ["FIRST", "Forwarder", "LabError", "Lines", "Namespace", "Switch", "Telemetry", "bridge", "lcores", "make_peer",
-           "run", "start", "sweep", "until", "veth"]
+           "owner", "run", "start", "sweep", "until", "veth"]

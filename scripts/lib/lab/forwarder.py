@@ -9,6 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from . import owner
 from .process import LabError, Lines, lcores, start
 from .telemetry import Telemetry, socket_path
 
@@ -32,7 +33,7 @@ class Forwarder:
     def __init__(self, binary, config, namespace, vdevs, cpus=None, options=(), eal=(), memory=512,
                  environment=None, wrapper=()):
         self.config = Path(config)
-        self.prefix = f"gremc-{os.getpid()}-{next(_number)}"
+        self.prefix = owner.label(next(_number))
         self.argv = [*(namespace.argv() if namespace else []), *wrapper, str(binary), *(cpus or lcores(2)), "--no-huge", "-m", str(memory),
                      "--no-pci", f"--file-prefix={self.prefix}"]
         for vdev in vdevs:

@@ -3,23 +3,23 @@
 import contextlib
 import itertools
 import os
-import signal
 from pathlib import Path
 
+from . import owner
 from .process import LabError, libc, run
+from .telemetry import runtime_directory
 
 CLONE_NEWNET = 0x40000000
-PREFIX = "gremc-"
 RUN = Path("/run/netns")
 
 _number = itertools.count()
 
 
 class Namespace:
-    """A network namespace gremc-PID-LABEL without IPv6: only what a test sends is on its wires."""
+    """A network namespace gremc-PID-START-LABEL without IPv6: only what a test sends is on its wires."""
 
     def __init__(self, label):
-        self.name = f"{PREFIX}{os.getpid()}-{label}{next(_number)}"
+        self.name = owner.label(f"{label}{next(_number)}")
         run("ip", "netns", "add", self.name)
         self.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
         self.ip("link set lo up")
@@ -78,13 +78,21 @@ def bridge(ns, name, *members):
         ns.ip(f"link set dev {member} master {name}")
 
 
+def _is_in(pid, namespace):
+    """Is a process in a network namespace?"""
+    with contextlib.suppress(OSError):
+        return os.path.samestat(os.stat(f"/proc/{pid}/ns/net"), os.stat(RUN / namespace))
+    return False
+
+
 def sweep():
-    """Remove the namespaces of earlier processes that were killed before they could do it themselves."""
-    for path in RUN.glob(PREFIX + "*"):
-        owner = path.name[len(PREFIX):].split("-")[0]
-        if not owner.isdigit() or Path("/proc", owner).exists():
+    """Remove what earlier processes left that were killed before they could do it themselves: their processes, daemons
+    included, network namespaces (TAP and TUN devices go with them), DPDK's runtime folders and temporary files."""
+    owner.sweep_processes()
+    for path in RUN.glob(owner.PREFIX + "*"):
+        if not owner.is_orphan(path.name):
             continue
         for pid in run("ip", "netns", "pids", path.name, check=False).stdout.split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+            owner.kill(int(pid), lambda p=pid, n=path.name: _is_in(p, n))
         run("ip", "netns", "del", path.name, check=False)
+    owner.sweep_folders({runtime_directory(), *owner.temporary_roots()})

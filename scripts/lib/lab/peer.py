@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from . import owner
 from .network import Namespace
 from .process import LabError, Lines, libc, run, start, until
 
@@ -45,7 +46,7 @@ class _Peer:
 
     def __init__(self, name, namespace, interface):
         self.name, self.namespace, self.interface = name, namespace, interface
-        self.directory = Path(tempfile.mkdtemp(prefix=f"gremc-{name}-"))
+        self.directory = owner.temporary_folder(name)
         self._number = itertools.count(1)
 
     def gre(self, mac, address, hub, hub_mac, inner, inner_peer, options="", groups="239.0.0.0/8"):
@@ -66,10 +67,20 @@ class _Peer:
         """Run a shell command to its end; its output, or LabError."""
         job = self.spawn(command)
         if not job.wait(seconds):
-            raise LabError(f"{self.name}: `{command}` did not end within {seconds:g} s")
+            raise LabError(f"{self.name}: `{command}` did not end within {seconds:g} s: {job.words()}")
         if job.status:
-            raise LabError(f"{self.name}: `{command}` failed: {job.text('err').strip() or job.text('out').strip()}")
+            raise LabError(f"{self.name}: `{command}` failed with status {job.status}: {job.words()}")
         return job.text("out")
+
+    def until_says(self, job, word, what, seconds=20.0):
+        """Wait until a command that goes on has written a word; LabError, with its own words, when it ends before."""
+        def has_said():
+            if word in job.text():
+                return True
+            if job.wait(0):
+                raise LabError(f"{self.name}: {what}: the command ended with status {job.status}: {job.words()}")
+            return False
+        until(has_said, f"{self.name}: {what}", seconds)
 
 
 class _Job:
@@ -81,6 +92,10 @@ class _Job:
     def text(self, stream="out"):
         path = self.directory / f"{stream}.{self.number}"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def words(self):
+        """What the command has said of its failure."""
+        return self.text("err").strip() or self.text("out").strip() or "it said nothing"
 
 
 # ---- a namespace of this kernel ----
@@ -133,7 +148,7 @@ def _build_shim():
     """The library that makes UML's kernel run on today's processors; see its source."""
     global _shim
     if _shim is None:
-        _shim = tempfile.NamedTemporaryFile(prefix="gremc-uml-shim-", suffix=".so")
+        _shim = tempfile.NamedTemporaryFile(prefix=owner.label("uml-shim-"), suffix=".so", dir=owner.temporary_root())
         run("gcc", "-O2", "-shared", "-fPIC", "-o", _shim.name, UML / "xstate-shim.c")
     return _shim.name
 

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 
-from lab import FIRST, Forwarder, LabError, Lines, run, start
+from lab import FIRST, Forwarder, LabError, Lines, owner, run, start
 from lab.telemetry import runtime_directory
 
 CPUS = sorted(os.sched_getaffinity(0))
@@ -69,7 +69,7 @@ class Bench(contextlib.ExitStack):
         return f"net_memif{n},role={role},socket={self.directory}/m{n}.sock,socket-abstract=no,rsize=14{address}"
 
     def _eal(self, cpu, label, memory=512):
-        prefix = f"gremc-{os.getpid()}-{label}{next(_number)}"
+        prefix = owner.label(f"{label}{next(_number)}")
         self.callback(self._forget, prefix)
         return ["-l", str(cpu), "--no-huge", "-m", str(memory), "--no-pci", f"--file-prefix={prefix}", "--log-level=error"]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What all Python tests share: where the binary is, and the laboratory of scripts/lib."""
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,10 +18,38 @@ def pytest_addoption(parser):
                      help="the dpdk-gremc to test")
 
 
+def interrupt_once(*_):
+    """The first signal ends the run as Ctrl-C does: fixtures clean up. A second one must not interrupt that."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def pytest_configure(config):
+    # scripts/test runs this in the background, where a shell has SIGINT ignored
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt_once)
+    config.pluginmanager.register(Completeness())
     config.addinivalue_line("markers", "waits: waits for a minute and more, for timers of others: runs beside the other tests")
     config.addinivalue_line("markers", "sanitizers: beside the smoke test, what the sanitizers run")
     config.addinivalue_line("markers", "smoke: the one test that other builds (sanitizers, other DPDKs) run, too")
+
+
+class Completeness:
+    """A run that ends before all tests have run is no success, whatever its status says (pytest.exit)."""
+
+    def __init__(self):
+        self.due = self.ran = 0
+
+    def pytest_collection_finish(self, session):
+        self.due = len(session.items)
+
+    def pytest_runtest_logfinish(self):
+        self.ran += 1
+
+    def pytest_sessionfinish(self, session, exitstatus):
+        if exitstatus == 0 and self.ran < self.due and not session.config.option.collectonly:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 """The second half of scripts/run: a hub and three sites on one wire, multicast between them, a table a second."""
 import argparse
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -15,7 +16,7 @@ HUB, HUB_INNER = "192.0.2.1", "10.0.0.1"
 # As config/lab.yaml has them.
 SITES = [(f"192.0.2.{n}", f"02:00:00:00:00:{n}", f"10.0.0.{n}") for n in (11, 12, 13)]
 GROUP = "239.1.2.3"
-MCAST = Path(__file__).resolve().parent / "mcast.py"
+MCAST = shlex.quote(str(Path(__file__).resolve().parent / "mcast.py"))
 
 
 def say(text):
@@ -69,16 +70,17 @@ class Demo:
 
     def ping(self):
         """The hub's kernel answers by its TUN devices, and asks by ARP for who sends."""
-        answers = [peer.sh(f"ping -q -c 3 -i 0.2 -W 5 {HUB_INNER} | grep received || true") for peer in self.peers]
-        good = sum("3 received" in answer for answer in answers)
-        say(f"{good} of 3 sites ping the hub through their gre1")
+        for peer in self.peers:
+            # ends with the third answer, and with the reason when there are none within ten seconds
+            peer.sh(f"ping -q -c 3 -i 0.2 -w 10 {HUB_INNER}")
+        say("3 of 3 sites ping the hub through their gre1")
 
     def start_traffic(self):
         say(f"sites 2 and 3 join {GROUP}, site 1 sends {self.options.rate} packets of 1000 bytes a second to it")
         here = f"--interface gre1 --group {GROUP}"
         self.receivers = [peer.spawn(f"exec /usr/bin/python3 {MCAST} receive {here}") for peer in self.peers[1:]]
-        for receiver in self.receivers:
-            until(lambda r=receiver: "joined" in r.text(), "a site joins the group", 20)
+        for peer, receiver in zip(self.peers[1:], self.receivers):
+            peer.until_says(receiver, "joined", "joins the group")
         count = f"--count {self.options.seconds * self.options.rate}" if self.options.seconds else ""
         self.sender = self.peers[0].spawn(f"exec /usr/bin/python3 {MCAST} send {here} --rate {self.options.rate} {count}")
 

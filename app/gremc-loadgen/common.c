@@ -2,6 +2,7 @@
 /* What several tests do: cases of sizes and fan-outs, rates, rows, trials that are repeated when we were the
  * cause. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +16,14 @@
 #include "tester.h"
 #include "tests.h"
 
-#define TRIES        4 /* of a trial during which we were held up */
-#define DEFAULT_MTU  1500u
-#define FCS          4u
-#define MEGA         1e6
-#define FAULTS_TEXT  256
-#define WARM_UP_MOST 20000.0 /* packets/s */
+#define TRIES          4 /* of a trial during which we were held up */
+#define NOTE_TEXT      512
+#define BEHIND_SECONDS 0.001 /* from then on a trial says that it fell behind */
+#define DEFAULT_MTU    1500u
+#define FCS            4u
+#define MEGA           1e6
+#define FAULTS_TEXT    256
+#define WARM_UP_MOST   20000.0 /* packets/s */
 
 /* ---- sizes ---- */
 
@@ -135,6 +138,24 @@ static void put_rates(struct gremc_tester *tester, const struct gremc_trial *tri
 			o->replica_rate * 8 * ((double)o->received_bytes / (double)o->frames + FCS);
 }
 
+/* A trial that fell behind its schedule says so: its delays hold the wait, and its rate was not constant. */
+static void note_behind(const struct gremc_trial *trial, const struct gremc_outcome *o,
+			struct gremc_result *row)
+{
+	char earlier[NOTE_TEXT];
+
+	if (trial->rate <= 0 || trial->closed || o->late < BEHIND_SECONDS)
+		return;
+	snprintf(earlier, sizeof(earlier), "%s%s", row->note ? row->note : "", row->note ? "; " : "");
+	gremc_result_set(&row->note,
+			 "%ssending fell behind its schedule, by %.3g ms and %" PRIu64
+			 " packets at most: %s. Delays count from the schedule",
+			 earlier, o->late * 1e3, o->behind,
+			 o->held_up >= o->late / 2 ? "the generator itself was held up"
+			 : o->blocked > 0          ? "the device took no packets meanwhile"
+						   : "the generator did not send so fast");
+}
+
 struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, const char *section,
 			       const struct gremc_trial *trial, const struct gremc_outcome *o,
 			       uint32_t fanout)
@@ -163,6 +184,10 @@ struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, co
 	row->unexpected = o->unexpected;
 	row->line_ns = gremc_distance_now(tester);
 	row->held_up_ms = o->held_up * 1e3;
+	if (trial->rate > 0 && !trial->closed) {
+		row->behind = o->behind;
+		row->behind_ms = o->late * 1e3;
+	}
 	gremc_result_set(&row->faults, "%s", gremc_outcome_faults(o, faults, sizeof(faults)));
 	put_rates(tester, trial, o, row);
 	if (gremc_tester_stopped(tester))
@@ -178,6 +203,7 @@ struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, co
 		gremc_result_set(
 			&row->note,
 			"less was sent than was asked for (offered_pps in the table of all columns)");
+	note_behind(trial, o, row);
 	return row;
 }
 

@@ -4,7 +4,12 @@
  * The schedule is absolute (packet n is due at start + n / rate), so errors do not add up. A lcore that was
  * held up (the kernel took its CPU away, the device took no packets) catches up, but never faster than a
  * quarter above the rate, for a burst at line rate is not what was asked for; how far it fell behind is kept.
- */
+ *
+ * A packet that leaves late has a lag: the cycles since the burst that it belongs to was due. The schedule's
+ * bursts are of `least` packets and due when the last of them is, so a lcore that keeps up has lags of next
+ * to nothing. A delay that counts from then holds the time for which a packet had to wait outside of the
+ * device, because the forwarder, or the generator itself, stood still: without it a forwarder that stops is
+ * asked less often just then, and its worst moments are left out (coordinated omission). */
 #ifndef GREMC_LOADGEN_PACE_H
 #define GREMC_LOADGEN_PACE_H
 
@@ -20,7 +25,12 @@ struct gremc_pace {
 	uint64_t sent;     /* packets that left */
 	uint64_t not_yet;  /* TSC before which no burst leaves */
 	uint64_t interval; /* cycles a packet at a quarter above the rate, times 2^16 */
+	uint64_t period;   /* cycles a packet, times 2^PERIOD_BITS; 0: there is no schedule, and no lag */
+	uint64_t planned;  /* packets of the bursts that have been begun */
+	uint64_t due;      /* TSC when the burst that was begun last was due */
+	uint64_t latest;   /* cycles, the largest lag */
 	uint64_t behind;   /* the most packets that were due and had not left */
+	uint32_t left;     /* packets of that burst that are still to be made */
 	uint32_t least;    /* packets worth a burst: what is due in 10 us, at most GREMC_PACE_BURST */
 };
 
@@ -43,6 +53,30 @@ static inline uint32_t gremc_pace_due(struct gremc_pace *pace, uint64_t now, uin
 	if (ahead < pace->least && ahead < limit)
 		return 0;
 	return ahead < limit ? (uint32_t)ahead : limit;
+}
+
+#define GREMC_PACE_PERIOD_BITS 24u
+
+/* The lag of the next packet of the schedule, which is made at `now`. Called once for each, in order. */
+static inline uint64_t gremc_pace_lag(struct gremc_pace *pace, uint64_t now)
+{
+	int64_t lag;
+
+	if (pace->period == 0)
+		return 0;
+	if (pace->left == 0) {
+		pace->left = pace->least;
+		pace->planned += pace->least;
+		pace->due = pace->start + (uint64_t)((gremc_u128)(pace->planned - 1) * pace->period >>
+						     GREMC_PACE_PERIOD_BITS);
+	}
+	pace->left--;
+	lag = (int64_t)(now - pace->due);
+	if (lag <= 0)
+		return 0;
+	if ((uint64_t)lag > pace->latest)
+		pace->latest = (uint64_t)lag;
+	return (uint64_t)lag;
 }
 
 /* `count` packets have left. */

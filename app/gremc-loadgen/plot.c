@@ -45,16 +45,18 @@ void gremc_html_text(FILE *out, const char *text)
 		}
 }
 
-struct gremc_series *gremc_plot_series(struct gremc_plot *plot, const char *name)
+struct gremc_series *gremc_plot_series(struct gremc_plot *plot, unsigned key, const char *name)
 {
 	for (unsigned i = 0; i < plot->count; i++)
-		if (strncmp(plot->series[i].name, name, GREMC_PLOT_NAME - 1) == 0)
+		if (plot->series[i].key == key &&
+		    strncmp(plot->series[i].name, name, GREMC_PLOT_NAME - 1) == 0)
 			return &plot->series[i];
 	if (plot->count == GREMC_PLOT_SERIES) {
 		plot->left_off = true;
 		return NULL;
 	}
 	snprintf(plot->series[plot->count].name, GREMC_PLOT_NAME, "%s", name);
+	plot->series[plot->count].key = key;
 	return &plot->series[plot->count++];
 }
 

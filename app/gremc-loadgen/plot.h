@@ -12,6 +12,7 @@
 
 struct gremc_series {
 	char name[GREMC_PLOT_NAME];
+	unsigned key;
 	double x[GREMC_PLOT_POINTS], y[GREMC_PLOT_POINTS];
 	bool hollow[GREMC_PLOT_POINTS]; /* a point that is not the forwarder's own limit */
 	unsigned count;
@@ -26,8 +27,9 @@ struct gremc_plot {
 	bool left_off; /* there were more, and the plot says so */
 };
 
-/* The series of that name, made when it is not there; NULL: there are too many. */
-struct gremc_series *gremc_plot_series(struct gremc_plot *plot, const char *name);
+/* The series with that key and name, made when it is not there; NULL: there are too many. Keys keep series
+ * apart whose names are alike, or are so long that they are cut to the same. */
+struct gremc_series *gremc_plot_series(struct gremc_plot *plot, unsigned key, const char *name);
 /* Does nothing with NULL or when the series is full. */
 void gremc_plot_add(struct gremc_series *series, double x, double y, bool hollow);
 /* Returns false, and writes nothing, when all points have the same x: that is no line, and the table says it,

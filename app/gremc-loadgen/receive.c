@@ -235,9 +235,12 @@ static void keep_times(struct gremc_rx *rx, const struct gremc_seen *seen, uint6
 {
 	size_t number = (size_t)(seen->stream - rx->flows->stream);
 
-	if (rx->histogram && !rx->flows->flow[seen->flow].burden)
-		gremc_histogram_add(&rx->histogram[seen->stream->site],
-				    now > seen->time ? now - seen->time : 0);
+	if (rx->histogram && !rx->flows->flow[seen->flow].burden) {
+		uint64_t delay = now > seen->time ? now - seen->time : 0;
+
+		gremc_histogram_add(&rx->histogram[seen->stream->site], delay + seen->lag);
+		gremc_histogram_add(rx->from_sent, delay);
+	}
 	if (rx->last_time == NULL)
 		return;
 	if (rx->first_time[number] == 0)

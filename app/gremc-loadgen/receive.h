@@ -91,7 +91,7 @@ struct gremc_seen {
 	const uint8_t *frame; /* contiguous */
 	const uint8_t *inner; /* IPv4 header */
 	struct gremc_stream *stream;
-	uint64_t sequence, time;
+	uint64_t sequence, time, lag;
 	rte_be32_t remote, local;
 	uint32_t key, flow;
 	uint16_t payload;
@@ -105,6 +105,8 @@ struct gremc_rx {
 	const struct gremc_rx_macs *macs; /* [site], borrowed; NULL: none are known */
 	uint32_t *hint; /* [flow] its stream that came last here: the next one is the next, mostly */
 	struct gremc_histogram *histogram; /* [site], reserved memory; NULL: delays are not measured */
+	struct gremc_histogram *from_sent; /* one, of all sites; with `histogram`: those count from the
+					      schedule, and this one from when the packets were sent */
 	uint64_t *first_time, *last_time;  /* [stream] NULL: not kept */
 	struct rte_ring *arp; /* ARP packets for the control thread; bounded, what does not fit is dropped */
 	uint8_t *scratch;     /* [GREMC_RX_BURST][GREMC_RX_SCRATCH] for packets of several segments */

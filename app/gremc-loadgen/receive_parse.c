@@ -144,6 +144,7 @@ static unsigned parse(struct gremc_rx *rx, struct gremc_seen *seen, const struct
 	seen->flow = stamp.flow;
 	seen->sequence = stamp.sequence;
 	seen->time = stamp.time;
+	seen->lag = stamp.lag;
 	if (unlikely(stamp.run != rx->run))
 		return GREMC_FAULT_stale;
 	return likely(stamp.flow < rx->flows->count) ? NONE : GREMC_FAULT_stamp;

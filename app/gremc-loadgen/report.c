@@ -13,23 +13,58 @@
 #define RUNS_MOST    6
 #define FANOUTS_MOST 16
 #define TITLE        96
+#define NAME         128
 
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>GRE multicast load test</title>\n<style>\n"
 	"body{font:14px/1.45 sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}\n"
 	"table{border-collapse:collapse;margin:.6em 0}td,th{border:1px solid #ccc;padding:.2em .55em;text-align:left;"
 	"vertical-align:top}\nth{background:#f2f4f7}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
-	"td.n,td.v{white-space:nowrap}.failed td{background:#fbe3e0}.limited td.v{background:#fdf3d6}\n"
+	"td.n,td.v{white-space:nowrap}th.v,td.v{position:sticky;left:0;background:#fff}th.v{background:#f2f4f7}"
+	".failed td{background:#fbe3e0}.limited td.v{background:#fdf3d6}\n"
 	"pre{background:#f6f6f6;padding:.8em;overflow:auto;max-height:30em}h2{margin-top:1.8em}.scroll{overflow-x:auto}\n"
 	".plots{display:flex;flex-wrap:wrap;gap:1em}.plots svg{width:560px;max-width:100%;height:auto}\n"
 	".notes{color:#555;margin:.2em 0 .8em}summary{cursor:pointer;color:#1f5fa8}details{margin:.3em 0}\n"
 	"</style></head><body>\n<h1>GRE multicast load test</h1>\n";
 
-const char *gremc_report_label(const struct gremc_results *results)
+/* The names of runs whose labels are alike: what differs stands before what may be cut. */
+static struct {
+	const struct gremc_results *run;
+	char text[NAME];
+} named[RUNS_MOST];
+static unsigned named_count;
+
+static const char *label_of(const struct gremc_results *results)
 {
 	const char *label = gremc_results_get_fact(results, "label");
 
 	return label ? label : "forwarder";
+}
+
+static void name_runs(const struct gremc_results *const *results, unsigned count)
+{
+	named_count = 0;
+	for (unsigned r = 0; r < count && named_count < RUNS_MOST; r++) {
+		unsigned alike = 0, before = 0;
+
+		for (unsigned k = 0; k < count; k++)
+			if (strcmp(label_of(results[k]), label_of(results[r])) == 0) {
+				alike++;
+				before += k < r;
+			}
+		if (alike == 1)
+			continue;
+		named[named_count].run = results[r];
+		snprintf(named[named_count++].text, NAME, "run %u: %s", before + 1, label_of(results[r]));
+	}
+}
+
+const char *gremc_report_label(const struct gremc_results *results)
+{
+	for (unsigned i = 0; i < named_count; i++)
+		if (named[i].run == results)
+			return named[i].text;
+	return label_of(results);
 }
 
 bool gremc_report_is_of(const struct gremc_results *results, unsigned row, const char *test)
@@ -286,7 +321,7 @@ static void put_view(FILE *out, const struct view *view, const struct gremc_resu
 			    isnan(view->y(row)) || (one && row->fanout != *one))
 				continue;
 			series_name(name, sizeof(name), view, results[r], row);
-			gremc_plot_add(gremc_plot_series(plot, name), view->x(row), view->y(row),
+			gremc_plot_add(gremc_plot_series(plot, r, name), view->x(row), view->y(row),
 				       row->verdict && strcmp(row->verdict, "limited") == 0);
 		}
 	gremc_plot_write(plot, out);
@@ -307,6 +342,11 @@ static void put_views(FILE *out, const struct gremc_results *const *results, uns
 	}
 }
 
+static bool is_alike(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* Each bucket's share of the delays above it: a line that falls to the largest. */
 static void add_delays(struct gremc_series *series, const char *histogram)
 {
@@ -324,10 +364,27 @@ static void add_delays(struct gremc_series *series, const char *histogram)
 	}
 }
 
+/* How many rows of the same kind the run has up to this one: repeated trials are lines of their own. */
+static unsigned repetition_of(const struct gremc_results *results, unsigned number)
+{
+	const struct gremc_result *row = &results->row[number];
+	unsigned count = 1;
+
+	for (unsigned i = 0; i < number; i++) {
+		const struct gremc_result *other = &results->row[i];
+
+		count += strcmp(other->test, row->test) == 0 && other->histogram &&
+			 other->fanout == row->fanout && is_alike(other->size, row->size) &&
+			 is_alike(other->variant, row->variant);
+	}
+	return count;
+}
+
 static void put_delays_of(FILE *out, const struct gremc_results *const *results, unsigned count,
 			  const char *test, uint64_t fanout)
 {
-	char name[GREMC_PLOT_NAME], title[TITLE];
+	char name[GREMC_PLOT_NAME], title[TITLE], trial[24];
+	unsigned again;
 	struct gremc_plot *plot = plot_of(title, "microseconds", "% of replicas that took at least so long");
 
 	if (plot == NULL)
@@ -341,11 +398,14 @@ static void put_delays_of(FILE *out, const struct gremc_results *const *results,
 			if (!gremc_report_is_of(results[r], i, test) || row->histogram == NULL ||
 			    row->fanout != fanout)
 				continue;
-			snprintf(name, sizeof(name), "%s%ssize %s, %s%s%.0f packets/s",
+			again = repetition_of(results[r], i);
+			if (again > 1)
+				snprintf(trial, sizeof(trial), ", trial %u", again);
+			snprintf(name, sizeof(name), "%s%ssize %s, %s%s%.0f packets/s%s",
 				 count > 1 ? gremc_report_label(results[r]) : "", count > 1 ? ", " : "",
 				 row->size ? row->size : "", row->variant ? row->variant : "",
-				 row->variant ? ", " : "", row->achieved_pps);
-			add_delays(gremc_plot_series(plot, name), row->histogram);
+				 row->variant ? ", " : "", row->achieved_pps, again > 1 ? trial : "");
+			add_delays(gremc_plot_series(plot, r << 16 | i, name), row->histogram);
 		}
 	gremc_plot_write(plot, out);
 	free(plot);
@@ -414,6 +474,7 @@ static void put_summary(FILE *out, const struct gremc_results *const *results, u
 
 static void put_page(FILE *out, const struct gremc_results *const *results, unsigned count)
 {
+	name_runs(results, count);
 	fputs(head, out);
 	put_summary(out, results, count);
 #define GREMC_X(function, name, section, meaning) put_test(out, results, count, name, section, meaning);

@@ -7,7 +7,7 @@
 #include "report.h"
 
 #define CELL         2048
-#define NOTES_MOST   32
+#define NOTES_MOST   256
 #define COLUMNS_MOST 64
 #define GROUPED      5 /* digits; shorter numbers are not grouped */
 
@@ -97,12 +97,17 @@ static bool is_number(const struct gremc_column *column)
 	return column->kind != GREMC_COLUMN_text;
 }
 
+static bool is_verdict(const struct gremc_column *column)
+{
+	return strcmp(column->name, "verdict") == 0;
+}
+
 /* The heading of the terminal's table, or the name where that has none. */
 static void put_heading(FILE *out, const struct gremc_column *column)
 {
 	fputs("<th title='", out);
 	gremc_html_text(out, column->meaning);
-	fputs(is_number(column) ? "' class='n'>" : "'>", out);
+	fputs(is_number(column) ? "' class='n'>" : is_verdict(column) ? "' class='v'>" : "'>", out);
 	for (const char *c = *column->heading ? column->heading : column->name; *c; c++)
 		fputc(*c == '_' ? ' ' : *c, out);
 	fputs("</th>", out);
@@ -144,7 +149,7 @@ static void put_cell(FILE *out, struct table *table, const struct gremc_column *
 	if (is_number(column)) {
 		fputs("<td class='n'>", out);
 		put_number(out, cell);
-	} else if (strcmp(column->name, "verdict") == 0) {
+	} else if (is_verdict(column)) {
 		fputs("<td class='v'>", out);
 		gremc_html_text(out, cell);
 		note = note_of(table, row->note);
@@ -159,28 +164,42 @@ static void put_cell(FILE *out, struct table *table, const struct gremc_column *
 
 /* ---- tables ---- */
 
+/* The verdict is the first column, and stays in sight when a wide table is moved: no reader has to look for
+ * it. */
+static void put_headings(FILE *out, const struct table *table, bool verdict)
+{
+	for (unsigned c = 0; c < gremc_column_count; c++)
+		if (table->shown[c] && is_verdict(&gremc_columns[c]) == verdict)
+			put_heading(out, &gremc_columns[c]);
+}
+
+static void put_cells(FILE *out, struct table *table, const struct gremc_result *row, bool verdict)
+{
+	for (unsigned c = 0; c < gremc_column_count; c++)
+		if (table->shown[c] && is_verdict(&gremc_columns[c]) == verdict)
+			put_cell(out, table, &gremc_columns[c], row);
+}
+
 static void put_rows(FILE *out, struct table *table, enum part part)
 {
 	const struct gremc_result *row;
 
 	fputs("<div class='scroll'><table><tr>", out);
+	put_headings(out, table, true);
 	if (table->count > 1)
 		fputs("<th>forwarder</th>", out);
-	for (unsigned c = 0; c < gremc_column_count; c++)
-		if (table->shown[c])
-			put_heading(out, &gremc_columns[c]);
+	put_headings(out, table, false);
 	fputs("</tr>\n", out);
 	FOREACH_ROW(table, part, run, number, row)
 	{
 		fprintf(out, "<tr class='%s'>", row->verdict ? row->verdict : "");
+		put_cells(out, table, row, true);
 		if (table->count > 1) {
 			fputs("<td>", out);
 			gremc_html_text(out, gremc_report_label(table->results[run]));
 			fputs("</td>", out);
 		}
-		for (unsigned c = 0; c < gremc_column_count; c++)
-			if (table->shown[c])
-				put_cell(out, table, &gremc_columns[c], row);
+		put_cells(out, table, row, false);
 		fputs("</tr>\n", out);
 	}
 	fputs("</table></div>\n", out);

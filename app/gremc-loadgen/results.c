@@ -140,6 +140,19 @@ void gremc_result_delay(struct gremc_result *row, const struct gremc_histogram *
 		put_buckets(row, histogram, us);
 }
 
+void gremc_result_sent_delay(struct gremc_result *row, const struct gremc_histogram *histogram, uint64_t hz)
+{
+	double us = 1e6 / (double)hz;
+
+	if (histogram->count == 0)
+		return;
+	row->sent_delay_mean_us = (double)histogram->sum / (double)histogram->count * us;
+	row->sent_delay_p50_us = (double)gremc_histogram_percentile(histogram, 0.5) * us;
+	row->sent_delay_p99_us = (double)gremc_histogram_percentile(histogram, 0.99) * us;
+	row->sent_delay_p999_us = (double)gremc_histogram_percentile(histogram, 0.999) * us;
+	row->sent_delay_max_us = (double)histogram->max * us;
+}
+
 static void number_text(double value, bool brief, char *text, size_t size)
 {
 	if (isnan(value))

@@ -40,7 +40,7 @@
 	X(count, damaged, "", "replicas that were not as they were sent")                                    \
 	X(count, unexpected, "", "frames that should not have come")                                         \
 	X(text, faults, "faults", "what was found wrong, by name")                                           \
-	X(number, delay_min_us, "min us", "forwarding delay, microseconds")                                  \
+	X(number, delay_min_us, "min us", "forwarding delay, microseconds, from when packets were due")      \
 	X(number, delay_mean_us, "mean us", "")                                                              \
 	X(number, delay_p50_us, "p50", "")                                                                   \
 	X(number, delay_p90_us, "p90", "")                                                                   \
@@ -49,6 +49,15 @@
 	X(number, delay_max_us, "max us", "")                                                                \
 	X(number, jitter_us, "jitter", "mean difference of consecutive delays (RFC 4689)")                   \
 	X(text, histogram, "", "delays: microseconds:count of each bucket that is not empty")                \
+	X(number, sent_delay_mean_us, "",                                                                    \
+	  "the same from when packets were sent: what did not leave on time")                                \
+	X(number, sent_delay_p50_us, "", "has no delay here")                                                \
+	X(number, sent_delay_p99_us, "sent p99",                                                             \
+	  "delay from when packets were sent, not from when they were due")                                  \
+	X(number, sent_delay_p999_us, "", "")                                                                \
+	X(number, sent_delay_max_us, "", "")                                                                 \
+	X(count, behind, "behind", "packets, the most that were due and had not left")                       \
+	X(number, behind_ms, "behind ms", "the most by which a packet left after it was due")                \
 	X(number, join_min_ms, "join min ms", "group join delay")                                            \
 	X(number, join_max_ms, "join max ms", "")                                                            \
 	X(number, leave_min_ms, "leave min ms", "group leave delay")                                         \
@@ -106,9 +115,11 @@ void gremc_results_fact(struct gremc_results *results, const char *name, const c
 	__rte_format_printf(3, 4);
 /* NULL: no such fact. */
 const char *gremc_results_get_fact(const struct gremc_results *results, const char *name);
-/* Delay columns from a histogram; hz is the TSC's. */
+/* Delay columns from a histogram of delays from when packets were due; hz is the TSC's. */
 void gremc_result_delay(struct gremc_result *row, const struct gremc_histogram *histogram, uint64_t hz,
 			bool with_buckets);
+/* And from one of the same delays from when packets were sent. */
+void gremc_result_sent_delay(struct gremc_result *row, const struct gremc_histogram *histogram, uint64_t hz);
 
 /* A column's value as text; "" when there is none. Returns text. */
 char *gremc_column_text(const struct gremc_column *column, const struct gremc_result *row, bool brief,

@@ -138,9 +138,10 @@ static void limits(struct gremc_tester *tester)
 				   "it could be");
 	gremc_results_fact(
 		results, "claim: delays",
-		"the TSC is read once a burst: a delay runs from the beginning of the burst that a packet left in (10 us of "
-		"packets, at most 32) to the fetching of the burst that its replica came in (at most 64); percentiles are "
-		"at most 3.2 %% above the true ones");
+		"a delay runs from when the burst that a packet belongs to was due by the schedule (10 us of packets, at most 32) "
+		"to the fetching of the burst that its replica came in (at most 64): a wait because the forwarder took nothing, or "
+		"the generator was held up, is in it. `sent` delays run from when the burst was begun. The TSC is read once a "
+		"burst; percentiles are at most 3.2 %% above the true ones");
 }
 
 void gremc_setup_describe(struct gremc_tester *tester)

@@ -3,10 +3,13 @@
  *
  *   byte  0  run       32 bits  which trial it belongs to: what comes late from an earlier one is told apart
  *         4  flow      32 bits  index of the flow
- *         8  sequence  64 bits  of the flow in this trial, from 0
+ *         8  sequence  40 bits  of the flow in this trial, from 0
+ *        13  lag       24 bits  cycles from the time at which the packet was due to `time` (see below)
  *        16  time      64 bits  TSC when the burst that it left in was offered to the device
  *        24  check     32 bits  CRC-32C of the 24 bytes before
  *        28  pattern            byte n of the payload is byte n of gremc_pattern, whatever the packet
+ *
+ * A lag has 19 bits of mantissa and, above them, 5 of exponent: mantissa << exponent cycles, rounded down.
  *
  * All fields are little-endian. Since the pattern is the same in all packets, a transmit buffer gets it once,
  * when its pool is made, and the receiver compares with one memcmp(). */
@@ -17,6 +20,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 #include <rte_hash_crc.h>
 
@@ -25,9 +29,13 @@
 /* The smallest inner packet: IPv4 and UDP header and the stamp. */
 #define GREMC_INNER_LEAST (20u + 8u + GREMC_STAMP_LENGTH)
 
+#define GREMC_STAMP_SEQUENCE_BITS 40u
+#define GREMC_STAMP_LAG_BITS      19u /* of the mantissa */
+
 struct gremc_stamp {
 	uint32_t run, flow;
 	uint64_t sequence, time;
+	uint64_t lag; /* cycles; time - lag is when the packet was due by the schedule */
 };
 
 /* Filled by gremc_pattern_init(), constant afterwards. */
@@ -61,10 +69,31 @@ static inline uint16_t gremc_sum_fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
+/* Exact below 2^19 cycles, and 2^-18 of the value too small at most above; the largest is 2^50, days. */
+static inline uint32_t gremc_stamp_pack_lag(uint64_t cycles)
+{
+	unsigned bits = 64u - (unsigned)__builtin_clzll(cycles | 1), exponent;
+
+	if (likely(bits <= GREMC_STAMP_LAG_BITS))
+		return (uint32_t)cycles;
+	exponent = bits - GREMC_STAMP_LAG_BITS;
+	if (exponent > 31)
+		return (1u << 24) - 1;
+	return exponent << GREMC_STAMP_LAG_BITS | (uint32_t)(cycles >> exponent);
+}
+
+static inline uint64_t gremc_stamp_unpack_lag(uint32_t lag)
+{
+	return (uint64_t)(lag & ((1u << GREMC_STAMP_LAG_BITS) - 1)) << (lag >> GREMC_STAMP_LAG_BITS);
+}
+
 static inline void gremc_stamp_write(uint8_t *at, const struct gremc_stamp *stamp)
 {
-	uint64_t word[3] = {rte_cpu_to_le_64((uint64_t)stamp->flow << 32 | stamp->run),
-			    rte_cpu_to_le_64(stamp->sequence), rte_cpu_to_le_64(stamp->time)};
+	uint64_t word[3] = {
+		rte_cpu_to_le_64((uint64_t)stamp->flow << 32 | stamp->run),
+		rte_cpu_to_le_64((uint64_t)gremc_stamp_pack_lag(stamp->lag) << GREMC_STAMP_SEQUENCE_BITS |
+				 stamp->sequence),
+		rte_cpu_to_le_64(stamp->time)};
 	uint32_t check = rte_cpu_to_le_32(gremc_stamp_check(word[0], word[1], word[2]));
 
 	memcpy(at, word, sizeof(word));
@@ -81,7 +110,9 @@ static inline bool gremc_stamp_read(const uint8_t *at, struct gremc_stamp *stamp
 	memcpy(&check, at + sizeof(word), sizeof(check));
 	stamp->run = (uint32_t)rte_le_to_cpu_64(word[0]);
 	stamp->flow = (uint32_t)(rte_le_to_cpu_64(word[0]) >> 32);
-	stamp->sequence = rte_le_to_cpu_64(word[1]);
+	stamp->sequence = rte_le_to_cpu_64(word[1]) & ((UINT64_C(1) << GREMC_STAMP_SEQUENCE_BITS) - 1);
+	stamp->lag =
+		gremc_stamp_unpack_lag((uint32_t)(rte_le_to_cpu_64(word[1]) >> GREMC_STAMP_SEQUENCE_BITS));
 	stamp->time = rte_le_to_cpu_64(word[2]);
 	return rte_le_to_cpu_32(check) == gremc_stamp_check(word[0], word[1], word[2]);
 }

@@ -55,6 +55,7 @@ static int measure(struct gremc_tester *tester, const struct gremc_case *that, c
 		return -ENOMEM;
 	gremc_result_set(&row->variant, "%s", variant);
 	gremc_result_delay(row, &outcome.delay, tester->engine->hz, true);
+	gremc_result_sent_delay(row, &outcome.from_sent, tester->engine->hz);
 	gremc_row_judge(row, &outcome);
 	return 0;
 }

@@ -101,6 +101,7 @@ static int one(struct gremc_tester *tester, const struct gremc_case *that)
 			return -ENOMEM;
 		gremc_result_set(&row->variant, "all tunnels");
 		gremc_result_delay(row, &outcome.delay, tester->engine->hz, true);
+		gremc_result_sent_delay(row, &outcome.from_sent, tester->engine->hz);
 		gremc_row_judge(row, &outcome);
 		gremc_progress_say(
 			tester, "latency: size %s at %.0f packets/s: p50 %.1f us, p99 %.1f us, max %.1f us",

@@ -31,6 +31,7 @@ static int one(struct gremc_tester *tester, const struct gremc_case *that)
 	if (row == NULL)
 		return -ENOMEM;
 	gremc_result_delay(row, &outcome.delay, tester->engine->hz, true);
+	gremc_result_sent_delay(row, &outcome.from_sent, tester->engine->hz);
 	passed = gremc_outcome_clean(&outcome) && !outcome.shortfall && (!outcome.cut || rc == -EINTR);
 	gremc_result_set(&row->verdict, passed ? "passed" : "failed");
 	return rc;

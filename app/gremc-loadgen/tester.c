@@ -173,7 +173,9 @@ static int make_rooms(struct gremc_tester *tester)
 	size_t sites = (size_t)tester->flows->site_count * tester->engine->rx_count;
 
 	tester->histogram = gremc_reserve(sites * sizeof(*tester->histogram), SOCKET_ID_ANY);
-	return tester->histogram ? 0 : -ENOMEM;
+	tester->from_sent =
+		gremc_reserve(tester->engine->rx_count * sizeof(*tester->from_sent), SOCKET_ID_ANY);
+	return tester->histogram && tester->from_sent ? 0 : -ENOMEM;
 }
 
 static int find_forwarder(struct gremc_tester *tester)
@@ -225,6 +227,7 @@ int gremc_tester_main(struct gremc_tester *tester)
 		fprintf(stderr, "gremc-loadgen: out of memory\n");
 	gremc_release(tester->histogram, (size_t)tester->flows->site_count * tester->engine->rx_count *
 						 sizeof(*tester->histogram));
+	gremc_release(tester->from_sent, tester->engine->rx_count * sizeof(*tester->from_sent));
 	free(tester->templates);
 	gremc_results_fini(&tester->results);
 	return status;

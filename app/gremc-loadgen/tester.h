@@ -21,7 +21,8 @@ struct gremc_tester {
 	struct gremc_template *templates;
 	struct gremc_mix template_mix;
 	uint32_t template_flows;
-	struct gremc_histogram *histogram; /* [receiver * sites + site], reserved */
+	struct gremc_histogram *histogram; /* [receiver * sites + site], reserved; by the schedule */
+	struct gremc_histogram *from_sent; /* [receiver], reserved; from when the packets were sent */
 	uint64_t *first_time, *last_time;  /* [stream], heap, for trials that keep times */
 	uint32_t run;                      /* of the last trial */
 	unsigned trials;

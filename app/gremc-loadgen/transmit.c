@@ -84,7 +84,8 @@ static inline void make_one(struct gremc_tx *tx, uint64_t now, struct rte_mbuf *
 	struct gremc_stamp stamp = {.run = tx->run,
 				    .flow = template->flow,
 				    .sequence = tx->sequence[template->flow]++,
-				    .time = now};
+				    .time = now,
+				    .lag = gremc_pace_lag(&tx->pace, now)};
 	uint8_t *payload = (uint8_t *)packet->buf_addr + PAYLOAD_AT;
 	uint16_t sum;
 

@@ -2,6 +2,7 @@
 /* The transmitting side of one lcore: packets of its flows in turn, each from its template, stamped, in
  * bursts of up to 32. The TSC is read once a burst: a stamp's time is when the burst was begun, which is at
  * most the time that it takes to make it (32 packets, under a microsecond) before the device got the packet.
+ * Beside it stands for how long the packet was due by then.
  *
  * A device that does not take packets is offered the same ones again, in order, until it does: nothing is
  * ever skipped, so a sequence number that was used has left. */

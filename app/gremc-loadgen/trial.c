@@ -103,6 +103,8 @@ static int share_out(struct gremc_tester *tester, const struct gremc_trial *tria
 		tx->made = tx->taken = tx->bytes = tx->no_mbufs = tx->first = tx->last = 0;
 		tx->blocked = tx->blocked_at = 0;
 		gremc_pace_start(&tx->pace, trial->rate * share, engine->hz, 0);
+		if (trial->closed) /* what leaves when is the forwarder's choice: nothing is late */
+			tx->pace.period = 0;
 		gremc_tx_pool_refill(tx->pool);
 	}
 	/* Rounding may have left packets to a sender without flows. */
@@ -125,6 +127,9 @@ static void ready_receivers(struct gremc_tester *tester, const struct gremc_tria
 
 		if (rx == NULL)
 			continue;
+		rx->from_sent = &tester->from_sent[receiver];
+		if (trial->measure)
+			*rx->from_sent = (struct gremc_histogram){0};
 		own = &tester->histogram[(size_t)receiver++ * tester->flows->site_count];
 		gremc_rx_reset(rx, tester->run);
 		rx->histogram = trial->measure ? own : NULL;
@@ -267,6 +272,8 @@ static void collect_rx(struct gremc_tester *tester, const struct gremc_trial *tr
 		last = RTE_MAX(last, rx->counters.last);
 		for (uint32_t s = 0; trial->measure && s < tester->flows->site_count; s++)
 			gremc_histogram_merge(&outcome->delay, &rx->histogram[s]);
+		if (trial->measure)
+			gremc_histogram_merge(&outcome->from_sent, rx->from_sent);
 	}
 	for (unsigned k = 0; k < GREMC_FAULT_COUNT; k++)
 		*(k < GREMC_FAULT_DAMAGED_FIRST      ? &outcome->sequence
@@ -304,7 +311,7 @@ static void count_lost(struct gremc_tester *tester, struct gremc_outcome *outcom
 static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *trial, uint64_t end,
 		       struct gremc_outcome *outcome)
 {
-	uint64_t first = 0, last = 0, longest = 0, held = 0;
+	uint64_t first = 0, last = 0, longest = 0, held = 0, late = 0;
 	uint32_t dropped = 0;
 
 	for (uint32_t i = 0; i < tester->engine->lcore_count; i++) {
@@ -317,7 +324,8 @@ static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *tr
 		outcome->sent += lcore->tx->made;
 		outcome->sent_bytes += lcore->tx->bytes;
 		outcome->blocked += seconds_of(tester, lcore->tx->blocked);
-		outcome->behind = RTE_MAX(outcome->behind, (double)lcore->tx->pace.behind);
+		outcome->behind += lcore->tx->pace.behind;
+		late = RTE_MAX(late, lcore->tx->pace.latest);
 		outcome->cut |= lcore->tx->made < lcore->tx->packets;
 		if (first == 0 || lcore->tx->first < first)
 			first = lcore->tx->first;
@@ -327,6 +335,7 @@ static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *tr
 	}
 	outcome->held_up = seconds_of(tester, longest);
 	outcome->held = seconds_of(tester, held);
+	outcome->late = seconds_of(tester, late);
 	outcome->seconds = seconds_of(tester, last - first);
 	outcome->cut |= dropped > 0;
 	/* From the first burst to the last there are all packets but those of the last. */

@@ -57,7 +57,8 @@ struct gremc_outcome {
 	double replica_rate; /* good replicas/s over the time in which they came */
 	double held_up;      /* seconds, the longest that an lcore of ours did not run its loop */
 	double held;         /* seconds, all such times together that lasted a millisecond or more */
-	double behind;       /* packets, the furthest that sending fell behind its schedule */
+	uint64_t behind;     /* packets, the most that were due and had not left, of all senders */
+	double late;         /* seconds, the most by which a packet left after it was due */
 	double blocked;      /* seconds in which a device did not take what was due, of all senders */
 	bool shortfall;      /* the rate was missed by more than 0.1 % */
 	bool cut;            /* the ports did not take all packets in time */
@@ -67,7 +68,8 @@ struct gremc_outcome {
 	bool saturated;      /* our own receive queue was full, or may have been */
 	bool failed;         /* an lcore does not answer, a link is down: see `error` */
 	char error[192];
-	struct gremc_histogram delay; /* of all, with `measure` */
+	struct gremc_histogram delay; /* of all, with `measure`, from the times at which packets were due */
+	struct gremc_histogram from_sent; /* the same, from the times at which they were sent */
 };
 
 /* What a trial needs of the tester; see tester.h. */

@@ -2,7 +2,9 @@
 """gremc-loadgen against the forwarder: over memif and over real frames, and what it says when something is wrong."""
 import csv
 import re
+import signal
 import subprocess
+import threading
 
 import pytest
 from lab import FIRST, Forwarder, Namespace, run, veth
@@ -59,6 +61,59 @@ def test_throughput(bench):
     assert bool(place) == (row.get("line_ns") is not None) and (not place or row["line_ns"] > 5)
 
 
+class Paused(loadgen.Bench):
+    """A wire of 1024 slots, and a forwarder that is stopped for `pause` seconds once a trial has sent some packets."""
+    rsize, pause = 10, 0.25
+
+    def _memif(self, n, role, mac=None):
+        return super()._memif(n, role, mac).replace("rsize=14", f"rsize={self.rsize}")
+
+    def stop_for_a_while(self, over):
+        """Once for each trial (the generator repeats one in which it was held up itself): after 20,000 packets more."""
+        process, forwarded = self.forwarder.process, 0
+        while not over.is_set():
+            now = self.forwarder.query("/gremc/info")["forwarded"]
+            if now < forwarded + 20_000:
+                over.wait(0.02)
+                continue
+            process.send_signal(signal.SIGSTOP)
+            over.wait(self.pause)
+            process.send_signal(signal.SIGCONT)
+            # the rest of this trial and the proof of the next
+            forwarded = now + 50_000
+
+
+def test_forwarder_that_stands_still(binary, tmp_path, laboratory):
+    """Packets that are due while the forwarder takes none have their delay from then: it is seen at the 99th percentile, where
+    delays from the sending do not show it, and the row says that the trial fell behind."""
+    rate, seconds = 20_000, 4
+    config = loadgen.make_config(binary, tmp_path / "c.yaml", "--tunnels", 3, "--fanout", 1, "--groups", 2)
+    with Paused(binary, tmp_path, config) as bench:
+        over = threading.Event()
+        thread = threading.Thread(target=bench.stop_for_a_while, args=(over,))
+        thread.start()
+        try:
+            result = bench.load("rate", "--rate", rate, "--duration", seconds, "--warmup", "0", "--settle", "0.3", "--report",
+                                tmp_path / "r.html")
+        finally:
+            over.set()
+            thread.join()
+    row = result.row
+    assert row["sent"] == row["received"] == rate * seconds, result.err
+    # of 0.25 s in which 5,000 packets are due the wire holds 1,024: the next one left 0.2 s late
+    least = bench.pause - 1024 / rate
+    assert row["behind_ms"] >= 1000 * least * 0.9 and row["behind"] >= rate * least * 0.9
+    assert row["delay_p99_us"] >= 1e6 * least * 0.7, "more than 1 % of all packets were due in the first part of the pause"
+    assert row["delay_max_us"] >= row["behind_ms"] * 1000 * 0.99
+    late = sum(int(count) for us, count in (part.split(":") for part in row["histogram"].split(";")) if float(us) > 50_000)
+    # from 0.2 to 0.05 s, at a quarter above the rate, and what was in the wire
+    assert late >= 0.9 * (bench.pause - 0.05) * rate
+    assert row["sent_delay_p50_us"] <= row["sent_delay_p99_us"] <= row["delay_p99_us"]
+    assert f"sending fell behind its schedule, by {row['behind_ms']:.3g} ms" in row["note"]
+    page = (tmp_path / "r.html").read_text()
+    assert "fell behind its schedule" in page and "behind ms" in page and "sent p99" in page and "behind ms" in result.out
+
+
 def test_own_cpu(bench):
     result = bench.load("rate", "--rate", "1k", "--duration", "0.1", "--dut-cpu", loadgen.B)
     assert result.status == 1 and f"--dut-cpu {loadgen.B}: that is our own CPU" in result.err
@@ -107,7 +162,7 @@ def test_joins(host_bench, version):
     result = host_bench.load("join", "--quick", "--igmp", version, mac=None)
     row = result.row
     assert row["verdict"] == "measured" and row["variant"] == f"4 of 4 sites, IGMPv{version}", result.err
-    assert 0 < row["join_min_ms"] <= row["join_max_ms"] < 1000 and 0 <= row["leave_min_ms"] <= row["leave_max_ms"] < 1000
+    assert 0 < row["join_min_ms"] <= row["join_max_ms"] and 0 <= row["leave_min_ms"] <= row["leave_max_ms"]
 
 
 def test_join_capacity(host_bench):
@@ -216,7 +271,7 @@ def test_made_configurations_are_good(binary, tmp_path):
 
 
 def test_real_frames(binary, tmp_path, laboratory):
-    """Over af_packet and veth, where every frame passes the kernel."""
+    """Over af_packet and veth, where every frame passes the kernel. All replicas have room in the rings."""
     namespace = Namespace("load")
     config = loadgen.make_config(binary, tmp_path / "c.yaml", "--tunnels", 5, "--groups", 8, "--device", "net_af_packet0")
     device = "net_af_packet0,iface={},blocksz=65536,framesz=2048,framecnt=8192,qdisc_bypass=1"
@@ -226,12 +281,12 @@ def test_real_frames(binary, tmp_path, laboratory):
         namespace.ip(f"link set dev dut address {loadgen.MAC}")
         forwarder = Forwarder(binary, config, namespace, [device.format("dut")], cpus=["-l", str(loadgen.A)], wrapper=FIRST).start()
         done = namespace.run(*FIRST, loadgen.program(binary), "-l", str(loadgen.B), *EAL[:1], "-m", "512", *EAL[3:], "--vdev",
-                             device.format("gen"), "--", "rate", "--rate", "5k", "--duration", "0.5", "--dut-config", config, "--dut-mac",
+                             device.format("gen"), "--", "rate", "--rate", "3k", "--duration", "0.5", "--dut-config", config, "--dut-mac",
                              loadgen.MAC, "--quick", "--size", "64,imix", "--json", tmp_path / "r.json", check=False,
                              start_new_session=True)
         result = loadgen.Result(done.returncode, done.stdout, done.stderr, tmp_path / "r.json")
         assert [(row["size"], row["lost"], row["faults"]) for row in result.rows] == [("64", 0, "none"), ("imix", 0, "none")], done.stderr
-        assert all(row["received"] == 4 * row["sent"] == 4 * 2500 for row in result.rows)
+        assert all(row["received"] == 4 * row["sent"] == 4 * 1500 for row in result.rows)
     finally:
         if forwarder:
             forwarder.kill()

@@ -324,15 +324,40 @@ static void test_control_is_no_fault(void **state)
 static void test_delay_per_site(void **state)
 {
 	struct gremc_histogram *histogram = calloc(world.flows->site_count, sizeof(*histogram));
+	static struct gremc_histogram from_sent;
 
 	RTE_SET_USED(state);
 	world.rx->histogram = histogram;
+	world.rx->from_sent = &from_sent;
 	come(&world, 0, replica(&world, 0, 0, 0, 64));
 	come(&world, 0, replica(&world, 0, 1, 0, 64));
 	world.rx->histogram = NULL;
 	for (uint32_t i = 0; i < world.flows->site_count; i++)
 		assert_int_equal(histogram[i].count, i == 1 || i == 2);
 	assert_int_equal(histogram[1].min, 2000);
+	assert_true(from_sent.count == 2 && from_sent.max == 2000);
+	free(histogram);
+}
+
+/* A replica of a packet that left late: its delay counts from when it was due, and from when it was sent. */
+static void test_delay_by_schedule(void **state)
+{
+	struct gremc_histogram *histogram = calloc(world.flows->site_count, sizeof(*histogram));
+	static struct gremc_histogram from_sent;
+	struct rte_mbuf *packet = rte_pktmbuf_alloc(world.pool);
+	struct gremc_stamp stamp = {.run = WORLD_RUN, .flow = 0, .sequence = 7, .time = 1000, .lag = 500000};
+
+	RTE_SET_USED(state);
+	assert_non_null(packet);
+	packet->data_len = gremc_replica_write(world.flows, world.flows->flow[0].first, 64, &stamp,
+					       rte_pktmbuf_mtod(packet, uint8_t *));
+	packet->pkt_len = packet->data_len;
+	world.rx->histogram = histogram;
+	world.rx->from_sent = &from_sent;
+	come(&world, 0, packet);
+	world.rx->histogram = world.rx->from_sent = NULL;
+	assert_true(histogram[1].count == 1 && histogram[1].min == 502000);
+	assert_true(from_sent.count == 1 && from_sent.min == 2000);
 	free(histogram);
 }
 
@@ -398,6 +423,7 @@ int main(void)
 		IN_WORLD(test_stale),
 		IN_WORLD(test_control_is_no_fault),
 		IN_WORLD(test_delay_per_site),
+		IN_WORLD(test_delay_by_schedule),
 		IN_WORLD(test_backlog),
 	};
 

@@ -109,12 +109,12 @@ def test_active_backup_fails_over(make_hub, tmp_path):
                     arrived[n] += len(far[n].wire.collect(TUNNELS, 0.02))
         return (*arrived, lost)
 
-    until(lambda: burst() == (TUNNELS, 0, 0), "the first member carries everything", 5)
+    until(lambda: burst() == (TUNNELS, 0, 0), "the first member carries everything", 20)
     far[0].forwarder.kill()
-    until(lambda: burst() == (0, TUNNELS, 0), "the second member takes over", 10)
+    until(lambda: burst() == (0, TUNNELS, 0), "the second member takes over", 30)
     far[0].forwarder.start()
     far[1].forwarder.kill()
-    until(lambda: burst() == (TUNNELS, 0, 0), "the first member takes over", 10)
+    until(lambda: burst() == (TUNNELS, 0, 0), "the first member takes over", 30)
 
 
 class Pair:
@@ -125,7 +125,7 @@ class Pair:
         self.far = make_hub(bonded(mode, near=False), wires=3, first_mac=0x21)
         self.cables = [Cable(self.near.wires[n], self.far.wires[n]) for n in (0, 1)]
 
-    def delivered(self, count, seconds=3.0):
+    def delivered(self, count, seconds=20.0):
         """Send `count` packets over each tunnel; how many of all arrive at the far site, and by which cables."""
         self.far.wires[2].collect(seconds=0)
         before = [cable.carried for cable in self.cables]

@@ -74,12 +74,20 @@ def mroutes(test_hub):
     return {(m["source"], m["group"]): m for m in test_hub.forwarder.pages("/gremc/mroutes").values()}
 
 
-def reached(test_hub, i, source, group, count=1):
-    """The sites that `count` packets reach, each as often as it should be."""
-    test_hub.wire.collect(seconds=0.1)
+SURPLUS_SECONDS = 0.1  # how long is looked for packets that should not come
+
+
+def collected(test_hub, wanted, count, match):
+    """The frames that match: as many as `wanted` sites get of `count` packets, and what comes besides."""
+    back = test_hub.wire.collect_matching(match, len(wanted) * count)
+    return hub.sites_of(back + [frame for frame in test_hub.wire.collect(seconds=SURPLUS_SECONDS) if match(frame)])
+
+
+def reached(test_hub, i, source, group, count=1, wanted=()):
+    """The sites that `count` packets reach, each as often as it should be; `wanted` are waited for."""
+    test_hub.wire.collect(seconds=0)
     test_hub.wire.send([hub.from_site(i, packets.multicast(source, group, b"?"))] * count)
-    back = [frame for frame in test_hub.wire.collect(seconds=0.4) if frame[23] == packets.GRE and frame[38 + 9] == packets.UDP]
-    sites = hub.sites_of(back)
+    sites = collected(test_hub, wanted, count, lambda frame: frame[23] == packets.GRE and frame[38 + 9] == packets.UDP)
     assert all(len(frames) == count for frames in sites.values()), {site: len(frames) for site, frames in sites.items()}
     return {n for n in range(4) if hub.remote(n) in sites}
 
@@ -98,16 +106,16 @@ def test_routes_come_and_go(lab):
     entry = mroutes(test_hub)[S, G]
     assert (entry["origin"], entry["origins"], entry["oifs"], entry["iifs"]) == ("kernel", "kernel", 2, 1)
     before = test_hub.info()
-    assert reached(test_hub, 0, S, G, 5) == {1, 2}
+    assert reached(test_hub, 0, S, G, 5, wanted={1, 2}) == {1, 2}
     after = test_hub.info()
     assert after["forwarded"] - before["forwarded"] == 5
     assert kernel_packets(test_hub, G) == 0  # all by the fast path
     with test_hub.counting(rpf=1):
-        assert reached(test_hub, 3, S, G) == set()
+        assert reached(test_hub, 3, S, G, wanted=set()) == set()
     smcroute(f"remove t0 {S} {G}")
     smcroute(f"add t0 {S} {G} t3 other")
     until(lambda: mroutes(test_hub).get((S, G), {}).get("oifs") == 1, "the changed route is ours", 5, every=0.01)
-    assert reached(test_hub, 0, S, G) == {3}
+    assert reached(test_hub, 0, S, G, wanted={3}) == {3}
     assert "other" in test_hub.forwarder.query("/gremc/kernel")["unknown_names"].split()
     smcroute(f"remove t0 {S} {G}")
     until(lambda: (S, G) not in mroutes(test_hub), "the route is gone", 5, every=0.01)
@@ -118,10 +126,10 @@ def test_unresolved_flows_reach_the_daemon(lab):
     alone would have sent it; those after it ours."""
     test_hub, smcroute = lab
     smcroute(f"add t0 {STAR} t1 t3")
-    assert reached(test_hub, 0, S, STAR) == {1, 3}
+    assert reached(test_hub, 0, S, STAR, wanted={1, 3}) == {1, 3}
     until(lambda: (S, STAR) in mroutes(test_hub), "the learned route is ours", 5, every=0.01)
     before = test_hub.info()
-    assert reached(test_hub, 0, S, STAR, 10) == {1, 3}
+    assert reached(test_hub, 0, S, STAR, 10, wanted={1, 3}) == {1, 3}
     assert test_hub.info()["forwarded"] - before["forwarded"] == 10
 
 
@@ -133,7 +141,7 @@ def test_flows_stay_alive(lab):
     counted = kernel_packets(test_hub, G)
     for _ in range(2):
         def moved():
-            assert reached(test_hub, 0, S, G, 3) == {1}
+            assert reached(test_hub, 0, S, G, 3, wanted={1}) == {1}
             return kernel_packets(test_hub, G) > counted
         until(moved, "the kernel counts the flow", 25, every=0.2)
         counted = kernel_packets(test_hub, G)
@@ -148,13 +156,13 @@ def test_reload_turns_it_off_and_on(lab):
     static = {"group": G, "source": S, "from": "any", "to": ["t2"]}
     assert test_hub.forwarder.reload(hub.config(tunnels, ["kernel", static]))[0]
     until(lambda: mroutes(test_hub)[S, G]["origins"] == "static+kernel", "both", 5, every=0.01)
-    assert reached(test_hub, 0, S, G) == {1, 2}
+    assert reached(test_hub, 0, S, G, wanted={1, 2}) == {1, 2}
     assert test_hub.forwarder.reload(hub.config(tunnels, [static]))[0]
     until(lambda: mroutes(test_hub)[S, G]["origins"] == "static", "the static one alone", 5, every=0.01)
-    assert reached(test_hub, 0, S, G) == {2}
+    assert reached(test_hub, 0, S, G, wanted={2}) == {2}
     assert test_hub.forwarder.reload(hub.config(tunnels, "kernel"))[0]
     until(lambda: mroutes(test_hub).get((S, G), {}).get("origins") == "kernel", "the kernel's alone", 5, every=0.01)
-    assert reached(test_hub, 0, S, G) == {1}
+    assert reached(test_hub, 0, S, G, wanted={1}) == {1}
 
 
 # ---- what the kernel tells the daemon ----
@@ -231,11 +239,11 @@ def native(source, group, payload=b"?"):
                          packets.multicast(source, group, payload))
 
 
-def spread(test_hub, frame, count=1):
-    """The tunnels that `count` such frames on the wire reach, each as often as it should be."""
-    test_hub.wire.collect(seconds=0.1)
+def spread(test_hub, frame, count=1, wanted=()):
+    """The tunnels that `count` such frames on the wire reach, each as often as it should be; `wanted` are waited for."""
+    test_hub.wire.collect(seconds=0)
     test_hub.wire.send([frame] * count)
-    sites = hub.sites_of(back for back in test_hub.wire.collect(seconds=0.4) if back[23] == packets.GRE)
+    sites = collected(test_hub, wanted, count, lambda back: back[23] == packets.GRE)
     assert all(len(frames) == count for frames in sites.values()), {site: len(frames) for site, frames in sites.items()}
     return {n for n in range(3) if hub.remote(n) in sites}
 
@@ -255,7 +263,7 @@ def test_shared_port(shared_lab):
     smcroute(f"add p0 {S} {G} t1 t2")
     until_taken(test_hub, native(S, G))
     before, counted = test_hub.info()["forwarded"], kernel_packets(test_hub, G)
-    assert spread(test_hub, native(S, G), 5) == {1, 2}
+    assert spread(test_hub, native(S, G), 5, wanted={1, 2}) == {1, 2}
     assert test_hub.info()["forwarded"] - before == 5
     assert kernel_packets(test_hub, G) == counted
     assert test_hub.passed([native(other, G)]) == [native(other, G)]
@@ -269,11 +277,11 @@ def test_shared_port(shared_lab):
     learned = "239.1.2.5"
     smcroute(f"add p0 {learned} t1")
     for source in (S, other):
-        assert spread(test_hub, native(source, learned)) == {1}
+        assert spread(test_hub, native(source, learned), wanted={1}) == {1}
         until(lambda: (source, learned) in mroutes(test_hub), "the learned route is ours", 5, every=0.01)
         until_taken(test_hub, native(source, learned))
         before = test_hub.info()["forwarded"]
-        assert spread(test_hub, native(source, learned), 10) == {1}
+        assert spread(test_hub, native(source, learned), 10, wanted={1}) == {1}
         assert test_hub.info()["forwarded"] - before == 10
     smcroute(f"remove p0 {S} {G}")
     until(lambda: test_hub.passed([native(S, G)]), "the flow is given back to the kernel", 5, every=0.01)
@@ -288,7 +296,7 @@ def test_flows_from_a_shared_port_stay_alive(shared_lab):
     counted = kernel_packets(test_hub, G)
 
     def moved():
-        assert spread(test_hub, native(S, G), 3) == {1}
+        assert spread(test_hub, native(S, G), 3, wanted={1}) == {1}
         return kernel_packets(test_hub, G) > counted
     until(moved, "the kernel counts the flow", 25, every=0.2)
     assert kernel_packets(test_hub, G) == counted + 1

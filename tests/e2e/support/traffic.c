@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Traffic at a rate, and a receiver that keeps up with its replicas.
  *
- *   traffic send INTERFACE PACKETS_PER_SECOND COUNT < FRAME
+ *   traffic send INTERFACE PACKETS_PER_SECOND COUNT FIRST < FRAME
  *   traffic receive INTERFACE
  *
- * The last 8 bytes of each frame sent are its number, from 0. The receiver sorts frames by outer IPv4
+ * The last 8 bytes of each frame sent are its number, from FIRST. The receiver sorts frames by outer IPv4
  * destination and says on SIGTERM a line for each: ADDRESS PACKETS MISSING BACKWARD LAST, where MISSING
  * counts numbers that were skipped, BACKWARD those not larger than the one before. The last line is `dropped
  * N`: frames that this receiver itself was too slow for. It writes `ready` when it listens. */
@@ -67,7 +67,7 @@ static int open_socket(const char *interface)
 
 /* ---- send ---- */
 
-static int send_frames(int fd, uint64_t rate, uint64_t count)
+static int send_frames(int fd, uint64_t rate, uint64_t count, uint64_t first)
 {
 	static unsigned char frame[65536];
 	size_t length = fread(frame, 1, sizeof(frame), stdin);
@@ -90,7 +90,9 @@ static int send_frames(int fd, uint64_t rate, uint64_t count)
 		if (due > sent + most)
 			due = sent + most;
 		for (; sent < due && sent < count; sent++) {
-			memcpy(frame + length - 8, &sent, 8);
+			uint64_t number = first + sent;
+
+			memcpy(frame + length - 8, &number, 8);
 			while (send(fd, frame, length, 0) < 0)
 				if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
 					return fail("send");
@@ -203,14 +205,15 @@ int main(int argc, char **argv)
 
 	sigaction(SIGTERM, &action, NULL);
 	if (argc < 3) {
-		fprintf(stderr, "usage: traffic send INTERFACE RATE COUNT | receive INTERFACE\n");
+		fprintf(stderr, "usage: traffic send INTERFACE RATE COUNT FIRST | receive INTERFACE\n");
 		return 2;
 	}
 	fd = open_socket(argv[2]);
 	if (fd < 0)
 		return fail(argv[2]);
-	if (strcmp(argv[1], "send") == 0 && argc == 5)
-		return send_frames(fd, strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
+	if (strcmp(argv[1], "send") == 0 && argc == 6)
+		return send_frames(fd, strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10),
+				   strtoull(argv[5], NULL, 10));
 	if (strcmp(argv[1], "receive") == 0)
 		return receive_frames(fd);
 	return 2;

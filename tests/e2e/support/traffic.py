@@ -38,10 +38,10 @@ class Receiver:
 
 
 class Sender:
-    """Sends a frame, numbered, `count` times at `rate`."""
+    """Sends a frame, numbered from `first`, `count` times at `rate`."""
 
-    def __init__(self, program, namespace, interface, frame, rate, count):
-        self._process = start(namespace.argv(*ASIDE, program, "send", interface, rate, count), stdin=subprocess.PIPE,
+    def __init__(self, program, namespace, interface, frame, rate, count, first=0):
+        self._process = start(namespace.argv(*ASIDE, program, "send", interface, rate, count, first), stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE)
         self._process.stdin.write(frame)
         self._process.stdin.close()

@@ -59,6 +59,13 @@ class Wire:
                     frame = frame[:12] + struct.pack("!HH", tpid or 0x8100, tci) + frame[12:]
         return frame
 
+    def collect_matching(self, match, count, seconds=20.0):
+        """The frames that match: `count` of them, or fewer when the time is over; others are left out."""
+        found, deadline = [], time.monotonic() + seconds
+        while len(found) < count and (left := deadline - time.monotonic()) > 0:
+            found += [frame for frame in self.collect(1, left) if match(frame)]
+        return found
+
     def collect(self, count=1 << 62, seconds=10.0):
         """`count` frames, or as many as there are when the time is over; with seconds=0 what is there now."""
         frames, deadline = [], time.monotonic() + seconds

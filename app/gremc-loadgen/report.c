@@ -20,7 +20,7 @@ static const char head[] =
 	"body{font:14px/1.45 sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}\n"
 	"table{border-collapse:collapse;margin:.6em 0}td,th{border:1px solid #ccc;padding:.2em .55em;text-align:left;"
 	"vertical-align:top}\nth{background:#f2f4f7}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
-	"td.n,td.v{white-space:nowrap}th.v,td.v{position:sticky;left:0;background:#fff}th.v{background:#f2f4f7}"
+	"td.n,td.v,td.r{white-space:nowrap}th.v,td.v{position:sticky;left:0;background:#fff}th.v{background:#f2f4f7}"
 	".failed td{background:#fbe3e0}.limited td.v{background:#fdf3d6}\n"
 	"pre{background:#f6f6f6;padding:.8em;overflow:auto;max-height:30em}h2{margin-top:1.8em}.scroll{overflow-x:auto}\n"
 	".plots{display:flex;flex-wrap:wrap;gap:1em}.plots svg{width:560px;max-width:100%;height:auto}\n"

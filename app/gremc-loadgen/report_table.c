@@ -187,7 +187,7 @@ static void put_rows(FILE *out, struct table *table, enum part part)
 	fputs("<div class='scroll'><table><tr>", out);
 	put_headings(out, table, true);
 	if (table->count > 1)
-		fputs("<th>forwarder</th>", out);
+		fputs("<th class='r'>forwarder</th>", out);
 	put_headings(out, table, false);
 	fputs("</tr>\n", out);
 	FOREACH_ROW(table, part, run, number, row)
@@ -195,7 +195,7 @@ static void put_rows(FILE *out, struct table *table, enum part part)
 		fprintf(out, "<tr class='%s'>", row->verdict ? row->verdict : "");
 		put_cells(out, table, row, true);
 		if (table->count > 1) {
-			fputs("<td>", out);
+			fputs("<td class='r'>", out);
 			gremc_html_text(out, gremc_report_label(table->results[run]));
 			fputs("</td>", out);
 		}

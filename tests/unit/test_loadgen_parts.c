@@ -519,10 +519,10 @@ static void test_report_of_several_runs(void **state)
 	}
 	table = strstr(text, "<div class='scroll'><table><tr>");
 	assert_non_null(table);
-	assert_non_null(strstr(table, "class='v'>verdict</th><th>forwarder</th>"));
+	assert_non_null(strstr(table, "class='v'>verdict</th><th class='r'>forwarder</th>"));
 	assert_ptr_equal(strstr(table, "<th"), strstr(table, "<tr>") + 4);
 	assert_non_null(
-		strstr(table, "<tr class='measured'><td class='v'>measured</td><td>run 1: dpdk-gremc</td>"));
+		strstr(table, "<tr class='measured'><td class='v'>measured</td><td class='r'>run 1: dpdk-gremc</td>"));
 	gremc_results_fini(&one);
 	gremc_results_fini(&two);
 }

@@ -13,6 +13,7 @@
 #ifndef GREMC_LOADGEN_PACE_H
 #define GREMC_LOADGEN_PACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define GREMC_PACE_BURST 32u
@@ -77,6 +78,20 @@ static inline uint64_t gremc_pace_lag(struct gremc_pace *pace, uint64_t now)
 	if ((uint64_t)lag > pace->latest)
 		pace->latest = (uint64_t)lag;
 	return (uint64_t)lag;
+}
+
+/* Do the next `count` packets belong to a burst that has been begun, or is begun with them? Then all have the
+ * lag of the first one, and one call of gremc_pace_lag() with gremc_pace_skip() stands for all. */
+static inline bool gremc_pace_is_one_burst(const struct gremc_pace *pace, uint32_t count)
+{
+	return pace->period == 0 || count <= (pace->left ? pace->left : pace->least);
+}
+
+/* After gremc_pace_lag(): `count` more packets of the same burst are made. */
+static inline void gremc_pace_skip(struct gremc_pace *pace, uint32_t count)
+{
+	if (pace->period)
+		pace->left -= count;
 }
 
 /* `count` packets have left. */

@@ -87,17 +87,21 @@ static inline uint64_t gremc_stamp_unpack_lag(uint32_t lag)
 	return (uint64_t)(lag & ((1u << GREMC_STAMP_LAG_BITS) - 1)) << (lag >> GREMC_STAMP_LAG_BITS);
 }
 
-static inline void gremc_stamp_write(uint8_t *at, const struct gremc_stamp *stamp)
+/* With a lag that has been packed: senders pack one for a whole burst. The stamp's own lag is not read. */
+static inline void gremc_stamp_write_packed(uint8_t *at, const struct gremc_stamp *stamp, uint64_t lag)
 {
-	uint64_t word[3] = {
-		rte_cpu_to_le_64((uint64_t)stamp->flow << 32 | stamp->run),
-		rte_cpu_to_le_64((uint64_t)gremc_stamp_pack_lag(stamp->lag) << GREMC_STAMP_SEQUENCE_BITS |
-				 stamp->sequence),
-		rte_cpu_to_le_64(stamp->time)};
+	uint64_t word[3] = {rte_cpu_to_le_64((uint64_t)stamp->flow << 32 | stamp->run),
+			    rte_cpu_to_le_64(lag << GREMC_STAMP_SEQUENCE_BITS | stamp->sequence),
+			    rte_cpu_to_le_64(stamp->time)};
 	uint32_t check = rte_cpu_to_le_32(gremc_stamp_check(word[0], word[1], word[2]));
 
 	memcpy(at, word, sizeof(word));
 	memcpy(at + sizeof(word), &check, sizeof(check));
+}
+
+static inline void gremc_stamp_write(uint8_t *at, const struct gremc_stamp *stamp)
+{
+	gremc_stamp_write_packed(at, stamp, gremc_stamp_pack_lag(stamp->lag));
 }
 
 /* False: the check value does not fit, nothing of it can be believed. */

@@ -78,20 +78,20 @@ static inline void prefetch_ahead(const struct gremc_tx *tx)
 	rte_prefetch0(&tx->sequence[tx->order[at]]);
 }
 
-static inline void make_one(struct gremc_tx *tx, uint64_t now, struct rte_mbuf *packet)
+static __rte_always_inline void make_one(struct gremc_tx *tx, uint64_t now, uint64_t lag,
+					 struct rte_mbuf *packet)
 {
 	const struct gremc_template *template = template_at(tx, tx->order_at, tx->size_at);
 	struct gremc_stamp stamp = {.run = tx->run,
 				    .flow = template->flow,
 				    .sequence = tx->sequence[template->flow]++,
-				    .time = now,
-				    .lag = gremc_pace_lag(&tx->pace, now)};
+				    .time = now};
 	uint8_t *payload = (uint8_t *)packet->buf_addr + PAYLOAD_AT;
 	uint16_t sum;
 
 	for (unsigned i = 0; i < GREMC_TEMPLATE_HEADER; i += HEADER_STEP)
 		memcpy(payload - GREMC_TEMPLATE_HEADER + i, template->header + i, HEADER_STEP);
-	gremc_stamp_write(payload, &stamp);
+	gremc_stamp_write_packed(payload, &stamp, lag);
 	sum = (uint16_t)~gremc_sum_fold(template->udp_sum + gremc_stamp_sum(payload));
 	sum = sum ? sum : UINT16_MAX; /* RFC 768: 0 would say that there is none */
 	memcpy(payload - UDP_SUM_OFFSET, &sum, sizeof(sum));
@@ -102,17 +102,40 @@ static inline void make_one(struct gremc_tx *tx, uint64_t now, struct rte_mbuf *
 	tx->bytes += packet->data_len;
 }
 
+/* Packets of one burst of the schedule: all have the same lag. */
+static __rte_always_inline void make_burst(struct gremc_tx *tx, uint64_t now, struct rte_mbuf **packet,
+					   unsigned count)
+{
+	uint64_t lag = gremc_stamp_pack_lag(gremc_pace_lag(&tx->pace, now));
+
+	gremc_pace_skip(&tx->pace, count - 1);
+	for (unsigned i = 0; i < count; i++) {
+		prefetch_ahead(tx);
+		make_one(tx, now, lag, packet[i]);
+		advance(tx);
+	}
+}
+
+/* Packets of several bursts, because the sender is behind: each has its own lag. */
+static __rte_noinline void make_late(struct gremc_tx *tx, uint64_t now, struct rte_mbuf **packet,
+				     unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		make_one(tx, now, gremc_stamp_pack_lag(gremc_pace_lag(&tx->pace, now)), packet[i]);
+		advance(tx);
+	}
+}
+
 int gremc_tx_make(struct gremc_tx *tx, uint64_t now, struct rte_mbuf **packet, unsigned count)
 {
 	if (unlikely(rte_pktmbuf_alloc_bulk(tx->pool, packet, count))) {
 		tx->no_mbufs++;
 		return -ENOBUFS;
 	}
-	for (unsigned i = 0; i < count; i++) {
-		prefetch_ahead(tx);
-		make_one(tx, now, packet[i]);
-		advance(tx);
-	}
+	if (likely(gremc_pace_is_one_burst(&tx->pace, count)))
+		make_burst(tx, now, packet, count);
+	else
+		make_late(tx, now, packet, count);
 	tx->made += count;
 	return 0;
 }

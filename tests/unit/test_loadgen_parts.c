@@ -323,6 +323,43 @@ static void test_match(void **state)
 
 /* ---- packets as they are sent ---- */
 
+/* Make packets at `now`; the lag in each stamp is that since `due` of its burst. */
+static void made_with_lag(struct gremc_tx *tx, uint64_t now, unsigned count, const uint64_t *due)
+{
+	struct rte_mbuf *packet[GREMC_PACE_BURST];
+
+	assert_int_equal(gremc_tx_make(tx, now, packet, count), 0);
+	for (unsigned i = 0; i < count; i++) {
+		struct gremc_stamp stamp;
+
+		assert_true(gremc_stamp_read(bytes(packet[i]) + packet[i]->data_len - (141 - 28), &stamp));
+		assert_true(stamp.time == now && stamp.lag == now - due[i]);
+	}
+	rte_pktmbuf_free_bulk(packet, count);
+}
+
+/* At a million packets/s a burst of the schedule is 10: on time, several of them late in one call, and the
+ * rest of one. */
+static void check_lags(struct gremc_tx *tx)
+{
+	const uint64_t period = HZ / 1000000;
+	uint64_t due[GREMC_PACE_BURST];
+
+	gremc_pace_start(&tx->pace, 1e6, HZ, 0);
+	for (unsigned i = 0; i < RTE_DIM(due); i++)
+		due[i] = 9 * period;
+	made_with_lag(tx, 9 * period + 500, 10, due);
+	for (unsigned i = 0; i < RTE_DIM(due); i++)
+		due[i] = (10 + i / 10 * 10 + 9) * period;
+	made_with_lag(tx, 200 * period, 32, due);
+	for (unsigned i = 0; i < RTE_DIM(due); i++)
+		due[i] = 49 * period;
+	made_with_lag(tx, 201 * period, 8, due);
+	due[0] = 59 * period;
+	made_with_lag(tx, 202 * period, 1, due);
+	assert_int_equal(tx->pace.latest, 200 * period - 19 * period);
+}
+
 /* Every header and checksum of what the templates make, by independent sums. */
 static void test_packets(void **state)
 {
@@ -382,9 +419,10 @@ static void test_packets(void **state)
 		assert_int_equal(rte_ipv4_udptcp_cksum_verify(ip, ip + 1), 0);
 		assert_true(gremc_stamp_read((const uint8_t *)ip + 28, &stamp));
 		assert_true(stamp.run == 3 && stamp.flow == i % flows->count &&
-			    stamp.sequence == i / flows->count && stamp.time == 99);
+			    stamp.sequence == i / flows->count && stamp.time == 99 && stamp.lag == 0);
 	}
 	rte_pktmbuf_free_bulk(packet, RTE_DIM(packet));
+	check_lags(&tx);
 	rte_mempool_free(tx.pool);
 	gremc_flows_destroy(flows);
 	gremc_config_free(config);
@@ -521,8 +559,9 @@ static void test_report_of_several_runs(void **state)
 	assert_non_null(table);
 	assert_non_null(strstr(table, "class='v'>verdict</th><th class='r'>forwarder</th>"));
 	assert_ptr_equal(strstr(table, "<th"), strstr(table, "<tr>") + 4);
-	assert_non_null(
-		strstr(table, "<tr class='measured'><td class='v'>measured</td><td class='r'>run 1: dpdk-gremc</td>"));
+	assert_non_null(strstr(
+		table,
+		"<tr class='measured'><td class='v'>measured</td><td class='r'>run 1: dpdk-gremc</td>"));
 	gremc_results_fini(&one);
 	gremc_results_fini(&two);
 }

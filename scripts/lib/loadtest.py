@@ -205,8 +205,13 @@ class LoadTest:
         process = start(namespace.argv("smcrouted", "-n", "-N", "-f", routes, "-P", self.directory / "smcroute.pid", "-u",
                                        self.directory / "smcroute.sock"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.stack.callback(lambda: (process.terminate(), process.wait()))
-        Lines(process.stdout)
-        until(lambda: len(namespace.run("ip", "mroute").stdout.splitlines()) >= len(config["mroutes"]), "smcroute has made the routes")
+        lines = Lines(process.stdout)
+
+        def has_routes():
+            if process.poll() is not None:
+                raise LabError(f"smcrouted ended with status {process.returncode}: {lines.join()}")
+            return len(namespace.run("ip", "mroute").stdout.splitlines()) >= len(config["mroutes"])
+        until(has_routes, "smcroute has made the routes")
 
     def run(self):
         if self.options.peer == "gremc":

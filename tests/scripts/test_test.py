@@ -126,6 +126,19 @@ def test_killed(tree, has_ended):
     assert status == 0 and tree.left() == [], text
 
 
+def test_killed_with_a_suite_in_the_background(tree, has_ended):
+    """The tests that run beside others end, too."""
+    ready, cleaned = tree.top / "ready", tree.top / "cleaned"
+    slow_test = SLOW.format(ready=str(ready), cleaned=str(cleaned))
+    tree.write("tests/e2e/test_waits.py", slow_test.replace("def test_b", "@pytest.mark.waits\ndef test_b"))
+    process = tree.start("test", "e2e")
+    until(ready.exists, "the test in the background runs", 60)
+    process.kill()
+    process.wait()
+    has_ended(int(ready.read_text()))
+    assert cleaned.exists()
+
+
 def test_second_run_is_a_diagnosis(tree):
     """A test that passes when it runs again is shown; with CI=true it fails the run."""
     path = tree.top / "was here"

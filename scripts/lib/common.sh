@@ -48,13 +48,15 @@ temporary_folder() { mktemp -d "${TMPDIR:-/tmp}/gremc-$$-$(start_ticks $$)-$1.XX
 # A build folder of these scripts holds the file BUILD_MARK, with the options that it is configured with.
 BUILD_MARK=.options
 
-# build_claim DIR: make the folder DIR ours. Refuse one with content that these scripts did not make.
+# build_claim DIR: make the folder DIR ours. Refuse one with files that these scripts did not make. The binary alone, in the
+# place where the build puts it (from a cache, say), is no reason to refuse: ninja replaces it, and nothing else is deleted.
 build_claim() {
-	if [ ! -f "$1/$BUILD_MARK" ] && [ -n "$(ls -A "$1")" ]; then
+	if [ ! -f "$1/$BUILD_MARK" ] &&
+		[ -n "$(find "$1" -mindepth 1 ! -type d ! -path "$1/app/dpdk-gremc/dpdk-gremc" -print -quit)" ]; then
 		say "$1 is not empty and these scripts did not make it: move it away, or name another folder" >&2
 		return 1
 	fi
-	[ -f "$1/$BUILD_MARK" ] || echo "not configured yet" >"$1/$BUILD_MARK"
+	[ -f "$1/$BUILD_MARK" ] || echo "nothing made yet" >"$1/$BUILD_MARK"
 }
 
 # build_empty DIR: remove the content, but not the mark, so that the folder stays ours if this is interrupted, and not the
@@ -74,7 +76,8 @@ build() (
 	if [ -f "$dir/build.ninja" ] && [ "$(cat "$dir/$BUILD_MARK")" = "${CC:-} $*" ]; then
 		:
 	else
-		build_empty "$dir" || return
+		[ "$(cat "$dir/$BUILD_MARK")" = "nothing made yet" ] || build_empty "$dir" || return
+		echo "not configured yet" >"$dir/$BUILD_MARK"
 		if ! ${SUPERVISED:-} meson setup "$dir" "$TOP" "$@" >"$log" 2>&1; then
 			cat "$log" >&2
 			say "meson could not configure $dir" >&2

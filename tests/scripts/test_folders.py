@@ -44,6 +44,14 @@ def test_foreign_folders_are_refused(tree, no_gnuplot, folder, script, environme
     assert is_whole(mine) and not mine.with_name(mine.name + ".log").exists()
 
 
+def test_folder_with_a_binary(tree):
+    """A binary where the build puts it, and empty folders, are no reason to refuse a folder; they are not deleted."""
+    binary = tree.write("made/app/dpdk-gremc/dpdk-gremc", "a binary")
+    (tree.top / "made/empty").mkdir()
+    run("bash", "-c", f'. "{tree.top}/scripts/lib/common.sh"; build "{tree.top}/made"')
+    assert binary.exists() and (tree.top / "made/empty").exists() and (tree.top / "made/build.ninja").exists()
+
+
 def test_foreign_tree_is_refused(tree):
     """Of scripts/lib/trixie."""
     mine = fill(tree.top / "mine")

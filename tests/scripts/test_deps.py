@@ -19,8 +19,9 @@ PACKAGES = {
     "smcroute": "smcrouted smcroutectl", "valgrind": "valgrind", "gnuplot-nox": "gnuplot", "clang": "clang", "clang-format": "clang-format",
     "tcpdump": "tcpdump", "tshark": "tshark dumpcap", "git": "git", "iperf3": "iperf3", "debootstrap": "debootstrap",
 }
-ESSENTIAL = set("awk bash cat chmod chown cp cut date dpkg-query env find grep head id ln ls mkdir mktemp mv nice nproc readlink realpath rm sed "
-                "sh sort tail tee test timeout touch tr true uname wc xargs apt-get".split())
+ESSENTIAL = set("awk base64 basename bash cat chgrp chmod chown cmp cp cut date dd df diff dirname dpkg-query du echo env expr false find grep gzip "
+                "head hostname id install ln ls md5sum mkdir mkfifo mktemp mv nice nohup nproc od paste printf readlink realpath rm rmdir sed seq "
+                "sh sha256sum sort split stat stty sync tail tar tee test timeout touch tr true truncate uname uniq wc xargs yes apt-get".split())
 PROGRAM_OF = {program: package for package, programs in PACKAGES.items() for program in programs.split()}
 # What is installed before these run: scripts/SCRIPT names the groups.
 GROUPS = {"scripts/lib": "build run", "scripts/lib/loadtest.py": "build run peers router", "scripts/lib/lab": "build run peers router",

@@ -19,9 +19,9 @@
 #define GREMC_CONFIG_MROUTES_MAX (1u << 20)
 /* Of these, for memberships; the rest is kept for static ones and the kernel's. */
 #define GREMC_CONFIG_MEMBER_ROUTES (GREMC_CONFIG_MROUTES_MAX / 8 * 7)
-#define GREMC_CONFIG_NONE        UINT32_MAX
-#define GREMC_CONFIG_VIFS_MAX    65535 /* vifs in `from` or `to` of one mroute */
-#define GREMC_CONFIG_MTU_MINIMUM 68    /* bytes of an IPv4 packet that every link carries (RFC 791, 3.2) */
+#define GREMC_CONFIG_NONE          UINT32_MAX
+#define GREMC_CONFIG_VIFS_MAX      65535 /* vifs in `from` or `to` of one mroute */
+#define GREMC_CONFIG_MTU_MINIMUM   68    /* bytes of an IPv4 packet that every link carries (RFC 791, 3.2) */
 
 enum gremc_bond_mode { /* netplan's names; the values are DPDK's mode numbers */
 		       GREMC_BOND_BALANCE_RR = 0,

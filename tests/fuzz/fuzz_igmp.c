@@ -29,7 +29,7 @@ static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_
 }
 
 static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		    enum gremc_igmp_interest interest)
+		   enum gremc_igmp_interest interest)
 {
 	(void)argument;
 	require(interface < 3 && gremc_ipv4_is_multicast(group) && !gremc_ipv4_is_link_local_group(group));

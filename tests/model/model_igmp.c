@@ -207,7 +207,7 @@ static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_
 }
 
 static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		    enum gremc_igmp_interest now)
+		   enum gremc_igmp_interest now)
 {
 	uint32_t g = rte_be_to_cpu_32(group) - rte_be_to_cpu_32(group_of(0));
 	uint32_t s = source ? rte_be_to_cpu_32(source) - rte_be_to_cpu_32(source_of(0)) : SOURCES;

@@ -62,7 +62,7 @@ static size_t world_mtu(void *argument, uint32_t interface)
 }
 
 static int keep_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-			enum gremc_igmp_interest interest)
+		       enum gremc_igmp_interest interest)
 {
 	struct world *w = argument;
 

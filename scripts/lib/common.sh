@@ -73,7 +73,9 @@ build() (
 	local dir=$1 log=$1/.log
 	shift
 	mkdir -p "$dir" && exec 9<"$dir" && flock 9 && build_claim "$dir" || return
-	if [ -f "$dir/build.ninja" ] && [ "$(cat "$dir/$BUILD_MARK")" = "${CC:-} $*" ]; then
+	# .source: a tree that was copied or moved with its build folders is configured again
+	if [ -f "$dir/build.ninja" ] && [ "$(cat "$dir/$BUILD_MARK")" = "${CC:-} $*" ] &&
+		[ "$(cat "$dir/.source" 2>/dev/null || echo "$TOP")" = "$TOP" ]; then
 		:
 	else
 		[ "$(cat "$dir/$BUILD_MARK")" = "nothing made yet" ] || build_empty "$dir" || return
@@ -85,6 +87,7 @@ build() (
 		fi
 		printf '%s\n' "${CC:-} $*" >"$dir/$BUILD_MARK"
 	fi
+	printf '%s\n' "$TOP" >"$dir/.source"
 	if ! ${SUPERVISED:-} ninja -C "$dir" -j"$(nproc)" >"$log" 2>&1; then
 		cat "$log" >&2
 		say "the build in $dir failed" >&2

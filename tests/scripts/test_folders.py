@@ -79,6 +79,14 @@ def test_own_folder_is_made_again(tree):
     run("bash", "-c", f"{build} -Da=3")
 
 
+def test_tree_that_was_moved(tree, tmp_path):
+    """With its build folders: they are configured again."""
+    build = 'b() { . "$1/scripts/lib/common.sh"; build "$1/made"; }; b "$0"'
+    run("bash", "-c", build, tree.top)
+    moved = tree.top.rename(tmp_path.with_name("moved tree"))
+    run("bash", "-c", build, moved)
+
+
 def test_build_by_hand_is_used(tree):
     """`meson setup build`, as the README says, then scripts/run: it compiles there and changes nothing."""
     tree.write("meson.build", "project('none', 'c')\ncustom_target('x', command: ['sh', '-c', 'echo BUILT; exit 1'], output: 'x', "

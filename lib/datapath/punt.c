@@ -170,8 +170,6 @@ static uint8_t bit_of(enum gremc_drop reason, enum gremc_punt *class)
 		return GREMC_VIF_PUNT_UNICAST;
 	case GREMC_DROP_inner_link_local:
 	case GREMC_DROP_inner_igmp: /* from 0.0.0.0, too: a host without an address (RFC 3376, 4.2.13) */
-	case GREMC_DROP_inner_pim:
-	case GREMC_DROP_inner_routing:
 		*class = GREMC_PUNT_control;
 		return GREMC_VIF_PUNT_CONTROL;
 	case GREMC_DROP_ttl_expired: /* not to be forwarded, but good enough for who is here */

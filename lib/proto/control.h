@@ -9,22 +9,15 @@
 
 /* protocol, group and prefix length (host order), drop reason; the first row that matches gives the reason.
  *
- * 224.0.0.0/24      RFC 1112, RFC 5771 section 4: never forwarded
- * IGMP              RFC 3376 section 4, RFC 2236: one hop. The TTL is no proof: a site could send its
- * neighbour's router a query, with a TTL of 2, and take its role. PIM               RFC 7761 section 4.9:
- * multicast PIM goes to ALL-PIM-ROUTERS, one hop OSPF              RFC 2328 appendix A.1: one hop EIGRP,
- * VRRP, IS-IS over IPv4, CBT    RFC 7868, 5798, 1195, 2189: one hop
+ * 224.0.0.0/24    RFC 1112, RFC 5771 section 4: never forwarded. PIM, OSPF, EIGRP, VRRP, IS-IS and CBT send
+ *                 their multicast there.
+ * IGMP            RFC 3376 section 4, RFC 2236: one hop, to any group. Routers take IGMP for all groups, so
+ * the TTL is no guard: a site could send its neighbour's router a query, with a TTL of 2, and take its role.
  *
- * RSVP (46) and PGM (113) are not here: routers that do not speak them forward them as data. */
+ * The same protocols to other groups are data, as they are to Linux: no router takes them for its own. */
 #define GREMC_CONTROL_TABLE(X)                                                                               \
 	X(GREMC_CONTROL_ANY, 0xe0000000u, 24, inner_link_local)                                              \
-	X(2u, 0xe0000000u, 4, inner_igmp)                                                                    \
-	X(103u, 0xe0000000u, 4, inner_pim)                                                                   \
-	X(89u, 0xe0000000u, 4, inner_routing)                                                                \
-	X(88u, 0xe0000000u, 4, inner_routing)                                                                \
-	X(112u, 0xe0000000u, 4, inner_routing)                                                               \
-	X(124u, 0xe0000000u, 4, inner_routing)                                                               \
-	X(7u, 0xe0000000u, 4, inner_routing)
+	X(2u, 0xe0000000u, 4, inner_igmp)
 
 /* Does the row match a packet of this protocol to this group (host order)? */
 #define GREMC_CONTROL_MATCHES(row_protocol, row_group, row_length, protocol, group)                          \

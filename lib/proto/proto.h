@@ -43,8 +43,6 @@
 	X(inner_unicast, "inner destination is not multicast: not the fast path's")                          \
 	X(inner_link_local, "inner destination in 224.0.0.0/24: never forwarded (RFC 1112)")                 \
 	X(inner_igmp, "IGMP: never forwarded, whatever its TTL and group (RFC 3376, 4)")                     \
-	X(inner_pim, "PIM to a group: never forwarded (RFC 7761, 4.9)")                                      \
-	X(inner_routing, "OSPF, EIGRP, VRRP, IS-IS or CBT to a group: never forwarded")                      \
 	X(bad_source, "inner source is multicast, broadcast, loopback or 0.0.0.0/8")                         \
 	X(ttl_expired, "inner TTL is 0 or 1: not forwarded (RFC 1812)")                                      \
 	X(ecn, "outer packet is marked CE but the inner one is not ECN-capable (RFC 6040)")

@@ -42,7 +42,7 @@
  */
 #define GREMC_PUNTS(X)                                                                                       \
 	X(neighbor, "ARP and IPv6 neighbour discovery")                                                      \
-	X(control, "control traffic to a group: link-local multicast, IGMP, PIM")                            \
+	X(control, "link-local multicast, and IGMP to any group")                                            \
 	X(tcp, "unicast TCP: SSH and BGP do not share a ring with anything else")                            \
 	X(traffic, "unicast UDP and ICMP")                                                                   \
 	X(gre, "GRE that is no tunnel's")                                                                    \

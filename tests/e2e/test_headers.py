@@ -80,11 +80,11 @@ def test_options(make_hub):
 
 
 def test_inner_fields_travel(make_hub):
-    """ID, fragment bits (inner fragments are only packets here), protocol, TTL - 1 at every value."""
+    """ID, fragment bits (inner fragments are only packets here), protocol but IGMP, TTL - 1 at every value."""
     test_hub = make_hub(all_from_0(2))
     inners = [inner_packet(b"data", ttl=ttl, ident=ttl * 257, fragment=fragment)
               for ttl, fragment in zip(range(2, 256), itertools.cycle((0, 0x4000, 0x2000, 0x2005, 0x1fff, 0x8000)))]
-    inners += [packets.ipv4("10.1.1.1", GROUP, protocol, b"any protocol") for protocol in range(256)]
+    inners += [packets.ipv4("10.1.1.1", GROUP, protocol, b"any protocol") for protocol in range(256) if protocol != 2]
     back = test_hub.exchange([hub.from_site(0, inner) for inner in inners])
     assert [hub.without_free_fields(frame) for frame in back] == [hub.to_site(1, inner) for inner in inners]
 

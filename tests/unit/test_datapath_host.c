@@ -421,18 +421,20 @@ static void come_by(struct fixture *f, enum way way, struct rte_ipv4_hdr ip)
 	}
 }
 
-/* Control traffic to a group that has an mroute is never forwarded, whatever its TTL, its source and the
- * interface that it comes by; nor are its fragments. Who asks for it gets it in its class, else it is a named
- * drop. */
+/* Control traffic is never forwarded, whatever its TTL, its source and the interface that it comes by; nor
+ * are its fragments. IGMP is that to any group, with an mroute, too. Who asks for it gets it in its class,
+ * else it is a named drop. */
 static void control_is_never_forwarded(void **state)
 {
 	static const struct {
 		uint8_t protocol;
+		rte_be32_t group;
 		enum gremc_drop reason;
-	} protocols[] = {{2, GREMC_DROP_inner_igmp},
-			 {103, GREMC_DROP_inner_pim},
-			 {89, GREMC_DROP_inner_routing},
-			 {112, GREMC_DROP_inner_routing}};
+	} protocols[] = {{2, GROUP, GREMC_DROP_inner_igmp},
+			 {2, RTE_BE32(0xe0000001), GREMC_DROP_inner_link_local},
+			 {103, RTE_BE32(0xe000000d), GREMC_DROP_inner_link_local},
+			 {89, RTE_BE32(0xe0000005), GREMC_DROP_inner_link_local},
+			 {17, RTE_BE32(0xe00000fb), GREMC_DROP_inner_link_local}};
 	static const uint8_t ttls[] = {0, 1, 2, 64, 255};
 	static const rte_be16_t fragments[] = {0, RTE_BE16(RTE_IPV4_HDR_MF_FLAG), RTE_BE16(3)};
 	static const rte_be32_t sources[] = {SOURCE, 0};
@@ -446,8 +448,8 @@ static void control_is_never_forwarded(void **state)
 		const unsigned x = t / RTE_DIM(ttls), y = x / RTE_DIM(fragments), way = y / RTE_DIM(sources);
 		const enum gremc_drop reason = protocols[p].reason;
 		const uint32_t vif = way == BY_TUNNEL ? f->tunnel : way == BY_PORT ? f->lan : f->host;
-		struct rte_ipv4_hdr ip = ipv4(sources[y % RTE_DIM(sources)], GROUP, protocols[p].protocol,
-					      ttls[t % RTE_DIM(ttls)], 20);
+		struct rte_ipv4_hdr ip = ipv4(sources[y % RTE_DIM(sources)], protocols[p].group,
+					      protocols[p].protocol, ttls[t % RTE_DIM(ttls)], 20);
 		uint64_t dropped = totals(f).drops[reason];
 		struct rte_mbuf *mbuf;
 

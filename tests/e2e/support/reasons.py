@@ -99,8 +99,6 @@ FRAMES = {
                                                                   "223.255.255.255")],
     "inner_link_local": [outer(packets.gre(inner(group=g))) for g in ("224.0.0.0", "224.0.0.22", "224.0.0.255")],
     "inner_igmp": [control(2, ttl=t) for t in (0, 1, 2, 64)] + [control(2, group="224.0.1.1"), control(2, source="0.0.0.0")],
-    "inner_pim": [control(103, ttl=t) for t in (1, 2, 64)],
-    "inner_routing": [control(p) for p in (7, 88, 89, 112, 124)],
     "bad_source": [outer(packets.gre(inner(source=s))) for s in ("239.9.9.9", "224.0.0.1", "255.255.255.255",
                                                                 "127.0.0.1", "0.0.0.0", "0.1.2.3")],
     "ttl_expired": [outer(packets.gre(inner(ttl=t))) for t in (0, 1)],

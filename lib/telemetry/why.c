@@ -248,20 +248,20 @@ static void reply_no_member(const struct walk *walk, struct rte_tel_data *reply,
 	struct membership_state state = membership_state(walk);
 	char name[GREMC_VIF_NAME_SIZE];
 
+	/* a telemetry string has 127 characters at most */
 	if (state.members)
 		gremc_reply_format(
 			reply, key,
-			"%u interfaces have joined it by IGMP, %s among them, but its mroute is not in "
-			"the table, for want of memory or room (mroutes_waiting in /gremc/info); it is "
-			"tried again every second",
-			state.members, gremc_query_interface_name(walk->query, state.first, name));
+			"joined at %u interface%s (%s first), but the table had no room or memory for "
+			"its mroute; tried again every second",
+			state.members, state.members == 1 ? "" : "s",
+			gremc_query_interface_name(walk->query, state.first, name));
 	else if (state.refused)
 		gremc_reply_format(
 			reply, key,
-			"no interface has joined it by IGMP now, and nothing else covers it; joins at "
-			"%u interfaces were refused or given up, since all memberships together are at "
-			"their limit (budget and evicted in /gremc/igmp)",
-			state.refused);
+			"not joined now; %u interface%s had joins refused or given up: all memberships "
+			"are at their limit (/gremc/igmp)",
+			state.refused, state.refused == 1 ? "" : "s");
 	else
 		gremc_reply_text(reply, key,
 				 "nobody has joined it by IGMP (/gremc/groups), and nothing else covers it; "

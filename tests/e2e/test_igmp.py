@@ -404,6 +404,12 @@ def test_greedy_sites_harm_themselves_only(make_hub):
     assert budget["limit"] - 10 * 9 <= budget["used"] <= budget["limit"]
     lines = len(test_hub.forwarder.err.lines)
     tell(test_hub, host(31, igmp.join(member(31), G)), host(31, igmp.join(member(31), SSM, S1)), *greedy_reports(31, 100))
+
+    def entry_of(name):
+        return next(e for e in test_hub.forwarder.pages("/gremc/igmp").values() if e["interface"] == name)
+    # G; SSM and its source; each with 64 sources: 9 each, none of which another site asks for
+    until(lambda: entry_of("t31")["cost"] == 9 * (1 + 2 + 100 * 65), lambda: f"all that t31 asks for: {entry_of('t31')}", 30)
+    assert test_hub.info()["mroutes_waiting"] == 0
     assert reached(test_hub, 0, S1, G) == reached(test_hub, 0, S1, SSM) == reached(test_hub, 0, "10.31.0.64", "239.31.0.99") == {31}
     entries = {e["interface"]: e for e in test_hub.forwarder.pages("/gremc/igmp").values()}
     assert not {"budget", "evicted"} & set(entries["t31"]["counters"])
@@ -412,7 +418,7 @@ def test_greedy_sites_harm_themselves_only(make_hub):
     assert max(shares) - min(shares) < max(shares) / 50
     # one that was refused is explained
     why = test_hub.forwarder.query("/gremc/why,t0,10.1.0.64,239.1.3.255")
-    assert why["reason"] == "no_mroute" and "at their limit" in why["detail"]
+    assert why["reason"] == "no_mroute" and "30 interfaces had joins refused or given up: all memberships are at their limit (" in why["detail"]
     taken, _ = test_hub.forwarder.reload(config(32, limits, [static, {**static, "group": "238.1.1.2"}], more=timing), seconds=60)
     assert taken and reached(test_hub, 0, S1, "238.1.1.2") == {31}
     # going on joining costs few lines

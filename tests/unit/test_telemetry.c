@@ -399,12 +399,14 @@ static void test_why_igmp(void **unused __rte_unused)
 	why_not("gre0", "10.1.1.1", "239.9.9.9", GREMC_DROP_no_mroute, "nobody has joined it");
 	/* a member, and the rib does not know of it */
 	why_not("gre0", "10.1.1.1", "239.7.7.7", GREMC_DROP_no_mroute,
-		"1 interfaces have joined it by IGMP, gre1 among them, but its mroute is not in the table");
+		"joined at 1 interface (gre1 first), but the table had no room or memory for its mroute; tried "
+		"again every second");
 	why_not("gre0", "10.1.1.2", "239.7.7.7", GREMC_DROP_no_mroute, "nobody has joined it");
 	gremc_igmp_budget(world->igmp, 0, 3000);
 	gremc_igmp_input(world->igmp, GRE2, packet, length, 3000);
 	why_not("gre0", "10.1.1.1", "239.9.9.8", GREMC_DROP_no_mroute,
-		"joins at 1 interfaces were refused or given up");
+		"not joined now; 1 interface had joins refused or given up: all memberships are at their limit "
+		"(/gremc/igmp)");
 	ask("/gremc/igmp");
 	assert_int_equal(number("budget.limit"), 0);
 	assert_int_equal(number("budget.used"), 3 * 9); /* the configuration's */

@@ -203,17 +203,39 @@ void gremc_worker_run(struct gremc_worker *worker);
 /* Any thread: end every gremc_worker_run() of the group. Async-signal-safe. */
 void gremc_workers_stop(struct gremc_worker_group *group);
 
+/* ---- an mbuf that names a vif ----
+ *
+ * What stands in a ring or a queue may stand there for longer than a grace period: by then the index that it
+ * names may be free, or another vif's. So it carries the serial number, too: the index is hash.usr, the
+ * number hash.fdir.hi beside it. Drivers that transmit read neither. */
+
+/* Reader, in the period in which it has found the vif (GREMC_VIF_NONE: there is none). */
+static inline void gremc_mbuf_vif_set(struct rte_mbuf *mbuf, const struct gremc_vifs *vifs, uint32_t vif)
+{
+	mbuf->hash.usr = vif;
+	mbuf->hash.fdir.hi = vif == GREMC_VIF_NONE ? 0 : gremc_vif_serial(vifs, vif);
+}
+
+/* Reader: the vif, which stays good until the next quiescent state; GREMC_VIF_NONE: none, or it has been
+ * removed. */
+static inline uint32_t gremc_mbuf_vif(const struct rte_mbuf *mbuf, const struct gremc_vifs *vifs)
+{
+	const uint32_t vif = mbuf->hash.usr;
+
+	return vif < GREMC_VIFS_MAX && gremc_vif_is(vifs, vif, mbuf->hash.fdir.hi) ? vif : GREMC_VIF_NONE;
+}
+
 /* ---- the host path: the control thread's ends of the rings ----
  *
  * A punted mbuf says what it is:
  *     port      index of the port it came by, and then it is the frame as it was received (a VLAN tag that
  *               the device took out is in vlan_tci, with RTE_MBUF_F_RX_VLAN_STRIPPED); or GREMC_PORT_NONE: it
  *               is an inner packet, which begins with its IP header
- *     hash.usr  the vif that it came by; GREMC_VIF_NONE: none, a frame of the underlay
- *     l2_len    bytes before the IP header (0 of an inner packet)
- *     hash.fdir.hi  of class `control`: gremc_moment() when it was handed over
- * One whose vif is the host's is a replica that an oil asked for: a frame with an Ethernet header whose bytes
- * 6 to 9 hold the vif that the original came by. The caller frees them. */
+ *     gremc_mbuf_vif()  the vif that it came by; GREMC_VIF_NONE: none, a frame of the underlay, or it has
+ * been removed since l2_len    bytes before the IP header (0 of an inner packet) packet_type  of class
+ * `control`: gremc_moment() when it was handed over One whose vif is the host's is a replica that an oil
+ * asked for: a frame with an Ethernet header whose bytes 6 to 9 hold the vif that the original came by, and
+ * packet_type that one's serial number. The caller frees them. */
 
 /* Now, in a word that is round again after minutes; and how many nanoseconds ago that was. Any thread. */
 uint32_t gremc_moment(void);

@@ -132,7 +132,10 @@ struct gremc_tx *gremc_tx_create(const struct gremc_port *port, uint16_t queue, 
 /* Send or hand over what the buffer holds; what is refused is lost, and counted. */
 void gremc_tx_flush(struct gremc_worker *worker, struct gremc_tx *tx);
 
-/* Queue a replica of `length` bytes, whose mbuf names its vif in hash.usr. */
+/* Queue a replica of `length` bytes. Its mbuf has the vif in hash.usr, without its serial number: that is
+ * added where it leaves the worker or the iteration. The inner packet's length is in vlan_tci (which is no
+ * tag of a packet that is sent, for its ol_flags name none), so that a loss can be counted by the mbuf alone.
+ */
 static inline void gremc_tx_put(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf *mbuf,
 				uint32_t length)
 {

@@ -6,17 +6,14 @@
 
 void gremc_send_frame(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
-	uint32_t vif = mbuf->hash.usr;
+	/* a frame of a vif that has been removed is sent, too, for no vif */
+	const uint32_t vif = gremc_mbuf_vif(mbuf, worker->vifs);
 
 	worker->injected++;
 	worker->wanted++;
-	if (vif != GREMC_VIF_NONE) {
-		const struct gremc_encap *encap = &worker->vifs->encap[vif];
-
-		gremc_count(&worker->stats->vif_hot[vif].tx_packets, 1);
-		gremc_count(&worker->stats->vif_hot[vif].tx_bytes,
-			    mbuf->pkt_len - mbuf->l2_len - encap->header_length);
-	}
+	if (vif != GREMC_VIF_NONE)
+		gremc_count_pair(&worker->stats->vif_hot[vif].tx_packets, 1, mbuf->vlan_tci);
+	mbuf->hash.usr = vif;
 	gremc_tx_put(worker, worker->tx[mbuf->port], mbuf, mbuf->pkt_len);
 }
 

@@ -15,15 +15,17 @@ static inline bool takes(const struct gremc_worker *worker, const struct gremc_m
 	return ttl > threshold;
 }
 
-/* Up to a burst of the oil's vifs that take the packet, from *at on, which goes behind them. */
+/* Up to a burst of the oil's vifs that take the packet, from *at on, which goes behind them, and before
+ * `end`.
+ */
 static uint32_t takers(const struct gremc_worker *worker, const struct gremc_packet *packet, uint8_t ttl,
-		       uint32_t *at, uint32_t *vifs)
+		       uint32_t *at, uint32_t end, uint32_t *vifs)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	const struct gremc_mroute *mroute = packet->mroute;
 	uint32_t i = *at, n = 0;
 
-	for (; i < mroute->oif_count && n < GREMC_BURST; i++)
+	for (; i < end && n < GREMC_BURST; i++)
 		if (i != packet->oif_skip && takes(worker, mroute, i, ttl, ip->src_addr))
 			vifs[n++] = mroute->vif[i];
 	*at = i;
@@ -53,18 +55,20 @@ enum gremc_drop gremc_judge_limits(const struct gremc_worker *worker, const stru
 
 	if (packet->mroute->sampled && gremc_sample_due(worker, packet))
 		return GREMC_DROP_no_mroute;
-	return takers(worker, packet, ip->time_to_live, &at, vifs) ? GREMC_DROP_COUNT : reason_of(packet);
+	return takers(worker, packet, ip->time_to_live, &at, packet->mroute->oif_count, vifs)
+		       ? GREMC_DROP_COUNT
+		       : reason_of(packet);
 }
 
-void gremc_replicate_limited(struct gremc_worker *worker, const struct gremc_packet *packet)
+void gremc_replicate_limited(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t from,
+			     uint32_t to)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	uint32_t vifs[GREMC_BURST], n;
 
-	for (uint32_t at = 0; at < packet->mroute->oif_count;) {
-		n = takers(worker, packet, ip->time_to_live + 1, &at, vifs);
+	while (from < to) {
+		n = takers(worker, packet, ip->time_to_live + 1, &from, to, vifs);
 		worker->wanted += n;
 		gremc_replicas(worker, packet, vifs, n);
 	}
-	gremc_burst_done(&worker->burst, packet->mbuf);
 }

@@ -134,7 +134,7 @@ static void punt(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint16_t po
 	/* the control thread sets it on segments that it has put together */
 	mbuf->ol_flags &= ~RTE_MBUF_F_RX_LRO;
 	mbuf->port = port;
-	mbuf->hash.usr = vif;
+	gremc_mbuf_vif_set(mbuf, worker->vifs, vif);
 	mbuf->l2_len = l2;
 	burst->punted[class][burst->punt_count[class]++] = mbuf;
 	burst->punted_any = true;
@@ -314,7 +314,7 @@ static void stamp(struct gremc_burst *burst, enum gremc_punt class)
 	uint32_t now = gremc_moment();
 
 	for (uint32_t i = 0; i < burst->punt_count[class]; i++)
-		burst->punted[class][i]->hash.fdir.hi = now;
+		burst->punted[class][i]->packet_type = now;
 }
 
 static void hand_over(struct gremc_worker *worker, enum gremc_punt class)

@@ -5,12 +5,13 @@
  * - the payload of a packet whose oil is large: each worker replicates it to its part of the interfaces, its
  *   shard. An interface is in the shard of one worker, whatever the mroute, so its packets keep their order.
  *
- * The other one looks the mroute up again: what was found here may be gone by then. */
+ * The other one looks the mroute up again, and whether the packet's vif is still there: what was found here
+ * may be gone by then, however long that takes. */
 #include <rte_ring.h>
 
 #include "datapath/relay.h"
 
-enum kind { FLOW, SHARD }; /* in an mbuf's packet_type; its hash.usr is the iif */
+enum kind { FLOW, SHARD }; /* in an mbuf's packet_type; the vif that it names is the iif */
 
 /* ---- flows ---- */
 
@@ -59,7 +60,7 @@ void gremc_stage_spread(struct gremc_worker *worker)
 			if (owner[j] != to)
 				continue;
 			mbuf->packet_type = FLOW;
-			mbuf->hash.usr = burst->packet[j].iif;
+			gremc_mbuf_vif_set(mbuf, worker->vifs, burst->packet[j].iif);
 			owner[j] = GREMC_RELAYED;
 			batch[n++] = mbuf;
 		}
@@ -130,7 +131,7 @@ static void give_shard(struct gremc_worker *worker, const struct gremc_packet *p
 		return;
 	}
 	copy->packet_type = SHARD;
-	copy->hash.usr = packet->iif;
+	gremc_mbuf_vif_set(copy, worker->vifs, packet->iif);
 	if (likely(rte_ring_mp_enqueue(worker->group->worker[shard]->relay, copy) == 0))
 		return;
 	rte_pktmbuf_free(copy);
@@ -147,6 +148,10 @@ static void replicate_shard(struct gremc_worker *worker, const struct gremc_pack
 	     from = to) {
 		const bool skips = skip >= from && skip < to;
 
+		if (unlikely(mroute->limited)) { /* it was not when the packet came */
+			gremc_replicate_limited(worker, packet, from, to);
+			continue;
+		}
 		worker->wanted += to - from - skips;
 		gremc_replicas(worker, packet, &mroute->vif[from], skips ? skip - from : to - from);
 		if (unlikely(skips))
@@ -168,11 +173,13 @@ static void take_shard(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
 	const struct gremc_fanout_key key = {ip->src_addr, ip->dst_addr};
-	struct gremc_packet packet = {.mbuf = mbuf, .iif = mbuf->hash.usr, .length = mbuf->pkt_len};
+	struct gremc_packet packet = {
+		.mbuf = mbuf, .iif = gremc_mbuf_vif(mbuf, worker->vifs), .length = mbuf->pkt_len};
 
 	gremc_fanout_lookup_bulk(worker->fanout, &key, 1, &packet.mroute);
 	/* removed or changed on the way: then as if the packet had come after that */
-	if (packet.mroute == NULL || !gremc_mroute_accepts(packet.mroute, packet.iif)) {
+	if (packet.iif == GREMC_VIF_NONE || packet.mroute == NULL ||
+	    !gremc_mroute_accepts(packet.mroute, packet.iif)) {
 		gremc_burst_done(&worker->burst, mbuf);
 		return;
 	}
@@ -185,12 +192,17 @@ static void take_shard(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 static void take_flow(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
+	const uint32_t iif = gremc_mbuf_vif(mbuf, worker->vifs);
 	struct gremc_burst *burst = &worker->burst;
 
 	worker->relayed--; /* modulo 2^32: the sum over the workers is what counts */
+	if (unlikely(iif == GREMC_VIF_NONE)) {
+		gremc_drop(worker, mbuf, GREMC_DROP_unknown_peer);
+		return;
+	}
 	burst->key[burst->count] = (struct gremc_fanout_key){ip->src_addr, ip->dst_addr};
 	burst->packet[burst->count++] =
-		(struct gremc_packet){.mbuf = mbuf, .iif = mbuf->hash.usr, .length = mbuf->pkt_len};
+		(struct gremc_packet){.mbuf = mbuf, .iif = iif, .length = mbuf->pkt_len};
 }
 
 uint32_t gremc_stage_relayed(struct gremc_worker *worker)

@@ -131,6 +131,7 @@ enum gremc_loss gremc_run_settle(struct gremc_worker *worker, uint64_t shape, ui
 	fields.port = RTE_MBUF_PORT_INVALID;
 	fields.pkt_len = run->pkt_len;
 	fields.data_len = run->chained ? run->headers : run->pkt_len;
+	fields.vlan_tci = length; /* gremc_tx_put() */
 	memcpy(run->fields, &fields, sizeof(fields));
 	return GREMC_LOSS_COUNT;
 }

@@ -61,9 +61,10 @@ static __rte_always_inline struct gremc_job gremc_job_make(const struct gremc_wo
  * why there can be none. */
 enum gremc_loss gremc_run_settle(struct gremc_worker *worker, uint64_t shape, uint64_t like);
 
-/* limit.c: replicas of a packet of a limited mroute, whose TTL is decremented already, for the interfaces
- * that take it. */
-void gremc_replicate_limited(struct gremc_worker *worker, const struct gremc_packet *packet);
+/* limit.c: replicas of a packet of a limited mroute, whose TTL is decremented already, for those of the oil's
+ * interfaces [from, to) that take it. The packet stays the caller's. */
+void gremc_replicate_limited(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t from,
+			     uint32_t to);
 
 /* Each vif gets a replica of the packet, whose TTL is decremented, in a buffer of its own. Above the
  * threshold the payload is chained behind the headers, where the port takes that, else copied; the packet
@@ -84,6 +85,7 @@ void gremc_refuse_packet(struct gremc_worker *worker, struct rte_mbuf *packet, u
 static __rte_always_inline void gremc_queue_in_place(struct gremc_worker *worker, struct gremc_tx *tx,
 						     struct rte_mbuf *mbuf, uint16_t headers, uint32_t vif)
 {
+	mbuf->vlan_tci = mbuf->pkt_len; /* gremc_tx_put() */
 	mbuf->data_off -= headers;
 	mbuf->data_len += headers;
 	mbuf->pkt_len += headers;

@@ -33,7 +33,8 @@ static inline void replicate_packet(struct gremc_worker *worker, const struct gr
 	gremc_ipv4_decrement_ttl(rte_pktmbuf_mtod(packet->mbuf, struct rte_ipv4_hdr *));
 	gremc_count_pair(&steady->counters[mroute->id].packets, 1, packet->length);
 	if (unlikely(mroute->limited)) {
-		gremc_replicate_limited(worker, packet);
+		gremc_replicate_limited(worker, packet, 0, mroute->oif_count);
+		gremc_burst_done(&worker->burst, packet->mbuf);
 		return;
 	}
 	if (unlikely(wanted >= steady->shard_threshold)) {

@@ -84,8 +84,23 @@ static uint32_t send_own(struct gremc_worker *sender, struct rte_mbuf **mbufs, u
 	return left;
 }
 
+/* What a worker is to know of a frame's vif, which it may meet after a grace period only. */
+static void name_vif(const struct gremc_vifs *vifs, struct rte_mbuf *mbuf, uint16_t host_port)
+{
+	const uint32_t vif = mbuf->hash.usr;
+
+	if (mbuf->port == host_port) /* for the fast path, which finds the vif by the port */
+		return;
+	gremc_mbuf_vif_set(mbuf, vifs, vif);
+	if (vif != GREMC_VIF_NONE)
+		mbuf->vlan_tci = mbuf->pkt_len - mbuf->l2_len - vifs->encap[vif].header_length;
+}
+
 uint32_t gremc_inject(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n)
 {
+	for (uint32_t i = 0; i < n; i++)
+		name_vif(group->worker[0]->vifs, mbufs[i], group->worker[0]->host_rxq.port);
+
 	uint32_t left = group->sender ? send_own(group->sender, mbufs, n) : n;
 	uint32_t taken = rte_ring_sp_enqueue_burst(group->worker[0]->down, (void **)mbufs, left, NULL);
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
@@ -30,37 +32,43 @@ struct gremc_tx *gremc_tx_create(const struct gremc_port *port, uint16_t queue, 
 	return tx;
 }
 
-/* Replicas that nobody takes: lost for their vifs, which the mbufs still name. */
+/* Replicas of this iteration that leave it, or the worker: from now on they name their vifs for good. */
+static void name_vifs(const struct gremc_worker *worker, struct rte_mbuf **packet, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		gremc_mbuf_vif_set(packet[i], worker->vifs, packet[i]->hash.usr);
+}
+
+/* Replicas that nobody takes: lost for the vifs that they name, or for none. */
 static void lose_unsent(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
 			uint32_t n, enum gremc_loss reason)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t vif = packet[i]->hash.usr;
-		const struct gremc_encap *encap = &worker->vifs->encap[vif];
-		const struct gremc_adjacency *adjacency;
+		const uint32_t vif = gremc_mbuf_vif(packet[i], worker->vifs);
 
-		if (unlikely(vif == GREMC_VIF_NONE)) { /* a frame of the host */
+		if (likely(vif != GREMC_VIF_NONE)) {
+			gremc_lose(worker, vif, reason, packet[i]->vlan_tci);
+		} else { /* a frame of the host, or the vif has been removed */
 			worker->loss[reason]++;
 			worker->lost_any = true;
-			continue;
 		}
-		adjacency = worker->vifs->adjacency[encap->adjacency];
-		gremc_lose(worker, vif, reason,
-			   packet[i]->pkt_len - adjacency->l2_length - encap->header_length);
 	}
 	tx->lost += n;
 	rte_pktmbuf_free_bulk(packet, n);
 }
 
 /* Give packets to the port. After `retries` attempts in a row without progress the rest is lost, and until
- * the port moves again one attempt is all it gets: a stuck port must not hold up the others. */
+ * the port moves again one attempt is all it gets: a stuck port must not hold up the others. `fresh`: they
+ * are of this iteration, and do not name their vifs yet. */
 static void transmit(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n,
-		     uint64_t bytes)
+		     uint64_t bytes, bool fresh)
 {
 	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_RELAXED);
 	uint32_t sent = 0, tries = 0, now;
 
 	if (unlikely(closed)) {
+		if (fresh)
+			name_vifs(worker, packet, n);
 		lose_unsent(worker, tx, packet, n, closed - 1);
 		return;
 	}
@@ -83,18 +91,35 @@ static void transmit(struct gremc_worker *worker, struct gremc_tx *tx, struct rt
 	} else {
 		for (uint32_t i = sent; i < n; i++)
 			bytes -= packet[i]->pkt_len;
+		if (fresh)
+			name_vifs(worker, packet + sent, n - sent);
 		lose_unsent(worker, tx, packet + sent, n - sent, GREMC_LOSS_tx_full);
 	}
 	tx->sent += sent;
 	tx->sent_bytes += bytes;
 }
 
+/* A replica for the host names the vif that the original came by in its L2 header: that one's serial number,
+ * too.
+ */
+static void name_iif(const struct gremc_worker *worker, struct rte_mbuf *mbuf)
+{
+	uint32_t iif;
+
+	memcpy(&iif, rte_pktmbuf_mtod_offset(mbuf, uint8_t *, RTE_ETHER_ADDR_LEN), sizeof(iif));
+	mbuf->packet_type = iif < GREMC_VIFS_MAX ? gremc_vif_serial(worker->vifs, iif) : 0;
+}
+
 /* To the control thread, which frees them: looked at before they go. */
 static void send_to_host(struct gremc_worker *worker, struct gremc_tx *tx)
 {
-	uint32_t n = tx->count, taken = rte_ring_enqueue_burst(tx->ring, (void **)tx->packet, n, NULL);
+	uint32_t n = tx->count, taken;
 	uint64_t bytes = tx->bytes;
 
+	name_vifs(worker, tx->packet, n);
+	for (uint32_t i = 0; i < n; i++)
+		name_iif(worker, tx->packet[i]);
+	taken = rte_ring_enqueue_burst(tx->ring, (void **)tx->packet, n, NULL);
 	for (uint32_t i = taken; i < n; i++)
 		bytes -= tx->packet[i]->pkt_len;
 	if (unlikely(taken < n))
@@ -111,8 +136,9 @@ void gremc_tx_flush(struct gremc_worker *worker, struct gremc_tx *tx)
 	if (unlikely(tx->to_host)) {
 		send_to_host(worker, tx);
 	} else if (tx->ring == NULL) {
-		transmit(worker, tx, tx->packet, n, tx->bytes);
+		transmit(worker, tx, tx->packet, n, tx->bytes, true);
 	} else {
+		name_vifs(worker, tx->packet, n);
 		taken = rte_ring_enqueue_burst(tx->ring, (void **)tx->packet, n, NULL);
 		tx->queued += taken;
 		if (unlikely(taken < n))
@@ -145,7 +171,7 @@ uint32_t gremc_tx_drain_shares(struct gremc_worker *worker)
 		bytes = 0;
 		for (uint32_t p = 0; p < n; p++)
 			bytes += packet[p]->pkt_len;
-		transmit(worker, tx, packet, n, bytes);
+		transmit(worker, tx, packet, n, bytes, false);
 		total += n;
 	}
 	return total;

@@ -71,11 +71,6 @@ static inline const struct gremc_adjacency *adjacency_of(const struct gremc_work
 	return __atomic_load_n(&worker->vifs->adjacency[index], __ATOMIC_ACQUIRE);
 }
 
-static inline uint32_t serial_of(const struct gremc_worker *worker, uint32_t vif)
-{
-	return __atomic_load_n(&worker->vifs->serial[vif], __ATOMIC_RELAXED);
-}
-
 static bool fits_in_place(const struct gremc_worker *worker, const struct rte_mbuf *mbuf, uint32_t vif)
 {
 	const struct gremc_encap *encap = &worker->vifs->encap[vif];
@@ -162,7 +157,7 @@ static bool count_again(struct gremc_worker *worker, const struct kept *kept, ui
 
 	worker->waiting--;
 	worker->lost_any = true; /* so that it is accounted */
-	if (unlikely(serial_of(worker, vif) != kept->serial[i])) {
+	if (unlikely(!gremc_vif_is(worker->vifs, vif, kept->serial[i]))) {
 		worker->loss[GREMC_LOSS_no_adjacency]++;
 		return false;
 	}
@@ -296,7 +291,7 @@ static bool keep(struct gremc_worker *worker, uint32_t adjacency, uint32_t vif, 
 		return false;
 	}
 	kept->vif[kept->count] = vif;
-	kept->serial[kept->count++] = serial_of(worker, vif);
+	kept->serial[kept->count++] = gremc_vif_serial(worker->vifs, vif);
 	/* of the vif's counters it is no part until it is sent or lost */
 	gremc_count_pair(&worker->stats->vif_hot[vif].tx_packets, -1ull, -(uint64_t)packet->pkt_len);
 	worker->waiting++;

@@ -75,16 +75,20 @@ static void add_frame(struct pieces *pieces, const struct rte_mbuf *mbuf, uint16
  * tunnel has a device, else to the host's own. */
 static struct gremc_device *device_of(struct gremc_host *host, const struct rte_mbuf *mbuf, uint16_t *skip)
 {
-	uint32_t vif = mbuf->hash.usr, iif;
+	uint32_t vif = gremc_mbuf_vif(mbuf, host->parts.vifs), iif;
 
 	*skip = 0;
 	if (vif == host->own_vif && vif != GREMC_VIF_NONE) {
 		memcpy(&iif, rte_pktmbuf_mtod_offset(mbuf, uint8_t *, RTE_ETHER_ADDR_LEN), sizeof(iif));
 		*skip = sizeof(struct rte_ether_hdr);
-		return iif < GREMC_VIFS_MAX && host->vif_device[iif] ? host->vif_device[iif] : host->own;
+		if (iif >= GREMC_VIFS_MAX || !gremc_vif_is(host->parts.vifs, iif, mbuf->packet_type))
+			return host->own;
+		return host->vif_device[iif] ? host->vif_device[iif] : host->own;
 	}
 	if (mbuf->port != GREMC_PORT_NONE)
 		return mbuf->port < RTE_DIM(host->port_device) ? host->port_device[mbuf->port] : NULL;
+	if (vif == GREMC_VIF_NONE) /* removed since */
+		return NULL;
 	return host->vif_device[vif] ? host->vif_device[vif] : host->own;
 }
 
@@ -179,13 +183,13 @@ int gremc_host_give(struct gremc_host *host, uint32_t vif, const void *packet, s
  */
 static bool tell_listener(struct gremc_host *host, const struct rte_mbuf *mbuf)
 {
-	uint32_t vif = mbuf->hash.usr;
+	uint32_t vif = gremc_mbuf_vif(mbuf, host->parts.vifs);
 
 	if (host->listener == NULL || vif == GREMC_VIF_NONE || mbuf->data_len <= mbuf->l2_len)
 		return false;
 	host->listener(host->listener_argument, vif,
 		       rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, mbuf->l2_len),
-		       mbuf->data_len - mbuf->l2_len, mbuf->hash.fdir.hi);
+		       mbuf->data_len - mbuf->l2_len, mbuf->packet_type);
 	return true;
 }
 

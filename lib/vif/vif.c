@@ -7,17 +7,11 @@
 
 #include "vif/vif_priv.h"
 
-/* Grace periods before the index of a removed vif is given to another. A packet on its way from one worker to
- * another names the vif that it came by: after the first no worker gives one that names this vif, in the
- * second all that wait are taken, and the third is for those that were taken too early in the second. */
-#define RETIRE_PERIODS 3
-
 /* A vif on its way out. */
 struct retired {
 	struct gremc_vifs *vifs;
 	const struct gremc_vif_info *info;
 	uint32_t vif;
-	uint32_t periods; /* that it still waits for */
 };
 
 int gremc_indexes_take(struct gremc_indexes *indexes, uint32_t *index)
@@ -277,12 +271,7 @@ void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits)
 static void retire(void *argument)
 {
 	struct retired *retired = argument;
-	struct gremc_vifs_priv *priv = retired->vifs->priv;
 
-	if (--retired->periods > 0 && gremc_rcu_defer(priv->rcu, retire, retired) == 0) {
-		gremc_rcu_commit(priv->rcu);
-		return;
-	}
 	free((void *)(uintptr_t)retired->info);
 	free((void *)(uintptr_t)retired->vifs->sources[retired->vif]);
 	retired->vifs->sources[retired->vif] = NULL;
@@ -305,7 +294,7 @@ void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 	gremc_adjacency_put(vifs, vifs->encap[vif].adjacency);
 	if (retired == NULL)
 		return; /* the index and the info stay taken */
-	*retired = (struct retired){vifs, info, vif, RETIRE_PERIODS};
+	*retired = (struct retired){vifs, info, vif};
 	gremc_vif_defer(vifs->priv, retire, retired);
 }
 

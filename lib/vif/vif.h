@@ -149,7 +149,7 @@ struct gremc_vifs {
 	struct rte_hash *peers;               /* two addresses to the number of their tunnels */
 	uint32_t port_vif[GREMC_STATS_PORTS]; /* of a port with native multicast, or GREMC_VIF_NONE */
 	const struct gremc_vif_sources **sources; /* [vif]: load-acquire; NULL: none are taken */
-	uint32_t *serial; /* [vif] relaxed: another number for another vif of the index, or for none */
+	uint32_t *serial; /* [vif] relaxed: odd while the index is a vif's, and another number for each vif */
 	uint8_t *punt;    /* [vif] enum gremc_vif_punt, relaxed */
 	uint8_t port_punt[GREMC_STATS_PORTS]; /* [port] GREMC_VIF_PUNT_FRAMES, relaxed */
 	struct gremc_vifs_priv *priv;         /* the writer's */
@@ -209,6 +209,19 @@ void gremc_adjacency_put(struct gremc_vifs *vifs, uint32_t adjacency);
 int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t adjacency, const struct rte_ether_addr *mac);
 /* Indexes below it may be in use (then the pointer is not NULL). */
 uint32_t gremc_adjacency_limit(const struct gremc_vifs *vifs);
+
+/* Reader: what tells a vif from a later one of the same index. To be kept with an index for longer than until
+ * the next quiescent state. */
+static inline uint32_t gremc_vif_serial(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return __atomic_load_n(&vifs->serial[vif], __ATOMIC_RELAXED);
+}
+/* Reader: is the index still that vif's? Then it is, counters included, until the reader's next quiescent
+ * state: another vif gets it a grace period after this one has been removed. */
+static inline bool gremc_vif_is(const struct gremc_vifs *vifs, uint32_t vif, uint32_t serial)
+{
+	return serial & 1 && gremc_vif_serial(vifs, vif) == serial;
+}
 
 /* Reader: the vif of each of n <= 64 outer identities; GREMC_VIF_NONE where there is none. */
 void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *keys, uint32_t n,

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Packets in the rings between workers: what they name may be gone when they are taken out. */
+#include <rte_rcu_qsbr.h>
+
+#include "datapath/relay.h"
+#include "datapath_world.h"
+
+#define RING_SIZE 4096
+
+/* ---- two workers of which one uses the other's transmit queue, or gives it flows ---- */
+
+/* LOOP is sent by worker 0; worker 1 hands over to it. */
+static struct gremc_worker *share_queue(struct fixture *f, struct rte_ring **ring)
+{
+	*ring = rte_ring_create("rings", RING_SIZE, SOCKET_ID_ANY, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
+	assert_non_null(*ring);
+	f->port[LOOP].tx_ring[0] = *ring;
+	start_workers(f, 2);
+	return f->group->worker[1];
+}
+
+static void free_queue(struct fixture *f, struct rte_ring *ring)
+{
+	f->port[LOOP].tx_ring[0] = NULL;
+	assert_int_equal(rte_ring_count(ring), 0);
+	rte_ring_free(ring);
+}
+
+static uint32_t forward_on(struct fixture *f, struct gremc_worker *worker, struct rte_mbuf **mbufs,
+			   uint32_t n)
+{
+	struct gremc_burst *burst = &worker->burst;
+
+	burst->count = n;
+	burst->done_count = 0;
+	for (uint32_t i = 0; i < n; i++)
+		burst->packet[i].mbuf = mbufs[i];
+	worker->rx_packets = n;
+	gremc_worker_forward(worker, &f->worker->rxq[LOOP]);
+	return n;
+}
+
+/* The device takes nothing more. */
+static void fill_port(void)
+{
+	struct rte_mbuf *mbuf;
+
+	while ((mbuf = rte_pktmbuf_alloc(payloads))) {
+		mbuf->data_len = mbuf->pkt_len = 60;
+		if (rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1) == 1)
+			continue;
+		rte_pktmbuf_free(mbuf);
+		break;
+	}
+}
+
+static uint32_t empty_port(void)
+{
+	struct rte_mbuf *mbuf;
+	uint32_t n = 0;
+
+	for (; rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1) == 1; n++)
+		rte_pktmbuf_free(mbuf);
+	return n;
+}
+
+static void remove_tunnels(struct fixture *f, uint32_t first, uint32_t count)
+{
+	for (uint32_t n = first; n < first + count; n++)
+		gremc_vif_remove(f->vifs, f->vif[n]);
+	gremc_rcu_synchronize(f->rcu);
+}
+
+/* Another tunnel gets the index that was removed last. */
+static uint32_t take_index_of(struct fixture *f, uint32_t old, uint32_t n)
+{
+	struct gremc_vif_info info = tunnel(n, LOOP);
+	uint32_t vif = add_tunnel(f, &info);
+
+	assert_int_equal(vif, old);
+	for (uint32_t i = 0; i < f->group->stats_count; i++)
+		gremc_stats_reset_vif(f->group->stats[i], vif);
+	return vif;
+}
+
+static void expect_untouched(const struct fixture *f, uint32_t vif)
+{
+	static const struct gremc_vif_hot none;
+	static const struct gremc_vif_cold no_loss;
+
+	for (uint32_t i = 0; i < f->group->stats_count; i++) {
+		assert_memory_equal(&f->group->stats[i]->vif_hot[vif], &none, sizeof(none));
+		assert_memory_equal(&f->group->stats[i]->vif_cold[vif], &no_loss, sizeof(no_loss));
+	}
+}
+
+/* ---- hand-over rings ---- */
+
+/* Replicas stand in the ring while their tunnels go, some adjacencies with them, and one index comes again:
+ * all that the full port does not take is lost, and charged to those tunnels only that are still there. */
+static void tunnels_go_while_queued(void **state)
+{
+	enum { TUNNELS = 300, STAY = 100 };
+	struct fixture *f = *state;
+	struct rte_ring *ring;
+	struct gremc_worker *other = share_queue(f, &ring);
+	uint64_t lost = 0;
+	struct rte_mbuf *mbuf;
+	uint32_t again;
+
+	for (uint32_t n = 0; n < TUNNELS; n++) {
+		struct gremc_vif_info info = tunnel(n, LOOP);
+
+		info.next_hop = rte_cpu_to_be_32(0x0a000100 + n / STAY);
+		f->vif[n] = add_tunnel(f, &info);
+	}
+	route(f, TUNNELS - 1);
+	mbuf = frame_mbuf(TUNNELS - 1, 100, 0);
+	forward_on(f, other, &mbuf, 1);
+	assert_int_equal(totals(f).queued, TUNNELS - 1);
+	fill_port();
+	route(f, STAY);
+	remove_tunnels(f, STAY, TUNNELS - STAY);
+	take_index_of(f, f->vif[TUNNELS - 1], 1000);
+	again = take_index_of(f, f->vif[TUNNELS - 2], 1001);
+	while (gremc_tx_drain_shares(f->worker))
+		gremc_worker_account(f->worker, NULL);
+	empty_port();
+	while (gremc_tx_drain_shares(f->worker))
+		gremc_worker_account(f->worker, NULL);
+	assert_int_equal(totals(f).wanted, TUNNELS - 1);
+	assert_true(totals(f).losses[GREMC_LOSS_tx_full] >= TUNNELS - 1 - STAY - 64);
+	expect_untouched(f, again);
+	for (uint32_t n = 0; n < TUNNELS; n++) {
+		const struct gremc_vif_cold *cold = &f->worker->stats->vif_cold[f->vif[n]];
+
+		assert_int_equal(cold->lost_bytes, 100 * cold->lost[GREMC_LOSS_tx_full]);
+		assert_true(n < STAY || cold->lost_bytes == 0);
+		lost += cold->lost[GREMC_LOSS_tx_full];
+	}
+	assert_true(lost <= STAY);
+	free_queue(f, ring);
+}
+
+/* ---- relay rings ---- */
+
+/* Who owns the flow that frame_mbuf() makes, and who does not. */
+static struct gremc_worker *owner_of_flow(struct fixture *f, struct gremc_worker **stranger)
+{
+	struct gremc_worker *owner;
+
+	poll_with(f, frame_mbuf(0, 100, 0));
+	owner = f->group->worker[totals(f).relayed];
+	*stranger = f->group->worker[owner == f->worker];
+	while (gremc_stage_relayed(owner))
+		;
+	empty_port();
+	return owner;
+}
+
+/* Packets of a flow are with their worker's ring while their tunnel goes, and its index comes again: they are
+ * no packets of the new tunnel, though its mroute takes that one's. */
+static void flows_of_removed_tunnels(void **state)
+{
+	enum { PACKETS = 200 };
+	struct fixture *f = *state;
+	struct gremc_worker *other = start_two(f, 0, true), *owner, *stranger;
+	uint64_t forwarded;
+	uint32_t again;
+
+	(void)other;
+	add_tunnels(f, 3, LOOP);
+	route(f, 2);
+	owner = owner_of_flow(f, &stranger);
+	for (unsigned i = 0; i < PACKETS; i++) {
+		struct rte_mbuf *mbuf = frame_mbuf(2, 100, 0);
+
+		forward_on(f, stranger, &mbuf, 1);
+	}
+	assert_int_equal(totals(f).relayed, PACKETS);
+	forwarded = totals(f).forwarded;
+	remove_tunnels(f, 2, 1);
+	again = take_index_of(f, f->vif[2], 1000);
+	while (gremc_stage_relayed(owner))
+		;
+	assert_int_equal(totals(f).relayed, 0);
+	assert_int_equal(totals(f).forwarded, forwarded);
+	assert_int_equal(totals(f).drops[GREMC_DROP_unknown_peer], PACKETS);
+	assert_int_equal(empty_port(), 0);
+	expect_untouched(f, again);
+}
+
+/* The payload of a large oil is with the other worker while the tunnel that it came by goes. */
+static void shards_of_removed_tunnels(void **state)
+{
+	enum { OIL = 400 };
+	struct fixture *f = *state;
+	struct gremc_worker *other = start_two(f, 200, false);
+	uint64_t wanted;
+
+	add_tunnels(f, OIL + 1, LOOP);
+	route(f, OIL);
+	poll_with(f, frame_mbuf(OIL, 100, 0));
+	wanted = totals(f).wanted;
+	assert_int_equal(empty_port(), wanted);
+	remove_tunnels(f, OIL, 1);
+	take_index_of(f, f->vif[OIL], 1000);
+	assert_int_equal(gremc_stage_relayed(other), 1);
+	assert_int_equal(empty_port(), 0);
+	assert_int_equal(totals(f).wanted, wanted);
+}
+
+/* An mroute gets limits while a shard is on its way: thresholds that some interfaces pass (frames come with a
+ * TTL of 16), and sources. The replicas that are still to be made obey them. */
+static void shards_obey_limits_set_meanwhile(void **state)
+{
+	enum { OIL = 400 };
+	static const uint16_t lengths[] = {100, 1000};
+	const struct gremc_prefix ours = {.address = RTE_BE32(SOURCE), .length = 32};
+	struct fixture *f = *state;
+	struct gremc_worker *other = start_two(f, 200, false);
+	uint8_t thresholds[OIL];
+	struct gremc_fanout_op op = {.kind = GREMC_FANOUT_SET,
+				     .spec = {.group = rte_cpu_to_be_32(GROUP),
+					      .length = 32,
+					      .oif_count = OIL,
+					      .oifs = f->vif,
+					      .thresholds = thresholds}};
+
+	add_tunnels(f, OIL + 1, LOOP);
+	for (uint32_t n = 0; n < OIL; n += 4)
+		assert_int_equal(gremc_vif_sources_set(f->vifs, f->vif[n], &ours, 1), 0);
+	/* takes it: of four interfaces the one whose sources have it, and one whose TTL threshold it passes
+	 */
+	for (uint32_t n = 0; n < OIL; n++)
+		thresholds[n] = n % 4 < 2 ? GREMC_THRESHOLD_SOURCES : n % 4 == 2 ? 15 : 16;
+	for (uint32_t from = OIL - 2; from <= OIL; from += 2) {
+		for (unsigned l = 0; l < RTE_DIM(lengths); l++) {
+			const struct gremc_totals before = totals(f);
+			bool first[OIL] = {false}, then[OIL] = {false};
+			uint32_t made;
+
+			route(f, OIL);
+			poll_with(f, frame_mbuf(from, lengths[l], 0));
+			collect(f, first, OIL);
+			assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+			assert_int_equal(gremc_stage_relayed(other), 1);
+			made = collect(f, then, OIL);
+			assert_in_range(made, 1, OIL / 2);
+			for (uint32_t n = 0; n < OIL; n++) {
+				const bool takes = n % 4 == 0 || n % 4 == 2;
+
+				assert_false(first[n] && then[n]);
+				assert_true(n == from || first[n] || then[n] == takes);
+			}
+			assert_int_equal(totals(f).forwarded, before.forwarded + 1);
+		}
+	}
+}
+
+/* ---- rings of the host path ---- */
+
+/* What a tunnel has punted is no packet of the one that has its index when the control thread takes it. */
+static void punted_packets_of_removed_tunnels(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf;
+
+	add_tunnels(f, 1, LOOP);
+	gremc_vif_punt_set(f->vifs, f->vif[0], GREMC_VIF_PUNT_MULTICAST);
+	for (unsigned round = 0; round < 2; round++) {
+		mbuf = frame_mbuf(0, 100, 0);
+		forward_on(f, f->worker, &mbuf, 1);
+		if (round > 0)
+			remove_tunnels(f, 0, 1);
+		if (round > 0)
+			take_index_of(f, f->vif[0], 1000);
+		assert_int_equal(gremc_punt_take(f->group, GREMC_PUNT_multicast, &mbuf, 1), 1);
+		assert_int_equal(gremc_mbuf_vif(mbuf, f->vifs), round ? GREMC_VIF_NONE : f->vif[0]);
+		rte_pktmbuf_free(mbuf);
+	}
+}
+
+/* Frames of the host for a tunnel are sent when it has gone, and charged to no other. */
+static void frames_for_removed_tunnels(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t length = 100;
+	struct rte_mbuf *mbuf;
+	uint32_t again;
+
+	add_tunnels(f, 2, LOOP);
+	for (unsigned n = 0; n < 2; n++) {
+		mbuf = frame_mbuf(n, length, 0);
+		mbuf->port = LOOP;
+		mbuf->l2_len = sizeof(struct rte_ether_hdr);
+		mbuf->hash.usr = f->vif[n];
+		assert_int_equal(gremc_inject(f->group, &mbuf, 1), 1);
+	}
+	remove_tunnels(f, 1, 1);
+	again = take_index_of(f, f->vif[1], 1000);
+	assert_int_equal(gremc_stage_inject(f->worker), 2);
+	assert_int_equal(empty_port(), 2);
+	assert_int_equal(totals(f).injected, 2);
+	assert_int_equal(totals(f).sent, 2);
+	assert_int_equal(f->worker->stats->vif_hot[f->vif[0]].tx_bytes, length);
+	expect_untouched(f, again);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(tunnels_go_while_queued),           TEST(flows_of_removed_tunnels),
+		TEST(shards_of_removed_tunnels),         TEST(shards_obey_limits_set_meanwhile),
+		TEST(punted_packets_of_removed_tunnels), TEST(frames_for_removed_tunnels),
+	};
+
+	return cmocka_run_group_tests_name("rings", tests, start_eal, stop_eal);
+}

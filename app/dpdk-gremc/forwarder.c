@@ -224,8 +224,8 @@ unsigned gremc_forwarder_fini(struct gremc_forwarder *forwarder)
 
 	gremc_telemetry_stop();
 	gremc_host_destroy(forwarder->host, !forwarder->config->settings.host_persist);
-	gremc_forwarder_summary(forwarder);
 	gremc_workers_drain(forwarder->workers);
+	gremc_forwarder_summary(forwarder);
 	missing = gremc_ports_close(forwarder->ports);
 	if (missing)
 		printf("gremc: %u mbufs missing from the pools\n", missing);

@@ -170,7 +170,9 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 			"hash what is inside of GRE, and put a tunnel on one queue."},
 	[KEY_TX_RETRIES] = {"tx-retries", IN(SETTINGS), NULL, 0, 1000, "1000", SCALAR(number),
 		SETTING(tx_retries),
-		.meaning = "attempts after the first before replicas are dropped as `tx_full`."},
+		.meaning = "attempts in a row that a port takes nothing in before a worker waits for it no "
+			"longer: what then has no place among the 512 replicas that stand aside for a port "
+			"is lost as `tx_full`."},
 	[KEY_RX_DESCRIPTORS] = {"rx-descriptors", IN(SETTINGS), NULL, 64, 32768, "1024", SCALAR(number),
 		SETTING(rx_descriptors),
 		.meaning = "wanted per receive queue; the device may adjust it."},

@@ -22,6 +22,8 @@
 #include "stats/stats.h"
 #include "vif/vif.h"
 
+#define GREMC_END_MS 1000 /* of waiting at the end, for other workers and for ports */
+
 #define GREMC_BURST       64u
 #define GREMC_WORKER_RXQS 64u
 
@@ -58,17 +60,20 @@ struct gremc_tx {
 	uint16_t id; /* ethdev */
 	uint16_t queue;
 	uint16_t max_segments; /* of one packet; UINT16_MAX: no limit; 1: single-segment packets only */
-	bool stalled; /* the last burst was refused to the end: one try only until the port moves again */
 	bool keep_alive;
 	/* 0: it sends; else 1 + the loss by which it does not. The control thread stores it; atomic. */
 	uint8_t closed;
 	bool to_host;          /* the ring is the control thread's: what it takes is sent */
+	bool holds;            /* the port has not taken everything: the rest is in the backlog */
+	uint16_t givers;       /* workers that use our queue through `share` */
 	struct rte_ring *ring; /* not NULL: hand over to the worker that owns the queue */
 	/* Since gremc_worker_account(): */
 	uint32_t sent, lost, queued;
 	uint64_t sent_bytes;
+	struct gremc_backlog *backlog; /* of a queue of ours */
 	/* Flushed when it has reached a burst: what is added at once, a burst at most, has room behind. */
 	struct rte_mbuf *packet[2 * GREMC_BURST];
+	struct rte_ring *share; /* not NULL: what others give for our queue */
 } __rte_cache_aligned;
 
 /* What replicas have in common as long as their encaps are of one shape and their packets alike: settled
@@ -102,7 +107,7 @@ struct gremc_tx_share {
 	uint16_t port; /* index */
 };
 
-/* Exponential back-off of a worker that finds nothing (design.md, 4.13). */
+/* Exponential back-off of a worker that finds nothing (design.md, 5.10). */
 struct gremc_idle {
 	uint32_t empty; /* empty iterations in a row */
 	uint32_t sleep; /* the next sleep, microseconds */
@@ -149,8 +154,12 @@ struct gremc_worker {
 	uint32_t drop[GREMC_DROP_COUNT];
 	uint32_t loss[GREMC_LOSS_COUNT];
 	bool dropped_any, lost_any;
-	bool waits;            /* something does, in `wait` */
-	uint32_t header_count; /* of the header mbufs at hand */
+	bool waits; /* something does, in `wait` */
+	bool holds; /* something is held in a port's backlog */
+	uint64_t patience,
+		waited_until; /* how long ports may be waited for; up to when that is counted (TSC) */
+	uint64_t window, window_longest; /* when the present one began, and its longest iteration (TSC) */
+	uint32_t header_count;           /* of the header mbufs at hand */
 	struct rte_mbuf *header[GREMC_BURST];
 	struct gremc_run run;
 	struct gremc_burst burst;
@@ -158,18 +167,27 @@ struct gremc_worker {
 		*tx[GREMC_CONFIG_PORTS_MAX + 1]; /* by port index; NULL: a bond's member; last: host */
 };
 
+/* The steps of the end, each of which a worker begins when all have ended the one before: packets that one
+ * gives another become what is given in the next. */
+enum gremc_end {
+	GREMC_END_RECEIVED, /* nothing is received any more: no flow is given */
+	GREMC_END_FLOWS,    /* all flows have been taken: no shard is given */
+	GREMC_END_SHARDS,   /* all shards have been taken: no replica is handed over */
+	GREMC_END_COUNT
+};
+
 /* The workers of a forwarder and what they share. The sender is the control thread's: a worker that no lcore
  * runs, with the TX queues that ports have to spare (gremc_port.host_tx). */
 struct gremc_worker_group {
 	uint32_t count;
-	uint32_t stop;          /* atomic: set by gremc_workers_stop() */
-	uint32_t rx_stopped;    /* atomic: how many have stopped receiving */
-	uint32_t relay_stopped; /* atomic: how many have, after that, forwarded all that others gave */
-	uint32_t host_sleeps;   /* atomic: the control thread waits for host_event */
-	int host_event;         /* eventfd */
-	uint16_t host_ip_id;    /* the control thread's: as a worker's ip_id */
-	uint32_t host_turn;     /* the control thread's: whose rings come first */
-	uint8_t *sample; /* [mroute id] 1: the next packet of a sampled mroute is the kernel's; atomic */
+	uint32_t stop; /* atomic: set by gremc_workers_stop() */
+	/* atomic: how many have come to each of the steps of the end (enum gremc_end) */
+	uint32_t ended[GREMC_END_COUNT];
+	uint32_t host_sleeps; /* atomic: the control thread waits for host_event */
+	int host_event;       /* eventfd */
+	uint16_t host_ip_id;  /* the control thread's: as a worker's ip_id */
+	uint32_t host_turn;   /* the control thread's: whose rings come first */
+	uint8_t *sample;      /* [mroute id] 1: the next packet of a sampled mroute is the kernel's; atomic */
 	/* [mroute id] gremc_moment() of the last packet on a wrong vif that the kernel got, 0: none; atomic
 	 */
 	uint32_t *wrong_vif;
@@ -192,13 +210,14 @@ void gremc_workers_configure(struct gremc_worker_group *group, const struct grem
  * try.
  * Thread:  control thread, at any time. */
 void gremc_workers_port_changed(struct gremc_worker_group *group, const struct gremc_port *port);
-/* After every gremc_worker_run() has returned: free what still stands in the rings of the host path. */
+/* After every gremc_worker_run() has returned, while the ports are open: what still stands in any ring,
+ * because a worker did not come to take it in time, is dropped or lost by name, and accounted. */
 void gremc_workers_drain(struct gremc_worker_group *group);
-/* The same, and all the rest. */
+/* Free what stands in the rings of the host path, and all the rest. */
 void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *rcu);
 
 /* On the worker's lcore: poll until the group is stopped; what other workers handed over is sent before it
- * returns. */
+ * returns. That takes GREMC_END_MS at most, however slow the other workers and the ports are. */
 void gremc_worker_run(struct gremc_worker *worker);
 /* Any thread: end every gremc_worker_run() of the group. Async-signal-safe. */
 void gremc_workers_stop(struct gremc_worker_group *group);

@@ -2,6 +2,7 @@
 #ifndef GREMC_DATAPATH_DATAPATH_PRIV_H
 #define GREMC_DATAPATH_DATAPATH_PRIV_H
 
+#include <rte_cycles.h>
 #include <rte_prefetch.h>
 
 #include "datapath/datapath.h"
@@ -74,6 +75,8 @@ enum gremc_drop gremc_judge_limits(const struct gremc_worker *worker, const stru
 /* `port` is the host's: behind those of the configuration. -ENOMEM: gremc_host_rings_fini() all the same. */
 int gremc_host_rings_init(struct gremc_worker *worker, uint16_t port);
 void gremc_host_rings_fini(struct gremc_worker *worker);
+/* Free what stands in them. */
+void gremc_host_rings_drain(struct gremc_worker *worker);
 /* Outside of the stages, for this may be a system call: wake the control thread if it sleeps. */
 void gremc_host_wake(struct gremc_worker *worker);
 
@@ -113,7 +116,8 @@ struct rte_mbuf *gremc_packet_copy(const struct gremc_worker *worker, const stru
 
 /* ---- host.c ---- */
 
-/* A ring without a name: nobody looks it up, and there may be hundreds. rte_free() frees it. NULL: ENOMEM. */
+/* A ring without a name: nobody looks it up, and there may be hundreds. Several producers (flags without
+ * RING_F_SP_ENQ) do not wait for each other. rte_free() frees it. NULL: ENOMEM. */
 struct rte_ring *gremc_ring_create(unsigned size, unsigned flags);
 
 /* ---- inject.c, sender.c ---- */
@@ -127,9 +131,13 @@ void gremc_sender_destroy(struct gremc_worker_group *group);
 
 /* ---- tx.c ---- */
 
-/* The way out by a queue of a port, in memory of this node. NULL: ENOMEM. */
+/* The way out by a queue of a port, in memory of this node; the caller adds a ring or a backlog. NULL:
+ * ENOMEM. */
 struct gremc_tx *gremc_tx_create(const struct gremc_port *port, uint16_t queue, int socket);
-/* Send or hand over what the buffer holds; what is refused is lost, and counted. */
+/* What the backlog still holds is freed, uncounted. */
+void gremc_tx_destroy(struct gremc_tx *tx);
+/* Send or hand over what the buffer holds; what a port refuses waits in its backlog, what does not fit there
+ * or in a ring is lost, and counted. */
 void gremc_tx_flush(struct gremc_worker *worker, struct gremc_tx *tx);
 
 /* Queue a replica of `length` bytes. Its mbuf has the vif in hash.usr, without its serial number: that is
@@ -145,11 +153,25 @@ static inline void gremc_tx_put(struct gremc_worker *worker, struct gremc_tx *tx
 		gremc_tx_flush(worker, tx);
 }
 
-/* Send what other workers put into our rings. Returns how many packets were taken out. */
+/* Replicas, which name their vifs, that nobody takes: lost for those that are still there. Frees them. */
+void gremc_tx_lose(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n,
+		   enum gremc_loss reason);
+/* Send what other workers have put into our rings by now, as far as GREMC_SERVE_US allow. Returns how many
+ * packets were taken out. */
 uint32_t gremc_tx_drain_shares(struct gremc_worker *worker);
+/* What stands in our rings and backlogs is lost: nobody sends it any more. */
+void gremc_tx_give_up(struct gremc_worker *worker);
 /* Bonds in mode 802.3ad send their LACPDUs from transmit bursts: make one at least every 100 ms
- * (design.md, 4.14). */
+ * (design.md, 5.10). */
 void gremc_tx_keep_alive(struct gremc_worker *worker, uint64_t now);
+
+#define GREMC_SERVE_US 500 /* for what others gave, of each kind of ring, in one iteration */
+
+/* When to leave the rest for the next iteration (TSC). */
+static inline uint64_t gremc_serve_until(void)
+{
+	return rte_rdtsc() + rte_get_tsc_hz() / US_PER_S * GREMC_SERVE_US;
+}
 
 /* ---- idle.c ---- */
 

@@ -35,10 +35,15 @@ struct rte_ring *gremc_ring_create(unsigned size, unsigned flags)
 {
 	struct rte_ring *ring = rte_zmalloc("gremc_ring", rte_ring_get_memsize(size), RTE_CACHE_LINE_SIZE);
 
+	if (!(flags & RING_F_SP_ENQ))
+		flags |= RING_F_MP_RTS_ENQ;
 	if (ring && rte_ring_init(ring, "gremc", size, flags)) {
 		rte_free(ring);
 		ring = NULL;
 	}
+	/* as far from the last one that has ended as there are places: then no producer waits for another */
+	if (ring && flags & RING_F_MP_RTS_ENQ)
+		rte_ring_set_prod_htd_max(ring, rte_ring_get_capacity(ring));
 	return ring;
 }
 
@@ -62,13 +67,11 @@ static void ring_drain(struct rte_ring *ring)
 		rte_pktmbuf_free(mbuf);
 }
 
-void gremc_workers_drain(struct gremc_worker_group *group)
+void gremc_host_rings_drain(struct gremc_worker *worker)
 {
-	for (uint32_t i = 0; i < group->count; i++) {
-		for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
-			ring_drain(group->worker[i]->up[class]);
-		ring_drain(group->worker[i]->down);
-	}
+	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
+		ring_drain(worker->up[class]);
+	ring_drain(worker->down);
 }
 
 void gremc_host_rings_fini(struct gremc_worker *worker)

@@ -27,8 +27,7 @@ static uint32_t owner_of(const struct gremc_fanout_key *key, uint32_t workers)
 
 static void give_flows(struct gremc_worker *worker, uint32_t owner, struct rte_mbuf **mbufs, uint32_t n)
 {
-	uint32_t taken =
-		rte_ring_mp_enqueue_burst(worker->group->worker[owner]->relay, (void **)mbufs, n, NULL);
+	uint32_t taken = rte_ring_enqueue_burst(worker->group->worker[owner]->relay, (void **)mbufs, n, NULL);
 
 	worker->relayed += taken;
 	for (uint32_t i = taken; i < n; i++)
@@ -132,7 +131,7 @@ static void give_shard(struct gremc_worker *worker, const struct gremc_packet *p
 	}
 	copy->packet_type = SHARD;
 	gremc_mbuf_vif_set(copy, worker->vifs, packet->iif);
-	if (likely(rte_ring_mp_enqueue(worker->group->worker[shard]->relay, copy) == 0))
+	if (likely(rte_ring_enqueue(worker->group->worker[shard]->relay, copy) == 0))
 		return;
 	rte_pktmbuf_free(copy);
 	lose_shard(worker, packet, shard, GREMC_LOSS_shard_full);
@@ -168,23 +167,32 @@ void gremc_relay_shards(struct gremc_worker *worker, const struct gremc_packet *
 	replicate_shard(worker, packet);
 }
 
-/* A payload that another worker has received: its TTL is decremented, and it is counted for its mroute. */
-static void take_shard(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+/* What is known of a shard now. false: its tunnel or mroute has been removed or changed on the way: then it
+ * is as if the packet had come after that. */
+static bool find_shard(const struct gremc_worker *worker, struct rte_mbuf *mbuf, struct gremc_packet *packet)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
 	const struct gremc_fanout_key key = {ip->src_addr, ip->dst_addr};
-	struct gremc_packet packet = {
-		.mbuf = mbuf, .iif = gremc_mbuf_vif(mbuf, worker->vifs), .length = mbuf->pkt_len};
 
-	gremc_fanout_lookup_bulk(worker->fanout, &key, 1, &packet.mroute);
-	/* removed or changed on the way: then as if the packet had come after that */
-	if (packet.iif == GREMC_VIF_NONE || packet.mroute == NULL ||
-	    !gremc_mroute_accepts(packet.mroute, packet.iif)) {
+	*packet = (struct gremc_packet){
+		.mbuf = mbuf, .iif = gremc_mbuf_vif(mbuf, worker->vifs), .length = mbuf->pkt_len};
+	gremc_fanout_lookup_bulk(worker->fanout, &key, 1, &packet->mroute);
+	if (packet->iif == GREMC_VIF_NONE || packet->mroute == NULL ||
+	    !gremc_mroute_accepts(packet->mroute, packet->iif))
+		return false;
+	packet->oif_skip = gremc_mroute_skip(packet->mroute, packet->iif);
+	return true;
+}
+
+/* A payload that another worker has received: its TTL is decremented, and it is counted for its mroute. */
+static void take_shard(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+{
+	struct gremc_packet packet;
+
+	if (find_shard(worker, mbuf, &packet))
+		replicate_shard(worker, &packet);
+	else
 		gremc_burst_done(&worker->burst, mbuf);
-		return;
-	}
-	packet.oif_skip = gremc_mroute_skip(packet.mroute, packet.iif);
-	replicate_shard(worker, &packet);
 }
 
 /* ---- the other end ---- */
@@ -205,14 +213,13 @@ static void take_flow(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 		(struct gremc_packet){.mbuf = mbuf, .iif = iif, .length = mbuf->pkt_len};
 }
 
-uint32_t gremc_stage_relayed(struct gremc_worker *worker)
+/* Up to a burst of them. Returns how many. */
+static uint32_t take_burst(struct gremc_worker *worker, uint32_t most)
 {
 	struct rte_mbuf *mbuf[GREMC_BURST];
-	uint32_t n;
+	uint32_t n =
+		rte_ring_sc_dequeue_burst(worker->relay, (void **)mbuf, RTE_MIN(most, GREMC_BURST), NULL);
 
-	if (worker->relay == NULL)
-		return 0;
-	n = rte_ring_sc_dequeue_burst(worker->relay, (void **)mbuf, GREMC_BURST, NULL);
 	if (n == 0)
 		return 0;
 	worker->burst.count = 0;
@@ -230,4 +237,47 @@ uint32_t gremc_stage_relayed(struct gremc_worker *worker)
 	gremc_stage_tx(worker);
 	gremc_worker_account(worker, NULL);
 	return n;
+}
+
+uint32_t gremc_stage_relayed(struct gremc_worker *worker)
+{
+	uint32_t left = worker->relay ? rte_ring_count(worker->relay) : 0, total = 0, n;
+	uint64_t until;
+
+	if (likely(left == 0))
+		return 0;
+	until = gremc_serve_until();
+	do {
+		n = take_burst(worker, left);
+		total += n;
+		left -= n;
+	} while (n > 0 && left > 0 && rte_rdtsc() < until);
+	return total;
+}
+
+/* ---- the end ---- */
+
+static void give_up(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+{
+	struct gremc_packet packet;
+
+	if (mbuf->packet_type == FLOW) {
+		worker->relayed--;
+		gremc_drop(worker, mbuf, GREMC_DROP_relay_full);
+		return;
+	}
+	if (find_shard(worker, mbuf, &packet))
+		lose_shard(worker, &packet, worker->index, GREMC_LOSS_shard_full);
+	gremc_burst_done(&worker->burst, mbuf);
+}
+
+void gremc_relay_give_up(struct gremc_worker *worker)
+{
+	struct rte_mbuf *mbuf;
+
+	worker->burst.done_count = 0;
+	while (worker->relay && rte_ring_sc_dequeue(worker->relay, (void **)&mbuf) == 0) {
+		give_up(worker, mbuf);
+		gremc_worker_account(worker, NULL);
+	}
 }

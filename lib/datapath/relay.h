@@ -12,7 +12,10 @@ void gremc_stage_spread(struct gremc_worker *worker);
 /* Give each other worker its part of a large oil, and replicate to our own. Takes the packet over, whose TTL
  * is decremented. */
 void gremc_relay_shards(struct gremc_worker *worker, const struct gremc_packet *packet);
-/* Forward what other workers gave. Returns how many packets that were. */
+/* Forward what other workers have given by now, as far as GREMC_SERVE_US allow. Returns how many packets that
+ * were. */
 uint32_t gremc_stage_relayed(struct gremc_worker *worker);
+/* After the end: what still stands in the ring is dropped or lost, and accounted. */
+void gremc_relay_give_up(struct gremc_worker *worker);
 
 #endif

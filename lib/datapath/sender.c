@@ -8,7 +8,7 @@
 #include <rte_malloc.h>
 #include <rte_ring.h>
 
-#include "datapath/datapath_priv.h"
+#include "datapath/backlog.h"
 
 /* ---- its life ---- */
 
@@ -44,7 +44,9 @@ int gremc_sender_create(struct gremc_worker_group *group, const struct gremc_por
 		if (port == NULL || !port->host_tx)
 			continue;
 		sender->tx[i] = gremc_tx_create(port, port->tx_queues, SOCKET_ID_ANY);
-		if (sender->tx[i] == NULL)
+		if (sender->tx[i])
+			sender->tx[i]->backlog = gremc_backlog_create(false, SOCKET_ID_ANY);
+		if (sender->tx[i] == NULL || sender->tx[i]->backlog == NULL)
 			return -ENOMEM;
 	}
 	return 0;
@@ -57,7 +59,7 @@ void gremc_sender_destroy(struct gremc_worker_group *group)
 	if (sender == NULL)
 		return;
 	for (uint16_t i = 0; i < sender->port_count; i++)
-		rte_free(sender->tx[i]);
+		gremc_tx_destroy(sender->tx[i]);
 	gremc_stats_destroy(sender->stats);
 	rte_free(sender);
 }

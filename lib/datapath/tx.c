@@ -3,10 +3,9 @@
 
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
-#include <rte_pause.h>
 #include <rte_ring.h>
 
-#include "datapath/datapath_priv.h"
+#include "datapath/backlog.h"
 
 /* LACP wants its bursts every 100 ms; twenty a 100 ms leave room for an iteration that is long. */
 #define KEEP_ALIVES_PER_SECOND 200
@@ -32,6 +31,14 @@ struct gremc_tx *gremc_tx_create(const struct gremc_port *port, uint16_t queue, 
 	return tx;
 }
 
+void gremc_tx_destroy(struct gremc_tx *tx)
+{
+	if (tx == NULL)
+		return;
+	gremc_backlog_destroy(tx->backlog);
+	rte_free(tx);
+}
+
 /* Replicas of this iteration that leave it, or the worker: from now on they name their vifs for good. */
 static void name_vifs(const struct gremc_worker *worker, struct rte_mbuf **packet, uint32_t n)
 {
@@ -39,9 +46,8 @@ static void name_vifs(const struct gremc_worker *worker, struct rte_mbuf **packe
 		gremc_mbuf_vif_set(packet[i], worker->vifs, packet[i]->hash.usr);
 }
 
-/* Replicas that nobody takes: lost for the vifs that they name, or for none. */
-static void lose_unsent(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
-			uint32_t n, enum gremc_loss reason)
+void gremc_tx_lose(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n,
+		   enum gremc_loss reason)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		const uint32_t vif = gremc_mbuf_vif(packet[i], worker->vifs);
@@ -57,46 +63,43 @@ static void lose_unsent(struct gremc_worker *worker, struct gremc_tx *tx, struct
 	rte_pktmbuf_free_bulk(packet, n);
 }
 
-/* Give packets to the port. After `retries` attempts in a row without progress the rest is lost, and until
- * the port moves again one attempt is all it gets: a stuck port must not hold up the others. `fresh`: they
- * are of this iteration, and do not name their vifs yet. */
-static void transmit(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n,
-		     uint64_t bytes, bool fresh)
+/* The port has taken `sent` of them, of `bytes` in all: the others go behind what it has not taken before.
+ * `fresh`: they are of this iteration, and do not name their vifs yet. */
+static __rte_noinline void transmit_rest(struct gremc_worker *worker, struct gremc_tx *tx,
+					 struct rte_mbuf **packet, uint32_t n, uint32_t sent, uint64_t bytes,
+					 bool fresh)
+{
+	for (uint32_t i = sent; i < n; i++)
+		bytes -= packet[i]->pkt_len;
+	tx->sent += sent;
+	tx->sent_bytes += bytes;
+	if (fresh)
+		name_vifs(worker, packet + sent, n - sent);
+	gremc_backlog_add(worker, tx, packet + sent, n - sent);
+}
+
+/* Give packets to the port. */
+static inline void transmit(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
+			    uint32_t n, uint64_t bytes, bool fresh)
 {
 	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_RELAXED);
-	uint32_t sent = 0, tries = 0, now;
+	uint32_t sent = 0;
 
 	if (unlikely(closed)) {
 		if (fresh)
 			name_vifs(worker, packet, n);
-		lose_unsent(worker, tx, packet, n, closed - 1);
+		gremc_tx_lose(worker, tx, packet, n, closed - 1);
 		return;
 	}
-	for (;;) {
-		now = rte_eth_tx_burst(tx->id, tx->queue, packet + sent, n - sent);
-		sent += now;
-		if (likely(sent == n))
-			break;
-		if (now > 0) {
-			tries = 0;
-			tx->stalled = false;
-		} else if (tx->stalled || ++tries > __atomic_load_n(&worker->tx_retries, __ATOMIC_RELAXED)) {
-			tx->stalled = true;
-			break;
+	if (likely(!tx->holds)) {
+		sent = rte_eth_tx_burst(tx->id, tx->queue, packet, n);
+		if (likely(sent == n)) {
+			tx->sent += n;
+			tx->sent_bytes += bytes;
+			return;
 		}
-		rte_pause();
 	}
-	if (likely(sent == n)) {
-		tx->stalled = false;
-	} else {
-		for (uint32_t i = sent; i < n; i++)
-			bytes -= packet[i]->pkt_len;
-		if (fresh)
-			name_vifs(worker, packet + sent, n - sent);
-		lose_unsent(worker, tx, packet + sent, n - sent, GREMC_LOSS_tx_full);
-	}
-	tx->sent += sent;
-	tx->sent_bytes += bytes;
+	transmit_rest(worker, tx, packet, n, sent, bytes, fresh);
 }
 
 /* A replica for the host names the vif that the original came by in its L2 header: that one's serial number,
@@ -123,26 +126,52 @@ static void send_to_host(struct gremc_worker *worker, struct gremc_tx *tx)
 	for (uint32_t i = taken; i < n; i++)
 		bytes -= tx->packet[i]->pkt_len;
 	if (unlikely(taken < n))
-		lose_unsent(worker, tx, tx->packet + taken, n - taken, GREMC_LOSS_ring_full);
+		gremc_tx_lose(worker, tx, tx->packet + taken, n - taken, GREMC_LOSS_ring_full);
 	tx->sent += taken;
 	tx->sent_bytes += bytes;
 	worker->wake_host = true;
 }
 
-void gremc_tx_flush(struct gremc_worker *worker, struct gremc_tx *tx)
+static void hand_over(struct gremc_worker *worker, struct gremc_tx *tx)
 {
 	uint32_t n = tx->count, taken;
 
-	if (unlikely(tx->to_host)) {
+	name_vifs(worker, tx->packet, n);
+	taken = rte_ring_enqueue_burst(tx->ring, (void **)tx->packet, n, NULL);
+	tx->queued += taken;
+	if (unlikely(taken < n))
+		gremc_tx_lose(worker, tx, tx->packet + taken, n - taken, GREMC_LOSS_ring_full);
+}
+
+/* Up to `most` of the packets that others have given for our queue. Returns how many. */
+static uint32_t take_share(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_ring *ring,
+			   uint32_t most)
+{
+	struct rte_mbuf *packet[GREMC_BURST];
+	uint32_t n = rte_ring_sc_dequeue_burst(ring, (void **)packet, RTE_MIN(most, GREMC_BURST), NULL);
+	uint64_t bytes = 0;
+
+	if (n == 0)
+		return 0;
+	tx->queued -= n; /* modulo 2^32: the sum over the workers is what counts */
+	for (uint32_t i = 0; i < n; i++)
+		bytes += packet[i]->pkt_len;
+	transmit(worker, tx, packet, n, bytes, false);
+	return n;
+}
+
+void gremc_tx_flush(struct gremc_worker *worker, struct gremc_tx *tx)
+{
+	if (likely(tx->ring == NULL)) {
+		transmit(worker, tx, tx->packet, tx->count, tx->bytes, true);
+		/* A large oil makes many bursts in one iteration: the others' go between ours. */
+		for (uint32_t i = 0; unlikely(i < tx->givers); i++)
+			if (take_share(worker, tx, tx->share, GREMC_BURST) < GREMC_BURST)
+				break;
+	} else if (tx->to_host) {
 		send_to_host(worker, tx);
-	} else if (tx->ring == NULL) {
-		transmit(worker, tx, tx->packet, n, tx->bytes, true);
 	} else {
-		name_vifs(worker, tx->packet, n);
-		taken = rte_ring_enqueue_burst(tx->ring, (void **)tx->packet, n, NULL);
-		tx->queued += taken;
-		if (unlikely(taken < n))
-			lose_unsent(worker, tx, tx->packet + taken, n - taken, GREMC_LOSS_ring_full);
+		hand_over(worker, tx);
 	}
 	tx->count = 0;
 	tx->bytes = 0;
@@ -157,22 +186,21 @@ void gremc_stage_tx(struct gremc_worker *worker)
 
 uint32_t gremc_tx_drain_shares(struct gremc_worker *worker)
 {
-	struct rte_mbuf *packet[GREMC_BURST];
-	uint32_t total = 0, n;
-	uint64_t bytes;
+	uint64_t until = 0;
+	uint32_t total = 0;
 
 	for (uint16_t i = 0; i < worker->share_count; i++) {
-		struct gremc_tx *tx = worker->tx[worker->share[i].port];
+		struct rte_ring *ring = worker->share[i].ring;
+		uint32_t left = rte_ring_count(ring), n;
 
-		n = rte_ring_dequeue_burst(worker->share[i].ring, (void **)packet, GREMC_BURST, NULL);
-		if (n == 0)
-			continue;
-		tx->queued -= n; /* modulo 2^32: the sum over the workers is what counts */
-		bytes = 0;
-		for (uint32_t p = 0; p < n; p++)
-			bytes += packet[p]->pkt_len;
-		transmit(worker, tx, packet, n, bytes, false);
-		total += n;
+		if (left > 0 && until == 0)
+			until = gremc_serve_until();
+		for (; left > 0; left -= n) {
+			n = take_share(worker, worker->tx[worker->share[i].port], ring, left);
+			total += n;
+			if (n == 0 || rte_rdtsc() > until)
+				break;
+		}
 	}
 	return total;
 }
@@ -185,4 +213,25 @@ void gremc_tx_keep_alive(struct gremc_worker *worker, uint64_t now)
 	for (uint16_t i = 0; i < worker->port_count; i++)
 		if (worker->tx[i] && worker->tx[i]->keep_alive && worker->tx[i]->ring == NULL)
 			rte_eth_tx_burst(worker->tx[i]->id, worker->tx[i]->queue, NULL, 0);
+}
+
+/* ---- the end ---- */
+
+static void lose_share(struct gremc_worker *worker, const struct gremc_tx_share *share)
+{
+	struct gremc_tx *tx = worker->tx[share->port];
+	struct rte_mbuf *packet[GREMC_BURST];
+	uint32_t n;
+
+	while ((n = rte_ring_sc_dequeue_burst(share->ring, (void **)packet, GREMC_BURST, NULL)) > 0) {
+		tx->queued -= n;
+		gremc_tx_lose(worker, tx, packet, n, GREMC_LOSS_ring_full);
+	}
+}
+
+void gremc_tx_give_up(struct gremc_worker *worker)
+{
+	for (uint16_t i = 0; i < worker->share_count; i++)
+		lose_share(worker, &worker->share[i]);
+	gremc_backlogs_give_up(worker);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -7,10 +8,9 @@
 
 #include <rte_cycles.h>
 #include <rte_malloc.h>
-#include <rte_pause.h>
 #include <rte_ring.h>
 
-#include "datapath/datapath_priv.h"
+#include "datapath/backlog.h"
 #include "datapath/relay.h"
 #include "datapath/wait.h"
 
@@ -32,22 +32,34 @@ static void add_rxqs(struct gremc_worker *worker, const struct gremc_port *port)
 	}
 }
 
-static int add_tx(struct gremc_worker *worker, const struct gremc_port *port)
+/* A queue of ours, and those who use it beside us. */
+static int own_queue(struct gremc_worker *worker, struct gremc_tx *tx, const struct gremc_port *port,
+		     uint32_t workers)
 {
-	uint16_t queue = port->tx_queue[worker->index];
-	bool owner = port->tx_worker[queue] == worker->index;
+	const int socket = rte_lcore_to_socket_id(worker->lcore);
+
+	worker->needs_keep_alive |= tx->keep_alive;
+	tx->backlog = gremc_backlog_create(true, socket);
+	tx->share = port->tx_ring[tx->queue];
+	for (uint32_t w = 0; tx->share && w < workers; w++)
+		tx->givers += w != worker->index && port->tx_queue[w] == tx->queue;
+	if (tx->share)
+		worker->share[worker->share_count++] =
+			(struct gremc_tx_share){.ring = tx->share, .port = port->index};
+	return tx->backlog ? 0 : -ENOMEM;
+}
+
+static int add_tx(struct gremc_worker *worker, const struct gremc_port *port, uint32_t workers)
+{
+	const uint16_t queue = port->tx_queue[worker->index];
 	struct gremc_tx *tx = gremc_tx_create(port, queue, rte_lcore_to_socket_id(worker->lcore));
 
+	worker->tx[port->index] = tx;
 	if (tx == NULL)
 		return -ENOMEM;
-	tx->ring = owner ? NULL : port->tx_ring[queue];
-	worker->tx[port->index] = tx;
-	worker->needs_keep_alive |= tx->keep_alive && owner;
-	for (uint16_t q = 0; q < port->tx_queues; q++)
-		if (port->tx_worker[q] == worker->index && port->tx_ring[q])
-			worker->share[worker->share_count++] =
-				(struct gremc_tx_share){.ring = port->tx_ring[q], .port = port->index};
-	return 0;
+	if (port->tx_worker[queue] != worker->index)
+		tx->ring = port->tx_ring[queue];
+	return tx->ring ? 0 : own_queue(worker, tx, port, workers);
 }
 
 /* The way to the host, as one more port. */
@@ -99,7 +111,7 @@ static struct gremc_worker *worker_create(const struct gremc_ports *ports, uint3
 		if (ports->port[i] == NULL)
 			continue;
 		add_rxqs(worker, ports->port[i]);
-		if (add_tx(worker, ports->port[i]))
+		if (add_tx(worker, ports->port[i], ports->worker_count))
 			goto fail;
 	}
 	if (add_host(worker, ports->count) || add_relay(worker, ports->worker_count))
@@ -109,7 +121,7 @@ fail:
 	rte_free(worker->relay);
 	gremc_host_rings_fini(worker);
 	for (uint16_t i = 0; i < worker->port_count; i++)
-		rte_free(worker->tx[i]);
+		gremc_tx_destroy(worker->tx[i]);
 	gremc_wait_destroy(worker->wait);
 	gremc_stats_destroy(worker->stats);
 	rte_free(worker);
@@ -183,16 +195,16 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 {
 	if (group == NULL)
 		return;
-	gremc_workers_drain(group);
 	for (uint32_t i = 0; i < group->count; i++) {
 		struct gremc_worker *worker = group->worker[i];
 
+		gremc_host_rings_drain(worker);
 		if (worker->rcu_slot >= 0)
 			gremc_rcu_reader_unregister(rcu, worker->rcu_slot);
 		gremc_host_rings_fini(worker);
 		rte_free(worker->relay);
 		for (uint16_t p = 0; p < worker->port_count; p++)
-			rte_free(worker->tx[p]);
+			gremc_tx_destroy(worker->tx[p]);
 		gremc_wait_destroy(worker->wait);
 		gremc_stats_destroy(worker->stats);
 		rte_free(worker);
@@ -223,6 +235,18 @@ void gremc_workers_port_changed(struct gremc_worker_group *group, const struct g
 		port_close(group->worker[i], port->index, closed);
 	if (group->sender)
 		port_close(group->sender, port->index, closed);
+}
+
+void gremc_workers_drain(struct gremc_worker_group *group)
+{
+	for (uint32_t i = 0; i < group->count; i++) {
+		struct gremc_worker *worker = group->worker[i];
+
+		gremc_host_rings_drain(worker);
+		gremc_relay_give_up(worker);
+		gremc_tx_give_up(worker);
+		gremc_worker_account(worker, NULL);
+	}
 }
 
 void gremc_workers_stop(struct gremc_worker_group *group)
@@ -350,29 +374,83 @@ static uint32_t serve_others(struct gremc_worker *worker)
 	return relayed + n;
 }
 
-/* Until every worker has come so far, somebody may still count on us. */
-static void serve_until_all(struct gremc_worker *worker, uint32_t *counter)
+/* One more attempt to send what ports have not taken yet. Returns how many packets that are. */
+static uint32_t serve_ports(struct gremc_worker *worker)
 {
-	__atomic_add_fetch(counter, 1, __ATOMIC_ACQ_REL);
-	while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) < worker->group->count) {
-		serve_others(worker);
-		rte_pause();
-	}
-	while (serve_others(worker) > 0)
+	uint32_t n = gremc_backlogs_send(worker);
+
+	if (n)
+		gremc_worker_account(worker, NULL);
+	return n;
+}
+
+/* One turn at the end, where there may be more threads than CPUs. Returns what serve_others() does. */
+static uint32_t serve_at_end(struct gremc_worker *worker)
+{
+	uint32_t n = serve_others(worker);
+
+	if (worker->holds)
+		serve_ports(worker);
+	rte_rcu_qsbr_quiescent(worker->qsbr, worker->rcu_slot);
+	if (unlikely(worker->needs_keep_alive))
+		gremc_tx_keep_alive(worker, rte_rdtsc());
+	if (n == 0)
+		sched_yield();
+	return n;
+}
+
+/* Until every worker has come so far, somebody may still count on us: then take what they had given before.
+ */
+static void serve_until_all(struct gremc_worker *worker, enum gremc_end step, uint64_t until)
+{
+	uint32_t *ended = &worker->group->ended[step];
+
+	__atomic_add_fetch(ended, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(ended, __ATOMIC_ACQUIRE) < worker->group->count && rte_rdtsc() < until)
+		serve_at_end(worker);
+	while (serve_at_end(worker) > 0 && rte_rdtsc() < until)
 		;
 }
 
-/* First nobody receives any more, then nobody has anything left that others gave: what that became may be in
- * others' transmit rings, and is sent at last. */
+/* Three generations: flows that others have received, shards of them, and replicas for our transmit queues.
+ * What is not done in time is lost, or left to gremc_workers_drain(). */
 static void drain(struct gremc_worker *worker)
 {
-	while (gremc_stage_inject(worker) > 0)
+	const uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / MS_PER_S * GREMC_END_MS;
+
+	while (gremc_stage_inject(worker) > 0 && rte_rdtsc() < until)
 		;
-	serve_until_all(worker, &worker->group->rx_stopped);
-	serve_until_all(worker, &worker->group->relay_stopped);
+	for (enum gremc_end step = 0; step < GREMC_END_COUNT; step++)
+		serve_until_all(worker, step, until);
+	while (worker->holds && rte_rdtsc() < until)
+		serve_at_end(worker);
+	gremc_backlogs_give_up(worker);
 	gremc_wait_give_up(worker);
 	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
 	worker->header_count = 0;
+}
+
+#define WINDOW_SECONDS 10
+
+/* The longest time between two quiescent states, since the start and lately. */
+static void note_iteration(struct gremc_worker *worker, uint64_t start, uint64_t end)
+{
+	struct gremc_totals *totals = &worker->stats->totals;
+	const uint64_t cycles = end - start;
+	const bool next = end - worker->window > WINDOW_SECONDS * rte_get_tsc_hz();
+
+	if (likely(cycles <= worker->window_longest && !next))
+		return;
+	gremc_stats_write_begin(worker->stats);
+	if (next) {
+		worker->window = end;
+		__atomic_store_n(&totals->longest_before, worker->window_longest, __ATOMIC_RELAXED);
+		worker->window_longest = 0;
+	}
+	worker->window_longest = RTE_MAX(worker->window_longest, cycles);
+	__atomic_store_n(&totals->longest_now, worker->window_longest, __ATOMIC_RELAXED);
+	__atomic_store_n(&totals->longest, RTE_MAX(totals->longest, cycles), __ATOMIC_RELAXED);
+	gremc_stats_write_end(worker->stats);
 }
 
 void gremc_worker_run(struct gremc_worker *worker)
@@ -386,17 +464,24 @@ void gremc_worker_run(struct gremc_worker *worker)
 	prctl(PR_SET_TIMERSLACK, 1000UL);
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->rcu_slot);
 	start = rte_rdtsc();
+	worker->window = start;
 	while (!__atomic_load_n(&group->stop, __ATOMIC_RELAXED)) {
 		/* first of all, so that nothing overtakes what has waited */
 		n = unlikely(worker->waits) ? gremc_stage_wait(worker) : 0;
-		for (uint16_t i = 0; i < worker->rxq_count; i++)
+		for (uint16_t i = 0; i < worker->rxq_count; i++) {
 			n += gremc_worker_poll(worker, &worker->rxq[i]);
+			if (unlikely(worker->needs_keep_alive))
+				gremc_tx_keep_alive(worker, rte_rdtsc());
+		}
 		n += gremc_stage_inject(worker);
 		n += serve_others(worker);
+		if (unlikely(worker->holds))
+			n += serve_ports(worker);
 		if (unlikely(worker->wake_host))
 			gremc_host_wake(worker);
 		rte_rcu_qsbr_quiescent(worker->qsbr, worker->rcu_slot);
 		end = rte_rdtsc();
+		note_iteration(worker, start, end);
 		if (n) {
 			gremc_stats_write_begin(worker->stats);
 			gremc_count(&totals->busy_cycles, end - start);

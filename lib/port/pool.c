@@ -39,6 +39,7 @@ static uint32_t in_flight_of_port(const struct gremc_port_set *set, const struct
 	uint16_t queue = port->tx_queue[worker];
 	uint32_t held = set->state[port->index].copies ? 0 : port->tx_descriptors;
 
+	held += GREMC_TX_HELD_MAX;
 	if (port->tx_worker[queue] != worker)
 		held += GREMC_PORT_RING_SIZE + CACHE_HOLDS; /* the owner frees into its own cache */
 	return held;

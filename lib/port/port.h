@@ -18,8 +18,9 @@
 
 #include "config/config.h"
 
-#define GREMC_WAIT_MBUFS 128u  /* packets that a worker may keep for next hops that are not resolved */
-#define GREMC_RELAY_SIZE 2048u /* packets that may wait for a worker, from all others together */
+#define GREMC_WAIT_MBUFS  128u  /* packets that a worker may keep for next hops that are not resolved */
+#define GREMC_TX_HELD_MAX 512u  /* packets that a worker holds for each port that does not keep up */
+#define GREMC_RELAY_SIZE  2048u /* packets that may wait for a worker, from all others together */
 /* Packets of one worker that may wait for the control thread, in the rings of all punt classes
  * (datapath/host.c). */
 #define GREMC_PORT_HOST_UP 6400u

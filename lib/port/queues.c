@@ -195,6 +195,21 @@ static void warn_idle(const struct gremc_ports *ports, const uint16_t *polled)
 
 /* ---- the step ---- */
 
+/* For several workers that do not wait for each other: one may be descheduled in the middle of an enqueue,
+ * and what others enqueue behind it must not take longer for that. */
+static struct rte_ring *make_ring(const char *name, int socket)
+{
+	const unsigned flags = RING_F_MP_RTS_ENQ | RING_F_SC_DEQ;
+	struct rte_ring *ring = rte_ring_create(name, GREMC_PORT_RING_SIZE, socket, flags);
+
+	if (ring == NULL) /* a node without memory of its own */
+		ring = rte_ring_create(name, GREMC_PORT_RING_SIZE, SOCKET_ID_ANY, flags);
+	/* by default a producer waits when so many places have been taken before one that has not ended */
+	if (ring)
+		rte_ring_set_prod_htd_max(ring, rte_ring_get_capacity(ring));
+	return ring;
+}
+
 static int make_rings(struct gremc_port_set *set, struct gremc_port *port)
 {
 	char name[RTE_RING_NAMESIZE];
@@ -205,11 +220,7 @@ static int make_rings(struct gremc_port_set *set, struct gremc_port *port)
 		if (!gremc_port_tx_is_shared(&set->ports, port, q))
 			continue;
 		snprintf(name, sizeof(name), "tx_%s_%u", port->name, q);
-		port->tx_ring[q] = rte_ring_create(name, GREMC_PORT_RING_SIZE, gremc_port_node(port, owner),
-						   RING_F_SC_DEQ);
-		if (port->tx_ring[q] == NULL) /* a node without memory of its own */
-			port->tx_ring[q] =
-				rte_ring_create(name, GREMC_PORT_RING_SIZE, SOCKET_ID_ANY, RING_F_SC_DEQ);
+		port->tx_ring[q] = make_ring(name, gremc_port_node(port, owner));
 		if (port->tx_ring[q])
 			continue;
 		gremc_port_error(set, &set->state[port->index],

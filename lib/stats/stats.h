@@ -5,7 +5,8 @@
  *     wanted     = sent + sum of losses + queued + waiting   (each replica, and each packet of the host)
  * `relayed` (handed to the worker that has the flow and not yet taken) is 0 without `spread`, `queued`
  * (handed to another worker's transmit ring and not yet sent) unless a port has fewer transmit queues than
- * there are workers, `waiting` (for the next hop's MAC address) is 0 unless one is asked for. */
+ * there are workers, or does not take packets at the pace at which they come, `waiting` (for the next hop's
+ * MAC address) is 0 unless one is asked for. */
 #ifndef GREMC_STATS_STATS_H
 #define GREMC_STATS_STATS_H
 
@@ -54,7 +55,7 @@
 	X(no_adjacency, "the next hop's MAC address is not known")                                           \
 	X(too_big, "inner packet larger than the tunnel's MTU")                                              \
 	X(no_mbuf, "no free buffer in the header pool")                                                      \
-	X(tx_full, "the port did not take the packet after the allowed retries")                             \
+	X(tx_full, "the port did not take the packet, and no more could be held for it")                     \
 	X(ring_full, "the ring to the worker that owns the port's transmit queue was full")                  \
 	X(shard_full, "the ring to the worker that has this part of a large oil was full")                   \
 	X(link_down, "the port has lost its link")
@@ -95,7 +96,8 @@ struct gremc_totals {
 	uint64_t injected; /* packets that the host gave for a port; each is wanted, too */
 	uint64_t wanted;   /* replicas that the oils asked for, and the host's packets */
 	uint64_t sent;     /* of them, those that a port took, or the ring to the host */
-	uint64_t queued;   /* replicas put into another worker's ring, less those taken from such rings */
+	uint64_t queued;   /* replicas put into another worker's ring, or held for a port that did not take
+			      them, less those taken from there */
 	uint64_t waiting;  /* replicas held until the next hop is resolved, less those that wait no more */
 	uint64_t tx_bytes; /* of `sent`, frames without FCS */
 	uint64_t drops[GREMC_DROP_COUNT];
@@ -108,6 +110,9 @@ struct gremc_totals {
 	uint64_t busy_cycles;  /* TSC cycles in iterations that found packets */
 	uint64_t sleeps;       /* idle sleeps */
 	uint64_t sleep_cycles; /* TSC cycles in them */
+	/* TSC cycles of the longest iteration, which are not for sums: since the start, in the present window
+	 * of ten seconds, and in the one before */
+	uint64_t longest, longest_now, longest_before;
 };
 
 /* Per outgoing or incoming interface; lost ones are counted in tx, too, and in the cold counters by reason.

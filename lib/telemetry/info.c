@@ -135,6 +135,8 @@ static void reply_worker(struct gremc_query *query, struct rte_tel_data *dict, u
 	gremc_reply_u64(dict, "sent", sum.sent);
 	gremc_reply_u64(dict, "lost", gremc_sum(sum.losses, GREMC_LOSS_COUNT));
 	gremc_reply_u64(dict, "busy_cycles", sum.busy_cycles);
+	gremc_reply_u64(dict, "longest_cycles", sum.longest);
+	gremc_reply_u64(dict, "longest_recent_cycles", RTE_MAX(sum.longest_now, sum.longest_before));
 	gremc_reply_u64(dict, "sleeps", sum.sleeps);
 	gremc_reply_u64(dict, "sleep_cycles", sum.sleep_cycles);
 	gremc_reply_u64(dict, "sleep_percent",

@@ -12,6 +12,7 @@
 #include <rte_ethdev.h>
 #include <rte_ip.h>
 
+#include "datapath/backlog.h"
 #include "datapath/datapath.h"
 #include "datapath/datapath_priv.h"
 #include "test.h"
@@ -38,7 +39,7 @@ struct fixture {
 	struct gremc_port port[PORTS];
 	struct gremc_worker_group *group;
 	struct gremc_worker *worker;
-	int socket[2];       /* of the workers */
+	int socket[4];       /* of the workers */
 	uint32_t vif[70000]; /* tunnel n: peer 10.1.0.0 + n */
 };
 
@@ -104,8 +105,11 @@ static void check_no_leak(void)
 	assert_int_equal(rte_mempool_avail_count(headers), HEADER_POOL);
 }
 
+/* What the worker has at hand, and what it holds for ports, goes back. */
 static void return_headers(struct gremc_worker *worker)
 {
+	gremc_backlogs_give_up(worker);
+	gremc_worker_account(worker, NULL);
 	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
 	worker->header_count = 0;
 }

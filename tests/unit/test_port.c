@@ -112,6 +112,11 @@ static void test_rings_where_needed(void **state)
 		}
 		if (workers > 2) {
 			assert_non_null(p->port[0]->tx_ring[0]);
+			/* no worker waits for another one that is descheduled in the middle of an enqueue */
+			assert_int_equal(rte_ring_get_prod_sync_type(p->port[0]->tx_ring[0]),
+					 RTE_RING_SYNC_MT_RTS);
+			assert_int_equal(rte_ring_get_prod_htd_max(p->port[0]->tx_ring[0]),
+					 rte_ring_get_capacity(p->port[0]->tx_ring[0]));
 			assert_logged("give the device more queues");
 		} else {
 			assert_null(p->port[0]->tx_ring[0]);
@@ -541,7 +546,8 @@ static void test_pool_sizes(void **state)
 {
 	struct gremc_ports *p;
 	const uint32_t waiting = GREMC_WAIT_MBUFS;
-	uint32_t flight = 512; /* of the ring device; pcap and null hold nothing after a burst */
+	/* of the ring device; pcap and null hold nothing after a burst; and of both ports' backlogs */
+	uint32_t flight = 512 + 2 * GREMC_TX_HELD_MAX;
 
 	RTE_SET_USED(state);
 	plug("net_ring2", NULL);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Packets in the rings between workers: what they name may be gone when they are taken out. */
+#include <pthread.h>
+
 #include <rte_rcu_qsbr.h>
 
 #include "datapath/relay.h"
@@ -307,12 +309,271 @@ static void frames_for_removed_tunnels(void **state)
 	expect_untouched(f, again);
 }
 
+/* ---- work that is given by the thousand ---- */
+
+#define MANY 3000
+
+/* MANY replicas of `other` in the ring of a queue of worker 0. */
+static void hand_over_many(struct fixture *f, struct gremc_worker *other)
+{
+	struct rte_mbuf *mbufs[30];
+
+	for (unsigned i = 0; i < MANY / 30 / 30 + 1; i++) {
+		for (unsigned k = 0; k < 30; k++)
+			mbufs[k] = frame_mbuf(9000, 100, 0);
+		forward_on(f, other, mbufs, 30);
+	}
+	assert_true(totals(f).queued >= MANY);
+}
+
+/* Two workers, one queue of a port that takes everything: worker 0's. */
+static struct gremc_worker *share_nowhere(struct fixture *f, struct rte_ring **ring, uint32_t oil)
+{
+	struct gremc_vif_info in = tunnel(9000, LOOP);
+
+	*ring = rte_ring_create("rings", RING_SIZE, SOCKET_ID_ANY, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
+	assert_non_null(*ring);
+	f->port[NOWHERE].tx_ring[0] = *ring;
+	start_workers(f, 2);
+	add_tunnel(f, &in);
+	add_tunnels(f, oil, NOWHERE);
+	route(f, oil);
+	return f->group->worker[1];
+}
+
+static void stop_sharing(struct fixture *f, struct rte_ring *ring)
+{
+	assert_int_equal(rte_ring_count(ring), 0);
+	for (unsigned i = 0; i < f->group->count; i++)
+		return_headers(f->group->worker[i]);
+	f->port[NOWHERE].tx_ring[0] = NULL;
+	start_workers(f, 1);
+	rte_ring_free(ring);
+}
+
+/* The owner of a queue sends in one iteration what the others have given by then. A turn that the operating
+ * system interrupts may end early, so one of many is enough. */
+static void all_that_is_handed_over_is_sent(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_ring *ring;
+	struct gremc_worker *other = share_nowhere(f, &ring, 30);
+	bool complete = false;
+
+	for (unsigned turn = 0; turn < 200 && !complete; turn++) {
+		hand_over_many(f, other);
+		complete = gremc_tx_drain_shares(f->worker) >= MANY;
+		while (gremc_tx_drain_shares(f->worker))
+			;
+		gremc_worker_account(f->worker, NULL);
+		assert_int_equal(totals(f).queued, 0);
+	}
+	assert_true(complete);
+	assert_int_equal(totals(f).sent, totals(f).wanted);
+	stop_sharing(f, ring);
+}
+
+/* While it replicates to a large oil of its own, too. */
+static void handed_over_between_bursts(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_ring *ring;
+	struct gremc_worker *other = share_nowhere(f, &ring, 300);
+	struct rte_mbuf *mbufs[13];
+
+	for (unsigned k = 0; k < RTE_DIM(mbufs); k++)
+		mbufs[k] = frame_mbuf(9000, 100, 0);
+	forward_on(f, other, mbufs, RTE_DIM(mbufs));
+	assert_int_equal(rte_ring_count(ring), 13 * 300);
+	for (unsigned k = 0; k < RTE_DIM(mbufs); k++)
+		mbufs[k] = frame_mbuf(9000, 100, 0);
+	forward_on(f, f->worker, mbufs, RTE_DIM(mbufs));
+	assert_true(rte_ring_count(ring) < 13 * 300 / 4);
+	while (gremc_tx_drain_shares(f->worker))
+		gremc_worker_account(f->worker, NULL);
+	assert_int_equal(totals(f).sent, 2 * 13 * 300);
+	stop_sharing(f, ring);
+}
+
+/* The same of flows. */
+static void all_that_is_relayed_is_forwarded(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_worker *owner, *stranger;
+	bool complete = false;
+	struct rte_mbuf *mbuf;
+
+	start_two(f, 0, true);
+	add_tunnels(f, 3, LOOP);
+	route(f, 1);
+	owner = owner_of_flow(f, &stranger);
+	for (unsigned turn = 0; turn < 200 && !complete; turn++) {
+		for (unsigned i = 0; i < 500; i++) {
+			mbuf = frame_mbuf(2, 100, 0);
+			forward_on(f, stranger, &mbuf, 1);
+		}
+		complete = gremc_stage_relayed(owner) == 500;
+		while (gremc_stage_relayed(owner))
+			;
+		assert_int_equal(totals(f).relayed, 0);
+		empty_port();
+	}
+	assert_true(complete);
+}
+
+/* ---- producers that are descheduled ---- */
+
+/* Begins to enqueue: what it puts there comes with complete(). */
+static uint32_t begin_enqueue(struct rte_ring *ring, void *entry)
+{
+	const uint32_t head = ring->rts_prod.head.val.pos;
+
+	assert_int_equal(rte_ring_get_prod_sync_type(ring), RTE_RING_SYNC_MT_RTS);
+	((void **)&ring[1])[head & ring->mask] = entry;
+	ring->rts_prod.head.val.pos++;
+	ring->rts_prod.head.val.cnt++;
+	return head;
+}
+
+static void end_enqueue(struct rte_ring *ring)
+{
+	if (++ring->rts_prod.tail.val.cnt == ring->rts_prod.head.val.cnt)
+		ring->rts_prod.tail.val.pos = ring->rts_prod.head.val.pos;
+}
+
+/* One producer stands in the middle: the others go on until the ring is full, and lose by name what it has no
+ * room for. All that they have put behind is there when the first one goes on. */
+static void no_producer_waits_for_another(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_worker *owner, *stranger;
+	struct rte_mbuf *mbuf;
+	void *entry;
+
+	start_two(f, 0, true);
+	add_tunnels(f, 3, LOOP);
+	route(f, 1);
+	owner = owner_of_flow(f, &stranger);
+	begin_enqueue(owner->relay, f);
+	for (unsigned i = 0; i < GREMC_RELAY_SIZE - 200; i++) {
+		mbuf = frame_mbuf(2, 100, 0);
+		forward_on(f, stranger, &mbuf, 1);
+	}
+	assert_int_equal(totals(f).relayed, GREMC_RELAY_SIZE - 200);
+	assert_int_equal(gremc_stage_relayed(owner), 0);
+	end_enqueue(owner->relay);
+	assert_int_equal(rte_ring_dequeue(owner->relay, &entry), 0);
+	assert_ptr_equal(entry, f);
+	while (gremc_stage_relayed(owner))
+		empty_port();
+	assert_int_equal(totals(f).relayed, 0);
+	empty_port();
+}
+
+/* ---- the end ---- */
+
+#define WORKERS 4
+
+static void *run(void *worker)
+{
+	gremc_worker_run(worker);
+	return NULL;
+}
+
+/* Four workers, one transmit queue, `spread`, shards: a flow that a worker has received becomes a shard of
+ * its owner's, and that a replica for the queue's owner. As many of them run as said, from a stop on. */
+static struct rte_ring *run_to_the_end(struct fixture *f, unsigned running, unsigned packets)
+{
+	struct gremc_config_settings all = settings;
+	struct rte_ring *ring =
+		rte_ring_create("rings", RING_SIZE, SOCKET_ID_ANY, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
+	pthread_t thread[WORKERS];
+	struct gremc_vif_info in = tunnel(9000, LOOP);
+	struct rte_mbuf *mbuf;
+
+	assert_non_null(ring);
+	f->port[NOWHERE].tx_ring[0] = ring;
+	start_workers(f, WORKERS);
+	all.shard_threshold = 100;
+	all.spread = true;
+	gremc_workers_configure(f->group, &all);
+	add_tunnel(f, &in);
+	add_tunnels(f, 400, NOWHERE);
+	route(f, 400);
+	for (unsigned i = 0; i < packets; i++) {
+		mbuf = frame_mbuf(9000, 100, 0);
+		forward_on(f, f->group->worker[i % WORKERS], &mbuf, 1);
+	}
+	assert_int_equal(totals(f).rx_packets, packets);
+	assert_true(totals(f).relayed > 0);
+	gremc_workers_stop(f->group);
+	for (unsigned i = 0; i < running; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, run, f->group->worker[i]), 0);
+	for (unsigned i = 0; i < running; i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	return ring;
+}
+
+static void stop_sends_every_generation(void **state)
+{
+	enum { PACKETS = 10 };
+	struct fixture *f = *state;
+	struct rte_ring *ring = run_to_the_end(f, WORKERS, PACKETS);
+
+	assert_int_equal(totals(f).relayed, 0);
+	assert_int_equal(totals(f).queued, 0);
+	assert_int_equal(totals(f).waiting, 0);
+	assert_int_equal(totals(f).forwarded, PACKETS);
+	assert_int_equal(totals(f).wanted, PACKETS * 400);
+	assert_int_equal(totals(f).sent + totals(f).losses[GREMC_LOSS_ring_full], PACKETS * 400);
+	stop_sharing(f, ring);
+}
+
+/* A worker that never comes: the others end, and what it has left is counted by name. */
+static void stop_without_one_worker(void **state)
+{
+	enum { PACKETS = 10 };
+	struct fixture *f = *state;
+	struct rte_ring *ring = run_to_the_end(f, WORKERS - 1, PACKETS);
+
+	gremc_workers_drain(f->group);
+	assert_int_equal(totals(f).relayed, 0);
+	assert_int_equal(totals(f).queued, 0);
+	assert_int_equal(totals(f).waiting, 0);
+	assert_int_equal(totals(f).forwarded + totals(f).drops[GREMC_DROP_relay_full], PACKETS);
+	assert_int_equal(totals(f).wanted, totals(f).forwarded * 400);
+	stop_sharing(f, ring);
+}
+
+/* The longest iteration is known while the worker runs. */
+static void the_longest_iteration_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_totals t;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, run, f->worker), 0);
+	do {
+		memset(&t, 0, sizeof(t));
+		gremc_stats_read(f->worker->stats, &t);
+	} while (t.longest == 0);
+	assert_true(t.longest >= t.longest_now);
+	assert_int_equal(t.longest_before, 0);
+	gremc_workers_stop(f->group);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(tunnels_go_while_queued),           TEST(flows_of_removed_tunnels),
 		TEST(shards_of_removed_tunnels),         TEST(shards_obey_limits_set_meanwhile),
 		TEST(punted_packets_of_removed_tunnels), TEST(frames_for_removed_tunnels),
+		TEST(all_that_is_handed_over_is_sent),   TEST(handed_over_between_bursts),
+		TEST(all_that_is_relayed_is_forwarded),  TEST(no_producer_waits_for_another),
+		TEST(stop_sends_every_generation),       TEST(stop_without_one_worker),
+		TEST(the_longest_iteration_is_told),
+
 	};
 
 	return cmocka_run_group_tests_name("rings", tests, start_eal, stop_eal);

@@ -210,7 +210,8 @@ int gremc_kernel_run(struct gremc_forwarder *forwarder, int wait)
 
 	if (!kernel->active || kernel->mfc == NULL)
 		return wait;
-	left = RTE_MIN(run_at(forwarder, &kernel->next_alive, ALIVE_INTERVAL, look_at_flows),
-		       run_at(forwarder, &kernel->next_sample, SAMPLE_INTERVAL, sample_flows));
+	left = gremc_mfc_look(kernel->mfc, gremc_clock());
+	left = RTE_MIN(left, run_at(forwarder, &kernel->next_alive, ALIVE_INTERVAL, look_at_flows));
+	left = RTE_MIN(left, run_at(forwarder, &kernel->next_sample, SAMPLE_INTERVAL, sample_flows));
 	return wait < 0 || (uint64_t)wait > left ? (int)left : wait;
 }

@@ -19,7 +19,9 @@ struct gremc_mfc {
 	struct mnl_socket *socket;
 	uint32_t sequence; /* of the dump on its way */
 	bool dumping, again;
-	bool lost; /* events, since the socket was empty */
+	bool lost;       /* events, since the socket was empty */
+	bool interfaces; /* have changed since the last look */
+	uint64_t looked; /* milliseconds of the caller's clock */
 	struct {
 		uint32_t ifindex, interface;
 	} cache[CACHE];
@@ -158,6 +160,21 @@ void gremc_mfc_resync(struct gremc_mfc *mfc)
 		ask_for_all(mfc);
 }
 
+uint32_t gremc_mfc_look(struct gremc_mfc *mfc, uint64_t now)
+{
+	const uint64_t age = now - mfc->looked;
+	const uint32_t interval = mfc->interfaces ? GREMC_MFC_SETTLE_INTERVAL : GREMC_MFC_LOOK_INTERVAL;
+
+	if (mfc->looked && age < interval)
+		return (uint32_t)(interval - age);
+	/* the first one is made when the mirror is opened */
+	if (mfc->looked)
+		gremc_mfc_resync(mfc);
+	mfc->interfaces = false;
+	mfc->looked = now;
+	return GREMC_MFC_LOOK_INTERVAL;
+}
+
 /* The dump is over; one that something changed under, or that failed, is made again. */
 static void end_dump(struct gremc_mfc *mfc, bool whole)
 {
@@ -188,7 +205,10 @@ static void handle(struct gremc_mfc *mfc, const struct nlmsghdr *header)
 				  strerror(error_of(header)));
 		mfc->dumping = false; /* as a kernel without multicast routing does: events may come yet */
 		mfc->callbacks.end(mfc->callbacks.argument);
-	} else if (header->nlmsg_type >= NLMSG_MIN_TYPE) {
+	} else if (header->nlmsg_type == RTM_DELLINK || header->nlmsg_type == RTM_NEWNETCONF ||
+		   header->nlmsg_type == RTM_DELNETCONF) {
+		mfc->interfaces = true;
+	} else if (header->nlmsg_type >= NLMSG_MIN_TYPE && header->nlmsg_type != RTM_NEWLINK) {
 		take(mfc, header);
 	}
 }
@@ -226,7 +246,7 @@ void gremc_mfc_run(struct gremc_mfc *mfc)
 struct gremc_mfc *gremc_mfc_open(const struct gremc_mfc_callbacks *callbacks)
 {
 	struct gremc_mfc *mfc = calloc(1, sizeof(*mfc));
-	const int size = RECEIVE_BUFFER;
+	const int size = RECEIVE_BUFFER, netconf = RTNLGRP_IPV4_NETCONF;
 	int error;
 
 	if (mfc == NULL)
@@ -234,7 +254,10 @@ struct gremc_mfc *gremc_mfc_open(const struct gremc_mfc_callbacks *callbacks)
 	mfc->callbacks = *callbacks;
 	pthread_mutex_init(&mfc->lock, NULL);
 	mfc->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (mfc->socket == NULL || mnl_socket_bind(mfc->socket, RTMGRP_IPV4_MROUTE, MNL_SOCKET_AUTOPID) < 0) {
+	if (mfc->socket == NULL ||
+	    mnl_socket_bind(mfc->socket, RTMGRP_IPV4_MROUTE | RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_setsockopt(mfc->socket, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&netconf,
+				  sizeof(netconf))) {
 		error = errno;
 		gremc_mfc_close(mfc);
 		errno = error;

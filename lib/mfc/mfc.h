@@ -3,6 +3,10 @@
  * the kernel to do with a group. By rtnetlink: a dump at the start, events from then on, another dump when
  * events were lost (ENOBUFS) or when the names of interfaces mean something else.
  *
+ * The kernel sends no message about a route whose multicast interface goes (MRT_DEL_VIF, or the device is
+ * removed). So a message that an interface has gone, or takes part in multicast routing no more, leads to
+ * another dump; and there is one every GREMC_MFC_LOOK_INTERVAL in any case.
+ *
  * Interfaces are matched by name: the caller says which number a name has. One thread (control); the state
  * may be asked for from any. */
 #ifndef GREMC_MFC_MFC_H
@@ -13,6 +17,9 @@
 #include <stdint.h>
 
 #include "base/base.h"
+
+#define GREMC_MFC_LOOK_INTERVAL   10000u /* milliseconds between two dumps, at most */
+#define GREMC_MFC_SETTLE_INTERVAL 100u   /* milliseconds between two dumps for changed interfaces, at least */
 
 #define GREMC_MFC_OIFS_MAX  64u /* the kernel has 32 multicast interfaces */
 #define GREMC_MFC_NAME_SIZE 16
@@ -71,6 +78,10 @@ int gremc_mfc_fd(const struct gremc_mfc *mfc);
 void gremc_mfc_run(struct gremc_mfc *mfc);
 /* Names may have other numbers now: ask for everything again. */
 void gremc_mfc_resync(struct gremc_mfc *mfc);
+/* Ask for everything again where that is due.
+ * Input:   the caller's clock, in milliseconds.
+ * Returns: milliseconds until the next call. */
+uint32_t gremc_mfc_look(struct gremc_mfc *mfc, uint64_t now);
 
 #define GREMC_MFC_UNKNOWN 16u
 

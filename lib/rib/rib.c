@@ -52,11 +52,35 @@ void gremc_rib_each(struct gremc_rib *rib, void (*each)(struct gremc_rib *rib, s
 	}
 }
 
+static void kernel_free(struct route *route)
+{
+	struct kernel_route *kernel = route->kernel;
+
+	if (kernel == NULL)
+		return;
+	*kernel->previous = kernel->next;
+	if (kernel->next)
+		kernel->next->previous = kernel->previous;
+	free(kernel);
+	route->kernel = NULL;
+}
+
+static void kernel_add(struct gremc_rib *rib, struct route *route, struct kernel_route *kernel)
+{
+	kernel->route = route;
+	kernel->next = rib->kernels;
+	kernel->previous = &rib->kernels;
+	if (kernel->next)
+		kernel->next->previous = &kernel->next;
+	rib->kernels = kernel;
+	route->kernel = kernel;
+}
+
 static void route_free(struct gremc_rib *rib, struct route *route)
 {
 	(void)rib;
 	interest_free(route);
-	free(route->kernel);
+	kernel_free(route);
 	free(route);
 }
 
@@ -254,6 +278,18 @@ static void kernel_touch(struct gremc_rib *rib, struct route *route)
 		gremc_route_touch(rib, route);
 }
 
+static bool kernel_equal(const struct kernel_route *a, const struct kernel_route *b)
+{
+	if (a == NULL || a->iif != b->iif || a->oif_count != b->oif_count || a->is_wild != b->is_wild ||
+	    a->is_asked != b->is_asked)
+		return false;
+	for (uint32_t i = 0; i < a->oif_count; i++)
+		if (a->oifs[i].interface != b->oifs[i].interface ||
+		    a->oifs[i].threshold != b->oifs[i].threshold)
+			return false;
+	return true;
+}
+
 int gremc_rib_kernel_set(struct gremc_rib *rib, rte_be32_t source, rte_be32_t group, uint32_t iif,
 			 const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count)
 {
@@ -276,9 +312,14 @@ int gremc_rib_kernel_set(struct gremc_rib *rib, rte_be32_t source, rte_be32_t gr
 					 ? RTE_MIN(thresholds[i], GREMC_THRESHOLD_SOURCES - 1)
 					 : 0};
 	}
+	if (kernel_equal(route->kernel, kernel)) {
+		route->kernel->is_stale = false;
+		free(kernel);
+		return 0;
+	}
 	rib->kernel_count += route->kernel == NULL;
-	free(route->kernel);
-	route->kernel = kernel;
+	kernel_free(route);
+	kernel_add(rib, route, kernel);
 	kernel_touch(rib, route);
 	return 0;
 }
@@ -286,8 +327,7 @@ int gremc_rib_kernel_set(struct gremc_rib *rib, rte_be32_t source, rte_be32_t gr
 static void kernel_drop(struct gremc_rib *rib, struct route *route)
 {
 	rib->kernel_count--;
-	free(route->kernel);
-	route->kernel = NULL;
+	kernel_free(route);
 	kernel_touch(rib, route);
 }
 
@@ -305,25 +345,19 @@ uint32_t gremc_rib_kernel_count(const struct gremc_rib *rib)
 	return rib->kernel_count;
 }
 
-static void make_stale(struct gremc_rib *rib, struct route *route)
-{
-	(void)rib;
-	if (route->kernel)
-		route->kernel->is_stale = true;
-}
-
-static void drop_stale(struct gremc_rib *rib, struct route *route)
-{
-	if (route->kernel && route->kernel->is_stale)
-		kernel_drop(rib, route);
-}
-
 void gremc_rib_kernel_begin(struct gremc_rib *rib)
 {
-	gremc_rib_each(rib, make_stale);
+	for (struct kernel_route *kernel = rib->kernels; kernel; kernel = kernel->next)
+		kernel->is_stale = true;
 }
 
 void gremc_rib_kernel_end(struct gremc_rib *rib)
 {
-	gremc_rib_each(rib, drop_stale);
+	struct kernel_route *next;
+
+	for (struct kernel_route *kernel = rib->kernels; kernel; kernel = next) {
+		next = kernel->next;
+		if (kernel->is_stale)
+			kernel_drop(rib, kernel->route);
+	}
 }

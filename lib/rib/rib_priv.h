@@ -27,6 +27,8 @@ struct kernel_oif {
 
 /* The kernel's route, its oifs behind it. */
 struct kernel_route {
+	struct kernel_route *next, **previous; /* in the rib's list of them */
+	struct route *route;
 	uint32_t iif; /* GREMC_RIB_NONE: unknown */
 	uint32_t oif_count;
 	bool is_wild;  /* of any source */
@@ -66,6 +68,7 @@ struct gremc_rib {
 	struct route *waiting, **waiting_end; /* the longest first */
 	uint32_t waiting_count;               /* with is_waiting; atomic */
 	uint32_t kernel_count;
+	struct kernel_route *kernels;
 	uint32_t lengths[33]; /* static prefixes in use, by length */
 	uint32_t upstream;
 	struct set guarded; /* interfaces with a list of sources */

@@ -392,3 +392,31 @@ def test_as_the_kernel_alone(lab, make_namespace, tmp_path):
             assert exchange(test_hub, [(1, packet(sources[1], groups[0], 16))], {})[3] == []
     finally:
         alone.close()
+
+
+MRT_INIT, MRT_ADD_VIF, MRT_DEL_VIF, MRT_ADD_MFC, USE_IFINDEX = 200, 202, 203, 204, 8
+
+
+def test_interface_leaves_the_kernels_routing(make_hub):
+    """MRT_DEL_VIF, or the end of the interface, takes it out of the kernel's route: the kernel says nothing about the route."""
+    tunnels = {i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(4)}
+    test_hub = make_hub(hub.config(tunnels, ["kernel"]))
+
+    def oil():
+        routes = test_hub.forwarder.pages("/gremc/mroutes").values()
+        return next((test_hub.forwarder.query(f"/gremc/mroute,{S},{G}")["oif_names"] for r in routes if r["group"] == G), None)
+
+    with test_hub.namespace.inside():
+        daemon = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_IGMP)
+        indexes = [socket.if_nametoindex(hub.name(i)) for i in range(4)]
+    with daemon:
+        daemon.setsockopt(socket.IPPROTO_IP, MRT_INIT, struct.pack("i", 1))
+        for vif, index in enumerate(indexes):
+            daemon.setsockopt(socket.IPPROTO_IP, MRT_ADD_VIF, struct.pack("=HBBiII", vif, USE_IFINDEX, 1, 0, index, 0))
+        daemon.setsockopt(socket.IPPROTO_IP, MRT_ADD_MFC, socket.inet_aton(S) + socket.inet_aton(G) + struct.pack("=H", 0) +
+                          bytes([0, 1, 1, 1] + 28 * [0]) + b"\0\0" + struct.pack("=IIIi", 0, 0, 0, 0))
+        until(lambda: oil() == ["t1", "t2", "t3"], "the route is there")
+        daemon.setsockopt(socket.IPPROTO_IP, MRT_DEL_VIF, struct.pack("=HBBiII", 1, USE_IFINDEX, 1, 0, 0, 0))
+        until(lambda: oil() == ["t2", "t3"], "t1 is not served any more", 5)
+        test_hub.namespace.ip("link del t2")
+        until(lambda: oil() == ["t3"], "t2 is not served any more", 5)

@@ -140,7 +140,7 @@ static void test_damaged(void **state)
 /* What the callbacks have been told: by the last byte of the source and the one before it. */
 static struct {
 	bool there[ROUTES], seen[ROUTES];
-	uint32_t syncs;
+	uint32_t syncs, oifs;
 } mirrored;
 
 static uint32_t number_of(rte_be32_t source)
@@ -169,6 +169,19 @@ static void on_set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t
 	mirrored.there[number_of(source)] = mirrored.seen[number_of(source)] = true;
 }
 
+/* A route whatever it is: how many oifs it has. */
+static void on_any_set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t iif,
+		       const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count)
+{
+	(void)argument;
+	(void)source;
+	(void)group;
+	(void)iif;
+	(void)oifs;
+	(void)thresholds;
+	mirrored.oifs = oif_count;
+}
+
 static void on_remove(void *argument, rte_be32_t source, rte_be32_t group)
 {
 	(void)argument;
@@ -180,6 +193,7 @@ static void on_begin(void *argument)
 {
 	(void)argument;
 	memset(mirrored.seen, 0, sizeof(mirrored.seen));
+	mirrored.oifs = 0;
 }
 
 static void on_end(void *argument)
@@ -267,6 +281,45 @@ static void test_overrun(void **state)
 	close(fd);
 }
 
+/* MRT_DEL_VIF takes the interface out of a route without a message about the route. */
+static void test_interface_leaves(void **state)
+{
+	const struct gremc_mfc_callbacks callbacks = {on_name, on_any_set, on_remove, on_begin, on_end, NULL};
+	struct pollfd waiting;
+	struct gremc_mfc *mfc;
+	int fd = daemon_open();
+	vifi_t vif = 0;
+
+	(void)state;
+	if (fd < 0) {
+		print_message("no namespace to test in\n");
+		skip();
+	}
+	memset(&mirrored, 0, sizeof(mirrored));
+	daemon_route(fd, 0, MRT_ADD_MFC);
+	mfc = gremc_mfc_open(&callbacks);
+	assert_non_null(mfc);
+	run_until_synced(mfc, 1);
+	assert_int_equal(mirrored.oifs, 1);
+	assert_int_equal(gremc_mfc_look(mfc, 1000), GREMC_MFC_LOOK_INTERVAL);
+	assert_int_equal(gremc_mfc_look(mfc, 5000), GREMC_MFC_LOOK_INTERVAL - 4000);
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, MRT_DEL_VIF, &(struct vifctl){.vifc_vifi = vif},
+				    sizeof(struct vifctl)),
+			 0);
+	waiting = (struct pollfd){.fd = gremc_mfc_fd(mfc), .events = POLLIN};
+	assert_int_equal(poll(&waiting, 1, PATIENCE), 1);
+	gremc_mfc_run(mfc);
+	assert_int_equal(gremc_mfc_look(mfc, 5000), GREMC_MFC_LOOK_INTERVAL);
+	run_until_synced(mfc, 2);
+	assert_int_equal(mirrored.oifs, 0);
+	/* and without any message */
+	assert_int_equal(gremc_mfc_look(mfc, 14999), 1);
+	assert_int_equal(gremc_mfc_look(mfc, 15000), GREMC_MFC_LOOK_INTERVAL);
+	run_until_synced(mfc, 3);
+	gremc_mfc_close(mfc);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_without_oifs),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_overrun),
+		cmocka_unit_test(test_interface_leaves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

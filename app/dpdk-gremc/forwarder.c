@@ -72,6 +72,8 @@ static struct gremc_telemetry telemetry_of(struct gremc_forwarder *forwarder)
 		.mfc = &forwarder->kernel.mfc,
 		.alive = &forwarder->kernel.alive,
 		.igmp_unsent = &forwarder->membership.unsent,
+		.igmp_changes = &forwarder->membership.changes,
+		.igmp_applied = &forwarder->membership.applied,
 		.igmp_delays = &forwarder->membership.delays,
 		.rcu = forwarder->rcu,
 		.hosts = {forwarder->host, gremc_host_count, gremc_host_entry, gremc_host_overruns},

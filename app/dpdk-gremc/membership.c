@@ -58,6 +58,8 @@ static int take_change(void *argument, uint32_t interface, rte_be32_t source, rt
 	struct gremc_forwarder *forwarder = argument;
 
 	forwarder->membership.reports.changed = true;
+	/* under the engine's lock: a reader that sees the membership sees the number, too */
+	__atomic_add_fetch(&forwarder->membership.changes, 1, __ATOMIC_RELEASE);
 	return gremc_rib_member(forwarder->membership.rib, interface, source, group, interest);
 }
 
@@ -155,16 +157,26 @@ static const struct gremc_config_igmp *igmp_of(const struct gremc_config *config
 	return port->igmp;
 }
 
-/* Whoever of any source may not receive all of them does not: the list is there before the routes ask for it.
- */
+static bool has_sources(const struct gremc_config_igmp *igmp)
+{
+	return igmp && igmp->mode == GREMC_CONFIG_IGMP_QUERIER && igmp->source_count > 0;
+}
+
+int gremc_membership_sources(struct gremc_forwarder *forwarder, const struct gremc_config_igmp *igmp,
+			     uint32_t vif)
+{
+	return has_sources(igmp)
+		       ? gremc_vif_sources_set(forwarder->vifs, vif, igmp->sources, igmp->source_count)
+		       : 0;
+}
+
+/* Install the source filter before any (*,G) route references it. */
 static void guard(struct gremc_forwarder *forwarder, const struct gremc_config_igmp *igmp, uint32_t interface,
 		  uint32_t vif)
 {
-	bool guarded = igmp->mode == GREMC_CONFIG_IGMP_QUERIER && igmp->source_count > 0;
-
-	if (guarded && gremc_vif_sources_set(forwarder->vifs, vif, igmp->sources, igmp->source_count))
+	if (gremc_membership_sources(forwarder, igmp, vif))
 		GREMC_LOG(ERR, "out of memory: the `sources` of interface %u stay as they were", interface);
-	gremc_rib_guard(forwarder->membership.rib, interface, guarded);
+	gremc_rib_guard(forwarder->membership.rib, interface, has_sources(igmp));
 }
 
 static void configure_one(struct gremc_forwarder *forwarder, const struct gremc_config *config,
@@ -351,6 +363,7 @@ int gremc_membership_run(struct gremc_forwarder *forwarder)
 	set_budget(membership, membership->routes.count);
 	retry(membership, now);
 	flush(forwarder, now);
+	__atomic_store_n(&membership->applied, membership->changes, __ATOMIC_RELEASE);
 	measure_reports(membership);
 	next = gremc_igmp_next(membership->igmp);
 	if (membership->retry_at)

@@ -40,6 +40,9 @@ struct gremc_membership {
 	uint32_t budget;   /* routes that memberships may ask for, as the engine has it */
 	uint64_t retry_at; /* when the routes that wait are tried again; 0: none waits */
 	bool active;       /* some vif has IGMP */
+	/* Changes of membership so far, and those of them that the table has. Atomic: telemetry reads them.
+	 */
+	uint64_t changes, applied;
 	/* From a worker's handing over a report that changes something until the table has it. */
 	struct gremc_delays delays;
 	struct {
@@ -69,6 +72,11 @@ void gremc_membership_configure(struct gremc_forwarder *forwarder, const struct 
 /* There are to be so many static routes: memberships get what these and the kernel's leave, and what they
  * have too much is out of the table, and its ids are free, on return. */
 void gremc_membership_reserve(struct gremc_forwarder *forwarder, uint32_t static_count);
+
+/* A vif that a member of any source can be behind gets its list of sources before an mroute asks for it.
+ * Returns 0 or -ENOMEM. */
+int gremc_membership_sources(struct gremc_forwarder *forwarder, const struct gremc_config_igmp *igmp,
+			     uint32_t vif);
 
 /* A gremc_host_listener: IGMP of a vif that has it on is taken in. The argument is the forwarder. */
 void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length, uint32_t stamp);

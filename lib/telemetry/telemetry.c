@@ -69,6 +69,22 @@ static void answer_online(struct gremc_query *query)
 	gremc_rcu_reader_unregister(rcu, slot);
 }
 
+/* A membership that a reply shows is in the table of mroutes before the reply is sent. Bounded, because the
+ * control thread may be stopping. */
+static void wait_for_table(const struct gremc_telemetry *telemetry)
+{
+	const struct timespec pause = {.tv_nsec = 100000};
+	uint64_t changes, deadline;
+
+	if (telemetry->igmp_changes == NULL)
+		return;
+	changes = __atomic_load_n(telemetry->igmp_changes, __ATOMIC_ACQUIRE);
+	deadline = rte_rdtsc() + rte_get_tsc_hz();
+	while ((int64_t)(changes - __atomic_load_n(telemetry->igmp_applied, __ATOMIC_ACQUIRE)) > 0 &&
+	       rte_rdtsc() < deadline)
+		nanosleep(&pause, NULL);
+}
+
 static void answer(struct gremc_query *query, const char *parameters)
 {
 	const struct gremc_command *command = query->command;
@@ -94,6 +110,7 @@ static void answer(struct gremc_query *query, const char *parameters)
 		answer_online(query);
 	else
 		command->answer(query);
+	wait_for_table(query->telemetry);
 	if (query->no_memory)
 		gremc_query_error(query, "out of memory: this reply is not complete; ask again");
 }

@@ -34,10 +34,13 @@ struct gremc_telemetry {
 	const struct gremc_fanout *fanout;
 	struct gremc_igmp *igmp;
 	const struct gremc_rib *rib;
-	const uint32_t *interface_vif;          /* [interface of igmp] or GREMC_VIF_NONE; atomic */
-	struct gremc_mfc *const *mfc;           /* NULL inside: not mirrored; atomic */
-	const uint64_t *alive;                  /* packets given to the kernel for its counters; atomic */
-	const uint64_t *igmp_unsent;            /* queries and reports that could not be sent; atomic */
+	const uint32_t *interface_vif; /* [interface of igmp] or GREMC_VIF_NONE; atomic */
+	struct gremc_mfc *const *mfc;  /* NULL inside: not mirrored; atomic */
+	const uint64_t *alive;         /* packets given to the kernel for its counters; atomic */
+	const uint64_t *igmp_unsent;   /* queries and reports that could not be sent; atomic */
+	/* Changes of membership that the engine has made, and those of them that the table of mroutes has.
+	 * Atomic; NULL: nothing is waited for. */
+	const uint64_t *igmp_changes, *igmp_applied;
 	const struct gremc_delays *igmp_delays; /* from reports to changes of the table */
 	struct gremc_rcu *rcu;
 	struct gremc_telemetry_hosts hosts;

@@ -30,6 +30,7 @@ struct world {
 	struct gremc_rib *rib;
 	uint32_t interface_vif[VIFS]; /* interface i is vif[i] */
 	uint64_t igmp_unsent, alive;
+	uint64_t igmp_changes, igmp_applied;
 	struct gremc_delays igmp_delays;
 	struct gremc_mfc *mfc;
 	struct gremc_ports ports;
@@ -267,6 +268,8 @@ static inline struct world *world_create(void)
 		.mfc = &world->mfc,
 		.alive = &world->alive,
 		.igmp_unsent = &world->igmp_unsent,
+		.igmp_changes = &world->igmp_changes,
+		.igmp_applied = &world->igmp_applied,
 		.igmp_delays = &world->igmp_delays,
 		.rcu = world->rcu,
 		.hosts = {.count = world_host_count,

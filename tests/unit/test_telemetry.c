@@ -60,6 +60,31 @@ static void test_info(void **unused __rte_unused)
 			 number("sent") + number("lost") + number("queued") + number("waiting"));
 }
 
+static bool is_applied;
+
+/* The table gets the change a while after the engine. The asker's answer does not depend on how long that is.
+ */
+static void *apply_late(void *unused __rte_unused)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+	__atomic_store_n(&is_applied, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&world->igmp_applied, 5, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* A reply that shows a membership is sent when the table of mroutes has it. */
+static void test_replies_wait_for_the_table(void **unused __rte_unused)
+{
+	pthread_t thread;
+
+	world->igmp_applied = 4;
+	world->igmp_changes = 5;
+	assert_int_equal(pthread_create(&thread, NULL, apply_late, NULL), 0);
+	ask("/gremc/groups");
+	assert_true(__atomic_load_n(&is_applied, __ATOMIC_RELAXED));
+	pthread_join(thread, NULL);
+}
+
 /* The owner of a queue was read after it had sent what the other worker, when it was read, had not yet handed
  * over. */
 static void test_info_queued_is_never_negative(void **unused __rte_unused)
@@ -726,6 +751,7 @@ int main(void)
 			     NULL};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_info),
+		cmocka_unit_test(test_replies_wait_for_the_table),
 		cmocka_unit_test(test_info_queued_is_never_negative),
 		cmocka_unit_test(test_info_shows_the_end_of_a_long_path),
 		cmocka_unit_test(test_lcores),

@@ -73,6 +73,32 @@ unsigned gremc_forwarder_fini(struct gremc_forwarder *forwarder);
 int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config *wanted,
 			  struct gremc_errors *errors);
 
+/* The way of the vifs from the running configuration to another. */
+struct gremc_change {
+	struct gremc_vif_map map; /* of the new configuration */
+	bool *is_new;             /* [tunnel of the new configuration] its vif is not published yet */
+	bool *is_resolved;        /* [the same] its next hop's MAC has been set for it */
+	uint32_t new_count;
+};
+
+/* tunnels.c, in this order; between the first two and the last ones the mroutes change.
+ *
+ * Number the interfaces, and make a complete vif for each tunnel whose key is new; no packet finds it yet. A
+ * tunnel whose key is there keeps its vif. Returns 0 or a negative errno; gremc_change_undo() in any case. */
+int gremc_change_begin(struct gremc_change *change, struct gremc_forwarder *forwarder,
+		       const struct gremc_config *config);
+/* As before gremc_change_begin(). */
+void gremc_change_undo(struct gremc_change *change, struct gremc_forwarder *forwarder,
+		       const struct gremc_config *config);
+/* Give each tunnel its settings and its next hop, and each next hop its MAC. */
+void gremc_change_settings(const struct gremc_change *change, struct gremc_forwarder *forwarder,
+			   const struct gremc_config *config);
+/* Let packets find the new vifs, and remove those that `config` does not have. */
+void gremc_change_publish(const struct gremc_change *change, struct gremc_forwarder *forwarder,
+			  const struct gremc_config *config);
+/* All but the map, which is the forwarder's now. */
+void gremc_change_fini(struct gremc_change *change);
+
 /* mroutes.c: make the static routes what `config` with `map` says. Returns 0 or a negative errno: then
  * nothing has changed. */
 int gremc_forwarder_apply_mroutes(struct gremc_forwarder *forwarder, const struct gremc_config *config,

@@ -156,7 +156,7 @@ static inline bool take_usual(struct gremc_packet *packet, const struct rte_mbuf
 void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 {
 	struct gremc_burst *burst = &worker->burst;
-	const bool tagged = rxq->vlan != 0;
+	const bool unusual = __atomic_load_n(&rxq->unusual, __ATOMIC_RELAXED);
 	const uint32_t count = burst->count;
 	uint32_t alive = 0;
 
@@ -170,8 +170,12 @@ void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *r
 			continue;
 		}
 		packet->mbuf = mbuf;
-		if (likely(!tagged && take_usual(packet, mbuf, &burst->tunnel[alive]))) {
+		if (likely(!unusual && take_usual(packet, mbuf, &burst->tunnel[alive]))) {
 			alive++;
+			continue;
+		}
+		if (unlikely(__atomic_load_n(&rxq->down, __ATOMIC_RELAXED))) {
+			gremc_drop(worker, mbuf, GREMC_DROP_iif_down);
 			continue;
 		}
 		error = classify(rxq, packet, &burst->tunnel[alive]);

@@ -98,6 +98,8 @@ struct gremc_rxq {
 	uint16_t port; /* index */
 	uint16_t vlan;
 	bool multicast; /* native multicast is taken */
+	bool down;      /* the operator has set the interface down; atomic, the control thread's */
+	bool unusual;   /* down, or tagged: no frame is a usual one; the same */
 	struct rte_mempool *pool;
 };
 
@@ -210,6 +212,10 @@ void gremc_workers_configure(struct gremc_worker_group *group, const struct grem
  * try.
  * Thread:  control thread, at any time. */
 void gremc_workers_port_changed(struct gremc_worker_group *group, const struct gremc_port *port);
+/* The operator has set a port's interface down, or up: what arrives by a port that is down is dropped as
+ * iif_down.
+ * Thread:  control thread. */
+void gremc_workers_port_down(struct gremc_worker_group *group, uint16_t port, bool down);
 /* After every gremc_worker_run() has returned, while the ports are open: what still stands in any ring,
  * because a worker did not come to take it in time, is dropped or lost by name, and accounted. */
 void gremc_workers_drain(struct gremc_worker_group *group);
@@ -288,8 +294,8 @@ uint32_t gremc_inject_room(const struct gremc_worker_group *group);
 
 /* Make of an inner packet (IPv4, from its IP header on, headroom before it) the frame by which it leaves a
  * vif: a tunnel, or, of multicast, a native port; for gremc_inject(). TTL and checksum stay as they are.
- * Returns 0; -EMSGSIZE (over the vif's MTU), -EHOSTUNREACH (the next hop's MAC is not known), -ENOBUFS (no
- * headroom). */
+ * Returns 0; -EMSGSIZE (over the vif's MTU), -EHOSTUNREACH (the next hop's MAC is not known), -ENETDOWN
+ * (the operator has set the interface down), -ENOBUFS (no headroom). */
 int gremc_send_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, uint32_t vif);
 /* A copy of an inner packet in a buffer of the pool (gremc_ports.host_pool), so made, and given to a worker.
  * The errors of gremc_send_encap(); -ENOBUFS: no buffer, too, or not a packet; -EAGAIN: the ring is full. */

@@ -66,8 +66,11 @@ void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 		struct gremc_packet *packet = &burst->packet[i];
 		enum gremc_proto_error error;
 
-		if (unlikely(vif[i] == GREMC_VIF_NONE)) {
-			refuse_stranger(worker, rxq, packet, &burst->tunnel[i]);
+		if (unlikely(vif[i] >= GREMC_VIFS_MAX)) {
+			if (vif[i] == GREMC_VIF_NONE)
+				refuse_stranger(worker, rxq, packet, &burst->tunnel[i]);
+			else
+				gremc_drop(worker, packet->mbuf, GREMC_DROP_iif_down);
 			continue;
 		}
 		packet->iif = vif[i];

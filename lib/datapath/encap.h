@@ -69,8 +69,9 @@ static inline void gremc_encap_native(uint8_t *l2, const struct gremc_encap *enc
 		memcpy(l2 + RTE_ETHER_ADDR_LEN, &inner->iif, sizeof(inner->iif));
 }
 
-/* What the template alone does not say, over headers that are written: fields that few tunnels take from the
- * packet, or the MAC of a native port's group. */
+/* Everything that the template alone does not say, over headers that are written: fields that few tunnels
+ * take from the packet, or the MAC of a native port's group. `encap` has the shape that the packet is sent
+ * by. */
 static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *encap,
 				     const struct gremc_adjacency *adjacency, const struct gremc_inner *inner,
 				     uint16_t *id)
@@ -102,14 +103,12 @@ static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *enca
 	header->hdr_checksum = (uint16_t)~sum;
 }
 
-/* Write L2, IP and GRE so that they end exactly where the inner packet begins. */
-static inline void gremc_encap_before(uint8_t *packet, const struct gremc_encap *encap,
-				      const struct gremc_adjacency *adjacency,
-				      const struct gremc_outer *outer, const struct gremc_inner *inner,
-				      uint16_t *id)
+/* Write L2, IP and GRE so that they end exactly where the inner packet begins. Length and flags are those of
+ * the shape that the packet is sent by: the encap may have another one by now. */
+static __rte_always_inline void gremc_encap_headers(uint8_t *packet, const struct gremc_encap *encap,
+						    uint16_t length, const struct gremc_adjacency *adjacency,
+						    const struct gremc_outer *outer)
 {
-	/* read before bytes are written that might be anything */
-	const uint8_t length = encap->header_length, flags = encap->flags;
 	uint8_t *ip = packet - length;
 
 	gremc_encap_l2(ip, adjacency);
@@ -120,8 +119,17 @@ static inline void gremc_encap_before(uint8_t *packet, const struct gremc_encap 
 			memcpy(ip + 24, encap->header + 24, 4);
 		gremc_encap_outer(ip, encap, outer);
 	}
-	if (unlikely(flags))
-		gremc_encap_patch(ip, encap, adjacency, inner, id);
+}
+
+/* All of it, by a coherent copy of the encap (gremc_encap_read()). */
+static inline void gremc_encap_before(uint8_t *packet, const struct gremc_encap *encap,
+				      const struct gremc_adjacency *adjacency,
+				      const struct gremc_outer *outer, const struct gremc_inner *inner,
+				      uint16_t *id)
+{
+	gremc_encap_headers(packet, encap, encap->header_length, adjacency, outer);
+	if (unlikely(encap->flags))
+		gremc_encap_patch(packet - encap->header_length, encap, adjacency, inner, id);
 }
 
 #endif

@@ -113,7 +113,7 @@ enum gremc_loss gremc_run_settle(struct gremc_worker *worker, uint64_t shape, ui
 	if (length > encap.mtu)
 		return GREMC_LOSS_too_big;
 	if (!adjacency->ready)
-		return GREMC_LOSS_no_adjacency;
+		return adjacency->down ? GREMC_LOSS_oif_down : GREMC_LOSS_no_adjacency;
 	run->like = like;
 	run->shape = shape;
 	run->adjacency = adjacency;
@@ -136,20 +136,36 @@ enum gremc_loss gremc_run_settle(struct gremc_worker *worker, uint64_t shape, ui
 	return GREMC_LOSS_COUNT;
 }
 
-/* What is not plain of a replica whose template is written. */
-static __rte_noinline void finish(struct gremc_worker *worker, const struct gremc_job *job,
-				  const struct gremc_encap *encap, struct rte_mbuf *mbuf, uint8_t *ip)
+void gremc_run_patch(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif, uint8_t *ip)
+{
+	const struct gremc_run *run = &worker->run;
+	/* the encap may have got another shape since the run began, but not another template */
+	struct gremc_encap encap = {.shape = run->shape};
+
+	if (encap.flags & GREMC_ENCAP_CHANGING) {
+		const struct gremc_encap *twin = &job->encap[vif + GREMC_VIFS_MAX];
+
+		memcpy(ip, twin->header, encap.header_length);
+		gremc_encap_outer(ip, twin, &run->outer);
+	}
+	if (encap.flags & ~GREMC_ENCAP_CHANGING)
+		gremc_encap_patch(ip, &encap, run->adjacency, &job->inner, &worker->ip_id);
+}
+
+/* The rest of a replica that is not plain; its template is written. */
+static __rte_noinline void finish(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif,
+				  struct rte_mbuf *mbuf, uint8_t *ip)
 {
 	const struct gremc_run *run = &worker->run;
 
-	if (encap->flags)
-		gremc_encap_patch(ip, encap, run->adjacency, &job->inner, &worker->ip_id);
+	if (!run->plain)
+		gremc_run_patch(worker, job, vif, ip);
 	if (run->chained)
 		mbuf->next = job->payload;
 	else if (job->blocks > 0)
-		copy_blocks(ip + encap->header_length, (const uint8_t *)job->inner.ip, job->blocks);
+		copy_blocks(ip + run->header_length, (const uint8_t *)job->inner.ip, job->blocks);
 	else
-		gremc_segments_copy(ip + encap->header_length, job->payload);
+		gremc_segments_copy(ip + run->header_length, job->payload);
 }
 
 /* As many as have the run's shape, from the first on, which has. The header buffers for them are those before
@@ -197,7 +213,7 @@ static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const
 		rte_mov32(ip, encap->header);
 		gremc_encap_outer(ip, encap, &outer);
 		if (unlikely(!plain))
-			finish(worker, job, encap, mbuf, ip);
+			finish(worker, job, vif, mbuf, ip);
 		else if (share)
 			mbuf->next = payload;
 		else

@@ -60,6 +60,8 @@ static __rte_always_inline struct gremc_job gremc_job_make(const struct gremc_wo
 /* Settle what replicas of this shape of packets like this one have in common. Returns GREMC_LOSS_COUNT, or
  * why there can be none. */
 enum gremc_loss gremc_run_settle(struct gremc_worker *worker, uint64_t shape, uint64_t like);
+/* Over headers at `ip` that are written from the vif's encap: what a run's shape with flags asks for. */
+void gremc_run_patch(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif, uint8_t *ip);
 
 /* limit.c: replicas of a packet of a limited mroute, whose TTL is decremented already, for those of the oil's
  * interfaces [from, to) that take it. The packet stays the caller's. */
@@ -118,8 +120,10 @@ static __rte_always_inline bool gremc_replicate_in_place(struct gremc_worker *wo
 		     mbuf->nb_segs > run->tx->max_segments))
 		return false;
 	gremc_count_pair(&job->hot[vif].tx_packets, 1, job->inner.length);
-	gremc_encap_before((uint8_t *)(uintptr_t)job->inner.ip, encap, run->adjacency, &run->outer,
-			   &job->inner, &worker->ip_id);
+	gremc_encap_headers((uint8_t *)(uintptr_t)job->inner.ip, encap, run->header_length, run->adjacency,
+			    &run->outer);
+	if (unlikely(!run->plain))
+		gremc_run_patch(worker, job, vif, (uint8_t *)(uintptr_t)job->inner.ip - run->header_length);
 	gremc_queue_in_place(worker, run->tx, mbuf, run->headers, vif);
 	return true;
 }

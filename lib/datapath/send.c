@@ -10,22 +10,22 @@
 int gremc_send_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, uint32_t vif)
 {
 	const struct gremc_vifs *vifs = group->worker[0]->vifs;
-	const struct gremc_encap *encap = &vifs->encap[vif];
-	const struct gremc_adjacency *adjacency = vifs->adjacency[encap->adjacency];
+	const struct gremc_encap encap = gremc_encap_read(vifs, vif);
+	const struct gremc_adjacency *adjacency = vifs->adjacency[encap.adjacency];
 	uint8_t *packet = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	const struct gremc_inner inner = {(const struct rte_ipv4_hdr *)packet, GREMC_VIF_NONE, mbuf->pkt_len};
 	struct gremc_outer outer;
 
-	if (mbuf->pkt_len > encap->mtu)
+	if (mbuf->pkt_len > encap.mtu)
 		return -EMSGSIZE;
 	if (!adjacency->resolved)
-		return -EHOSTUNREACH;
+		return adjacency->down ? -ENETDOWN : -EHOSTUNREACH;
 	/* an L2 header is written with its whole template */
-	if (rte_pktmbuf_headroom(mbuf) < GREMC_L2_MAX + encap->header_length)
+	if (rte_pktmbuf_headroom(mbuf) < GREMC_L2_MAX + encap.header_length)
 		return -ENOBUFS;
-	outer = gremc_outer_of(encap, inner.length, inner.ip->type_of_service);
-	gremc_encap_before(packet, encap, adjacency, &outer, &inner, &group->host_ip_id);
-	rte_pktmbuf_prepend(mbuf, adjacency->l2_length + encap->header_length);
+	outer = gremc_outer_of(&encap, inner.length, inner.ip->type_of_service);
+	gremc_encap_before(packet, &encap, adjacency, &outer, &inner, &group->host_ip_id);
+	rte_pktmbuf_prepend(mbuf, adjacency->l2_length + encap.header_length);
 	mbuf->port = adjacency->port;
 	mbuf->hash.usr = vif;
 	mbuf->l2_len = adjacency->l2_length;

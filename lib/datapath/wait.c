@@ -73,10 +73,10 @@ static inline const struct gremc_adjacency *adjacency_of(const struct gremc_work
 
 static bool fits_in_place(const struct gremc_worker *worker, const struct rte_mbuf *mbuf, uint32_t vif)
 {
-	const struct gremc_encap *encap = &worker->vifs->encap[vif];
-	const struct gremc_tx *tx = worker->tx[adjacency_of(worker, encap->adjacency)->port];
+	const struct gremc_encap encap = gremc_encap_read(worker->vifs, vif);
+	const struct gremc_tx *tx = worker->tx[adjacency_of(worker, encap.adjacency)->port];
 
-	return mbuf->data_off >= GREMC_L2_MAX + encap->header_length && mbuf->nb_segs <= tx->max_segments;
+	return mbuf->data_off >= GREMC_L2_MAX + encap.header_length && mbuf->nb_segs <= tx->max_segments;
 }
 
 /* In one buffer where it fits into one of ours, with room for headers. NULL: there is none. */
@@ -100,26 +100,26 @@ static void send_one(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint32_
 {
 	const struct gremc_inner inner = {rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *), GREMC_VIF_NONE,
 					  mbuf->pkt_len};
-	const struct gremc_encap *encap = &worker->vifs->encap[vif];
-	const struct gremc_adjacency *adjacency = adjacency_of(worker, encap->adjacency);
+	const struct gremc_encap encap = gremc_encap_read(worker->vifs, vif);
+	const struct gremc_adjacency *adjacency = adjacency_of(worker, encap.adjacency);
 	enum gremc_loss loss = GREMC_LOSS_no_mbuf;
 	struct gremc_outer outer;
 
 	if (!fits_in_place(worker, mbuf, vif))
 		goto lost;
-	if (inner.length > encap->mtu) {
+	if (inner.length > encap.mtu) {
 		loss = GREMC_LOSS_too_big;
 		goto lost;
 	}
 	if (!adjacency->resolved) {
-		loss = GREMC_LOSS_no_adjacency;
+		loss = adjacency->down ? GREMC_LOSS_oif_down : GREMC_LOSS_no_adjacency;
 		goto lost;
 	}
-	outer = gremc_outer_of(encap, inner.length, inner.ip->type_of_service);
-	gremc_encap_before(rte_pktmbuf_mtod(mbuf, uint8_t *), encap, adjacency, &outer, &inner,
+	outer = gremc_outer_of(&encap, inner.length, inner.ip->type_of_service);
+	gremc_encap_before(rte_pktmbuf_mtod(mbuf, uint8_t *), &encap, adjacency, &outer, &inner,
 			   &worker->ip_id);
 	gremc_queue_in_place(worker, worker->tx[adjacency->port], mbuf,
-			     adjacency->l2_length + encap->header_length, vif);
+			     adjacency->l2_length + encap.header_length, vif);
 	return;
 lost:
 	gremc_lose(worker, vif, loss, inner.length);

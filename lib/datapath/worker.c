@@ -26,6 +26,7 @@ static void add_rxqs(struct gremc_worker *worker, const struct gremc_port *port)
 			.queue = q,
 			.port = port->index,
 			.vlan = port->vlan,
+			.unusual = port->vlan != 0,
 			.multicast = port->multicast,
 			.pool = port->rx_pool[q],
 		};
@@ -148,6 +149,22 @@ void gremc_workers_configure(struct gremc_worker_group *group, const struct grem
 	}
 	if (group->sender)
 		__atomic_store_n(&group->sender->tx_retries, settings->tx_retries, __ATOMIC_RELAXED);
+}
+
+void gremc_workers_port_down(struct gremc_worker_group *group, uint16_t port, bool down)
+{
+	for (uint32_t i = 0; i < group->count; i++) {
+		struct gremc_worker *worker = group->worker[i];
+
+		for (uint16_t q = 0; q < worker->rxq_count; q++) {
+			struct gremc_rxq *rxq = &worker->rxq[q];
+
+			if (rxq->port != port)
+				continue;
+			__atomic_store_n(&rxq->down, down, __ATOMIC_RELAXED);
+			__atomic_store_n(&rxq->unusual, down || rxq->vlan, __ATOMIC_RELAXED);
+		}
+	}
 }
 
 struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,

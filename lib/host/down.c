@@ -69,6 +69,8 @@ static enum gremc_host_loss prepare_packet(struct gremc_host *host, const struct
 		return GREMC_HOST_LOSS_COUNT;
 	case -EHOSTUNREACH:
 		return GREMC_HOST_LOSS_no_adjacency;
+	case -ENETDOWN:
+		return GREMC_HOST_LOSS_device_down;
 	default:
 		return GREMC_HOST_LOSS_too_big;
 	}

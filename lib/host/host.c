@@ -88,8 +88,29 @@ void gremc_host_destroy_device(struct gremc_host *host, struct gremc_device *dev
 	free(device);
 }
 
+void gremc_host_port_down(struct gremc_host *host, uint16_t port, bool down)
+{
+	if (host->port_down[port] == down)
+		return;
+	if (gremc_port_down_set(host->parts.vifs, port, down))
+		GREMC_LOG(ERR, "out of memory: some next hops of port %s do not follow its interface",
+			  host->parts.ports->port[port]->name);
+	gremc_workers_port_down(host->parts.workers, port, down);
+	host->port_down[port] = down;
+}
+
+/* The fast path follows the device's state. */
+static void show_state(struct gremc_host *host, const struct gremc_device *device)
+{
+	if (device->is_tap)
+		gremc_host_port_down(host, device->port, device->down);
+	else if (device->vif != GREMC_VIF_NONE)
+		gremc_vif_down_set(host->parts.vifs, device->vif, device->down);
+}
+
 void gremc_host_show_device(struct gremc_host *host, struct gremc_device *device)
 {
+	show_state(host, device);
 	if (device->is_tap) {
 		host->port_device[device->port] = device;
 		gremc_mirror_port(host->mirror, device->port, device->ifindex);
@@ -102,6 +123,8 @@ int gremc_host_open_device(struct gremc_host *host, struct gremc_device *device)
 {
 	int rc = gremc_device_open(host, device);
 
+	if (rc == 0)
+		device->down = false; /* it has been set up */
 	if (rc == 0 && host->committed)
 		rc = gremc_device_persist(device);
 	if (rc && device->fd >= 0)
@@ -183,6 +206,22 @@ static void follow_mtu(struct gremc_host *host, const struct gremc_device *devic
 		gremc_tunnel_mtu_set(host->parts.vifs, device->vif, RTE_MIN(mtu, (unsigned)device->mtu_max));
 }
 
+/* An event that says `down` may be old: opening a device sets it up. So the kernel is asked what is true now.
+ */
+static void follow_state(struct gremc_host *host, struct gremc_device *device, const struct gremc_link *link)
+{
+	struct gremc_link now = *link;
+
+	if (!device->down && !(now.flags & IFF_UP) && gremc_link_get(&host->netlink, device->name, &now))
+		return;
+	if (now.ifindex != device->ifindex || device->down == !(now.flags & IFF_UP))
+		return;
+	device->down = !device->down;
+	GREMC_LOG(NOTICE, "host interface %s has been set %s", device->name,
+		  device->down ? "down: it neither receives nor sends" : "up");
+	show_state(host, device);
+}
+
 void gremc_host_link_changed(struct gremc_host *host, const struct gremc_link *link, bool gone)
 {
 	for (uint32_t i = 0; i < host->device_count; i++) {
@@ -197,6 +236,7 @@ void gremc_host_link_changed(struct gremc_host *host, const struct gremc_link *l
 			gremc_host_show_device(host, device);
 		} else {
 			follow_mtu(host, device, link->mtu);
+			follow_state(host, device, link);
 		}
 		return;
 	}
@@ -213,8 +253,10 @@ void gremc_host_resynchronise(struct gremc_host *host)
 			continue;
 		if (gremc_link_get(&host->netlink, device->name, &link) || link.ifindex != device->ifindex)
 			gremc_host_link_changed(host, &(struct gremc_link){.ifindex = device->ifindex}, true);
-		else
+		else {
 			follow_mtu(host, device, link.mtu);
+			follow_state(host, device, &link);
+		}
 	}
 }
 
@@ -371,6 +413,12 @@ bool gremc_host_is_mirrored(const struct gremc_host *host, const struct gremc_co
 	return config->ports[port].host || gremc_mirror_has_interface(host->mirror, port);
 }
 
+int gremc_host_next_hop(struct gremc_host *host, const struct gremc_config *config,
+			const struct gremc_config_tunnel *tunnel, uint32_t *adjacency)
+{
+	return gremc_mirror_next_hop(host->mirror, config, tunnel, adjacency);
+}
+
 uint32_t gremc_host_vif(struct gremc_host *host)
 {
 	struct gremc_vifs *vifs = host->parts.vifs;
@@ -406,8 +454,10 @@ bool gremc_host_entry(struct gremc_host *host, uint32_t number, struct gremc_hos
 	if (number < host->device_count) {
 		const struct gremc_device *device = host->devices[number];
 
-		*entry = (struct gremc_host_entry){
-			.is_tap = device->is_tap, .open = device->fd >= 0, .ifindex = device->ifindex};
+		*entry = (struct gremc_host_entry){.is_tap = device->is_tap,
+						   .open = device->fd >= 0,
+						   .up = !device->down,
+						   .ifindex = device->ifindex};
 		snprintf(entry->name, sizeof(entry->name), "%s", device->name);
 		add_counters(&entry->counters, &device->counters);
 		found = true;

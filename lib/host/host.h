@@ -76,6 +76,12 @@ void gremc_host_mirror_interface(struct gremc_host *host, uint16_t port, const c
  * gremc_host_mirror_interface(). */
 bool gremc_host_is_mirrored(const struct gremc_host *host, const struct gremc_config *config, uint16_t port);
 
+/* The adjacency by which a tunnel of a mirrored port leaves as the kernel's routes and neighbours are now.
+ * The caller holds it once more. Thread:  control thread. Input:   `config` is the one that the tunnel is
+ * from; it need not be the running one. Returns: 0 or a negative errno. */
+int gremc_host_next_hop(struct gremc_host *host, const struct gremc_config *config,
+			const struct gremc_config_tunnel *tunnel, uint32_t *adjacency);
+
 /* At start, before the configuration is applied: the kernel's interface `name`, whose place the TAP of a port
  * takes, goes down and gets another name; its MAC address becomes the port's. With the TAP of an earlier
  * start in its place, or with nothing, there is nothing to do. gremc_host_commit() gives the TAP the
@@ -124,6 +130,7 @@ struct gremc_host_entry {
 	char name[GREMC_NAME_SIZE];
 	bool is_tap; /* of a port; else of a tunnel, or of the host's own vif */
 	bool open;
+	bool up; /* not set down by the operator */
 	uint32_t ifindex;
 	struct gremc_host_counters counters;
 };

@@ -155,6 +155,7 @@ struct gremc_device {
 	bool was_there;      /* before it was opened */
 	bool accepts_groups; /* the kernel is to take multicast from any source by it */
 	int rp_filter;       /* as last reported */
+	bool down;           /* the operator has set it down */
 	int fd;              /* -1: not open */
 	unsigned ifindex;
 	uint16_t port; /* of a TAP */
@@ -208,6 +209,7 @@ struct gremc_host {
 	struct gremc_device **vif_device; /* [vif] */
 	struct gremc_device *port_device[GREMC_STATS_PORTS];
 	bool no_carrier[GREMC_STATS_PORTS]; /* [port]: it has no link */
+	bool port_down[GREMC_STATS_PORTS];  /* [port]: the operator has set it down, as the workers know it */
 	struct gremc_device *own;           /* gremc0 */
 	uint32_t own_vif;
 	uint16_t own_port; /* the index that stands for the host */
@@ -295,6 +297,9 @@ void gremc_mirror_interface(struct gremc_mirror *mirror, uint16_t port, const ch
 bool gremc_mirror_has_interface(const struct gremc_mirror *mirror, uint16_t port);
 /* The tunnels whose next hops are taken from the kernel. -ENOMEM */
 int gremc_mirror_apply(struct gremc_mirror *mirror, const struct gremc_config *config, const uint32_t *vif);
+/* See gremc_host_next_hop(). */
+int gremc_mirror_next_hop(struct gremc_mirror *mirror, const struct gremc_config *config,
+			  const struct gremc_config_tunnel *tunnel, uint32_t *adjacency);
 /* What is due now; returns milliseconds until there is more, -1: nothing known. */
 int gremc_mirror_run(struct gremc_mirror *mirror, uint64_t now);
 /* Any thread: overruns of the events' socket that were made good. */
@@ -309,6 +314,8 @@ void gremc_host_sort_devices(struct gremc_host *host);
 int gremc_host_open_device(struct gremc_host *host, struct gremc_device *device);
 /* Put what the mirror and the pump need in its place: the device is open, or not. */
 void gremc_host_show_device(struct gremc_host *host, struct gremc_device *device);
+/* The port's interface, a TAP or the kernel's own, is down or up. */
+void gremc_host_port_down(struct gremc_host *host, uint16_t port, bool down);
 /* The pump no longer finds it. */
 void gremc_host_forget_device(struct gremc_host *host, const struct gremc_device *device);
 /* The kernel's device stays unless it is to be removed. */

@@ -149,10 +149,44 @@ static void lead(struct gremc_mirror *mirror, const struct gremc_target *target,
 
 	if (hold_adjacency(mirror, port, next_hop, &adjacency))
 		GREMC_LOG_LIMITED(ERR, "out of memory: a tunnel keeps its old next hop");
-	else if (adjacency == vifs->encap[target->vif].adjacency)
+	else if (adjacency == gremc_vif_adjacency(vifs, target->vif))
 		gremc_adjacency_put(vifs, adjacency);
 	else
 		gremc_tunnel_reroute(vifs, target->vif, adjacency);
+}
+
+int gremc_mirror_next_hop(struct gremc_mirror *mirror, const struct gremc_config *config,
+			  const struct gremc_config_tunnel *tunnel, uint32_t *adjacency)
+{
+	struct gremc_vifs *vifs = mirror->host->parts.vifs;
+	const struct in6_addr none = gremc_ip_mapped(NO_ROUTE);
+	const struct rte_ether_addr *mac = NULL;
+	struct gremc_neighbor neighbor;
+	uint16_t port = GREMC_PORT_NONE;
+	struct gremc_way way;
+	int rc;
+
+	if (gremc_route_lookup(&mirror->host->netlink, tunnel->remote, tunnel->local,
+			       mirror->vrf[tunnel->port], &way) == 0)
+		port = port_of(mirror, way.ifindex);
+	if (port == GREMC_PORT_NONE)
+		return hold_adjacency(mirror, tunnel->port, &none, adjacency);
+	if (IN6_IS_ADDR_UNSPECIFIED(&way.via))
+		way.via = gremc_ip_mapped(tunnel->remote);
+	rc = hold_adjacency(mirror, port, &way.via, adjacency);
+	if (rc || vifs->adjacency[*adjacency]->known)
+		return rc;
+	if (IN6_IS_ADDR_V4MAPPED(&way.via))
+		mac = gremc_config_neighbor(&config->ports[port], gremc_ip_unmapped(&way.via));
+	if (mac == NULL) {
+		/* an error is that the kernel has none, which the neighbour's state says, too */
+		(void)gremc_neighbor_get(&mirror->host->netlink, way.ifindex, &way.via, &neighbor);
+		mac = neighbor.state & VALID_STATES ? &neighbor.mac : NULL;
+	}
+	/* without memory for it the mirror resolves the next hop a little later */
+	if (mac && gremc_adjacency_resolve(vifs, *adjacency, mac) == 0)
+		gremc_rcu_commit(mirror->rcu);
+	return 0;
 }
 
 /* The hop by which the kernel sends to the target, held once more; NULL: none of our ports. */
@@ -373,8 +407,11 @@ bool gremc_mirror_has_interface(const struct gremc_mirror *mirror, uint16_t port
 void gremc_mirror_link(struct gremc_mirror *mirror, const struct gremc_link *link, bool gone)
 {
 	for (uint16_t i = 0; i < RTE_DIM(mirror->ifindex); i++) {
-		if (strcmp(mirror->interface[i], link->name) == 0)
+		if (strcmp(mirror->interface[i], link->name) == 0) {
 			gremc_mirror_port(mirror, i, gone ? 0 : link->ifindex);
+			if (!gone)
+				gremc_host_port_down(mirror->host, i, !(link->flags & IFF_UP));
+		}
 		if (mirror->ifindex[i] == link->ifindex)
 			mirror->vrf[i] = link->in_vrf ? link->master : 0;
 	}

@@ -237,14 +237,22 @@ static void set_punts(struct gremc_host *host, const struct gremc_config *config
 	const uint8_t all = GREMC_VIF_PUNT_CONTROL | GREMC_VIF_PUNT_UNICAST | GREMC_VIF_PUNT_MULTICAST;
 	const uint8_t shared = host->own ? GREMC_VIF_PUNT_CONTROL : 0, igmp = GREMC_VIF_PUNT_CONTROL;
 
-	for (uint32_t i = 0; i < config->port_count; i++)
-		if (host->parts.ports->port[i])
-			gremc_port_punt_set(vifs, i, config->ports[i].host ? GREMC_VIF_PUNT_FRAMES : 0);
-	for (uint32_t i = 0; i < config->tunnel_count; i++)
+	for (uint32_t i = 0; i < config->port_count; i++) {
+		if (host->parts.ports->port[i] == NULL)
+			continue;
+		gremc_port_punt_set(vifs, i, config->ports[i].host ? GREMC_VIF_PUNT_FRAMES : 0);
+		/* without an interface there is none that could be down */
+		if (!gremc_host_is_mirrored(host, config, i))
+			gremc_host_port_down(host, i, false);
+	}
+	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		gremc_vif_punt_set(vifs, vif[i],
 				   config->tunnels[i].host   ? all
 				   : config->tunnels[i].igmp ? igmp
 							     : shared);
+		if (!config->tunnels[i].host)
+			gremc_vif_down_set(vifs, vif[i], false);
+	}
 	for (uint32_t i = config->tunnel_count; i < config->tunnel_count + config->port_count; i++)
 		if (vif[i] != GREMC_VIF_NONE)
 			gremc_vif_punt_set(vifs, vif[i],

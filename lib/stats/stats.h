@@ -22,6 +22,7 @@
 	GREMC_PROTO_ERRORS(X)                                                                                \
 	X(unknown_peer, "no tunnel between these two addresses")                                             \
 	X(unknown_key, "a tunnel joins these two addresses, but not with this key (or lack of one)")         \
+	X(iif_down, "the operator has set the interface down that it came by")                               \
 	X(no_mroute, "no mroute matches this source and group")                                              \
 	X(rpf, "the mroute does not accept this incoming interface")                                         \
 	X(empty_oil, "no outgoing interface but the incoming one (split horizon)")                           \
@@ -53,6 +54,7 @@
 /* Why a replica of a forwarded packet was not sent: name, text. Counted for its outgoing interface, too. */
 #define GREMC_LOSSES(X)                                                                                      \
 	X(no_adjacency, "the next hop's MAC address is not known")                                           \
+	X(oif_down, "the operator has set the outgoing interface down")                                      \
 	X(too_big, "inner packet larger than the tunnel's MTU")                                              \
 	X(no_mbuf, "no free buffer in the header pool")                                                      \
 	X(tx_full, "the port did not take the packet, and no more could be held for it")                     \

@@ -20,6 +20,7 @@ static void reply_host(struct gremc_query *query, struct rte_tel_data *dict,
 	gremc_reply_text(dict, "name", entry->name);
 	gremc_reply_text(dict, "kind", entry->is_tap ? "tap" : "tun");
 	gremc_reply_u64(dict, "open", entry->open);
+	gremc_reply_u64(dict, "up", entry->up);
 	gremc_reply_u64(dict, "ifindex", entry->ifindex);
 	gremc_reply_u64(dict, "up_packets", counters->up_packets);
 	gremc_reply_u64(dict, "up_bytes", counters->up_bytes);

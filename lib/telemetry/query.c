@@ -72,7 +72,7 @@ void gremc_reply_adjacency_mac(struct rte_tel_data *dict, const char *key,
 {
 	struct rte_ether_addr mac;
 
-	if (adjacency == NULL || !adjacency->resolved) {
+	if (adjacency == NULL || !adjacency->known) {
 		gremc_reply_text(dict, key, "");
 	} else if (adjacency->next_hop == 0) {
 		gremc_reply_text(dict, key, "by group");

@@ -133,7 +133,7 @@ static inline const struct gremc_adjacency *gremc_query_adjacency(const struct g
 {
 	const struct gremc_vifs *vifs = query->telemetry->vifs;
 
-	return __atomic_load_n(&vifs->adjacency[vifs->encap[vif].adjacency], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&vifs->adjacency[gremc_vif_adjacency(vifs, vif)], __ATOMIC_ACQUIRE);
 }
 
 /* The name of a vif into `name`; "#NUMBER" of one that has been removed since. Returns `name`. */

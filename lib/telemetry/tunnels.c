@@ -160,7 +160,7 @@ void gremc_answer_tunnel(struct gremc_query *query)
 	sum_vif(query, vif, &sum);
 	gremc_reply_u64(reply, "number", vif);
 	reply_identity(reply, info);
-	reply_settings(reply, info, query->telemetry->vifs->encap[vif].mtu);
+	reply_settings(reply, info, gremc_vif_mtu(query->telemetry->vifs, vif));
 	gremc_reply_text(reply, "port", gremc_query_port_name(query, info->port));
 	reply_next_hop(reply, info, adjacency);
 	gremc_reply_adjacency_mac(reply, "mac", adjacency);
@@ -180,8 +180,8 @@ static uint32_t *count_users(const struct gremc_query *query, uint32_t adjacenci
 	uint32_t *users = calloc(adjacencies + 1, sizeof(*users));
 
 	for (uint32_t i = 0; users && i < limit; i++) {
-		if (gremc_query_vif(query, i) && vifs->encap[i].adjacency < adjacencies)
-			users[vifs->encap[i].adjacency]++;
+		if (gremc_query_vif(query, i) && gremc_vif_adjacency(vifs, i) < adjacencies)
+			users[gremc_vif_adjacency(vifs, i)]++;
 	}
 	return users;
 }

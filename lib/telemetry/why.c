@@ -21,7 +21,7 @@ struct walk {
 	bool punted;            /* not dropped for it, but in this class: */
 	enum gremc_punt class;
 	const struct gremc_mroute *mroute; /* NULL: none matched, or it was not asked for */
-	uint32_t wanted, no_adjacency;
+	uint32_t wanted, no_adjacency, oif_down;
 	uint32_t limited; /* of the wanted: those with a TTL threshold */
 	uint16_t smallest_mtu;
 };
@@ -76,6 +76,14 @@ static bool find_addresses(struct walk *walk)
 	return true;
 }
 
+/* Has the operator set the interface of this vif down, or that of its port? */
+static bool is_down(const struct walk *walk, uint32_t vif)
+{
+	const struct gremc_adjacency *adjacency = gremc_query_adjacency(walk->query, vif);
+
+	return gremc_vif_is_down(walk->query->telemetry->vifs, vif) || (adjacency && adjacency->down);
+}
+
 /* What decap checks of a packet from this source to this group, all else in it being right. */
 static enum gremc_drop check_packet(const struct walk *walk)
 {
@@ -88,6 +96,8 @@ static enum gremc_drop check_packet(const struct walk *walk)
 	};
 	enum gremc_proto_error error;
 
+	if (walk->iif != GREMC_VIF_NONE && is_down(walk, walk->iif))
+		return GREMC_DROP_iif_down;
 	/* On a port a packet is outer, until it is multicast for a port that takes that. */
 	if (walk->native && (walk->iif == GREMC_VIF_NONE || !gremc_ipv4_is_multicast(walk->key.group)))
 		return GREMC_DROP_not_gre;
@@ -157,8 +167,11 @@ static void look_out(struct walk *walk)
 		if (mroute->vif[i] == walk->iif || !takes(walk, i))
 			continue;
 		adjacency = gremc_query_adjacency(walk->query, mroute->vif[i]);
-		mtu = walk->query->telemetry->vifs->encap[mroute->vif[i]].mtu;
-		walk->no_adjacency += adjacency == NULL || !adjacency->resolved;
+		mtu = gremc_vif_mtu(walk->query->telemetry->vifs, mroute->vif[i]);
+		if (is_down(walk, mroute->vif[i]))
+			walk->oif_down++;
+		else
+			walk->no_adjacency += adjacency == NULL || !adjacency->resolved;
 		if (walk->smallest_mtu == 0 || mtu < walk->smallest_mtu)
 			walk->smallest_mtu = mtu;
 	}
@@ -299,6 +312,9 @@ static void reply_detail(const struct walk *walk, struct rte_tel_data *reply)
 		gremc_reply_text(reply, key, "every member of the group excludes this source");
 	else if (walk->reason == GREMC_DROP_empty_oil)
 		gremc_reply_text(reply, key, "the mroute has no outgoing interface");
+	else if (walk->oif_down)
+		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: oif_down: %s",
+				   walk->oif_down, walk->wanted, gremc_loss_text(GREMC_LOSS_oif_down));
 	else if (walk->no_adjacency)
 		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: no_adjacency: %s",
 				   walk->no_adjacency, walk->wanted,
@@ -360,6 +376,7 @@ static void reply_verdict(const struct walk *walk, struct rte_tel_data *reply)
 	gremc_reply_text(reply, "host", walk->punted ? host_interface_of(walk) : "");
 	gremc_reply_u64(reply, "wanted", walk->wanted);
 	gremc_reply_u64(reply, "no_adjacency", walk->no_adjacency);
+	gremc_reply_u64(reply, "oif_down", walk->oif_down);
 	gremc_reply_u64(reply, "smallest_mtu", walk->smallest_mtu);
 }
 

@@ -39,7 +39,7 @@ int gremc_adjacencies_init(struct gremc_vifs *vifs)
 	const size_t n = GREMC_ADJACENCIES_MAX;
 
 	snprintf(name, sizeof(name), "gremc_adj_%p", (void *)vifs);
-	priv->adjacency_indexes.limit = n;
+	priv->adjacency_indexes.limit = GREMC_ADJACENCY_DOWN;
 	priv->adjacency_hash = rte_hash_create(&parameters);
 	priv->adjacency_holds = gremc_reserve(n * sizeof(*priv->adjacency_holds), SOCKET_ID_ANY);
 	priv->adjacency_used = gremc_reserve(n * sizeof(*priv->adjacency_used), SOCKET_ID_ANY);
@@ -54,6 +54,11 @@ int gremc_adjacencies_init(struct gremc_vifs *vifs)
 		node->adjacency = gremc_reserve(n * sizeof(*node->adjacency), priv->nodes.socket[i]);
 		if (node->adjacency == NULL)
 			return -ENOMEM;
+		node->adjacency[GREMC_ADJACENCY_DOWN] =
+			gremc_zalloc(sizeof(struct gremc_adjacency), priv->nodes.socket[i]);
+		if (node->adjacency[GREMC_ADJACENCY_DOWN] == NULL)
+			return -ENOMEM;
+		node->adjacency[GREMC_ADJACENCY_DOWN]->down = true;
 	}
 	return 0;
 }
@@ -68,6 +73,8 @@ void gremc_adjacencies_fini(struct gremc_vifs *vifs)
 
 		for (uint32_t i = 0; adjacency && i < priv->adjacency_indexes.next; i++)
 			rte_free(adjacency[i]);
+		if (adjacency)
+			rte_free(adjacency[GREMC_ADJACENCY_DOWN]);
 		gremc_release(adjacency, n * sizeof(*adjacency));
 	}
 	rte_hash_free(priv->adjacency_hash);
@@ -94,7 +101,9 @@ static struct gremc_adjacency *build(const struct gremc_vifs_priv *priv, int soc
 	adjacency->port = key->port;
 	adjacency->next_hop = key->next_hop;
 	memcpy(adjacency->next_hop6, key->next_hop6, sizeof(adjacency->next_hop6));
-	adjacency->resolved = adjacency->ready = mac != NULL || key->next_hop == 0;
+	adjacency->known = mac != NULL || key->next_hop == 0;
+	adjacency->down = priv->port_down[key->port];
+	adjacency->resolved = adjacency->ready = adjacency->known && !adjacency->down;
 	ether = (struct rte_ether_hdr *)(adjacency->l2 + GREMC_L2_MAX - adjacency->l2_length);
 	if (mac)
 		ether->dst_addr = *mac;
@@ -213,6 +222,11 @@ static void retire(void *argument)
 	free(retired);
 }
 
+void gremc_adjacency_hold(struct gremc_vifs *vifs, uint32_t index)
+{
+	vifs->priv->adjacency_holds[index]++;
+}
+
 void gremc_adjacency_put(struct gremc_vifs *vifs, uint32_t index)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
@@ -240,6 +254,15 @@ static void replace(struct gremc_vifs_priv *priv, uint32_t index, struct gremc_a
 	}
 }
 
+/* The MAC of an adjacency's L2 header. */
+static struct rte_ether_addr mac_of(const struct gremc_adjacency *adjacency)
+{
+	struct rte_ether_addr mac;
+
+	memcpy(&mac, &adjacency->l2[GREMC_L2_MAX - adjacency->l2_length], sizeof(mac));
+	return mac;
+}
+
 /* After a grace period: unless it has changed again, the fast path may send by it. Without memory for that it
  * stays as it is, which works, but slowly. */
 static void settle(void *argument)
@@ -248,12 +271,11 @@ static void settle(void *argument)
 	struct gremc_vifs_priv *priv = settling->vifs->priv;
 	const struct gremc_adjacency *present = settling->vifs->adjacency[settling->index];
 	struct gremc_adjacency *new[GREMC_NODES_MAX];
-	struct adjacency_key key;
-	struct rte_ether_addr mac;
 
 	if (present == settling->published) {
-		key = key_of(present);
-		memcpy(&mac, &present->l2[GREMC_L2_MAX - present->l2_length], sizeof(mac));
+		const struct adjacency_key key = key_of(present);
+		const struct rte_ether_addr mac = mac_of(present);
+
 		if (build_all(priv, settling->index, &key, &mac, new) == 0) {
 			replace(priv, settling->index, new);
 			gremc_rcu_commit(priv->rcu);
@@ -293,6 +315,31 @@ int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t index, const struc
 	*settling = (struct settling){vifs, index, new[0]};
 	gremc_vif_defer(priv, settle, settling);
 	return 0;
+}
+
+int gremc_port_down_set(struct gremc_vifs *vifs, uint16_t port, bool down)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	struct gremc_adjacency *new[GREMC_NODES_MAX];
+	int rc = 0;
+
+	priv->port_down[port] = down;
+	for (uint32_t i = 0; i < priv->adjacency_indexes.next; i++) {
+		const struct gremc_adjacency *old = vifs->adjacency[i];
+		struct adjacency_key key;
+		struct rte_ether_addr mac;
+
+		if (old == NULL || old->port != port || old->down == down)
+			continue;
+		mac = mac_of(old);
+		key = key_of(old);
+		if (build_all(priv, i, &key, old->known && old->next_hop ? &mac : NULL, new))
+			rc = -ENOMEM;
+		else
+			replace(priv, i, new);
+	}
+	gremc_rcu_commit(priv->rcu);
+	return rc;
 }
 
 uint32_t gremc_adjacency_limit(const struct gremc_vifs *vifs)

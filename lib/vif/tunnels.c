@@ -149,22 +149,29 @@ void gremc_tunnels_fini(struct gremc_vifs *vifs)
 		destroy(vifs->priv->node[i]->tunnels);
 }
 
-/* The vif that has this key now, or GREMC_VIF_NONE. */
+/* The vif that has this key now, up or down, or GREMC_VIF_NONE. */
 static uint32_t holder(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *key)
 {
 	const void *encap =
 		gremc_hash_find(vifs->tunnels, hash_of(vifs->tunnels, key), vifs->encap, has_key, key);
 
-	return encap ? gremc_hash_number(vifs->encap, encap) : GREMC_VIF_NONE;
+	return encap ? gremc_hash_number(vifs->encap, encap) % GREMC_VIFS_MAX : GREMC_VIF_NONE;
+}
+
+uint32_t gremc_tunnel_holder(const struct gremc_vifs *vifs, const struct gremc_vif_info *info)
+{
+	const struct gremc_tunnel_key key = key_of(info);
+
+	return holder(vifs, &key);
 }
 
 /* Larger tables with the same content are published in the place of the full ones. */
-static int grow(struct gremc_vifs *vifs)
+static int grow(struct gremc_vifs *vifs, uint32_t capacity)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
 	struct gremc_hash *old[GREMC_NODES_MAX], *hash[GREMC_NODES_MAX];
 
-	if (create_all(priv, vifs->tunnels->capacity * 2, hash))
+	if (create_all(priv, capacity, hash))
 		return -ENOMEM;
 	for (uint32_t vif = 0; vif < vifs->limit; vif++) {
 		const struct gremc_vif_info *info = vifs->info[vif];
@@ -177,7 +184,7 @@ static int grow(struct gremc_vifs *vifs)
 		if (holder(vifs, &key) != vif)
 			continue;
 		for (uint32_t i = 0; i < priv->nodes.count; i++)
-			gremc_hash_add(hash[i], hash_of(hash[i], &key), vif);
+			gremc_hash_add(hash[i], hash_of(hash[i], &key), gremc_tunnel_entry(vifs, vif));
 	}
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		old[i] = priv->node[i]->tunnels;
@@ -187,23 +194,31 @@ static int grow(struct gremc_vifs *vifs)
 	return 0;
 }
 
+int gremc_tunnels_reserve(struct gremc_vifs *vifs, uint32_t more)
+{
+	const uint32_t count = vifs->tunnels->count + more;
+
+	return count > vifs->tunnels->capacity ? grow(vifs, RTE_MAX(count, vifs->tunnels->capacity * 2)) : 0;
+}
+
 int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
 	const struct gremc_tunnel_key key = key_of(vifs->info[vif]);
-	uint32_t before = holder(vifs, &key);
+	const uint32_t before = holder(vifs, &key), entry = gremc_tunnel_entry(vifs, vif);
 	int rc = 0;
 
 	if (before == GREMC_VIF_NONE && vifs->tunnels->count == vifs->tunnels->capacity)
-		rc = grow(vifs);
+		rc = grow(vifs, vifs->tunnels->capacity * 2);
 	for (uint32_t i = 0; i < priv->nodes.count && rc == 0; i++) {
 		struct gremc_hash *hash = priv->node[i]->tunnels;
 
-		GREMC_TSAN_RELEASE(&priv->node[i]->encap[vif]);
+		GREMC_TSAN_RELEASE(&priv->node[i]->encap[entry]);
 		if (before != GREMC_VIF_NONE)
-			gremc_hash_replace(hash, hash_of(hash, &key), before, vif);
+			gremc_hash_replace(hash, hash_of(hash, &key), gremc_tunnel_entry(vifs, before),
+					   entry);
 		else
-			rc = gremc_hash_add(hash, hash_of(hash, &key), vif);
+			rc = gremc_hash_add(hash, hash_of(hash, &key), entry);
 	}
 	if (rc == 0 && before == GREMC_VIF_NONE)
 		count_peer(vifs, &key, 1);
@@ -220,9 +235,24 @@ void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif)
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		struct gremc_hash *hash = priv->node[i]->tunnels;
 
-		gremc_hash_remove(hash, hash_of(hash, &key), vif);
+		gremc_hash_remove(hash, hash_of(hash, &key), gremc_tunnel_entry(vifs, vif));
 	}
 	count_peer(vifs, &key, -1);
+}
+
+void gremc_tunnel_renumber(struct gremc_vifs *vifs, uint32_t vif, uint32_t before, uint32_t now)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	const struct gremc_tunnel_key key = key_of(vifs->info[vif]);
+
+	if (holder(vifs, &key) != vif)
+		return;
+	for (uint32_t i = 0; i < priv->nodes.count; i++) {
+		struct gremc_hash *hash = priv->node[i]->tunnels;
+
+		GREMC_TSAN_RELEASE(&priv->node[i]->encap[now]);
+		gremc_hash_replace(hash, hash_of(hash, &key), before, now);
+	}
 }
 
 void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *keys, uint32_t n,

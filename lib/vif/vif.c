@@ -60,7 +60,7 @@ static struct gremc_vifs *node_create(struct gremc_vifs_priv *priv, int socket)
 	for (unsigned i = 0; i < RTE_DIM(vifs->port_vif); i++)
 		vifs->port_vif[i] = GREMC_VIF_NONE;
 	vifs->priv = priv;
-	vifs->encap = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->encap), socket);
+	vifs->encap = gremc_reserve(2 * GREMC_VIFS_MAX * sizeof(*vifs->encap), socket);
 	if (vifs->encap)
 		return vifs;
 	rte_free(vifs);
@@ -105,8 +105,9 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	vifs->punt = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->punt), nodes->socket[0]);
 	vifs->serial = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->serial), nodes->socket[0]);
 	vifs->sources = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sources), nodes->socket[0]);
-	if (vifs->info == NULL || vifs->punt == NULL || vifs->serial == NULL || vifs->sources == NULL ||
-	    gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels))
+	priv->state = gremc_reserve(GREMC_VIFS_MAX * sizeof(*priv->state), nodes->socket[0]);
+	if (priv->state == NULL || vifs->info == NULL || vifs->punt == NULL || vifs->serial == NULL ||
+	    vifs->sources == NULL || gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels))
 		goto fail;
 	share(vifs);
 	return vifs;
@@ -133,8 +134,9 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 	gremc_release(vifs->punt, GREMC_VIFS_MAX * sizeof(*vifs->punt));
 	gremc_release(vifs->serial, GREMC_VIFS_MAX * sizeof(*vifs->serial));
 	gremc_release(vifs->sources, GREMC_VIFS_MAX * sizeof(*vifs->sources));
+	gremc_release(priv->state, GREMC_VIFS_MAX * sizeof(*priv->state));
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
-		gremc_release(priv->node[i]->encap, GREMC_VIFS_MAX * sizeof(*vifs->encap));
+		gremc_release(priv->node[i]->encap, 2 * GREMC_VIFS_MAX * sizeof(*vifs->encap));
 		rte_free(priv->node[i]);
 	}
 	free(priv);
@@ -164,6 +166,7 @@ static int take(struct gremc_vifs *vifs, const struct gremc_vif_info *info, stru
 	**copy = *info;
 	__atomic_fetch_add(&vifs->serial[*vif], 1, __ATOMIC_RELAXED);
 	gremc_vif_punt_set(vifs, *vif, 0);
+	vifs->priv->state[*vif] = 0;
 	return 0;
 }
 
@@ -172,8 +175,11 @@ static void publish_info(struct gremc_vifs *vifs, uint32_t vif, const struct gre
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
 
-	for (uint32_t i = 1; i < priv->nodes.count; i++)
+	*gremc_encap_twin(vifs, vif) = vifs->encap[vif];
+	for (uint32_t i = 1; i < priv->nodes.count; i++) {
 		priv->node[i]->encap[vif] = vifs->encap[vif];
+		*gremc_encap_twin(priv->node[i], vif) = vifs->encap[vif];
+	}
 	__atomic_store_n(&vifs->info[vif], info, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		__atomic_store_n(&priv->node[i]->limit, priv->vif_indexes.next, __ATOMIC_RELEASE);
@@ -197,23 +203,6 @@ int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
 	gremc_encap_init(&vifs->encap[*vif], info, adjacency);
 	publish_info(vifs, *vif, copy);
 	return 0;
-}
-
-void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency)
-{
-	uint32_t old = vifs->encap[vif].adjacency;
-
-	vifs->priv->adjacency_used[adjacency] = true;
-	/* a reader takes the old index or the new one: both stay good until its next quiescent state */
-	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
-		__atomic_store_n(&vifs->priv->node[i]->encap[vif].adjacency, adjacency, __ATOMIC_RELEASE);
-	gremc_adjacency_put(vifs, old);
-}
-
-void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu)
-{
-	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
-		__atomic_store_n(&vifs->priv->node[i]->encap[vif].mtu, mtu, __ATOMIC_RELAXED);
 }
 
 static int port_vif_add(struct gremc_vifs *vifs, const char *name, enum gremc_vif_kind kind, uint16_t port,
@@ -291,7 +280,7 @@ void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 	__atomic_store_n(&vifs->info[vif], NULL, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&vifs->serial[vif], 1, __ATOMIC_RELAXED);
 	/* Its readers still find the adjacency: that goes after a grace period, too. */
-	gremc_adjacency_put(vifs, vifs->encap[vif].adjacency);
+	gremc_adjacency_put(vifs, gremc_vif_adjacency(vifs, vif));
 	if (retired == NULL)
 		return; /* the index and the info stay taken */
 	*retired = (struct retired){vifs, info, vif};

@@ -2,11 +2,11 @@
 /* vif: what multicast enters and leaves by: tunnels and native ports, their encap templates, the table that
  * finds a tunnel by its outer header, and the adjacencies (next hops' L2 rewrites).
  *
- * One writer (the control thread), lock-free readers online in the RCU. An encap is written once, before a
- * reader can reach its index, and never changed, but for two words, each whole in itself: the index of its
- * adjacency and its MTU. A changed tunnel gets another index. An adjacency changes by one pointer store,
- * however many tunnels use it. One that becomes resolved is `ready` a grace period later: by then every
- * worker has seen it between two bursts, and sent what had waited for it.
+ * One writer (the control thread), lock-free readers online in the RCU. A vif is the key of its packets:
+ * local and remote address and input key never change. Everything else changes while packets pass: the shape
+ * of an encap by one store, its template by way of a second line (change.c). An adjacency changes by one
+ * pointer store, however many tunnels use it. One that becomes resolved is `ready` a grace period later: by
+ * then every worker has seen it between two bursts, and sent what had waited for it.
  *
  * What a packet or a replica touches is on each NUMA node that has workers: encaps, adjacencies, the tunnels'
  * table, what is known of ports. A worker reads its own node's (gremc_vifs_at), so the writer makes every
@@ -46,6 +46,8 @@ struct gremc_adjacency {
 	uint8_t l2_length;        /* 14, or 18 with a VLAN tag */
 	bool resolved;            /* false: the MAC is not known, nothing can be sent */
 	bool ready;               /* resolved for so long that no replica waits for it any more */
+	bool known;               /* the MAC is known, whether the interface is up or down */
+	bool down;                /* the operator has set the interface down: neither resolved nor ready */
 	uint16_t port;            /* index in struct gremc_ports */
 	rte_be32_t next_hop;      /* 0: native multicast, the destination MAC is the group's */
 	uint8_t next_hop6[16];    /* where next_hop is GREMC_NEXT_HOP_IPV6 */
@@ -62,6 +64,7 @@ enum gremc_encap_flags {
 	GREMC_ENCAP_DF_INHERIT = 4,  /* outer DF from the inner packet */
 	GREMC_ENCAP_ID = 8,          /* DF may be clear: each packet needs an identification of its own */
 	GREMC_ENCAP_HOST = 16,       /* NATIVE to the host: the L2 header's source says the iif */
+	GREMC_ENCAP_CHANGING = 32,   /* the template is in the encap's twin */
 };
 
 /* A tunnel's outer header, ready: IPv4 with TOS, length and checksum zero, then GRE; and what its
@@ -141,7 +144,8 @@ struct gremc_tunnel_key {
 /* As it is on one node. What is read seldom (info, peers, punt, serial; sources, of mroutes that ask for it)
  * is the same memory for all. */
 struct gremc_vifs {
-	struct gremc_encap *encap;            /* [vif] reserved address space */
+	/* [vif], and behind GREMC_VIFS_MAX of them the twins; reserved address space */
+	struct gremc_encap *encap;
 	struct gremc_adjacency **adjacency;   /* [adjacency]: load-acquire; never NULL at an index in use */
 	const struct gremc_vif_info **info;   /* [vif]: load-acquire; NULL: free */
 	uint32_t limit;                       /* vifs below it may be in use; load-acquire */
@@ -170,14 +174,37 @@ const struct gremc_vifs *gremc_vifs_at(const struct gremc_vifs *vifs, int socket
  * caller's hold on the adjacency and gives it back when it is removed. */
 int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t adjacency,
 		     uint32_t *vif);
-/* Writer: from now on the peer's packets are this vif's. A tunnel with the same key that was published before
- * is replaced by one store, without a packet lost between. -ENOMEM. */
+/* Writer: from now on the peer's packets are this vif's. Everything else of the vif is complete by then. A
+ * tunnel with the same key that was published before is replaced by one store, without a packet lost between.
+ * -ENOMEM. */
 int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif);
+/* Make room for so many more tunnels, so that gremc_tunnel_publish() cannot fail for them.
+ * Thread:  writer.
+ * Returns: 0 or -ENOMEM. */
+int gremc_tunnels_reserve(struct gremc_vifs *vifs, uint32_t more);
+/* Change the settings of a tunnel while packets pass: each replica has either all of the old ones or all of
+ * the new ones. The vif keeps its index and counters. Thread:  writer. Input:   `info` is copied; its local,
+ * remote and input key are those that the vif has. Takes:   the caller's hold on the adjacency, also when it
+ * fails; gives back the hold on the old one. Returns: 0; -ENOMEM: nothing changed. */
+int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info,
+			uint32_t adjacency);
+/* The vif that has the key of `info`, or GREMC_VIF_NONE.
+ * Thread:  writer. */
+uint32_t gremc_tunnel_holder(const struct gremc_vifs *vifs, const struct gremc_vif_info *info);
 /* Writer: the tunnel sends by another adjacency from its next packet on: one store. Takes over the caller's
  * hold on it, and gives the old one back. */
 void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency);
 /* Writer: another MTU, from the next packet on. */
 void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu);
+/* The operator has set the vif's interface down, or up: a vif that is down neither sends nor receives. Its
+ * packets are dropped as iif_down, its replicas lost as oif_down.
+ * Thread:  writer. */
+void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down);
+/* The same for everything that leaves by a port. Packets that arrive by it are the data path's
+ * (gremc_workers_port_down()).
+ * Thread:  writer.
+ * Returns: 0; -ENOMEM: some adjacencies are as they were; call it again. */
+int gremc_port_down_set(struct gremc_vifs *vifs, uint16_t port, bool down);
 /* Writer: a port's vif for native multicast. */
 int gremc_port_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port, uint16_t mtu,
 		       uint32_t adjacency, uint32_t *vif);
@@ -203,6 +230,8 @@ int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_
 /* The same for an IPv6 next hop. */
 int gremc_adjacency_get6(struct gremc_vifs *vifs, uint16_t port, const uint8_t next_hop[16],
 			 const struct rte_ether_addr *source, uint16_t vlan, uint32_t *adjacency);
+/* Writer: hold an adjacency that is held already once more. */
+void gremc_adjacency_hold(struct gremc_vifs *vifs, uint32_t adjacency);
 /* Writer: give one hold back; the last one frees it after a grace period. */
 void gremc_adjacency_put(struct gremc_vifs *vifs, uint32_t adjacency);
 /* Writer: set the next hop's MAC, or with NULL say that it is not known. -ENOMEM: nothing changed. */
@@ -223,7 +252,31 @@ static inline bool gremc_vif_is(const struct gremc_vifs *vifs, uint32_t vif, uin
 	return serial & 1 && gremc_vif_serial(vifs, vif) == serial;
 }
 
-/* Reader: the vif of each of n <= 64 outer identities; GREMC_VIF_NONE where there is none. */
+/* A coherent copy of an encap: its shape and the template that belongs to it. For everything but the loop
+ * over replicas. Thread:  any reader, or the writer. */
+struct gremc_encap gremc_encap_read(const struct gremc_vifs *vifs, uint32_t vif);
+/* The adjacency that the vif sends by, or would send by if its interface were up.
+ * Thread:  any reader, or the writer. */
+static inline uint32_t gremc_vif_adjacency(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return __atomic_load_n(&vifs->encap[vif + GREMC_VIFS_MAX].adjacency, __ATOMIC_RELAXED);
+}
+/* Has the operator set the vif's own interface down?
+ * Thread:  any reader, or the writer. */
+static inline bool gremc_vif_is_down(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return __atomic_load_n(&vifs->encap[vif].adjacency, __ATOMIC_RELAXED) !=
+	       gremc_vif_adjacency(vifs, vif);
+}
+/* The MTU as it is now.
+ * Thread:  any reader, or the writer. */
+static inline uint16_t gremc_vif_mtu(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return __atomic_load_n(&vifs->encap[vif + GREMC_VIFS_MAX].mtu, __ATOMIC_RELAXED);
+}
+
+/* Reader: the vif of each of n <= 64 outer identities; GREMC_VIF_NONE where there is none. A number from
+ * GREMC_VIFS_MAX on, other than GREMC_VIF_NONE: the tunnel's interface is down. */
 void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *keys, uint32_t n,
 			      uint32_t *vif);
 /* Reader: is there any tunnel between these two, of whatever key? */

@@ -26,7 +26,34 @@ struct gremc_vifs_priv {
 	bool *adjacency_used;            /* [adjacency] a vif has sent by it */
 	uint16_t *adjacency_vlan;        /* [adjacency], to build the L2 header again */
 	struct rte_ether_addr *adjacency_source;
+	uint8_t *state; /* [vif] enum gremc_vif_state, reserved address space */
+	bool port_down[GREMC_STATS_PORTS];
 };
+
+enum gremc_vif_state {
+	GREMC_VIF_DOWN = 1,     /* its interface is down */
+	GREMC_VIF_CHANGING = 2, /* readers use the twin's template */
+	GREMC_VIF_SETTLING = 4, /* some reader may use the twin's template still */
+};
+
+/* The index that all vifs send by whose own interface is down. */
+#define GREMC_ADJACENCY_DOWN (GREMC_ADJACENCIES_MAX - 1)
+
+/* The twin of an encap on the first node says what the vif is to be. */
+static inline struct gremc_encap *gremc_encap_twin(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return &vifs->encap[vif + GREMC_VIFS_MAX];
+}
+
+/* Bring the shape of the first node's twin, as the vif's state has it, to the fast path. */
+void gremc_shape_publish(struct gremc_vifs *vifs, uint32_t vif);
+/* The number by which the tunnels' table has the vif. */
+static inline uint32_t gremc_tunnel_entry(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return vifs->priv->state[vif] & GREMC_VIF_DOWN ? vif + GREMC_VIFS_MAX : vif;
+}
+/* Let readers find the vif by another number, if they find it. */
+void gremc_tunnel_renumber(struct gremc_vifs *vifs, uint32_t vif, uint32_t before, uint32_t now);
 
 /* Call function(argument) after a grace period, at once after waiting for one when there is no memory to
  * defer. */

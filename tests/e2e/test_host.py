@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from lab import LabError, lcores, until, veth
-from support import packets
+from support import hub, packets
 from support.site import IP_MTU_DISCOVER, IP_PMTUDISC_DO, member, sends_by
 from support.wire import Wire
 
@@ -616,3 +616,57 @@ def test_rp_filter(site, kernel):
         wire.close()
     site.namespace.run("sysctl", "-qw", "net.ipv4.conf.gre1.rp_filter=1")
     assert site.forwarder.err.wait(r"warning: gremc: rp_filter is on for 1 host interfaces \(gre1\)", 20)
+
+
+def test_interface_set_down(make_hub):
+    """An interface that the operator sets down neither receives nor sends, by name; `up` brings it back, and a reload changes
+    nothing of it."""
+    tunnels = {i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(3)}
+    wanted = hub.config(tunnels, [{"group": "239.1.2.3", "from": "any", "to": "all"}], host=True)
+    test_hub = make_hub(wanted)
+
+    def turn(interface, state):
+        test_hub.namespace.ip(f"link set {interface} {state}")
+        until(lambda: next(e for e in test_hub.forwarder.pages("/gremc/hosts").values() if e["name"] == interface)["up"] ==
+              (state == "up"), f"{interface} is {state}")
+
+    def flow(site, *expected):
+        """A packet of this site reaches exactly these. The kernel sends frames of its own meanwhile."""
+        seen, wire = set(), test_hub.wire
+
+        def arrived():
+            seen.update(".".join(map(str, f[30:34])) for f in wire.collect(seconds=0)
+                        if f[12:14] == b"\x08\0" and f[23] == packets.GRE and f[47] == packets.UDP)
+            return seen >= {hub.remote(i) for i in expected}
+
+        wire.send([hub.from_site(site, packets.multicast("10.1.1.1", "239.1.2.3", b"x"))])
+        until(arrived, f"it reaches {expected}")
+        assert seen == {hub.remote(i) for i in expected}
+
+    @contextlib.contextmanager
+    def counting(**expected):
+        before = test_hub.drops()
+        yield
+        until(lambda: all(test_hub.drops().get(n, 0) >= before.get(n, 0) + k for n, k in expected.items()), "they are counted")
+        assert all(test_hub.drops()[n] == before.get(n, 0) + k for n, k in expected.items())
+
+    flow(0, 1, 2)
+    for interface, reload in (("t1", False), ("t1", True)):
+        turn(interface, "down")
+        if reload:
+            wanted["tunnels"]["t1"]["ttl"] = 77
+            assert test_hub.forwarder.reload(wanted)[0]
+        with counting(oif_down=1, iif_down=1):
+            flow(0, 2)
+            flow(1)
+        why = test_hub.forwarder.query("/gremc/why,t0,10.1.1.1,239.1.2.3")
+        assert (why["verdict"], why["oif_down"]) == ("forward", 1)
+        assert test_hub.forwarder.query("/gremc/why,t1,10.1.1.1,239.1.2.3")["reason"] == "iif_down"
+        turn(interface, "up")
+        flow(0, 1, 2)
+        flow(1, 0, 2)
+    turn("wan", "down")
+    with counting(iif_down=1):
+        flow(0)
+    turn("wan", "up")
+    flow(0, 1, 2)

@@ -192,3 +192,46 @@ def test_nothing_lost(make_hub, program, reload_every):
     info = test_hub.handled(sent, 20)
     assert (info["rx_packets"], info["sent"], info["lost"]) == (sent, sent * FANOUT, 0)
     assert receiver.stop() == {hub.remote(i): (sent, 0, 0, sent - 1) for i in range(1, FANOUT + 1)}
+
+
+def changed(n):
+    """Every setting of a tunnel but its key is another one for each n; every third configuration has more tunnels."""
+    tunnels = {0: {"host": True, "addresses": ["192.168.77.1"], "peer": "192.168.77.2"}, **{i: {} for i in range(1, 5)}}
+    for keys in tunnels.values():
+        keys.update({"ttl": 60 + n, "tos": 4 * (n % 3), "mtu": 1400 + n, "df": not n & 1})
+    for i in range(5, 5 + n % 3):
+        tunnels[i] = {}
+    mroutes = [{"group": f"239.1.{i >> 8}.{i & 255}", "from": ["t0"], "to": hub.names(i for i in tunnels if i)}
+               for i in range(500)]
+    return hub.config(tunnels, mroutes)
+
+
+def test_changed_settings_lose_nothing(make_hub):
+    """Tunnels of which anything but the key changes are in both configurations: multicast that comes and goes by them, and
+    unicast for the kernel, is not dropped, and tunnels that are new have their next hop before an mroute names them."""
+    test_hub = make_hub(changed(0))
+    udp = packets.ipv4("192.168.77.2", "192.168.77.1", packets.UDP, packets.udp("192.168.77.2", "192.168.77.1", b"y"))
+    frames = [hub.from_site(0, packets.multicast("10.1.1.1", "239.1.0.7", b"x")), hub.from_site(0, udp)]
+    sent, over = 0, threading.Event()
+
+    def send():
+        nonlocal sent
+        while not over.is_set():
+            test_hub.wire.send(frames)
+            sent += len(frames)
+            over.wait(0.002)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        for n in range(1, 10):
+            taken, text = test_hub.forwarder.reload(changed(n))
+            assert taken, text
+    finally:
+        over.set()
+        sender.join()
+    info = test_hub.handled(sent)
+    assert test_hub.drops() == {}
+    assert (info["punted"], info["forwarded"], info["lost"]) == (sent // 2, sent // 2, 0)
+    entry = next(iter(test_hub.forwarder.pages("/gremc/hosts").values()))
+    assert sum(entry["losses"].values()) == 0, entry

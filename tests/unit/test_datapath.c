@@ -681,6 +681,138 @@ static void workers_read_their_own_node(void **state)
 }
 
 /* Outer fields that come from the inner packet. */
+/* A replica of a frame with `length` inner bytes has exactly these settings, all of them. */
+static void check_settings(struct rte_mbuf *mbuf, const struct gremc_vif_info *info, uint16_t length)
+{
+	static uint8_t flat[10000];
+	const uint16_t outer_length = info->has_output_key ? 28 : 24;
+	const uint8_t *bytes = rte_pktmbuf_read(mbuf, 0, mbuf->pkt_len, flat);
+	const struct rte_ipv4_hdr *outer = (const struct rte_ipv4_hdr *)(bytes + 14);
+	const rte_be32_t key = rte_cpu_to_be_32(info->output_key);
+
+	assert_int_equal(mbuf->pkt_len, 14u + outer_length + length);
+	assert_int_equal(rte_be_to_cpu_16(outer->total_length), outer_length + length);
+	assert_int_equal(outer->time_to_live, info->ttl ? info->ttl : 15);
+	assert_int_equal(outer->type_of_service, info->tos);
+	assert_int_equal(outer->fragment_offset, info->df ? 0 : RTE_BE16(0x4000));
+	assert_int_equal(outer->dst_addr, info->remote);
+	assert_int_equal(rte_raw_cksum(outer, 20), 0xffff);
+	assert_memory_equal(bytes + 34, info->has_output_key ? "\x20\0\x08\0" : "\0\0\x08\0", 4);
+	if (info->has_output_key)
+		assert_memory_equal(bytes + 38, &key, 4);
+	assert_int_equal(bytes[14 + outer_length + 8], 15);
+	for (uint32_t i = 20; i < length; i++)
+		assert_int_equal(bytes[14 + outer_length + i], byte_at(i));
+}
+
+/* One packet from tunnel 0 to the others, of which number 2 has been changed. */
+static void exchange(struct fixture *f, uint32_t count, const struct gremc_vif_info *changed, uint16_t length)
+{
+	struct rte_mbuf *mbuf;
+
+	assert_int_equal(poll_with(f, frame_mbuf(0, length, 0)), 1);
+	for (uint32_t n = 1; n < count; n++) {
+		const struct gremc_vif_info as_before = tunnel(n, LOOP);
+
+		assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
+		check_settings(mbuf, n == 2 ? changed : &as_before, length);
+		rte_pktmbuf_free(mbuf);
+	}
+	expect_replicas(0, 0, 0, false);
+}
+
+/* At each step of a change, for copies, chains and a packet that is sent in place: a replica has all of the
+ * new settings. The vif, its place in mroutes and its counters stay. */
+static void settings_change_in_place(void **state)
+{
+	static const uint16_t lengths[] = {20, 255, 1400};
+	struct fixture *f = *state;
+	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(f->rcu);
+	const unsigned slot = (unsigned)gremc_rcu_reader_register(f->rcu);
+	struct gremc_vif_info info;
+	uint32_t sent = 0;
+
+	add_tunnels(f, 5, LOOP);
+	rte_rcu_qsbr_thread_online(qsbr, slot);
+	for (unsigned i = 0; i < 7; i++) {
+		info = tunnel(2, LOOP);
+		info.ttl = (uint8_t)(i == 3 ? 0 : 64 + i);
+		info.tos = i & 1 ? 0xb8 : 0;
+		info.has_output_key = i % 3 == 1;
+		info.output_key = 0x01020300 + i;
+		info.df = i == 4;
+		assert_int_equal(gremc_tunnel_holder(f->vifs, &info), f->vif[2]);
+		gremc_adjacency_get(f->vifs, LOOP, info.next_hop, &our_mac, 0, &(uint32_t){0});
+		assert_int_equal(gremc_tunnel_change(f->vifs, f->vif[2], &info,
+						     gremc_vif_adjacency(f->vifs, f->vif[2])),
+				 0);
+		for (unsigned step = 0; step < 5; step++) {
+			/* number 2 is the last one, which gets the packet itself; and one of several */
+			for (uint32_t count = 3; count <= 5; count += 2) {
+				route(f, count);
+				for (unsigned k = 0; k < RTE_DIM(lengths); k++, sent++)
+					exchange(f, count, &info, lengths[k]);
+			}
+			rte_rcu_qsbr_quiescent(qsbr, slot);
+			gremc_rcu_reclaim(f->rcu);
+		}
+		assert_int_equal(f->vifs->encap[f->vif[2]].flags & GREMC_ENCAP_CHANGING, 0);
+	}
+	assert_int_equal(f->worker->stats->vif_hot[f->vif[2]].tx_packets, sent);
+	assert_int_equal(totals(f).sent, totals(f).wanted);
+	rte_rcu_qsbr_thread_offline(qsbr, slot);
+	gremc_rcu_reader_unregister(f->rcu, (int)slot);
+}
+
+/* An interface that is set down neither receives nor sends, at once and by name; up again it does both. */
+static void an_interface_is_down(void **state)
+{
+	struct fixture *f = *state;
+
+	add_tunnels(f, 4, LOOP);
+	route(f, 4);
+	gremc_vif_down_set(f->vifs, f->vif[3], true);
+	assert_int_equal(poll_with(f, frame_mbuf(0, 100, 0)), 1);
+	expect_replicas(2, 0, 100, false);
+	assert_int_equal(poll_with(f, frame_mbuf(3, 100, 0)), 1);
+	expect_replicas(0, 0, 0, false);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_oif_down], 1);
+	assert_int_equal(totals(f).drops[GREMC_DROP_iif_down], 1);
+	assert_int_equal(totals(f).waiting, 0);
+	gremc_vif_down_set(f->vifs, f->vif[3], false);
+	assert_int_equal(poll_with(f, frame_mbuf(3, 100, 0)), 1);
+	expect_replicas(3, 3, 100, false);
+}
+
+/* The same of a port, for all that leaves and arrives by it. */
+static void a_port_is_down(void **state)
+{
+	struct fixture *f = *state;
+	const struct gremc_vif_info nowhere = tunnel(9, NOWHERE);
+
+	add_tunnels(f, 3, LOOP);
+	f->vif[3] = add_tunnel(f, &nowhere);
+	route(f, 4);
+	gremc_workers_port_down(f->group, LOOP, true);
+	assert_int_equal(poll_with(f, frame_mbuf(0, 100, 0)), 1);
+	assert_int_equal(totals(f).drops[GREMC_DROP_iif_down], 1);
+	gremc_workers_port_down(f->group, LOOP, false);
+	assert_int_equal(gremc_port_down_set(f->vifs, LOOP, true), 0);
+	assert_int_equal(poll_with(f, frame_mbuf(0, 100, 0)), 1);
+	expect_replicas(0, 0, 0, false);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_oif_down], 2);
+	assert_int_equal(totals(f).sent, 1);
+	/* a MAC that is learned meanwhile is not lost */
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, gremc_vif_adjacency(f->vifs, f->vif[1]), &our_mac),
+			 0);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, gremc_vif_adjacency(f->vifs, f->vif[1]), &peer_mac),
+			 0);
+	assert_int_equal(gremc_port_down_set(f->vifs, LOOP, false), 0);
+	gremc_rcu_synchronize(f->rcu);
+	assert_int_equal(poll_with(f, frame_mbuf(0, 100, 0)), 1);
+	expect_replicas(2, 0, 100, false);
+}
+
 static void inherited_fields(void **state)
 {
 	struct fixture *f = *state;
@@ -1115,6 +1247,11 @@ int main(void)
 		TWO(workers_read_their_own_node),
 		TWO(large_oils_are_sharded),
 		TWO(flows_are_spread),
+		TEST(settings_change_in_place),
+		TWO(settings_change_in_place),
+		TEST(an_interface_is_down),
+		TWO(an_interface_is_down),
+		TEST(a_port_is_down),
 		TEST(inherited_fields),
 		TEST(unlike_packets_of_one_burst),
 		TEST(garbage),

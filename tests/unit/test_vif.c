@@ -439,6 +439,69 @@ static void sources_are_ranges(void **state)
 	assert_false(gremc_vif_takes_source(f->vifs, vif, RTE_BE32(0x0a020202)));
 }
 
+/* A tunnel whose interface is down is found as such, and keeps what changes meanwhile. */
+static void down_and_up(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_vif_info info = tunnel(1);
+	const uint32_t vif = add(f->vifs, &info);
+	uint32_t adjacency;
+
+	/* before it is published, too */
+	gremc_vif_down_set(f->vifs, vif, true);
+	assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
+	assert_true(look_up(f->vifs, &info, 0, false) >= GREMC_VIFS_MAX);
+	assert_int_not_equal(look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+	assert_int_equal(gremc_tunnel_holder(f->vifs, &info), vif);
+	assert_true(gremc_vif_is_down(f->vifs, vif));
+	assert_int_equal(gremc_adjacency_get(f->vifs, 0, RTE_BE32(0x0a0000fd), &source, 0, &adjacency), 0);
+	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &gateway), 0);
+	gremc_tunnel_reroute(f->vifs, vif, adjacency);
+	gremc_tunnel_mtu_set(f->vifs, vif, 1400);
+	info.ttl = 7;
+	assert_int_equal(gremc_adjacency_get(f->vifs, 0, RTE_BE32(0x0a0000fd), &source, 0, &adjacency), 0);
+	assert_int_equal(gremc_tunnel_change(f->vifs, vif, &info, adjacency), 0);
+	assert_true(f->vifs->adjacency[f->vifs->encap[vif].adjacency]->down);
+	gremc_rcu_synchronize(f->rcu);
+	assert_true(f->vifs->adjacency[f->vifs->encap[vif].adjacency]->down);
+	gremc_vif_down_set(f->vifs, vif, false);
+	assert_int_equal(look_up(f->vifs, &info, 0, false), vif);
+	assert_int_equal(f->vifs->encap[vif].adjacency, adjacency);
+	assert_int_equal(f->vifs->encap[vif].mtu, 1400);
+	assert_int_equal(f->vifs->encap[vif].header[8], 7);
+	/* a table that grows keeps it as it is */
+	gremc_vif_down_set(f->vifs, vif, true);
+	for (uint32_t n = 2; n < 3000; n++) {
+		const struct gremc_vif_info other = tunnel(n);
+
+		assert_int_equal(gremc_tunnel_publish(f->vifs, add(f->vifs, &other)), 0);
+	}
+	assert_int_not_equal(look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+	assert_true(look_up(f->vifs, &info, 0, false) >= GREMC_VIFS_MAX);
+	gremc_vif_remove(f->vifs, vif);
+	assert_int_equal(look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+}
+
+/* A vif that goes while its template changes is not written any more when another has its index. */
+static void removed_while_it_changes(void **state)
+{
+	struct fixture *f = *state;
+	struct gremc_vif_info info = tunnel(1), other = tunnel(2);
+	const uint32_t vif = add(f->vifs, &info);
+	uint32_t adjacency;
+
+	assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
+	info.ttl = 9;
+	assert_int_equal(gremc_adjacency_get(f->vifs, 0, info.next_hop, &source, 0, &adjacency), 0);
+	assert_int_equal(gremc_tunnel_change(f->vifs, vif, &info, adjacency), 0);
+	gremc_vif_remove(f->vifs, vif);
+	gremc_rcu_synchronize(f->rcu);
+	assert_int_equal(add(f->vifs, &other), vif);
+	gremc_rcu_synchronize(f->rcu);
+	assert_int_equal(f->vifs->encap[vif].header[8], 64);
+	assert_int_equal(f->vifs->encap[vif].flags, 0);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 #define TWO(function)                                                                                        \
 	{                                                                                                    \
@@ -457,6 +520,9 @@ int main(void)
 		TEST(adjacency_with_vlan),
 		TEST(native_ports),
 		TEST(sources_are_ranges),
+		TEST(down_and_up),
+		TWO(down_and_up),
+		TEST(removed_while_it_changes),
 		TEST(growth),
 		TEST(removed_keys_that_wait),
 		TWO(template_of_a_tunnel),

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The vifs from one configuration to the next.
+ *
+ * A vif is the key of its packets (local and remote address, input key). A tunnel whose key is there keeps
+ * its vif, whatever else changes, so no mroute changes with it and no packet finds less than a whole tunnel.
+ * A vif with a new key is complete, its next hop's MAC included, before an mroute names it or a packet finds
+ * it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+
+#include "forwarder.h"
+
+#define WARNINGS_MAX 5 /* of one kind at a time: ten thousand lines help nobody */
+
+static uint16_t tunnel_mtu(const struct gremc_port *port, const struct gremc_config_tunnel *tunnel)
+{
+	uint16_t overhead = sizeof(struct rte_ipv4_hdr) + (tunnel->has_output_key ? 8 : 4);
+	uint16_t largest = port->mtu - overhead;
+
+	return tunnel->mtu && tunnel->mtu < largest ? tunnel->mtu : largest;
+}
+
+static struct gremc_vif_info tunnel_info(const struct gremc_port *port,
+					 const struct gremc_config_tunnel *tunnel, rte_be32_t next_hop)
+{
+	struct gremc_vif_info info = {
+		.kind = GREMC_VIF_TUNNEL,
+		.port = port->index,
+		.local = tunnel->local,
+		.remote = tunnel->remote,
+		.next_hop = next_hop,
+		.has_input_key = tunnel->has_input_key,
+		.has_output_key = tunnel->has_output_key,
+		.input_key = tunnel->input_key,
+		.output_key = tunnel->output_key,
+		.mtu = tunnel_mtu(port, tunnel),
+		.ttl = tunnel->ttl,
+		.tos = tunnel->tos,
+		.tos_inherit = tunnel->tos_inherit,
+		.df = tunnel->df,
+	};
+
+	memcpy(info.name, tunnel->name, sizeof(info.name));
+	return info;
+}
+
+/* ---- the next hop ---- */
+
+static bool is_mirrored(const struct gremc_forwarder *forwarder, const struct gremc_config *config,
+			const struct gremc_config_tunnel *tunnel, const struct gremc_config_way *way)
+{
+	/* a static neighbour wins over the kernel's */
+	return way->mac == NULL && gremc_host_is_mirrored(forwarder->host, config, tunnel->port);
+}
+
+/* The adjacency that the configuration gives the tunnel, held. Without a route the remote stands for its own
+ * next hop, which then has no MAC. */
+static int static_adjacency(struct gremc_forwarder *forwarder, const struct gremc_config_tunnel *tunnel,
+			    rte_be32_t next_hop, uint32_t *adjacency)
+{
+	const struct gremc_port *port = forwarder->ports->port[tunnel->port];
+
+	return gremc_adjacency_get(forwarder->vifs, port->index, next_hop ? next_hop : tunnel->remote,
+				   &port->mac, port->vlan, adjacency);
+}
+
+/* A MAC that is not known yet is set now. One that is known changes when the reload cannot fail any more. */
+static int new_adjacency(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+			 const struct gremc_config_tunnel *tunnel, const struct gremc_config_way *way,
+			 uint32_t *adjacency, bool *is_resolved)
+{
+	int rc;
+
+	if (is_mirrored(forwarder, config, tunnel, way))
+		return gremc_host_next_hop(forwarder->host, config, tunnel, adjacency);
+	rc = static_adjacency(forwarder, tunnel, way->next_hop, adjacency);
+	if (rc || way->mac == NULL || forwarder->vifs->adjacency[*adjacency]->known)
+		return rc;
+	rc = gremc_adjacency_resolve(forwarder->vifs, *adjacency, way->mac);
+	*is_resolved = rc == 0;
+	if (rc)
+		gremc_adjacency_put(forwarder->vifs, *adjacency);
+	return rc;
+}
+
+/* ---- a new vif ---- */
+
+static int vif_make(struct gremc_forwarder *forwarder, const struct gremc_config *config, uint32_t number,
+		    struct gremc_change *change)
+{
+	const struct gremc_config_tunnel *tunnel = &config->tunnels[number];
+	const struct gremc_config_way way = gremc_config_way(&config->ports[tunnel->port], tunnel->remote);
+	const struct gremc_vif_info info =
+		tunnel_info(forwarder->ports->port[tunnel->port], tunnel, way.next_hop);
+	uint32_t adjacency, *vif = &change->map.vif[number];
+	int rc;
+
+	rc = new_adjacency(forwarder, config, tunnel, &way, &adjacency, &change->is_resolved[number]);
+	if (rc)
+		return rc;
+	rc = gremc_tunnel_add(forwarder->vifs, &info, adjacency, vif);
+	if (rc) {
+		gremc_adjacency_put(forwarder->vifs, adjacency);
+		return rc;
+	}
+	change->is_new[number] = true;
+	change->new_count++;
+	for (uint32_t i = 0; i < forwarder->workers->stats_count; i++)
+		gremc_stats_reset_vif(forwarder->workers->stats[i], *vif);
+	return gremc_membership_sources(forwarder, tunnel->igmp, *vif);
+}
+
+/* The vif that has the tunnel's key, or GREMC_VIF_NONE. */
+static uint32_t vif_kept(const struct gremc_forwarder *forwarder, const struct gremc_config_tunnel *tunnel)
+{
+	const struct gremc_vif_info info = {.local = tunnel->local,
+					    .remote = tunnel->remote,
+					    .has_input_key = tunnel->has_input_key,
+					    .input_key = tunnel->input_key};
+
+	return gremc_tunnel_holder(forwarder->vifs, &info);
+}
+
+/* ---- interfaces ---- */
+
+/* Tunnels of the running configuration by name. */
+static int tunnel_compare(const void *a, const void *b)
+{
+	return strcmp((*(const struct gremc_config_tunnel *const *)a)->name,
+		      (*(const struct gremc_config_tunnel *const *)b)->name);
+}
+
+static const struct gremc_config_tunnel **tunnels_index(const struct gremc_config *config)
+{
+	const struct gremc_config_tunnel **index =
+		calloc(config->tunnel_count + 1, sizeof(struct gremc_config_tunnel *));
+
+	for (uint32_t i = 0; index && i < config->tunnel_count; i++)
+		index[i] = &config->tunnels[i];
+	if (index)
+		qsort(index, config->tunnel_count, sizeof(struct gremc_config_tunnel *), tunnel_compare);
+	return index;
+}
+
+/* The one of this name in the running configuration, or NULL. */
+static const struct gremc_config_tunnel *tunnel_find(const struct gremc_config_tunnel **index,
+						     const struct gremc_config *running,
+						     const struct gremc_config_tunnel *tunnel)
+{
+	const struct gremc_config_tunnel **found = bsearch(
+		&tunnel, index, running->tunnel_count, sizeof(struct gremc_config_tunnel *), tunnel_compare);
+
+	return found ? *found : NULL;
+}
+
+/* Tunnels keep their interfaces by name; new ones get those that the running configuration does not use. */
+static int interfaces_number(struct gremc_change *change, const struct gremc_forwarder *forwarder,
+			     const struct gremc_config *config, const struct gremc_config_tunnel **index)
+{
+	const struct gremc_config *running = forwarder->config;
+	uint32_t *interface = change->map.interface, next = GREMC_INTERFACE_HOST + 1;
+	bool *used = calloc(GREMC_INTERFACES_MAX, sizeof(*used));
+
+	if (used == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < config->port_count; i++)
+		interface[config->tunnel_count + i] = i;
+	interface[change->map.count - 1] = GREMC_INTERFACE_HOST;
+	for (uint32_t i = 0; running && i < running->tunnel_count; i++)
+		used[forwarder->map.interface[i]] = true;
+	for (uint32_t i = 0; i < config->tunnel_count; i++) {
+		const struct gremc_config_tunnel *running_one =
+			index ? tunnel_find(index, running, &config->tunnels[i]) : NULL;
+
+		if (running_one) {
+			interface[i] = forwarder->map.interface[running_one - running->tunnels];
+			continue;
+		}
+		while (used[next])
+			next++;
+		interface[i] = next++;
+	}
+	free(used);
+	return 0;
+}
+
+/* ---- the change ---- */
+
+void gremc_change_fini(struct gremc_change *change)
+{
+	free(change->is_new);
+	free(change->is_resolved);
+	*change = (struct gremc_change){0};
+}
+
+static int change_init(struct gremc_change *change, const struct gremc_forwarder *forwarder,
+		       const struct gremc_config *config)
+{
+	uint32_t count = config->tunnel_count + config->port_count + 1;
+
+	*change = (struct gremc_change){.map.count = count};
+	change->map.vif = malloc((count + 1) * sizeof(*change->map.vif));
+	change->map.interface = malloc((count + 1) * sizeof(*change->map.interface));
+	change->is_new = calloc(config->tunnel_count + 1, sizeof(*change->is_new));
+	change->is_resolved = calloc(config->tunnel_count + 1, sizeof(*change->is_resolved));
+	if (change->map.vif == NULL || change->map.interface == NULL || change->is_new == NULL ||
+	    change->is_resolved == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < config->tunnel_count; i++)
+		change->map.vif[i] = GREMC_VIF_NONE;
+	for (uint32_t i = 0; i < config->port_count; i++)
+		change->map.vif[config->tunnel_count + i] = forwarder->vifs->port_vif[i];
+	change->map.vif[count - 1] = config->names_host ? gremc_host_vif(forwarder->host) : GREMC_VIF_NONE;
+	return config->names_host && change->map.vif[count - 1] == GREMC_VIF_NONE ? -ENOMEM : 0;
+}
+
+int gremc_change_begin(struct gremc_change *change, struct gremc_forwarder *forwarder,
+		       const struct gremc_config *config)
+{
+	const struct gremc_config_tunnel **index = NULL;
+	uint32_t *vif;
+	int rc = change_init(change, forwarder, config);
+
+	if (rc)
+		return rc;
+	if (forwarder->config) {
+		index = tunnels_index(forwarder->config);
+		if (index == NULL)
+			return -ENOMEM;
+	}
+	vif = change->map.vif;
+	rc = interfaces_number(change, forwarder, config, index);
+	for (uint32_t i = 0; i < config->tunnel_count && rc == 0; i++) {
+		vif[i] = vif_kept(forwarder, &config->tunnels[i]);
+		if (vif[i] == GREMC_VIF_NONE)
+			rc = vif_make(forwarder, config, i, change);
+	}
+	free(index);
+	return rc ? rc : gremc_tunnels_reserve(forwarder->vifs, change->new_count);
+}
+
+void gremc_change_undo(struct gremc_change *change, struct gremc_forwarder *forwarder,
+		       const struct gremc_config *config)
+{
+	struct gremc_vifs *vifs = forwarder->vifs;
+
+	for (uint32_t i = 0; change->new_count > 0 && i < config->tunnel_count; i++) {
+		if (!change->is_new[i])
+			continue;
+		if (change->is_resolved[i])
+			gremc_adjacency_resolve(vifs, gremc_vif_adjacency(vifs, change->map.vif[i]), NULL);
+		gremc_vif_remove(vifs, change->map.vif[i]);
+	}
+	free(change->map.vif);
+	free(change->map.interface);
+	gremc_change_fini(change);
+}
+
+/* ---- settings ---- */
+
+/* Says why nothing can be sent by the tunnel. */
+static void warn_unresolved(const struct gremc_config *config, const struct gremc_config_tunnel *tunnel,
+			    rte_be32_t next_hop)
+{
+	const char *port = config->ports[tunnel->port].name;
+	char text[GREMC_IPV4_TEXT];
+
+	if (next_hop)
+		GREMC_LOG(
+			WARNING,
+			"%s: next hop %s on %s has no MAC: add it to the port's `neighbors:`; until then its "
+			"replicas are lost as no_adjacency",
+			tunnel->name, gremc_ipv4_format(text, next_hop), port);
+	else
+		GREMC_LOG(WARNING,
+			  "%s: no route to remote %s on %s: add `gateway4:` or `routes:`; until then its "
+			  "replicas are lost as no_adjacency",
+			  tunnel->name, gremc_ipv4_format(text, tunnel->remote), port);
+}
+
+/* Returns 0 or -ENOMEM; *is_unresolved: its next hop is the configuration's, and has no MAC. */
+static int settings_apply(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+			  const struct gremc_config_tunnel *tunnel, uint32_t vif, bool *is_unresolved)
+{
+	const struct gremc_config_way way = gremc_config_way(&config->ports[tunnel->port], tunnel->remote);
+	const struct gremc_vif_info info =
+		tunnel_info(forwarder->ports->port[tunnel->port], tunnel, way.next_hop);
+	const bool mirrored = is_mirrored(forwarder, config, tunnel, &way);
+	uint32_t adjacency;
+	int rc;
+
+	*is_unresolved = !mirrored && way.mac == NULL;
+	if (mirrored) {
+		/* it stays until the mirror leads elsewhere */
+		adjacency = gremc_vif_adjacency(forwarder->vifs, vif);
+		gremc_adjacency_hold(forwarder->vifs, adjacency);
+		return gremc_tunnel_change(forwarder->vifs, vif, &info, adjacency);
+	}
+	rc = static_adjacency(forwarder, tunnel, way.next_hop, &adjacency);
+	if (rc)
+		return rc;
+	/* before the tunnel sends by it */
+	rc = gremc_adjacency_resolve(forwarder->vifs, adjacency, way.mac);
+	if (rc) {
+		gremc_adjacency_put(forwarder->vifs, adjacency);
+		return rc;
+	}
+	return gremc_tunnel_change(forwarder->vifs, vif, &info, adjacency);
+}
+
+static void warn_mtus(const struct gremc_forwarder *forwarder, const struct gremc_config *config)
+{
+	unsigned clamped = 0;
+
+	for (uint32_t i = 0; i < config->tunnel_count; i++) {
+		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
+		uint16_t mtu = tunnel_mtu(forwarder->ports->port[tunnel->port], tunnel);
+
+		if (tunnel->mtu > mtu && clamped++ < WARNINGS_MAX)
+			GREMC_LOG(WARNING, "%s: MTU %u does not fit port %s; it is %u", tunnel->name,
+				  tunnel->mtu, config->ports[tunnel->port].name, mtu);
+	}
+}
+
+void gremc_change_settings(const struct gremc_change *change, struct gremc_forwarder *forwarder,
+			   const struct gremc_config *config)
+{
+	unsigned unresolved = 0;
+
+	for (uint32_t i = 0; i < config->tunnel_count; i++) {
+		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
+		bool is_unresolved;
+
+		if (settings_apply(forwarder, config, tunnel, change->map.vif[i], &is_unresolved))
+			GREMC_LOG(ERR, "%s: out of memory, it keeps its old settings", tunnel->name);
+		if (is_unresolved && unresolved++ < WARNINGS_MAX)
+			warn_unresolved(
+				config, tunnel,
+				gremc_config_way(&config->ports[tunnel->port], tunnel->remote).next_hop);
+	}
+	if (unresolved > WARNINGS_MAX)
+		GREMC_LOG(WARNING, "and %u more tunnels without a usable next hop",
+			  unresolved - WARNINGS_MAX);
+	warn_mtus(forwarder, config);
+	gremc_rcu_commit(forwarder->rcu);
+}
+
+/* ---- last ---- */
+
+static void remove_old_vifs(struct gremc_forwarder *forwarder, const struct gremc_change *change)
+{
+	const struct gremc_config *running = forwarder->config;
+	uint32_t *kept = calloc(forwarder->vifs->limit / 32 + 1, sizeof(*kept));
+
+	for (uint32_t i = 0; kept && i < change->map.count; i++)
+		if (change->map.vif[i] != GREMC_VIF_NONE)
+			kept[change->map.vif[i] / 32] |= 1u << change->map.vif[i] % 32;
+	for (uint32_t i = 0; kept && running && i < running->tunnel_count; i++) {
+		uint32_t vif = forwarder->map.vif[i];
+
+		if ((kept[vif / 32] >> vif % 32 & 1) == 0)
+			gremc_vif_remove(forwarder->vifs, vif);
+	}
+	free(kept);
+}
+
+void gremc_change_publish(const struct gremc_change *change, struct gremc_forwarder *forwarder,
+			  const struct gremc_config *config)
+{
+	for (uint32_t i = 0; i < config->tunnel_count; i++)
+		if (change->is_new[i] && gremc_tunnel_publish(forwarder->vifs, change->map.vif[i]))
+			GREMC_LOG(ERR, "%s: out of memory, its packets are not found",
+				  config->tunnels[i].name);
+	remove_old_vifs(forwarder, change);
+	gremc_rcu_commit(forwarder->rcu);
+}

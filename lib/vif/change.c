@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How a vif changes while packets pass.
+ *
+ * The shape of an encap (adjacency, MTU, header length, flags, TOS) is one word: it changes by one store. The
+ * template is longer, so it is never written while a reader may read it. Each encap has a twin, a second
+ * line. A change of the template takes three grace periods:
+ *
+ *   1. The twin gets the new template. One store of the new shape, with GREMC_ENCAP_CHANGING, sends readers
+ *      there.
+ *   2. After a grace period no reader reads the encap's own template: it gets the new one.
+ *   3. After a second grace period every reader sees that: the shape loses GREMC_ENCAP_CHANGING.
+ *   4. After a third one no reader reads the twin any more: it is free for the next change.
+ *
+ * The tunnels' table finds a vif by its encap, or by the twin while its interface is down. So the words that
+ * identify the tunnel's packets are in both, and are never written again. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ip.h>
+
+#include "vif/vif_priv.h"
+
+/* The part of a header that identifies the tunnel's packets: source and destination address. */
+#define KEY_BEGIN offsetof(struct rte_ipv4_hdr, src_addr)
+#define KEY_END   sizeof(struct rte_ipv4_hdr)
+
+/* A template on its way from the twin to the encap. */
+struct edit {
+	struct gremc_vifs *vifs;
+	uint32_t vif, serial;
+};
+
+static void template_copy(struct gremc_encap *to, const struct gremc_encap *from)
+{
+	memcpy(to->header, from->header, KEY_BEGIN);
+	memcpy(to->header + KEY_END, from->header + KEY_END, sizeof(to->header) - KEY_END);
+	to->sum = from->sum;
+}
+
+static bool template_equal(const struct gremc_encap *a, const struct gremc_encap *b)
+{
+	return a->sum == b->sum && memcmp(a->header, b->header, sizeof(a->header)) == 0;
+}
+
+void gremc_shape_publish(struct gremc_vifs *vifs, uint32_t vif)
+{
+	const struct gremc_vifs_priv *priv = vifs->priv;
+	const uint8_t state = priv->state[vif];
+	struct gremc_encap shape = {.shape = gremc_encap_twin(vifs, vif)->shape};
+
+	if (state & GREMC_VIF_DOWN)
+		shape.adjacency = GREMC_ADJACENCY_DOWN;
+	if (state & GREMC_VIF_CHANGING)
+		shape.flags |= GREMC_ENCAP_CHANGING;
+	/* a reader takes the old shape or the new one: what both lead to stays until its next quiescent state
+	 */
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		__atomic_store_n(&priv->node[i]->encap[vif].shape, shape.shape, __ATOMIC_RELEASE);
+}
+
+static void twin_shape_set(struct gremc_vifs *vifs, uint32_t vif, uint64_t shape)
+{
+	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
+		__atomic_store_n(&gremc_encap_twin(vifs->priv->node[i], vif)->shape, shape, __ATOMIC_RELAXED);
+	gremc_shape_publish(vifs, vif);
+}
+
+/* ---- the steps of a change ---- */
+
+/* The vif has been removed meanwhile: its index may be another's. */
+static bool edit_is_void(struct edit *edit)
+{
+	if (edit->vifs->serial[edit->vif] == edit->serial)
+		return false;
+	free(edit);
+	return true;
+}
+
+static void edit_finish(void *argument)
+{
+	struct edit *edit = argument;
+
+	if (edit_is_void(edit))
+		return;
+	edit->vifs->priv->state[edit->vif] &= (uint8_t)~GREMC_VIF_SETTLING;
+	free(edit);
+}
+
+static void edit_uncover(void *argument)
+{
+	struct edit *edit = argument;
+	struct gremc_vifs_priv *priv = edit->vifs->priv;
+
+	if (edit_is_void(edit))
+		return;
+	priv->state[edit->vif] &= (uint8_t)~GREMC_VIF_CHANGING;
+	gremc_shape_publish(edit->vifs, edit->vif);
+	gremc_vif_defer(priv, edit_finish, edit);
+	gremc_rcu_commit(priv->rcu);
+}
+
+static void edit_copy(void *argument)
+{
+	struct edit *edit = argument;
+	struct gremc_vifs_priv *priv = edit->vifs->priv;
+
+	if (edit_is_void(edit))
+		return;
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		template_copy(&priv->node[i]->encap[edit->vif], gremc_encap_twin(priv->node[i], edit->vif));
+	gremc_vif_defer(priv, edit_uncover, edit);
+	gremc_rcu_commit(priv->rcu);
+}
+
+static void edit_begin(struct edit *edit, const struct gremc_encap *wanted)
+{
+	struct gremc_vifs_priv *priv = edit->vifs->priv;
+
+	for (uint32_t i = 0; i < priv->nodes.count; i++)
+		template_copy(gremc_encap_twin(priv->node[i], edit->vif), wanted);
+	priv->state[edit->vif] |= GREMC_VIF_CHANGING | GREMC_VIF_SETTLING;
+	twin_shape_set(edit->vifs, edit->vif, wanted->shape);
+	gremc_vif_defer(priv, edit_copy, edit);
+	gremc_rcu_commit(priv->rcu);
+}
+
+/* ---- what changes ---- */
+
+void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency)
+{
+	struct gremc_encap shape = {.shape = gremc_encap_twin(vifs, vif)->shape};
+	const uint32_t old = shape.adjacency;
+
+	vifs->priv->adjacency_used[adjacency] = true;
+	shape.adjacency = (uint16_t)adjacency;
+	twin_shape_set(vifs, vif, shape.shape);
+	gremc_adjacency_put(vifs, old);
+}
+
+void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu)
+{
+	struct gremc_encap shape = {.shape = gremc_encap_twin(vifs, vif)->shape};
+
+	shape.mtu = mtu;
+	twin_shape_set(vifs, vif, shape.shape);
+}
+
+static bool info_equal(const struct gremc_vif_info *a, const struct gremc_vif_info *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->port == b->port && a->next_hop == b->next_hop &&
+	       a->has_output_key == b->has_output_key && a->output_key == b->output_key && a->mtu == b->mtu &&
+	       a->ttl == b->ttl && a->tos == b->tos && a->tos_inherit == b->tos_inherit && a->df == b->df;
+}
+
+static int info_change(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info)
+{
+	const struct gremc_vif_info *old = vifs->info[vif];
+	struct gremc_vif_info *copy = malloc(sizeof(*copy));
+
+	if (copy == NULL)
+		return -ENOMEM;
+	*copy = *info;
+	__atomic_store_n(&vifs->info[vif], copy, __ATOMIC_RELEASE);
+	gremc_vif_defer(vifs->priv, free, (void *)(uintptr_t)old);
+	return 0;
+}
+
+int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info,
+			uint32_t adjacency)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	const struct gremc_encap *twin = gremc_encap_twin(vifs, vif);
+	const uint32_t old = twin->adjacency;
+	struct edit *edit;
+	struct gremc_encap wanted;
+
+	if (old == adjacency && info_equal(vifs->info[vif], info)) {
+		gremc_adjacency_put(vifs, adjacency);
+		return 0;
+	}
+	if (priv->state[vif] & GREMC_VIF_SETTLING)
+		gremc_rcu_synchronize(priv->rcu); /* the change before is still on its way */
+	gremc_encap_init(&wanted, info, adjacency);
+	/* the interface's own MTU holds until the configuration says another one */
+	if (info->mtu == vifs->info[vif]->mtu)
+		wanted.mtu = twin->mtu;
+	edit = malloc(sizeof(*edit));
+	if (edit == NULL || info_change(vifs, vif, info)) {
+		free(edit);
+		gremc_adjacency_put(vifs, adjacency);
+		return -ENOMEM;
+	}
+	priv->adjacency_used[adjacency] = true;
+	*edit = (struct edit){vifs, vif, vifs->serial[vif]};
+	if (template_equal(twin, &wanted)) {
+		twin_shape_set(vifs, vif, wanted.shape);
+		free(edit);
+	} else {
+		edit_begin(edit, &wanted);
+	}
+	gremc_adjacency_put(vifs, old);
+	return 0;
+}
+
+void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	const uint32_t before = gremc_tunnel_entry(vifs, vif);
+
+	if ((priv->state[vif] & GREMC_VIF_DOWN) == (down ? GREMC_VIF_DOWN : 0))
+		return;
+	priv->state[vif] ^= GREMC_VIF_DOWN;
+	gremc_shape_publish(vifs, vif);
+	if (vifs->info[vif]->kind == GREMC_VIF_TUNNEL)
+		gremc_tunnel_renumber(vifs, vif, before, gremc_tunnel_entry(vifs, vif));
+}
+
+struct gremc_encap gremc_encap_read(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	struct gremc_encap shape = {.shape = __atomic_load_n(&vifs->encap[vif].shape, __ATOMIC_ACQUIRE)},
+			   copy;
+
+	copy = shape.flags & GREMC_ENCAP_CHANGING ? *gremc_encap_twin(vifs, vif) : vifs->encap[vif];
+	shape.flags &= (uint8_t)~GREMC_ENCAP_CHANGING;
+	copy.shape = shape.shape;
+	return copy;
+}

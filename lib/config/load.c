@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A configuration from its files: read, validate, report. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "config/config_priv.h"
 
@@ -92,19 +95,57 @@ void gremc_config_read_settings(struct loader *l, const struct key *key, yaml_no
 	gremc_config_mapping(l, node, SECTION_SETTINGS, &owner, &l->config->settings, NULL);
 }
 
+static const char *kind_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return "a directory";
+	case S_IFIFO:
+		return "a FIFO";
+	case S_IFSOCK:
+		return "a socket";
+	default:
+		return "a device";
+	}
+}
+
+/* Only a regular file: anything else may have no end, or none that comes. Without O_NONBLOCK a FIFO would be
+ * waited for here. NULL: the reason is among the problems. */
+static FILE *file_open(struct loader *l, const char *path)
+{
+	struct place nowhere = {0};
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	FILE *file = NULL;
+	struct stat stat;
+
+	if (fd >= 0 && fstat(fd, &stat) == 0 && !S_ISREG(stat.st_mode)) {
+		nowhere.file = gremc_config_file(l, path);
+		gremc_config_problem(l, nowhere, "this is %s; a configuration is a regular file",
+				     kind_of(stat.st_mode));
+		close(fd);
+		return NULL;
+	}
+	if (fd >= 0)
+		file = fdopen(fd, "r");
+	if (file == NULL) {
+		nowhere.file = gremc_config_file(l, path);
+		gremc_config_problem(l, nowhere, "the file cannot be opened: %s", strerror(errno));
+		if (fd >= 0)
+			close(fd);
+	}
+	return file;
+}
+
 char *gremc_config_read_file(struct loader *l, const char *path, size_t *size)
 {
 	struct place nowhere = {0};
 	size_t room = 0, length = 0;
 	char *text = NULL;
-	FILE *file = fopen(path, "re");
+	FILE *file = file_open(l, path);
 
-	if (file == NULL) {
-		nowhere.file = gremc_config_file(l, path);
-		gremc_config_problem(l, nowhere, "the file cannot be opened: %s", strerror(errno));
+	if (file == NULL)
 		return NULL;
-	}
-	/* not by its size: it may be a pipe */
+	/* not by its size: it may be written meanwhile */
 	do {
 		char *grown = room - length > 1 ? text : realloc(text, room = room ? 2 * room : 65536);
 

@@ -394,6 +394,34 @@ void gremc_config_each_address(struct loader *l, const struct key *key, yaml_nod
 
 /* ---- text to document ---- */
 
+/* Levels of lists and mappings inside of each other. No configuration has more than ten, and libyaml takes
+ * time with the square of them. */
+#define NESTING_MAX 64
+/* Bytes that libyaml gets at once: between two of these it may go as much deeper. */
+#define PIECE 2048
+
+struct input {
+	const yaml_parser_t *parser;
+	const unsigned char *text;
+	size_t size, at;
+	bool is_deep;
+};
+
+/* A yaml_read_handler_t. */
+static int read_piece(void *data, unsigned char *buffer, size_t size, size_t *size_read)
+{
+	struct input *input = data;
+	const size_t levels = (size_t)(input->parser->indents.top - input->parser->indents.start) +
+			      (size_t)input->parser->flow_level;
+	const size_t piece = RTE_MIN(RTE_MIN(size, (size_t)PIECE), input->size - input->at);
+
+	input->is_deep = levels > NESTING_MAX;
+	memcpy(buffer, input->text + input->at, piece);
+	input->at += piece;
+	*size_read = piece;
+	return !input->is_deep;
+}
+
 /* libyaml gives an offset, not a mark, for bytes that are no text at all. */
 static struct place place_of_offset(const char *text, size_t size, size_t offset)
 {
@@ -472,15 +500,21 @@ static bool only_one(struct loader *l, yaml_parser_t *parser, const char *text, 
 bool gremc_config_document(struct loader *l, const char *text, size_t size)
 {
 	yaml_parser_t parser;
+	struct input input = {.parser = &parser, .text = (const unsigned char *)text, .size = size};
 	bool good = false;
 
 	if (!yaml_parser_initialize(&parser)) {
 		l->no_memory = true;
 		return false;
 	}
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
+	yaml_parser_set_input(&parser, read_piece, &input);
 	if (!yaml_parser_load(&parser, &l->document)) {
-		syntax_problem(l, &parser, text, size);
+		if (input.is_deep)
+			gremc_config_problem(
+				l, (struct place){0, parser.mark.line + 1, parser.mark.column + 1},
+				"lists and mappings are nested more than %d levels deep", NESTING_MAX);
+		else
+			syntax_problem(l, &parser, text, size);
 		goto out;
 	}
 	l->has_document = true;

@@ -100,13 +100,49 @@ static void refuses_files_it_cannot_read(void **state)
 	(void)state;
 	assert_null(gremc_config_load("/nonexistent/f.yaml", NULL, &errors));
 	assert_null(gremc_config_load("/", NULL, &errors));
+	assert_null(gremc_config_load("/dev/null", NULL, &errors));
 	assert_null(gremc_config_load(NULL, "/nonexistent", &errors));
 	assert_string_equal(errors.text,
 			    "/nonexistent/f.yaml: the file cannot be opened: No such file or directory\n"
-			    "/: the file cannot be read: Is a directory\n"
+			    "/: this is a directory; a configuration is a regular file\n"
+			    "/dev/null: this is a device; a configuration is a regular file\n"
 			    "/nonexistent: the folder cannot be read: No such file or directory\n");
-	assert_int_equal(errors.count, 3);
+	assert_int_equal(errors.count, 4);
 	gremc_errors_fini(&errors);
+}
+
+/* Nobody writes to it: that is not waited for. */
+static void refuses_a_fifo(void **state)
+{
+	struct gremc_errors errors = {0};
+	char path[64], text[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/gremc_fifo_%d", getpid());
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_null(gremc_config_load(path, NULL, &errors));
+	unlink(path);
+	snprintf(text, sizeof(text), "%s: this is a FIFO; a configuration is a regular file\n", path);
+	assert_string_equal(errors.text, text);
+	gremc_errors_fini(&errors);
+}
+
+/* libyaml takes time with the square of the levels. */
+static void refuses_deep_nesting(void **state)
+{
+	const size_t depth = 1000000;
+	char *text = malloc(2 * depth + 16);
+	struct gremc_errors errors = {0};
+
+	(void)state;
+	assert_non_null(text);
+	memcpy(text, "a: ", 3);
+	memset(text + 3, '[', depth);
+	memset(text + 3 + depth, ']', depth);
+	assert_null(gremc_config_load_memory("f", text, 3 + 2 * depth, &errors));
+	assert_non_null(strstr(errors.text, "nested more than 64 levels deep"));
+	gremc_errors_fini(&errors);
+	free(text);
 }
 
 static void refuses_more_than_the_limits(void **state)
@@ -389,6 +425,8 @@ int main(void)
 		cmocka_unit_test(notes_netplans_keys),
 		cmocka_unit_test(refuses_what_is_no_text),
 		cmocka_unit_test(refuses_files_it_cannot_read),
+		cmocka_unit_test(refuses_a_fifo),
+		cmocka_unit_test(refuses_deep_nesting),
 		cmocka_unit_test(refuses_more_than_the_limits),
 		cmocka_unit_test(suggests_what_is_near),
 		cmocka_unit_test(reads_an_ifcfg_folder),

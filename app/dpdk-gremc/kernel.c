@@ -16,6 +16,7 @@
 
 #define ALIVE_INTERVAL  10000u /* milliseconds */
 #define SAMPLE_INTERVAL 1000u  /* milliseconds */
+#define IDS_AT_ONCE     8192u  /* mroutes that a pass looks at before packets have their turn */
 #define ALIVE_PROTOCOL  253u   /* for experiments (RFC 3692): no program listens to it */
 
 /* ---- from the kernel to the rib ---- */
@@ -85,7 +86,7 @@ static int start(struct gremc_forwarder *forwarder)
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &kernel->watch};
 	struct gremc_mfc *mfc = gremc_mfc_open(&callbacks);
 
-	kernel->seen = gremc_reserve(GREMC_MROUTES_MAX * sizeof(*kernel->seen), SOCKET_ID_ANY);
+	kernel->seen = gremc_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*kernel->seen), SOCKET_ID_ANY);
 	kernel->watch = (struct gremc_watch){.ready = ready, .argument = forwarder};
 	if (mfc == NULL || kernel->seen == NULL ||
 	    epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, gremc_mfc_fd(mfc), &event)) {
@@ -113,14 +114,14 @@ void gremc_kernel_configure(struct gremc_forwarder *forwarder)
 	else if (start(forwarder))
 		GREMC_LOG(ERR, "the kernel's multicast routes cannot be mirrored: %s", strerror(errno));
 	if (!was_active)
-		kernel->next_alive = gremc_clock() + ALIVE_INTERVAL;
+		kernel->flows = (struct gremc_kernel_pass){.next = gremc_clock() + ALIVE_INTERVAL};
 }
 
 void gremc_kernel_fini(struct gremc_kernel *kernel)
 {
 	gremc_mfc_close(kernel->mfc);
 	if (kernel->seen)
-		gremc_release(kernel->seen, GREMC_MROUTES_MAX * sizeof(*kernel->seen));
+		gremc_release(kernel->seen, GREMC_MROUTE_IDS_MAX * sizeof(*kernel->seen));
 }
 
 /* ---- from the fast path to the kernel's counters ---- */
@@ -153,54 +154,56 @@ static void say_alive(struct gremc_forwarder *forwarder, const struct gremc_mrou
 		__atomic_add_fetch(&forwarder->kernel.alive, 1, __ATOMIC_RELAXED);
 }
 
-static void look_at_flows(struct gremc_forwarder *forwarder)
+static void look_at_flow(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute)
 {
-	uint32_t limit = gremc_fanout_id_limit(forwarder->fanout);
+	const uint32_t id = mroute->id;
+	uint64_t packets;
 
-	for (uint32_t id = 0; id < limit; id++) {
-		const struct gremc_mroute *mroute = gremc_fanout_get(forwarder->fanout, id);
-		uint64_t packets;
-
-		/* Of (*,G) nobody times the packets, and an empty one would need a source, which the daemon
-		 * could take for a sender. Where it asks for packets, sample_flows() gives it real ones. */
-		if (mroute == NULL || mroute->source == 0 || mroute->iif_count != 1 ||
-		    !(mroute->origins >> GREMC_ORIGIN_KERNEL & 1))
-			continue;
-		packets = packets_of(forwarder, id);
-		if (packets != forwarder->kernel.seen[id] && packets)
-			say_alive(forwarder, mroute);
-		forwarder->kernel.seen[id] = packets;
-	}
+	/* Of (*,G) nobody times the packets, and an empty one would need a source, which the daemon could
+	 * take for a sender. Where it asks for packets, sample_flow() gives it real ones. */
+	if (mroute->source == 0 || mroute->iif_count != 1 || !(mroute->origins >> GREMC_ORIGIN_KERNEL & 1))
+		return;
+	packets = packets_of(forwarder, id);
+	if (packets != forwarder->kernel.seen[id] && packets)
+		say_alive(forwarder, mroute);
+	forwarder->kernel.seen[id] = packets;
 }
 
 /* Where the daemon has the kernel's register interface in a route it asks for the packets themselves: to
  * register a source with the RP, or to learn of one and leave the shared tree. The kernel does that with the
  * packets that it forwards, so one a second is its own, and goes on by its host interfaces. */
-static void sample_flows(struct gremc_forwarder *forwarder)
+static void sample_flow(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute)
 {
-	uint32_t limit = gremc_fanout_id_limit(forwarder->fanout);
-
-	for (uint32_t id = 0; id < limit; id++) {
-		const struct gremc_mroute *mroute = gremc_fanout_get(forwarder->fanout, id);
-
-		if (mroute == NULL || !mroute->sampled)
-			continue;
-		__atomic_store_n(&forwarder->workers->sample[id], 1, __ATOMIC_RELAXED);
-		for (uint32_t i = 0; i < mroute->iif_count; i++)
-			gremc_steering_pass(forwarder, mroute, gremc_mroute_iifs(mroute)[i]);
-	}
+	if (!mroute->sampled)
+		return;
+	__atomic_store_n(&forwarder->workers->sample[mroute->id], 1, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < mroute->iif_count; i++)
+		gremc_steering_pass(forwarder, mroute, gremc_mroute_iifs(mroute)[i]);
 }
 
-static uint64_t run_at(struct gremc_forwarder *forwarder, uint64_t *next, uint32_t interval,
-		       void (*act)(struct gremc_forwarder *forwarder))
+/* Begin a pass over all mroutes every `interval`, and make a part of it. Returns the milliseconds until there
+ * is more to do. */
+static uint64_t pass_run(struct gremc_forwarder *forwarder, struct gremc_kernel_pass *pass, uint32_t interval,
+			 void (*act)(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute))
 {
-	uint64_t now = gremc_clock();
+	const uint32_t limit = gremc_fanout_id_limit(forwarder->fanout);
+	const uint64_t now = gremc_clock();
+	uint32_t end;
 
-	if (now >= *next) {
-		act(forwarder);
-		*next = now + interval;
+	if (now < pass->next)
+		return pass->next - now;
+	end = RTE_MIN(limit, pass->id + IDS_AT_ONCE);
+	for (; pass->id < end; pass->id++) {
+		const struct gremc_mroute *mroute = gremc_fanout_get(forwarder->fanout, pass->id);
+
+		if (mroute)
+			act(forwarder, mroute);
 	}
-	return *next - now;
+	if (pass->id < limit)
+		return 0;
+	pass->id = 0;
+	pass->next = now + interval;
+	return interval;
 }
 
 int gremc_kernel_run(struct gremc_forwarder *forwarder, int wait)
@@ -211,7 +214,7 @@ int gremc_kernel_run(struct gremc_forwarder *forwarder, int wait)
 	if (!kernel->active || kernel->mfc == NULL)
 		return wait;
 	left = gremc_mfc_look(kernel->mfc, gremc_clock());
-	left = RTE_MIN(left, run_at(forwarder, &kernel->next_alive, ALIVE_INTERVAL, look_at_flows));
-	left = RTE_MIN(left, run_at(forwarder, &kernel->next_sample, SAMPLE_INTERVAL, sample_flows));
+	left = RTE_MIN(left, pass_run(forwarder, &kernel->flows, ALIVE_INTERVAL, look_at_flow));
+	left = RTE_MIN(left, pass_run(forwarder, &kernel->samples, SAMPLE_INTERVAL, sample_flow));
 	return wait < 0 || (uint64_t)wait > left ? (int)left : wait;
 }

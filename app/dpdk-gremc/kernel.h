@@ -8,14 +8,19 @@
 
 struct gremc_forwarder;
 
+/* A pass over all mroutes, in parts. */
+struct gremc_kernel_pass {
+	uint64_t next; /* milliseconds: when it begins or goes on */
+	uint32_t id;   /* where it goes on */
+};
+
 struct gremc_kernel {
 	struct gremc_mfc *mfc; /* once opened it stays; atomic: telemetry reads it */
 	struct gremc_watch watch;
 	bool active;
-	uint64_t next_alive;
-	uint64_t next_sample; /* milliseconds, too */
-	uint64_t *seen;       /* [mroute id] packets at the last look */
-	uint64_t alive;       /* packets given to the kernel so that it counts a flow; atomic */
+	struct gremc_kernel_pass flows, samples;
+	uint64_t *seen; /* [mroute id] packets at the last look */
+	uint64_t alive; /* packets given to the kernel so that it counts a flow; atomic */
 };
 
 /* As forwarder->config says. */

@@ -34,7 +34,7 @@ int gremc_sender_create(struct gremc_worker_group *group, const struct gremc_por
 	sender->group = group;
 	sender->vifs = vifs;
 	sender->port_count = ports->count;
-	sender->stats = gremc_stats_create(SOCKET_ID_ANY, GREMC_VIFS_MAX, GREMC_MROUTES_MAX);
+	sender->stats = gremc_stats_create(SOCKET_ID_ANY, GREMC_VIFS_MAX, GREMC_MROUTE_IDS_MAX);
 	if (sender->stats == NULL)
 		return -ENOMEM;
 	group->stats[group->stats_count++] = sender->stats;

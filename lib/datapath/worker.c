@@ -104,7 +104,7 @@ static struct gremc_worker *worker_create(const struct gremc_ports *ports, uint3
 	 */
 	worker->ip_id = index * (UINT16_MAX / GREMC_WORKERS_MAX);
 	gremc_idle_reset(&worker->idle);
-	worker->stats = gremc_stats_create(place->socket, GREMC_VIFS_MAX, GREMC_MROUTES_MAX);
+	worker->stats = gremc_stats_create(place->socket, GREMC_VIFS_MAX, GREMC_MROUTE_IDS_MAX);
 	worker->wait = gremc_wait_create(place->socket);
 	if (worker->stats == NULL || worker->wait == NULL)
 		goto fail;
@@ -177,8 +177,8 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 	if (group == NULL)
 		return NULL;
 	group->host_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	group->sample = gremc_reserve(GREMC_MROUTES_MAX, SOCKET_ID_ANY);
-	group->wrong_vif = gremc_reserve(GREMC_MROUTES_MAX * sizeof(*group->wrong_vif), SOCKET_ID_ANY);
+	group->sample = gremc_reserve(GREMC_MROUTE_IDS_MAX, SOCKET_ID_ANY);
+	group->wrong_vif = gremc_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*group->wrong_vif), SOCKET_ID_ANY);
 	if (group->host_event < 0 || group->sample == NULL || group->wrong_vif == NULL)
 		goto fail;
 	group->host_ip_id =
@@ -230,9 +230,9 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 	if (group->host_event >= 0)
 		close(group->host_event);
 	if (group->sample)
-		gremc_release(group->sample, GREMC_MROUTES_MAX);
+		gremc_release(group->sample, GREMC_MROUTE_IDS_MAX);
 	if (group->wrong_vif)
-		gremc_release(group->wrong_vif, GREMC_MROUTES_MAX * sizeof(*group->wrong_vif));
+		gremc_release(group->wrong_vif, GREMC_MROUTE_IDS_MAX * sizeof(*group->wrong_vif));
 	free(group);
 }
 

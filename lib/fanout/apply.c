@@ -35,7 +35,7 @@ struct change {
 
 static uint32_t ids_left(const struct gremc_fanout *table)
 {
-	return table->free_id_count + GREMC_MROUTES_MAX - table->id_limit;
+	return table->free_id_count + GREMC_MROUTE_IDS_MAX - table->id_limit;
 }
 
 static uint32_t id_take(struct gremc_fanout *table)
@@ -163,6 +163,9 @@ static int make_room(struct change *change)
 	const struct gremc_hash *hash = table->view->hash[0]; /* as full as any */
 	uint32_t keys = hash->count + change->added;
 
+	if (change->added > change->removed &&
+	    table->mroutes + change->added > GREMC_MROUTES_MAX + change->removed)
+		return -ENOSPC;
 	if (ids_left(table) < change->added)
 		gremc_rcu_reclaim(table->rcu);
 	if (ids_left(table) < change->added)

@@ -5,8 +5,8 @@
 
 #include "fanout/fanout_priv.h"
 
-#define SLOTS_SIZE    (GREMC_MROUTES_MAX * sizeof(const struct gremc_mroute *))
-#define FREE_IDS_SIZE (GREMC_MROUTES_MAX * sizeof(uint32_t))
+#define SLOTS_SIZE    (GREMC_MROUTE_IDS_MAX * sizeof(const struct gremc_mroute *))
+#define FREE_IDS_SIZE (GREMC_MROUTE_IDS_MAX * sizeof(uint32_t))
 
 static int nodes_init(struct gremc_fanout *table)
 {
@@ -67,7 +67,7 @@ const struct gremc_fanout_node *gremc_fanout_at(const struct gremc_fanout *table
 
 const struct gremc_mroute *gremc_fanout_get(const struct gremc_fanout *table, uint32_t id)
 {
-	return id < GREMC_MROUTES_MAX ? __atomic_load_n(&table->slots[id], __ATOMIC_ACQUIRE) : NULL;
+	return id < GREMC_MROUTE_IDS_MAX ? __atomic_load_n(&table->slots[id], __ATOMIC_ACQUIRE) : NULL;
 }
 
 uint32_t gremc_fanout_id_limit(const struct gremc_fanout *table)

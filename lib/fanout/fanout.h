@@ -27,6 +27,8 @@
 #define GREMC_FANOUT_MAX  65535u     /* oifs of one mroute */
 #define GREMC_FANOUT_BULK 64u        /* lookups a call */
 #define GREMC_MROUTES_MAX (1u << 20) /* mroutes of one table */
+/* Ids, and what is indexed by them: while one set of mroutes takes the place of another, both have theirs. */
+#define GREMC_MROUTE_IDS_MAX (2 * GREMC_MROUTES_MAX)
 
 struct gremc_fanout;
 struct gremc_fanout_node; /* the table as it is read on one NUMA node */
@@ -42,7 +44,7 @@ enum gremc_origin { GREMC_ORIGIN_STATIC, GREMC_ORIGIN_IGMP, GREMC_ORIGIN_KERNEL,
 
 /* A published route: immutable, valid for a reader until its next quiescent state. */
 struct gremc_mroute {
-	uint32_t id;         /* below GREMC_MROUTES_MAX: its slot and the index of its counters */
+	uint32_t id;         /* below GREMC_MROUTE_IDS_MAX: its slot and the index of its counters */
 	rte_be32_t source;   /* 0: any */
 	rte_be32_t group;    /* of a prefix: host bits zero */
 	uint8_t length;      /* of the group's prefix, 4 to 32 */
@@ -150,7 +152,8 @@ const struct gremc_fanout_node *gremc_fanout_at(const struct gremc_fanout *table
  * additions before the first removal.
  * Returns 0; or, and then nothing has changed:
  * -ENOMEM;
- * -ENOSPC: over GREMC_MROUTES_MAX, counted with what this call removes and what still has its grace period;
+ * -ENOSPC: over GREMC_MROUTES_MAX when it is done, or no id is left: removed routes hold theirs until their
+ * grace period is over;
  * -E2BIG: over GREMC_FANOUT_MAX oifs or iifs;
  * -EINVAL: not a group, host bits, a source with a prefix, a source in 0.0.0.0/8 or multicast, a vif twice,
  * a key twice, oifs with thresholds that are not ascending, a route of any source inside 232.0.0.0/8 (R32);

@@ -102,7 +102,7 @@ static uint32_t check(const struct gremc_mroute *mroute, uint32_t key)
 
 	if (mroute->oif_count == 0 || mroute->iif_count == 0)
 		fail("freed while a reader could hold it", key);
-	if (key_of(mroute) != key || mroute->id >= GREMC_MROUTES_MAX)
+	if (key_of(mroute) != key || mroute->id >= GREMC_MROUTE_IDS_MAX)
 		fail("another key's route", key);
 	version = gremc_mroute_iifs(mroute)[0];
 	if (mroute->iif_count != 1 + (version & 1) || mroute->oif_count != oil_of(key, version, oifs) ||

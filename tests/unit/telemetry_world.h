@@ -253,7 +253,7 @@ static inline struct world *world_create(void)
 	world_mroutes(world);
 	world_igmp(world);
 	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
-		world->stats[i] = gremc_stats_create(SOCKET_ID_ANY, GREMC_VIFS_MAX, GREMC_MROUTES_MAX);
+		world->stats[i] = gremc_stats_create(SOCKET_ID_ANY, GREMC_VIFS_MAX, GREMC_MROUTE_IDS_MAX);
 		assert_non_null(world->stats[i]);
 	}
 	world->reloads = 3;

@@ -79,7 +79,7 @@ int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config
 	free(forwarder->map.interface);
 	forwarder->map = change.map;
 	gremc_change_fini(&change);
-	gremc_config_free(forwarder->config);
+	gremc_loading_free(forwarder->config);
 	forwarder->config = wanted;
 	gremc_kernel_configure(forwarder);
 	gremc_steering_changed(forwarder);
@@ -90,6 +90,12 @@ fail:
 	if (rc == -E2BIG)
 		gremc_errors_add(errors, NULL, 0, 0, "an mroute has more than %u outgoing interfaces",
 				 GREMC_FANOUT_MAX);
+	else if (rc == -ENOSPC)
+		gremc_errors_add(
+			errors, NULL, 0, 0,
+			"there is room for %u mroutes, with those of IGMP and of the kernel, and for "
+			"%u vifs: name fewer of them",
+			GREMC_MROUTES_MAX, GREMC_VIFS_MAX);
 	else
 		gremc_errors_add(errors, NULL, 0, 0, "cannot apply the configuration: %s%s", strerror(-rc),
 				 rc == -ENOMEM ? "; give DPDK more memory (-m or --socket-mem)" : "");

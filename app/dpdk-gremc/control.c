@@ -20,54 +20,67 @@ static void refuse(struct gremc_forwarder *forwarder, const struct gremc_errors 
 	gremc_errors_log(errors);
 }
 
-static void reload(struct gremc_forwarder *forwarder)
+/* The loading thread has ended. */
+static void loaded(void *argument)
 {
+	struct gremc_forwarder *forwarder = argument;
 	const struct gremc_options *options = forwarder->options;
-	struct gremc_errors errors = {0};
-	struct gremc_config *config = gremc_config_load(options->config, options->ifcfg, &errors);
+	struct gremc_errors errors;
+	struct gremc_config *config = gremc_loading_finish(&forwarder->reload.loading, &errors);
 
-	if (config == NULL) {
-		refuse(forwarder, &errors);
-		goto done;
-	}
-	if (options->no_idle)
-		config->settings.idle = false;
-	if (gremc_config_restart_needed(forwarder->config, config, options->config, &errors) ||
+	if (config == NULL ||
+	    gremc_config_restart_needed(forwarder->config, config, options->config, &errors) ||
 	    gremc_forwarder_apply(forwarder, config, &errors)) {
 		refuse(forwarder, &errors);
-		gremc_config_free(config);
-		goto done;
+		gremc_loading_free(config);
+	} else {
+		__atomic_add_fetch(&forwarder->reloads, 1, __ATOMIC_RELAXED);
+		GREMC_LOG(NOTICE, "reloaded %s: %u tunnels, %u mroutes", options->config,
+			  config->tunnel_count, config->mroute_count);
 	}
-	__atomic_add_fetch(&forwarder->reloads, 1, __ATOMIC_RELAXED);
-	GREMC_LOG(NOTICE, "reloaded %s: %u tunnels, %u mroutes", options->config, config->tunnel_count,
-		  config->mroute_count);
-done:
 	gremc_errors_fini(&errors);
 }
 
-/* Returns false when the forwarder is to stop. */
-static bool take_signals(struct gremc_forwarder *forwarder)
+/* A SIGHUP that comes while a configuration is loaded is for the time after. */
+static void reload_run(struct gremc_forwarder *forwarder)
+{
+	struct gremc_reload *reload = &forwarder->reload;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &reload->watch};
+	const bool is_first = reload->loading.event < 0;
+	struct gremc_errors errors = {0};
+	int rc;
+
+	if (!reload->is_due || reload->loading.active)
+		return;
+	reload->is_due = false;
+	reload->watch = (struct gremc_watch){.ready = loaded, .argument = forwarder};
+	rc = gremc_loading_start(&reload->loading, forwarder->options);
+	if (rc == 0 && is_first && epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, reload->loading.event, &event))
+		rc = -errno;
+	if (rc) {
+		gremc_errors_add(&errors, NULL, 0, 0, "cannot load it: %s", strerror(-rc));
+		refuse(forwarder, &errors);
+		gremc_errors_fini(&errors);
+	}
+}
+
+bool gremc_signals_stop(struct gremc_forwarder *forwarder)
 {
 	struct signalfd_siginfo info;
-	bool again = false;
 
 	while (read(forwarder->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo != SIGHUP)
-			return false;
-		again = true; /* several at once are one reload */
+			forwarder->stopping = true;
+		else
+			forwarder->reload.is_due = true; /* several at once are one reload */
 	}
-	if (again)
-		reload(forwarder);
-	return true;
+	return forwarder->stopping;
 }
 
 /* The signalfd's watch. */
 static void signalled(void *argument)
 {
-	struct gremc_forwarder *forwarder = argument;
-
-	if (!take_signals(forwarder))
-		forwarder->stopping = true;
+	gremc_signals_stop(argument);
 }
 
 static int watch_signals(struct gremc_forwarder *forwarder, struct gremc_watch *watch)
@@ -97,9 +110,11 @@ static int patience(struct gremc_forwarder *forwarder)
 static void turn(struct gremc_forwarder *forwarder)
 {
 	struct epoll_event events[EVENTS];
-	int timeout = patience(forwarder);
-	int n = epoll_wait(forwarder->epoll, events, EVENTS,
-			   gremc_host_before_wait(forwarder->host, timeout));
+	int timeout, n;
+
+	reload_run(forwarder);
+	timeout = patience(forwarder);
+	n = epoll_wait(forwarder->epoll, events, EVENTS, gremc_host_before_wait(forwarder->host, timeout));
 
 	for (int i = 0; i < n; i++) {
 		const struct gremc_watch *watch = events[i].data.ptr;

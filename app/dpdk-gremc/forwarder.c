@@ -162,6 +162,7 @@ static int build(struct gremc_forwarder *forwarder, const struct gremc_config *c
 	unsigned lcores[GREMC_WORKERS_MAX], count = gremc_polling_lcores(lcores);
 
 	forwarder->nodes = nodes_of(lcores, count);
+	forwarder->epoll = epoll_create1(EPOLL_CLOEXEC);
 	forwarder->rcu = gremc_rcu_create();
 	if (forwarder->rcu == NULL)
 		goto no_memory;
@@ -186,10 +187,11 @@ int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_o
 			 struct gremc_config *config)
 {
 	struct gremc_errors errors = {0};
+	int rc;
 
 	forwarder->options = options;
-	forwarder->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (build(forwarder, config, &errors) || gremc_forwarder_apply(forwarder, config, &errors) ||
+	rc = build(forwarder, config, &errors);
+	if (rc || gremc_signals_stop(forwarder) || gremc_forwarder_apply(forwarder, config, &errors) ||
 	    forwarder->host_failed)
 		goto fail;
 	forwarder->telemetry = telemetry_of(forwarder);
@@ -198,7 +200,8 @@ int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_o
 	print_roles(forwarder);
 	return 0;
 fail:
-	gremc_errors_log(&errors);
+	if (!forwarder->stopping)
+		gremc_errors_log(&errors);
 	gremc_errors_fini(&errors);
 	gremc_host_destroy(forwarder->host, false);
 	if (forwarder->ports)
@@ -206,7 +209,7 @@ fail:
 	if (forwarder->config != config)
 		gremc_config_free(config);
 	tear_down(forwarder);
-	return GREMC_EXIT_FAILURE;
+	return forwarder->stopping ? -1 : GREMC_EXIT_FAILURE;
 }
 
 int gremc_forwarder_commit(struct gremc_forwarder *forwarder)

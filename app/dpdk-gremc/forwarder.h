@@ -10,6 +10,7 @@
 #include "fanout/fanout.h"
 #include "host/host.h"
 #include "kernel.h"
+#include "loading.h"
 #include "membership.h"
 #include "options.h"
 #include "port/port.h"
@@ -32,6 +33,12 @@ struct gremc_steering {
 	uint64_t next; /* not before then, by gremc_clock() */
 };
 
+struct gremc_reload {
+	bool is_due; /* SIGHUP, since the last one began */
+	struct gremc_watch watch;
+	struct gremc_loading loading;
+};
+
 struct gremc_forwarder {
 	const struct gremc_options *options;
 	struct gremc_config *config; /* the one that is running */
@@ -52,12 +59,13 @@ struct gremc_forwarder {
 	struct gremc_telemetry telemetry;
 	int signals; /* signalfd: SIGHUP, SIGINT, SIGTERM; blocked in every thread */
 	bool stopping;
+	struct gremc_reload reload;
 	uint64_t reloads, reload_errors;
 	int status; /* exit code of the control loop */
 };
 
-/* Build everything up to workers that are ready to run. Returns 0 or an exit code, after the reasons in the
- * log. */
+/* Build everything up to workers that are ready to run. Returns 0; an exit code, after the reasons in the
+ * log; or -1: a signal has said stop meanwhile. */
 int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_options *options,
 			 struct gremc_config *config);
 /* The last step of a start, in the control thread: the kernel's interfaces, addresses and routes. Nothing of
@@ -115,6 +123,9 @@ int gremc_steering_run(struct gremc_forwarder *forwarder, int wait);
 
 /* control.c: signals, reload, reclaim; returns when told to stop, having stopped the workers. */
 void gremc_forwarder_control(struct gremc_forwarder *forwarder);
+
+/* Read the signals that have come. Returns whether one ends the program; one that reloads is noted. */
+bool gremc_signals_stop(struct gremc_forwarder *forwarder);
 
 /* summary.c: what happened, on stdout. */
 void gremc_forwarder_summary(const struct gremc_forwarder *forwarder);

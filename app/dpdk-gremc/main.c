@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -13,8 +14,8 @@
 
 #include "forwarder.h"
 
-/* Blocked before the EAL makes its threads, so that each of them inherits it: only the signalfd sees these.
- */
+/* Blocked before anything slow, and before there is another thread, so that each inherits it: only the
+ * signalfd sees these. */
 static int open_signals(void)
 {
 	sigset_t set;
@@ -85,29 +86,28 @@ static void say_why_no_eal(void)
 		GREMC_LOG(ERR, "DPDK's EAL does not start; its messages above say why");
 }
 
-static int forward(const struct gremc_options *options, struct gremc_config *config)
+static int forward(const struct gremc_options *options, struct gremc_forwarder *forwarder,
+		   struct gremc_config *config)
 {
-	struct gremc_forwarder forwarder = {0};
 	int status;
 
-	forwarder.signals = open_signals();
 	if (gremc_runtime_remove_at_exit())
 		GREMC_LOG(WARNING, "the EAL's files will stay: out of memory");
 	if (rte_eal_init(options->eal_argc, options->eal_argv) < 0) {
 		say_why_no_eal();
 		gremc_config_free(config);
-		close(forwarder.signals);
 		return GREMC_EXIT_FAILURE;
 	}
 	if (gremc_log_open())
 		GREMC_LOG(WARNING, "messages go where DPDK sends them");
-	status = gremc_forwarder_init(&forwarder, options, config);
-	if (status == 0) {
-		status = run(&forwarder);
-		if (gremc_forwarder_fini(&forwarder) > 0 && status == GREMC_EXIT_STOPPED)
+	status = gremc_forwarder_init(forwarder, options, config);
+	if (status < 0) {
+		status = GREMC_EXIT_STOPPED;
+	} else if (status == 0) {
+		status = run(forwarder);
+		if (gremc_forwarder_fini(forwarder) > 0 && status == GREMC_EXIT_STOPPED)
 			status = GREMC_EXIT_FAILURE;
 	}
-	close(forwarder.signals);
 	if (rte_eal_cleanup())
 		GREMC_LOG(WARNING, "DPDK's EAL does not clean up");
 	return status;
@@ -124,29 +124,55 @@ static int check(const struct gremc_options *options, struct gremc_config *confi
 	return GREMC_EXIT_STOPPED;
 }
 
-/* A check is for people and editors, a start for the log. */
-static void report(const struct gremc_options *options, const struct gremc_errors *errors)
+/* The configuration, or NULL: the reasons are in the log. */
+static struct gremc_config *loaded(struct gremc_loading *loading)
 {
-	if (options->action != GREMC_CHECK)
-		gremc_errors_log(errors);
-	else
-		fputs(errors->text ? errors->text : "out of memory\n", stderr);
+	struct gremc_errors errors;
+	struct gremc_config *config = gremc_loading_finish(loading, &errors);
+
+	if (config == NULL)
+		gremc_errors_log(&errors);
+	gremc_errors_fini(&errors);
+	return config;
 }
 
-static int load_and_go(const struct gremc_options *options)
+/* Load the configuration while signals are heard: one that says stop ends the program, and with it the thread
+ * that loads; one that says reload is for later. Returns the exit code of what follows. */
+static int load_and_forward(const struct gremc_options *options)
+{
+	struct gremc_forwarder forwarder = {.signals = open_signals(), .reload.loading.event = -1};
+	struct gremc_loading *loading = &forwarder.reload.loading;
+	struct pollfd waiting[] = {{.fd = forwarder.signals, .events = POLLIN}, {.events = POLLIN}};
+	struct gremc_config *config;
+	int rc = gremc_loading_start(loading, options), status;
+
+	if (rc) {
+		GREMC_LOG(ERR, "cannot load the configuration: %s", strerror(-rc));
+		return GREMC_EXIT_FAILURE;
+	}
+	waiting[1].fd = loading->event;
+	while (waiting[1].revents == 0) {
+		poll(waiting, RTE_DIM(waiting), -1);
+		if (gremc_signals_stop(&forwarder))
+			return GREMC_EXIT_STOPPED;
+	}
+	config = loaded(loading);
+	close(loading->event);
+	loading->event = -1;
+	status = config ? forward(options, &forwarder, config) : GREMC_EXIT_CONFIG;
+	close(forwarder.signals);
+	return status;
+}
+
+static int load_and_check(const struct gremc_options *options)
 {
 	struct gremc_errors errors = {0};
 	struct gremc_config *config = gremc_config_load(options->config, options->ifcfg, &errors);
 
-	if (config == NULL) {
-		report(options, &errors);
-		gremc_errors_fini(&errors);
-		return GREMC_EXIT_CONFIG;
-	}
+	if (config == NULL)
+		fputs(errors.text ? errors.text : "out of memory\n", stderr);
 	gremc_errors_fini(&errors);
-	if (options->no_idle)
-		config->settings.idle = false;
-	return options->action == GREMC_CHECK ? check(options, config) : forward(options, config);
+	return config ? check(options, config) : GREMC_EXIT_CONFIG;
 }
 
 int main(int argc, char **argv)
@@ -166,6 +192,8 @@ int main(int argc, char **argv)
 	case GREMC_SHOW_VERSION:
 		printf("dpdk-gremc %s, %s\n", GREMC_VERSION, rte_version());
 		return GREMC_EXIT_STOPPED;
+	case GREMC_CHECK:
+		return load_and_check(&options);
 	case GREMC_RUN:
 		if (gremc_log_open())
 			GREMC_LOG(WARNING, "messages go where DPDK sends them");
@@ -173,5 +201,5 @@ int main(int argc, char **argv)
 	default:
 		break;
 	}
-	return load_and_go(&options);
+	return load_and_forward(&options);
 }

@@ -384,3 +384,44 @@ def test_a_prefix_in_use(binary, good_config):
             assert first.query("/gremc/info")["tunnels"] == 1
     finally:
         assert first.stop() == 0
+
+
+# ---- signals while it starts ----
+
+def blocks(pid, number):
+    """Has the process taken a signal over?"""
+    mask = re.search(r"^SigBlk:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.M).group(1)
+    return int(mask, 16) >> number - 1 & 1
+
+
+def large():
+    return hub.config(2, [{"group": f"239.1.{i >> 8}.{i & 255}", "from": ["t0"], "to": ["t1"]} for i in range(20000)])
+
+
+def test_reload_is_asked_for_while_it_starts(make_hub):
+    """It starts, and reloads then."""
+    forwarder = make_hub(large(), started=False).forwarder
+    forwarder.launch()
+    until(lambda: blocks(forwarder.process.pid, signal.SIGHUP), "it has taken SIGHUP over")
+    forwarder.process.send_signal(signal.SIGHUP)
+    assert forwarder.out.wait("^gremc: ready", 60), forwarder.text()
+    assert forwarder.err.wait("gremc: reloaded", 60), forwarder.text()
+
+
+def test_stops_while_it_starts(make_hub):
+    test_hub = make_hub(large(), started=False)
+    forwarder = test_hub.forwarder
+    forwarder.launch()
+    until(lambda: blocks(forwarder.process.pid, signal.SIGTERM), "it has taken SIGTERM over")
+    forwarder.process.send_signal(signal.SIGTERM)
+    assert forwarder.process.wait(60) == 0, forwarder.text()
+
+
+def test_configuration_is_a_fifo(make_hub):
+    """A reload of anything but a regular file is refused, and nothing waits for it."""
+    forwarder = make_hub(hub.config(2, [])).forwarder
+    forwarder.config.unlink()
+    os.mkfifo(forwarder.config)
+    taken, _ = forwarder.reload()
+    assert not taken and forwarder.err.wait("this is a FIFO", 5)
+    assert forwarder.query("/gremc/info")["reload_errors"] == 1

@@ -111,7 +111,9 @@ static void port_changed(void *argument, uint16_t port)
 	const struct gremc_port *changed = forwarder->ports->port[port];
 
 	gremc_workers_port_changed(forwarder->workers, changed);
-	gremc_host_carrier_set(forwarder->host, port, changed->status == GREMC_PORT_UP);
+	/* a short reset is no loss of the link to the kernel */
+	if (changed->status != GREMC_PORT_RESETTING)
+		gremc_host_carrier_set(forwarder->host, port, changed->status == GREMC_PORT_UP);
 }
 
 /* The folder of the EAL's runtime folders, which does not depend on the file prefix: a process with another
@@ -144,7 +146,7 @@ static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config
 	forwarder->host = gremc_host_create(&parts, errors);
 	if (forwarder->host == NULL)
 		return -1;
-	if (gremc_ports_watch(forwarder->ports, forwarder->epoll, port_changed, forwarder)) {
+	if (gremc_ports_watch(forwarder->ports, forwarder->rcu, forwarder->epoll, port_changed, forwarder)) {
 		gremc_errors_add(errors, NULL, 0, 0, "the devices' events cannot be waited for");
 		return -1;
 	}

@@ -13,17 +13,19 @@
 #include <rte_version.h>
 
 #if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
-#	define gremc_bond_member_add  rte_eth_bond_slave_add
-#	define gremc_bond_members_get rte_eth_bond_slaves_get
-#	define gremc_tel_dict_u64     rte_tel_data_add_dict_u64
-#	define gremc_tel_array_u64    rte_tel_data_add_array_u64
-#	define GREMC_TEL_U64          RTE_TEL_U64_VAL
+#	define gremc_bond_member_add    rte_eth_bond_slave_add
+#	define gremc_bond_member_remove rte_eth_bond_slave_remove
+#	define gremc_bond_members_get   rte_eth_bond_slaves_get
+#	define gremc_tel_dict_u64       rte_tel_data_add_dict_u64
+#	define gremc_tel_array_u64      rte_tel_data_add_array_u64
+#	define GREMC_TEL_U64            RTE_TEL_U64_VAL
 #else
-#	define gremc_bond_member_add  rte_eth_bond_member_add
-#	define gremc_bond_members_get rte_eth_bond_members_get
-#	define gremc_tel_dict_u64     rte_tel_data_add_dict_uint
-#	define gremc_tel_array_u64    rte_tel_data_add_array_uint
-#	define GREMC_TEL_U64          RTE_TEL_UINT_VAL
+#	define gremc_bond_member_add    rte_eth_bond_member_add
+#	define gremc_bond_member_remove rte_eth_bond_member_remove
+#	define gremc_bond_members_get   rte_eth_bond_members_get
+#	define gremc_tel_dict_u64       rte_tel_data_add_dict_uint
+#	define gremc_tel_array_u64      rte_tel_data_add_array_uint
+#	define GREMC_TEL_U64            RTE_TEL_UINT_VAL
 #endif
 
 /* A control thread runs off the polling lcores' CPUs. Its function is

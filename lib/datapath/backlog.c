@@ -208,7 +208,7 @@ void gremc_backlog_add(struct gremc_worker *worker, struct gremc_tx *tx, struct 
 /* Returns how many packets were held. */
 static uint32_t send_or_lose(struct gremc_worker *worker, struct gremc_tx *tx)
 {
-	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_RELAXED);
+	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
 	const uint32_t count = tx->backlog->count;
 
 	if (closed) {

@@ -100,6 +100,7 @@ struct gremc_rxq {
 	bool multicast; /* native multicast is taken */
 	bool down;      /* the operator has set the interface down; atomic, the control thread's */
 	bool unusual;   /* down, or tagged: no frame is a usual one; the same */
+	bool closed;    /* not to be touched; the control thread stores it; atomic */
 	struct rte_mempool *pool;
 };
 
@@ -208,8 +209,9 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 /* Control thread, at any time: take over what may change while the workers run (copy threshold, retries,
  * idle). */
 void gremc_workers_configure(struct gremc_worker_group *group, const struct gremc_config_settings *settings);
-/* Take over the status of a port: replicas to one that has lost its link are lost as `link_down` without a
- * try.
+/* Take over status and device of a port: replicas to one that has lost its link are lost as `link_down`
+ * without a try. Of a closed one (gremc_port_is_closed()) nothing is received, and replicas are lost as
+ * `port_down`; a grace period later no worker is inside its driver.
  * Thread:  control thread, at any time. */
 void gremc_workers_port_changed(struct gremc_worker_group *group, const struct gremc_port *port);
 /* The operator has set a port's interface down, or up: what arrives by a port that is down is dropped as

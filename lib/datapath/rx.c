@@ -44,10 +44,14 @@ uint32_t gremc_stage_rx(struct gremc_worker *worker, const struct gremc_rxq *rxq
 {
 	struct gremc_burst *burst = &worker->burst;
 	struct rte_mbuf *received[GREMC_BURST], *mbuf;
-	uint32_t n = rte_eth_rx_burst(rxq->id, rxq->queue, received, GREMC_BURST);
+	uint32_t n;
 
 	burst->count = 0;
 	burst->done_count = 0;
+	/* acquire: an open queue is of the device whose number is read after */
+	if (unlikely(__atomic_load_n(&rxq->closed, __ATOMIC_ACQUIRE)))
+		return 0;
+	n = rte_eth_rx_burst(rxq->id, rxq->queue, received, GREMC_BURST);
 	for (uint32_t i = 0; i < n; i++) {
 		mbuf = received[i];
 		rte_prefetch0(rte_pktmbuf_mtod(mbuf, void *));

@@ -82,7 +82,7 @@ static __rte_noinline void transmit_rest(struct gremc_worker *worker, struct gre
 static inline void transmit(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
 			    uint32_t n, uint64_t bytes, bool fresh)
 {
-	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_RELAXED);
+	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE); /* before tx->id */
 	uint32_t sent = 0;
 
 	if (unlikely(closed)) {
@@ -211,7 +211,8 @@ void gremc_tx_keep_alive(struct gremc_worker *worker, uint64_t now)
 		return;
 	worker->last_keep_alive = now;
 	for (uint16_t i = 0; i < worker->port_count; i++)
-		if (worker->tx[i] && worker->tx[i]->keep_alive && worker->tx[i]->ring == NULL)
+		if (worker->tx[i] && worker->tx[i]->keep_alive && worker->tx[i]->ring == NULL &&
+		    __atomic_load_n(&worker->tx[i]->closed, __ATOMIC_ACQUIRE) != GREMC_LOSS_port_down + 1)
 			rte_eth_tx_burst(worker->tx[i]->id, worker->tx[i]->queue, NULL, 0);
 }
 

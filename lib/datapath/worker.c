@@ -236,22 +236,41 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 	free(group);
 }
 
-static void port_close(struct gremc_worker *worker, uint16_t port, uint8_t closed)
+/* Why replicas to the port are lost: 1 + the reason, 0 where they are sent. */
+static uint8_t closed_of(const struct gremc_port *port)
 {
-	if (worker->tx[port])
-		__atomic_store_n(&worker->tx[port]->closed, closed, __ATOMIC_RELAXED);
+	if (gremc_port_is_closed(port->status))
+		return GREMC_LOSS_port_down + 1;
+	/* Some drivers never report a link: the driver decides until the port has had one. */
+	return port->status == GREMC_PORT_DOWN && port->link_changes > 0 ? GREMC_LOSS_link_down + 1 : 0;
+}
+
+static void worker_port_changed(struct gremc_worker *worker, const struct gremc_port *port)
+{
+	const uint8_t closed = closed_of(port);
+	struct gremc_tx *tx = worker->tx[port->index];
+
+	/* A number changes while its queues are closed, and is seen before they are open. */
+	for (uint16_t i = 0; i < worker->rxq_count; i++) {
+		struct gremc_rxq *rxq = &worker->rxq[i];
+
+		if (rxq->port != port->index)
+			continue;
+		__atomic_store_n(&rxq->id, port->id, __ATOMIC_RELAXED);
+		__atomic_store_n(&rxq->closed, gremc_port_is_closed(port->status), __ATOMIC_RELEASE);
+	}
+	if (tx == NULL)
+		return;
+	__atomic_store_n(&tx->id, port->id, __ATOMIC_RELAXED);
+	__atomic_store_n(&tx->closed, closed, __ATOMIC_RELEASE);
 }
 
 void gremc_workers_port_changed(struct gremc_worker_group *group, const struct gremc_port *port)
 {
-	/* Some drivers never report a link: the driver decides until the port has had one. */
-	const bool is_lost = port->status == GREMC_PORT_DOWN && port->link_changes > 0;
-	const uint8_t closed = is_lost ? GREMC_LOSS_link_down + 1 : 0;
-
 	for (uint32_t i = 0; i < group->count; i++)
-		port_close(group->worker[i], port->index, closed);
+		worker_port_changed(group->worker[i], port);
 	if (group->sender)
-		port_close(group->sender, port->index, closed);
+		worker_port_changed(group->sender, port);
 }
 
 void gremc_workers_drain(struct gremc_worker_group *group)

@@ -159,6 +159,8 @@ void gremc_port_device_close(struct gremc_port_state *state, const char *name)
 		GREMC_LOG(ERR, "port %s: the bond `%s` could not be freed", name, device);
 	/* The bond has let go of them and has stopped them. */
 	for (uint16_t i = 0; bond && i < state->wire_count; i++) {
+		if (state->life[i].gone)
+			continue;
 		ret = rte_eth_dev_close(state->wire[i]);
 		if (ret)
 			GREMC_LOG(ERR, "port %s: closing a member failed: %s", name, rte_strerror(-ret));

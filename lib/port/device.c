@@ -44,7 +44,7 @@ int gremc_port_plug(struct gremc_port_set *set)
 	return ret;
 }
 
-static int find_by_name(const char *device, uint16_t *id)
+int gremc_device_find(const char *device, uint16_t *id)
 {
 	struct rte_pci_addr address;
 	char name[PCI_PRI_STR_SIZE];
@@ -79,7 +79,7 @@ static void not_found(struct gremc_port_set *set, const struct gremc_port_state 
 
 static int find_one(struct gremc_port_set *set, struct gremc_port_state *state)
 {
-	int ret = find_by_name(state->config->device, &state->id);
+	int ret = gremc_device_find(state->config->device, &state->id);
 
 	if (ret) {
 		not_found(set, state);

@@ -2,9 +2,13 @@
 /* Events of devices. DPDK calls back on its interrupt thread, where nothing may be done to a device: an event
  * is a bit and a write to an eventfd, and the control thread does the rest. */
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include <rte_dev.h>
+#include <rte_pause.h>
 
 #include "port/port_priv.h"
 
@@ -16,9 +20,19 @@ static const struct {
 	uint32_t event;
 } sources[] = {
 	{RTE_ETH_EVENT_INTR_LSC, GREMC_PORT_EVENT_LINK},
+	{RTE_ETH_EVENT_INTR_RESET, GREMC_PORT_EVENT_RESET},
+	{RTE_ETH_EVENT_INTR_RMV, GREMC_PORT_EVENT_REMOVED},
 };
 
 /* ---- DPDK's interrupt thread ---- */
+
+static void add_events(struct gremc_port_set *set, uint16_t id, uint32_t events)
+{
+	/* release: the control thread sees the device as the driver left it */
+	if (id < RTE_DIM(set->events.pending))
+		__atomic_or_fetch(&set->events.pending[id], events, __ATOMIC_RELEASE);
+	eventfd_write(set->events.fd, 1);
+}
 
 static int record(uint16_t id, enum rte_eth_event_type type, void *argument, void *unused)
 {
@@ -29,12 +43,23 @@ static int record(uint16_t id, enum rte_eth_event_type type, void *argument, voi
 	for (unsigned i = 0; i < RTE_DIM(sources); i++)
 		if (sources[i].type == type)
 			events |= sources[i].event;
-	if (id >= RTE_DIM(set->events.pending))
-		return 0;
-	/* release: the control thread sees the device as the driver left it */
-	__atomic_or_fetch(&set->events.pending[id], events, __ATOMIC_RELEASE);
-	eventfd_write(set->events.fd, 1);
+	add_events(set, id, events);
 	return 0;
+}
+
+/* Of the bus: a removal that the kernel asks for (vfio) or reports, and a device that is new. */
+static void record_device(const char *name, enum rte_dev_event_type type, void *argument)
+{
+	struct gremc_port_set *set = argument;
+
+	if (type == RTE_DEV_EVENT_ADD) {
+		__atomic_store_n(&set->events.added, true, __ATOMIC_RELEASE);
+		eventfd_write(set->events.fd, 1);
+	}
+	for (uint16_t i = 0; type == RTE_DEV_EVENT_REMOVE && i < set->ports.count; i++)
+		for (uint16_t w = 0; w < set->state[i].wire_count; w++)
+			if (strcmp(set->state[i].life[w].device, name) == 0)
+				add_events(set, set->state[i].wire[w], GREMC_PORT_EVENT_REMOVED);
 }
 
 /* ---- control thread ---- */
@@ -55,6 +80,28 @@ int gremc_port_listen(struct gremc_port_set *set)
 	return ret;
 }
 
+/* Devices on PCI come and go by the kernel's events; where these are not to be had, removed ones are looked
+ * for from time to time all the same. */
+static void monitor_begin(struct gremc_port_set *set)
+{
+	bool pci = false;
+
+	for (uint16_t i = 0; i < set->ports.count; i++)
+		for (uint16_t w = 0; w < set->state[i].wire_count; w++)
+			pci |= set->state[i].life[w].bus && strcmp(set->state[i].life[w].bus, "pci") == 0;
+	if (rte_dev_event_callback_register(NULL, record_device, set))
+		GREMC_LOG(DEBUG, "the events of buses cannot be followed");
+	set->events.monitors = pci && rte_dev_event_monitor_start() == 0;
+}
+
+static void monitor_end(struct gremc_port_set *set)
+{
+	if (set->events.monitors)
+		rte_dev_event_monitor_stop();
+	while (rte_dev_event_callback_unregister(NULL, record_device, set) == -EAGAIN)
+		rte_pause();
+}
+
 void gremc_port_listen_end(struct gremc_port_set *set)
 {
 	if (set->events.fd < 0)
@@ -63,8 +110,10 @@ void gremc_port_listen_end(struct gremc_port_set *set)
 	for (unsigned i = 0; i < RTE_DIM(sources); i++)
 		while (rte_eth_dev_callback_unregister(RTE_ETH_ALL, sources[i].type, record, set) == -EAGAIN)
 			rte_pause();
-	if (set->events.listener)
+	if (set->events.listener) {
+		monitor_end(set);
 		epoll_ctl(set->events.epoll, EPOLL_CTL_DEL, set->events.fd, NULL);
+	}
 	close(set->events.fd);
 	set->events.fd = -1;
 }
@@ -78,7 +127,8 @@ static void woken(void *argument)
 	eventfd_read(set->events.fd, &count);
 }
 
-int gremc_ports_watch(struct gremc_ports *ports, int epoll, gremc_port_listener *listener, void *argument)
+int gremc_ports_watch(struct gremc_ports *ports, struct gremc_rcu *rcu, int epoll,
+		      gremc_port_listener *listener, void *argument)
 {
 	struct gremc_port_set *set = (struct gremc_port_set *)ports;
 	struct gremc_port_events *events = &set->events;
@@ -87,6 +137,8 @@ int gremc_ports_watch(struct gremc_ports *ports, int epoll, gremc_port_listener 
 	events->watch = (struct gremc_watch){.ready = woken, .argument = set};
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, events->fd, &event))
 		return -errno;
+	monitor_begin(set);
+	events->qsbr = gremc_rcu_qsbr(rcu);
 	events->epoll = epoll;
 	events->listener = listener;
 	events->argument = argument;
@@ -96,30 +148,51 @@ int gremc_ports_watch(struct gremc_ports *ports, int epoll, gremc_port_listener 
 	return 0;
 }
 
-/* What has happened to the port's device, and to the members of a bond. */
-static uint32_t take_events(struct gremc_port_set *set, const struct gremc_port_state *state)
+/* What has happened to the port's device, and to the members of a bond. Returns whether anything has. */
+static bool take_events(struct gremc_port_set *set, uint16_t index, uint64_t now)
 {
-	uint32_t events = __atomic_exchange_n(&set->events.pending[state->id], 0, __ATOMIC_ACQUIRE);
+	const struct gremc_port_state *state = &set->state[index];
+	uint32_t *pending = set->events.pending;
+	bool any = state->wire[0] != state->id &&
+		   __atomic_exchange_n(&pending[state->id], 0, __ATOMIC_ACQUIRE) != 0;
 
-	for (uint16_t i = 0; i < state->wire_count; i++)
-		events |= __atomic_exchange_n(&set->events.pending[state->wire[i]], 0, __ATOMIC_ACQUIRE);
-	return events;
+	for (uint16_t i = 0; i < state->wire_count; i++) {
+		uint32_t events = state->life[i].gone ? 0
+						      : __atomic_exchange_n(&pending[state->wire[i]], 0,
+									    __ATOMIC_ACQUIRE);
+
+		gremc_port_wire_event(set, index, i, events, now);
+		any |= events != 0;
+	}
+	return any;
+}
+
+static int earlier(int a, int b)
+{
+	return a < 0 ? b : b < 0 ? a : RTE_MIN(a, b);
 }
 
 int gremc_ports_run(struct gremc_ports *ports, uint64_t now, int wait)
 {
 	struct gremc_port_set *set = (struct gremc_port_set *)ports;
 	struct gremc_port_events *events = &set->events;
-	bool poll = now >= events->next_poll;
+	bool poll = now >= events->next_poll,
+	     added = __atomic_exchange_n(&events->added, false, __ATOMIC_ACQUIRE);
 
 	for (uint16_t i = 0; i < ports->count; i++) {
+		bool any;
+
 		if (ports->port[i] == NULL)
 			continue;
-		if ((take_events(set, &set->state[i]) || poll) &&
+		if (added)
+			gremc_port_look_again(&set->state[i]);
+		any = take_events(set, i, now);
+		wait = earlier(wait, gremc_port_recover(set, i, now));
+		if ((any || poll) && set->state[i].phase == GREMC_PHASE_OPEN &&
 		    gremc_port_link_update(&set->state[i], ports->port[i], now))
 			events->listener(events->argument, i);
 	}
 	if (poll)
 		events->next_poll = now + POLL_INTERVAL;
-	return wait < 0 ? (int)(events->next_poll - now) : RTE_MIN(wait, (int)(events->next_poll - now));
+	return earlier(wait, (int)(events->next_poll - now));
 }

@@ -13,6 +13,9 @@
 static const char *const status_names[] = {
 	[GREMC_PORT_UP] = "up",
 	[GREMC_PORT_DOWN] = "down",
+	[GREMC_PORT_RESETTING] = "resetting",
+	[GREMC_PORT_FAILED] = "failed",
+	[GREMC_PORT_REMOVED] = "removed",
 };
 
 const char *gremc_port_status_name(enum gremc_port_status status)
@@ -33,6 +36,12 @@ static bool wire_is_up(uint16_t id)
 	return rte_eth_link_get_nowait(id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
+/* A member that is out of the bond has no link. */
+static bool member_is_up(const struct gremc_port_state *state, uint16_t wire)
+{
+	return !state->life[wire].out && !state->life[wire].gone && wire_is_up(state->wire[wire]);
+}
+
 bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_link *link)
 {
 	bool any = false;
@@ -44,7 +53,7 @@ bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_li
 	if (!state->kernel && state->wire[0] == state->id)
 		return true;
 	for (uint16_t i = 0; i < state->wire_count; i++)
-		any |= wire_is_up(state->wire[i]);
+		any |= member_is_up(state, i);
 	if (!any)
 		link->link_status = RTE_ETH_LINK_DOWN;
 	return any;
@@ -83,20 +92,18 @@ static const char *link_text(const struct rte_eth_link *link, char *text, size_t
 
 static void update_members(struct gremc_port_state *state, const struct gremc_port *port, uint64_t now)
 {
-	char device[RTE_ETH_NAME_MAX_LEN];
-
 	/* a port that is no bond has its own log line */
 	for (uint16_t i = 0; i < state->wire_count && state->wire[0] != state->id; i++) {
 		struct gremc_wire_link *link = &state->wire_link[i];
-		bool up = wire_is_up(state->wire[i]);
+		bool up = member_is_up(state, i);
 
 		sum_up(link, port->name, now);
 		if (up == link->up)
 			continue;
 		link->up = up;
-		if (rte_eth_dev_get_name_by_port(state->wire[i], device) == 0 && is_logged(&link->log, now))
-			GREMC_LOG(NOTICE, "port %s: the link of its member `%s` is %s", port->name, device,
-				  up ? "up" : "down");
+		if (is_logged(&link->log, now))
+			GREMC_LOG(NOTICE, "port %s: the link of its member `%s` is %s", port->name,
+				  state->life[i].name, up ? "up" : "down");
 	}
 }
 
@@ -107,7 +114,11 @@ void gremc_port_link_begin(struct gremc_port_state *state, struct gremc_port *po
 	struct rte_eth_link link;
 	char text[RTE_ETH_LINK_MAX_STR_LEN];
 
+	const bool was_up = state->link.up;
+
 	state->link.up = gremc_port_link_get(state, &link);
+	if (was_up && !state->link.up) /* a device that has been set up again */
+		__atomic_store_n(&port->link_changes, port->link_changes + 1, __ATOMIC_RELAXED);
 	for (uint16_t i = 0; i < state->wire_count; i++)
 		state->wire_link[i].up = wire_is_up(state->wire[i]);
 	GREMC_LOG(INFO, "port %s: `%s`: %s", port->name, port->device, link_text(&link, text, sizeof(text)));

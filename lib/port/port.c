@@ -102,8 +102,10 @@ struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const un
 	}
 	set->config = NULL;
 	set->errors = NULL;
-	for (uint16_t i = 0; i < set->ports.count; i++)
+	for (uint16_t i = 0; i < set->ports.count; i++) {
 		keep_config(&set->state[i]);
+		gremc_port_remember(&set->state[i]);
+	}
 	return &set->ports;
 }
 
@@ -153,6 +155,7 @@ unsigned gremc_ports_close(struct gremc_ports *ports)
 	for (uint16_t i = 0; i < ports->count; i++)
 		gremc_xdp_unplug(set->state[i].xdp);
 	for (uint16_t i = 0; i < ports->count; i++) {
+		gremc_port_forget(&set->state[i]);
 		gremc_steer_set_fini(&set->state[i].fixed);
 		gremc_steer_set_fini(&set->state[i].routed);
 	}

@@ -17,6 +17,7 @@
 #include <rte_ring.h>
 
 #include "config/config.h"
+#include "rcu/rcu.h"
 
 #define GREMC_WAIT_MBUFS  128u  /* packets that a worker may keep for next hops that are not resolved */
 #define GREMC_TX_HELD_MAX 512u  /* packets that a worker holds for each port that does not keep up */
@@ -33,7 +34,10 @@
 /* The state of a port while the program runs. */
 enum gremc_port_status {
 	GREMC_PORT_UP,
-	GREMC_PORT_DOWN, /* no link */
+	GREMC_PORT_DOWN,      /* no link */
+	GREMC_PORT_RESETTING, /* from here on the workers leave its queues alone */
+	GREMC_PORT_FAILED,    /* it does not start again; it is tried on */
+	GREMC_PORT_REMOVED,   /* its device has gone; it is looked for */
 };
 
 /* An open port. Only ports that carry traffic of their own are here: a member of a bond is not. */
@@ -56,6 +60,8 @@ struct gremc_port {
 	/* Written by the control thread; atomic. */
 	enum gremc_port_status status;
 	uint64_t link_changes;
+	uint64_t resets;   /* restarts that its device, or a member of the bond, asked for */
+	uint64_t removals; /* of its device, or of members of the bond */
 	int socket;
 	uint16_t rx_queues, tx_queues; /* tx_queues: the workers' */
 	bool host_tx; /* one TX queue more, number `tx_queues`, is the control thread's own */
@@ -89,8 +95,13 @@ struct gremc_ports {
 	struct gremc_port *port[GREMC_CONFIG_PORTS_MAX];
 };
 
-/* Any thread: "up", "down". */
+/* Any thread: "up", "down", "resetting", "failed", "removed". */
 const char *gremc_port_status_name(enum gremc_port_status status);
+/* May the queues of the port be used? */
+static inline bool gremc_port_is_closed(enum gremc_port_status status)
+{
+	return status >= GREMC_PORT_RESETTING;
+}
 
 /* Which lcores poll: all but the main one, or the only one. Returns how many; the array has room for
  * GREMC_WORKERS_MAX. */
@@ -106,17 +117,24 @@ struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const un
  * leak), each pool that lacks some is logged. */
 unsigned gremc_ports_close(struct gremc_ports *ports);
 
-/* ---- while the program runs: links ---- */
+/* ---- while the program runs: links, resets, removals ----
+ *
+ * A device that asks for a reset is taken from the workers, reset, set up as before and given back; one that
+ * has been removed is taken from them, closed, and looked for until it is there again. The same of a member
+ * of a bond, which goes on without it. */
 
-/* Called when the status of ports->port[port] has changed, which has the new one. */
+/* Called when the status of ports->port[port] has changed, which has the new one, and `id` of a device that
+ * has come back. From then on the workers follow it: of a closed port they use no queue. */
 typedef void gremc_port_listener(void *argument, uint16_t port);
 
 /* Follow the devices from now on: their events are waited for in `epoll` (data.ptr is a struct gremc_watch).
- * The listener is called at once for each port, later from gremc_ports_run().
+ * The listener is called at once for each port, later from gremc_ports_run(). The workers are readers of
+ * `rcu`, which outlives the ports.
  * Thread:  control thread.
  * Returns: 0 or a negative errno. */
-int gremc_ports_watch(struct gremc_ports *ports, int epoll, gremc_port_listener *listener, void *argument);
-/* Take up the events that have come, and look at the links of devices that raise none.
+int gremc_ports_watch(struct gremc_ports *ports, struct gremc_rcu *rcu, int epoll,
+		      gremc_port_listener *listener, void *argument);
+/* Take up the events that have come, look at the links of devices that raise none, go on with resets.
  * Thread:  control thread, at each turn of its loop.
  * Input:   now in milliseconds of a clock that never goes back.
  * Returns: milliseconds until the next call at the latest, at most `wait` (-1: no limit). */

@@ -67,6 +67,34 @@ struct gremc_wire_link {
 	struct gremc_link_log log;
 };
 
+/* What a wire needs before it carries frames again. */
+enum gremc_wire_need {
+	GREMC_WIRE_NOTHING,
+	GREMC_WIRE_RESET,
+	GREMC_WIRE_DEVICE, /* it has been removed */
+};
+
+/* How a wire is found again, and how far that is. */
+struct gremc_wire_life {
+	char name[RTE_ETH_NAME_MAX_LEN];   /* ethdev */
+	char device[RTE_ETH_NAME_MAX_LEN]; /* on its bus */
+	const char *bus;                   /* DPDK's; static */
+	char *arguments;                   /* malloc; NULL: none */
+	enum gremc_wire_need need;
+	bool gone;         /* no ethdev has its number now */
+	bool out;          /* of a bond: it is no member now */
+	bool ready;        /* of a bond, and out: it can be a member again */
+	uint64_t next_try; /* milliseconds */
+	uint32_t delay;    /* of the try after that, milliseconds */
+	char *reason;      /* malloc: why the last one failed; it is logged when it changes */
+};
+
+enum gremc_port_phase {
+	GREMC_PHASE_OPEN,
+	GREMC_PHASE_CLOSING, /* until each worker has seen that it is closed */
+	GREMC_PHASE_CLOSED,
+};
+
 struct gremc_port_state {
 	const struct gremc_config_port *config; /* once open: &kept, because a reload frees the other */
 	struct gremc_config_port kept;          /* its lists are empty */
@@ -94,18 +122,28 @@ struct gremc_port_state {
 	uint16_t wire_count;
 	uint16_t
 		wire[RTE_MAX_ETHPORTS]; /* ethdevs that carry the frames: a bond's members, else the device */
-	struct gremc_wire_link link;    /* of the port */
+	struct gremc_wire_life life[RTE_MAX_ETHPORTS]; /* of each wire */
+	enum gremc_port_phase phase;
+	uint64_t grace;                                     /* token of the grace period */
+	struct gremc_wire_link link;                        /* of the port */
 	struct gremc_wire_link wire_link[RTE_MAX_ETHPORTS]; /* of each wire of a bond */
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
 };
 
 /* What DPDK's interrupt thread has seen happen to a device. */
-enum gremc_port_event { GREMC_PORT_EVENT_LINK = 1 };
+enum gremc_port_event {
+	GREMC_PORT_EVENT_LINK = 1,
+	GREMC_PORT_EVENT_RESET = 2,
+	GREMC_PORT_EVENT_REMOVED = 4,
+};
 
 struct gremc_port_events {
 	int fd;                             /* eventfd; -1: none */
 	uint32_t pending[RTE_MAX_ETHPORTS]; /* enum gremc_port_event, by ethdev; atomic */
+	bool added;                         /* the kernel has found a device; atomic */
+	bool monitors;                      /* it is listened to for that */
+	struct rte_rcu_qsbr *qsbr;
 	struct gremc_watch watch;
 	int epoll;
 	gremc_port_listener *listener; /* NULL: not watched yet */
@@ -152,6 +190,14 @@ const struct gremc_driver_trait *gremc_driver_trait(const char *driver);
 /* Set up the queues of every port. -EAGAIN: a device refused the size of its mbufs; its `room` has been
  * raised. */
 int gremc_port_queues_setup(struct gremc_port_set *set);
+/* A device that is stopped, or as new: set up and start it as it was. The reason of a failure is in
+ * set->errors.
+ * Returns: 0 or a negative errno. */
+int gremc_port_restart(struct gremc_port_set *set, uint16_t index);
+/* Let groups' frames in by one wire of a port. */
+void gremc_port_open_filters(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id);
+/* Stop the device as it is: what it holds is not looked at. */
+void gremc_port_halt(struct gremc_port_set *set, uint16_t index);
 /* The next larger room to try, or 0 when there is none. */
 uint32_t gremc_port_room_next(uint32_t room);
 void gremc_port_stop(struct gremc_port_set *set, uint16_t index);
@@ -177,6 +223,24 @@ void gremc_kernel_mtu_remember(struct gremc_port_set *set);
 
 /* Does the kernel's interface have a carrier? */
 bool gremc_kernel_is_running(unsigned if_index);
+
+/* ---- device.c, too ---- */
+
+/* The ethdev of this name, or of this PCI address. Returns 0 or a negative errno. */
+int gremc_device_find(const char *device, uint16_t *id);
+
+/* ---- recover.c: resets and removals ---- */
+
+/* After opening: how each wire is found again. */
+void gremc_port_remember(struct gremc_port_state *state);
+void gremc_port_forget(struct gremc_port_state *state);
+/* An event of wire `wire` of the port. */
+void gremc_port_wire_event(struct gremc_port_set *set, uint16_t index, uint16_t wire, uint32_t events,
+			   uint64_t now);
+/* The kernel has found a device: those that are missing are looked for at once. */
+void gremc_port_look_again(struct gremc_port_state *state);
+/* Go on with what the port's wires need. Returns milliseconds until there is more to do, -1: nothing. */
+int gremc_port_recover(struct gremc_port_set *set, uint16_t index, uint64_t now);
 
 /* ---- events.c ---- */
 

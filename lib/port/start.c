@@ -148,13 +148,13 @@ int gremc_port_queues_setup(struct gremc_port_set *set)
 /* ---- start and stop ---- */
 
 /* Groups that nobody joined on the port have to come in, too. What the kernel keeps is not ours to open. */
-static void open_filters(struct gremc_port_state *state, const struct gremc_port *port)
+void gremc_port_open_filters(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id)
 {
-	int ret = state->xdp || state->flows ? 0 : rte_eth_allmulticast_enable(state->id);
+	int ret = state->xdp || state->flows ? 0 : rte_eth_allmulticast_enable(id);
 
 	if (ret == 0)
 		return;
-	ret = rte_eth_promiscuous_enable(state->id);
+	ret = rte_eth_promiscuous_enable(id);
 	state->promiscuous = ret == 0;
 	if (ret && ret != -ENOTSUP)
 		GREMC_LOG(
@@ -174,7 +174,7 @@ static int start_one(struct gremc_port_set *set, uint16_t index)
 		return ret;
 	}
 	state->started = true;
-	open_filters(state, port);
+	gremc_port_open_filters(state, port, state->id);
 	if (state->xdp) {
 		ret = gremc_xdp_attach(set, state);
 		if (ret)
@@ -225,6 +225,18 @@ static void drain(const struct gremc_port *port)
 void gremc_port_stop(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
+
+	if (state->started) {
+		drain(set->ports.port[index]);
+		if (state->promiscuous)
+			rte_eth_promiscuous_disable(state->id);
+	}
+	gremc_port_halt(set, index);
+}
+
+void gremc_port_halt(struct gremc_port_set *set, uint16_t index)
+{
+	struct gremc_port_state *state = &set->state[index];
 	const struct gremc_port *port = set->ports.port[index];
 	int ret;
 
@@ -232,12 +244,46 @@ void gremc_port_stop(struct gremc_port_set *set, uint16_t index)
 	state->flows = NULL;
 	if (!state->started)
 		return;
-	drain(port);
-	if (state->promiscuous)
-		rte_eth_promiscuous_disable(state->id);
 	ret = rte_eth_dev_stop(state->id);
 	if (ret)
 		GREMC_LOG(ERR, "port %s: stopping `%s` failed: %s", port->name, port->device,
 			  rte_strerror(-ret));
 	state->started = false;
+}
+
+/* ---- restart ---- */
+
+/* A device may come out of a reset with another address than the tunnels' frames leave with. */
+static void restore_mac(const struct gremc_port_state *state, const struct rte_ether_addr *mac)
+{
+	struct rte_ether_addr now;
+
+	if (rte_eth_macaddr_get(state->id, &now) == 0 && !rte_is_same_ether_addr(&now, mac))
+		rte_eth_dev_default_mac_addr_set(state->id, (struct rte_ether_addr *)(uintptr_t)mac);
+}
+
+int gremc_port_restart(struct gremc_port_set *set, uint16_t index)
+{
+	struct gremc_port_state *state = &set->state[index];
+	struct gremc_port *port = set->ports.port[index];
+	const struct rte_ether_addr mac = port->mac;
+	char text[RTE_ETHER_ADDR_FMT_SIZE];
+	int ret = configure_one(set, index);
+
+	if (ret == 0)
+		ret = setup_queues(set, index);
+	if (ret == 0)
+		restore_mac(state, &mac);
+	if (ret == 0)
+		ret = start_one(set, index);
+	if (ret == 0 && !rte_is_same_ether_addr(&port->mac, &mac)) {
+		rte_ether_format_addr(text, sizeof(text), &port->mac);
+		GREMC_LOG(
+			WARNING,
+			"port %s: `%s` has the MAC address %s now and does not take its old one; its frames "
+			"leave with the old one until the program is started again",
+			port->name, port->device, text);
+		port->mac = mac;
+	}
+	return ret ? ret : gremc_port_steer_restore(state, port);
 }

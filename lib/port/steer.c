@@ -188,6 +188,18 @@ static bool is_steered(const struct gremc_port_state *state)
 	return state->xdp || state->flows;
 }
 
+int gremc_port_steer_restore(struct gremc_port_state *state, const struct gremc_port *port)
+{
+	const char *reason;
+	int ret = is_steered(state) ? device_add(state, port, &state->fixed, &reason) : 0;
+
+	if (ret == 0 && is_steered(state))
+		ret = device_add(state, port, &state->routed, &reason);
+	if (ret)
+		GREMC_LOG(ERR, "port %s: it cannot be told again what to take: %s", port->name, reason);
+	return ret;
+}
+
 static int add_one(const struct gremc_port_state *state, const struct gremc_port *port,
 		   const struct gremc_steer_set *steer, struct gremc_errors *errors)
 {

@@ -25,6 +25,10 @@ bool gremc_steer_has_tunnel(const struct gremc_steer_set *steer, const struct gr
 int gremc_steer_compare_groups(const void *a, const void *b);
 bool gremc_steer_has_group(const struct gremc_steer_set *steer, const struct gremc_steer_group *group);
 
+/* A device that has been set up again takes what it took.
+ * Returns: 0 or a negative errno. */
+int gremc_port_steer_restore(struct gremc_port_state *state, const struct gremc_port *port);
+
 /* ---- xdp.c, or xdp_absent.c where the program could not be built ---- */
 
 struct gremc_xdp;

@@ -60,7 +60,8 @@
 	X(tx_full, "the port did not take the packet, and no more could be held for it")                     \
 	X(ring_full, "the ring to the worker that owns the port's transmit queue was full")                  \
 	X(shard_full, "the ring to the worker that has this part of a large oil was full")                   \
-	X(link_down, "the port has lost its link")
+	X(link_down, "the port has lost its link")                                                           \
+	X(port_down, "the port is being reset, or its device has been removed")
 
 #define GREMC_X(name, text) GREMC_DROP_##name,
 enum gremc_drop { GREMC_DROPS(GREMC_X) GREMC_DROP_COUNT };

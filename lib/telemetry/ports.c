@@ -7,7 +7,7 @@
 
 #include "telemetry/telemetry_priv.h"
 
-#define PORTS_PAGE 12
+#define PORTS_PAGE 10
 #define POOLS_PAGE 40
 
 /* The numbers of pools: a port's RX queues first, by port and queue, then the workers' header pools. */
@@ -21,30 +21,37 @@ static bool port_exists(const void *context, uint32_t number)
 	return ports->port[number] != NULL;
 }
 
-static void reply_link(struct rte_tel_data *dict, const struct gremc_port *port)
-{
-	enum gremc_port_status status = __atomic_load_n(&port->status, __ATOMIC_RELAXED);
-	struct rte_eth_link link = {0};
-	bool known = status == GREMC_PORT_UP && rte_eth_link_get_nowait(port->id, &link) == 0;
-
-	gremc_reply_text(dict, "status", gremc_port_status_name(status));
-	gremc_reply_u64(dict, "link_changes", gremc_counter_read(&port->link_changes));
-	gremc_reply_u64(dict, "link", known && link.link_status == RTE_ETH_LINK_UP);
-	gremc_reply_u64(dict, "speed",
-			known && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN ? link.link_speed : 0);
-}
-
 /* The device's own counters: all 0, and device_counters too, where the driver has none. */
-static void reply_device_counters(struct rte_tel_data *dict, uint16_t id)
+static void reply_device(struct rte_tel_data *dict, const struct gremc_port *port, bool is_open, bool is_up)
 {
 	struct rte_eth_stats device = {0};
-	bool known = rte_eth_stats_get(id, &device) == 0;
+	struct rte_eth_link link = {0};
+	bool linked = is_up && rte_eth_link_get_nowait(port->id, &link) == 0;
+	bool known = is_open && rte_eth_stats_get(port->id, &device) == 0;
 
+	gremc_reply_u64(dict, "link", linked && link.link_status == RTE_ETH_LINK_UP);
+	gremc_reply_u64(dict, "speed",
+			linked && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN ? link.link_speed : 0);
 	gremc_reply_u64(dict, "device_counters", known);
 	gremc_reply_u64(dict, "imissed", known ? device.imissed : 0);
 	gremc_reply_u64(dict, "ierrors", known ? device.ierrors : 0);
 	gremc_reply_u64(dict, "rx_nombuf", known ? device.rx_nombuf : 0);
 	gremc_reply_u64(dict, "oerrors", known ? device.oerrors : 0);
+}
+
+/* A device is not asked while it is taken down or set up, and not when it has gone. */
+static void reply_status(struct rte_tel_data *dict, struct gremc_ports *ports, const struct gremc_port *port)
+{
+	enum gremc_port_status status;
+
+	pthread_mutex_lock(&ports->devices);
+	status = __atomic_load_n(&port->status, __ATOMIC_RELAXED);
+	gremc_reply_text(dict, "status", gremc_port_status_name(status));
+	gremc_reply_u64(dict, "link_changes", gremc_counter_read(&port->link_changes));
+	gremc_reply_u64(dict, "resets", gremc_counter_read(&port->resets));
+	gremc_reply_u64(dict, "removals", gremc_counter_read(&port->removals));
+	reply_device(dict, port, !gremc_port_is_closed(status), status == GREMC_PORT_UP);
+	pthread_mutex_unlock(&ports->devices);
 }
 
 static void reply_port(struct rte_tel_data *dict, const struct gremc_port *port,
@@ -65,8 +72,6 @@ static void reply_port(struct rte_tel_data *dict, const struct gremc_port *port,
 	gremc_reply_u64(dict, "tx_packets", sum->ports[port->index].tx_packets);
 	gremc_reply_u64(dict, "tx_bytes", sum->ports[port->index].tx_bytes);
 	gremc_reply_u64(dict, "tx_lost", sum->ports[port->index].tx_lost);
-	reply_link(dict, port);
-	reply_device_counters(dict, port->id);
 }
 
 void gremc_answer_ports(struct gremc_query *query)
@@ -78,8 +83,12 @@ void gremc_answer_ports(struct gremc_query *query)
 	if (!gremc_page_collect(&page, query, ports->count, PORTS_PAGE, port_exists, ports))
 		return;
 	gremc_query_totals(query, &sum);
-	for (uint32_t i = 0; i < page.count; i++)
-		reply_port(gremc_page_entry(&page, query, i), ports->port[page.number[i]], &sum);
+	for (uint32_t i = 0; i < page.count; i++) {
+		struct rte_tel_data *dict = gremc_page_entry(&page, query, i);
+
+		reply_port(dict, ports->port[page.number[i]], &sum);
+		reply_status(dict, query->telemetry->ports, ports->port[page.number[i]]);
+	}
 }
 
 static const struct rte_mempool *header_pool(const struct gremc_ports *ports, uint32_t worker)

@@ -29,7 +29,7 @@ struct gremc_telemetry_hosts {
 
 /* What the commands read. Every pointer stays valid until gremc_telemetry_stop() has returned. */
 struct gremc_telemetry {
-	const struct gremc_ports *ports;
+	struct gremc_ports *ports; /* its devices are locked to be asked */
 	const struct gremc_vifs *vifs;
 	const struct gremc_fanout *fanout;
 	struct gremc_igmp *igmp;

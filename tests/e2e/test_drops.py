@@ -51,6 +51,7 @@ LOSSES = {
     "tx_full": "test_devices.test_full_devices",
     "ring_full": "test_devices.test_ring_between_workers",
     "link_down": "test_devices_change.test_link_and_carrier",
+    "port_down": "test_devices_change.test_removal",
     "shard_full": "unit/test_datapath: how full a ring gets is a matter of time",
 }
 

@@ -163,7 +163,7 @@ static void test_largest_ports(void **unused __rte_unused)
 	gremc_telemetry_stop();
 	assert_int_equal(gremc_telemetry_start(&telemetry), 0);
 	full_page("/gremc/lcores", 16, 22);
-	full_page("/gremc/ports", 12, 22);
+	full_page("/gremc/ports", 10, 26);
 	full_page("/gremc/pools", 40, 8);
 	ask("/gremc/drops");
 	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_LOSS_COUNT + GREMC_PUNT_COUNT);

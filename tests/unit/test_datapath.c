@@ -314,6 +314,34 @@ static void no_link_no_try(void **state)
 	assert_int_equal(totals(f).losses[GREMC_LOSS_link_down], 198);
 }
 
+/* A closed port is not touched: what it would bring stays where it is, what it would take is lost by name;
+ * and it may have another number when it is open again. */
+static void a_closed_port_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct rte_mbuf *mbuf = frame_mbuf(0, 100, 0);
+
+	add_tunnels(f, 101, LOOP);
+	route(f, 101);
+	f->port[LOOP].status = GREMC_PORT_RESETTING;
+	f->port[LOOP].id = UINT16_MAX; /* no device: whoever used it would fault */
+	gremc_workers_port_changed(f->group, &f->port[LOOP]);
+	assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
+	assert_int_equal(gremc_worker_poll(f->worker, &f->worker->rxq[LOOP]), 0);
+	/* a packet of another port */
+	f->worker->burst.packet[0].mbuf = frame_mbuf(0, 1000, 0);
+	f->worker->burst.count = 1;
+	f->worker->rx_packets = 1;
+	gremc_worker_forward(f->worker, &f->worker->rxq[LOOP]);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_port_down], 100);
+	f->port[LOOP].status = GREMC_PORT_UP;
+	f->port[LOOP].id = device[LOOP];
+	gremc_workers_port_changed(f->group, &f->port[LOOP]);
+	assert_int_equal(gremc_worker_poll(f->worker, &f->worker->rxq[LOOP]), 1);
+	expect_replicas(100, 0, 100, true);
+	assert_int_equal(totals(f).losses[GREMC_LOSS_port_down], 100);
+}
+
 /* One of the outgoing interfaces cannot be served; the others are. In every place of the oil, copied and
  * shared. */
 static void some_are_lost(void **state)
@@ -1236,6 +1264,7 @@ int main(void)
 		TEST(empty_header_pool),
 		TEST(full_port),
 		TEST(no_link_no_try),
+		TEST(a_closed_port_is_left_alone),
 		TEST(some_are_lost),
 		TEST(next_hop_is_waited_for),
 		TEST(few_wait),

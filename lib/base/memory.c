@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <limits.h>
 #include <sys/mman.h>
 
 #include <numa.h>
+#include <numaif.h>
 
 #include <rte_malloc.h>
 
 #include "base/base.h"
+
+/* Prefer a node, not bind to it: a full node then gives pages of another one. With MPOL_BIND, which
+ * numa_tonode_memory() sets by default, the kernel calls its OOM killer instead. */
+static void prefer_node(void *memory, size_t size, int socket)
+{
+	unsigned long mask[GREMC_NODES_MAX / (CHAR_BIT * sizeof(unsigned long)) + 1] = {0};
+	const unsigned bits = CHAR_BIT * sizeof(mask[0]);
+
+	if (socket < 0 || (uint32_t)socket >= GREMC_NODES_MAX || numa_available() < 0 ||
+	    !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)socket))
+		return;
+	mask[(unsigned)socket / bits] = 1UL << (unsigned)socket % bits;
+	mbind(memory, size, MPOL_PREFERRED, mask, sizeof(mask) * CHAR_BIT, 0);
+}
 
 void *gremc_reserve(size_t size, int socket)
 {
@@ -16,9 +32,7 @@ void *gremc_reserve(size_t size, int socket)
 		return NULL;
 	/* Best effort, both: a kernel without huge pages or NUMA gives ordinary memory, which works. */
 	madvise(memory, size, MADV_HUGEPAGE);
-	if (socket >= 0 && numa_available() >= 0 &&
-	    numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)socket))
-		numa_tonode_memory(memory, size, socket);
+	prefer_node(memory, size, socket);
 	return memory;
 }
 

@@ -9,6 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <numa.h>
+#include <numaif.h>
+
 #include "base/base.h"
 #include "test.h"
 
@@ -328,6 +331,31 @@ static void only_what_is_left_is_removed(void **state)
 	gremc_runtime_remove(runtime);
 }
 
+/* A node is preferred and never bound to: a full one must not end in the kernel's OOM killer. */
+static void reserved_node_is_preferred(void **state)
+{
+	const size_t size = 1 << 20;
+
+	(void)state;
+	if (numa_available() < 0)
+		skip();
+	for (int node = 0; node <= numa_max_node(); node++) {
+		unsigned long mask[1024 / (8 * sizeof(unsigned long))] = {0};
+		uint8_t *memory = gremc_reserve(size, node);
+		int mode = -1;
+
+		assert_non_null(memory);
+		assert_int_equal(get_mempolicy(&mode, mask, 1024, memory + size / 2, MPOL_F_ADDR), 0);
+		if (numa_bitmask_isbitset(numa_all_nodes_ptr, node)) {
+			assert_int_equal(mode, MPOL_PREFERRED);
+			assert_int_equal(mask[0], 1UL << node);
+		} else {
+			assert_int_equal(mode, MPOL_DEFAULT);
+		}
+		gremc_release(memory, size);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +370,7 @@ int main(void)
 		cmocka_unit_test(nodes),
 		cmocka_unit_test(reserved_on_a_node),
 		cmocka_unit_test(log_limits),
+		cmocka_unit_test(reserved_node_is_preferred),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

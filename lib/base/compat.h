@@ -28,6 +28,16 @@
 #	define GREMC_TEL_U64            RTE_TEL_UINT_VAL
 #endif
 
+/* An lcore's cache of a mempool, made with `size`, holds up to one and a half times that before DPDK 26.07,
+ * and up to `size` from then on, where twice the size has the same effect. Pools are planned for the larger
+ * of both, so that one plan fits all versions. */
+#define GREMC_CACHE_HOLDS(size) (2 * (size))
+#if RTE_VERSION < RTE_VERSION_NUM(26, 7, 0, 0)
+#	define GREMC_MEMPOOL_CACHE(size) (size)
+#else
+#	define GREMC_MEMPOOL_CACHE(size) (2 * (size))
+#endif
+
 /* A control thread runs off the polling lcores' CPUs. Its function is
  *   static gremc_thread_result run(void *argument)
  * gremc_thread_create() returns 0 or a negative errno. */

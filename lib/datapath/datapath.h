@@ -75,6 +75,8 @@ struct gremc_tx {
 	struct rte_mbuf *packet[2 * GREMC_BURST];
 	struct rte_ring *share; /* not NULL: what others give for our queue */
 } __rte_cache_aligned;
+static_assert(2 * GREMC_BURST <= GREMC_TX_MBUFS && 3 * GREMC_BURST <= GREMC_WORK_MBUFS,
+	      "the pools are planned with so many mbufs in a worker's hands");
 
 /* What replicas have in common as long as their encaps are of one shape and their packets alike: settled
  * once, for they mostly are. Of one burst, for it holds what the tables said in it. */
@@ -127,7 +129,8 @@ struct gremc_worker {
 	struct gremc_stats *stats;
 	struct gremc_wait *wait; /* replicas whose next hop is not known yet */
 	struct rte_mempool *header_pool;
-	uint32_t header_room; /* bytes for headers and copied payload after RTE_PKTMBUF_HEADROOM */
+	uint32_t header_room;           /* bytes for headers and copied payload after RTE_PKTMBUF_HEADROOM */
+	struct rte_mempool *shard_pool; /* copies for other workers; NULL: no shards */
 	uint16_t rxq_count, share_count, port_count;
 	bool needs_keep_alive;
 	struct gremc_worker_group *group;
@@ -182,15 +185,13 @@ enum gremc_end {
 /* The workers of a forwarder and what they share. The sender is the control thread's: a worker that no lcore
  * runs, with the TX queues that ports have to spare (gremc_port.host_tx). */
 struct gremc_worker_group {
+	/* Read only after start, but for `stop`, which is written once: each worker reads this line in each
+	 * iteration. */
 	uint32_t count;
-	uint32_t stop; /* atomic: set by gremc_workers_stop() */
-	/* atomic: how many have come to each of the steps of the end (enum gremc_end) */
-	uint32_t ended[GREMC_END_COUNT];
-	uint32_t host_sleeps; /* atomic: the control thread waits for host_event */
-	int host_event;       /* eventfd */
-	uint16_t host_ip_id;  /* the control thread's: as a worker's ip_id */
-	uint32_t host_turn;   /* the control thread's: whose rings come first */
-	uint8_t *sample;      /* [mroute id] 1: the next packet of a sampled mroute is the kernel's; atomic */
+	uint32_t stop;   /* atomic: set by gremc_workers_stop() */
+	int host_event;  /* eventfd */
+	bool spread;     /* the pools are planned for it */
+	uint8_t *sample; /* [mroute id] 1: the next packet of a sampled mroute is the kernel's; atomic */
 	/* [mroute id] gremc_moment() of the last packet on a wrong vif that the kernel got, 0: none; atomic
 	 */
 	uint32_t *wrong_vif;
@@ -198,6 +199,15 @@ struct gremc_worker_group {
 	struct gremc_worker *sender; /* NULL: no port has a queue to spare */
 	uint32_t stats_count;        /* of the workers, then of the sender */
 	struct gremc_stats *stats[GREMC_WORKERS_MAX + 1];
+
+	/* the workers' at the end */
+	/* atomic: how many have come to each of the steps of the end (enum gremc_end) */
+	uint32_t ended[GREMC_END_COUNT] __rte_cache_aligned;
+
+	/* the control thread's; workers that punt read and clear `host_sleeps` */
+	uint32_t host_sleeps __rte_cache_aligned; /* atomic: the control thread waits for host_event */
+	uint32_t host_turn;                       /* whose rings come first */
+	uint16_t host_ip_id;                      /* as a worker's ip_id */
 };
 
 /* Control thread, before start: a worker for each of ports->worker, with the tables of its socket. All
@@ -207,7 +217,8 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 						const struct gremc_vifs *vifs,
 						const struct gremc_fanout *fanout, struct gremc_rcu *rcu);
 /* Control thread, at any time: take over what may change while the workers run (copy threshold, retries,
- * idle). */
+ * idle, shards and spreading). Shards and spreading stay off where the pools are not planned for them
+ * (gremc_ports.shards, .spread). */
 void gremc_workers_configure(struct gremc_worker_group *group, const struct gremc_config_settings *settings);
 /* Take over status and device of a port: replicas to one that has lost its link are lost as `link_down`
  * without a try. Of a closed one (gremc_port_is_closed()) nothing is received, and replicas are lost as

@@ -73,7 +73,7 @@ enum gremc_drop gremc_judge_limits(const struct gremc_worker *worker, const stru
 /* ---- host.c: the rings to and from the control thread ---- */
 
 /* `port` is the host's: behind those of the configuration. -ENOMEM: gremc_host_rings_fini() all the same. */
-int gremc_host_rings_init(struct gremc_worker *worker, uint16_t port);
+int gremc_host_rings_init(struct gremc_worker *worker, uint16_t port, const struct gremc_ring_sizes *sizes);
 void gremc_host_rings_fini(struct gremc_worker *worker);
 /* Free what stands in them. */
 void gremc_host_rings_drain(struct gremc_worker *worker);

@@ -10,27 +10,6 @@
 
 #include "datapath/datapath_priv.h"
 
-/* Packets that may wait for the control thread, by class. */
-#define UP_SIZES(X)                                                                                          \
-	X(neighbor, 256)                                                                                     \
-	X(control, 2048) /* 100 ms of 20,000 reports a second */                                             \
-	X(tcp, 2048)     /* 10 ms of TCP at 2 Gbit/s: as long as others may have the CPU */                  \
-	X(traffic, 1024)                                                                                     \
-	X(gre, 256)                                                                                          \
-	X(other, 256)                                                                                        \
-	X(multicast, 512)
-
-#define UP_SIZE(class, size) [GREMC_PUNT_##class] = (size),
-static const unsigned up_sizes[] = {UP_SIZES(UP_SIZE)};
-#undef UP_SIZE
-static_assert(RTE_DIM(up_sizes) == GREMC_PUNT_COUNT, "each class has a size");
-
-#define UP_SIZE(class, size) +(size)
-static_assert(UP_SIZES(UP_SIZE) <= GREMC_PORT_HOST_UP, "an RX pool has mbufs for all that may wait");
-#undef UP_SIZE
-
-#define DOWN_SIZE 1024
-
 struct rte_ring *gremc_ring_create(unsigned size, unsigned flags)
 {
 	struct rte_ring *ring = rte_zmalloc("gremc_ring", rte_ring_get_memsize(size), RTE_CACHE_LINE_SIZE);
@@ -47,14 +26,14 @@ struct rte_ring *gremc_ring_create(unsigned size, unsigned flags)
 	return ring;
 }
 
-int gremc_host_rings_init(struct gremc_worker *worker, uint16_t port)
+int gremc_host_rings_init(struct gremc_worker *worker, uint16_t port, const struct gremc_ring_sizes *sizes)
 {
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++) {
-		worker->up[class] = gremc_ring_create(up_sizes[class], RING_F_SP_ENQ | RING_F_SC_DEQ);
+		worker->up[class] = gremc_ring_create(sizes->up[class], RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (worker->up[class] == NULL)
 			return -ENOMEM;
 	}
-	worker->down = gremc_ring_create(DOWN_SIZE, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	worker->down = gremc_ring_create(sizes->down, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	worker->host_rxq = (struct gremc_rxq){.port = port, .multicast = true};
 	return worker->down ? 0 : -ENOMEM;
 }

@@ -123,7 +123,7 @@ static void lose_shard(struct gremc_worker *worker, const struct gremc_packet *p
 static void give_shard(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t shard)
 {
 	/* A payload of its own: a reference count that workers share would cost more than the copy. */
-	struct rte_mbuf *copy = gremc_packet_copy(worker, packet->mbuf);
+	struct rte_mbuf *copy = rte_pktmbuf_copy(packet->mbuf, worker->shard_pool, 0, UINT32_MAX);
 
 	if (unlikely(copy == NULL)) {
 		lose_shard(worker, packet, shard, GREMC_LOSS_no_mbuf);

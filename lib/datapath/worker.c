@@ -64,13 +64,13 @@ static int add_tx(struct gremc_worker *worker, const struct gremc_port *port, ui
 }
 
 /* The way to the host, as one more port. */
-static int add_host(struct gremc_worker *worker, uint16_t port)
+static int add_host(struct gremc_worker *worker, uint16_t port, const struct gremc_ring_sizes *rings)
 {
 	struct gremc_tx *tx = rte_zmalloc_socket("gremc_tx", sizeof(*tx), RTE_CACHE_LINE_SIZE,
 						 rte_lcore_to_socket_id(worker->lcore));
 
 	worker->tx[port] = tx;
-	if (tx == NULL || gremc_host_rings_init(worker, port))
+	if (tx == NULL || gremc_host_rings_init(worker, port, rings))
 		return -ENOMEM;
 	tx->to_host = true;
 	tx->max_segments = UINT16_MAX;
@@ -79,10 +79,10 @@ static int add_host(struct gremc_worker *worker, uint16_t port)
 }
 
 /* What the others give. */
-static int add_relay(struct gremc_worker *worker, uint32_t workers)
+static int add_relay(struct gremc_worker *worker, uint32_t workers, uint32_t size)
 {
 	if (workers > 1)
-		worker->relay = gremc_ring_create(GREMC_RELAY_SIZE, RING_F_SC_DEQ);
+		worker->relay = gremc_ring_create(size, RING_F_SC_DEQ);
 	return workers == 1 || worker->relay ? 0 : -ENOMEM;
 }
 
@@ -99,6 +99,7 @@ static struct gremc_worker *worker_create(const struct gremc_ports *ports, uint3
 	worker->rcu_slot = -1;
 	worker->header_pool = place->header_pool;
 	worker->header_room = place->header_room;
+	worker->shard_pool = place->shard_pool;
 	worker->port_count = ports->count + 1;
 	/* workers number their packets in ranges apart, so that two do not give one number at the same time
 	 */
@@ -115,7 +116,8 @@ static struct gremc_worker *worker_create(const struct gremc_ports *ports, uint3
 		if (add_tx(worker, ports->port[i], ports->worker_count))
 			goto fail;
 	}
-	if (add_host(worker, ports->count) || add_relay(worker, ports->worker_count))
+	if (add_host(worker, ports->count, &ports->rings) ||
+	    add_relay(worker, ports->worker_count, ports->rings.relay))
 		goto fail;
 	return worker;
 fail:
@@ -139,10 +141,10 @@ void gremc_workers_configure(struct gremc_worker_group *group, const struct grem
 
 		__atomic_store_n(&worker->copy_threshold, threshold, __ATOMIC_RELAXED);
 		__atomic_store_n(&worker->shard_threshold,
-				 group->count > 1 && settings->shard_threshold ? settings->shard_threshold
-									       : UINT32_MAX,
+				 worker->shard_pool && settings->shard_threshold ? settings->shard_threshold
+										 : UINT32_MAX,
 				 __ATOMIC_RELAXED);
-		__atomic_store_n(&worker->spread, group->count > 1 && settings->spread, __ATOMIC_RELAXED);
+		__atomic_store_n(&worker->spread, group->spread && settings->spread, __ATOMIC_RELAXED);
 		__atomic_store_n(&worker->tx_retries, settings->tx_retries, __ATOMIC_RELAXED);
 		__atomic_store_n(&worker->idle_enabled, settings->idle, __ATOMIC_RELAXED);
 		__atomic_store_n(&worker->max_sleep, settings->max_sleep, __ATOMIC_RELAXED);
@@ -172,10 +174,12 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 						const struct gremc_vifs *vifs,
 						const struct gremc_fanout *fanout, struct gremc_rcu *rcu)
 {
-	struct gremc_worker_group *group = calloc(1, sizeof(*group));
+	struct gremc_worker_group *group = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*group));
 
 	if (group == NULL)
 		return NULL;
+	memset(group, 0, sizeof(*group));
+	group->spread = ports->spread && ports->worker_count > 1;
 	group->host_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	group->sample = gremc_reserve(GREMC_MROUTE_IDS_MAX, SOCKET_ID_ANY);
 	group->wrong_vif = gremc_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*group->wrong_vif), SOCKET_ID_ANY);

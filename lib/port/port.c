@@ -61,6 +61,8 @@ static struct gremc_port_set *set_create(const struct gremc_config *config, cons
 	pthread_mutex_init(&set->ports.devices, NULL);
 	set->ports.count = config->port_count;
 	set->ports.worker_count = count;
+	set->ports.spread = count > 1 && config->settings.spread;
+	set->ports.shards = count > 1 && config->settings.shard_threshold > 0;
 	for (unsigned w = 0; w < count; w++) {
 		set->ports.worker[w].lcore = lcores[w];
 		set->ports.worker[w].socket = rte_lcore_to_socket_id(lcores[w]);
@@ -122,20 +124,6 @@ static void drain_rings(struct gremc_port *port)
 	}
 }
 
-static unsigned count_missing(const struct gremc_ports *ports)
-{
-	const struct gremc_port_set *set = (const struct gremc_port_set *)ports;
-	unsigned missing = 0;
-
-	for (uint16_t i = 0; i < ports->count; i++)
-		for (uint16_t q = 0; ports->port[i] && q < ports->port[i]->rx_queues; q++)
-			if (!set->state[i].umem)
-				missing += gremc_port_pool_missing(ports->port[i]->rx_pool[q]);
-	for (uint16_t w = 0; w < ports->worker_count; w++)
-		missing += gremc_port_pool_missing(ports->worker[w].header_pool);
-	return missing + gremc_port_pool_missing(ports->host_pool);
-}
-
 unsigned gremc_ports_close(struct gremc_ports *ports)
 {
 	struct gremc_port_set *set = (struct gremc_port_set *)ports;
@@ -160,7 +148,7 @@ unsigned gremc_ports_close(struct gremc_ports *ports)
 		gremc_steer_set_fini(&set->state[i].routed);
 	}
 	/* Only now have the devices given back all that they held. */
-	missing = count_missing(ports);
+	missing = gremc_port_pools_missing(set);
 	gremc_port_pools_free(set);
 	for (uint16_t i = 0; i < ports->count; i++)
 		rte_free(ports->port[i]);

@@ -18,13 +18,14 @@
 
 #include "config/config.h"
 #include "rcu/rcu.h"
+#include "stats/stats.h"
 
-#define GREMC_WAIT_MBUFS  128u  /* packets that a worker may keep for next hops that are not resolved */
-#define GREMC_TX_HELD_MAX 512u  /* packets that a worker holds for each port that does not keep up */
-#define GREMC_RELAY_SIZE  2048u /* packets that may wait for a worker, from all others together */
-/* Packets of one worker that may wait for the control thread, in the rings of all punt classes
- * (datapath/host.c). */
-#define GREMC_PORT_HOST_UP 6400u
+/* Bounds of what a worker holds outside of rings. Pools are planned with them (plan.c). */
+#define GREMC_WAIT_MBUFS 128u /* packets for next hops that are not resolved */
+#define GREMC_WORK_MBUFS                                                                                     \
+	192u /* a burst, copies of it, and a stash of header buffers or a burst out of a ring */
+#define GREMC_TX_HELD_MAX 512u /* packets for a port that does not keep up, of each TX queue */
+#define GREMC_TX_MBUFS 128u /* replicas in the transmit buffer of one port */
 
 #define GREMC_WORKERS_MAX       128
 #define GREMC_QUEUES_MAX        128
@@ -81,11 +82,25 @@ struct gremc_worker_place {
 	int socket;
 	struct rte_mempool *header_pool;
 	uint32_t header_room; /* bytes of one header mbuf after RTE_PKTMBUF_HEADROOM */
+	/* copies of payloads for other workers, shared by the workers of a node; NULL: no shards */
+	struct rte_mempool *shard_pool;
+};
+
+/* How many mbufs the rings may hold, powers of two. The pools are planned with these sizes. */
+struct gremc_ring_sizes {
+	uint32_t tx;                   /* each tx_ring */
+	uint32_t relay;                /* to one worker, from all others together */
+	uint32_t up[GREMC_PUNT_COUNT]; /* from one worker to the control thread */
+	uint32_t down;                 /* from the control thread to one worker */
 };
 
 struct gremc_ports {
 	uint16_t count; /* configuration's ports, members of bonds included */
 	uint16_t worker_count;
+	/* What the pools are planned for; without, a reload cannot turn it on. */
+	bool spread; /* packets of any RX pool with any worker (settings.spread) */
+	bool shards; /* settings.shard_threshold; the workers have shard pools */
+	struct gremc_ring_sizes rings;
 	struct gremc_worker_place worker[GREMC_WORKERS_MAX];
 	/* Held to ask a device, and to take one down or set it up. */
 	pthread_mutex_t devices;
@@ -102,6 +117,9 @@ static inline bool gremc_port_is_closed(enum gremc_port_status status)
 {
 	return status >= GREMC_PORT_RESETTING;
 }
+
+/* The sizes of the rings of so many workers, with a host path, where memory is not short. */
+void gremc_ring_sizes_init(struct gremc_ring_sizes *rings, uint16_t workers);
 
 /* Which lcores poll: all but the main one, or the only one. Returns how many; the array has room for
  * GREMC_WORKERS_MAX. */

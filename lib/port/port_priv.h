@@ -11,11 +11,6 @@
 #include "base/base.h"
 #include "port/port.h"
 
-#define GREMC_PORT_RING_SIZE    4096u /* packets handed over to the owner of a TX queue */
-#define GREMC_PORT_POOL_CACHE   256u  /* mbufs; more than a burst of 64 */
-#define GREMC_PORT_POOL_SLACK   1024u /* mbufs of a pool that are in no queue: bursts in work */
-#define GREMC_PORT_POOL_MINIMUM 512u  /* mbufs beyond those that the RX queue itself holds */
-#define GREMC_PORT_HOST_DOWN    2048u /* mbufs that the control thread has on their way to a worker */
 #define GREMC_PORT_ROOM_MINIMUM 2048u
 #define GREMC_PORT_ROOM_MAXIMUM (UINT16_MAX - RTE_PKTMBUF_HEADROOM)
 #define GREMC_PORT_HEADERS      96u /* Ethernet, VLAN, outer IPv4 and GRE of a replica, rounded up */
@@ -286,15 +281,50 @@ bool gremc_port_tx_is_shared(const struct gremc_ports *ports, const struct gremc
 /* The lcores of the workers that are marked in `which`, as "1 2 5"; returns text. */
 char *gremc_port_lcores(const struct gremc_ports *ports, const bool *which, char *text, size_t size);
 
+/* After the pools are made, whose plan has the size of the rings: the rings of shared TX queues. Returns 0,
+ * or -ENOMEM with the error added. */
+int gremc_port_rings_make(struct gremc_port_set *set);
+
+/* ---- plan.c: how large pools and rings are ---- */
+
+/* From all that is wanted (level 0) to the least that works. */
+#define GREMC_POOL_LEVELS 6u
+
+struct gremc_pool_plan {
+	char name[RTE_MEMPOOL_NAMESIZE];
+	uint32_t count;     /* mbufs */
+	uint32_t cache;     /* of each lcore, see GREMC_MEMPOOL_CACHE(); 0: none */
+	uint16_t data_room; /* with headroom */
+	int socket;
+	struct rte_mempool **pool; /* where it goes */
+};
+
+struct gremc_pool_plans {
+	struct gremc_pool_plan *plan;
+	unsigned count;
+	struct gremc_ring_sizes rings;
+};
+
+/* Plan all pools at a level; a pool that several queues or workers share once, for the first of them. Sets
+ * the header rooms and the host's room. gremc_pool_plans_fini() frees the list. Returns 0 or -ENOMEM. */
+int gremc_pool_plans_init(struct gremc_pool_plans *plans, struct gremc_port_set *set, unsigned level);
+void gremc_pool_plans_fini(struct gremc_pool_plans *plans);
+/* About how much memory they take. */
+uint64_t gremc_pool_plans_bytes(const struct gremc_pool_plans *plans);
+/* The first queue of the port that has this one's pool; the first worker that has this one's shard pool. */
+uint16_t gremc_port_rx_pool_queue(const struct gremc_port_set *set, const struct gremc_port *port,
+				  uint16_t queue);
+uint16_t gremc_port_shard_pool_worker(const struct gremc_port_set *set, uint16_t worker);
+/* The bytes that a header mbuf has after its headroom. */
+uint32_t gremc_port_header_room(const struct gremc_port_set *set);
+
 /* ---- pool.c ---- */
 
-/* How many mbufs of the worker can be on their way out: in TX queues and rings, over all ports. */
-uint32_t gremc_port_in_flight(const struct gremc_port_set *set, uint16_t worker);
-/* Bytes of a header mbuf after RTE_PKTMBUF_HEADROOM. */
-uint32_t gremc_port_header_room(const struct gremc_port_set *set);
 void gremc_port_pools_free(struct gremc_port_set *set);
-/* How many mbufs the pool lacks; logged when not 0. */
+/* How many mbufs a pool lacks, or all pools that the program and not a driver fills; what lacks some is
+ * logged. */
 unsigned gremc_port_pool_missing(const struct rte_mempool *pool);
+unsigned gremc_port_pools_missing(const struct gremc_port_set *set);
 
 /* ---- numa.c ---- */
 

@@ -197,13 +197,13 @@ static void warn_idle(const struct gremc_ports *ports, const uint16_t *polled)
 
 /* For several workers that do not wait for each other: one may be descheduled in the middle of an enqueue,
  * and what others enqueue behind it must not take longer for that. */
-static struct rte_ring *make_ring(const char *name, int socket)
+static struct rte_ring *make_ring(const char *name, uint32_t size, int socket)
 {
 	const unsigned flags = RING_F_MP_RTS_ENQ | RING_F_SC_DEQ;
-	struct rte_ring *ring = rte_ring_create(name, GREMC_PORT_RING_SIZE, socket, flags);
+	struct rte_ring *ring = rte_ring_create(name, size, socket, flags);
 
 	if (ring == NULL) /* a node without memory of its own */
-		ring = rte_ring_create(name, GREMC_PORT_RING_SIZE, SOCKET_ID_ANY, flags);
+		ring = rte_ring_create(name, size, SOCKET_ID_ANY, flags);
 	/* by default a producer waits when so many places have been taken before one that has not ended */
 	if (ring)
 		rte_ring_set_prod_htd_max(ring, rte_ring_get_capacity(ring));
@@ -220,23 +220,32 @@ static int make_rings(struct gremc_port_set *set, struct gremc_port *port)
 		if (!gremc_port_tx_is_shared(&set->ports, port, q))
 			continue;
 		snprintf(name, sizeof(name), "tx_%s_%u", port->name, q);
-		port->tx_ring[q] = make_ring(name, gremc_port_node(port, owner));
+		port->tx_ring[q] = make_ring(name, set->ports.rings.tx, gremc_port_node(port, owner));
 		if (port->tx_ring[q])
 			continue;
 		gremc_port_error(set, &set->state[port->index],
 				 "no memory for a ring of %u packets: %s; give the EAL more "
 				 "(-m or --socket-mem)",
-				 GREMC_PORT_RING_SIZE, rte_strerror(rte_errno));
+				 set->ports.rings.tx, rte_strerror(rte_errno));
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+int gremc_port_rings_make(struct gremc_port_set *set)
+{
+	int ret = 0;
+
+	for (uint16_t i = 0; i < set->ports.count && ret == 0; i++)
+		if (set->ports.port[i])
+			ret = make_rings(set, set->ports.port[i]);
+	return ret;
 }
 
 int gremc_port_deal_all(struct gremc_port_set *set)
 {
 	struct gremc_ports *ports = &set->ports;
 	uint16_t polled[GREMC_WORKERS_MAX] = {0};
-	int ret;
 
 	gremc_port_deal(ports);
 	for (uint16_t i = 0; i < ports->count; i++) {
@@ -254,14 +263,9 @@ int gremc_port_deal_all(struct gremc_port_set *set)
 			ports->worker[w].lcore, polled[w], GREMC_WORKER_QUEUES_MAX);
 		return -E2BIG;
 	}
-	for (uint16_t i = 0; i < ports->count; i++) {
-		if (ports->port[i] == NULL)
-			continue;
-		ret = make_rings(set, ports->port[i]);
-		if (ret)
-			return ret;
-		warn_shared(ports, ports->port[i]);
-	}
+	for (uint16_t i = 0; i < ports->count; i++)
+		if (ports->port[i])
+			warn_shared(ports, ports->port[i]);
 	warn_idle(ports, polled);
 	return 0;
 }

@@ -205,8 +205,10 @@ int gremc_port_start(struct gremc_port_set *set)
 	return ret;
 }
 
+#define DRAIN_MAXIMUM 65536u /* packets of a queue */
+
 /* What software rings (net_ring) still hold is ours to free; a wire, which brings more all the time, is left
- * after a queue's worth. */
+ * after some time. */
 static void drain(const struct gremc_port *port)
 {
 	struct rte_mbuf *packet[32];
@@ -218,7 +220,7 @@ static void drain(const struct gremc_port *port)
 			n = rte_eth_rx_burst(port->id, q, packet, RTE_DIM(packet));
 			rte_pktmbuf_free_bulk(packet, n);
 			total += n;
-		} while (n > 0 && total < GREMC_PORT_RING_SIZE + port->rx_descriptors);
+		} while (n > 0 && total < DRAIN_MAXIMUM);
 	}
 }
 

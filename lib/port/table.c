@@ -123,6 +123,7 @@ static void write_row(const char *const *cells, int *width, FILE *out)
 
 void gremc_ports_print(const struct gremc_ports *ports, FILE *out)
 {
+	const struct gremc_port_set *set = (const struct gremc_port_set *)ports;
 	int width[COLUMNS] = {0};
 
 	each_row(ports, widen, width, out);
@@ -134,5 +135,8 @@ void gremc_ports_print(const struct gremc_ports *ports, FILE *out)
 		node_text(node, worker->socket);
 		fprintf(out, "lcore %u on node %s: header pool %s, %u mbufs of %u bytes\n", worker->lcore,
 			node, worker->header_pool->name, worker->header_pool->size, worker->header_room);
+		if (worker->shard_pool && gremc_port_shard_pool_worker(set, w) == w)
+			fprintf(out, "shards of node %s: pool %s, %u mbufs\n", node, worker->shard_pool->name,
+				worker->shard_pool->size);
 	}
 }

@@ -10,9 +10,12 @@
 #define PORTS_PAGE 10
 #define POOLS_PAGE 40
 
-/* The numbers of pools: a port's RX queues first, by port and queue, then the workers' header pools. */
+/* The numbers of pools: a port's RX queues first, by port and queue, then the workers' header pools, the
+ * host's pool, and the pools of shards by the first worker that has each. */
 #define HEADER_POOLS (GREMC_CONFIG_PORTS_MAX * GREMC_QUEUES_MAX)
 #define HOST_POOL    (HEADER_POOLS + GREMC_WORKERS_MAX)
+#define SHARD_POOLS  (HOST_POOL + 1)
+#define POOLS        (SHARD_POOLS + GREMC_WORKERS_MAX)
 
 static bool port_exists(const void *context, uint32_t number)
 {
@@ -101,13 +104,31 @@ static const struct rte_mempool *rx_pool(const struct gremc_ports *ports, uint32
 	uint32_t index = number / GREMC_QUEUES_MAX, queue = number % GREMC_QUEUES_MAX;
 	const struct gremc_port *port = index < ports->count ? ports->port[index] : NULL;
 
-	return port && queue < port->rx_queues ? port->rx_pool[queue] : NULL;
+	if (port == NULL || queue >= port->rx_queues)
+		return NULL;
+	/* with `spread` queues share pools: one entry for each, the first queue's */
+	for (uint32_t q = 0; ports->spread && q < queue; q++)
+		if (port->rx_pool[q] == port->rx_pool[queue])
+			return NULL;
+	return port->rx_pool[queue];
+}
+
+static const struct rte_mempool *shard_pool(const struct gremc_ports *ports, uint32_t worker)
+{
+	if (worker >= ports->worker_count)
+		return NULL;
+	for (uint32_t w = 0; w < worker; w++)
+		if (ports->worker[w].shard_pool == ports->worker[worker].shard_pool)
+			return NULL;
+	return ports->worker[worker].shard_pool;
 }
 
 static const struct rte_mempool *pool(const struct gremc_ports *ports, uint32_t number)
 {
 	if (number == HOST_POOL)
 		return ports->host_pool;
+	if (number >= SHARD_POOLS)
+		return shard_pool(ports, number - SHARD_POOLS);
 	return number < HEADER_POOLS ? rx_pool(ports, number) : header_pool(ports, number - HEADER_POOLS);
 }
 
@@ -129,6 +150,9 @@ static void reply_pool(struct rte_tel_data *dict, const struct gremc_ports *port
 	} else if (number == HOST_POOL) {
 		gremc_reply_text(dict, "kind", "host");
 		gremc_reply_text(dict, "user", "control");
+	} else if (number >= SHARD_POOLS) {
+		gremc_reply_text(dict, "kind", "shard");
+		gremc_reply_format(dict, "user", "node %d", ports->worker[number - SHARD_POOLS].socket);
 	} else {
 		gremc_reply_text(dict, "kind", "header");
 		gremc_reply_format(dict, "user", "lcore %u", ports->worker[number - HEADER_POOLS].lcore);
@@ -145,7 +169,7 @@ void gremc_answer_pools(struct gremc_query *query)
 	const struct gremc_ports *ports = query->telemetry->ports;
 	struct gremc_page page;
 
-	if (!gremc_page_collect(&page, query, HOST_POOL + 1, POOLS_PAGE, pool_exists, ports))
+	if (!gremc_page_collect(&page, query, POOLS, POOLS_PAGE, pool_exists, ports))
 		return;
 	for (uint32_t i = 0; i < page.count; i++)
 		reply_pool(gremc_page_entry(&page, query, i), ports, page.number[i]);

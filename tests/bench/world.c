@@ -242,12 +242,15 @@ int bench_world_equip(struct bench_world *world, enum bench_mode mode, uint32_t 
 
 	dismiss_worker(world);
 	world->ports.worker_count = world->workers;
+	world->ports.spread = world->workers > 1;
+	gremc_ring_sizes_init(&world->ports.rings, world->workers);
 	for (uint32_t i = 0; i < world->workers; i++, lcore = rte_get_next_lcore(lcore, 1, 0)) {
 		world->ports.worker[i] = (struct gremc_worker_place){
 			.lcore = lcore,
 			.socket = SOCKET_ID_ANY,
 			.header_pool = large ? environment->large_header_pool : environment->header_pool,
 			.header_room = large ? environment->large_header_room : environment->header_room,
+			.shard_pool = world->workers > 1 ? environment->rx_pool : NULL,
 		};
 	}
 	world->group = gremc_workers_create(&world->ports, &settings, world->vifs, world->fanout, world->rcu);

@@ -52,9 +52,14 @@ static void start_workers(struct fixture *f, unsigned workers)
 	if (f->group)
 		gremc_workers_destroy(f->group, f->rcu);
 	f->ports.worker_count = workers;
+	f->ports.spread = workers > 1;
+	gremc_ring_sizes_init(&f->ports.rings, workers);
 	for (unsigned i = 0; i < workers; i++)
-		f->ports.worker[i] = (struct gremc_worker_place){
-			.lcore = 0, .socket = f->socket[i], .header_pool = headers, .header_room = 9300};
+		f->ports.worker[i] = (struct gremc_worker_place){.lcore = 0,
+								 .socket = f->socket[i],
+								 .header_pool = headers,
+								 .header_room = 9300,
+								 .shard_pool = workers > 1 ? payloads : NULL};
 	f->group = gremc_workers_create(&f->ports, &settings, f->vifs, f->fanout, f->rcu);
 	assert_non_null(f->group);
 	f->worker = f->group->worker[0];

@@ -13,6 +13,7 @@
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
+#include <rte_malloc.h>
 
 #include "port/port_priv.h"
 #include "test.h"
@@ -140,6 +141,18 @@ static void plug_pcap(const char *name, unsigned rx, unsigned tx)
 	arguments[strlen(arguments) - 1] = '\0';
 	plug(name, arguments);
 	unlink(path);
+}
+
+/* Take the EAL's memory until about `left` bytes are there. */
+static unsigned take_memory(size_t left, void **taken, unsigned size)
+{
+	struct rte_malloc_socket_stats stats;
+	unsigned count = 0;
+
+	while (count < size && rte_malloc_get_socket_stats(0, &stats) == 0 &&
+	       stats.heap_freesz_bytes > left + (4 << 20) && (taken[count] = rte_malloc(NULL, 4 << 20, 0)))
+		count++;
+	return count;
 }
 
 /* ---- veth pairs in a network namespace of our own ---- */

@@ -171,6 +171,7 @@ static int set_up(void **state)
 		(struct gremc_port){.id = device, .mac = mac_a, .mtu = 1500, .rx_queues = 1, .tx_queues = 1};
 	f->ports = (struct gremc_ports){
 		.count = 1, .worker_count = 1, .port = {&f->port}, .host_pool = pool, .host_room = 1600};
+	gremc_ring_sizes_init(&f->ports.rings, 1);
 	f->ports.worker[0] = (struct gremc_worker_place){
 		.socket = SOCKET_ID_ANY, .header_pool = pool, .header_room = 2000};
 	f->workers = gremc_workers_create(&f->ports, &settings, f->vifs, f->fanout, f->rcu);

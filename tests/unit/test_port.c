@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ports on virtual devices, in a network namespace of our own where that is allowed. */
-#include <rte_malloc.h>
-
 #include "port_world.h"
 
 static bool own_network;
@@ -542,12 +540,16 @@ static void test_member_of_another_bond(void **state)
 
 /* ---- pools ---- */
 
+/* What pools are made of: test_pools.c proves that it is enough. */
 static void test_pool_sizes(void **state)
 {
-	struct gremc_ports *p;
-	const uint32_t waiting = GREMC_WAIT_MBUFS;
+	const uint32_t hands = GREMC_WORK_MBUFS + GREMC_WAIT_MBUFS + 3 * GREMC_TX_MBUFS;
+	const uint32_t control = 256, caches = 2 * 512;
+	uint32_t up = 0;
 	/* of the ring device; pcap and null hold nothing after a burst; and of both ports' backlogs */
 	uint32_t flight = 512 + 2 * GREMC_TX_HELD_MAX;
+	uint32_t handed = 4096 + GREMC_WORK_MBUFS + GREMC_TX_MBUFS;
+	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
 	plug("net_ring2", NULL);
@@ -555,33 +557,57 @@ static void test_pool_sizes(void **state)
 	add_port("ring", "net_ring2");
 	add_port("cap", "net_pcap0");
 	p = open_ports(2);
+	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
+		up += p->rings.up[class];
+	assert_int_equal(up, 6400 / 4); /* nothing is the kernel's */
 	/* the ring device's queue 0 is worker 0's; the capture's only one is polled, and owned, by a worker
 	 */
-	/* what waits for another worker comes on top */
-	assert_int_equal(p->port[0]->rx_pool[0]->size, 256 + 1024 + 384 + waiting + flight + 2048 + 384);
+	assert_int_equal(p->port[0]->rx_pool[0]->size,
+			 256 + 64 + 1024 + hands + flight + up + control + caches);
+	/* what it hands over is freed by the owner, too */
 	assert_int_equal(p->port[0]->rx_pool[1]->size,
-			 256 + 1024 + 384 + waiting + flight + 4096 + 384 + 2048 + 384);
-	assert_int_equal(p->worker[0].header_pool->size, 1024 + 384 + waiting + flight);
-	assert_int_equal(p->worker[1].header_pool->size, 1024 + 384 + waiting + flight + 4096 + 384);
+			 256 + 64 + 1024 + hands + flight + up + control + caches + handed + 512);
+	assert_int_equal(p->worker[0].header_pool->size, 1024 + hands + flight + 128 + control + caches);
+	assert_int_equal(p->worker[1].header_pool->size,
+			 1024 + hands + flight + 128 + control + caches + handed + 512);
 	assert_string_equal(p->port[0]->rx_pool[1]->name, "rx_ring_1");
 	assert_string_equal(p->worker[1].header_pool->name, "hdr_2");
-	assert_int_equal(p->port[0]->rx_pool[0]->cache_size, GREMC_PORT_POOL_CACHE);
+	assert_int_equal(p->port[0]->rx_pool[0]->cache_size, GREMC_MEMPOOL_CACHE(256));
+	assert_int_equal(p->rings.relay, 2048);
+	assert_null(p->worker[0].shard_pool);
 	assert_not_logged("memory is short");
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-/* Take the EAL's memory until about `left` bytes are there. */
-static unsigned take_memory(size_t left, void **taken, unsigned size)
+/* With `spread` the queues of a port share one pool; shards have one for all workers of a node. */
+static void test_shared_pools(void **state)
 {
-	struct rte_malloc_socket_stats stats;
-	unsigned count = 0;
+	struct gremc_ports *p;
 
-	while (count < size && rte_malloc_get_socket_stats(0, &stats) == 0 &&
-	       stats.heap_freesz_bytes > left + (4 << 20) && (taken[count] = rte_malloc(NULL, 4 << 20, 0)))
-		count++;
-	return count;
+	RTE_SET_USED(state);
+	plug("net_ring2", NULL);
+	add_port("ring", "net_ring2");
+	config.settings.spread = true;
+	config.settings.shard_threshold = 512;
+	p = open_ports(3);
+	assert_int_equal(p->port[0]->rx_queues, 3);
+	assert_ptr_equal(p->port[0]->rx_pool[0], p->port[0]->rx_pool[2]);
+	assert_non_null(p->worker[0].shard_pool);
+	assert_ptr_equal(p->worker[0].shard_pool, p->worker[2].shard_pool);
+	assert_ptr_not_equal(p->worker[0].header_pool, p->worker[2].header_pool);
+	assert_non_null(rte_pktmbuf_alloc(p->port[0]->rx_pool[1]));
+	assert_non_null(rte_pktmbuf_alloc(p->worker[1].shard_pool));
+	assert_int_equal(gremc_ports_close(p), 2); /* each once */
+	/* a single worker has nobody to share with */
+	plug("net_null0", NULL);
+	strcpy(ports[0].device, "net_null0");
+	p = open_ports(1);
+	assert_false(p->spread);
+	assert_null(p->worker[0].shard_pool);
+	assert_int_equal(gremc_ports_close(p), 0);
 }
 
+/* Rings, caches and reserves shrink with the memory, and the pools with them; descriptors do not. */
 static void test_short_memory(void **state)
 {
 	struct gremc_ports *p;
@@ -590,16 +616,17 @@ static void test_short_memory(void **state)
 
 	RTE_SET_USED(state);
 	config.settings.rx_descriptors = 1024;
-	config.settings.tx_descriptors = 16384;
+	config.settings.shard_threshold = 512;
 	plug("net_ring3", NULL);
 	add_port("ring", "net_ring3");
-	count = take_memory(40 << 20, taken, RTE_DIM(taken));
-	p = open_ports(1);
+	ports[0].host = true;
+	count = take_memory(60 << 20, taken, RTE_DIM(taken));
+	p = open_ports(3);
 	assert_logged("memory is short: the mbuf pools got ");
 	assert_logged("pool rx_ring_0: ");
-	assert_true(p->port[0]->rx_pool[0]->size < 1024 + 1024 + 384 + 16384);
-	assert_true(p->port[0]->rx_pool[0]->size >= 1024 + GREMC_PORT_POOL_MINIMUM);
-	assert_true(p->port[0]->rx_pool[0]->cache_size > 64);
+	assert_true(p->port[0]->rx_pool[0]->size >= 1024 + 512 + 256);
+	assert_true(p->rings.relay < 2048);
+	assert_true(p->rings.up[GREMC_PUNT_control] < 2048);
 	assert_int_equal(gremc_ports_close(p), 0);
 	while (count > 0)
 		rte_free(taken[--count]);
@@ -738,6 +765,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bond_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_member_of_another_bond, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pool_sizes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shared_pools, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_short_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test(test_numa),

@@ -455,11 +455,11 @@ static void no_producer_waits_for_another(void **state)
 	route(f, 1);
 	owner = owner_of_flow(f, &stranger);
 	begin_enqueue(owner->relay, f);
-	for (unsigned i = 0; i < GREMC_RELAY_SIZE - 200; i++) {
+	for (unsigned i = 0; i < f->ports.rings.relay - 200; i++) {
 		mbuf = frame_mbuf(2, 100, 0);
 		forward_on(f, stranger, &mbuf, 1);
 	}
-	assert_int_equal(totals(f).relayed, GREMC_RELAY_SIZE - 200);
+	assert_int_equal(totals(f).relayed, f->ports.rings.relay - 200);
 	assert_int_equal(gremc_stage_relayed(owner), 0);
 	end_enqueue(owner->relay);
 	assert_int_equal(rte_ring_dequeue(owner->relay, &entry), 0);

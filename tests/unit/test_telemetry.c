@@ -198,6 +198,16 @@ static void test_pools(void **unused __rte_unused)
 	assert_string_equal(text("list.4097.user"), "lcore 2");
 	assert_string_equal(text("list.4097.kind"), "header");
 	assert_int_equal(number("list.4097.room"), 384);
+	/* workers of a node share a pool of shards, queues of a port with `spread` one of receiving */
+	world->ports.worker[0].shard_pool = world->ports.worker[1].shard_pool = world->header_pool;
+	world->ports.spread = true;
+	ask("/gremc/pools");
+	world->ports.worker[0].shard_pool = world->ports.worker[1].shard_pool = NULL;
+	world->ports.spread = false;
+	assert_int_equal(number("total"), 3 + 2 + 1); /* each port has one */
+	assert_string_equal(text("list.4225.kind"), "shard");
+	assert_string_equal(text("list.4225.user"), "node 0");
+	assert_null(reply_find(&reply, "list.1.name", true));
 }
 
 static void test_drops_and_reasons(void **unused __rte_unused)

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How many mbufs each pool needs: all that its holders can hold at one time, and a reserve.
+ *
+ * Holders are the descriptors of every device of a port (each member of a bond has its own), the rings
+ * between lcores, the caches of all lcores that free mbufs of the pool, the packets that wait for a next hop
+ * and the bursts in work. Two of them hold for ever: an idle lcore never flushes its cache, and an idle
+ * device keeps the mbufs that it has sent. So a pool that is smaller than its holders can lose all its mbufs
+ * to them for good.
+ *
+ * Where memory is short the rings, the caches and the reserve shrink, level by level, and the pools with
+ * them. At no level is a pool smaller than its holders. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "port/port_priv.h"
+
+/* At level 0; each level halves them, down to a minimum. */
+#define TX_RING         4096u
+#define TX_RING_ALL     131072u /* of all workers' header pools together, where there are many */
+#define TX_RING_MINIMUM 128u
+#define RELAY           2048u  /* of a worker, where there are few */
+#define RELAY_ALL       16384u /* of all workers together, where there are many */
+#define RELAY_MINIMUM   64u
+#define DOWN            1024u
+#define DOWN_MINIMUM    256u /* more than what the kernel gives at once */
+#define UP_MINIMUM      32u
+#define UP_UNUSED       2u /* levels by which they are smaller when nothing is the kernel's at the start */
+#define RESERVE         1024u
+#define RESERVE_MINIMUM 256u /* a driver's refill, and more */
+
+#define CACHE         256u  /* of a pool that few lcores use; more than a burst of 64 */
+#define CACHE_ALL     4096u /* what the caches of all lcores may hold of a pool that many use */
+#define CACHE_MINIMUM 16u   /* of a pool that many use */
+
+/* Drivers that receive in bulk keep so many packets of a queue aside. */
+#define RX_STAGED 64u
+/* What the control thread has of one pool in its hands. */
+#define CONTROL_HOLDS 256u
+
+/* Packets of one worker that may wait for the control thread, by class, at level 0. */
+static const uint32_t up_sizes[] = {
+	[GREMC_PUNT_neighbor] = 256, [GREMC_PUNT_control] = 2048, /* 100 ms of 20,000 reports a second */
+	[GREMC_PUNT_tcp] = 2048, /* 10 ms of TCP at 2 Gbit/s: as long as others may have the CPU */
+	[GREMC_PUNT_traffic] = 1024, [GREMC_PUNT_gre] = 256,
+	[GREMC_PUNT_other] = 256,    [GREMC_PUNT_multicast] = 512,
+};
+static_assert(RTE_DIM(up_sizes) == GREMC_PUNT_COUNT, "each class has a size");
+
+/* ---- rings and caches ---- */
+
+static uint32_t halved(uint32_t size, unsigned level, uint32_t least)
+{
+	return RTE_MAX(size >> level, least);
+}
+
+static void size_rings(struct gremc_ring_sizes *rings, uint16_t workers, bool host_path, unsigned level)
+{
+	uint32_t relay = RTE_MIN(RELAY, rte_align32prevpow2(RELAY_ALL / workers));
+	uint32_t tx = RTE_MIN(TX_RING, rte_align32prevpow2(TX_RING_ALL / workers));
+
+	*rings = (struct gremc_ring_sizes){0};
+	rings->tx = halved(tx, level, TX_RING_MINIMUM);
+	rings->relay = halved(relay, level, RELAY_MINIMUM);
+	rings->down = halved(DOWN, level, DOWN_MINIMUM);
+	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
+		rings->up[class] = halved(up_sizes[class], host_path ? level : level + UP_UNUSED, UP_MINIMUM);
+}
+
+void gremc_ring_sizes_init(struct gremc_ring_sizes *rings, uint16_t workers)
+{
+	size_rings(rings, workers, true, 0);
+}
+
+/* The cache of each lcore for a pool that so many use; the last level has none. */
+static uint32_t cache_size(uint32_t lcores, unsigned level)
+{
+	uint32_t size = rte_align32prevpow2(CACHE_ALL / GREMC_CACHE_HOLDS(1) / lcores);
+
+	if (level + 1 == GREMC_POOL_LEVELS)
+		return 0;
+	return halved(RTE_MIN(size, CACHE), level, CACHE_MINIMUM);
+}
+
+/* ---- holders ---- */
+
+/* What holds mbufs of one pool. */
+struct holders {
+	const struct gremc_port_set *set;
+	const struct gremc_ring_sizes *rings;
+	bool handles[GREMC_WORKERS_MAX]; /* workers that have packets in them */
+	bool frees[GREMC_WORKERS_MAX];   /* workers that free them: these and the owners of TX queues */
+	uint32_t mbufs;
+};
+
+static uint32_t count_workers(const struct holders *holders, const bool *which)
+{
+	uint32_t count = 0;
+
+	for (uint16_t w = 0; w < holders->set->ports.worker_count; w++)
+		count += which[w];
+	return count;
+}
+
+static void add_worker(struct holders *holders, uint16_t worker)
+{
+	holders->handles[worker] = holders->frees[worker] = true;
+}
+
+static void add_all_workers(struct holders *holders)
+{
+	for (uint16_t w = 0; w < holders->set->ports.worker_count; w++)
+		add_worker(holders, w);
+}
+
+/* Drivers may round up to a power of two. */
+static uint32_t descriptors(const struct gremc_port_state *state, uint16_t count)
+{
+	return rte_align32pow2(count) * RTE_MAX(state->wire_count, 1);
+}
+
+static uint32_t tx_holds(const struct gremc_port_state *state, const struct gremc_port *port)
+{
+	return state->copies ? 0 : descriptors(state, port->tx_descriptors);
+}
+
+static void hold_in_queue(struct holders *holders, const struct gremc_port *port, uint16_t queue)
+{
+	const struct gremc_port_set *set = holders->set;
+	bool used = false, handed_over = false;
+
+	for (uint16_t w = 0; w < set->ports.worker_count; w++) {
+		if (!holders->handles[w] || port->tx_queue[w] != queue)
+			continue;
+		used = true;
+		handed_over |= port->tx_worker[queue] != w;
+	}
+	if (!used)
+		return;
+	holders->frees[port->tx_worker[queue]] = true;
+	/* what the device does not take, its owner holds */
+	holders->mbufs += tx_holds(&set->state[port->index], port) + GREMC_TX_HELD_MAX;
+	if (handed_over) /* the ring, and what its owner has taken out */
+		holders->mbufs += holders->rings->tx + GREMC_WORK_MBUFS + GREMC_TX_MBUFS;
+}
+
+/* In the hands of workers, and in the queues by which they transmit. Call it when all workers are added. */
+static void hold_in_workers(struct holders *holders)
+{
+	const struct gremc_ports *ports = &holders->set->ports;
+	uint32_t outlets = 1; /* the host is one */
+
+	for (uint16_t i = 0; i < ports->count; i++) {
+		const struct gremc_port *port = ports->port[i];
+
+		outlets += port != NULL;
+		for (uint16_t q = 0; port && q < port->tx_queues; q++)
+			hold_in_queue(holders, port, q);
+	}
+	holders->mbufs += count_workers(holders, holders->handles) *
+			  (GREMC_WORK_MBUFS + GREMC_WAIT_MBUFS + outlets * GREMC_TX_MBUFS);
+}
+
+/* In the rings to the control thread: replicas for the host's interface, or whole packets of any class. Also
+ * where nothing is the kernel's: a reload may change that. */
+static void hold_on_way_up(struct holders *holders, bool any_class)
+{
+	uint32_t size = 0;
+
+	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
+		if (any_class || class == GREMC_PUNT_multicast)
+			size += holders->rings->up[class];
+	holders->mbufs += count_workers(holders, holders->handles) * size + CONTROL_HOLDS;
+}
+
+/* In the rings to other workers. */
+static void hold_in_relays(struct holders *holders)
+{
+	holders->mbufs += holders->set->ports.worker_count * holders->rings->relay;
+}
+
+/* The pool's size and cache follow from its holders. */
+static void finish(const struct holders *holders, unsigned level, struct gremc_pool_plan *plan)
+{
+	/* the main lcore frees what the workers give to the control thread */
+	uint32_t lcores = count_workers(holders, holders->frees) + 1;
+
+	plan->cache = cache_size(lcores, level);
+	plan->count = holders->mbufs + lcores * GREMC_CACHE_HOLDS(plan->cache) +
+		      halved(RESERVE, level, RESERVE_MINIMUM);
+}
+
+/* ---- the pools ---- */
+
+/* What a received packet may become a chain of, with a header in front, as a number of segments. */
+static uint32_t segments_of(const struct gremc_port_state *state)
+{
+	return (state->wanted_mtu + GREMC_PORT_HEADERS + state->room - 1) / state->room;
+}
+
+/* Small when payloads are chained behind headers. When a port takes single-segment packets only, or fewer
+ * segments than a received packet may have with a header in front, its replicas are whole copies. */
+uint32_t gremc_port_header_room(const struct gremc_port_set *set)
+{
+	uint32_t largest_mtu = 0, segments = 1, room = set->config->settings.copy_threshold;
+	bool copies = false;
+
+	for (uint16_t i = 0; i < set->ports.count; i++) {
+		const struct gremc_port_state *state = &set->state[i];
+
+		if (set->ports.port[i] == NULL)
+			continue;
+		largest_mtu = RTE_MAX(largest_mtu, state->wanted_mtu);
+		segments = RTE_MAX(segments, segments_of(state));
+	}
+	for (uint16_t i = 0; i < set->ports.count; i++) {
+		const struct gremc_port *port = set->ports.port[i];
+
+		if (port && (!port->multi_seg || (port->max_segments && port->max_segments < 1 + segments)))
+			copies = true;
+	}
+	if (copies)
+		room = RTE_MAX(room, largest_mtu);
+	return RTE_MIN(RTE_ALIGN(room + GREMC_PORT_HEADERS, RTE_CACHE_LINE_SIZE),
+		       (uint32_t)GREMC_PORT_ROOM_MAXIMUM);
+}
+
+uint16_t gremc_port_rx_pool_queue(const struct gremc_port_set *set, const struct gremc_port *port,
+				  uint16_t queue)
+{
+	int node = gremc_port_node(port, &set->ports.worker[port->rx_worker[queue]]);
+
+	if (!set->ports.spread || set->state[port->index].umem)
+		return queue;
+	for (uint16_t q = 0; q < queue; q++)
+		if (gremc_port_node(port, &set->ports.worker[port->rx_worker[q]]) == node)
+			return q;
+	return queue;
+}
+
+uint16_t gremc_port_shard_pool_worker(const struct gremc_port_set *set, uint16_t worker)
+{
+	for (uint16_t w = 0; w < worker; w++)
+		if (set->ports.worker[w].socket == set->ports.worker[worker].socket)
+			return w;
+	return worker;
+}
+
+/* The packets of one queue; with `spread`, of all queues on a node, because then each worker may hold packets
+ * of each pool, and fewer pools have to be sized for all of them. */
+static void plan_rx(struct gremc_port_set *set, struct gremc_port *port, uint16_t queue,
+		    const struct gremc_ring_sizes *rings, unsigned level, struct gremc_pool_plan *plan)
+{
+	const struct gremc_port_state *state = &set->state[port->index];
+	struct holders holders = {.set = set, .rings = rings};
+
+	for (uint16_t q = queue; q < port->rx_queues; q++) {
+		if (gremc_port_rx_pool_queue(set, port, q) != queue)
+			continue;
+		add_worker(&holders, port->rx_worker[q]);
+		holders.mbufs +=
+			descriptors(state, port->rx_descriptors) + RX_STAGED * RTE_MAX(state->wire_count, 1);
+	}
+	if (set->ports.spread) {
+		add_all_workers(&holders);
+		hold_in_relays(&holders);
+	}
+	hold_in_workers(&holders);
+	hold_on_way_up(&holders, true);
+	if (state->umem) {
+		holders.mbufs += GREMC_PORT_UMEM_HOLDS;
+		if (queue < port->tx_queues) /* copies into this pool what it sends */
+			holders.frees[port->tx_worker[queue]] = true;
+	}
+	snprintf(plan->name, sizeof(plan->name), "rx_%s_%u", port->name, queue);
+	plan->data_room = RTE_PKTMBUF_HEADROOM + state->room;
+	plan->socket = gremc_port_node(port, &set->ports.worker[port->rx_worker[queue]]);
+	plan->pool = &port->rx_pool[queue];
+	finish(&holders, level, plan);
+}
+
+static void plan_headers(struct gremc_port_set *set, uint16_t w, const struct gremc_ring_sizes *rings,
+			 unsigned level, struct gremc_pool_plan *plan)
+{
+	struct gremc_worker_place *worker = &set->ports.worker[w];
+	struct holders holders = {.set = set, .rings = rings};
+
+	worker->header_room = gremc_port_header_room(set);
+	add_worker(&holders, w);
+	hold_in_workers(&holders);
+	hold_on_way_up(&holders, false);
+	snprintf(plan->name, sizeof(plan->name), "hdr_%u", worker->lcore);
+	plan->data_room = RTE_PKTMBUF_HEADROOM + worker->header_room;
+	plan->socket = worker->socket;
+	plan->pool = &worker->header_pool;
+	finish(&holders, level, plan);
+}
+
+/* Copies of payloads for other workers, one for each packet and worker. A pool of their own, for all workers
+ * of a node: out of RX pools each of them would have to be sized for all workers. */
+static void plan_shards(struct gremc_port_set *set, uint16_t w, const struct gremc_ring_sizes *rings,
+			unsigned level, struct gremc_pool_plan *plan)
+{
+	struct gremc_worker_place *worker = &set->ports.worker[w];
+	struct holders holders = {.set = set, .rings = rings};
+	uint32_t largest_mtu = 0, largest_room = 0;
+
+	for (uint16_t i = 0; i < set->ports.count; i++) {
+		if (set->ports.port[i] == NULL)
+			continue;
+		largest_mtu = RTE_MAX(largest_mtu, (uint32_t)set->state[i].wanted_mtu);
+		largest_room = RTE_MAX(largest_room, set->state[i].room);
+	}
+	add_all_workers(&holders);
+	hold_in_relays(&holders);
+	hold_in_workers(&holders);
+	hold_on_way_up(&holders, false);
+	snprintf(plan->name, sizeof(plan->name), "shards_%u", worker->lcore);
+	plan->data_room = RTE_PKTMBUF_HEADROOM +
+			  RTE_MIN(RTE_ALIGN(largest_mtu, (uint32_t)RTE_CACHE_LINE_SIZE), largest_room);
+	plan->socket = worker->socket;
+	plan->pool = &worker->shard_pool;
+	finish(&holders, level, plan);
+}
+
+/* The control thread sends what is made of these by its own queues, or the first worker does. */
+static void plan_host(struct gremc_port_set *set, const struct gremc_ring_sizes *rings, unsigned level,
+		      struct gremc_pool_plan *plan)
+{
+	struct holders holders = {.set = set, .rings = rings};
+	uint32_t mtu = 0;
+
+	for (uint16_t i = 0; i < set->ports.count; i++)
+		if (set->ports.port[i])
+			mtu = RTE_MAX(mtu, (uint32_t)set->state[i].wanted_mtu);
+	set->ports.host_room = RTE_ALIGN(mtu + GREMC_PORT_HEADERS, RTE_CACHE_LINE_SIZE);
+	snprintf(plan->name, sizeof(plan->name), "host");
+	plan->data_room = RTE_PKTMBUF_HEADROOM + set->ports.host_room;
+	plan->socket = set->ports.worker[0].socket;
+	plan->pool = &set->ports.host_pool;
+	add_worker(&holders, 0);
+	hold_in_workers(&holders);
+	hold_on_way_up(&holders, true);
+	holders.mbufs += rings->down + CONTROL_HOLDS;
+	for (uint16_t i = 0; i < set->ports.count; i++)
+		if (set->ports.port[i] && set->ports.port[i]->host_tx)
+			holders.mbufs += tx_holds(&set->state[i], set->ports.port[i]) + GREMC_TX_HELD_MAX +
+					 GREMC_TX_MBUFS;
+	finish(&holders, level, plan);
+}
+
+/* The most pools that there can be. */
+static unsigned count_pools(const struct gremc_port_set *set)
+{
+	unsigned count = 2 * set->ports.worker_count + 1;
+
+	for (uint16_t i = 0; i < set->ports.count; i++)
+		count += set->ports.port[i] ? set->ports.port[i]->rx_queues : 0;
+	return count;
+}
+
+int gremc_pool_plans_init(struct gremc_pool_plans *plans, struct gremc_port_set *set, unsigned level)
+{
+	struct gremc_pool_plan *plan = calloc(count_pools(set), sizeof(*plan));
+
+	*plans = (struct gremc_pool_plans){.plan = plan};
+	if (plan == NULL)
+		return -ENOMEM;
+	size_rings(&plans->rings, set->ports.worker_count, gremc_port_has_host_path(set->config), level);
+	for (uint16_t i = 0; i < set->ports.count; i++) {
+		struct gremc_port *port = set->ports.port[i];
+
+		for (uint16_t q = 0; port && q < port->rx_queues; q++)
+			if (gremc_port_rx_pool_queue(set, port, q) == q)
+				plan_rx(set, port, q, &plans->rings, level, plan++);
+	}
+	for (uint16_t w = 0; w < set->ports.worker_count; w++) {
+		plan_headers(set, w, &plans->rings, level, plan++);
+		if (set->ports.shards && gremc_port_shard_pool_worker(set, w) == w)
+			plan_shards(set, w, &plans->rings, level, plan++);
+	}
+	plan_host(set, &plans->rings, level, plan++);
+	plans->count = plan - plans->plan;
+	return 0;
+}
+
+void gremc_pool_plans_fini(struct gremc_pool_plans *plans)
+{
+	free(plans->plan);
+}
+
+/* About: objects, the ring of pointers to them, and a cache for each lcore that could be. */
+uint64_t gremc_pool_plans_bytes(const struct gremc_pool_plans *plans)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < plans->count; i++) {
+		const struct gremc_pool_plan *plan = &plans->plan[i];
+
+		bytes += (uint64_t)plan->count *
+			 rte_mempool_calc_obj_size(sizeof(struct rte_mbuf) + plan->data_room, 0, NULL);
+		bytes += rte_align32pow2(plan->count + 1) * sizeof(void *);
+		if (plan->cache > 0)
+			bytes += RTE_MAX_LCORE *
+				 (2 * RTE_MEMPOOL_CACHE_MAX_SIZE * sizeof(void *) + 2 * RTE_CACHE_LINE_SIZE);
+	}
+	return bytes;
+}

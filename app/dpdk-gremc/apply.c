@@ -50,6 +50,31 @@ static void apply_host(struct gremc_forwarder *forwarder, const struct gremc_con
 
 /* ---- all of it ---- */
 
+/* What the ports and their pools were not made for stays as it is. */
+static void warn_of_restart(const struct gremc_forwarder *forwarder, const struct gremc_config *wanted)
+{
+	const struct gremc_ports *ports = forwarder->ports;
+	const bool alone = ports->worker_count == 1;
+
+	if (wanted->settings.spread && !ports->spread && !alone)
+		GREMC_LOG(WARNING,
+			  "settings.spread: it stays off until a restart: the mbuf pools are too small");
+	if (wanted->settings.shard_threshold && !ports->shards && !alone)
+		GREMC_LOG(
+			WARNING,
+			"settings.shard-threshold: no shards until a restart: there is no mbuf pool for them");
+	for (uint16_t i = 0; i < ports->count; i++) {
+		const struct gremc_port *port = ports->port[i];
+
+		if (port && port->copies && wanted->settings.copy_threshold < port->mtu)
+			GREMC_LOG(
+				WARNING,
+				"settings.copy-threshold: port %s goes on copying payloads of all lengths until a "
+				"restart: it was started without chains",
+				port->name);
+	}
+}
+
 int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config *wanted,
 			  struct gremc_errors *errors)
 {
@@ -74,6 +99,8 @@ int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config
 	gremc_membership_configure(forwarder, wanted, &change.map);
 	gremc_change_publish(&change, forwarder, wanted);
 	gremc_ports_steer_trim(forwarder->ports, wanted);
+	gremc_ports_filters_change(forwarder->ports, wanted);
+	warn_of_restart(forwarder, wanted);
 	gremc_workers_configure(forwarder->workers, &wanted->settings);
 	free(forwarder->map.vif);
 	free(forwarder->map.interface);

@@ -191,6 +191,7 @@ struct gremc_worker_group {
 	uint32_t stop;   /* atomic: set by gremc_workers_stop() */
 	int host_event;  /* eventfd */
 	bool spread;     /* the pools are planned for it */
+	bool copies;     /* no port sends chains */
 	uint8_t *sample; /* [mroute id] 1: the next packet of a sampled mroute is the kernel's; atomic */
 	/* [mroute id] gremc_moment() of the last packet on a wrong vif that the kernel got, 0: none; atomic
 	 */

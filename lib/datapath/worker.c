@@ -137,7 +137,8 @@ void gremc_workers_configure(struct gremc_worker_group *group, const struct grem
 		struct gremc_worker *worker = group->worker[i];
 		/* a copy must fit behind its headers; pools are not made anew while they are in use */
 		uint32_t room = worker->header_room - GREMC_L2_MAX - GREMC_ENCAP_HEADER_MAX;
-		uint16_t threshold = RTE_MIN(room, (uint32_t)settings->copy_threshold);
+		uint16_t threshold =
+			RTE_MIN(room, group->copies ? UINT16_MAX : (uint32_t)settings->copy_threshold);
 
 		__atomic_store_n(&worker->copy_threshold, threshold, __ATOMIC_RELAXED);
 		__atomic_store_n(&worker->shard_threshold,
@@ -180,6 +181,9 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 		return NULL;
 	memset(group, 0, sizeof(*group));
 	group->spread = ports->spread && ports->worker_count > 1;
+	group->copies = true;
+	for (uint16_t i = 0; i < ports->count; i++)
+		group->copies &= ports->port[i] == NULL || !ports->port[i]->multi_seg;
 	group->host_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	group->sample = gremc_reserve(GREMC_MROUTE_IDS_MAX, SOCKET_ID_ANY);
 	group->wrong_vif = gremc_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*group->wrong_vif), SOCKET_ID_ANY);

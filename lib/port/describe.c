@@ -12,7 +12,7 @@
 /* What the drivers of the wires have in common: a bond copies when all members do. */
 static void read_traits(struct gremc_port_state *state)
 {
-	struct rte_eth_dev_info info;
+	struct rte_eth_dev_info info = {0};
 
 	state->copies = true;
 	for (uint16_t i = 0; i < state->wire_count; i++) {
@@ -25,19 +25,17 @@ static void read_traits(struct gremc_port_state *state)
 		state->kernel |= trait && trait->kernel;
 		state->paired |= trait && trait->paired;
 		state->umem |= trait && trait->umem;
+		state->is_vf |= info.driver_name && strstr(info.driver_name, "vf");
 	}
 }
 
 static void describe_offloads(struct gremc_port_state *state, struct gremc_port *port)
 {
 	const struct rte_eth_dev_info *info = &state->info;
-	struct rte_eth_conf *conf = &state->conf;
 	uint16_t segments = info->tx_desc_lim.nb_mtu_seg_max;
 
 	/* Never MBUF_FAST_FREE: payloads are shared by replicas and come from several pools. */
 	port->multi_seg = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	if (port->multi_seg)
-		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	port->max_segments = segments == UINT16_MAX ? 0 : segments;
 }
 
@@ -59,11 +57,22 @@ static void describe_rss(struct gremc_port_state *state, const struct gremc_port
 	}
 	state->conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 	state->conf.rx_adv_conf.rss_conf.rss_hf = functions;
-	if ((functions & RTE_ETH_RSS_LEVEL_MASK) == 0)
+	state->rss_outer = (functions & RTE_ETH_RSS_LEVEL_MASK) == 0;
+}
+
+/* Frames of the port's VLAN have to be let in, at a virtual function above all. A filter shuts the other
+ * VLANs out, which are the kernel's on a port with `host`; a physical function lets them in without one. */
+static void describe_vlan(struct gremc_port_state *state, const struct gremc_port *port)
+{
+	if (port->vlan == 0 || port->shared || (state->config->host && !state->is_vf))
+		return;
+	if (state->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER)
+		state->conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+	else if (state->is_vf)
 		GREMC_LOG(
 			INFO,
-			"port %s: RSS of `%s` sees outer headers only: all packets of a tunnel come by one queue",
-			port->name, port->device);
+			"port %s: `%s` cannot ask for frames of VLAN %u; its physical function has to let them in",
+			port->name, port->device, port->vlan);
 }
 
 /* A bond looks after its members' interrupts itself, and reports its own link without one. */
@@ -174,15 +183,54 @@ static int describe_one(struct gremc_port_set *set, uint16_t index)
 	port->socket = rte_eth_dev_socket_id(state->id);
 	/* LACP lives in the bursts, also in those of a bond that the EAL made. */
 	port->keep_alive = rte_eth_bond_mode_get(state->id) == BONDING_MODE_8023AD;
+	state->all_multicast = gremc_port_wants_groups(port, config);
 	describe_interface(state, port);
 	read_traits(state);
 	describe_offloads(state, port);
 	describe_interrupts(state);
+	describe_vlan(state, port);
 	ret = describe_queues(set, state, port);
 	if (ret)
 		return ret;
 	describe_rss(state, port);
 	return gremc_port_mtu_plan(set, index);
+}
+
+/* Can a replica be a chain of mbufs: a shared payload behind its headers, or a packet that was received in
+ * several? */
+static bool has_chains(const struct gremc_port_set *set)
+{
+	for (uint16_t i = 0; i < set->ports.count; i++) {
+		const struct gremc_port_state *state = &set->state[i];
+
+		if (set->ports.port[i] == NULL)
+			continue;
+		if (state->wanted_mtu > set->config->settings.copy_threshold ||
+		    state->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER)
+			return true;
+	}
+	return false;
+}
+
+/* Several segments take many drivers off their vector transmit path, so they are asked for only where they
+ * occur. */
+static void describe_segments(struct gremc_port_set *set)
+{
+	bool chains = has_chains(set);
+
+	for (uint16_t i = 0; i < set->ports.count; i++) {
+		struct gremc_port *port = set->ports.port[i];
+
+		if (port == NULL || !port->multi_seg)
+			continue;
+		port->copies = !chains;
+		port->multi_seg = chains;
+		if (chains)
+			set->state[i].conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+		else
+			GREMC_LOG(INFO, "port %s: every replica is a copy: `%s` transmits single segments",
+				  port->name, port->device);
+	}
 }
 
 int gremc_port_describe(struct gremc_port_set *set)
@@ -195,5 +243,7 @@ int gremc_port_describe(struct gremc_port_set *set)
 		one = describe_one(set, i);
 		ret = one ? one : ret;
 	}
+	if (ret == 0)
+		describe_segments(set);
 	return ret;
 }

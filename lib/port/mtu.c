@@ -137,6 +137,11 @@ static int plan_room(struct gremc_port_set *set, struct gremc_port_state *state)
 	if (frame <= state->room)
 		return 0;
 	if (state->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) {
+		uint16_t segments = state->info.rx_desc_lim.nb_mtu_seg_max;
+
+		if (segments && segments != UINT16_MAX) /* the device takes no more for a frame */
+			state->room = RTE_MAX(state->room, RTE_ALIGN((frame + segments - 1) / segments,
+								     (uint32_t)RTE_CACHE_LINE_SIZE));
 		state->conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
 		return 0;
 	}

@@ -52,10 +52,11 @@ struct gremc_port {
 	 * where the port has one; empty where it is not known. */
 	bool shared;
 	char interface[GREMC_NAME_SIZE];
-	uint16_t mtu;    /* as read back from the device */
-	uint16_t vlan;   /* 0: untagged */
-	bool multicast;  /* a vif for native multicast */
-	bool multi_seg;  /* can transmit chained mbufs */
+	uint16_t mtu;   /* as read back from the device */
+	uint16_t vlan;  /* 0: untagged */
+	bool multicast; /* a vif for native multicast */
+	bool multi_seg; /* can transmit chained mbufs, and was asked to */
+	bool copies;    /* could, and was not asked to, because no replica of this configuration is a chain */
 	bool keep_alive; /* a bond in mode 802.3ad: transmit bursts at least every 100 ms, empty ones, too */
 	uint16_t max_segments; /* of one transmitted packet; 0: no limit known */
 	/* Written by the control thread; atomic. */
@@ -157,6 +158,10 @@ int gremc_ports_watch(struct gremc_ports *ports, struct gremc_rcu *rcu, int epol
  * Input:   now in milliseconds of a clock that never goes back.
  * Returns: milliseconds until the next call at the latest, at most `wait` (-1: no limit). */
 int gremc_ports_run(struct gremc_ports *ports, uint64_t now, int wait);
+
+/* Let all groups in where multicast, `host` or `igmp` of the wanted configuration need them, and no longer
+ * where they do not; let the kernel's VLANs in where `host` is new. Control thread. */
+void gremc_ports_filters_change(struct gremc_ports *ports, const struct gremc_config *config);
 
 /* Ports whose device stays the kernel's (`interface:`, `isolate:`) take what the configuration names: GRE to
  * the tunnels' local addresses, multicast to the groups of mroutes from the port. First _add() what the

@@ -100,7 +100,11 @@ struct gremc_port_state {
 	bool touched;   /* configured, or a bond: we close it */
 	bool started;
 	bool promiscuous;
-	bool kernel; /* a wire is the kernel's */
+	bool all_multicast;         /* wanted: for native multicast, the host or IGMP */
+	bool is_vf;                 /* a virtual function, whose physical one filters VLANs */
+	bool rss_outer;             /* the device's RSS sees outer headers only */
+	struct rte_flow *inner_rss; /* the rule that has it see inner ones; NULL: none */
+	bool kernel;                /* a wire is the kernel's */
 	bool fixed_queues;
 	bool copies;
 	bool paired;
@@ -182,20 +186,32 @@ const struct gremc_driver_trait *gremc_driver_trait(const char *driver);
 
 /* ---- start.c ---- */
 
-/* Set up the queues of every port. -EAGAIN: a device refused the size of its mbufs; its `room` has been
- * raised. */
+/* Set up the queues of every port. -EAGAIN: a device refused the size of its mbufs or the number of its
+ * descriptors; that has been changed, and the pools have to follow. */
 int gremc_port_queues_setup(struct gremc_port_set *set);
 /* A device that is stopped, or as new: set up and start it as it was. The reason of a failure is in
  * set->errors.
  * Returns: 0 or a negative errno. */
 int gremc_port_restart(struct gremc_port_set *set, uint16_t index);
-/* Let groups' frames in by one wire of a port. */
-void gremc_port_open_filters(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id);
+/* Let groups' frames in by one device of a port, where the port receives groups. */
+void gremc_port_groups_open(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id);
 /* Stop the device as it is: what it holds is not looked at. */
 void gremc_port_halt(struct gremc_port_set *set, uint16_t index);
+/* Does the configuration need more multicast of the port than what the device takes by itself? */
+bool gremc_port_wants_groups(const struct gremc_port *port, const struct gremc_config_port *config);
+/* The port has started: let in what it is to receive: groups where all_multicast, the port's VLAN. */
+void gremc_port_filters_open(struct gremc_port_state *state, const struct gremc_port *port);
 /* The next larger room to try, or 0 when there is none. */
 uint32_t gremc_port_room_next(uint32_t room);
 void gremc_port_stop(struct gremc_port_set *set, uint16_t index);
+
+/* ---- rss.c ---- */
+
+/* The port has started. Where the device's own RSS sees outer headers only, try a flow rule by which the
+ * inner headers of GRE choose the queue, and log which form was taken. */
+void gremc_port_inner_rss(struct gremc_port_state *state, const struct gremc_port *port);
+/* Before the device is stopped. */
+void gremc_port_inner_rss_end(struct gremc_port_state *state);
 
 /* ---- bond.c ---- */
 

@@ -278,7 +278,7 @@ static void take_back(struct gremc_port_set *set, uint16_t index, uint16_t wire,
 		return;
 	}
 	life->out = false;
-	gremc_port_open_filters(state, port, state->wire[wire]);
+	gremc_port_groups_open(state, port, state->wire[wire]);
 	set->errors = &errors;
 	if (gremc_port_mtu_settle(set, index))
 		GREMC_LOG(ERR, "%s", errors.text ? errors.text : "out of memory");

@@ -78,6 +78,34 @@ uint32_t gremc_port_room_next(uint32_t room)
 	return 0;
 }
 
+/* Some drivers take powers of two only and say so by -EINVAL alone. Returns whether there is one to try. */
+static bool round_descriptors(const struct gremc_port *port, const struct rte_eth_desc_lim *limits,
+			      uint16_t *descriptors, const char *direction)
+{
+	uint32_t round = rte_align32pow2(*descriptors);
+
+	if (limits->nb_max && round > limits->nb_max)
+		round = rte_align32prevpow2(*descriptors);
+	if (round == *descriptors || round > UINT16_MAX || round < limits->nb_min)
+		return false;
+	GREMC_LOG(WARNING, "port %s: `%s` refuses %u %s descriptors, trying %u", port->name, port->device,
+		  *descriptors, direction, round);
+	*descriptors = round;
+	return true;
+}
+
+/* Can the refusal be about mbufs that are smaller than a frame of the driver's, of a size that it does not
+ * tell? -ENOMEM is, when there were enough of them; -EINVAL means many things, and can only mean this when
+ * frames are scattered over several. */
+static bool is_about_room(const struct gremc_port_state *state, const struct rte_mempool *pool, int ret)
+{
+	if (state->umem)
+		return false;
+	if (ret == -ENOMEM)
+		return rte_mempool_avail_count(pool) > 0;
+	return ret == -ENOSPC || (ret == -EINVAL && state->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER);
+}
+
 static int setup_rx(struct gremc_port_set *set, struct gremc_port_state *state, struct gremc_port *port,
 		    uint16_t queue)
 {
@@ -91,8 +119,10 @@ static int setup_rx(struct gremc_port_set *set, struct gremc_port_state *state, 
 				     port->rx_pool[queue]);
 	if (ret == 0)
 		return 0;
-	/* Some drivers refuse mbufs smaller than a frame of theirs, and cannot be asked how large that is. */
-	if (queue == 0 && room && !state->umem && (ret == -ENOMEM || ret == -EINVAL)) {
+	if (queue == 0 && ret == -EINVAL &&
+	    round_descriptors(port, &state->info.rx_desc_lim, &port->rx_descriptors, "RX"))
+		return -EAGAIN;
+	if (queue == 0 && room && is_about_room(state, port->rx_pool[queue], ret)) {
 		GREMC_LOG(INFO, "port %s: `%s` refuses mbufs of %u bytes, trying %u", port->name,
 			  port->device, state->room, room);
 		state->room = room;
@@ -124,6 +154,9 @@ static int setup_queues(struct gremc_port_set *set, uint16_t index)
 					     gremc_port_node(port, &set->ports.worker[owner]), &conf);
 		if (ret == 0)
 			continue;
+		if (q == 0 && ret == -EINVAL &&
+		    round_descriptors(port, &state->info.tx_desc_lim, &port->tx_descriptors, "TX"))
+			return -EAGAIN;
 		gremc_port_error(set, state, "TX queue %u of `%s` cannot be set up: %s", q, port->device,
 				 reason(ret));
 		return ret;
@@ -147,10 +180,16 @@ int gremc_port_queues_setup(struct gremc_port_set *set)
 
 /* ---- start and stop ---- */
 
-/* Groups that nobody joined on the port have to come in, too. What the kernel keeps is not ours to open. */
-void gremc_port_open_filters(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id)
+/* LACP is multicast, and without it a bond in mode 802.3ad drops broadcast, too. */
+bool gremc_port_wants_groups(const struct gremc_port *port, const struct gremc_config_port *config)
 {
-	int ret = state->xdp || state->flows ? 0 : rte_eth_allmulticast_enable(id);
+	return config->multicast || config->host || config->igmp || port->keep_alive;
+}
+
+/* Groups that nobody joined on the port have to come in, too. What the kernel keeps is not ours to open. */
+static void open_groups(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id)
+{
+	int ret = rte_eth_allmulticast_enable(id);
 
 	if (ret == 0)
 		return;
@@ -161,6 +200,86 @@ void gremc_port_open_filters(struct gremc_port_state *state, const struct gremc_
 			WARNING,
 			"port %s: neither allmulticast nor promiscuous mode on `%s` (%s): multicast may not come in",
 			port->name, port->device, rte_strerror(-ret));
+}
+
+static void close_groups(struct gremc_port_state *state)
+{
+	if (state->promiscuous)
+		rte_eth_promiscuous_disable(state->id);
+	else
+		rte_eth_allmulticast_disable(state->id);
+	state->promiscuous = false;
+}
+
+/* No VLAN is shut out any more. Returns 0 or a negative errno. */
+static int open_all_vlans(struct gremc_port_state *state)
+{
+	int offload = rte_eth_dev_get_vlan_offload(state->id);
+	int ret = offload < 0
+			  ? offload
+			  : rte_eth_dev_set_vlan_offload(state->id, offload & ~RTE_ETH_VLAN_FILTER_OFFLOAD);
+
+	if (ret == 0)
+		state->conf.rxmode.offloads &= ~RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+	return ret;
+}
+
+/* A filter that cannot be set is harmless where filtering can be switched off instead, but for a virtual
+ * function, whose physical one filters. */
+static void open_vlan(struct gremc_port_state *state, const struct gremc_port *port)
+{
+	int ret, all;
+
+	if (!(state->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER))
+		return;
+	ret = rte_eth_dev_vlan_filter(state->id, port->vlan, 1);
+	if (ret == 0)
+		return;
+	all = open_all_vlans(state);
+	if (all || state->is_vf)
+		GREMC_LOG(WARNING, "port %s: `%s` does not let VLAN %u in (%s): its frames may not come",
+			  port->name, port->device, port->vlan, reason(ret));
+	else
+		GREMC_LOG(INFO, "port %s: `%s` has no filter for VLAN %u (%s): it lets all VLANs in",
+			  port->name, port->device, port->vlan, reason(ret));
+}
+
+void gremc_port_groups_open(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id)
+{
+	if (!port->shared && state->all_multicast)
+		open_groups(state, port, id);
+}
+
+void gremc_port_filters_open(struct gremc_port_state *state, const struct gremc_port *port)
+{
+	gremc_port_groups_open(state, port, state->id);
+	if (!port->shared)
+		open_vlan(state, port);
+}
+
+void gremc_ports_filters_change(struct gremc_ports *ports, const struct gremc_config *config)
+{
+	struct gremc_port_set *set = (struct gremc_port_set *)ports;
+
+	pthread_mutex_lock(&ports->devices);
+	for (uint16_t i = 0; i < ports->count; i++) {
+		struct gremc_port_state *state = &set->state[i];
+		const struct gremc_port *port = ports->port[i];
+		bool all;
+
+		if (port == NULL || port->shared)
+			continue;
+		all = gremc_port_wants_groups(port, &config->ports[i]);
+		if (all && !state->all_multicast)
+			open_groups(state, port, state->id);
+		else if (!all && state->all_multicast)
+			close_groups(state);
+		state->all_multicast = all;
+		if (config->ports[i].host && !state->is_vf &&
+		    state->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER)
+			open_all_vlans(state); /* the others are the kernel's now */
+	}
+	pthread_mutex_unlock(&ports->devices);
 }
 
 static int start_one(struct gremc_port_set *set, uint16_t index)
@@ -174,7 +293,8 @@ static int start_one(struct gremc_port_set *set, uint16_t index)
 		return ret;
 	}
 	state->started = true;
-	gremc_port_open_filters(state, port, state->id);
+	gremc_port_filters_open(state, port);
+	gremc_port_inner_rss(state, port);
 	if (state->xdp) {
 		ret = gremc_xdp_attach(set, state);
 		if (ret)
@@ -244,6 +364,7 @@ void gremc_port_halt(struct gremc_port_set *set, uint16_t index)
 
 	gremc_flow_rules_destroy(state->flows);
 	state->flows = NULL;
+	gremc_port_inner_rss_end(state);
 	if (!state->started)
 		return;
 	ret = rte_eth_dev_stop(state->id);

@@ -25,7 +25,7 @@
 #define GREMC_WORK_MBUFS                                                                                     \
 	192u /* a burst, copies of it, and a stash of header buffers or a burst out of a ring */
 #define GREMC_TX_HELD_MAX 512u /* packets for a port that does not keep up, of each TX queue */
-#define GREMC_TX_MBUFS 128u /* replicas in the transmit buffer of one port */
+#define GREMC_TX_MBUFS    128u /* replicas in the transmit buffer of one port */
 
 #define GREMC_WORKERS_MAX       128
 #define GREMC_QUEUES_MAX        128

@@ -1004,7 +1004,7 @@ static void expect_own_buffers(void)
 static void external_buffers_go_back(void **state)
 {
 	static const uint32_t fanouts[] = {1, 2, 70};
-	static const uint16_t lengths[] = {20, 100, 1000}, headrooms[] = {0, 17, 18, 128};
+	static const uint16_t lengths[] = {20, 100, 1000}, headrooms[] = {0, 16, 18, 128};
 	static uint8_t frame[2000];
 	struct fixture *f = *state;
 	struct external external;

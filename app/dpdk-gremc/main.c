@@ -56,8 +56,17 @@ static int run(struct gremc_forwarder *forwarder)
 		gremc_thread_join(thread);
 		return forwarder->status;
 	}
-	for (uint32_t i = 0; i < workers->count; i++)
-		rte_eal_remote_launch(run_worker, workers->worker[i], workers->worker[i]->lcore);
+	for (uint32_t i = 0; i < workers->count; i++) {
+		int rc = rte_eal_remote_launch(run_worker, workers->worker[i], workers->worker[i]->lcore);
+
+		if (rc) {
+			GREMC_LOG(ERR, "lcore %u does not start: %s", workers->worker[i]->lcore,
+				  rte_strerror(-rc));
+			gremc_workers_stop(workers);
+			rte_eal_mp_wait_lcore();
+			return GREMC_EXIT_FAILURE;
+		}
+	}
 	gremc_forwarder_control(forwarder);
 	rte_eal_mp_wait_lcore();
 	return forwarder->status;

@@ -276,6 +276,7 @@ static void a_reset_waits_for_the_workers(void **state)
 		skip();
 	plug("net_tap0", "iface=t2,mac=02:00:00:00:00:77");
 	add_port("a", "net_tap0")->mtu = 1400;
+	ports[0].multicast = true;
 	p = open_and_watch(1);
 	rte_rcu_qsbr_thread_online(qsbr, worker);
 	device.starts = device.stops = 0;

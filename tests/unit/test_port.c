@@ -620,7 +620,7 @@ static void test_short_memory(void **state)
 	plug("net_ring3", NULL);
 	add_port("ring", "net_ring3");
 	ports[0].host = true;
-	count = take_memory(60 << 20, taken, RTE_DIM(taken));
+	count = take_memory(76 << 20, taken, RTE_DIM(taken));
 	p = open_ports(3);
 	assert_logged("memory is short: the mbuf pools got ");
 	assert_logged("pool rx_ring_0: ");

@@ -46,6 +46,7 @@ def test_all_at_once(test_hub):
 # Where each loss is provoked.
 LOSSES = {
     "no_adjacency": "test_no_adjacency",
+    "oif_down": "test_host.test_interface_set_down",
     "too_big": "test_too_big",
     "no_mbuf": "test_devices.test_full_devices",
     "tx_full": "test_devices.test_full_devices",

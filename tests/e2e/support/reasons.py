@@ -131,6 +131,7 @@ ELSEWHERE = {
     "punt_gre": "unit/test_datapath_host",
     "punt_other": "unit/test_datapath_host",
     "punt_multicast": "unit/test_datapath",
+    "iif_down": "e2e/test_host: the operator sets an interface down",
     "source_guard": "e2e/test_igmp: `sources` of members",
     "ttl_threshold": "e2e/test_kernel_mroutes: the kernel gives thresholds",
     "relay_full": "unit/test_datapath",

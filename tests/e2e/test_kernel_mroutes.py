@@ -111,8 +111,9 @@ def test_routes_come_and_go(lab):
     after = test_hub.info()
     assert after["forwarded"] - before["forwarded"] == 5
     assert kernel_packets(test_hub, G) == 0  # all by the fast path
-    with test_hub.counting(rpf=1):
-        assert reached(test_hub, 3, S, G, wanted=set()) == set()
+    # of packets that come by a wrong interface the kernel gets the first
+    with test_hub.counting(rpf=2):
+        assert reached(test_hub, 3, S, G, 3, wanted=set()) == set()
     smcroute(f"remove t0 {S} {G}")
     smcroute(f"add t0 {S} {G} t3 other")
     until(lambda: mroutes(test_hub).get((S, G), {}).get("oifs") == 1, "the changed route is ours", 5, every=0.01)

@@ -148,7 +148,7 @@ def test_all_errors_at_once(binary, tmp_path):
     started = call(binary, *lcores(1), "--no-huge", "-m", "64", "--no-pci", "--no-shconf", "--", "--config", path)
     for result in (checked, started):
         assert result.returncode == 78 and not result.stdout
-        found = {int(line) for line in re.findall(rf"^{re.escape(str(path))}:(\d+):\d+: ", result.stderr, re.MULTILINE)}
+        found = {int(line) for line in re.findall(rf"^(?:error: gremc: )?{re.escape(str(path))}:(\d+):\d+: ", result.stderr, re.MULTILINE)}
         assert found == {5, 6, 7, 8, 9, 10, 12, 13, 14, 15}, result.stderr
     assert "did you mean `remote`" in checked.stderr
     # The column is that of the wrong thing.

@@ -126,6 +126,8 @@ def test_ring_between_workers(make_hub):
     frame = packets.ether("02:00:00:00:00:02", "02:05:00:00:00:02", packets.ipv4(
         "172.16.0.2", "172.16.0.1", packets.GRE, packets.gre(inners(1)[0])))
     test_hub.wires[1].send([frame] * 20)
+    # a shard is wanted when its worker takes it
+    until(lambda: test_hub.info()["wanted"] == 20 * many, "all shards are replicated")
     info = test_hub.handled(20)
     losses = test_hub.drops()
     assert set(losses) == {"ring_full"}, losses

@@ -250,7 +250,9 @@ static uint8_t closed_of(const struct gremc_port *port)
 	if (gremc_port_is_closed(port->status))
 		return GREMC_LOSS_port_down + 1;
 	/* Some drivers never report a link: the driver decides until the port has had one. */
-	return port->status == GREMC_PORT_DOWN && port->link_changes > 0 ? GREMC_LOSS_link_down + 1 : 0;
+	if (port->status != GREMC_PORT_DOWN || port->link_changes == 0 || port->refuses)
+		return 0;
+	return GREMC_LOSS_link_down + 1;
 }
 
 static void worker_port_changed(struct gremc_worker *worker, const struct gremc_port *port)

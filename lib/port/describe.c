@@ -10,17 +10,19 @@
 #include "port/steer_priv.h"
 
 /* What the drivers of the wires have in common: a bond copies when all members do. */
-static void read_traits(struct gremc_port_state *state)
+static void read_traits(struct gremc_port_state *state, struct gremc_port *port)
 {
 	struct rte_eth_dev_info info = {0};
 
 	state->copies = true;
+	port->refuses = true;
 	for (uint16_t i = 0; i < state->wire_count; i++) {
 		const struct gremc_driver_trait *trait = rte_eth_dev_info_get(state->wire[i], &info)
 								 ? NULL
 								 : gremc_driver_trait(info.driver_name);
 
 		state->copies &= trait && trait->copies;
+		port->refuses &= trait && trait->refuses;
 		state->fixed_queues |= trait && trait->fixed_queues;
 		state->kernel |= trait && trait->kernel;
 		state->paired |= trait && trait->paired;
@@ -185,7 +187,7 @@ static int describe_one(struct gremc_port_set *set, uint16_t index)
 	port->keep_alive = rte_eth_bond_mode_get(state->id) == BONDING_MODE_8023AD;
 	state->all_multicast = gremc_port_wants_groups(port, config);
 	describe_interface(state, port);
-	read_traits(state);
+	read_traits(state, port);
 	describe_offloads(state, port);
 	describe_interrupts(state);
 	describe_vlan(state, port);

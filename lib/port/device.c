@@ -17,7 +17,7 @@ const struct gremc_driver_trait *gremc_driver_trait(const char *driver)
 		 .kernel = true,
 		 .frames = true},
 		{.name = "net_af_xdp", .fixed_queues = true, .kernel = true, .paired = true, .umem = true},
-		{.name = "net_memif", .paired = true},
+		{.name = "net_memif", .paired = true, .refuses = true},
 		{.name = "net_null", .copies = true},
 		{.name = "net_pcap", .fixed_queues = true, .copies = true},
 		{.name = "net_tap", .copies = true, .paired = true},

@@ -13,7 +13,8 @@
 #include "port/port_priv.h"
 
 /* Links of devices that raise no event are looked at this often, milliseconds. */
-#define POLL_INTERVAL 1000
+#define POLL_INTERVAL      1000
+#define POLL_INTERVAL_DOWN 100 /* while a port has no link: replicas are lost until its link is seen */
 
 static const struct {
 	enum rte_eth_event_type type;
@@ -176,7 +177,7 @@ int gremc_ports_run(struct gremc_ports *ports, uint64_t now, int wait)
 {
 	struct gremc_port_set *set = (struct gremc_port_set *)ports;
 	struct gremc_port_events *events = &set->events;
-	bool poll = now >= events->next_poll,
+	bool down = false, poll = now >= events->next_poll,
 	     added = __atomic_exchange_n(&events->added, false, __ATOMIC_ACQUIRE);
 
 	for (uint16_t i = 0; i < ports->count; i++) {
@@ -191,8 +192,9 @@ int gremc_ports_run(struct gremc_ports *ports, uint64_t now, int wait)
 		if ((any || poll) && set->state[i].phase == GREMC_PHASE_OPEN &&
 		    gremc_port_link_update(&set->state[i], ports->port[i], now))
 			events->listener(events->argument, i);
+		down |= ports->port[i]->status == GREMC_PORT_DOWN;
 	}
 	if (poll)
-		events->next_poll = now + POLL_INTERVAL;
+		events->next_poll = now + (down ? POLL_INTERVAL_DOWN : POLL_INTERVAL);
 	return earlier(wait, (int)(events->next_poll - now));
 }

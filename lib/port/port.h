@@ -62,6 +62,7 @@ struct gremc_port {
 	/* Written by the control thread; atomic. */
 	enum gremc_port_status status;
 	uint64_t link_changes;
+	bool refuses;      /* without a link its driver takes no packets: the workers need not be told */
 	uint64_t resets;   /* restarts that its device, or a member of the bond, asked for */
 	uint64_t removals; /* of its device, or of members of the bond */
 	int socket;

@@ -27,6 +27,7 @@ struct gremc_driver_trait {
 	bool copies;       /* transmits a copy: no mbuf stays with it after a burst */
 	bool kernel;       /* a socket on a kernel's interface: the MTU is the kernel's */
 	bool frames;       /* its socket has frames of a size of their own, `framesz` */
+	bool refuses;      /* without a link it takes no packet, and the link comes with the first packet */
 	bool paired;       /* as many TX as RX queues: a TX queue alone is refused, or breaks receiving */
 	/* Its RX pools are shared memory (UMEM) with the kernel: rings of a power of two, mbufs of a page at
 	 * most, and what its rings hold at the end is not given back. What it sends it copies into a queue's

@@ -409,8 +409,8 @@ void gremc_mirror_link(struct gremc_mirror *mirror, const struct gremc_link *lin
 	for (uint16_t i = 0; i < RTE_DIM(mirror->ifindex); i++) {
 		if (strcmp(mirror->interface[i], link->name) == 0) {
 			gremc_mirror_port(mirror, i, gone ? 0 : link->ifindex);
-			if (!gone)
-				gremc_host_port_down(mirror->host, i, !(link->flags & IFF_UP));
+			/* one that is removed goes down first; the port works on without it */
+			gremc_host_port_down(mirror->host, i, !gone && !(link->flags & IFF_UP));
 		}
 		if (mirror->ifindex[i] == link->ifindex)
 			mirror->vrf[i] = link->in_vrf ? link->master : 0;

@@ -139,7 +139,8 @@ class Hub:
         """Wait until that many packets have been received since the start, and all their replicas sent or lost."""
         def done():
             info = self.info()
-            return info if info["rx_packets"] >= received and info["queued"] == info["waiting"] == 0 else None
+            ended = info["queued"] == info["waiting"] == info["relayed"] == 0
+            return info if info["rx_packets"] >= received and ended else None
         try:
             return until(done, f"{received} packets handled", seconds, every=0.005)
         except LabError as error:

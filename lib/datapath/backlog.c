@@ -205,7 +205,7 @@ void gremc_backlog_add(struct gremc_worker *worker, struct gremc_tx *tx, struct 
 
 /* ---- for the worker's loop ---- */
 
-/* Returns how many packets were held. */
+/* Returns how many packets are held no longer. */
 static uint32_t send_or_lose(struct gremc_worker *worker, struct gremc_tx *tx)
 {
 	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
@@ -218,7 +218,7 @@ static uint32_t send_or_lose(struct gremc_worker *worker, struct gremc_tx *tx)
 	attempt(tx);
 	if (tx->holds && rte_rdtsc() - tx->backlog->moved > cycles_of(GREMC_BACKLOG_KEEP_MS))
 		lose_all(worker, tx, GREMC_LOSS_tx_full);
-	return count;
+	return count - tx->backlog->count;
 }
 
 uint32_t gremc_backlogs_send(struct gremc_worker *worker)

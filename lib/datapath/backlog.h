@@ -27,7 +27,7 @@ void gremc_backlog_add(struct gremc_worker *worker, struct gremc_tx *tx, struct 
 		       uint32_t n);
 
 /* Where worker->holds, once an iteration: one more attempt for each port that something is held for. Returns
- * how many packets that were, sent, lost or still held. */
+ * how many packets were sent or lost: 0 while the ports take nothing, so that the worker may sleep. */
 uint32_t gremc_backlogs_send(struct gremc_worker *worker);
 /* Nothing is held any longer: it is lost. */
 void gremc_backlogs_give_up(struct gremc_worker *worker);

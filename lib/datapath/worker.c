@@ -420,7 +420,7 @@ static uint32_t serve_others(struct gremc_worker *worker)
 	return relayed + n;
 }
 
-/* One more attempt to send what ports have not taken yet. Returns how many packets that are. */
+/* One more attempt to send what ports have not taken yet. Returns how many packets were sent or lost. */
 static uint32_t serve_ports(struct gremc_worker *worker)
 {
 	uint32_t n = gremc_backlogs_send(worker);

@@ -79,8 +79,10 @@ static void what_is_refused_goes_later(void **state)
 	assert_int_equal(totals(f).queued, 3 * n - 10);
 	assert_int_equal(lost(f), 0);
 	assert_true(f->worker->holds);
+	/* the worker may sleep while the port takes nothing */
+	assert_int_equal(gremc_backlogs_send(f->worker), 0);
 	slow.room = 7;
-	assert_int_equal(gremc_backlogs_send(f->worker), 3 * n - 10);
+	assert_int_equal(gremc_backlogs_send(f->worker), 7);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(totals(f).queued, 3 * n - 17);
 	slow.room = 1000;
@@ -157,14 +159,16 @@ static void nothing_is_held_for_ever(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t start = rte_rdtsc();
+	uint32_t done;
 
 	add_tunnels(f, 31, LOOP);
 	slow_down(0, 0);
 	send_to(f, 30, 2);
-	while (f->worker->holds) {
-		gremc_backlogs_send(f->worker);
-		gremc_worker_account(f->worker, NULL);
-	}
+	do {
+		done = gremc_backlogs_send(f->worker);
+		assert_int_equal(done, f->worker->holds ? 0 : 60);
+	} while (f->worker->holds);
+	gremc_worker_account(f->worker, NULL);
 	assert_true(rte_rdtsc() - start > rte_get_tsc_hz() / MS_PER_S * GREMC_BACKLOG_KEEP_MS);
 	assert_int_equal(totals(f).queued, 0);
 	assert_int_equal(lost(f), 60);

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 from lab import Namespace
+from support.devices import Devices
 from support.hub import Hub
 from support.shared import SharedHub
 from support.site import Site
@@ -64,6 +65,14 @@ def make_site(binary, tmp_path, laboratory):
             stack.callback(site.close)
             return site
         yield make
+
+
+@pytest.fixture
+def devices():
+    """Devices of which a test raises events and faults: Devices.options() are for make_hub()."""
+    made = Devices()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ sees of it."""
 import pytest
 from lab import until
 from support import hub, packets
-from support.devices import Devices
 
 FAR = "02:02:00:00:00:02"
 TAP, NIC = "lan", "nic0"
@@ -96,13 +95,6 @@ def test_link_of_a_kernel_interface(make_hub):
     before = test_hub.info()
     test_hub.wire.send([frame()])
     assert test_hub.handled(before["rx_packets"] + 1)["sent"] == before["sent"] + 2
-
-
-@pytest.fixture
-def devices():
-    made = Devices()
-    yield made
-    made.close()
 
 
 def bond_of_two(mode):

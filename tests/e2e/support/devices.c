@@ -5,8 +5,11 @@
  *     link NAME      INTR_LSC
  *     reset NAME     the queues of the device are dead until it is started again, then INTR_RESET
  *     remove NAME    the same, then INTR_RMV
+ *     stall NAME     the device takes nothing to send from now on, and raises no event
+ *     slow NAME      it takes 2,000 packets a second, one at a time; of one device only
  */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 
 /* The library exports both to drivers, and no header of an application has them. */
@@ -40,14 +44,34 @@ static void kill_queues(const char *name)
 	__atomic_store_n(&rte_eth_fp_ops[id].tx_pkt_burst, dead_burst, __ATOMIC_SEQ_CST);
 }
 
-static void obey(const char *command, const char *name)
-{
-	struct rte_eth_dev *device = rte_eth_dev_allocated(name);
+#define SLOW_RATE 2000
 
-	if (device == NULL) {
-		fprintf(stderr, "devices: there is no %s\n", name);
-		return;
-	}
+static struct {
+	eth_tx_burst_t burst; /* the driver's */
+	uint64_t next;        /* TSC; of the worker that has the queue */
+} slow;
+
+static uint16_t slow_burst(void *queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+	const uint64_t now = rte_rdtsc();
+
+	if (n == 0 || now < slow.next)
+		return 0;
+	slow.next = now + rte_get_tsc_hz() / SLOW_RATE;
+	return slow.burst(queue, mbufs, 1);
+}
+
+static void slow_down(uint16_t id, bool stall)
+{
+	eth_tx_burst_t *burst = &rte_eth_fp_ops[id].tx_pkt_burst;
+
+	if (!stall)
+		slow.burst = *burst;
+	__atomic_store_n(burst, stall ? dead_burst : slow_burst, __ATOMIC_SEQ_CST);
+}
+
+static void raise_event(struct rte_eth_dev *device, const char *command, const char *name)
+{
 	if (strcmp(command, "link") != 0)
 		kill_queues(name);
 	rte_eth_dev_callback_process(device,
@@ -55,6 +79,20 @@ static void obey(const char *command, const char *name)
 				     : strcmp(command, "reset") == 0 ? RTE_ETH_EVENT_INTR_RESET
 								     : RTE_ETH_EVENT_INTR_RMV,
 				     NULL);
+}
+
+static void obey(const char *command, const char *name)
+{
+	struct rte_eth_dev *device = rte_eth_dev_allocated(name);
+	const bool stall = strcmp(command, "stall") == 0;
+	uint16_t id;
+
+	if (device == NULL || rte_eth_dev_get_port_by_name(name, &id))
+		fprintf(stderr, "devices: there is no %s\n", name);
+	else if (stall || strcmp(command, "slow") == 0)
+		slow_down(id, stall);
+	else
+		raise_event(device, command, name);
 }
 
 static void *serve(void *argument)

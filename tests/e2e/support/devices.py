@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Events of devices by devices.c, a plugin of the EAL: raised when a test asks for them."""
+"""Events and faults of devices by devices.c, a plugin of the EAL: raised when a test asks for them."""
 import shutil
 import socket
 import tempfile
@@ -9,7 +9,8 @@ from lab import run
 
 
 class Devices:
-    """options() are those of a Forwarder; reset(), remove() and link() raise the events of a device."""
+    """options() are those of a Forwarder; reset(), remove() and link() raise the events of a device; after stall() it takes
+    nothing to send, after slow() little."""
 
     def __init__(self):
         # the EAL takes no plugin from below a directory that everybody may write to, such as /tmp
@@ -33,6 +34,12 @@ class Devices:
 
     def remove(self, device):
         self._raise("remove", device)
+
+    def stall(self, device):
+        self._raise("stall", device)
+
+    def slow(self, device):
+        self._raise("slow", device)
 
     def close(self):
         shutil.rmtree(self._directory, ignore_errors=True)

@@ -183,9 +183,17 @@ class Hub:
             self.namespace.remove()
 
     @staticmethod
-    def check(forwarder):
+    def check_info(info):
+        """The sums hold at any time."""
+        assert info["rx_packets"] == info["forwarded"] + info["punted"] + info["dropped"] + info["relayed"], info
+        assert info["wanted"] == info["sent"] + info["lost"] + info["queued"] + info["waiting"], info
+
+    @classmethod
+    def check(cls, forwarder, seconds=20.0):
+        """Stop it within this time."""
         info = forwarder.query("/gremc/info")
-        status = forwarder.stop()
+        cls.check_info(info)
+        status = forwarder.stop(seconds)
         text = forwarder.text()
         assert status == 0, f"exit status {status}:\n{text}"
         summary = forwarder.summary()
@@ -195,6 +203,4 @@ class Hub:
         assert summary["wanted"] == summary["sent"] + summary["lost"], text
         assert sum(summary["reasons"].values()) == summary["dropped"] + summary["lost"], text
         assert summary["in"] >= info["rx_packets"] and summary["wanted"] >= info["wanted"], text
-        assert info["rx_packets"] == info["forwarded"] + info["punted"] + info["dropped"], info
-        assert info["wanted"] == info["sent"] + info["lost"] + info["queued"] + info["waiting"], info
         assert "Sanitizer" not in text, text

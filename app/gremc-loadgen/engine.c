@@ -9,6 +9,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
+#include "base/ring.h"
 #include "engine.h"
 #include "stamp.h"
 
@@ -24,8 +25,7 @@
 static void send_injected(struct gremc_lcore *lcore)
 {
 	struct rte_mbuf *packet[GREMC_PACE_BURST];
-	unsigned count =
-		rte_ring_dequeue_burst(lcore->engine->inject, (void **)packet, GREMC_PACE_BURST, NULL);
+	unsigned count = gremc_ring_dequeue(lcore->engine->inject, packet, GREMC_PACE_BURST);
 
 	for (unsigned i = 0; i < count; i++) {
 		struct gremc_tx_port *port = &lcore->tx->port[packet[i]->port];
@@ -150,9 +150,9 @@ int gremc_engine_tell(struct gremc_engine *engine, enum gremc_phase phase)
 
 void gremc_engine_serve(struct gremc_engine *engine)
 {
-	void *packet;
+	struct rte_mbuf *packet;
 
-	for (unsigned i = 0; i < ARP_EACH && rte_ring_dequeue(engine->arp, &packet) == 0; i++)
+	for (unsigned i = 0; i < ARP_EACH && gremc_ring_dequeue(engine->arp, &packet, 1) == 1; i++)
 		gremc_arp_take(engine, packet);
 }
 
@@ -164,7 +164,7 @@ struct rte_mbuf *gremc_engine_buffer(struct gremc_engine *engine)
 int gremc_engine_inject(struct gremc_engine *engine, uint32_t port, struct rte_mbuf *packet)
 {
 	packet->port = (uint16_t)port;
-	if (rte_ring_enqueue(engine->inject, packet) == 0)
+	if (gremc_ring_enqueue(engine->inject, &packet, 1) == 1)
 		return 0;
 	rte_pktmbuf_free(packet);
 	return -ENOBUFS;
@@ -349,9 +349,9 @@ struct gremc_engine *gremc_engine_create(const struct gremc_config *config, stru
 
 static void drain_ring(struct rte_ring *ring)
 {
-	void *packet;
+	struct rte_mbuf *packet;
 
-	while (ring && rte_ring_dequeue(ring, &packet) == 0)
+	while (ring && gremc_ring_dequeue(ring, &packet, 1) == 1)
 		rte_pktmbuf_free(packet);
 	rte_ring_free(ring);
 }

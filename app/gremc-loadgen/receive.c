@@ -9,6 +9,7 @@
 #include <rte_prefetch.h>
 #include <rte_udp.h>
 
+#include "base/ring.h"
 #include "proto/proto.h"
 #include "receive_stages.h"
 #include "stamp.h"
@@ -318,7 +319,7 @@ static unsigned divert_arp(struct gremc_rx *rx, uint16_t port, struct rte_mbuf *
 			continue;
 		}
 		packet[i]->port = port;
-		if (rte_ring_enqueue(rx->arp, packet[i]))
+		if (gremc_ring_enqueue(rx->arp, &packet[i], 1) == 0)
 			packet[kept++] = packet[i];
 	}
 	return kept;

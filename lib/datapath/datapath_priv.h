@@ -5,6 +5,7 @@
 #include <rte_cycles.h>
 #include <rte_prefetch.h>
 
+#include "base/ring.h"
 #include "datapath/datapath.h"
 
 /* The most that a parser reads of a packet: Ethernet and VLAN, two IP headers with options, GRE. */

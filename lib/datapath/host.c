@@ -6,7 +6,6 @@
 
 #include <rte_cycles.h>
 #include <rte_malloc.h>
-#include <rte_ring.h>
 
 #include "datapath/datapath_priv.h"
 
@@ -42,7 +41,7 @@ static void ring_drain(struct rte_ring *ring)
 {
 	struct rte_mbuf *mbuf;
 
-	while (ring && rte_ring_dequeue(ring, (void **)&mbuf) == 0)
+	while (ring && gremc_ring_dequeue(ring, &mbuf, 1) == 1)
 		rte_pktmbuf_free(mbuf);
 }
 
@@ -98,8 +97,7 @@ uint32_t gremc_punt_take(struct gremc_worker_group *group, enum gremc_punt class
 	for (uint32_t i = 0; i < group->count && total < n; i++) {
 		struct gremc_worker *worker = group->worker[(group->host_turn + i) % group->count];
 
-		total +=
-			rte_ring_sc_dequeue_burst(worker->up[class], (void **)&mbufs[total], n - total, NULL);
+		total += gremc_ring_dequeue(worker->up[class], &mbufs[total], n - total);
 	}
 	group->host_turn++;
 	return total;

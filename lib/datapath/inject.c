@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the control thread gives: whole frames for a port, and multicast of the host for the fast path. */
-#include <rte_ring.h>
-
 #include "datapath/datapath_priv.h"
 
 void gremc_send_frame(struct gremc_worker *worker, struct rte_mbuf *mbuf)
@@ -36,7 +34,7 @@ uint32_t gremc_stage_inject(struct gremc_worker *worker)
 {
 	struct gremc_burst *burst = &worker->burst;
 	struct rte_mbuf *mbufs[GREMC_BURST];
-	uint32_t n = rte_ring_sc_dequeue_burst(worker->down, (void **)mbufs, GREMC_BURST, NULL);
+	uint32_t n = gremc_ring_dequeue(worker->down, mbufs, GREMC_BURST);
 
 	if (likely(n == 0))
 		return 0;

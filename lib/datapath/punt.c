@@ -324,7 +324,7 @@ static void hand_over(struct gremc_worker *worker, enum gremc_punt class)
 
 	if (class == GREMC_PUNT_control)
 		stamp(burst, class);
-	taken = rte_ring_sp_enqueue_burst(worker->up[class], (void **)burst->punted[class], n, NULL);
+	taken = gremc_ring_enqueue(worker->up[class], burst->punted[class], n);
 	for (uint32_t i = taken; i < n; i++)
 		gremc_drop(worker, burst->punted[class][i], GREMC_DROP_punt_neighbor + class);
 	worker->punted[class] += taken;

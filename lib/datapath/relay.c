@@ -7,8 +7,6 @@
  *
  * The other one looks the mroute up again, and whether the packet's vif is still there: what was found here
  * may be gone by then, however long that takes. */
-#include <rte_ring.h>
-
 #include "datapath/relay.h"
 
 enum kind { FLOW, SHARD }; /* in an mbuf's packet_type; the vif that it names is the iif */
@@ -27,7 +25,7 @@ static uint32_t owner_of(const struct gremc_fanout_key *key, uint32_t workers)
 
 static void give_flows(struct gremc_worker *worker, uint32_t owner, struct rte_mbuf **mbufs, uint32_t n)
 {
-	uint32_t taken = rte_ring_enqueue_burst(worker->group->worker[owner]->relay, (void **)mbufs, n, NULL);
+	uint32_t taken = gremc_ring_enqueue(worker->group->worker[owner]->relay, mbufs, n);
 
 	worker->relayed += taken;
 	for (uint32_t i = taken; i < n; i++)
@@ -131,7 +129,7 @@ static void give_shard(struct gremc_worker *worker, const struct gremc_packet *p
 	}
 	copy->packet_type = SHARD;
 	gremc_mbuf_vif_set(copy, worker->vifs, packet->iif);
-	if (likely(rte_ring_enqueue(worker->group->worker[shard]->relay, copy) == 0))
+	if (likely(gremc_ring_enqueue(worker->group->worker[shard]->relay, &copy, 1) == 1))
 		return;
 	rte_pktmbuf_free(copy);
 	lose_shard(worker, packet, shard, GREMC_LOSS_shard_full);
@@ -217,8 +215,7 @@ static void take_flow(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 static uint32_t take_burst(struct gremc_worker *worker, uint32_t most)
 {
 	struct rte_mbuf *mbuf[GREMC_BURST];
-	uint32_t n =
-		rte_ring_sc_dequeue_burst(worker->relay, (void **)mbuf, RTE_MIN(most, GREMC_BURST), NULL);
+	uint32_t n = gremc_ring_dequeue(worker->relay, mbuf, RTE_MIN(most, GREMC_BURST));
 
 	if (n == 0)
 		return 0;
@@ -276,7 +273,7 @@ void gremc_relay_give_up(struct gremc_worker *worker)
 	struct rte_mbuf *mbuf;
 
 	worker->burst.done_count = 0;
-	while (worker->relay && rte_ring_sc_dequeue(worker->relay, (void **)&mbuf) == 0) {
+	while (worker->relay && gremc_ring_dequeue(worker->relay, &mbuf, 1) == 1) {
 		give_up(worker, mbuf);
 		gremc_worker_account(worker, NULL);
 	}

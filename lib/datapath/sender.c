@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <rte_malloc.h>
-#include <rte_ring.h>
 
 #include "datapath/backlog.h"
 
@@ -104,7 +103,7 @@ uint32_t gremc_inject(struct gremc_worker_group *group, struct rte_mbuf **mbufs,
 		name_vif(group->worker[0]->vifs, mbufs[i], group->worker[0]->host_rxq.port);
 
 	uint32_t left = group->sender ? send_own(group->sender, mbufs, n) : n;
-	uint32_t taken = rte_ring_sp_enqueue_burst(group->worker[0]->down, (void **)mbufs, left, NULL);
+	uint32_t taken = gremc_ring_enqueue(group->worker[0]->down, mbufs, left);
 
 	memmove(&mbufs[n - (left - taken)], &mbufs[taken], (left - taken) * sizeof(*mbufs));
 	return n - (left - taken);

@@ -3,7 +3,6 @@
 
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
-#include <rte_ring.h>
 
 #include "datapath/backlog.h"
 
@@ -122,7 +121,7 @@ static void send_to_host(struct gremc_worker *worker, struct gremc_tx *tx)
 	name_vifs(worker, tx->packet, n);
 	for (uint32_t i = 0; i < n; i++)
 		name_iif(worker, tx->packet[i]);
-	taken = rte_ring_enqueue_burst(tx->ring, (void **)tx->packet, n, NULL);
+	taken = gremc_ring_enqueue(tx->ring, tx->packet, n);
 	for (uint32_t i = taken; i < n; i++)
 		bytes -= tx->packet[i]->pkt_len;
 	if (unlikely(taken < n))
@@ -137,7 +136,7 @@ static void hand_over(struct gremc_worker *worker, struct gremc_tx *tx)
 	uint32_t n = tx->count, taken;
 
 	name_vifs(worker, tx->packet, n);
-	taken = rte_ring_enqueue_burst(tx->ring, (void **)tx->packet, n, NULL);
+	taken = gremc_ring_enqueue(tx->ring, tx->packet, n);
 	tx->queued += taken;
 	if (unlikely(taken < n))
 		gremc_tx_lose(worker, tx, tx->packet + taken, n - taken, GREMC_LOSS_ring_full);
@@ -148,7 +147,7 @@ static uint32_t take_share(struct gremc_worker *worker, struct gremc_tx *tx, str
 			   uint32_t most)
 {
 	struct rte_mbuf *packet[GREMC_BURST];
-	uint32_t n = rte_ring_sc_dequeue_burst(ring, (void **)packet, RTE_MIN(most, GREMC_BURST), NULL);
+	uint32_t n = gremc_ring_dequeue(ring, packet, RTE_MIN(most, GREMC_BURST));
 	uint64_t bytes = 0;
 
 	if (n == 0)
@@ -224,7 +223,7 @@ static void lose_share(struct gremc_worker *worker, const struct gremc_tx_share 
 	struct rte_mbuf *packet[GREMC_BURST];
 	uint32_t n;
 
-	while ((n = rte_ring_sc_dequeue_burst(share->ring, (void **)packet, GREMC_BURST, NULL)) > 0) {
+	while ((n = gremc_ring_dequeue(share->ring, packet, GREMC_BURST)) > 0) {
 		tx->queued -= n;
 		gremc_tx_lose(worker, tx, packet, n, GREMC_LOSS_ring_full);
 	}

@@ -7,6 +7,7 @@
 
 #include <rte_malloc.h>
 
+#include "base/ring.h"
 #include "port/steer_priv.h"
 
 void gremc_port_error(struct gremc_port_set *set, const struct gremc_port_state *state, const char *format,
@@ -115,10 +116,10 @@ struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const un
 
 static void drain_rings(struct gremc_port *port)
 {
-	void *packet;
+	struct rte_mbuf *packet;
 
 	for (uint16_t q = 0; q < port->tx_queues; q++) {
-		while (port->tx_ring[q] && rte_ring_dequeue(port->tx_ring[q], &packet) == 0)
+		while (port->tx_ring[q] && gremc_ring_dequeue(port->tx_ring[q], &packet, 1) == 1)
 			rte_pktmbuf_free(packet);
 		rte_ring_free(port->tx_ring[q]);
 	}

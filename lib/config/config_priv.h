@@ -256,6 +256,7 @@ struct loader {
 	uint32_t tunnel_count;
 	struct place *mroute_places; /* by index in config->mroutes: of the group */
 	struct names names;
+	uint32_t merges;      /* mappings that were merged so far */
 	unsigned suggestions; /* names looked for so far: each costs a pass over all names */
 };
 

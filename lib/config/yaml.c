@@ -96,6 +96,7 @@ static bool name_of(struct loader *l, const yaml_node_pair_t *pair, struct value
 /* ---- merge keys ---- */
 
 #define MERGE_DEPTH_MAX 8 /* mappings that merge each other; an alias can name the mapping that it is in */
+#define MERGES_MAX      100000 /* in one file; lists of aliases to lists of aliases multiply */
 
 /* Visits one pair; false ends the walk. `is_merged`: it comes from a `<<:`, so a pair of the mapping itself
  * has precedence (YAML 1.1, merge key). */
@@ -130,6 +131,11 @@ static bool walk_merged(struct loader *l, yaml_node_t *node, unsigned depth, pai
 			MERGE_DEPTH_MAX);
 		return false;
 	}
+	if (++l->merges > MERGES_MAX) {
+		gremc_config_problem(l, gremc_config_place(node),
+				     "more than %u mappings are merged by `<<`; merge fewer", MERGES_MAX);
+		return false;
+	}
 	if (node->type == YAML_MAPPING_NODE)
 		return walk_pairs(l, node, depth + 1, visit, object);
 	if (node->type != YAML_SEQUENCE_NODE) {
@@ -142,7 +148,7 @@ static bool walk_merged(struct loader *l, yaml_node_t *node, unsigned depth, pai
 
 		if (entry->type != YAML_MAPPING_NODE)
 			merge_problem(l, entry);
-		else if (!walk_pairs(l, entry, depth + 1, visit, object))
+		else if (!walk_merged(l, entry, depth, visit, object))
 			return false;
 	}
 	return true;

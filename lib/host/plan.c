@@ -225,6 +225,7 @@ static void add_routes(struct gremc_host *host, const struct gremc_device *devic
 	bool *refused = calloc(plan->route_count + 1, sizeof(*refused)), any = false;
 	int rc = -ENOMEM;
 
+	free(plan->missing); /* of a device that is made again */
 	plan->missing = calloc(plan->route_count + 1, sizeof(*plan->missing));
 	if (refused == NULL || plan->missing == NULL)
 		goto fail;

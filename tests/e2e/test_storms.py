@@ -59,10 +59,10 @@ def flooded(test_hub, program, fanout):
     for wire in test_hub.wires:
         wire.close()  # nothing reads the replicas
     with contextlib.ExitStack() as stack:
-        senders = [traffic.Sender(program, test_hub.namespace, f"w{wire}", frame, 400, 400 * 60) for wire, frame in flows(8)]
+        senders = [traffic.Sender(program, test_hub.namespace, f"w{wire}", frame, 400, 400 * 180) for wire, frame in flows(8)]
         for sender in senders:
             stack.callback(sender.stop)
-        until(lambda: test_hub.info()["sent"] > 100 * fanout, "packets flow")
+        until(lambda: test_hub.info()["sent"] > 100 * fanout, "packets flow", 60)
         yield
         assert all(sender.running for sender in senders)
 

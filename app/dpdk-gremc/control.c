@@ -114,14 +114,14 @@ static void turn(struct gremc_forwarder *forwarder)
 
 	reload_run(forwarder);
 	timeout = patience(forwarder);
-	n = epoll_wait(forwarder->epoll, events, EVENTS, gremc_host_before_wait(forwarder->host, timeout));
+	n = epoll_wait(forwarder->epoll, events, EVENTS, gremc_host_loop_prepare(forwarder->host, timeout));
 
 	for (int i = 0; i < n; i++) {
 		const struct gremc_watch *watch = events[i].data.ptr;
 
 		watch->ready(watch->argument);
 	}
-	gremc_host_after_wait(forwarder->host);
+	gremc_host_loop_poll(forwarder->host);
 }
 
 void gremc_forwarder_control(struct gremc_forwarder *forwarder)

@@ -76,7 +76,8 @@ static struct gremc_telemetry telemetry_of(struct gremc_forwarder *forwarder)
 		.igmp_applied = &forwarder->membership.applied,
 		.igmp_delays = &forwarder->membership.delays,
 		.rcu = forwarder->rcu,
-		.hosts = {forwarder->host, gremc_host_count, gremc_host_entry, gremc_host_overruns},
+		.hosts = {forwarder->host, gremc_host_device_count, gremc_host_device_info,
+			  gremc_host_overruns_read},
 		.stats = forwarder->workers->stats,
 		.stats_count = forwarder->workers->stats_count,
 		.config_path = forwarder->options->config,
@@ -133,7 +134,7 @@ static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config
 		    struct gremc_errors *errors)
 {
 	const char *takeover = forwarder->options->takeover;
-	const struct gremc_host_parts parts = {
+	const struct gremc_host_context parts = {
 		.ports = forwarder->ports,
 		.vifs = forwarder->vifs,
 		.workers = forwarder->workers,
@@ -150,11 +151,12 @@ static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config
 		gremc_errors_add(errors, NULL, 0, 0, "the devices' events cannot be waited for");
 		return -1;
 	}
-	gremc_host_listen(forwarder->host, gremc_membership_input, forwarder);
+	gremc_host_listener_set(forwarder->host, gremc_membership_input, forwarder);
 	for (uint16_t i = 0; i < forwarder->ports->count; i++)
 		if (forwarder->ports->port[i] && forwarder->ports->port[i]->interface[0])
-			gremc_host_mirror_interface(forwarder->host, i, forwarder->ports->port[i]->interface);
-	return takeover ? gremc_host_takeover(forwarder->host, config, takeover, errors) : 0;
+			gremc_host_kernel_interface_set(forwarder->host, i,
+							forwarder->ports->port[i]->interface);
+	return takeover ? gremc_host_takeover_begin(forwarder->host, config, takeover, errors) : 0;
 }
 
 /* Everything but the configuration's content. */

@@ -76,7 +76,7 @@ static void end(void *argument)
 
 static void ready(void *argument)
 {
-	gremc_mfc_run(((struct gremc_forwarder *)argument)->kernel.mfc);
+	gremc_mfc_events_read(((struct gremc_forwarder *)argument)->kernel.mfc);
 }
 
 static int start(struct gremc_forwarder *forwarder)
@@ -89,7 +89,7 @@ static int start(struct gremc_forwarder *forwarder)
 	kernel->seen = gremc_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*kernel->seen), SOCKET_ID_ANY);
 	kernel->watch = (struct gremc_watch){.ready = ready, .argument = forwarder};
 	if (mfc == NULL || kernel->seen == NULL ||
-	    epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, gremc_mfc_fd(mfc), &event)) {
+	    epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, gremc_mfc_fd_get(mfc), &event)) {
 		gremc_mfc_close(mfc);
 		return -errno;
 	}
@@ -150,7 +150,7 @@ static void say_alive(struct gremc_forwarder *forwarder, const struct gremc_mrou
 
 	ip.hdr_checksum = rte_ipv4_cksum(&ip);
 	if (gremc_steering_pass(forwarder, mroute, iif) ||
-	    gremc_host_give(forwarder->host, iif, &ip, sizeof(ip)) == 0)
+	    gremc_host_packet_write(forwarder->host, iif, &ip, sizeof(ip)) == 0)
 		__atomic_add_fetch(&forwarder->kernel.alive, 1, __ATOMIC_RELAXED);
 }
 
@@ -213,7 +213,7 @@ int gremc_kernel_run(struct gremc_forwarder *forwarder, int wait)
 
 	if (!kernel->active || kernel->mfc == NULL)
 		return wait;
-	left = gremc_mfc_look(kernel->mfc, gremc_clock());
+	left = gremc_mfc_resync_poll(kernel->mfc, gremc_clock());
 	left = RTE_MIN(left, pass_run(forwarder, &kernel->flows, ALIVE_INTERVAL, look_at_flow));
 	left = RTE_MIN(left, pass_run(forwarder, &kernel->samples, SAMPLE_INTERVAL, sample_flow));
 	return wait < 0 || (uint64_t)wait > left ? (int)left : wait;

@@ -53,7 +53,7 @@ static bool is_mirrored(const struct gremc_forwarder *forwarder, const struct gr
 			const struct gremc_config_tunnel *tunnel, const struct gremc_config_way *way)
 {
 	/* a static neighbour wins over the kernel's */
-	return way->mac == NULL && gremc_host_is_mirrored(forwarder->host, config, tunnel->port);
+	return way->mac == NULL && gremc_host_port_follows_kernel(forwarder->host, config, tunnel->port);
 }
 
 /* The adjacency that the configuration gives the tunnel, held. Without a route the remote stands for its own
@@ -75,7 +75,7 @@ static int new_adjacency(struct gremc_forwarder *forwarder, const struct gremc_c
 	int rc;
 
 	if (is_mirrored(forwarder, config, tunnel, way))
-		return gremc_host_next_hop(forwarder->host, config, tunnel, adjacency);
+		return gremc_host_tunnel_adjacency(forwarder->host, config, tunnel, adjacency);
 	rc = static_adjacency(forwarder, tunnel, way->next_hop, adjacency);
 	if (rc || way->mac == NULL || forwarder->vifs->adjacency[*adjacency]->known)
 		return rc;
@@ -213,7 +213,8 @@ static int change_init(struct gremc_change *change, const struct gremc_forwarder
 		change->map.vif[i] = GREMC_VIF_NONE;
 	for (uint32_t i = 0; i < config->port_count; i++)
 		change->map.vif[config->tunnel_count + i] = forwarder->vifs->port_vif[i];
-	change->map.vif[count - 1] = config->names_host ? gremc_host_vif(forwarder->host) : GREMC_VIF_NONE;
+	change->map.vif[count - 1] =
+		config->names_host ? gremc_host_vif_get(forwarder->host) : GREMC_VIF_NONE;
 	return config->names_host && change->map.vif[count - 1] == GREMC_VIF_NONE ? -ENOMEM : 0;
 }
 

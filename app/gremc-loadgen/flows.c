@@ -127,8 +127,8 @@ struct rooms {
 	uint32_t flow_room, stream_room;
 };
 
-static enum gremc_way way_of(const struct gremc_flows *flows, uint32_t from, const uint32_t *sites,
-			     uint32_t count)
+static enum gremc_kernel_next_hop way_of(const struct gremc_flows *flows, uint32_t from,
+					 const uint32_t *sites, uint32_t count)
 {
 	uint32_t native = 0;
 

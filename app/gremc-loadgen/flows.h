@@ -35,7 +35,7 @@ enum gremc_flow_kind {
 	GREMC_FLOW_JOINED /* multicast that no mroute covers: in no selection, only by its number */
 };
 /* What enters and what leaves. */
-enum gremc_way { GREMC_WAY_ENCAP, GREMC_WAY_DECAP, GREMC_WAY_REENCAP, GREMC_WAY_MIXED };
+enum gremc_kernel_next_hop { GREMC_WAY_ENCAP, GREMC_WAY_DECAP, GREMC_WAY_REENCAP, GREMC_WAY_MIXED };
 
 struct gremc_flow {
 	rte_be32_t source, group;
@@ -44,7 +44,7 @@ struct gremc_flow {
 	uint32_t from;          /* site that sends it */
 	uint32_t mroute;        /* of the configuration, or GREMC_FLOW_NONE */
 	uint8_t kind;           /* enum gremc_flow_kind */
-	uint8_t way;            /* enum gremc_way */
+	uint8_t way;            /* enum gremc_kernel_next_hop */
 	uint8_t burden;         /* background of a test: its delays are not measured */
 	uint8_t reserved;
 } __rte_cache_aligned;

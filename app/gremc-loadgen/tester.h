@@ -49,7 +49,7 @@ void gremc_progress_clear(const struct gremc_tester *tester);
 /* selection.c: flows by what they are. */
 struct gremc_filter {
 	uint32_t fanout; /* 0: any */
-	int way;         /* enum gremc_way, -1: any */
+	int way;         /* enum gremc_kernel_next_hop, -1: any */
 	uint32_t limit;  /* flows; 0: all */
 	uint8_t kind;    /* enum gremc_flow_kind */
 };

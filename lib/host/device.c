@@ -16,7 +16,7 @@
 #define TX_QUEUE 2000
 
 /* A setting of the interface in /proc/sys/net. Where the kernel has none there is nothing to set. */
-static void write_sysctl(const char *tree, const char *device, const char *name, const char *value)
+static void sysctl_write(const char *tree, const char *device, const char *name, const char *value)
 {
 	char path[128];
 	int fd;
@@ -31,7 +31,7 @@ static void write_sysctl(const char *tree, const char *device, const char *name,
 }
 
 /* The value of such a setting; 0 where the kernel has none. */
-static int read_sysctl(const char *tree, const char *device, const char *name)
+static int sysctl_read(const char *tree, const char *device, const char *name)
 {
 	char path[128], text[16] = "";
 	int fd;
@@ -47,7 +47,7 @@ static int read_sysctl(const char *tree, const char *device, const char *name)
 }
 
 /* Attach to a device of this name, or make it. */
-static int attach(struct gremc_device *device)
+static int tun_attach(struct gremc_device *device)
 {
 	struct ifreq request = {.ifr_flags = (device->is_tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | IFF_VNET_HDR};
 	const int header = sizeof(struct virtio_net_hdr);
@@ -70,7 +70,7 @@ static int attach(struct gremc_device *device)
 }
 
 /* A new device as it is to be; one that was there keeps what was changed of it. */
-static int set_properties(struct gremc_host *host, struct gremc_device *device)
+static int device_properties_set(struct gremc_host *host, struct gremc_device *device)
 {
 	struct gremc_link_settings settings = {.tx_queue = TX_QUEUE, .gso_segments = GREMC_HOST_SEGMENTS};
 	struct gremc_link link;
@@ -86,17 +86,17 @@ static int set_properties(struct gremc_host *host, struct gremc_device *device)
 	if (device->is_tap && memcmp(&link.mac, &device->mac, sizeof(link.mac)))
 		settings.mac = &device->mac;
 	/* an address that goes must not take those of its network with it */
-	write_sysctl("ipv4/conf", device->name, "promote_secondaries", "1");
+	sysctl_write("ipv4/conf", device->name, "promote_secondaries", "1");
 	/* a next hop that comes back is found within half a second, not one */
 	if (device->is_tap)
-		write_sysctl("ipv4/neigh", device->name, "retrans_time_ms", "500");
+		sysctl_write("ipv4/neigh", device->name, "retrans_time_ms", "500");
 	/* a tunnel carries IPv4: no addresses by which the kernel would begin with IPv6 */
 	if (!device->is_tap)
-		write_sysctl("ipv6/conf", device->name, "addr_gen_mode", "1");
+		sysctl_write("ipv6/conf", device->name, "addr_gen_mode", "1");
 	return gremc_link_set(&host->netlink, device->ifindex, &settings);
 }
 
-void gremc_device_carrier(const struct gremc_host *host, const struct gremc_device *device)
+void gremc_device_carrier_set(const struct gremc_host *host, const struct gremc_device *device)
 {
 	const int carrier = !host->no_carrier[device->port];
 
@@ -108,11 +108,11 @@ void gremc_device_carrier(const struct gremc_host *host, const struct gremc_devi
 int gremc_device_open(struct gremc_host *host, struct gremc_device *device)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &device->watch};
-	int rc = attach(device);
+	int rc = tun_attach(device);
 
 	if (rc)
 		return rc;
-	rc = set_properties(host, device);
+	rc = device_properties_set(host, device);
 	if (rc == 0 && epoll_ctl(host->epoll, EPOLL_CTL_ADD, device->fd, &event))
 		rc = -errno;
 	if (rc) {
@@ -120,7 +120,7 @@ int gremc_device_open(struct gremc_host *host, struct gremc_device *device)
 		return rc;
 	}
 	/* attaching has given it one */
-	gremc_device_carrier(host, device);
+	gremc_device_carrier_set(host, device);
 	return 0;
 }
 
@@ -134,17 +134,17 @@ int gremc_device_persist(struct gremc_device *device)
 /* The mroutes of the configuration say by which interface a source's packets may come. A second opinion of
  * the kernel only loses packets. `all` may overrule the device, but a device that is loose makes a strict
  * `all` loose. */
-static void open_rp_filter(const struct gremc_device *device)
+static void device_rp_filter_disable(const struct gremc_device *device)
 {
-	write_sysctl("ipv4/conf", device->name, "rp_filter",
-		     read_sysctl("ipv4/conf", "all", "rp_filter") ? "2" : "0");
+	sysctl_write("ipv4/conf", device->name, "rp_filter",
+		     sysctl_read("ipv4/conf", "all", "rp_filter") ? "2" : "0");
 }
 
-int gremc_device_rp_filter(const struct gremc_device *device)
+int gremc_device_rp_filter_read(const struct gremc_device *device)
 {
 	/* the kernel goes by the larger one */
-	return RTE_MAX(read_sysctl("ipv4/conf", "all", "rp_filter"),
-		       read_sysctl("ipv4/conf", device->name, "rp_filter"));
+	return RTE_MAX(sysctl_read("ipv4/conf", "all", "rp_filter"),
+		       sysctl_read("ipv4/conf", device->name, "rp_filter"));
 }
 
 /* ---- commit ---- */
@@ -152,21 +152,21 @@ int gremc_device_rp_filter(const struct gremc_device *device)
 void gremc_device_commit(struct gremc_host *host, struct gremc_device *device)
 {
 	const struct gremc_link_settings up = {.up = true};
-	struct gremc_link_plan plan = device->plan;
+	struct gremc_link_config link_config = device->link_config;
 	int rc;
 
-	device->plan = (struct gremc_link_plan){0};
-	rc = device->was_there ? gremc_device_plan_read(host, device) : 0;
+	device->link_config = (struct gremc_link_config){0};
+	rc = device->was_there ? gremc_device_config_read(host, device) : 0;
 	if (rc)
 		GREMC_LOG(WARNING, "%s: cannot find what an earlier start has left: %s", device->name,
 			  strerror(-rc));
 	if (!device->is_tap && !device->was_there)
-		open_rp_filter(device);
+		device_rp_filter_disable(device);
 	host->rp_filter_due |= device->accepts_groups;
 	rc = gremc_link_set(&host->netlink, device->ifindex, &up);
 	if (rc)
 		GREMC_LOG(WARNING, "%s: cannot be set up: %s", device->name, strerror(-rc));
-	gremc_device_plan(host, device, &plan);
+	gremc_device_config_apply(host, device, &link_config);
 }
 
 void gremc_device_close(struct gremc_host *host, struct gremc_device *device, bool remove)
@@ -182,7 +182,7 @@ void gremc_device_close(struct gremc_host *host, struct gremc_device *device, bo
 	device->ifindex = 0;
 }
 
-bool gremc_device_is_abandoned(const char *name)
+bool gremc_tap_is_abandoned(const char *name)
 {
 	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);

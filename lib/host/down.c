@@ -12,19 +12,19 @@
 #define MACS  (2 * RTE_ETHER_ADDR_LEN)
 
 /* What is on its way to the worker. */
-struct batch {
+struct inject_batch {
 	struct rte_mbuf *mbufs[BURST];
 	uint32_t count;
 	uint32_t total; /* with those that are with the worker */
 };
 
-static void lose(struct gremc_device *device, enum gremc_host_loss reason)
+static void inject_drop_count(struct gremc_device *device, enum gremc_host_drop reason)
 {
 	gremc_count(&device->counters.lost[reason], 1);
 }
 
 /* The tag of the port's VLAN into a frame that has none. false: no room. */
-static bool put_tag(struct rte_mbuf *mbuf, uint16_t vlan)
+static bool vlan_tag_insert(struct rte_mbuf *mbuf, uint16_t vlan)
 {
 	uint8_t *bytes = rte_pktmbuf_mtod(mbuf, uint8_t *), *start;
 	rte_be16_t tag[2] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(vlan)};
@@ -39,94 +39,99 @@ static bool put_tag(struct rte_mbuf *mbuf, uint16_t vlan)
 	return true;
 }
 
-/* Make a read packet ready for the worker. GREMC_HOST_LOSS_COUNT: it is. */
-static enum gremc_host_loss prepare_frame(struct gremc_host *host, const struct gremc_device *device,
-					  struct rte_mbuf *mbuf)
+/* Make a read packet ready for the worker. GREMC_HOST_DROP_COUNT: it is. */
+static enum gremc_host_drop inject_frame_prepare(struct gremc_host *host, const struct gremc_device *device,
+						 struct rte_mbuf *mbuf)
 {
-	const struct gremc_port *port = host->parts.ports->port[device->port];
+	const struct gremc_port *port = host->context.ports->port[device->port];
 
-	if (mbuf->pkt_len < sizeof(struct rte_ether_hdr) || (port->vlan && !put_tag(mbuf, port->vlan)))
-		return GREMC_HOST_LOSS_refused;
+	if (mbuf->pkt_len < sizeof(struct rte_ether_hdr) ||
+	    (port->vlan && !vlan_tag_insert(mbuf, port->vlan)))
+		return GREMC_HOST_DROP_refused;
 	if (mbuf->pkt_len > port->mtu + sizeof(struct rte_ether_hdr) + 2 * sizeof(struct rte_vlan_hdr))
-		return GREMC_HOST_LOSS_too_big;
+		return GREMC_HOST_DROP_too_big;
 	mbuf->port = device->port;
 	mbuf->hash.usr = GREMC_VIF_NONE;
-	return GREMC_HOST_LOSS_COUNT;
+	return GREMC_HOST_DROP_COUNT;
 }
 
-static enum gremc_host_loss prepare_packet(struct gremc_host *host, const struct gremc_device *device,
-					   struct rte_mbuf *mbuf)
+static enum gremc_host_drop inject_packet_prepare(struct gremc_host *host, const struct gremc_device *device,
+						  struct rte_mbuf *mbuf)
 {
 	if (mbuf->pkt_len < sizeof(struct rte_ipv4_hdr) || *rte_pktmbuf_mtod(mbuf, uint8_t *) >> 4 != 4)
-		return GREMC_HOST_LOSS_not_ipv4;
+		return GREMC_HOST_DROP_not_ipv4;
 	if (device->vif_is_host) {
-		mbuf->port = host->own_port;
+		mbuf->port = host->host_port;
 		mbuf->hash.usr = device->vif;
-		return GREMC_HOST_LOSS_COUNT;
+		return GREMC_HOST_DROP_COUNT;
 	}
-	switch (gremc_send_encap(host->parts.workers, mbuf, device->vif)) {
+	switch (gremc_send_encap(host->context.workers, mbuf, device->vif)) {
 	case 0:
-		return GREMC_HOST_LOSS_COUNT;
+		return GREMC_HOST_DROP_COUNT;
 	case -EHOSTUNREACH:
-		return GREMC_HOST_LOSS_no_adjacency;
+		return GREMC_HOST_DROP_no_adjacency;
 	case -ENETDOWN:
-		return GREMC_HOST_LOSS_device_down;
+		return GREMC_HOST_DROP_device_down;
 	default:
-		return GREMC_HOST_LOSS_too_big;
+		return GREMC_HOST_DROP_too_big;
 	}
 }
 
-static void flush(struct gremc_host *host, struct gremc_device *device, struct batch *batch)
+static void inject_batch_flush(struct gremc_host *host, struct gremc_device *device,
+			       struct inject_batch *inject_batch)
 {
-	uint32_t taken = gremc_inject(host->parts.workers, batch->mbufs, batch->count);
+	uint32_t taken = gremc_inject(host->context.workers, inject_batch->mbufs, inject_batch->count);
 
-	for (uint32_t i = taken; i < batch->count; i++)
-		lose(device, GREMC_HOST_LOSS_ring_full);
-	rte_pktmbuf_free_bulk(batch->mbufs + taken, batch->count - taken);
-	batch->count = 0;
+	for (uint32_t i = taken; i < inject_batch->count; i++)
+		inject_drop_count(device, GREMC_HOST_DROP_ring_full);
+	rte_pktmbuf_free_bulk(inject_batch->mbufs + taken, inject_batch->count - taken);
+	inject_batch->count = 0;
 }
 
-/* Segment `n` of what was read, as a packet of its own. GREMC_HOST_LOSS_COUNT: it is in *mbuf. */
-static enum gremc_host_loss make(struct gremc_host *host, const struct gremc_device *device,
-				 const struct gremc_gso *gso, uint32_t n, struct rte_mbuf **mbuf)
+/* Segment `n` of what was read, as a packet of its own. GREMC_HOST_DROP_COUNT: it is in *mbuf. */
+static enum gremc_host_drop inject_segment_create(struct gremc_host *host, const struct gremc_device *device,
+						  const struct gremc_gso *gso, uint32_t n,
+						  struct rte_mbuf **mbuf)
 {
-	uint32_t length = gremc_gso_length(gso, n);
-	enum gremc_host_loss loss;
+	uint32_t length = gremc_gso_segment_length(gso, n);
+	enum gremc_host_drop loss;
 
-	if (length > host->parts.ports->host_room)
-		return GREMC_HOST_LOSS_too_big;
-	*mbuf = rte_pktmbuf_alloc(host->parts.ports->host_pool);
+	if (length > host->context.ports->host_room)
+		return GREMC_HOST_DROP_too_big;
+	*mbuf = rte_pktmbuf_alloc(host->context.ports->host_pool);
 	if (*mbuf == NULL)
-		return GREMC_HOST_LOSS_no_mbuf;
-	gremc_gso_write(gso, n, rte_pktmbuf_mtod(*mbuf, uint8_t *));
+		return GREMC_HOST_DROP_no_mbuf;
+	gremc_gso_segment_write(gso, n, rte_pktmbuf_mtod(*mbuf, uint8_t *));
 	(*mbuf)->data_len = (*mbuf)->pkt_len = length;
-	loss = device->is_tap ? prepare_frame(host, device, *mbuf) : prepare_packet(host, device, *mbuf);
-	if (loss != GREMC_HOST_LOSS_COUNT)
+	loss = device->is_tap ? inject_frame_prepare(host, device, *mbuf)
+			      : inject_packet_prepare(host, device, *mbuf);
+	if (loss != GREMC_HOST_DROP_COUNT)
 		rte_pktmbuf_free(*mbuf);
 	return loss;
 }
 
-static void send_down(struct gremc_host *host, struct gremc_device *device, const struct gremc_gso *gso,
-		      struct batch *batch)
+static void inject_segments_append(struct gremc_host *host, struct gremc_device *device,
+				   const struct gremc_gso *gso, struct inject_batch *inject_batch)
 {
 	for (uint32_t n = 0; n < gso->count; n++) {
-		enum gremc_host_loss loss = make(host, device, gso, n, &batch->mbufs[batch->count]);
+		enum gremc_host_drop loss = inject_segment_create(host, device, gso, n,
+								  &inject_batch->mbufs[inject_batch->count]);
 
-		if (loss != GREMC_HOST_LOSS_COUNT) {
-			lose(device, loss);
+		if (loss != GREMC_HOST_DROP_COUNT) {
+			inject_drop_count(device, loss);
 			continue;
 		}
 		gremc_count(&device->counters.down_packets, 1);
-		gremc_count(&device->counters.down_bytes, gremc_gso_length(gso, n));
-		batch->total++;
-		if (++batch->count == BURST)
-			flush(host, device, batch);
+		gremc_count(&device->counters.down_bytes, gremc_gso_segment_length(gso, n));
+		inject_batch->total++;
+		if (++inject_batch->count == BURST)
+			inject_batch_flush(host, device, inject_batch);
 	}
 }
 
 /* Returns how many bytes there are in the host's buffer; 0: nothing. */
-static uint32_t read_down(struct gremc_host *host, const struct gremc_device *device,
-			  struct virtio_net_hdr *header)
+static uint32_t device_packet_read(struct gremc_host *host, const struct gremc_device *device,
+				   struct virtio_net_hdr *header)
 {
 	struct iovec pieces[] = {{header, sizeof(*header)}, {host->buffer, GREMC_HOST_BUFFER}};
 	ssize_t n = readv(device->fd, pieces, RTE_DIM(pieces));
@@ -134,26 +139,26 @@ static uint32_t read_down(struct gremc_host *host, const struct gremc_device *de
 	return n > (ssize_t)sizeof(*header) ? n - sizeof(*header) : 0;
 }
 
-void gremc_path_down(void *argument)
+void gremc_device_inject(void *argument)
 {
 	struct gremc_device *device = argument;
 	struct gremc_host *host = device->host;
-	struct batch batch = {.count = 0};
+	struct inject_batch inject_batch = {.count = 0};
 	struct virtio_net_hdr header;
 	struct gremc_gso gso;
 
 	/* what the ring has no room for stays in the kernel's queue */
-	if (device->fd < 0 || gremc_inject_room(host->parts.workers) < BURST + GREMC_HOST_SEGMENTS)
+	if (device->fd < 0 || gremc_inject_room(host->context.workers) < BURST + GREMC_HOST_SEGMENTS)
 		return;
-	for (uint32_t reads = 0; reads < BURST && batch.total < BURST; reads++) {
-		uint32_t length = read_down(host, device, &header);
+	for (uint32_t reads = 0; reads < BURST && inject_batch.total < BURST; reads++) {
+		uint32_t length = device_packet_read(host, device, &header);
 
 		if (length == 0)
 			break;
 		if (gremc_gso_init(&gso, &header, device->is_tap, host->buffer, length))
-			lose(device, GREMC_HOST_LOSS_refused);
+			inject_drop_count(device, GREMC_HOST_DROP_refused);
 		else
-			send_down(host, device, &gso, &batch);
+			inject_segments_append(host, device, &gso, &inject_batch);
 	}
-	flush(host, device, &batch);
+	inject_batch_flush(host, device, &inject_batch);
 }

@@ -11,17 +11,17 @@
 
 #include "host/host_priv.h"
 
-static struct rte_ipv4_hdr *ip_of(const struct rte_mbuf *mbuf)
+static struct rte_ipv4_hdr *mbuf_ipv4_header(const struct rte_mbuf *mbuf)
 {
 	return rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv4_hdr *, mbuf->l2_len);
 }
 
-static struct rte_tcp_hdr *tcp_of(const struct rte_mbuf *mbuf)
+static struct rte_tcp_hdr *mbuf_tcp_header(const struct rte_mbuf *mbuf)
 {
-	return (struct rte_tcp_hdr *)(ip_of(mbuf) + 1);
+	return (struct rte_tcp_hdr *)(mbuf_ipv4_header(mbuf) + 1);
 }
 
-static bool is_ipv4_frame(const struct rte_mbuf *mbuf)
+static bool frame_is_ipv4(const struct rte_mbuf *mbuf)
 {
 	return mbuf->l2_len == sizeof(struct rte_ether_hdr) &&
 	       rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *)->ether_type ==
@@ -29,10 +29,10 @@ static bool is_ipv4_frame(const struct rte_mbuf *mbuf)
 }
 
 /* A segment with data and without anything that ends a series of such. */
-static bool is_segment(const struct rte_mbuf *mbuf)
+static bool tcp_segment_is_mergeable(const struct rte_mbuf *mbuf)
 {
-	const struct rte_ipv4_hdr *ip = ip_of(mbuf);
-	const struct rte_tcp_hdr *tcp = tcp_of(mbuf);
+	const struct rte_ipv4_hdr *ip = mbuf_ipv4_header(mbuf);
+	const struct rte_tcp_hdr *tcp = mbuf_tcp_header(mbuf);
 	uint32_t header = (tcp->data_off >> 4) * 4;
 
 	return ip->version_ihl == RTE_IPV4_VHL_DEF && ip->next_proto_id == IPPROTO_TCP &&
@@ -42,27 +42,27 @@ static bool is_segment(const struct rte_mbuf *mbuf)
 	       mbuf->pkt_len > mbuf->l2_len + sizeof(*ip) + header;
 }
 
-bool gremc_gro_takes(const struct rte_mbuf *mbuf)
+bool gremc_gro_is_mergeable(const struct rte_mbuf *mbuf)
 {
 	if (mbuf->nb_segs > 1 ||
 	    mbuf->data_len < mbuf->l2_len + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr))
 		return false;
-	if (mbuf->l2_len > 0 ? !is_ipv4_frame(mbuf)
+	if (mbuf->l2_len > 0 ? !frame_is_ipv4(mbuf)
 			     : rte_pktmbuf_headroom(mbuf) < sizeof(struct rte_ether_hdr))
 		return false;
 	/* the kernel will not look at the sums of what has been put together */
-	return is_segment(mbuf) && rte_ipv4_cksum(ip_of(mbuf)) == 0 &&
-	       rte_ipv4_udptcp_cksum_verify(ip_of(mbuf), tcp_of(mbuf)) == 0;
+	return tcp_segment_is_mergeable(mbuf) && rte_ipv4_cksum(mbuf_ipv4_header(mbuf)) == 0 &&
+	       rte_ipv4_udptcp_cksum_verify(mbuf_ipv4_header(mbuf), mbuf_tcp_header(mbuf)) == 0;
 }
 
-bool gremc_gro_alike(const struct rte_mbuf *a, const struct rte_mbuf *b)
+bool gremc_gro_is_same_class(const struct rte_mbuf *a, const struct rte_mbuf *b)
 {
-	return ip_of(a)->type_of_service == ip_of(b)->type_of_service &&
-	       ip_of(a)->time_to_live == ip_of(b)->time_to_live;
+	return mbuf_ipv4_header(a)->type_of_service == mbuf_ipv4_header(b)->type_of_service &&
+	       mbuf_ipv4_header(a)->time_to_live == mbuf_ipv4_header(b)->time_to_live;
 }
 
 /* As rte_gro wants a packet: with an Ethernet header, which it compares. */
-static void prepare(struct rte_mbuf *mbuf, bool is_frame)
+static void gro_segment_prepare(struct rte_mbuf *mbuf, bool is_frame)
 {
 	if (!is_frame)
 		memset(rte_pktmbuf_prepend(mbuf, sizeof(struct rte_ether_hdr)), 0,
@@ -70,10 +70,10 @@ static void prepare(struct rte_mbuf *mbuf, bool is_frame)
 	mbuf->packet_type = RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4 | RTE_PTYPE_L4_TCP;
 	mbuf->l2_len = sizeof(struct rte_ether_hdr);
 	mbuf->l3_len = sizeof(struct rte_ipv4_hdr);
-	mbuf->l4_len = (tcp_of(mbuf)->data_off >> 4) * 4;
+	mbuf->l4_len = (mbuf_tcp_header(mbuf)->data_off >> 4) * 4;
 }
 
-static void finish(struct rte_mbuf *mbuf, bool is_frame)
+static void gro_packet_finish(struct rte_mbuf *mbuf, bool is_frame)
 {
 	struct rte_ipv4_hdr *ip;
 
@@ -83,10 +83,10 @@ static void finish(struct rte_mbuf *mbuf, bool is_frame)
 	}
 	if (mbuf->nb_segs == 1)
 		return;
-	ip = ip_of(mbuf);
+	ip = mbuf_ipv4_header(mbuf);
 	ip->hdr_checksum = 0;
 	ip->hdr_checksum = rte_ipv4_cksum(ip);
-	tcp_of(mbuf)->cksum = rte_ipv4_phdr_cksum(ip, 0);
+	mbuf_tcp_header(mbuf)->cksum = rte_ipv4_phdr_cksum(ip, 0);
 	mbuf->ol_flags |= RTE_MBUF_F_RX_LRO;
 	mbuf->tso_segsz = mbuf->data_len - mbuf->l2_len - mbuf->l3_len - mbuf->l4_len;
 }
@@ -99,22 +99,22 @@ uint32_t gremc_gro_merge(struct rte_mbuf **mbufs, uint32_t n, bool is_frame)
 	if (n < 2)
 		return n;
 	for (uint32_t i = 0; i < n; i++)
-		prepare(mbufs[i], is_frame);
+		gro_segment_prepare(mbufs[i], is_frame);
 	n = rte_gro_reassemble_burst(mbufs, n, &param);
 	for (uint32_t i = 0; i < n; i++)
-		finish(mbufs[i], is_frame);
+		gro_packet_finish(mbufs[i], is_frame);
 	return n;
 }
 
-uint32_t gremc_gro_count(const struct rte_mbuf *mbuf)
+uint32_t gremc_gro_segment_count(const struct rte_mbuf *mbuf)
 {
 	return mbuf->ol_flags & RTE_MBUF_F_RX_LRO ? mbuf->nb_segs : 1;
 }
 
-void gremc_gro_describe(const struct rte_mbuf *mbuf, struct virtio_net_hdr *header)
+void gremc_gro_header_write(const struct rte_mbuf *mbuf, struct virtio_net_hdr *header)
 {
 	*header = (struct virtio_net_hdr){.gso_type = VIRTIO_NET_HDR_GSO_NONE};
-	if (gremc_gro_count(mbuf) == 1)
+	if (gremc_gro_segment_count(mbuf) == 1)
 		return;
 	header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	header->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;

@@ -15,7 +15,7 @@
 #define TCP_ONCE_AT_FRONT RTE_TCP_CWR_FLAG /* RFC 3168, 6.1.2 */
 
 /* Where the IP header of a frame begins. */
-static uint32_t ip_offset(const uint8_t *frame, uint32_t length)
+static uint32_t frame_ip_offset(const uint8_t *frame, uint32_t length)
 {
 	uint32_t at = 2 * RTE_ETHER_ADDR_LEN;
 
@@ -26,7 +26,7 @@ static uint32_t ip_offset(const uint8_t *frame, uint32_t length)
 }
 
 /* The kernel has put the pseudo header's sum into the field. */
-static int finish_checksum(const struct virtio_net_hdr *header, uint8_t *packet, uint32_t length)
+static int gso_checksum_finish(const struct virtio_net_hdr *header, uint8_t *packet, uint32_t length)
 {
 	uint32_t at = header->csum_start + header->csum_offset;
 	uint16_t sum;
@@ -49,9 +49,10 @@ int gremc_gso_init(struct gremc_gso *gso, const struct virtio_net_hdr *header, b
 
 	*gso = (struct gremc_gso){.packet = packet, .length = length, .count = 1};
 	if (header->gso_type == VIRTIO_NET_HDR_GSO_NONE)
-		return header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM ? finish_checksum(header, packet, length)
-								   : 0;
-	gso->l3 = is_frame ? ip_offset(packet, length) : 0;
+		return header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM
+			       ? gso_checksum_finish(header, packet, length)
+			       : 0;
+	gso->l3 = is_frame ? frame_ip_offset(packet, length) : 0;
 	ip = (const struct rte_ipv4_hdr *)(packet + gso->l3);
 	if (header->gso_type != VIRTIO_NET_HDR_GSO_TCPV4 || header->gso_size == 0 ||
 	    length < gso->l3 + sizeof(*ip))
@@ -68,16 +69,16 @@ int gremc_gso_init(struct gremc_gso *gso, const struct virtio_net_hdr *header, b
 	return 0;
 }
 
-uint32_t gremc_gso_length(const struct gremc_gso *gso, uint32_t n)
+uint32_t gremc_gso_segment_length(const struct gremc_gso *gso, uint32_t n)
 {
 	if (gso->size == 0)
 		return gso->length;
 	return n + 1 < gso->count ? gso->header + gso->size : gso->length - n * gso->size;
 }
 
-void gremc_gso_write(const struct gremc_gso *gso, uint32_t n, uint8_t *to)
+void gremc_gso_segment_write(const struct gremc_gso *gso, uint32_t n, uint8_t *to)
 {
-	uint32_t length = gremc_gso_length(gso, n), skip = n * gso->size;
+	uint32_t length = gremc_gso_segment_length(gso, n), skip = n * gso->size;
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(to + gso->l3);
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(to + gso->l4);
 

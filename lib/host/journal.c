@@ -23,7 +23,7 @@ struct journal_header {
 };
 
 /* Interface names are unique in a network namespace only. */
-static int journal_prefix(char *text, size_t size)
+static int journal_prefix_format(char *text, size_t size)
 {
 	struct stat status;
 
@@ -33,7 +33,7 @@ static int journal_prefix(char *text, size_t size)
 	return 0;
 }
 
-static int write_all(int fd, const void *bytes, size_t length)
+static int file_write_all(int fd, const void *bytes, size_t length)
 {
 	const uint8_t *at = bytes;
 
@@ -50,16 +50,16 @@ static int write_all(int fd, const void *bytes, size_t length)
 	return 0;
 }
 
-static int write_messages(int fd, const struct gremc_messages *messages)
+static int journal_messages_write(int fd, const struct gremc_netlink_messages *messages)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; i < messages->count && rc == 0; i++)
-		rc = write_all(fd, messages->message[i], messages->message[i]->nlmsg_len);
+		rc = file_write_all(fd, messages->message[i], messages->message[i]->nlmsg_len);
 	return rc;
 }
 
-static int write_takeover(int fd, const struct gremc_takeover *takeover)
+static int journal_contents_write(int fd, const struct gremc_takeover *takeover)
 {
 	struct journal_header header = {
 		.magic = MAGIC,
@@ -72,18 +72,18 @@ static int write_takeover(int fd, const struct gremc_takeover *takeover)
 
 	memcpy(header.name, takeover->name, sizeof(header.name));
 	memcpy(header.aside, takeover->aside, sizeof(header.aside));
-	rc = write_all(fd, &header, sizeof(header));
+	rc = file_write_all(fd, &header, sizeof(header));
 	if (rc == 0)
-		rc = write_messages(fd, &takeover->addresses);
+		rc = journal_messages_write(fd, &takeover->addresses);
 	if (rc == 0)
-		rc = write_messages(fd, &takeover->routes);
+		rc = journal_messages_write(fd, &takeover->routes);
 	return rc;
 }
 
-int gremc_journal_write(const char *directory, struct gremc_takeover *takeover)
+int gremc_takeover_journal_write(const char *directory, struct gremc_takeover *takeover)
 {
 	char prefix[64], temporary[PATH_MAX];
-	int rc = journal_prefix(prefix, sizeof(prefix));
+	int rc = journal_prefix_format(prefix, sizeof(prefix));
 
 	if (rc)
 		return rc;
@@ -95,7 +95,7 @@ int gremc_journal_write(const char *directory, struct gremc_takeover *takeover)
 	takeover->fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (takeover->fd < 0)
 		return -errno;
-	rc = flock(takeover->fd, LOCK_EX | LOCK_NB) ? -errno : write_takeover(takeover->fd, takeover);
+	rc = flock(takeover->fd, LOCK_EX | LOCK_NB) ? -errno : journal_contents_write(takeover->fd, takeover);
 	/* it appears whole, or not at all */
 	if (rc == 0 && rename(temporary, takeover->journal))
 		rc = -errno;
@@ -107,7 +107,7 @@ int gremc_journal_write(const char *directory, struct gremc_takeover *takeover)
 	return rc;
 }
 
-void gremc_journal_remove(struct gremc_takeover *takeover)
+void gremc_takeover_journal_remove(struct gremc_takeover *takeover)
 {
 	if (takeover->fd < 0)
 		return;
@@ -119,7 +119,7 @@ void gremc_journal_remove(struct gremc_takeover *takeover)
 
 /* ---- reading ---- */
 
-static uint8_t *read_whole(int fd, size_t *size)
+static uint8_t *journal_bytes_read(int fd, size_t *size)
 {
 	struct stat status;
 	uint8_t *bytes;
@@ -137,8 +137,8 @@ static uint8_t *read_whole(int fd, size_t *size)
 }
 
 /* Returns the bytes that were read, 0: they are damaged, or there is no memory. */
-static size_t read_messages(const uint8_t *bytes, size_t left, uint32_t count,
-			    struct gremc_messages *messages)
+static size_t journal_messages_read(const uint8_t *bytes, size_t left, uint32_t count,
+				    struct gremc_netlink_messages *messages)
 {
 	size_t at = 0;
 
@@ -150,13 +150,13 @@ static size_t read_messages(const uint8_t *bytes, size_t left, uint32_t count,
 		memcpy(&header, bytes + at, sizeof(header));
 		if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > left - at)
 			return 0;
-		gremc_messages_add(messages, bytes + at, header.nlmsg_len);
+		gremc_netlink_messages_add(messages, bytes + at, header.nlmsg_len);
 		at += header.nlmsg_len;
 	}
 	return messages->no_memory ? 0 : at;
 }
 
-static bool parse(const uint8_t *bytes, size_t size, struct gremc_takeover *takeover)
+static bool journal_parse(const uint8_t *bytes, size_t size, struct gremc_takeover *takeover)
 {
 	struct journal_header header;
 	size_t at = sizeof(header), length;
@@ -169,16 +169,16 @@ static bool parse(const uint8_t *bytes, size_t size, struct gremc_takeover *take
 	takeover->flags = header.flags;
 	memcpy(takeover->name, header.name, sizeof(takeover->name));
 	memcpy(takeover->aside, header.aside, sizeof(takeover->aside));
-	length = read_messages(bytes + at, size - at, header.address_count, &takeover->addresses);
+	length = journal_messages_read(bytes + at, size - at, header.address_count, &takeover->addresses);
 	if (length == 0 && header.address_count)
 		return false;
 	at += length;
-	length = read_messages(bytes + at, size - at, header.route_count, &takeover->routes);
+	length = journal_messages_read(bytes + at, size - at, header.route_count, &takeover->routes);
 	return at + length == size;
 }
 
 /* NULL: a process holds it, or it is of no use, which is logged. */
-static struct gremc_takeover *read_journal(const char *directory, const char *name)
+static struct gremc_takeover *journal_open(const char *directory, const char *name)
 {
 	struct gremc_takeover *takeover = gremc_takeover_new();
 	uint8_t *bytes = NULL;
@@ -192,8 +192,8 @@ static struct gremc_takeover *read_journal(const char *directory, const char *na
 	takeover->fd = open(takeover->journal, O_RDWR | O_CLOEXEC);
 	if (takeover->fd < 0 || flock(takeover->fd, LOCK_EX | LOCK_NB))
 		goto fail;
-	bytes = read_whole(takeover->fd, &size);
-	if (bytes && parse(bytes, size, takeover)) {
+	bytes = journal_bytes_read(takeover->fd, &size);
+	if (bytes && journal_parse(bytes, size, takeover)) {
 		free(bytes);
 		return takeover;
 	}
@@ -205,14 +205,14 @@ fail:
 	return NULL;
 }
 
-struct gremc_takeover *gremc_journal_next(const char *directory, const char *after)
+struct gremc_takeover *gremc_takeover_journal_next(const char *directory, const char *after)
 {
 	struct gremc_takeover *takeover = NULL;
 	struct dirent **entries;
 	char prefix[64];
 	int count;
 
-	if (journal_prefix(prefix, sizeof(prefix)))
+	if (journal_prefix_format(prefix, sizeof(prefix)))
 		return NULL;
 	count = scandir(directory, &entries, NULL, alphasort);
 	for (int i = 0; i < count; i++) {
@@ -220,7 +220,7 @@ struct gremc_takeover *gremc_journal_next(const char *directory, const char *aft
 
 		if (takeover == NULL && strncmp(name, prefix, strlen(prefix)) == 0 &&
 		    (after == NULL || strcmp(name + strlen(prefix), after) > 0))
-			takeover = read_journal(directory, name);
+			takeover = journal_open(directory, name);
 		free(entries[i]);
 	}
 	if (count >= 0)

@@ -9,315 +9,323 @@
 
 #include "host/mirror_priv.h"
 
-#define VALID_STATES (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
+#define NUD_VALID_STATES (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
 
 /* Milliseconds between two askings for one neighbour: the kernel itself asks once a second, three times. */
-#define ASK_INTERVAL 1000
+#define PROBE_INTERVAL 1000
 
 /* The next hop of a tunnel that the kernel has no route for: never resolved. */
 #define NO_ROUTE RTE_BE32(0xffffffff)
 
 /* ---- hops ---- */
 
-struct hop_key {
+struct neighbor_key {
 	uint32_t ifindex;
 	struct in6_addr address;
 };
 
-static struct gremc_hop *find_hop(const struct gremc_mirror *mirror, unsigned ifindex,
-				  const struct in6_addr *address)
+static struct gremc_nexthop_neighbor *neighbor_find(const struct gremc_nexthops *nexthops, unsigned ifindex,
+						    const struct in6_addr *address)
 {
-	const struct hop_key key = {ifindex, *address};
-	void *hop;
+	const struct neighbor_key key = {ifindex, *address};
+	void *neighbor;
 
-	return rte_hash_lookup_data(mirror->hops, &key, &hop) >= 0 ? hop : NULL;
+	return rte_hash_lookup_data(nexthops->neighbors, &key, &neighbor) >= 0 ? neighbor : NULL;
 }
 
-static void ask(struct gremc_mirror *mirror, struct gremc_hop *hop, uint64_t now)
+static void neighbor_probe(struct gremc_nexthops *nexthops, struct gremc_nexthop_neighbor *neighbor,
+			   uint64_t now)
 {
-	int rc = gremc_neighbor_use(&mirror->host->netlink, hop->ifindex, &hop->address);
+	int rc = gremc_neighbor_use(&nexthops->host->netlink, neighbor->ifindex, &neighbor->address);
 
 	/* it is asked again in any case */
 	if (rc)
 		GREMC_LOG(DEBUG, "a neighbour cannot be asked for: %s", strerror(-rc));
-	hop->asked = now;
+	neighbor->probed = now;
 }
 
 /* The configuration's neighbour wins. */
-static const struct rte_ether_addr *static_mac(const struct gremc_mirror *mirror, const struct gremc_hop *hop)
+static const struct rte_ether_addr *neighbor_static_mac(const struct gremc_nexthops *nexthops,
+							const struct gremc_nexthop_neighbor *neighbor)
 {
-	if (!IN6_IS_ADDR_V4MAPPED(&hop->address))
+	if (!IN6_IS_ADDR_V4MAPPED(&neighbor->address))
 		return NULL;
-	return gremc_config_neighbor(&mirror->config->ports[hop->port], gremc_ip_unmapped(&hop->address));
+	return gremc_config_neighbor(&nexthops->config->ports[neighbor->port],
+				     gremc_ipv4_from_mapped(&neighbor->address));
 }
 
-static void learn(struct gremc_mirror *mirror, struct gremc_hop *hop, const struct gremc_neighbor *neighbor)
+static void neighbor_state_set(struct gremc_nexthops *nexthops, struct gremc_nexthop_neighbor *neighbor,
+			       const struct gremc_neighbor *entry)
 {
-	const struct rte_ether_addr *mac = static_mac(mirror, hop);
-	bool valid = mac || neighbor->state & VALID_STATES;
+	const struct rte_ether_addr *mac = neighbor_static_mac(nexthops, neighbor);
+	bool valid = mac || entry->state & NUD_VALID_STATES;
 
 	if (mac == NULL)
-		mac = &neighbor->mac;
+		mac = &entry->mac;
 
-	mirror->stale_count -= hop->state == NUD_STALE;
-	hop->state = neighbor->state;
-	mirror->stale_count += hop->state == NUD_STALE;
-	mirror->unresolved_count += (int)hop->resolved - (int)valid;
-	hop->resolved = valid;
-	if (gremc_adjacency_resolve(mirror->host->parts.vifs, hop->adjacency, valid ? mac : NULL))
+	nexthops->stale_count -= neighbor->state == NUD_STALE;
+	neighbor->state = entry->state;
+	nexthops->stale_count += neighbor->state == NUD_STALE;
+	nexthops->unresolved_count += (int)neighbor->resolved - (int)valid;
+	neighbor->resolved = valid;
+	if (gremc_adjacency_resolve(nexthops->host->context.vifs, neighbor->adjacency, valid ? mac : NULL))
 		GREMC_LOG_LIMITED(ERR, "out of memory: a next hop keeps its old MAC");
-	gremc_rcu_commit(mirror->rcu);
+	gremc_rcu_commit(nexthops->rcu);
 }
 
-static void refresh(struct gremc_mirror *mirror, struct gremc_hop *hop)
+static void neighbor_refresh(struct gremc_nexthops *nexthops, struct gremc_nexthop_neighbor *neighbor)
 {
-	struct gremc_neighbor neighbor;
+	struct gremc_neighbor entry;
 
-	hop->read = gremc_host_now();
+	neighbor->refreshed = gremc_clock_ms();
 	/* an error is that the kernel has none, which the neighbour's state says, too */
-	(void)gremc_neighbor_get(&mirror->host->netlink, hop->ifindex, &hop->address, &neighbor);
-	learn(mirror, hop, &neighbor);
-	if (!hop->resolved)
-		ask(mirror, hop, gremc_host_now());
+	(void)gremc_neighbor_get(&nexthops->host->netlink, neighbor->ifindex, &neighbor->address, &entry);
+	neighbor_state_set(nexthops, neighbor, &entry);
+	if (!neighbor->resolved)
+		neighbor_probe(nexthops, neighbor, gremc_clock_ms());
 }
 
-static int hold_adjacency(struct gremc_mirror *mirror, uint16_t port, const struct in6_addr *next_hop,
+static int adjacency_hold(struct gremc_nexthops *nexthops, uint16_t port, const struct in6_addr *next_hop,
 			  uint32_t *adjacency)
 {
-	const struct gremc_port *p = mirror->host->parts.ports->port[port];
-	struct gremc_vifs *vifs = mirror->host->parts.vifs;
+	const struct gremc_port *p = nexthops->host->context.ports->port[port];
+	struct gremc_vifs *vifs = nexthops->host->context.vifs;
 
 	if (IN6_IS_ADDR_V4MAPPED(next_hop))
-		return gremc_adjacency_get(vifs, port, gremc_ip_unmapped(next_hop), &p->mac, p->vlan,
+		return gremc_adjacency_get(vifs, port, gremc_ipv4_from_mapped(next_hop), &p->mac, p->vlan,
 					   adjacency);
 	return gremc_adjacency_get6(vifs, port, next_hop->s6_addr, &p->mac, p->vlan, adjacency);
 }
 
-static struct gremc_hop *make_hop(struct gremc_mirror *mirror, uint16_t port, unsigned ifindex,
-				  const struct in6_addr *address)
+static struct gremc_nexthop_neighbor *neighbor_create(struct gremc_nexthops *nexthops, uint16_t port,
+						      unsigned ifindex, const struct in6_addr *address)
 {
-	const struct hop_key key = {ifindex, *address};
-	struct gremc_hop *hop = calloc(1, sizeof(*hop));
+	const struct neighbor_key key = {ifindex, *address};
+	struct gremc_nexthop_neighbor *neighbor = calloc(1, sizeof(*neighbor));
 
-	if (hop == NULL)
+	if (neighbor == NULL)
 		return NULL;
-	*hop = (struct gremc_hop){.ifindex = ifindex, .address = *address, .port = port};
-	if (hold_adjacency(mirror, port, address, &hop->adjacency))
+	*neighbor = (struct gremc_nexthop_neighbor){.ifindex = ifindex, .address = *address, .port = port};
+	if (adjacency_hold(nexthops, port, address, &neighbor->adjacency))
 		goto fail;
-	if (rte_hash_add_key_data(mirror->hops, &key, hop)) {
-		gremc_adjacency_put(mirror->host->parts.vifs, hop->adjacency);
+	if (rte_hash_add_key_data(nexthops->neighbors, &key, neighbor)) {
+		gremc_adjacency_put(nexthops->host->context.vifs, neighbor->adjacency);
 		goto fail;
 	}
-	mirror->unresolved_count++;
-	refresh(mirror, hop);
-	return hop;
+	nexthops->unresolved_count++;
+	neighbor_refresh(nexthops, neighbor);
+	return neighbor;
 fail:
-	free(hop);
+	free(neighbor);
 	return NULL;
 }
 
-static void put_hop(struct gremc_mirror *mirror, struct gremc_hop *hop)
+static void neighbor_release(struct gremc_nexthops *nexthops, struct gremc_nexthop_neighbor *neighbor)
 {
-	struct hop_key key;
+	struct neighbor_key key;
 
-	if (hop == NULL || --hop->users > 0)
+	if (neighbor == NULL || --neighbor->users > 0)
 		return;
-	key = (struct hop_key){hop->ifindex, hop->address};
-	rte_hash_del_key(mirror->hops, &key);
-	mirror->stale_count -= hop->state == NUD_STALE;
-	mirror->unresolved_count -= !hop->resolved;
-	gremc_adjacency_put(mirror->host->parts.vifs, hop->adjacency);
-	free(hop);
+	key = (struct neighbor_key){neighbor->ifindex, neighbor->address};
+	rte_hash_del_key(nexthops->neighbors, &key);
+	nexthops->stale_count -= neighbor->state == NUD_STALE;
+	nexthops->unresolved_count -= !neighbor->resolved;
+	gremc_adjacency_put(nexthops->host->context.vifs, neighbor->adjacency);
+	free(neighbor);
 }
 
 /* ---- targets ---- */
 
-static uint16_t port_of(const struct gremc_mirror *mirror, unsigned ifindex)
+static uint16_t port_by_ifindex(const struct gremc_nexthops *nexthops, unsigned ifindex)
 {
-	for (uint16_t i = 0; i < RTE_DIM(mirror->ifindex); i++)
-		if (ifindex && mirror->ifindex[i] == ifindex)
+	for (uint16_t i = 0; i < RTE_DIM(nexthops->ifindex); i++)
+		if (ifindex && nexthops->ifindex[i] == ifindex)
 			return i;
 	return GREMC_PORT_NONE;
 }
 
 /* The tunnel sends by this neighbour from its next packet on. */
-static void lead(struct gremc_mirror *mirror, const struct gremc_target *target, uint16_t port,
-		 const struct in6_addr *next_hop)
+static void binding_adjacency_set(struct gremc_nexthops *nexthops,
+				  const struct gremc_nexthop_binding *binding, uint16_t port,
+				  const struct in6_addr *next_hop)
 {
-	struct gremc_vifs *vifs = mirror->host->parts.vifs;
+	struct gremc_vifs *vifs = nexthops->host->context.vifs;
 	uint32_t adjacency;
 
-	if (hold_adjacency(mirror, port, next_hop, &adjacency))
+	if (adjacency_hold(nexthops, port, next_hop, &adjacency))
 		GREMC_LOG_LIMITED(ERR, "out of memory: a tunnel keeps its old next hop");
-	else if (adjacency == gremc_vif_adjacency(vifs, target->vif))
+	else if (adjacency == gremc_vif_adjacency(vifs, binding->vif))
 		gremc_adjacency_put(vifs, adjacency);
 	else
-		gremc_tunnel_reroute(vifs, target->vif, adjacency);
+		gremc_tunnel_reroute(vifs, binding->vif, adjacency);
 }
 
-int gremc_mirror_next_hop(struct gremc_mirror *mirror, const struct gremc_config *config,
-			  const struct gremc_config_tunnel *tunnel, uint32_t *adjacency)
+int gremc_nexthops_tunnel_adjacency(struct gremc_nexthops *nexthops, const struct gremc_config *config,
+				    const struct gremc_config_tunnel *tunnel, uint32_t *adjacency)
 {
-	struct gremc_vifs *vifs = mirror->host->parts.vifs;
-	const struct in6_addr none = gremc_ip_mapped(NO_ROUTE);
+	struct gremc_vifs *vifs = nexthops->host->context.vifs;
+	const struct in6_addr none = gremc_ipv4_to_mapped(NO_ROUTE);
 	const struct rte_ether_addr *mac = NULL;
-	struct gremc_neighbor neighbor;
+	struct gremc_neighbor entry;
 	uint16_t port = GREMC_PORT_NONE;
-	struct gremc_way way;
+	struct gremc_kernel_next_hop next_hop;
 	int rc;
 
-	if (gremc_route_lookup(&mirror->host->netlink, tunnel->remote, tunnel->local,
-			       mirror->vrf[tunnel->port], &way) == 0)
-		port = port_of(mirror, way.ifindex);
+	if (gremc_route_lookup(&nexthops->host->netlink, tunnel->remote, tunnel->local,
+			       nexthops->vrf[tunnel->port], &next_hop) == 0)
+		port = port_by_ifindex(nexthops, next_hop.ifindex);
 	if (port == GREMC_PORT_NONE)
-		return hold_adjacency(mirror, tunnel->port, &none, adjacency);
-	if (IN6_IS_ADDR_UNSPECIFIED(&way.via))
-		way.via = gremc_ip_mapped(tunnel->remote);
-	rc = hold_adjacency(mirror, port, &way.via, adjacency);
+		return adjacency_hold(nexthops, tunnel->port, &none, adjacency);
+	if (IN6_IS_ADDR_UNSPECIFIED(&next_hop.via))
+		next_hop.via = gremc_ipv4_to_mapped(tunnel->remote);
+	rc = adjacency_hold(nexthops, port, &next_hop.via, adjacency);
 	if (rc || vifs->adjacency[*adjacency]->known)
 		return rc;
-	if (IN6_IS_ADDR_V4MAPPED(&way.via))
-		mac = gremc_config_neighbor(&config->ports[port], gremc_ip_unmapped(&way.via));
+	if (IN6_IS_ADDR_V4MAPPED(&next_hop.via))
+		mac = gremc_config_neighbor(&config->ports[port], gremc_ipv4_from_mapped(&next_hop.via));
 	if (mac == NULL) {
 		/* an error is that the kernel has none, which the neighbour's state says, too */
-		(void)gremc_neighbor_get(&mirror->host->netlink, way.ifindex, &way.via, &neighbor);
-		mac = neighbor.state & VALID_STATES ? &neighbor.mac : NULL;
+		(void)gremc_neighbor_get(&nexthops->host->netlink, next_hop.ifindex, &next_hop.via, &entry);
+		mac = entry.state & NUD_VALID_STATES ? &entry.mac : NULL;
 	}
 	/* without memory for it the mirror resolves the next hop a little later */
 	if (mac && gremc_adjacency_resolve(vifs, *adjacency, mac) == 0)
-		gremc_rcu_commit(mirror->rcu);
+		gremc_rcu_commit(nexthops->rcu);
 	return 0;
 }
 
 /* The hop by which the kernel sends to the target, held once more; NULL: none of our ports. */
-static struct gremc_hop *hold_hop(struct gremc_mirror *mirror, struct gremc_target *target)
+static struct gremc_nexthop_neighbor *binding_neighbor_get(struct gremc_nexthops *nexthops,
+							   struct gremc_nexthop_binding *binding)
 {
 	uint16_t port = GREMC_PORT_NONE;
-	struct gremc_hop *hop;
-	struct gremc_way way;
+	struct gremc_nexthop_neighbor *neighbor;
+	struct gremc_kernel_next_hop next_hop;
 
-	target->elsewhere = 0;
-	if (gremc_route_lookup(&mirror->host->netlink, target->remote, target->local,
-			       mirror->vrf[target->port], &way) == 0)
-		port = port_of(mirror, way.ifindex);
+	binding->other_ifindex = 0;
+	if (gremc_route_lookup(&nexthops->host->netlink, binding->remote, binding->local,
+			       nexthops->vrf[binding->port], &next_hop) == 0)
+		port = port_by_ifindex(nexthops, next_hop.ifindex);
 	else
-		way.ifindex = 0;
+		next_hop.ifindex = 0;
 	if (port == GREMC_PORT_NONE) {
-		target->elsewhere = way.ifindex;
+		binding->other_ifindex = next_hop.ifindex;
 		return NULL;
 	}
-	if (IN6_IS_ADDR_UNSPECIFIED(&way.via))
-		way.via = gremc_ip_mapped(target->remote);
-	hop = find_hop(mirror, way.ifindex, &way.via);
-	if (hop == NULL)
-		hop = make_hop(mirror, port, way.ifindex, &way.via);
-	if (hop)
-		hop->users++;
-	return hop;
+	if (IN6_IS_ADDR_UNSPECIFIED(&next_hop.via))
+		next_hop.via = gremc_ipv4_to_mapped(binding->remote);
+	neighbor = neighbor_find(nexthops, next_hop.ifindex, &next_hop.via);
+	if (neighbor == NULL)
+		neighbor = neighbor_create(nexthops, port, next_hop.ifindex, &next_hop.via);
+	if (neighbor)
+		neighbor->users++;
+	return neighbor;
 }
 
-static void route_target(struct gremc_mirror *mirror, struct gremc_target *target)
+static void binding_route_update(struct gremc_nexthops *nexthops, struct gremc_nexthop_binding *binding)
 {
-	struct gremc_hop *hop = hold_hop(mirror, target);
-	struct in6_addr none = gremc_ip_mapped(NO_ROUTE);
+	struct gremc_nexthop_neighbor *neighbor = binding_neighbor_get(nexthops, binding);
+	struct in6_addr none = gremc_ipv4_to_mapped(NO_ROUTE);
 
-	if (hop)
-		lead(mirror, target, hop->port, &hop->address);
+	if (neighbor)
+		binding_adjacency_set(nexthops, binding, neighbor->port, &neighbor->address);
 	else
-		lead(mirror, target, target->port, &none);
-	put_hop(mirror, target->hop);
-	target->hop = hop;
+		binding_adjacency_set(nexthops, binding, binding->port, &none);
+	neighbor_release(nexthops, binding->neighbor);
+	binding->neighbor = neighbor;
 }
 
 /* ---- changed routes ---- */
 
-static bool is_affected(const struct gremc_changes *changes, const struct gremc_target *target)
+static bool binding_is_affected(const struct gremc_nexthop_changes *changes,
+				const struct gremc_nexthop_binding *binding)
 {
 	if (changes->all)
 		return true;
 	for (uint32_t i = 0; i < changes->count; i++)
-		if (gremc_prefix_covers(&changes->to[i], target->remote))
+		if (gremc_prefix_covers(&changes->to[i], binding->remote))
 			return true;
 	return false;
 }
 
 /* No event announces everything: a redirect, the end of an exception of the path, a setting. */
-static void check_hop(struct gremc_mirror *mirror, struct gremc_hop *hop, uint64_t now)
+static void neighbor_check(struct gremc_nexthops *nexthops, struct gremc_nexthop_neighbor *neighbor,
+			   uint64_t now)
 {
-	if (hop && now - hop->read >= CHECK_INTERVAL / 2)
-		refresh(mirror, hop);
+	if (neighbor && now - neighbor->refreshed >= CHECK_INTERVAL / 2)
+		neighbor_refresh(nexthops, neighbor);
 }
 
-static void begin_pass(struct gremc_mirror *mirror, uint64_t now, bool checking)
+static void route_pass_begin(struct gremc_nexthops *nexthops, uint64_t now, bool full_check)
 {
-	mirror->pass = mirror->changes;
-	mirror->pass.all |= checking;
-	mirror->changes = (struct gremc_changes){0};
-	mirror->passing = true;
-	mirror->checking = checking;
-	mirror->cursor = 0;
-	mirror->pass_began = now;
-	for (uint16_t i = 0; checking && i < RTE_DIM(mirror->ifindex); i++)
-		mirror->vrf[i] = gremc_link_vrf(&mirror->host->netlink, mirror->ifindex[i]);
+	nexthops->pass = nexthops->changes;
+	nexthops->pass.all |= full_check;
+	nexthops->changes = (struct gremc_nexthop_changes){0};
+	nexthops->pass_active = true;
+	nexthops->full_check = full_check;
+	nexthops->cursor = 0;
+	nexthops->pass_began = now;
+	for (uint16_t i = 0; full_check && i < RTE_DIM(nexthops->ifindex); i++)
+		nexthops->vrf[i] = gremc_link_vrf(&nexthops->host->netlink, nexthops->ifindex[i]);
 }
 
 /* Tunnels without a next hop lose all their packets, and the kernel's routes say why. */
-static void report_astray(struct gremc_mirror *mirror)
+static void unrouted_bindings_report(struct gremc_nexthops *nexthops)
 {
-	const struct gremc_target *first = NULL;
+	const struct gremc_nexthop_binding *first = NULL;
 	char text[GREMC_IPV4_TEXT], name[IF_NAMESIZE];
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < mirror->target_count; i++) {
-		if (mirror->targets[i].hop)
+	for (uint32_t i = 0; i < nexthops->binding_count; i++) {
+		if (nexthops->bindings[i].neighbor)
 			continue;
 		if (count++ == 0)
-			first = &mirror->targets[i];
+			first = &nexthops->bindings[i];
 	}
-	if (count > mirror->astray &&
-	    (first->elsewhere == 0 || if_indextoname(first->elsewhere, name) == NULL))
+	if (count > nexthops->unrouted_count &&
+	    (first->other_ifindex == 0 || if_indextoname(first->other_ifindex, name) == NULL))
 		GREMC_LOG_LIMITED(
 			WARNING,
 			"%u tunnels have no next hop, and lose their replicas as no_adjacency: the kernel has no "
 			"route to %s%s",
 			count, gremc_ipv4_format(text, first->remote), count > 1 ? " and others" : "");
-	else if (count > mirror->astray)
+	else if (count > nexthops->unrouted_count)
 		GREMC_LOG_LIMITED(
 			WARNING,
 			"%u tunnels have no next hop, and lose their replicas as no_adjacency: the kernel's route to "
 			"%s%s leads by %s, which is no port of the configuration",
 			count, gremc_ipv4_format(text, first->remote), count > 1 ? " and others" : "", name);
-	mirror->astray = count;
+	nexthops->unrouted_count = count;
 }
 
 /* Some of the present pass. */
-static void go_on(struct gremc_mirror *mirror, uint64_t now)
+static void route_pass_continue(struct gremc_nexthops *nexthops, uint64_t now)
 {
-	for (uint32_t lookups = 0; mirror->cursor < mirror->target_count; mirror->cursor++) {
-		struct gremc_target *target = &mirror->targets[mirror->cursor];
+	for (uint32_t lookups = 0; nexthops->cursor < nexthops->binding_count; nexthops->cursor++) {
+		struct gremc_nexthop_binding *binding = &nexthops->bindings[nexthops->cursor];
 
-		if (!is_affected(&mirror->pass, target))
+		if (!binding_is_affected(&nexthops->pass, binding))
 			continue;
 		if (lookups++ == ROUTE_SLICE)
 			break;
-		route_target(mirror, target);
-		if (mirror->checking)
-			check_hop(mirror, target->hop, now);
+		binding_route_update(nexthops, binding);
+		if (nexthops->full_check)
+			neighbor_check(nexthops, binding->neighbor, now);
 	}
-	gremc_rcu_commit(mirror->rcu);
-	if (mirror->cursor < mirror->target_count)
+	gremc_rcu_commit(nexthops->rcu);
+	if (nexthops->cursor < nexthops->binding_count)
 		return;
-	mirror->passing = false;
-	mirror->pass_ended = gremc_host_now();
-	if (mirror->checking) {
-		report_astray(mirror);
-		mirror->checked = mirror->pass_ended;
+	nexthops->pass_active = false;
+	nexthops->pass_ended = gremc_clock_ms();
+	if (nexthops->full_check) {
+		unrouted_bindings_report(nexthops);
+		nexthops->full_check_ended = nexthops->pass_ended;
 	}
 }
 
 /* ---- keeping neighbours fresh ---- */
 
-static uint64_t sent_by(const struct gremc_worker_group *workers, uint32_t vif)
+static uint64_t vif_sent_packets(const struct gremc_worker_group *workers, uint32_t vif)
 {
 	uint64_t sum = 0;
 
@@ -328,50 +336,50 @@ static uint64_t sent_by(const struct gremc_worker_group *workers, uint32_t vif)
 
 /* The kernel sees none of the packets that go by its neighbours: it is told of those that are stale and used.
  */
-static void confirm_used(struct gremc_mirror *mirror, uint64_t now)
+static void stale_neighbors_confirm(struct gremc_nexthops *nexthops, uint64_t now)
 {
-	for (uint32_t i = 0; i < mirror->target_count; i++) {
-		struct gremc_target *target = &mirror->targets[i];
-		uint64_t sent = sent_by(mirror->host->parts.workers, target->vif);
+	for (uint32_t i = 0; i < nexthops->binding_count; i++) {
+		struct gremc_nexthop_binding *binding = &nexthops->bindings[i];
+		uint64_t sent = vif_sent_packets(nexthops->host->context.workers, binding->vif);
 
-		if (sent != target->sent && target->hop && target->hop->state == NUD_STALE &&
-		    now - target->hop->asked >= ASK_INTERVAL)
-			ask(mirror, target->hop, now);
-		target->sent = sent;
+		if (sent != binding->sent && binding->neighbor && binding->neighbor->state == NUD_STALE &&
+		    now - binding->neighbor->probed >= PROBE_INTERVAL)
+			neighbor_probe(nexthops, binding->neighbor, now);
+		binding->sent = sent;
 	}
 }
 
-static void ask_again(struct gremc_mirror *mirror, uint64_t now)
+static void unresolved_neighbors_probe(struct gremc_nexthops *nexthops, uint64_t now)
 {
 	uint32_t next = 0;
 	const void *key;
 	void *data;
 
-	while (rte_hash_iterate(mirror->hops, &key, &data, &next) >= 0) {
-		struct gremc_hop *hop = data;
+	while (rte_hash_iterate(nexthops->neighbors, &key, &data, &next) >= 0) {
+		struct gremc_nexthop_neighbor *neighbor = data;
 
-		if (!hop->resolved && now - hop->asked >= ASK_INTERVAL)
-			ask(mirror, hop, now);
+		if (!neighbor->resolved && now - neighbor->probed >= PROBE_INTERVAL)
+			neighbor_probe(nexthops, neighbor, now);
 	}
 }
 
 /* ---- what the kernel says ---- */
 
-void gremc_mirror_neighbor(struct gremc_mirror *mirror, const struct gremc_neighbor *neighbor)
+void gremc_nexthops_neighbor_update(struct gremc_nexthops *nexthops, const struct gremc_neighbor *entry)
 {
-	struct gremc_hop *hop = find_hop(mirror, neighbor->ifindex, &neighbor->address);
-	uint64_t now = gremc_host_now();
+	struct gremc_nexthop_neighbor *neighbor = neighbor_find(nexthops, entry->ifindex, &entry->address);
+	uint64_t now = gremc_clock_ms();
 
-	if (hop == NULL)
+	if (neighbor == NULL)
 		return;
-	learn(mirror, hop, neighbor);
-	if (!hop->resolved && now - hop->asked >= ASK_INTERVAL)
-		ask(mirror, hop, now);
+	neighbor_state_set(nexthops, neighbor, entry);
+	if (!neighbor->resolved && now - neighbor->probed >= PROBE_INTERVAL)
+		neighbor_probe(nexthops, neighbor, now);
 }
 
-void gremc_mirror_route(struct gremc_mirror *mirror, const struct gremc_prefix *to)
+void gremc_nexthops_route_changed(struct gremc_nexthops *nexthops, const struct gremc_prefix *to)
 {
-	struct gremc_changes *changes = &mirror->changes;
+	struct gremc_nexthop_changes *changes = &nexthops->changes;
 
 	if (changes->count < RTE_DIM(changes->to))
 		changes->to[changes->count++] = *to;
@@ -379,191 +387,192 @@ void gremc_mirror_route(struct gremc_mirror *mirror, const struct gremc_prefix *
 		changes->all = true;
 }
 
-void gremc_mirror_all_changed(struct gremc_mirror *mirror)
+void gremc_nexthops_all_changed(struct gremc_nexthops *nexthops)
 {
-	mirror->changes.all = true;
+	nexthops->changes.all = true;
 }
 
-void gremc_mirror_port(struct gremc_mirror *mirror, uint16_t port, unsigned ifindex)
+void gremc_nexthops_port_ifindex_set(struct gremc_nexthops *nexthops, uint16_t port, unsigned ifindex)
 {
-	if (mirror->ifindex[port] == ifindex)
+	if (nexthops->ifindex[port] == ifindex)
 		return;
-	mirror->ifindex[port] = ifindex;
-	mirror->vrf[port] = gremc_link_vrf(&mirror->host->netlink, ifindex);
-	gremc_mirror_all_changed(mirror);
+	nexthops->ifindex[port] = ifindex;
+	nexthops->vrf[port] = gremc_link_vrf(&nexthops->host->netlink, ifindex);
+	gremc_nexthops_all_changed(nexthops);
 }
 
-void gremc_mirror_interface(struct gremc_mirror *mirror, uint16_t port, const char *name)
+void gremc_nexthops_port_interface_set(struct gremc_nexthops *nexthops, uint16_t port, const char *name)
 {
-	snprintf(mirror->interface[port], sizeof(mirror->interface[port]), "%s", name);
-	gremc_mirror_port(mirror, port, if_nametoindex(name));
+	snprintf(nexthops->interface[port], sizeof(nexthops->interface[port]), "%s", name);
+	gremc_nexthops_port_ifindex_set(nexthops, port, if_nametoindex(name));
 }
 
-bool gremc_mirror_has_interface(const struct gremc_mirror *mirror, uint16_t port)
+bool gremc_nexthops_port_has_interface(const struct gremc_nexthops *nexthops, uint16_t port)
 {
-	return mirror->interface[port][0] != '\0';
+	return nexthops->interface[port][0] != '\0';
 }
 
-void gremc_mirror_link(struct gremc_mirror *mirror, const struct gremc_link *link, bool gone)
+void gremc_nexthops_link_changed(struct gremc_nexthops *nexthops, const struct gremc_link *link, bool gone)
 {
-	for (uint16_t i = 0; i < RTE_DIM(mirror->ifindex); i++) {
-		if (strcmp(mirror->interface[i], link->name) == 0) {
-			gremc_mirror_port(mirror, i, gone ? 0 : link->ifindex);
+	for (uint16_t i = 0; i < RTE_DIM(nexthops->ifindex); i++) {
+		if (strcmp(nexthops->interface[i], link->name) == 0) {
+			gremc_nexthops_port_ifindex_set(nexthops, i, gone ? 0 : link->ifindex);
 			/* one that is removed goes down first; the port works on without it */
-			gremc_host_port_down(mirror->host, i, !gone && !(link->flags & IFF_UP));
+			gremc_host_port_down_set(nexthops->host, i, !gone && !(link->flags & IFF_UP));
 		}
-		if (mirror->ifindex[i] == link->ifindex)
-			mirror->vrf[i] = link->in_vrf ? link->master : 0;
+		if (nexthops->ifindex[i] == link->ifindex)
+			nexthops->vrf[i] = link->in_vrf ? link->master : 0;
 	}
 	/* routes go with any link, and the kernel announces none of them */
-	gremc_mirror_all_changed(mirror);
+	gremc_nexthops_all_changed(nexthops);
 }
 
 /* After an overrun nothing is known for sure: look at everything again. */
-static void resynchronise(struct gremc_mirror *mirror)
+static void nexthops_resync(struct gremc_nexthops *nexthops)
 {
 	uint32_t next = 0;
 	const void *key;
 	void *data;
 
-	__atomic_add_fetch(&mirror->overruns, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&nexthops->overruns, 1, __ATOMIC_RELAXED);
 	GREMC_LOG_LIMITED(NOTICE,
 			  "netlink: more changes at once than could be read; looking at everything again");
-	for (uint16_t i = 0; i < RTE_DIM(mirror->ifindex); i++)
-		if (gremc_mirror_has_interface(mirror, i))
-			gremc_mirror_port(mirror, i, if_nametoindex(mirror->interface[i]));
-	gremc_mirror_all_changed(mirror);
-	while (rte_hash_iterate(mirror->hops, &key, &data, &next) >= 0)
-		refresh(mirror, data);
-	gremc_host_resynchronise(mirror->host);
-	mirror->overrun = false;
+	for (uint16_t i = 0; i < RTE_DIM(nexthops->ifindex); i++)
+		if (gremc_nexthops_port_has_interface(nexthops, i))
+			gremc_nexthops_port_ifindex_set(nexthops, i, if_nametoindex(nexthops->interface[i]));
+	gremc_nexthops_all_changed(nexthops);
+	while (rte_hash_iterate(nexthops->neighbors, &key, &data, &next) >= 0)
+		neighbor_refresh(nexthops, data);
+	gremc_host_devices_resync(nexthops->host);
+	nexthops->overrun = false;
 }
 
-uint64_t gremc_mirror_overruns(const struct gremc_mirror *mirror)
+uint64_t gremc_nexthops_overruns_read(const struct gremc_nexthops *nexthops)
 {
-	return __atomic_load_n(&mirror->overruns, __ATOMIC_RELAXED);
+	return __atomic_load_n(&nexthops->overruns, __ATOMIC_RELAXED);
 }
 
 /* ---- its life ---- */
 
-struct gremc_mirror *gremc_mirror_create(struct gremc_host *host)
+struct gremc_nexthops *gremc_nexthops_create(struct gremc_host *host)
 {
 	struct rte_hash_parameters parameters = {
 		.name = "gremc_hops",
 		.entries = GREMC_ADJACENCIES_MAX,
-		.key_len = sizeof(struct hop_key),
+		.key_len = sizeof(struct neighbor_key),
 		.socket_id = SOCKET_ID_ANY,
 	};
-	struct gremc_mirror *mirror = calloc(1, sizeof(*mirror));
+	struct gremc_nexthops *nexthops = calloc(1, sizeof(*nexthops));
 
-	if (mirror == NULL)
+	if (nexthops == NULL)
 		return NULL;
-	mirror->host = host;
-	mirror->rcu = host->parts.rcu;
-	mirror->hops = rte_hash_create(&parameters);
-	if (mirror->hops && gremc_events_open(mirror) == 0)
-		return mirror;
-	gremc_mirror_destroy(mirror);
+	nexthops->host = host;
+	nexthops->rcu = host->context.rcu;
+	nexthops->neighbors = rte_hash_create(&parameters);
+	if (nexthops->neighbors && gremc_nexthops_events_open(nexthops) == 0)
+		return nexthops;
+	gremc_nexthops_destroy(nexthops);
 	return NULL;
 }
 
-void gremc_mirror_destroy(struct gremc_mirror *mirror)
+void gremc_nexthops_destroy(struct gremc_nexthops *nexthops)
 {
-	if (mirror == NULL)
+	if (nexthops == NULL)
 		return;
-	for (uint32_t i = 0; i < mirror->target_count; i++)
-		put_hop(mirror, mirror->targets[i].hop);
-	gremc_events_close(mirror);
-	rte_hash_free(mirror->hops);
-	free(mirror->targets);
-	free(mirror);
+	for (uint32_t i = 0; i < nexthops->binding_count; i++)
+		neighbor_release(nexthops, nexthops->bindings[i].neighbor);
+	gremc_nexthops_events_close(nexthops);
+	rte_hash_free(nexthops->neighbors);
+	free(nexthops->bindings);
+	free(nexthops);
 }
 
-static bool is_mirrored(const struct gremc_mirror *mirror, const struct gremc_config *config,
-			const struct gremc_config_tunnel *tunnel)
+static bool tunnel_follows_kernel(const struct gremc_nexthops *nexthops, const struct gremc_config *config,
+				  const struct gremc_config_tunnel *tunnel)
 {
-	return gremc_host_is_mirrored(mirror->host, config, tunnel->port) &&
+	return gremc_host_port_follows_kernel(nexthops->host, config, tunnel->port) &&
 	       gremc_config_way(&config->ports[tunnel->port], tunnel->remote).mac == NULL;
 }
 
-int gremc_mirror_apply(struct gremc_mirror *mirror, const struct gremc_config *config, const uint32_t *vif)
+int gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gremc_config *config,
+				const uint32_t *vif)
 {
-	struct gremc_target *targets = calloc(config->tunnel_count + 1, sizeof(*targets)),
-			    *old = mirror->targets;
-	uint32_t count = 0, old_count = mirror->target_count;
+	struct gremc_nexthop_binding *bindings = calloc(config->tunnel_count + 1, sizeof(*bindings)),
+				     *old = nexthops->bindings;
+	uint32_t count = 0, old_count = nexthops->binding_count;
 
-	if (targets == NULL)
+	if (bindings == NULL)
 		return -ENOMEM;
-	mirror->config = config;
+	nexthops->config = config;
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
 
-		if (!is_mirrored(mirror, config, tunnel))
+		if (!tunnel_follows_kernel(nexthops, config, tunnel))
 			continue;
-		targets[count] = (struct gremc_target){.vif = vif[i],
-						       .port = tunnel->port,
-						       .local = tunnel->local,
-						       .remote = tunnel->remote};
-		route_target(mirror, &targets[count++]);
+		bindings[count] = (struct gremc_nexthop_binding){.vif = vif[i],
+								 .port = tunnel->port,
+								 .local = tunnel->local,
+								 .remote = tunnel->remote};
+		binding_route_update(nexthops, &bindings[count++]);
 	}
-	mirror->targets = targets;
-	mirror->target_count = count;
-	mirror->passing = false;
-	mirror->checked = gremc_host_now();
+	nexthops->bindings = bindings;
+	nexthops->binding_count = count;
+	nexthops->pass_active = false;
+	nexthops->full_check_ended = gremc_clock_ms();
 	/* the new ones hold what is still used */
 	for (uint32_t i = 0; i < old_count; i++)
-		put_hop(mirror, old[i].hop);
+		neighbor_release(nexthops, old[i].neighbor);
 	free(old);
-	gremc_rcu_commit(mirror->rcu);
+	gremc_rcu_commit(nexthops->rcu);
 	return 0;
 }
 
-static bool is_check_due(const struct gremc_mirror *mirror, uint64_t now)
+static bool full_check_is_due(const struct gremc_nexthops *nexthops, uint64_t now)
 {
-	return now - mirror->checked >= CHECK_INTERVAL;
+	return now - nexthops->full_check_ended >= CHECK_INTERVAL;
 }
 
 /* Milliseconds until the next pass may begin; -1: none is due. */
-static int until_pass(const struct gremc_mirror *mirror, uint64_t now)
+static int route_pass_delay(const struct gremc_nexthops *nexthops, uint64_t now)
 {
-	uint64_t took = mirror->pass_ended - mirror->pass_began;
-	uint64_t next = mirror->pass_ended + RTE_MAX((uint64_t)ROUTE_INTERVAL, took * ROUTE_SHARE);
+	uint64_t took = nexthops->pass_ended - nexthops->pass_began;
+	uint64_t next = nexthops->pass_ended + RTE_MAX((uint64_t)ROUTE_INTERVAL, took * ROUTE_SHARE);
 
-	if (mirror->target_count == 0)
+	if (nexthops->binding_count == 0)
 		return -1;
-	if (!is_check_due(mirror, now) && !mirror->changes.all && mirror->changes.count == 0)
-		next = RTE_MAX(next, mirror->checked + CHECK_INTERVAL);
+	if (!full_check_is_due(nexthops, now) && !nexthops->changes.all && nexthops->changes.count == 0)
+		next = RTE_MAX(next, nexthops->full_check_ended + CHECK_INTERVAL);
 	return now < next ? (int)(next - now) : 0;
 }
 
-/* Returns as gremc_mirror_run(). */
-static int run_routes(struct gremc_mirror *mirror, uint64_t now)
+/* Returns as gremc_nexthops_poll(). */
+static int route_pass_poll(struct gremc_nexthops *nexthops, uint64_t now)
 {
-	int wait = mirror->passing ? 0 : until_pass(mirror, now);
+	int wait = nexthops->pass_active ? 0 : route_pass_delay(nexthops, now);
 
 	if (wait)
 		return wait;
-	if (!mirror->passing)
-		begin_pass(mirror, now, is_check_due(mirror, now));
-	go_on(mirror, now);
-	return mirror->passing ? 0 : until_pass(mirror, gremc_host_now());
+	if (!nexthops->pass_active)
+		route_pass_begin(nexthops, now, full_check_is_due(nexthops, now));
+	route_pass_continue(nexthops, now);
+	return nexthops->pass_active ? 0 : route_pass_delay(nexthops, gremc_clock_ms());
 }
 
-int gremc_mirror_run(struct gremc_mirror *mirror, uint64_t now)
+int gremc_nexthops_poll(struct gremc_nexthops *nexthops, uint64_t now)
 {
 	int wait;
 
-	if (mirror->overrun)
-		resynchronise(mirror);
-	wait = run_routes(mirror, now);
-	if (mirror->stale_count == 0 && mirror->unresolved_count == 0)
+	if (nexthops->overrun)
+		nexthops_resync(nexthops);
+	wait = route_pass_poll(nexthops, now);
+	if (nexthops->stale_count == 0 && nexthops->unresolved_count == 0)
 		return wait;
-	if (now - mirror->ticked >= TICK_INTERVAL) {
-		mirror->ticked = now;
-		if (mirror->stale_count)
-			confirm_used(mirror, now);
-		if (mirror->unresolved_count)
-			ask_again(mirror, now);
+	if (now - nexthops->neighbors_polled >= TICK_INTERVAL) {
+		nexthops->neighbors_polled = now;
+		if (nexthops->stale_count)
+			stale_neighbors_confirm(nexthops, now);
+		if (nexthops->unresolved_count)
+			unresolved_neighbors_probe(nexthops, now);
 	}
 	return wait < 0 ? TICK_INTERVAL : RTE_MIN(wait, TICK_INTERVAL);
 }

@@ -30,7 +30,7 @@ void gremc_netlink_close(struct gremc_netlink *netlink)
 	netlink->socket = NULL;
 }
 
-struct nlmsghdr *gremc_netlink_request(struct gremc_netlink *netlink, uint16_t type, uint16_t flags)
+struct nlmsghdr *gremc_netlink_request_init(struct gremc_netlink *netlink, uint16_t type, uint16_t flags)
 {
 	struct nlmsghdr *header = mnl_nlmsg_put_header(netlink->request);
 
@@ -39,8 +39,8 @@ struct nlmsghdr *gremc_netlink_request(struct gremc_netlink *netlink, uint16_t t
 	return header;
 }
 
-int gremc_netlink_ask(struct gremc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t answer,
-		      void *argument)
+int gremc_netlink_send(struct gremc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t answer,
+		       void *argument)
 {
 	char *buffer = netlink->answer;
 	ssize_t length;
@@ -73,7 +73,7 @@ int gremc_netlink_dump(struct gremc_netlink *netlink, struct nlmsghdr *request, 
 	 */
 	if (setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)))
 		GREMC_LOG(DEBUG, "netlink: the kernel does not filter dumps: %s", strerror(errno));
-	rc = gremc_netlink_ask(netlink, request, answer, argument);
+	rc = gremc_netlink_send(netlink, request, answer, argument);
 	if (setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &off, sizeof(off)))
 		GREMC_LOG(DEBUG, "netlink: the kernel does not filter dumps: %s", strerror(errno));
 	return rc;
@@ -84,7 +84,7 @@ int gremc_netlink_dump(struct gremc_netlink *netlink, struct nlmsghdr *request, 
 int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
 		   const struct gremc_link_settings *settings)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_NEWLINK, 0);
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_NEWLINK, 0);
 	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(request, sizeof(*link));
 
 	link->ifi_family = AF_UNSPEC;
@@ -103,17 +103,17 @@ int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
 		mnl_attr_put(request, IFLA_ADDRESS, sizeof(*settings->mac), settings->mac);
 	if (settings->name)
 		mnl_attr_put_strz(request, IFLA_IFNAME, settings->name);
-	return gremc_netlink_ask(netlink, request, NULL, NULL);
+	return gremc_netlink_send(netlink, request, NULL, NULL);
 }
 
 int gremc_link_remove(struct gremc_netlink *netlink, unsigned ifindex)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_DELLINK, 0);
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_DELLINK, 0);
 	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(request, sizeof(*link));
 
 	link->ifi_family = AF_UNSPEC;
 	link->ifi_index = ifindex;
-	return gremc_netlink_ask(netlink, request, NULL, NULL);
+	return gremc_netlink_send(netlink, request, NULL, NULL);
 }
 
 struct link_query {
@@ -122,7 +122,7 @@ struct link_query {
 };
 
 /* What the driver calls it, and what that of its master does, nested in its attribute. */
-static void read_kind(const struct nlattr *info, struct gremc_link *link)
+static void link_kind_parse(const struct nlattr *info, struct gremc_link *link)
 {
 	struct nlattr *attribute;
 
@@ -135,7 +135,7 @@ static void read_kind(const struct nlattr *info, struct gremc_link *link)
 	}
 }
 
-static void read_link(const struct nlmsghdr *header, struct gremc_link *link)
+static void link_message_parse(const struct nlmsghdr *header, struct gremc_link *link)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(header);
 	struct nlattr *attribute;
@@ -148,7 +148,7 @@ static void read_link(const struct nlmsghdr *header, struct gremc_link *link)
 			snprintf(link->name, sizeof(link->name), "%s", mnl_attr_get_str(attribute));
 			break;
 		case IFLA_LINKINFO:
-			read_kind(attribute, link);
+			link_kind_parse(attribute, link);
 			break;
 		case IFLA_MASTER:
 			link->master = mnl_attr_get_u32(attribute);
@@ -164,24 +164,24 @@ static void read_link(const struct nlmsghdr *header, struct gremc_link *link)
 	}
 }
 
-void gremc_link_read(const struct nlmsghdr *header, struct gremc_link *link)
+void gremc_link_parse(const struct nlmsghdr *header, struct gremc_link *link)
 {
-	read_link(header, link);
+	link_message_parse(header, link);
 }
 
-static int take_link(const struct nlmsghdr *header, void *argument)
+static int link_answer_parse(const struct nlmsghdr *header, void *argument)
 {
 	struct link_query *query = argument;
 
-	read_link(header, query->link);
+	link_message_parse(header, query->link);
 	query->found = true;
 	return MNL_CB_OK;
 }
 
-static int get_link(struct gremc_netlink *netlink, const char *name, unsigned ifindex,
-		    struct gremc_link *link)
+static int link_request_send(struct gremc_netlink *netlink, const char *name, unsigned ifindex,
+			     struct gremc_link *link)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETLINK, 0);
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_GETLINK, 0);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
 	struct link_query query = {.link = link};
 	int rc;
@@ -190,20 +190,21 @@ static int get_link(struct gremc_netlink *netlink, const char *name, unsigned if
 	info->ifi_index = ifindex;
 	if (name)
 		mnl_attr_put_strz(request, IFLA_IFNAME, name);
-	rc = gremc_netlink_ask(netlink, request, take_link, &query);
+	rc = gremc_netlink_send(netlink, request, link_answer_parse, &query);
 	return rc ? rc : query.found ? 0 : -ENODEV;
 }
 
 int gremc_link_get(struct gremc_netlink *netlink, const char *name, struct gremc_link *link)
 {
-	return get_link(netlink, name, 0, link);
+	return link_request_send(netlink, name, 0, link);
 }
 
 unsigned gremc_link_vrf(struct gremc_netlink *netlink, unsigned ifindex)
 {
 	struct gremc_link link;
 
-	return ifindex && get_link(netlink, NULL, ifindex, &link) == 0 && link.in_vrf ? link.master : 0;
+	return ifindex && link_request_send(netlink, NULL, ifindex, &link) == 0 && link.in_vrf ? link.master
+											       : 0;
 }
 
 /* ---- addresses and routes ---- */
@@ -211,8 +212,8 @@ unsigned gremc_link_vrf(struct gremc_netlink *netlink, unsigned ifindex)
 int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
 		      const struct gremc_link_address *address, bool add)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, add ? RTM_NEWADDR : RTM_DELADDR,
-							 add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, add ? RTM_NEWADDR : RTM_DELADDR,
+							      add ? NLM_F_CREATE | NLM_F_EXCL : 0);
 	struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 	bool point_to_point = address->peer && address->peer != address->address;
 	int rc;
@@ -226,19 +227,19 @@ int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
 	if (!point_to_point && address->length < 31)
 		mnl_attr_put_u32(request, IFA_BROADCAST, address->address | ~gremc_netmask(address->length));
 	/* kernels before 5.18 ignore it */
-	mnl_attr_put_u8(request, GREMC_IFA_PROTO, GREMC_PROTOCOL);
-	rc = gremc_netlink_ask(netlink, request, NULL, NULL);
+	mnl_attr_put_u8(request, GREMC_IFA_PROTO, GREMC_RTPROT);
+	rc = gremc_netlink_send(netlink, request, NULL, NULL);
 	return rc == -EADDRNOTAVAIL && !add ? 0 : rc;
 }
 
 struct visit {
 	unsigned ifindex; /* 0: all */
-	gremc_address_visit *address;
-	gremc_route_visit *route;
+	gremc_address_visitor *address;
+	gremc_route_visitor *route;
 	void *argument;
 };
 
-static int visit_address(const struct nlmsghdr *header, void *argument)
+static int address_message_visit(const struct nlmsghdr *header, void *argument)
 {
 	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
 	const struct visit *visit = argument;
@@ -263,16 +264,16 @@ static int visit_address(const struct nlmsghdr *header, void *argument)
 	return MNL_CB_OK;
 }
 
-int gremc_address_each(struct gremc_netlink *netlink, unsigned ifindex, gremc_address_visit *visit,
+int gremc_address_each(struct gremc_netlink *netlink, unsigned ifindex, gremc_address_visitor *visit,
 		       void *argument)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETADDR, NLM_F_DUMP);
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_GETADDR, NLM_F_DUMP);
 	struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 	struct visit context = {.ifindex = ifindex, .address = visit, .argument = argument};
 
 	message->ifa_family = AF_INET;
 	message->ifa_index = ifindex;
-	return gremc_netlink_dump(netlink, request, visit_address, &context);
+	return gremc_netlink_dump(netlink, request, address_message_visit, &context);
 }
 
 int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struct gremc_link_route *route,
@@ -283,7 +284,7 @@ int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struc
 		[GREMC_ROUTE_REPLACE] = NLM_F_CREATE | NLM_F_REPLACE,
 		[GREMC_ROUTE_REMOVE] = 0,
 	};
-	struct nlmsghdr *request = gremc_netlink_request(
+	struct nlmsghdr *request = gremc_netlink_request_init(
 		netlink, verb == GREMC_ROUTE_REMOVE ? RTM_DELROUTE : RTM_NEWROUTE, flags[verb]);
 	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 	int rc;
@@ -291,7 +292,7 @@ int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struc
 	message->rtm_family = AF_INET;
 	message->rtm_dst_len = route->to.length;
 	message->rtm_table = RT_TABLE_MAIN;
-	message->rtm_protocol = GREMC_PROTOCOL;
+	message->rtm_protocol = GREMC_RTPROT;
 	message->rtm_scope = route->via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 	message->rtm_type = RTN_UNICAST;
 	message->rtm_flags = route->on_link ? RTNH_F_ONLINK : 0;
@@ -299,12 +300,13 @@ int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struc
 	if (route->via)
 		mnl_attr_put_u32(request, RTA_GATEWAY, route->via);
 	mnl_attr_put_u32(request, RTA_OIF, ifindex);
-	rc = gremc_netlink_ask(netlink, request, NULL, NULL);
+	rc = gremc_netlink_send(netlink, request, NULL, NULL);
 	return rc == -ESRCH && verb == GREMC_ROUTE_REMOVE ? 0 : rc;
 }
 
 /* A route's table, which its header can only name up to 255. */
-static bool read_route(const struct nlmsghdr *header, struct gremc_kernel_route *route, uint32_t *table)
+static bool route_message_parse(const struct nlmsghdr *header, struct gremc_kernel_route *route,
+				uint32_t *table)
 {
 	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
 	struct nlattr *attribute;
@@ -337,33 +339,33 @@ static bool read_route(const struct nlmsghdr *header, struct gremc_kernel_route 
 	       (message->rtm_flags & RTM_F_CLONED) == 0;
 }
 
-static int visit_route(const struct nlmsghdr *header, void *argument)
+static int route_message_visit(const struct nlmsghdr *header, void *argument)
 {
 	const struct visit *visit = argument;
 	struct gremc_kernel_route route;
 	uint32_t table;
 
-	if (read_route(header, &route, &table) && table == RT_TABLE_MAIN &&
+	if (route_message_parse(header, &route, &table) && table == RT_TABLE_MAIN &&
 	    (visit->ifindex == 0 || visit->ifindex == route.ifindex))
 		visit->route(visit->argument, &route);
 	return MNL_CB_OK;
 }
 
 int gremc_route_each(struct gremc_netlink *netlink, unsigned ifindex, uint8_t protocol,
-		     gremc_route_visit *visit, void *argument)
+		     gremc_route_visitor *visit, void *argument)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETROUTE, NLM_F_DUMP);
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_GETROUTE, NLM_F_DUMP);
 	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 	struct visit context = {.ifindex = ifindex, .route = visit, .argument = argument};
 
 	message->rtm_family = AF_INET;
 	message->rtm_table = RT_TABLE_MAIN;
 	message->rtm_protocol = protocol;
-	return gremc_netlink_dump(netlink, request, visit_route, &context);
+	return gremc_netlink_dump(netlink, request, route_message_visit, &context);
 }
 
 /* An IPv4 route may lead by an IPv6 neighbour (RFC 5549). */
-static void read_via(const struct nlattr *attribute, struct in6_addr *via)
+static void gateway_parse(const struct nlattr *attribute, struct in6_addr *via)
 {
 	const struct rtvia *gateway = mnl_attr_get_payload(attribute);
 	size_t length = mnl_attr_get_payload_len(attribute);
@@ -372,32 +374,32 @@ static void read_via(const struct nlattr *attribute, struct in6_addr *via)
 		memcpy(via, gateway->rtvia_addr, sizeof(*via));
 }
 
-static int take_way(const struct nlmsghdr *header, void *argument)
+static int next_hop_answer_parse(const struct nlmsghdr *header, void *argument)
 {
 	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
-	struct gremc_way *way = argument;
+	struct gremc_kernel_next_hop *next_hop = argument;
 	struct nlattr *attribute;
 
-	way->unicast = message->rtm_type == RTN_UNICAST;
+	next_hop->unicast = message->rtm_type == RTN_UNICAST;
 	mnl_attr_for_each(attribute, header, sizeof(*message))
 	{
 		if (mnl_attr_get_type(attribute) == RTA_OIF)
-			way->ifindex = mnl_attr_get_u32(attribute);
+			next_hop->ifindex = mnl_attr_get_u32(attribute);
 		else if (mnl_attr_get_type(attribute) == RTA_GATEWAY)
-			way->via = gremc_ip_mapped(mnl_attr_get_u32(attribute));
+			next_hop->via = gremc_ipv4_to_mapped(mnl_attr_get_u32(attribute));
 		else if (mnl_attr_get_type(attribute) == RTA_VIA)
-			read_via(attribute, &way->via);
+			gateway_parse(attribute, &next_hop->via);
 	}
 	return MNL_CB_OK;
 }
 
-static int get_way(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, unsigned vrf,
-		   struct gremc_way *way)
+static int next_hop_request_send(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, unsigned vrf,
+				 struct gremc_kernel_next_hop *next_hop)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETROUTE, 0);
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_GETROUTE, 0);
 	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
-	*way = (struct gremc_way){0};
+	*next_hop = (struct gremc_kernel_next_hop){0};
 	message->rtm_family = AF_INET;
 	message->rtm_dst_len = 32;
 	mnl_attr_put_u32(request, RTA_DST, to);
@@ -407,30 +409,31 @@ static int get_way(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from
 	}
 	if (vrf)
 		mnl_attr_put_u32(request, RTA_OIF, vrf);
-	return gremc_netlink_ask(netlink, request, take_way, way);
+	return gremc_netlink_send(netlink, request, next_hop_answer_parse, next_hop);
 }
 
 int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, unsigned vrf,
-		       struct gremc_way *way)
+		       struct gremc_kernel_next_hop *next_hop)
 {
-	int rc = get_way(netlink, to, from, vrf, way);
+	int rc = next_hop_request_send(netlink, to, from, vrf, next_hop);
 
 	/* an address that the kernel does not have (yet) is no source to it */
 	if (rc == -EINVAL)
-		rc = get_way(netlink, to, 0, vrf, way);
+		rc = next_hop_request_send(netlink, to, 0, vrf, next_hop);
 	if (rc)
 		return rc;
-	return way->unicast && way->ifindex ? 0 : -ENETUNREACH;
+	return next_hop->unicast && next_hop->ifindex ? 0 : -ENETUNREACH;
 }
 
 /* ---- neighbours ---- */
 
 /* The address as the family of the message has it. */
-static void put_neighbor(struct nlmsghdr *request, struct ndmsg *message, const struct in6_addr *address)
+static void neighbor_address_put(struct nlmsghdr *request, struct ndmsg *message,
+				 const struct in6_addr *address)
 {
 	if (IN6_IS_ADDR_V4MAPPED(address)) {
 		message->ndm_family = AF_INET;
-		mnl_attr_put_u32(request, NDA_DST, gremc_ip_unmapped(address));
+		mnl_attr_put_u32(request, NDA_DST, gremc_ipv4_from_mapped(address));
 	} else {
 		message->ndm_family = AF_INET6;
 		mnl_attr_put(request, NDA_DST, sizeof(*address), address);
@@ -439,24 +442,24 @@ static void put_neighbor(struct nlmsghdr *request, struct ndmsg *message, const 
 
 int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_NEWNEIGH, NLM_F_CREATE);
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_NEWNEIGH, NLM_F_CREATE);
 	struct ndmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
 	message->ndm_ifindex = ifindex;
 	message->ndm_flags = NTF_USE;
-	put_neighbor(request, message, address);
-	return gremc_netlink_ask(netlink, request, NULL, NULL);
+	neighbor_address_put(request, message, address);
+	return gremc_netlink_send(netlink, request, NULL, NULL);
 }
 
-static void read_address(const struct nlattr *attribute, struct in6_addr *address)
+static void neighbor_address_parse(const struct nlattr *attribute, struct in6_addr *address)
 {
 	if (mnl_attr_get_payload_len(attribute) == sizeof(*address))
 		memcpy(address, mnl_attr_get_payload(attribute), sizeof(*address));
 	else if (mnl_attr_get_payload_len(attribute) == sizeof(rte_be32_t))
-		*address = gremc_ip_mapped(mnl_attr_get_u32(attribute));
+		*address = gremc_ipv4_to_mapped(mnl_attr_get_u32(attribute));
 }
 
-bool gremc_neighbor_read(const struct nlmsghdr *header, struct gremc_neighbor *neighbor)
+bool gremc_neighbor_parse(const struct nlmsghdr *header, struct gremc_neighbor *neighbor)
 {
 	const struct ndmsg *message = mnl_nlmsg_get_payload(header);
 	struct nlattr *attribute;
@@ -467,7 +470,7 @@ bool gremc_neighbor_read(const struct nlmsghdr *header, struct gremc_neighbor *n
 	mnl_attr_for_each(attribute, header, sizeof(*message))
 	{
 		if (mnl_attr_get_type(attribute) == NDA_DST)
-			read_address(attribute, &neighbor->address);
+			neighbor_address_parse(attribute, &neighbor->address);
 		else if (mnl_attr_get_type(attribute) == NDA_LLADDR &&
 			 mnl_attr_get_payload_len(attribute) == sizeof(neighbor->mac))
 			memcpy(&neighbor->mac, mnl_attr_get_payload(attribute), sizeof(neighbor->mac));
@@ -477,20 +480,20 @@ bool gremc_neighbor_read(const struct nlmsghdr *header, struct gremc_neighbor *n
 	return true;
 }
 
-static int take_neighbor(const struct nlmsghdr *header, void *argument)
+static int neighbor_answer_parse(const struct nlmsghdr *header, void *argument)
 {
-	gremc_neighbor_read(header, argument);
+	gremc_neighbor_parse(header, argument);
 	return MNL_CB_OK;
 }
 
 int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address,
 		       struct gremc_neighbor *neighbor)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, RTM_GETNEIGH, 0);
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_GETNEIGH, 0);
 	struct ndmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
 	*neighbor = (struct gremc_neighbor){.ifindex = ifindex, .address = *address, .state = NUD_NONE};
 	message->ndm_ifindex = ifindex;
-	put_neighbor(request, message, address);
-	return gremc_netlink_ask(netlink, request, take_neighbor, neighbor);
+	neighbor_address_put(request, message, address);
+	return gremc_netlink_send(netlink, request, neighbor_answer_parse, neighbor);
 }

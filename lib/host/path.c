@@ -14,10 +14,10 @@
 #define SEGMENTS BURST /* of one packet */
 #define MACS     (2 * RTE_ETHER_ADDR_LEN)
 
-static void lose(struct gremc_host *host, struct gremc_device *device, enum gremc_host_loss reason,
-		 uint32_t packets)
+static void punt_drop_count(struct gremc_host *host, struct gremc_device *device, enum gremc_host_drop reason,
+			    uint32_t packets)
 {
-	struct gremc_host_counters *counters = device ? &device->counters : &host->others;
+	struct gremc_host_counters *counters = device ? &device->counters : &host->other_counters;
 
 	gremc_count(&counters->lost[reason], packets);
 }
@@ -25,114 +25,116 @@ static void lose(struct gremc_host *host, struct gremc_device *device, enum grem
 /* ---- one packet ---- */
 
 /* A packet in pieces, as writev() takes it: the first says what the kernel is to know of it. */
-struct pieces {
+struct write_vector {
 	struct iovec piece[SEGMENTS + 4];
 	int count;
 };
 
-static void add_piece(struct pieces *pieces, const void *bytes, size_t length)
+static void vector_bytes_append(struct write_vector *write_vector, const void *bytes, size_t length)
 {
-	pieces->piece[pieces->count++] = (struct iovec){(void *)(uintptr_t)bytes, length};
+	write_vector->piece[write_vector->count++] = (struct iovec){(void *)(uintptr_t)bytes, length};
 }
 
 /* The mbuf from byte `skip` of its first segment on. */
-static void add_mbuf(struct pieces *pieces, const struct rte_mbuf *mbuf, uint16_t skip)
+static void vector_mbuf_append(struct write_vector *write_vector, const struct rte_mbuf *mbuf, uint16_t skip)
 {
-	add_piece(pieces, rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, skip), mbuf->data_len - skip);
+	vector_bytes_append(write_vector, rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, skip),
+			    mbuf->data_len - skip);
 	for (mbuf = mbuf->next; mbuf; mbuf = mbuf->next)
-		add_piece(pieces, rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->data_len);
+		vector_bytes_append(write_vector, rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->data_len);
 }
 
 /* A frame as the kernel is to see it: the port's own VLAN is not its concern, others are in their place. */
-static void add_frame(struct pieces *pieces, const struct rte_mbuf *mbuf, uint16_t port_vlan,
-		      struct rte_vlan_hdr *tag)
+static void vector_frame_append(struct write_vector *write_vector, const struct rte_mbuf *mbuf,
+				uint16_t port_vlan, struct rte_vlan_hdr *tag)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
 	const struct rte_vlan_hdr *inside = (const struct rte_vlan_hdr *)(ether + 1);
 
 	if (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
 		if ((mbuf->vlan_tci & 0xfff) == port_vlan) {
-			add_mbuf(pieces, mbuf, 0);
+			vector_mbuf_append(write_vector, mbuf, 0);
 			return;
 		}
 		/* the tag goes where it was: before the type */
 		((rte_be16_t *)tag)[0] = RTE_BE16(RTE_ETHER_TYPE_VLAN);
 		((rte_be16_t *)tag)[1] = rte_cpu_to_be_16(mbuf->vlan_tci);
-		add_piece(pieces, ether, MACS);
-		add_piece(pieces, tag, sizeof(*tag));
-		add_mbuf(pieces, mbuf, MACS);
+		vector_bytes_append(write_vector, ether, MACS);
+		vector_bytes_append(write_vector, tag, sizeof(*tag));
+		vector_mbuf_append(write_vector, mbuf, MACS);
 	} else if (port_vlan && ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) &&
 		   mbuf->data_len >= sizeof(*ether) + sizeof(*inside) &&
 		   (rte_be_to_cpu_16(inside->vlan_tci) & 0xfff) == port_vlan) {
-		add_piece(pieces, ether, MACS);
-		add_mbuf(pieces, mbuf, MACS + sizeof(*tag));
+		vector_bytes_append(write_vector, ether, MACS);
+		vector_mbuf_append(write_vector, mbuf, MACS + sizeof(*tag));
 	} else {
-		add_mbuf(pieces, mbuf, 0);
+		vector_mbuf_append(write_vector, mbuf, 0);
 	}
 }
 
 /* Which device, and from which byte on? A replica for the host goes where the original came from, if that
  * tunnel has a device, else to the host's own. */
-static struct gremc_device *device_of(struct gremc_host *host, const struct rte_mbuf *mbuf, uint16_t *skip)
+static struct gremc_device *punt_device_find(struct gremc_host *host, const struct rte_mbuf *mbuf,
+					     uint16_t *skip)
 {
-	uint32_t vif = gremc_mbuf_vif(mbuf, host->parts.vifs), iif;
+	uint32_t vif = gremc_mbuf_vif(mbuf, host->context.vifs), iif;
 
 	*skip = 0;
-	if (vif == host->own_vif && vif != GREMC_VIF_NONE) {
+	if (vif == host->host_vif && vif != GREMC_VIF_NONE) {
 		memcpy(&iif, rte_pktmbuf_mtod_offset(mbuf, uint8_t *, RTE_ETHER_ADDR_LEN), sizeof(iif));
 		*skip = sizeof(struct rte_ether_hdr);
-		if (iif >= GREMC_VIFS_MAX || !gremc_vif_is(host->parts.vifs, iif, mbuf->packet_type))
-			return host->own;
-		return host->vif_device[iif] ? host->vif_device[iif] : host->own;
+		if (iif >= GREMC_VIFS_MAX || !gremc_vif_is(host->context.vifs, iif, mbuf->packet_type))
+			return host->host_device;
+		return host->vif_device[iif] ? host->vif_device[iif] : host->host_device;
 	}
 	if (mbuf->port != GREMC_PORT_NONE)
 		return mbuf->port < RTE_DIM(host->port_device) ? host->port_device[mbuf->port] : NULL;
 	if (vif == GREMC_VIF_NONE) /* removed since */
 		return NULL;
-	return host->vif_device[vif] ? host->vif_device[vif] : host->own;
+	return host->vif_device[vif] ? host->vif_device[vif] : host->host_device;
 }
 
-static enum gremc_host_loss loss_of(int error)
+static enum gremc_host_drop drop_from_errno(int error)
 {
 	switch (error) {
 	case EIO:
 	case EBADFD:
-		return GREMC_HOST_LOSS_device_down;
+		return GREMC_HOST_DROP_device_down;
 	case EAGAIN:
 	case ENOMEM:
 	case ENOBUFS:
-		return GREMC_HOST_LOSS_device_full;
+		return GREMC_HOST_DROP_device_full;
 	default:
-		return GREMC_HOST_LOSS_refused;
+		return GREMC_HOST_DROP_refused;
 	}
 }
 
-static void write_up(struct gremc_host *host, struct gremc_device *device, const struct rte_mbuf *mbuf,
-		     uint16_t skip)
+static void device_packet_write(struct gremc_host *host, struct gremc_device *device,
+				const struct rte_mbuf *mbuf, uint16_t skip)
 {
-	uint32_t packets = gremc_gro_count(mbuf);
-	struct pieces pieces = {.count = 0};
+	uint32_t packets = gremc_gro_segment_count(mbuf);
+	struct write_vector write_vector = {.count = 0};
 	struct virtio_net_hdr header;
 	struct rte_vlan_hdr tag;
 	ssize_t written;
 
 	if (device == NULL || device->fd < 0) {
-		lose(host, device, GREMC_HOST_LOSS_no_device, packets);
+		punt_drop_count(host, device, GREMC_HOST_DROP_no_device, packets);
 		return;
 	}
 	if (mbuf->nb_segs > SEGMENTS) {
-		lose(host, device, GREMC_HOST_LOSS_refused, packets);
+		punt_drop_count(host, device, GREMC_HOST_DROP_refused, packets);
 		return;
 	}
-	gremc_gro_describe(mbuf, &header);
-	add_piece(&pieces, &header, sizeof(header));
+	gremc_gro_header_write(mbuf, &header);
+	vector_bytes_append(&write_vector, &header, sizeof(header));
 	if (device->is_tap)
-		add_frame(&pieces, mbuf, host->parts.ports->port[device->port]->vlan, &tag);
+		vector_frame_append(&write_vector, mbuf, host->context.ports->port[device->port]->vlan, &tag);
 	else
-		add_mbuf(&pieces, mbuf, skip);
-	written = writev(device->fd, pieces.piece, pieces.count);
+		vector_mbuf_append(&write_vector, mbuf, skip);
+	written = writev(device->fd, write_vector.piece, write_vector.count);
 	if (written < 0) {
-		lose(host, device, loss_of(errno), packets);
+		punt_drop_count(host, device, drop_from_errno(errno), packets);
 		return;
 	}
 	/* what came together counts as it came */
@@ -142,7 +144,7 @@ static void write_up(struct gremc_host *host, struct gremc_device *device, const
 }
 
 /* The L2 header of a multicast packet, as a TAP wants it. */
-static struct rte_ether_hdr group_header(const struct gremc_device *device, const void *packet)
+static struct rte_ether_hdr multicast_header_make(const struct gremc_device *device, const void *packet)
 {
 	struct rte_ether_hdr ether = {.src_addr = device->mac, .ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4)};
 
@@ -152,38 +154,38 @@ static struct rte_ether_hdr group_header(const struct gremc_device *device, cons
 	return ether;
 }
 
-static struct gremc_device *device_of_vif(struct gremc_host *host, uint32_t vif)
+static struct gremc_device *vif_device_find(struct gremc_host *host, uint32_t vif)
 {
-	const struct gremc_vif_info *info = vif < GREMC_VIFS_MAX ? host->parts.vifs->info[vif] : NULL;
+	const struct gremc_vif_info *info = vif < GREMC_VIFS_MAX ? host->context.vifs->info[vif] : NULL;
 
 	if (info && info->kind == GREMC_VIF_PORT)
 		return host->port_device[info->port];
 	return info ? host->vif_device[vif] : NULL;
 }
 
-int gremc_host_give(struct gremc_host *host, uint32_t vif, const void *packet, size_t length)
+int gremc_host_packet_write(struct gremc_host *host, uint32_t vif, const void *packet, size_t length)
 {
-	struct gremc_device *device = device_of_vif(host, vif);
+	struct gremc_device *device = vif_device_find(host, vif);
 	const struct virtio_net_hdr header = {.gso_type = VIRTIO_NET_HDR_GSO_NONE};
-	struct pieces pieces = {.count = 0};
+	struct write_vector write_vector = {.count = 0};
 	struct rte_ether_hdr ether;
 
 	if (device == NULL || device->fd < 0)
 		return -ENODEV;
-	add_piece(&pieces, &header, sizeof(header));
+	vector_bytes_append(&write_vector, &header, sizeof(header));
 	if (device->is_tap) {
-		ether = group_header(device, packet);
-		add_piece(&pieces, &ether, sizeof(ether));
+		ether = multicast_header_make(device, packet);
+		vector_bytes_append(&write_vector, &ether, sizeof(ether));
 	}
-	add_piece(&pieces, packet, length);
-	return writev(device->fd, pieces.piece, pieces.count) < 0 ? -errno : 0;
+	vector_bytes_append(&write_vector, packet, length);
+	return writev(device->fd, write_vector.piece, write_vector.count) < 0 ? -errno : 0;
 }
 
 /* Who listens gets a vif's own packets, from their IP header on. Returns whether there is a listener for it.
  */
-static bool tell_listener(struct gremc_host *host, const struct rte_mbuf *mbuf)
+static bool listener_notify(struct gremc_host *host, const struct rte_mbuf *mbuf)
 {
-	uint32_t vif = gremc_mbuf_vif(mbuf, host->parts.vifs);
+	uint32_t vif = gremc_mbuf_vif(mbuf, host->context.vifs);
 
 	if (host->listener == NULL || vif == GREMC_VIF_NONE || mbuf->data_len <= mbuf->l2_len)
 		return false;
@@ -196,75 +198,76 @@ static bool tell_listener(struct gremc_host *host, const struct rte_mbuf *mbuf)
 /* ---- many ---- */
 
 /* Segments in a row, for one device, that may be put together. */
-struct run {
+struct gro_batch {
 	struct gremc_device *device;
 	struct rte_mbuf *mbufs[BURST];
 	uint32_t count;
 };
 
-static void write_run(struct gremc_host *host, struct run *run)
+static void gro_batch_write(struct gremc_host *host, struct gro_batch *gro_batch)
 {
-	if (run->count == 0)
+	if (gro_batch->count == 0)
 		return;
-	run->count = gremc_gro_merge(run->mbufs, run->count, run->device->is_tap);
-	for (uint32_t i = 0; i < run->count; i++)
-		write_up(host, run->device, run->mbufs[i], 0);
-	rte_pktmbuf_free_bulk(run->mbufs, run->count);
-	run->count = 0;
+	gro_batch->count = gremc_gro_merge(gro_batch->mbufs, gro_batch->count, gro_batch->device->is_tap);
+	for (uint32_t i = 0; i < gro_batch->count; i++)
+		device_packet_write(host, gro_batch->device, gro_batch->mbufs[i], 0);
+	rte_pktmbuf_free_bulk(gro_batch->mbufs, gro_batch->count);
+	gro_batch->count = 0;
 }
 
 /* A tag that the port took out, and that the kernel is to see, is written between the MACs and the rest. */
-static bool has_foreign_tag(const struct gremc_host *host, const struct gremc_device *device,
-			    const struct rte_mbuf *mbuf)
+static bool frame_has_other_vlan(const struct gremc_host *host, const struct gremc_device *device,
+				 const struct rte_mbuf *mbuf)
 {
 	return device->is_tap && mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED &&
-	       (mbuf->vlan_tci & 0xfff) != host->parts.ports->port[device->port]->vlan;
+	       (mbuf->vlan_tci & 0xfff) != host->context.ports->port[device->port]->vlan;
 }
 
 /* Takes the packet over if it is for the run. */
-static bool add_to_run(struct gremc_host *host, struct run *run, struct gremc_device *device,
-		       struct rte_mbuf *mbuf)
+static bool gro_batch_append(struct gremc_host *host, struct gro_batch *gro_batch,
+			     struct gremc_device *device, struct rte_mbuf *mbuf)
 {
-	if (device == NULL || has_foreign_tag(host, device, mbuf) || !gremc_gro_takes(mbuf))
+	if (device == NULL || frame_has_other_vlan(host, device, mbuf) || !gremc_gro_is_mergeable(mbuf))
 		return false;
-	if (run->count > 0 && (run->device != device || !gremc_gro_alike(run->mbufs[0], mbuf)))
-		write_run(host, run);
-	run->device = device;
-	run->mbufs[run->count++] = mbuf;
+	if (gro_batch->count > 0 &&
+	    (gro_batch->device != device || !gremc_gro_is_same_class(gro_batch->mbufs[0], mbuf)))
+		gro_batch_write(host, gro_batch);
+	gro_batch->device = device;
+	gro_batch->mbufs[gro_batch->count++] = mbuf;
 	return true;
 }
 
-static uint32_t pump(struct gremc_host *host, enum gremc_punt class)
+static uint32_t punt_class_write(struct gremc_host *host, enum gremc_punt class)
 {
 	struct rte_mbuf *mbufs[BURST];
-	uint32_t n = gremc_punt_take(host->parts.workers, class, mbufs, BURST);
-	struct run run = {.count = 0};
+	uint32_t n = gremc_punt_take(host->context.workers, class, mbufs, BURST);
+	struct gro_batch gro_batch = {.count = 0};
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t skip;
-		struct gremc_device *device = device_of(host, mbufs[i], &skip);
-		bool told = class == GREMC_PUNT_control && tell_listener(host, mbufs[i]);
+		struct gremc_device *device = punt_device_find(host, mbufs[i], &skip);
+		bool told = class == GREMC_PUNT_control && listener_notify(host, mbufs[i]);
 
-		if (class == GREMC_PUNT_tcp && add_to_run(host, &run, device, mbufs[i]))
+		if (class == GREMC_PUNT_tcp && gro_batch_append(host, &gro_batch, device, mbufs[i]))
 			continue;
 		/* nothing overtakes what came before it */
-		write_run(host, &run);
+		gro_batch_write(host, &gro_batch);
 		/* a listener is enough: its packet is not lost for want of a device */
 		if (device || !told)
-			write_up(host, device, mbufs[i], skip);
+			device_packet_write(host, device, mbufs[i], skip);
 		rte_pktmbuf_free(mbufs[i]);
 	}
-	write_run(host, &run);
+	gro_batch_write(host, &gro_batch);
 	return n;
 }
 
-void gremc_path_up(struct gremc_host *host)
+void gremc_host_punts_write(struct gremc_host *host)
 {
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		uint32_t n = 0;
 
 		for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
-			n += pump(host, class);
+			n += punt_class_write(host, class);
 		if (n == 0)
 			return;
 	}

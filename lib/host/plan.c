@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Addresses and routes of a device, from one plan to the next. The kernel marks what a plan gave with
- * GREMC_PROTOCOL, so a later start removes or replaces what an earlier one has left. What an operator or
+ * GREMC_RTPROT, so a later start removes or replaces what an earlier one has left. What an operator or
  * another program has set stays, and is reported when it is in the way. */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,34 +8,35 @@
 
 #include "host/host_priv.h"
 
-static bool same_address(const struct gremc_link_address *a, const struct gremc_link_address *b)
+static bool link_address_is_equal(const struct gremc_link_address *a, const struct gremc_link_address *b)
 {
 	return a->address == b->address && a->length == b->length && a->peer == b->peer;
 }
 
-static bool has_address(const struct gremc_link_plan *plan, const struct gremc_link_address *address)
+static bool link_config_has_address(const struct gremc_link_config *link_config,
+				    const struct gremc_link_address *address)
 {
-	for (uint32_t i = 0; i < plan->address_count; i++)
-		if (same_address(&plan->addresses[i], address))
+	for (uint32_t i = 0; i < link_config->address_count; i++)
+		if (link_address_is_equal(&link_config->addresses[i], address))
 			return true;
 	return false;
 }
 
-static bool same_prefix(const struct gremc_prefix *a, const struct gremc_prefix *b)
+static bool prefix_is_equal(const struct gremc_prefix *a, const struct gremc_prefix *b)
 {
 	return a->address == b->address && a->length == b->length;
 }
 
-static bool has_destination(const struct gremc_link_plan *plan, const struct gremc_prefix *to)
+static bool link_config_has_route(const struct gremc_link_config *link_config, const struct gremc_prefix *to)
 {
-	for (uint32_t i = 0; i < plan->route_count; i++)
-		if (same_prefix(&plan->routes[i].to, to))
+	for (uint32_t i = 0; i < link_config->route_count; i++)
+		if (prefix_is_equal(&link_config->routes[i].to, to))
 			return true;
 	return false;
 }
 
-static void complain(const struct gremc_device *device, const char *what, rte_be32_t address, uint8_t length,
-		     int rc)
+static void device_prefix_warn(const struct gremc_device *device, const char *what, rte_be32_t address,
+			       uint8_t length, int rc)
 {
 	const struct gremc_prefix prefix = {address, length};
 	char text[GREMC_PREFIX_TEXT];
@@ -49,28 +50,28 @@ static void complain(const struct gremc_device *device, const char *what, rte_be
 
 /* Looks for an address with the same local part and length. */
 struct address_search {
-	const struct gremc_link_address *wanted;
+	const struct gremc_link_address *configured;
 	struct gremc_link_address found;
 	uint8_t protocol;
 	bool is_same, is_there;
 };
 
-static void match_address(void *argument, const struct gremc_link_address *address, uint8_t protocol)
+static void address_search_match(void *argument, const struct gremc_link_address *address, uint8_t protocol)
 {
 	struct address_search *search = argument;
 
-	search->is_same |= same_address(address, search->wanted);
-	if (address->address != search->wanted->address || address->length != search->wanted->length)
+	search->is_same |= link_address_is_equal(address, search->configured);
+	if (address->address != search->configured->address || address->length != search->configured->length)
 		return;
 	search->found = *address;
 	search->protocol = protocol;
 	search->is_there = true;
 }
 
-static void complain_of_peer(const struct gremc_device *device, const struct gremc_link_address *wanted,
+static void device_peer_warn(const struct gremc_device *device, const struct gremc_link_address *configured,
 			     const struct gremc_link_address *found)
 {
-	const struct gremc_prefix prefix = {wanted->address, wanted->length};
+	const struct gremc_prefix prefix = {configured->address, configured->length};
 	char text[GREMC_PREFIX_TEXT], peer[GREMC_IPV4_TEXT];
 
 	GREMC_LOG(
@@ -81,18 +82,18 @@ static void complain_of_peer(const struct gremc_device *device, const struct gre
 		found->peer ? gremc_ipv4_format(peer, found->peer) : "");
 }
 
-static void add_address(struct gremc_host *host, const struct gremc_device *device,
-			const struct gremc_link_address *address)
+static void device_address_add(struct gremc_host *host, const struct gremc_device *device,
+			       const struct gremc_link_address *address)
 {
-	struct address_search search = {.wanted = address};
+	struct address_search search = {.configured = address};
 	int rc = gremc_address_set(&host->netlink, device->ifindex, address, true);
 
 	if (rc == -EEXIST) {
-		rc = gremc_address_each(&host->netlink, device->ifindex, match_address, &search);
+		rc = gremc_address_each(&host->netlink, device->ifindex, address_search_match, &search);
 		if (rc == 0 && search.is_same)
 			return;
-		if (rc == 0 && search.is_there && search.protocol != GREMC_PROTOCOL) {
-			complain_of_peer(device, address, &search.found);
+		if (rc == 0 && search.is_there && search.protocol != GREMC_RTPROT) {
+			device_peer_warn(device, address, &search.found);
 			return;
 		}
 		if (rc == 0 && search.is_there)
@@ -100,7 +101,7 @@ static void add_address(struct gremc_host *host, const struct gremc_device *devi
 		if (rc == 0)
 			rc = gremc_address_set(&host->netlink, device->ifindex, address, true);
 	}
-	complain(device, "add the address", address->address, address->length, rc);
+	device_prefix_warn(device, "add the address", address->address, address->length, rc);
 }
 
 /* ---- routes ---- */
@@ -108,50 +109,50 @@ static void add_address(struct gremc_host *host, const struct gremc_device *devi
 /* What the kernel has for each destination of a plan. */
 struct route_search {
 	const struct gremc_device *device;
-	const struct gremc_link_plan *plan;
+	const struct gremc_link_config *link_config;
 	struct gremc_kernel_route *there; /* [route of the plan]; the first of several */
 	bool *is_there, *is_same;
 };
 
-static void match_route(void *argument, const struct gremc_kernel_route *route)
+static void route_search_match(void *argument, const struct gremc_kernel_route *route)
 {
 	struct route_search *search = argument;
 
-	for (uint32_t i = 0; i < search->plan->route_count; i++) {
-		const struct gremc_link_route *wanted = &search->plan->routes[i];
+	for (uint32_t i = 0; i < search->link_config->route_count; i++) {
+		const struct gremc_link_route *configured = &search->link_config->routes[i];
 
 		/* routes of other metrics are no obstacle */
-		if (route->metric || !same_prefix(&wanted->to, &route->to))
+		if (route->metric || !prefix_is_equal(&configured->to, &route->to))
 			continue;
 		if (!search->is_there[i])
 			search->there[i] = *route;
 		search->is_there[i] = true;
-		search->is_same[i] |= route->is_unicast && route->via == wanted->via &&
+		search->is_same[i] |= route->is_unicast && route->via == configured->via &&
 				      route->ifindex == search->device->ifindex;
 	}
 }
 
 /* Whether this or an earlier start has set it for this device. */
-static bool is_own(const struct gremc_device *device, const struct gremc_kernel_route *route)
+static bool route_is_own(const struct gremc_device *device, const struct gremc_kernel_route *route)
 {
-	return route->protocol == GREMC_PROTOCOL && route->ifindex == device->ifindex;
+	return route->protocol == GREMC_RTPROT && route->ifindex == device->ifindex;
 }
 
 /* Whether an earlier start has set it for a device that no program holds any more. */
-static bool is_abandoned(const struct gremc_host *host, const struct gremc_kernel_route *route)
+static bool route_is_abandoned(const struct gremc_host *host, const struct gremc_kernel_route *route)
 {
 	char name[IF_NAMESIZE];
 
-	return route->protocol == GREMC_PROTOCOL && if_indextoname(route->ifindex, name) &&
-	       gremc_host_find_device(host, name) == NULL && gremc_device_is_abandoned(name);
+	return route->protocol == GREMC_RTPROT && if_indextoname(route->ifindex, name) &&
+	       gremc_host_device_find(host, name) == NULL && gremc_tap_is_abandoned(name);
 }
 
-static const char *via_text(char *text, rte_be32_t via)
+static const char *gateway_format(char *text, rte_be32_t via)
 {
 	return via ? gremc_ipv4_format(text, via) : "no gateway";
 }
 
-static void complain_of_route(const struct gremc_device *device, const struct gremc_link_route *wanted,
+static void device_route_warn(const struct gremc_device *device, const struct gremc_link_route *configured,
 			      const struct gremc_kernel_route *there)
 {
 	char to[GREMC_PREFIX_TEXT], via[GREMC_IPV4_TEXT], other[GREMC_IPV4_TEXT], name[IF_NAMESIZE];
@@ -162,29 +163,29 @@ static void complain_of_route(const struct gremc_device *device, const struct gr
 		WARNING,
 		"%s: the route to %s via %s is not set: the kernel has one via %s on %s, which the configuration "
 		"did not give. The kernel and the tunnels go by that one until it is removed or has a metric",
-		device->name, gremc_prefix_format(to, &wanted->to), via_text(via, wanted->via),
-		via_text(other, there->via), name);
+		device->name, gremc_prefix_format(to, &configured->to), gateway_format(via, configured->via),
+		gateway_format(other, there->via), name);
 }
 
 /* Returns whether the route is set. */
-static bool settle_route(struct gremc_host *host, const struct gremc_device *device,
-			 const struct gremc_link_route *route, const struct gremc_kernel_route *there)
+static bool device_route_replace(struct gremc_host *host, const struct gremc_device *device,
+				 const struct gremc_link_route *route, const struct gremc_kernel_route *there)
 {
 	int rc;
 
-	if (!is_own(device, there) && !is_abandoned(host, there)) {
-		complain_of_route(device, route, there);
+	if (!route_is_own(device, there) && !route_is_abandoned(host, there)) {
+		device_route_warn(device, route, there);
 		return false;
 	}
 	rc = gremc_route_set(&host->netlink, device->ifindex, route, GREMC_ROUTE_REPLACE);
-	complain(device, "replace the route to", route->to.address, route->to.length, rc);
+	device_prefix_warn(device, "replace the route to", route->to.address, route->to.length, rc);
 	return rc == 0;
 }
 
 /* Whether the search has found a route of the program's own for each that was refused. */
-static bool is_complete(const struct route_search *search, const bool *refused)
+static bool route_search_is_complete(const struct route_search *search, const bool *refused)
 {
-	for (uint32_t i = 0; i < search->plan->route_count; i++)
+	for (uint32_t i = 0; i < search->link_config->route_count; i++)
 		if (refused[i] && !search->is_there[i])
 			return false;
 	return true;
@@ -192,54 +193,58 @@ static bool is_complete(const struct route_search *search, const bool *refused)
 
 /* The routes that the kernel refuses because their destinations have some. Most often they are the program's
  * own, and the kernel finds those without a copy of its whole table. */
-static int compare_routes(struct gremc_host *host, const struct gremc_device *device,
-			  const struct gremc_link_plan *plan, const bool *refused, bool *missing)
+static int device_routes_compare(struct gremc_host *host, const struct gremc_device *device,
+				 const struct gremc_link_config *link_config, const bool *refused,
+				 bool *missing)
 {
 	struct route_search search = {
 		.device = device,
-		.plan = plan,
-		.there = calloc(plan->route_count, sizeof(*search.there)),
-		.is_there = calloc(plan->route_count, sizeof(*search.is_there)),
-		.is_same = calloc(plan->route_count, sizeof(*search.is_same)),
+		.link_config = link_config,
+		.there = calloc(link_config->route_count, sizeof(*search.there)),
+		.is_there = calloc(link_config->route_count, sizeof(*search.is_there)),
+		.is_same = calloc(link_config->route_count, sizeof(*search.is_same)),
 	};
 	int rc = -ENOMEM;
 
 	if (search.there && search.is_there && search.is_same)
-		rc = gremc_route_each(&host->netlink, device->ifindex, GREMC_PROTOCOL, match_route, &search);
-	if (rc == 0 && !is_complete(&search, refused))
-		rc = gremc_route_each(&host->netlink, 0, 0, match_route, &search);
-	for (uint32_t i = 0; rc == 0 && i < plan->route_count; i++)
+		rc = gremc_route_each(&host->netlink, device->ifindex, GREMC_RTPROT, route_search_match,
+				      &search);
+	if (rc == 0 && !route_search_is_complete(&search, refused))
+		rc = gremc_route_each(&host->netlink, 0, 0, route_search_match, &search);
+	for (uint32_t i = 0; rc == 0 && i < link_config->route_count; i++)
 		if (refused[i])
 			missing[i] = !search.is_same[i] &&
 				     !(search.is_there[i] &&
-				       settle_route(host, device, &plan->routes[i], &search.there[i]));
+				       device_route_replace(host, device, &link_config->routes[i],
+							    &search.there[i]));
 	free(search.there);
 	free(search.is_there);
 	free(search.is_same);
 	return rc;
 }
 
-static void add_routes(struct gremc_host *host, const struct gremc_device *device,
-		       struct gremc_link_plan *plan)
+static void device_routes_add(struct gremc_host *host, const struct gremc_device *device,
+			      struct gremc_link_config *link_config)
 {
-	bool *refused = calloc(plan->route_count + 1, sizeof(*refused)), any = false;
+	bool *refused = calloc(link_config->route_count + 1, sizeof(*refused)), any = false;
 	int rc = -ENOMEM;
 
-	free(plan->missing); /* of a device that is made again */
-	plan->missing = calloc(plan->route_count + 1, sizeof(*plan->missing));
-	if (refused == NULL || plan->missing == NULL)
+	free(link_config->missing); /* of a device that is made again */
+	link_config->missing = calloc(link_config->route_count + 1, sizeof(*link_config->missing));
+	if (refused == NULL || link_config->missing == NULL)
 		goto fail;
-	for (uint32_t i = 0; i < plan->route_count; i++) {
-		const struct gremc_link_route *route = &plan->routes[i];
+	for (uint32_t i = 0; i < link_config->route_count; i++) {
+		const struct gremc_link_route *route = &link_config->routes[i];
 
 		rc = gremc_route_set(&host->netlink, device->ifindex, route, GREMC_ROUTE_ADD);
-		plan->missing[i] = rc != 0;
+		link_config->missing[i] = rc != 0;
 		refused[i] = rc == -EEXIST;
 		any |= refused[i];
 		if (!refused[i])
-			complain(device, "add the route to", route->to.address, route->to.length, rc);
+			device_prefix_warn(device, "add the route to", route->to.address, route->to.length,
+					   rc);
 	}
-	rc = any ? compare_routes(host, device, plan, refused, plan->missing) : 0;
+	rc = any ? device_routes_compare(host, device, link_config, refused, link_config->missing) : 0;
 fail:
 	if (rc)
 		GREMC_LOG(WARNING, "%s: cannot compare its routes with the kernel's: %s", device->name,
@@ -247,18 +252,18 @@ fail:
 	free(refused);
 }
 
-void gremc_device_plan_retry(struct gremc_host *host, struct gremc_device *device)
+void gremc_device_routes_retry(struct gremc_host *host, struct gremc_device *device)
 {
-	const struct gremc_link_plan *plan = &device->plan;
+	const struct gremc_link_config *link_config = &device->link_config;
 
-	for (uint32_t i = 0; plan->missing && i < plan->route_count; i++) {
-		const struct gremc_link_route *route = &plan->routes[i];
+	for (uint32_t i = 0; link_config->missing && i < link_config->route_count; i++) {
+		const struct gremc_link_route *route = &link_config->routes[i];
 		char text[GREMC_PREFIX_TEXT];
 
-		if (!plan->missing[i] ||
+		if (!link_config->missing[i] ||
 		    gremc_route_set(&host->netlink, device->ifindex, route, GREMC_ROUTE_ADD))
 			continue;
-		plan->missing[i] = false;
+		link_config->missing[i] = false;
 		GREMC_LOG_LIMITED(NOTICE, "%s: the route to %s is set now", device->name,
 				  gremc_prefix_format(text, &route->to));
 	}
@@ -266,96 +271,97 @@ void gremc_device_plan_retry(struct gremc_host *host, struct gremc_device *devic
 
 /* ---- plans ---- */
 
-void gremc_device_plan(struct gremc_host *host, struct gremc_device *device, struct gremc_link_plan *plan)
+void gremc_device_config_apply(struct gremc_host *host, struct gremc_device *device,
+			       struct gremc_link_config *link_config)
 {
-	const struct gremc_link_plan *old = &device->plan;
+	const struct gremc_link_config *old = &device->link_config;
 
 	/* What the configuration no longer has goes, what it never had is the operator's and stays. A route
 	 * to a destination that stays is replaced below, without a gap. */
 	for (uint32_t i = 0; i < old->route_count; i++)
-		if (!has_destination(plan, &old->routes[i].to))
-			complain(device, "remove the route to", old->routes[i].to.address,
-				 old->routes[i].to.length,
-				 gremc_route_set(&host->netlink, device->ifindex, &old->routes[i],
-						 GREMC_ROUTE_REMOVE));
-	for (uint32_t i = 0; i < plan->address_count; i++)
-		add_address(host, device, &plan->addresses[i]);
+		if (!link_config_has_route(link_config, &old->routes[i].to))
+			device_prefix_warn(device, "remove the route to", old->routes[i].to.address,
+					   old->routes[i].to.length,
+					   gremc_route_set(&host->netlink, device->ifindex, &old->routes[i],
+							   GREMC_ROUTE_REMOVE));
+	for (uint32_t i = 0; i < link_config->address_count; i++)
+		device_address_add(host, device, &link_config->addresses[i]);
 	for (uint32_t i = 0; i < old->address_count; i++)
-		if (!has_address(plan, &old->addresses[i]))
-			complain(device, "remove the address", old->addresses[i].address,
-				 old->addresses[i].length,
-				 gremc_address_set(&host->netlink, device->ifindex, &old->addresses[i],
-						   false));
-	add_routes(host, device, plan);
-	gremc_link_plan_fini(&device->plan);
-	device->plan = *plan;
-	*plan = (struct gremc_link_plan){0};
+		if (!link_config_has_address(link_config, &old->addresses[i]))
+			device_prefix_warn(device, "remove the address", old->addresses[i].address,
+					   old->addresses[i].length,
+					   gremc_address_set(&host->netlink, device->ifindex,
+							     &old->addresses[i], false));
+	device_routes_add(host, device, link_config);
+	gremc_link_config_fini(&device->link_config);
+	device->link_config = *link_config;
+	*link_config = (struct gremc_link_config){0};
 }
 
 /* What is there of earlier starts, as it is being collected. */
-struct collection {
+struct own_config_search {
 	const struct gremc_device *device;
-	struct gremc_link_plan plan;
+	struct gremc_link_config link_config;
 	bool no_memory;
 };
 
-static void collect_address(void *argument, const struct gremc_link_address *address, uint8_t protocol)
+static void own_address_collect(void *argument, const struct gremc_link_address *address, uint8_t protocol)
 {
-	struct collection *collection = argument;
-	struct gremc_link_plan *plan = &collection->plan;
+	struct own_config_search *own_config_search = argument;
+	struct gremc_link_config *link_config = &own_config_search->link_config;
 	struct gremc_link_address *more;
 
-	if (protocol != GREMC_PROTOCOL)
+	if (protocol != GREMC_RTPROT)
 		return;
-	more = realloc(plan->addresses, (plan->address_count + 1) * sizeof(*more));
+	more = realloc(link_config->addresses, (link_config->address_count + 1) * sizeof(*more));
 	if (more == NULL) {
-		collection->no_memory = true;
+		own_config_search->no_memory = true;
 		return;
 	}
-	plan->addresses = more;
-	more[plan->address_count++] = *address;
+	link_config->addresses = more;
+	more[link_config->address_count++] = *address;
 }
 
-static void collect_route(void *argument, const struct gremc_kernel_route *route)
+static void own_route_collect(void *argument, const struct gremc_kernel_route *route)
 {
-	struct collection *collection = argument;
-	struct gremc_link_plan *plan = &collection->plan;
+	struct own_config_search *own_config_search = argument;
+	struct gremc_link_config *link_config = &own_config_search->link_config;
 	struct gremc_link_route *more;
 
-	if (!is_own(collection->device, route))
+	if (!route_is_own(own_config_search->device, route))
 		return;
-	more = realloc(plan->routes, (plan->route_count + 1) * sizeof(*more));
+	more = realloc(link_config->routes, (link_config->route_count + 1) * sizeof(*more));
 	if (more == NULL) {
-		collection->no_memory = true;
+		own_config_search->no_memory = true;
 		return;
 	}
-	plan->routes = more;
-	more[plan->route_count++] = (struct gremc_link_route){.to = route->to, .via = route->via};
+	link_config->routes = more;
+	more[link_config->route_count++] = (struct gremc_link_route){.to = route->to, .via = route->via};
 }
 
-int gremc_device_plan_read(struct gremc_host *host, struct gremc_device *device)
+int gremc_device_config_read(struct gremc_host *host, struct gremc_device *device)
 {
-	struct collection collection = {.device = device};
-	int rc = gremc_address_each(&host->netlink, device->ifindex, collect_address, &collection);
+	struct own_config_search own_config_search = {.device = device};
+	int rc = gremc_address_each(&host->netlink, device->ifindex, own_address_collect, &own_config_search);
 
 	if (rc == 0)
-		rc = gremc_route_each(&host->netlink, device->ifindex, GREMC_PROTOCOL, collect_route,
-				      &collection);
-	if (rc == 0 && collection.no_memory)
+		rc = gremc_route_each(&host->netlink, device->ifindex, GREMC_RTPROT, own_route_collect,
+				      &own_config_search);
+	if (rc == 0 && own_config_search.no_memory)
 		rc = -ENOMEM;
 	if (rc) {
-		gremc_link_plan_fini(&collection.plan);
+		gremc_link_config_fini(&own_config_search.link_config);
 		return rc;
 	}
-	gremc_link_plan_fini(&device->plan);
-	device->plan = collection.plan;
+	gremc_link_config_fini(&device->link_config);
+	device->link_config = own_config_search.link_config;
 	return 0;
 }
 
-void gremc_link_plan_fini(struct gremc_link_plan *plan)
+void gremc_link_config_fini(struct gremc_link_config *link_config)
 {
-	free(plan->addresses);
-	free(plan->routes);
-	free(plan->missing);
-	*plan = (struct gremc_link_plan){0};
+	free(link_config->addresses);
+	free(link_config->routes);
+	free(link_config->missing);
+	*link_config = (struct gremc_link_config){0};
 }

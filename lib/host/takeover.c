@@ -15,7 +15,7 @@
 
 /* ---- saving ---- */
 
-void gremc_messages_add(struct gremc_messages *messages, const void *message, uint32_t length)
+void gremc_netlink_messages_add(struct gremc_netlink_messages *messages, const void *message, uint32_t length)
 {
 	struct nlmsghdr **more =
 				realloc(messages->message, (messages->count + 1) * sizeof(struct nlmsghdr *)),
@@ -32,38 +32,38 @@ void gremc_messages_add(struct gremc_messages *messages, const void *message, ui
 	messages->message[messages->count++] = copy;
 }
 
-static void save(struct gremc_messages *messages, const struct nlmsghdr *message)
+static void message_save(struct gremc_netlink_messages *messages, const struct nlmsghdr *message)
 {
-	gremc_messages_add(messages, message, message->nlmsg_len);
+	gremc_netlink_messages_add(messages, message, message->nlmsg_len);
 }
 
-static void forget(struct gremc_messages *messages)
+static void messages_free(struct gremc_netlink_messages *messages)
 {
 	for (uint32_t i = 0; i < messages->count; i++)
 		free(messages->message[i]);
 	free(messages->message);
 }
 
-static int take_address(const struct nlmsghdr *header, void *argument)
+static int address_message_save(const struct nlmsghdr *header, void *argument)
 {
 	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
 	struct gremc_takeover *takeover = argument;
 
 	/* link-local addresses are the kernel's own doing, on each interface */
 	if (message->ifa_index == takeover->ifindex && message->ifa_scope != RT_SCOPE_LINK)
-		save(&takeover->addresses, header);
+		message_save(&takeover->addresses, header);
 	return MNL_CB_OK;
 }
 
 /* The hops of a route that has several. They stand one behind the other, each with attributes of its own. */
-static struct rtnexthop *first_hop(const struct nlattr *multipath, int *left)
+static struct rtnexthop *multipath_first(const struct nlattr *multipath, int *left)
 {
 	*left = mnl_attr_get_payload_len(multipath);
 	return mnl_attr_get_payload(multipath);
 }
 
 /* Does the attribute of a route lead by this interface? */
-static bool leads_by(const struct nlattr *attribute, unsigned ifindex)
+static bool route_uses_interface(const struct nlattr *attribute, unsigned ifindex)
 {
 	int left;
 
@@ -71,14 +71,14 @@ static bool leads_by(const struct nlattr *attribute, unsigned ifindex)
 		return mnl_attr_get_u32(attribute) == ifindex;
 	if (mnl_attr_get_type(attribute) != RTA_MULTIPATH)
 		return false;
-	for (struct rtnexthop *hop = first_hop(attribute, &left); RTNH_OK(hop, left);
+	for (struct rtnexthop *hop = multipath_first(attribute, &left); RTNH_OK(hop, left);
 	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
 		if ((unsigned)hop->rtnh_ifindex == ifindex)
 			return true;
 	return false;
 }
 
-static int take_route(const struct nlmsghdr *header, void *argument)
+static int route_message_save(const struct nlmsghdr *header, void *argument)
 {
 	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
 	struct gremc_takeover *takeover = argument;
@@ -88,46 +88,47 @@ static int take_route(const struct nlmsghdr *header, void *argument)
 	if (message->rtm_protocol == RTPROT_KERNEL || message->rtm_table == RT_TABLE_LOCAL ||
 	    message->rtm_flags & RTM_F_CLONED)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attribute, header, sizeof(*message)) if (leads_by(attribute, takeover->ifindex))
-		save(&takeover->routes, header);
+	mnl_attr_for_each(attribute, header,
+			  sizeof(*message)) if (route_uses_interface(attribute, takeover->ifindex))
+		message_save(&takeover->routes, header);
 	return MNL_CB_OK;
 }
 
-static int dump(struct gremc_netlink *netlink, uint16_t type, mnl_cb_t take, void *argument)
+static int kernel_state_dump(struct gremc_netlink *netlink, uint16_t type, mnl_cb_t take, void *argument)
 {
-	struct nlmsghdr *request = gremc_netlink_request(netlink, type, NLM_F_DUMP);
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, type, NLM_F_DUMP);
 	struct rtgenmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
 	message->rtgen_family = AF_UNSPEC;
-	return gremc_netlink_ask(netlink, request, take, argument);
+	return gremc_netlink_send(netlink, request, take, argument);
 }
 
 /* ---- telling it again ---- */
 
-static int tell(struct gremc_netlink *netlink, struct nlmsghdr *message)
+static int message_replay(struct gremc_netlink *netlink, struct nlmsghdr *message)
 {
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
 	message->nlmsg_pid = 0;
-	return gremc_netlink_ask(netlink, message, NULL, NULL);
+	return gremc_netlink_send(netlink, message, NULL, NULL);
 }
 
-static int tell_address(struct gremc_netlink *netlink, struct nlmsghdr *header, unsigned ifindex)
+static int address_message_replay(struct gremc_netlink *netlink, struct nlmsghdr *header, unsigned ifindex)
 {
 	struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
 
 	message->ifa_index = ifindex;
-	return tell(netlink, header);
+	return message_replay(netlink, header);
 }
 
 /* What the kernel says of the link that a route was on is nothing to be asked for. */
 #define LINK_STATE (RTNH_F_DEAD | RTNH_F_LINKDOWN)
 
 /* The hops by the interface `from` are by `to` now; those by others stay. */
-static void move_hops(struct nlattr *multipath, unsigned from, unsigned to)
+static void multipath_interface_replace(struct nlattr *multipath, unsigned from, unsigned to)
 {
 	int left;
 
-	for (struct rtnexthop *hop = first_hop(multipath, &left); RTNH_OK(hop, left);
+	for (struct rtnexthop *hop = multipath_first(multipath, &left); RTNH_OK(hop, left);
 	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
 		hop->rtnh_flags &= ~LINK_STATE;
 		if ((unsigned)hop->rtnh_ifindex == from)
@@ -135,8 +136,8 @@ static void move_hops(struct nlattr *multipath, unsigned from, unsigned to)
 	}
 }
 
-static int tell_route(struct gremc_netlink *netlink, const struct gremc_takeover *takeover,
-		      struct nlmsghdr *header, unsigned ifindex)
+static int route_message_replay(struct gremc_netlink *netlink, const struct gremc_takeover *takeover,
+				struct nlmsghdr *header, unsigned ifindex)
 {
 	struct rtmsg *message = mnl_nlmsg_get_payload(header);
 	struct nlattr *attribute;
@@ -147,23 +148,24 @@ static int tell_route(struct gremc_netlink *netlink, const struct gremc_takeover
 		if (mnl_attr_get_type(attribute) == RTA_OIF)
 			memcpy(mnl_attr_get_payload(attribute), &ifindex, sizeof(ifindex));
 		else if (mnl_attr_get_type(attribute) == RTA_MULTIPATH)
-			move_hops(attribute, takeover->ifindex, ifindex);
+			multipath_interface_replace(attribute, takeover->ifindex, ifindex);
 	}
-	return tell(netlink, header);
+	return message_replay(netlink, header);
 }
 
 /* Routes by a gateway need the route to the gateway: what fails is told a second time, and only the second
  * answer counts. */
-static void tell_all(struct gremc_netlink *netlink, struct gremc_takeover *takeover, unsigned ifindex)
+static void takeover_messages_replay(struct gremc_netlink *netlink, struct gremc_takeover *takeover,
+				     unsigned ifindex)
 {
 	uint32_t failed = 0;
 
 	for (uint32_t i = 0; i < takeover->addresses.count; i++)
-		failed += tell_address(netlink, takeover->addresses.message[i], ifindex) != 0;
+		failed += address_message_replay(netlink, takeover->addresses.message[i], ifindex) != 0;
 	for (uint32_t i = 0; i < takeover->routes.count; i++)
-		(void)tell_route(netlink, takeover, takeover->routes.message[i], ifindex);
+		(void)route_message_replay(netlink, takeover, takeover->routes.message[i], ifindex);
 	for (uint32_t i = 0; i < takeover->routes.count; i++)
-		failed += tell_route(netlink, takeover, takeover->routes.message[i], ifindex) != 0;
+		failed += route_message_replay(netlink, takeover, takeover->routes.message[i], ifindex) != 0;
 	if (failed)
 		GREMC_LOG(WARNING, "%s: %u of its addresses and routes could not be set again",
 			  takeover->name, failed);
@@ -171,7 +173,7 @@ static void tell_all(struct gremc_netlink *netlink, struct gremc_takeover *takeo
 
 /* ---- the steps ---- */
 
-static int step_aside(struct gremc_netlink *netlink, const struct gremc_takeover *takeover)
+static int interface_rename_aside(struct gremc_netlink *netlink, const struct gremc_takeover *takeover)
 {
 	const struct gremc_link_settings down = {.down = true}, name = {.name = takeover->aside};
 	int rc = gremc_link_set(netlink, takeover->ifindex, &down);
@@ -180,7 +182,7 @@ static int step_aside(struct gremc_netlink *netlink, const struct gremc_takeover
 }
 
 /* Returns 0 or a negative errno, which is logged. */
-static int step_back(struct gremc_netlink *netlink, const struct gremc_takeover *takeover)
+static int interface_rename_back(struct gremc_netlink *netlink, const struct gremc_takeover *takeover)
 {
 	const struct gremc_link_settings name = {.name = takeover->name}, up = {.up = true};
 
@@ -194,18 +196,19 @@ static int step_back(struct gremc_netlink *netlink, const struct gremc_takeover 
 	return rc;
 }
 
-static struct gremc_port *port_named(const struct gremc_host *host, const struct gremc_config *config,
-				     const char *name)
+static struct gremc_port *host_port_find(const struct gremc_host *host, const struct gremc_config *config,
+					 const char *name)
 {
 	for (uint32_t i = 0; i < config->port_count; i++)
 		if (config->ports[i].host && strcmp(config->ports[i].name, name) == 0)
-			return host->parts.ports->port[i];
+			return host->context.ports->port[i];
 	return NULL;
 }
 
 /* The frames of the TAP are to be what the network knows: with the address of the interface that it stands
  * for. */
-static void take_mac(struct gremc_takeover *takeover, struct gremc_port *port, const struct gremc_link *link)
+static void port_mac_take_over(struct gremc_takeover *takeover, struct gremc_port *port,
+			       const struct gremc_link *link)
 {
 	struct rte_ether_addr mac = link->mac;
 
@@ -222,7 +225,7 @@ static void take_mac(struct gremc_takeover *takeover, struct gremc_port *port, c
 	port->mac = mac;
 }
 
-static void give_mac_back(const struct gremc_takeover *takeover)
+static void port_mac_restore(const struct gremc_takeover *takeover)
 {
 	struct rte_ether_addr mac = takeover->mac;
 
@@ -240,7 +243,7 @@ struct gremc_takeover *gremc_takeover_new(void)
 	return takeover;
 }
 
-static struct gremc_takeover *prepare(struct gremc_netlink *netlink, const struct gremc_link *link)
+static struct gremc_takeover *takeover_save(struct gremc_netlink *netlink, const struct gremc_link *link)
 {
 	struct gremc_takeover *takeover = gremc_takeover_new();
 
@@ -251,23 +254,23 @@ static struct gremc_takeover *prepare(struct gremc_netlink *netlink, const struc
 	snprintf(takeover->name, sizeof(takeover->name), "%s", link->name);
 	snprintf(takeover->aside, sizeof(takeover->aside), "%.*s" ASIDE,
 		 (int)(sizeof(takeover->aside) - sizeof(ASIDE)), link->name);
-	if (dump(netlink, RTM_GETADDR, take_address, takeover) == 0 &&
-	    dump(netlink, RTM_GETROUTE, take_route, takeover) == 0 && !takeover->addresses.no_memory &&
-	    !takeover->routes.no_memory)
+	if (kernel_state_dump(netlink, RTM_GETADDR, address_message_save, takeover) == 0 &&
+	    kernel_state_dump(netlink, RTM_GETROUTE, route_message_save, takeover) == 0 &&
+	    !takeover->addresses.no_memory && !takeover->routes.no_memory)
 		return takeover;
 	gremc_takeover_free(takeover);
 	return NULL;
 }
 
 /* From the journal on the kernel's interface may change. */
-static int begin(struct gremc_host *host, const struct gremc_link *link)
+static int takeover_begin(struct gremc_host *host, const struct gremc_link *link)
 {
-	const char *directory = host->parts.state_directory;
-	struct gremc_takeover *takeover = prepare(&host->netlink, link);
+	const char *directory = host->context.state_directory;
+	struct gremc_takeover *takeover = takeover_save(&host->netlink, link);
 	int rc = takeover ? 0 : -ENOMEM;
 
 	if (rc == 0 && directory)
-		rc = gremc_journal_write(directory, takeover);
+		rc = gremc_takeover_journal_write(directory, takeover);
 	if (rc) {
 		GREMC_LOG(ERR, "the journal of the takeover cannot be written to %s: %s",
 			  directory ? directory : "memory", strerror(-rc));
@@ -275,13 +278,13 @@ static int begin(struct gremc_host *host, const struct gremc_link *link)
 		return rc;
 	}
 	host->takeover = takeover;
-	return step_aside(&host->netlink, takeover);
+	return interface_rename_aside(&host->netlink, takeover);
 }
 
-int gremc_host_takeover(struct gremc_host *host, const struct gremc_config *config, const char *name,
-			struct gremc_errors *errors)
+int gremc_host_takeover_begin(struct gremc_host *host, const struct gremc_config *config, const char *name,
+			      struct gremc_errors *errors)
 {
-	struct gremc_port *port = port_named(host, config, name);
+	struct gremc_port *port = host_port_find(host, config, name);
 	struct gremc_link link;
 	int rc;
 
@@ -294,14 +297,14 @@ int gremc_host_takeover(struct gremc_host *host, const struct gremc_config *conf
 	/* the TAP of an earlier start has it all already */
 	if (gremc_link_get(&host->netlink, name, &link) || strcmp(link.kind, "tun") == 0)
 		return 0;
-	rc = begin(host, &link);
+	rc = takeover_begin(host, &link);
 	if (rc) {
 		gremc_errors_add(errors, NULL, 0, 0,
 				 "--takeover %s: the kernel's interface does not step aside: %s", name,
 				 strerror(-rc));
 		return rc;
 	}
-	take_mac(host->takeover, port, &link);
+	port_mac_take_over(host->takeover, port, &link);
 	GREMC_LOG(NOTICE, "%s: the kernel's interface is %s now, down; scripts/give-back %s undoes it", name,
 		  host->takeover->aside, name);
 	return 0;
@@ -313,19 +316,19 @@ void gremc_host_takeover_finish(struct gremc_host *host)
 
 	if (takeover == NULL)
 		return;
-	tell_all(&host->netlink, takeover, if_nametoindex(takeover->name));
-	gremc_journal_remove(takeover);
+	takeover_messages_replay(&host->netlink, takeover, if_nametoindex(takeover->name));
+	gremc_takeover_journal_remove(takeover);
 	gremc_takeover_free(takeover);
 	host->takeover = NULL;
 }
 
-static void put_back(struct gremc_host *host, struct gremc_takeover *takeover)
+static void interface_restore(struct gremc_host *host, struct gremc_takeover *takeover)
 {
 	/* what could not be put back a later start tries again */
-	if (step_back(&host->netlink, takeover))
+	if (interface_rename_back(&host->netlink, takeover))
 		return;
-	tell_all(&host->netlink, takeover, takeover->ifindex);
-	gremc_journal_remove(takeover);
+	takeover_messages_replay(&host->netlink, takeover, takeover->ifindex);
+	gremc_takeover_journal_remove(takeover);
 }
 
 void gremc_host_takeover_undo(struct gremc_host *host)
@@ -334,8 +337,8 @@ void gremc_host_takeover_undo(struct gremc_host *host)
 
 	if (takeover == NULL)
 		return;
-	give_mac_back(takeover);
-	put_back(host, takeover);
+	port_mac_restore(takeover);
+	interface_restore(host, takeover);
 	gremc_takeover_free(takeover);
 	host->takeover = NULL;
 }
@@ -344,8 +347,8 @@ void gremc_takeover_free(struct gremc_takeover *takeover)
 {
 	if (takeover == NULL)
 		return;
-	forget(&takeover->addresses);
-	forget(&takeover->routes);
+	messages_free(&takeover->addresses);
+	messages_free(&takeover->routes);
 	if (takeover->fd >= 0)
 		close(takeover->fd);
 	free(takeover);
@@ -354,56 +357,56 @@ void gremc_takeover_free(struct gremc_takeover *takeover)
 /* ---- after a process that was killed ---- */
 
 /* The TAP that stands in the interface's place is in the way. */
-static int clear_place(struct gremc_host *host, const struct gremc_takeover *takeover)
+static int abandoned_tap_remove(struct gremc_host *host, const struct gremc_takeover *takeover)
 {
 	struct gremc_link link;
 
 	if (gremc_link_get(&host->netlink, takeover->name, &link))
 		return 0;
-	if (strcmp(link.kind, "tun") || !gremc_device_is_abandoned(takeover->name))
+	if (strcmp(link.kind, "tun") || !gremc_tap_is_abandoned(takeover->name))
 		return -EEXIST;
 	return gremc_link_remove(&host->netlink, link.ifindex);
 }
 
-static bool is_interface(struct gremc_host *host, const char *name, unsigned ifindex)
+static bool interface_has_index(struct gremc_host *host, const char *name, unsigned ifindex)
 {
 	struct gremc_link link;
 
 	return gremc_link_get(&host->netlink, name, &link) == 0 && link.ifindex == ifindex;
 }
 
-static void recover(struct gremc_host *host, struct gremc_takeover *takeover)
+static void takeover_recover(struct gremc_host *host, struct gremc_takeover *takeover)
 {
-	bool is_aside = is_interface(host, takeover->aside, takeover->ifindex);
+	bool is_aside = interface_has_index(host, takeover->aside, takeover->ifindex);
 	int rc;
 
-	if (!is_aside && !is_interface(host, takeover->name, takeover->ifindex)) {
+	if (!is_aside && !interface_has_index(host, takeover->name, takeover->ifindex)) {
 		GREMC_LOG(NOTICE, "%s: the interface of a takeover that was not finished is gone",
 			  takeover->name);
-		gremc_journal_remove(takeover);
+		gremc_takeover_journal_remove(takeover);
 		return;
 	}
-	rc = is_aside ? clear_place(host, takeover) : 0;
+	rc = is_aside ? abandoned_tap_remove(host, takeover) : 0;
 	if (rc) {
 		GREMC_LOG(ERR, "a takeover was not finished, and %s cannot be given back: %s", takeover->name,
 			  strerror(-rc));
 		return;
 	}
-	put_back(host, takeover);
+	interface_restore(host, takeover);
 	GREMC_LOG(NOTICE, "%s: a takeover that was not finished is undone", takeover->name);
 }
 
 void gremc_host_takeover_recover(struct gremc_host *host)
 {
-	const char *directory = host->parts.state_directory;
-	struct gremc_takeover *takeover = directory ? gremc_journal_next(directory, NULL) : NULL;
+	const char *directory = host->context.state_directory;
+	struct gremc_takeover *takeover = directory ? gremc_takeover_journal_next(directory, NULL) : NULL;
 
 	while (takeover) {
 		char name[IFNAMSIZ];
 
 		memcpy(name, takeover->name, sizeof(name));
-		recover(host, takeover);
+		takeover_recover(host, takeover);
 		gremc_takeover_free(takeover);
-		takeover = gremc_journal_next(directory, name);
+		takeover = gremc_takeover_journal_next(directory, name);
 	}
 }

@@ -31,7 +31,7 @@ struct gremc_mfc {
 	uint8_t buffer[32768];
 };
 
-static void count(struct gremc_mfc *mfc, uint64_t *counter)
+static void mfc_counter_increment(struct gremc_mfc *mfc, uint64_t *counter)
 {
 	pthread_mutex_lock(&mfc->lock);
 	(*counter)++;
@@ -40,7 +40,7 @@ static void count(struct gremc_mfc *mfc, uint64_t *counter)
 
 /* ---- names ---- */
 
-static void remember_unknown(struct gremc_mfc *mfc, const char *name)
+static void unknown_name_add(struct gremc_mfc *mfc, const char *name)
 {
 	struct gremc_mfc_info *info = &mfc->info;
 	uint32_t i = 0;
@@ -57,7 +57,7 @@ static void remember_unknown(struct gremc_mfc *mfc, const char *name)
 
 #define REGISTER "pimreg" /* the kernel's name, with the number of a table behind it */
 
-static uint32_t interface_of(struct gremc_mfc *mfc, uint32_t ifindex)
+static uint32_t interface_by_ifindex(struct gremc_mfc *mfc, uint32_t ifindex)
 {
 	uint32_t interface = GREMC_MFC_NONE;
 	char name[IF_NAMESIZE];
@@ -69,7 +69,7 @@ static uint32_t interface_of(struct gremc_mfc *mfc, uint32_t ifindex)
 		return GREMC_MFC_NONE; /* it has gone: the kernel will say that of its routes, too */
 	interface = mfc->callbacks.interface_of(mfc->callbacks.argument, name);
 	if (interface == GREMC_MFC_NONE)
-		remember_unknown(mfc, name);
+		unknown_name_add(mfc, name);
 	if (interface == GREMC_MFC_NONE && strncmp(name, REGISTER, strlen(REGISTER)) == 0)
 		interface = GREMC_MFC_REGISTER;
 	if (mfc->cached < CACHE) {
@@ -81,13 +81,13 @@ static uint32_t interface_of(struct gremc_mfc *mfc, uint32_t ifindex)
 
 /* ---- messages ---- */
 
-static void take_route(struct gremc_mfc *mfc, const struct gremc_mfc_message *message)
+static void mroute_set_report(struct gremc_mfc *mfc, const struct gremc_mfc_message *message)
 {
 	uint32_t oifs[GREMC_MFC_OIFS_MAX], oif_count = 0;
 	uint8_t thresholds[GREMC_MFC_OIFS_MAX];
 
 	for (uint32_t i = 0; i < message->oif_count; i++) {
-		uint32_t interface = interface_of(mfc, message->oifs[i]);
+		uint32_t interface = interface_by_ifindex(mfc, message->oifs[i]);
 
 		if (interface == GREMC_MFC_NONE)
 			continue;
@@ -95,31 +95,31 @@ static void take_route(struct gremc_mfc *mfc, const struct gremc_mfc_message *me
 		oifs[oif_count++] = interface;
 	}
 	mfc->callbacks.set(mfc->callbacks.argument, message->source, message->group,
-			   interface_of(mfc, message->iif), oifs, thresholds, oif_count);
+			   interface_by_ifindex(mfc, message->iif), oifs, thresholds, oif_count);
 }
 
-static void take(struct gremc_mfc *mfc, const struct nlmsghdr *header)
+static void mroute_message_handle(struct gremc_mfc *mfc, const struct nlmsghdr *header)
 {
 	struct gremc_mfc_message message;
 
-	count(mfc, &mfc->info.messages);
-	switch (gremc_mfc_parse(header, &message)) {
+	mfc_counter_increment(mfc, &mfc->info.messages);
+	switch (gremc_mfc_message_parse(header, &message)) {
 	case GREMC_MFC_SET:
-		count(mfc, &mfc->info.set);
-		take_route(mfc, &message);
+		mfc_counter_increment(mfc, &mfc->info.set);
+		mroute_set_report(mfc, &message);
 		break;
 	case GREMC_MFC_REMOVED:
-		count(mfc, &mfc->info.removed);
+		mfc_counter_increment(mfc, &mfc->info.removed);
 		mfc->callbacks.remove(mfc->callbacks.argument, message.source, message.group);
 		break;
 	case GREMC_MFC_UNRESOLVED:
-		count(mfc, &mfc->info.unresolved);
+		mfc_counter_increment(mfc, &mfc->info.unresolved);
 		break;
 	case GREMC_MFC_OTHER_TABLE:
-		count(mfc, &mfc->info.other_table);
+		mfc_counter_increment(mfc, &mfc->info.other_table);
 		break;
 	case GREMC_MFC_MALFORMED:
-		count(mfc, &mfc->info.malformed);
+		mfc_counter_increment(mfc, &mfc->info.malformed);
 		break;
 	case GREMC_MFC_OTHER:
 		break;
@@ -128,7 +128,7 @@ static void take(struct gremc_mfc *mfc, const struct nlmsghdr *header)
 
 /* ---- dumps ---- */
 
-static void ask_for_all(struct gremc_mfc *mfc)
+static void mroute_dump_request(struct gremc_mfc *mfc)
 {
 	uint8_t request[MNL_NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct rtmsg))];
 	struct nlmsghdr *header = mnl_nlmsg_put_header(request);
@@ -139,7 +139,7 @@ static void ask_for_all(struct gremc_mfc *mfc)
 	header->nlmsg_seq = ++mfc->sequence;
 	route = mnl_nlmsg_put_extra_header(header, sizeof(*route));
 	route->rtm_family = RTNL_FAMILY_IPMR;
-	count(mfc, &mfc->info.resyncs);
+	mfc_counter_increment(mfc, &mfc->info.resyncs);
 	pthread_mutex_lock(&mfc->lock);
 	mfc->info.unknown_count = 0;
 	pthread_mutex_unlock(&mfc->lock);
@@ -157,13 +157,13 @@ void gremc_mfc_resync(struct gremc_mfc *mfc)
 	if (mfc->dumping)
 		mfc->again = true; /* the kernel does one dump at a time */
 	else
-		ask_for_all(mfc);
+		mroute_dump_request(mfc);
 }
 
-uint32_t gremc_mfc_look(struct gremc_mfc *mfc, uint64_t now)
+uint32_t gremc_mfc_resync_poll(struct gremc_mfc *mfc, uint64_t now)
 {
 	const uint64_t age = now - mfc->looked;
-	const uint32_t interval = mfc->interfaces ? GREMC_MFC_SETTLE_INTERVAL : GREMC_MFC_LOOK_INTERVAL;
+	const uint32_t interval = mfc->interfaces ? GREMC_MFC_REDUMP_INTERVAL : GREMC_MFC_DUMP_INTERVAL;
 
 	if (mfc->looked && age < interval)
 		return (uint32_t)(interval - age);
@@ -172,48 +172,48 @@ uint32_t gremc_mfc_look(struct gremc_mfc *mfc, uint64_t now)
 		gremc_mfc_resync(mfc);
 	mfc->interfaces = false;
 	mfc->looked = now;
-	return GREMC_MFC_LOOK_INTERVAL;
+	return GREMC_MFC_DUMP_INTERVAL;
 }
 
 /* The dump is over; one that something changed under, or that failed, is made again. */
-static void end_dump(struct gremc_mfc *mfc, bool whole)
+static void mroute_dump_end(struct gremc_mfc *mfc, bool whole)
 {
 	mfc->dumping = false;
 	if (whole && !mfc->again)
 		mfc->callbacks.end(mfc->callbacks.argument);
 	else
-		ask_for_all(mfc);
+		mroute_dump_request(mfc);
 }
 
-static int error_of(const struct nlmsghdr *header)
+static int netlink_error_parse(const struct nlmsghdr *header)
 {
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(header);
 
 	return mnl_nlmsg_get_payload_len(header) < sizeof(error->error) ? 0 : -error->error;
 }
 
-static void handle(struct gremc_mfc *mfc, const struct nlmsghdr *header)
+static void netlink_message_handle(struct gremc_mfc *mfc, const struct nlmsghdr *header)
 {
 	bool ours = mfc->dumping && header->nlmsg_seq == mfc->sequence && header->nlmsg_pid;
 
 	if (ours && header->nlmsg_flags & NLM_F_DUMP_INTR)
 		mfc->again = true;
 	if (ours && header->nlmsg_type == NLMSG_DONE) {
-		end_dump(mfc, true);
+		mroute_dump_end(mfc, true);
 	} else if (ours && header->nlmsg_type == NLMSG_ERROR) {
 		GREMC_LOG_LIMITED(ERR, "the kernel refuses to tell its multicast routes: %s",
-				  strerror(error_of(header)));
+				  strerror(netlink_error_parse(header)));
 		mfc->dumping = false; /* as a kernel without multicast routing does: events may come yet */
 		mfc->callbacks.end(mfc->callbacks.argument);
 	} else if (header->nlmsg_type == RTM_DELLINK || header->nlmsg_type == RTM_NEWNETCONF ||
 		   header->nlmsg_type == RTM_DELNETCONF) {
 		mfc->interfaces = true;
 	} else if (header->nlmsg_type >= NLMSG_MIN_TYPE && header->nlmsg_type != RTM_NEWLINK) {
-		take(mfc, header);
+		mroute_message_handle(mfc, header);
 	}
 }
 
-void gremc_mfc_run(struct gremc_mfc *mfc)
+void gremc_mfc_events_read(struct gremc_mfc *mfc)
 {
 	for (;;) {
 		ssize_t n = mnl_socket_recvfrom(mfc->socket, mfc->buffer, sizeof(mfc->buffer));
@@ -221,7 +221,7 @@ void gremc_mfc_run(struct gremc_mfc *mfc)
 		int left = (int)n;
 
 		if (n < 0 && (errno == ENOBUFS || errno == ENOSPC)) {
-			count(mfc, &mfc->info.overruns);
+			mfc_counter_increment(mfc, &mfc->info.overruns);
 			mfc->lost = true;
 			continue;
 		}
@@ -237,7 +237,7 @@ void gremc_mfc_run(struct gremc_mfc *mfc)
 			continue;
 		}
 		for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left))
-			handle(mfc, header);
+			netlink_message_handle(mfc, header);
 	}
 }
 
@@ -264,9 +264,9 @@ struct gremc_mfc *gremc_mfc_open(const struct gremc_mfc_callbacks *callbacks)
 		return NULL;
 	}
 	/* more than that it may have only with CAP_NET_ADMIN; it works with less, too */
-	if (setsockopt(gremc_mfc_fd(mfc), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-		setsockopt(gremc_mfc_fd(mfc), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	ask_for_all(mfc);
+	if (setsockopt(gremc_mfc_fd_get(mfc), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(gremc_mfc_fd_get(mfc), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	mroute_dump_request(mfc);
 	return mfc;
 }
 
@@ -280,7 +280,7 @@ void gremc_mfc_close(struct gremc_mfc *mfc)
 	free(mfc);
 }
 
-int gremc_mfc_fd(const struct gremc_mfc *mfc)
+int gremc_mfc_fd_get(const struct gremc_mfc *mfc)
 {
 	return mnl_socket_get_fd(mfc->socket);
 }

@@ -5,7 +5,7 @@
  *
  * The kernel sends no message about a route whose multicast interface goes (MRT_DEL_VIF, or the device is
  * removed). So a message that an interface has gone, or takes part in multicast routing no more, leads to
- * another dump; and there is one every GREMC_MFC_LOOK_INTERVAL in any case.
+ * another dump; and there is one every GREMC_MFC_DUMP_INTERVAL in any case.
  *
  * Interfaces are matched by name: the caller says which number a name has. One thread (control); the state
  * may be asked for from any. */
@@ -18,8 +18,8 @@
 
 #include "base/base.h"
 
-#define GREMC_MFC_LOOK_INTERVAL   10000u /* milliseconds between two dumps, at most */
-#define GREMC_MFC_SETTLE_INTERVAL 100u   /* milliseconds between two dumps for changed interfaces, at least */
+#define GREMC_MFC_DUMP_INTERVAL   10000u /* milliseconds between two dumps, at most */
+#define GREMC_MFC_REDUMP_INTERVAL 100u   /* milliseconds between two dumps for changed interfaces, at least */
 
 #define GREMC_MFC_OIFS_MAX  64u /* the kernel has 32 multicast interfaces */
 #define GREMC_MFC_NAME_SIZE 16
@@ -29,7 +29,7 @@
 struct nlmsghdr;
 
 /* What a netlink message says. */
-enum gremc_mfc_kind {
+enum gremc_mfc_message_kind {
 	GREMC_MFC_OTHER,       /* nothing of ours */
 	GREMC_MFC_SET,         /* the kernel has this route now */
 	GREMC_MFC_REMOVED,     /* and now it has not */
@@ -48,7 +48,8 @@ struct gremc_mfc_message {
 
 /* Pure: bytes in, meaning out. The message is whole: its length has been checked against what was received.
  */
-enum gremc_mfc_kind gremc_mfc_parse(const struct nlmsghdr *header, struct gremc_mfc_message *message);
+enum gremc_mfc_message_kind gremc_mfc_message_parse(const struct nlmsghdr *header,
+						    struct gremc_mfc_message *message);
 
 struct gremc_mfc_callbacks {
 	/* The interface of this name, or GREMC_MFC_NONE. */
@@ -72,16 +73,16 @@ struct gremc_mfc;
 struct gremc_mfc *gremc_mfc_open(const struct gremc_mfc_callbacks *callbacks);
 /* Without a word to the callbacks. */
 void gremc_mfc_close(struct gremc_mfc *mfc);
-/* For epoll: readable when gremc_mfc_run() has something to do. */
-int gremc_mfc_fd(const struct gremc_mfc *mfc);
+/* For epoll: readable when gremc_mfc_events_read() has something to do. */
+int gremc_mfc_fd_get(const struct gremc_mfc *mfc);
 /* Take what there is. Never blocks. */
-void gremc_mfc_run(struct gremc_mfc *mfc);
+void gremc_mfc_events_read(struct gremc_mfc *mfc);
 /* Names may have other numbers now: ask for everything again. */
 void gremc_mfc_resync(struct gremc_mfc *mfc);
 /* Ask for everything again where that is due.
  * Input:   the caller's clock, in milliseconds.
  * Returns: milliseconds until the next call. */
-uint32_t gremc_mfc_look(struct gremc_mfc *mfc, uint64_t now);
+uint32_t gremc_mfc_resync_poll(struct gremc_mfc *mfc, uint64_t now);
 
 #define GREMC_MFC_UNKNOWN 16u
 

@@ -8,13 +8,13 @@
 #include "mfc/mfc.h"
 
 /* Where the attributes of one message are. */
-struct attributes {
+struct mroute_attributes {
 	const struct nlattr *source, *group, *iif, *multipath, *table;
 };
 
-static int collect(const struct nlattr *attribute, void *data)
+static int mroute_attribute_collect(const struct nlattr *attribute, void *data)
 {
-	struct attributes *found = data;
+	struct mroute_attributes *found = data;
 
 	switch (mnl_attr_get_type(attribute)) {
 	case RTA_SRC:
@@ -39,7 +39,7 @@ static int collect(const struct nlattr *attribute, void *data)
 }
 
 /* A value of 32 bits, 0 where there is none; false: of another size. */
-static bool value_of(const struct nlattr *attribute, uint32_t *value)
+static bool attribute_u32_parse(const struct nlattr *attribute, uint32_t *value)
 {
 	*value = 0;
 	if (attribute == NULL)
@@ -51,7 +51,7 @@ static bool value_of(const struct nlattr *attribute, uint32_t *value)
 }
 
 /* struct rtnexthop by struct rtnexthop. */
-static bool read_oifs(const struct nlattr *attribute, struct gremc_mfc_message *message)
+static bool oifs_parse(const struct nlattr *attribute, struct gremc_mfc_message *message)
 {
 	const uint8_t *at = mnl_attr_get_payload(attribute);
 	size_t left = mnl_attr_get_payload_len(attribute);
@@ -74,17 +74,20 @@ static bool read_oifs(const struct nlattr *attribute, struct gremc_mfc_message *
 	return left == 0;
 }
 
-static bool read_values(const struct attributes *found, struct gremc_mfc_message *message, uint32_t *table)
+static bool mroute_attributes_parse(const struct mroute_attributes *found, struct gremc_mfc_message *message,
+				    uint32_t *table)
 {
-	return value_of(found->source, &message->source) && value_of(found->group, &message->group) &&
-	       value_of(found->iif, &message->iif) && value_of(found->table, table) &&
-	       (found->multipath == NULL || read_oifs(found->multipath, message));
+	return attribute_u32_parse(found->source, &message->source) &&
+	       attribute_u32_parse(found->group, &message->group) &&
+	       attribute_u32_parse(found->iif, &message->iif) && attribute_u32_parse(found->table, table) &&
+	       (found->multipath == NULL || oifs_parse(found->multipath, message));
 }
 
-enum gremc_mfc_kind gremc_mfc_parse(const struct nlmsghdr *header, struct gremc_mfc_message *message)
+enum gremc_mfc_message_kind gremc_mfc_message_parse(const struct nlmsghdr *header,
+						    struct gremc_mfc_message *message)
 {
 	const struct rtmsg *route = mnl_nlmsg_get_payload(header);
-	struct attributes found = {0};
+	struct mroute_attributes found = {0};
 	uint32_t table;
 
 	*message = (struct gremc_mfc_message){0};
@@ -94,8 +97,8 @@ enum gremc_mfc_kind gremc_mfc_parse(const struct nlmsghdr *header, struct gremc_
 		return GREMC_MFC_MALFORMED;
 	if (route->rtm_family != RTNL_FAMILY_IPMR || route->rtm_type != RTN_MULTICAST)
 		return GREMC_MFC_OTHER;
-	if (mnl_attr_parse(header, sizeof(*route), collect, &found) < 0 || found.group == NULL ||
-	    !read_values(&found, message, &table))
+	if (mnl_attr_parse(header, sizeof(*route), mroute_attribute_collect, &found) < 0 ||
+	    found.group == NULL || !mroute_attributes_parse(&found, message, &table))
 		return GREMC_MFC_MALFORMED;
 	if (found.table == NULL)
 		table = route->rtm_table;

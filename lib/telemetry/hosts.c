@@ -11,8 +11,8 @@ static bool host_exists(const void *context, uint32_t number)
 	return number < *count;
 }
 
-static void reply_host(struct gremc_query *query, struct rte_tel_data *dict,
-		       const struct gremc_host_entry *entry)
+static void host_reply(struct gremc_query *query, struct rte_tel_data *dict,
+		       const struct gremc_host_device_info *entry)
 {
 	const struct gremc_host_counters *counters = &entry->counters;
 	struct rte_tel_data *losses;
@@ -27,11 +27,11 @@ static void reply_host(struct gremc_query *query, struct rte_tel_data *dict,
 	gremc_reply_u64(dict, "down_packets", counters->down_packets);
 	gremc_reply_u64(dict, "down_bytes", counters->down_bytes);
 	losses = gremc_query_dict(query, dict, "losses");
-	for (unsigned i = 0; i < GREMC_HOST_LOSS_COUNT; i++)
-		gremc_reply_u64(losses, gremc_host_loss_name(i), counters->lost[i]);
+	for (unsigned i = 0; i < GREMC_HOST_DROP_COUNT; i++)
+		gremc_reply_u64(losses, gremc_host_drop_name(i), counters->lost[i]);
 }
 
-void gremc_answer_hosts(struct gremc_query *query)
+void gremc_command_hosts(struct gremc_query *query)
 {
 	const struct gremc_telemetry_hosts *hosts = &query->telemetry->hosts;
 	uint32_t count = hosts->count ? hosts->count(hosts->host) : 0;
@@ -40,9 +40,9 @@ void gremc_answer_hosts(struct gremc_query *query)
 	if (!gremc_page_collect(&page, query, count, HOSTS_PAGE, host_exists, &count))
 		return;
 	for (uint32_t i = 0; i < page.count; i++) {
-		struct gremc_host_entry entry;
+		struct gremc_host_device_info entry;
 
 		if (hosts->entry(hosts->host, page.number[i], &entry))
-			reply_host(query, gremc_page_entry(&page, query, i), &entry);
+			host_reply(query, gremc_page_entry(&page, query, i), &entry);
 	}
 }

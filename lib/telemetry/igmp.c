@@ -19,8 +19,8 @@ char *gremc_query_interface_name(const struct gremc_query *query, uint32_t inter
 	return gremc_query_vif_name(query, vif, name);
 }
 
-static void reply_interface(struct gremc_query *query, struct rte_tel_data *dict,
-			    const struct gremc_igmp_interface_info *info)
+static void igmp_interface_reply(struct gremc_query *query, struct rte_tel_data *dict,
+				 const struct gremc_igmp_interface_info *info)
 {
 	static const char *const modes[] = {"off", "querier", "upstream"};
 	char name[GREMC_VIF_NAME_SIZE];
@@ -46,7 +46,7 @@ static void reply_interface(struct gremc_query *query, struct rte_tel_data *dict
 }
 
 /* In microseconds, a begun one counts. */
-static void reply_delays(struct gremc_query *query, const struct gremc_delays *delays)
+static void igmp_delays_reply(struct gremc_query *query, const struct gremc_delays *delays)
 {
 	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "report_delay");
 
@@ -58,7 +58,7 @@ static void reply_delays(struct gremc_query *query, const struct gremc_delays *d
 }
 
 /* How much all memberships may ask for, and do. */
-static void reply_budget(struct gremc_query *query)
+static void igmp_budget_reply(struct gremc_query *query)
 {
 	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "budget");
 	struct gremc_igmp_budget_info info;
@@ -71,8 +71,8 @@ static void reply_budget(struct gremc_query *query)
 }
 
 /* Into the page, if it is in it. */
-static void take_interface(struct gremc_page *page, struct gremc_igmp_interface_info *infos,
-			   const struct gremc_igmp_interface_info *info)
+static void page_interface_add(struct gremc_page *page, struct gremc_igmp_interface_info *infos,
+			       const struct gremc_igmp_interface_info *info)
 {
 	page->total++;
 	if (info->interface < page->offset)
@@ -85,27 +85,27 @@ static void take_interface(struct gremc_page *page, struct gremc_igmp_interface_
 	page->number[page->count++] = info->interface;
 }
 
-void gremc_answer_igmp(struct gremc_query *query)
+void gremc_command_igmp(struct gremc_query *query)
 {
 	struct gremc_igmp_interface_info infos[IGMP_PAGE], info;
 	struct gremc_page page = {.total = 0};
 
-	if (!gremc_query_offset(query, 0, &page.offset))
+	if (!gremc_query_offset_parse(query, 0, &page.offset))
 		return;
 	for (uint32_t at = 0; gremc_igmp_interface_info(query->telemetry->igmp, at, &info);
 	     at = info.interface + 1)
-		take_interface(&page, infos, &info);
+		page_interface_add(&page, infos, &info);
 	gremc_page_begin(&page, query);
 	gremc_reply_u64(query->reply, "unsent",
 			__atomic_load_n(query->telemetry->igmp_unsent, __ATOMIC_RELAXED));
-	reply_delays(query, query->telemetry->igmp_delays);
-	reply_budget(query);
+	igmp_delays_reply(query, query->telemetry->igmp_delays);
+	igmp_budget_reply(query);
 	for (uint32_t i = 0; i < page.count; i++)
-		reply_interface(query, gremc_page_entry(&page, query, i), &infos[i]);
+		igmp_interface_reply(query, gremc_page_entry(&page, query, i), &infos[i]);
 }
 
-static void reply_group(struct gremc_query *query, struct rte_tel_data *dict,
-			const struct gremc_igmp_group_info *info)
+static void igmp_group_reply(struct gremc_query *query, struct rte_tel_data *dict,
+			     const struct gremc_igmp_group_info *info)
 {
 	uint32_t shown = RTE_MIN(info->source_count, GREMC_IGMP_INFO_SOURCES);
 	char name[GREMC_VIF_NAME_SIZE], text[GREMC_IPV4_TEXT + 8];
@@ -126,17 +126,17 @@ static void reply_group(struct gremc_query *query, struct rte_tel_data *dict,
 		/* a source that is refused has a minus before it */
 		snprintf(text, sizeof(text), "%s%s", info->sources[i].excluded ? "-" : "",
 			 gremc_ipv4_format(address, info->sources[i].address));
-		gremc_reply_item(sources, text);
+		gremc_reply_array_text(sources, text);
 	}
 }
 
-void gremc_answer_groups(struct gremc_query *query)
+void gremc_command_groups(struct gremc_query *query)
 {
 	struct gremc_igmp_group_info infos[GROUPS_PAGE + 1];
 	struct gremc_page page = {.total = 0};
 	uint32_t found;
 
-	if (!gremc_query_offset(query, 0, &page.offset))
+	if (!gremc_query_offset_parse(query, 0, &page.offset))
 		return;
 	found = gremc_igmp_group_infos(query->telemetry->igmp, page.offset, infos, GROUPS_PAGE + 1,
 				       &page.total);
@@ -146,5 +146,5 @@ void gremc_answer_groups(struct gremc_query *query)
 		page.number[i] = infos[i].number;
 	gremc_page_begin(&page, query);
 	for (uint32_t i = 0; i < page.count; i++)
-		reply_group(query, gremc_page_entry(&page, query, i), &infos[i]);
+		igmp_group_reply(query, gremc_page_entry(&page, query, i), &infos[i]);
 }

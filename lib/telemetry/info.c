@@ -11,7 +11,7 @@
 #define LCORES_PAGE 16
 
 /* A path that is too long for a value is known by its end. */
-static void reply_path(struct rte_tel_data *dict, const char *key, const char *path)
+static void path_reply(struct rte_tel_data *dict, const char *key, const char *path)
 {
 	size_t length = path ? strlen(path) : 0;
 
@@ -21,7 +21,7 @@ static void reply_path(struct rte_tel_data *dict, const char *key, const char *p
 		gremc_reply_format(dict, key, "...%s", path + length - (RTE_TEL_MAX_STRING_LEN - 4));
 }
 
-static unsigned count_ports(const struct gremc_ports *ports)
+static unsigned ports_count(const struct gremc_ports *ports)
 {
 	unsigned count = 0;
 
@@ -30,7 +30,7 @@ static unsigned count_ports(const struct gremc_ports *ports)
 	return count;
 }
 
-static uint32_t count_tunnels(const struct gremc_query *query)
+static uint32_t tunnels_count(const struct gremc_query *query)
 {
 	uint32_t limit = __atomic_load_n(&query->telemetry->vifs->limit, __ATOMIC_ACQUIRE), count = 0;
 
@@ -42,7 +42,7 @@ static uint32_t count_tunnels(const struct gremc_query *query)
 	return count;
 }
 
-static uint32_t count_mroutes(const struct gremc_fanout *fanout)
+static uint32_t mroutes_count(const struct gremc_fanout *fanout)
 {
 	uint32_t limit = gremc_fanout_id_limit(fanout), count = 0;
 
@@ -51,7 +51,7 @@ static uint32_t count_mroutes(const struct gremc_fanout *fanout)
 	return count;
 }
 
-void gremc_answer_info(struct gremc_query *query)
+void gremc_command_info(struct gremc_query *query)
 {
 	const struct gremc_telemetry *telemetry = query->telemetry;
 	struct rte_tel_data *reply = query->reply;
@@ -65,26 +65,26 @@ void gremc_answer_info(struct gremc_query *query)
 	gremc_reply_u64(reply, "pid", getpid());
 	gremc_reply_u64(reply, "uptime", query->uptime);
 	gremc_reply_u64(reply, "started", telemetry->started);
-	reply_path(reply, "config", telemetry->config_path);
+	path_reply(reply, "config", telemetry->config_path);
 	gremc_reply_u64(reply, "reloads", __atomic_load_n(telemetry->reloads, __ATOMIC_RELAXED));
 	gremc_reply_u64(reply, "reload_errors", __atomic_load_n(telemetry->reload_errors, __ATOMIC_RELAXED));
 	gremc_reply_u64(reply, "workers", telemetry->ports->worker_count);
-	gremc_reply_u64(reply, "ports", count_ports(telemetry->ports));
-	gremc_reply_u64(reply, "tunnels", count_tunnels(query));
-	gremc_reply_u64(reply, "mroutes", count_mroutes(telemetry->fanout));
+	gremc_reply_u64(reply, "ports", ports_count(telemetry->ports));
+	gremc_reply_u64(reply, "tunnels", tunnels_count(query));
+	gremc_reply_u64(reply, "mroutes", mroutes_count(telemetry->fanout));
 	gremc_reply_u64(reply, "mroutes_waiting", gremc_rib_waiting(telemetry->rib));
 	gremc_reply_u64(reply, "mroute_bytes", usage.bytes);
 	gremc_reply_u64(reply, "table_nodes", usage.nodes);
 	gremc_reply_u64(reply, "rx_packets", sum.rx_packets);
 	gremc_reply_u64(reply, "rx_bytes", sum.rx_bytes);
 	gremc_reply_u64(reply, "forwarded", sum.forwarded);
-	gremc_reply_u64(reply, "punted", gremc_sum(sum.punted, GREMC_PUNT_COUNT));
-	gremc_reply_u64(reply, "dropped", gremc_sum(sum.drops, GREMC_DROP_COUNT));
+	gremc_reply_u64(reply, "punted", gremc_counters_sum(sum.punted, GREMC_PUNT_COUNT));
+	gremc_reply_u64(reply, "dropped", gremc_counters_sum(sum.drops, GREMC_DROP_COUNT));
 	gremc_reply_u64(reply, "relayed", sum.relayed);
 	gremc_reply_u64(reply, "injected", sum.injected);
 	gremc_reply_u64(reply, "wanted", sum.wanted);
 	gremc_reply_u64(reply, "sent", sum.sent);
-	gremc_reply_u64(reply, "lost", gremc_sum(sum.losses, GREMC_LOSS_COUNT));
+	gremc_reply_u64(reply, "lost", gremc_counters_sum(sum.losses, GREMC_LOSS_COUNT));
 	gremc_reply_u64(reply, "queued", sum.queued);
 	gremc_reply_u64(reply, "waiting", sum.waiting);
 	gremc_reply_u64(reply, "tx_bytes", sum.tx_bytes);
@@ -92,7 +92,8 @@ void gremc_answer_info(struct gremc_query *query)
 }
 
 /* The RX queues of a worker, "PORT/QUEUE ...", as many as fit. Returns how many there are. */
-static unsigned list_queues(const struct gremc_ports *ports, unsigned worker, char *text, size_t size)
+static unsigned worker_queues_format(const struct gremc_ports *ports, unsigned worker, char *text,
+				     size_t size)
 {
 	unsigned count = 0;
 	size_t used = 0;
@@ -115,7 +116,7 @@ static unsigned list_queues(const struct gremc_ports *ports, unsigned worker, ch
 	return count;
 }
 
-static void reply_worker(struct gremc_query *query, struct rte_tel_data *dict, uint32_t worker)
+static void worker_reply(struct gremc_query *query, struct rte_tel_data *dict, uint32_t worker)
 {
 	const struct gremc_worker_place *place = &query->telemetry->ports->worker[worker];
 	struct gremc_totals sum = {0};
@@ -125,15 +126,16 @@ static void reply_worker(struct gremc_query *query, struct rte_tel_data *dict, u
 	gremc_stats_read(query->telemetry->stats[worker], &sum);
 	gremc_reply_u64(dict, "lcore", place->lcore);
 	gremc_reply_u64(dict, "socket", place->socket < 0 ? 0 : place->socket);
-	gremc_reply_u64(dict, "queues", list_queues(query->telemetry->ports, worker, polls, sizeof(polls)));
+	gremc_reply_u64(dict, "queues",
+			worker_queues_format(query->telemetry->ports, worker, polls, sizeof(polls)));
 	gremc_reply_text(dict, "polls", polls);
 	gremc_reply_u64(dict, "rx_packets", sum.rx_packets);
 	gremc_reply_u64(dict, "forwarded", sum.forwarded);
-	gremc_reply_u64(dict, "punted", gremc_sum(sum.punted, GREMC_PUNT_COUNT));
-	gremc_reply_u64(dict, "dropped", gremc_sum(sum.drops, GREMC_DROP_COUNT));
+	gremc_reply_u64(dict, "punted", gremc_counters_sum(sum.punted, GREMC_PUNT_COUNT));
+	gremc_reply_u64(dict, "dropped", gremc_counters_sum(sum.drops, GREMC_DROP_COUNT));
 	gremc_reply_u64(dict, "wanted", sum.wanted);
 	gremc_reply_u64(dict, "sent", sum.sent);
-	gremc_reply_u64(dict, "lost", gremc_sum(sum.losses, GREMC_LOSS_COUNT));
+	gremc_reply_u64(dict, "lost", gremc_counters_sum(sum.losses, GREMC_LOSS_COUNT));
 	gremc_reply_u64(dict, "busy_cycles", sum.busy_cycles);
 	gremc_reply_u64(dict, "longest_cycles", sum.longest);
 	gremc_reply_u64(dict, "longest_recent_cycles", RTE_MAX(sum.longest_now, sum.longest_before));
@@ -146,24 +148,25 @@ static void reply_worker(struct gremc_query *query, struct rte_tel_data *dict, u
 		gremc_tel_array_u64(bursts, sum.bursts[i]);
 }
 
-static bool any(const void *context __rte_unused, uint32_t number __rte_unused)
+static bool number_exists(const void *context __rte_unused, uint32_t number __rte_unused)
 {
 	return true;
 }
 
-void gremc_answer_lcores(struct gremc_query *query)
+void gremc_command_lcores(struct gremc_query *query)
 {
 	struct gremc_page page;
 
-	if (!gremc_page_collect(&page, query, query->telemetry->ports->worker_count, LCORES_PAGE, any, NULL))
+	if (!gremc_page_collect(&page, query, query->telemetry->ports->worker_count, LCORES_PAGE,
+				number_exists, NULL))
 		return;
 	gremc_reply_u64(query->reply, "cycles", query->cycles);
 	gremc_reply_u64(query->reply, "cycles_per_second", rte_get_tsc_hz());
 	for (uint32_t i = 0; i < page.count; i++)
-		reply_worker(query, gremc_page_entry(&page, query, i), page.number[i]);
+		worker_reply(query, gremc_page_entry(&page, query, i), page.number[i]);
 }
 
-void gremc_answer_drops(struct gremc_query *query)
+void gremc_command_drops(struct gremc_query *query)
 {
 	struct gremc_totals sum;
 
@@ -173,7 +176,7 @@ void gremc_answer_drops(struct gremc_query *query)
 	gremc_reply_punts(gremc_query_dict(query, query->reply, "punts"), sum.punted);
 }
 
-void gremc_answer_reasons(struct gremc_query *query)
+void gremc_command_reasons(struct gremc_query *query)
 {
 	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "drops");
 

@@ -4,7 +4,7 @@
 
 #include "telemetry/telemetry_priv.h"
 
-void gremc_answer_kernel(struct gremc_query *query)
+void gremc_command_kernel(struct gremc_query *query)
 {
 	struct gremc_mfc *mfc = __atomic_load_n(query->telemetry->mfc, __ATOMIC_ACQUIRE);
 	const struct gremc_telemetry_hosts *hosts = &query->telemetry->hosts;

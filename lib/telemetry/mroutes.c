@@ -8,7 +8,7 @@
 #define MROUTES_PAGE 48
 #define NAMES_PAGE   192
 
-static void reply_counters(const struct gremc_query *query, struct rte_tel_data *dict, uint32_t id)
+static void mroute_counters_reply(const struct gremc_query *query, struct rte_tel_data *dict, uint32_t id)
 {
 	uint64_t packets = 0, bytes = 0;
 
@@ -27,7 +27,7 @@ static bool mroute_exists(const void *context, uint32_t number)
 	return gremc_fanout_get(context, number) != NULL;
 }
 
-void gremc_answer_mroutes(struct gremc_query *query)
+void gremc_command_mroutes(struct gremc_query *query)
 {
 	const struct gremc_fanout *fanout = query->telemetry->fanout;
 	struct gremc_page page;
@@ -44,25 +44,25 @@ void gremc_answer_mroutes(struct gremc_query *query)
 			continue;
 		dict = gremc_page_entry(&page, query, i);
 		gremc_reply_mroute(query, dict, mroute);
-		reply_counters(query, dict, page.number[i]);
+		mroute_counters_reply(query, dict, page.number[i]);
 	}
 }
 
 /* The names of vifs[offset] and after, as many as a reply holds. Returns how many come after these. */
-static uint32_t reply_names(struct gremc_query *query, const char *key, const uint32_t *vifs, uint32_t count,
-			    uint32_t offset)
+static uint32_t vif_names_reply(struct gremc_query *query, const char *key, const uint32_t *vifs,
+				uint32_t count, uint32_t offset)
 {
 	struct rte_tel_data *array = gremc_query_array(query, query->reply, key, RTE_TEL_STRING_VAL);
 	uint32_t first = RTE_MIN(offset, count), n = RTE_MIN(count - first, (uint32_t)NAMES_PAGE);
 	char name[GREMC_VIF_NAME_SIZE];
 
 	for (uint32_t i = first; i < first + n; i++)
-		gremc_reply_item(array, gremc_query_vif_name(query, vifs[i], name));
+		gremc_reply_array_text(array, gremc_query_vif_name(query, vifs[i], name));
 	return count - first - n;
 }
 
 /* The mroute of the first two arguments, or NULL and the reply says why not. */
-static const struct gremc_mroute *find_mroute(struct gremc_query *query)
+static const struct gremc_mroute *mroute_argument_find(struct gremc_query *query)
 {
 	const char *source_text = query->argument[0], *group_text = query->argument[1];
 	const struct gremc_mroute *mroute;
@@ -94,18 +94,18 @@ static const struct gremc_mroute *find_mroute(struct gremc_query *query)
 	return mroute;
 }
 
-void gremc_answer_mroute(struct gremc_query *query)
+void gremc_command_mroute(struct gremc_query *query)
 {
-	const struct gremc_mroute *mroute = find_mroute(query);
+	const struct gremc_mroute *mroute = mroute_argument_find(query);
 	uint32_t offset, oifs, iifs;
 
-	if (mroute == NULL || !gremc_query_offset(query, 2, &offset))
+	if (mroute == NULL || !gremc_query_offset_parse(query, 2, &offset))
 		return;
 	gremc_reply_u64(query->reply, "number", mroute->id);
 	gremc_reply_mroute(query, query->reply, mroute);
-	reply_counters(query, query->reply, mroute->id);
-	iifs = reply_names(query, "iif_names", gremc_mroute_iifs(mroute), mroute->iif_count, offset);
-	oifs = reply_names(query, "oif_names", mroute->vif, mroute->oif_count, offset);
+	mroute_counters_reply(query, query->reply, mroute->id);
+	iifs = vif_names_reply(query, "iif_names", gremc_mroute_iifs(mroute), mroute->iif_count, offset);
+	oifs = vif_names_reply(query, "oif_names", mroute->vif, mroute->oif_count, offset);
 	gremc_reply_u64(query->reply, "offset", offset);
 	gremc_reply_u64(query->reply, "next", iifs || oifs ? offset + NAMES_PAGE : 0);
 }

@@ -25,7 +25,8 @@ static bool port_exists(const void *context, uint32_t number)
 }
 
 /* The device's own counters: all 0, and device_counters too, where the driver has none. */
-static void reply_device(struct rte_tel_data *dict, const struct gremc_port *port, bool is_open, bool is_up)
+static void port_device_reply(struct rte_tel_data *dict, const struct gremc_port *port, bool is_open,
+			      bool is_up)
 {
 	struct rte_eth_stats device = {0};
 	struct rte_eth_link link = {0};
@@ -43,7 +44,8 @@ static void reply_device(struct rte_tel_data *dict, const struct gremc_port *por
 }
 
 /* A device is not asked while it is taken down or set up, and not when it has gone. */
-static void reply_status(struct rte_tel_data *dict, struct gremc_ports *ports, const struct gremc_port *port)
+static void port_status_reply(struct rte_tel_data *dict, struct gremc_ports *ports,
+			      const struct gremc_port *port)
 {
 	enum gremc_port_status status;
 
@@ -53,11 +55,11 @@ static void reply_status(struct rte_tel_data *dict, struct gremc_ports *ports, c
 	gremc_reply_u64(dict, "link_changes", gremc_counter_read(&port->link_changes));
 	gremc_reply_u64(dict, "resets", gremc_counter_read(&port->resets));
 	gremc_reply_u64(dict, "removals", gremc_counter_read(&port->removals));
-	reply_device(dict, port, !gremc_port_is_closed(status), status == GREMC_PORT_UP);
+	port_device_reply(dict, port, !gremc_port_is_closed(status), status == GREMC_PORT_UP);
 	pthread_mutex_unlock(&ports->devices);
 }
 
-static void reply_port(struct rte_tel_data *dict, const struct gremc_port *port,
+static void port_reply(struct rte_tel_data *dict, const struct gremc_port *port,
 		       const struct gremc_totals *sum)
 {
 	gremc_reply_text(dict, "name", port->name);
@@ -77,7 +79,7 @@ static void reply_port(struct rte_tel_data *dict, const struct gremc_port *port,
 	gremc_reply_u64(dict, "tx_lost", sum->ports[port->index].tx_lost);
 }
 
-void gremc_answer_ports(struct gremc_query *query)
+void gremc_command_ports(struct gremc_query *query)
 {
 	const struct gremc_ports *ports = query->telemetry->ports;
 	struct gremc_totals sum;
@@ -89,17 +91,17 @@ void gremc_answer_ports(struct gremc_query *query)
 	for (uint32_t i = 0; i < page.count; i++) {
 		struct rte_tel_data *dict = gremc_page_entry(&page, query, i);
 
-		reply_port(dict, ports->port[page.number[i]], &sum);
-		reply_status(dict, query->telemetry->ports, ports->port[page.number[i]]);
+		port_reply(dict, ports->port[page.number[i]], &sum);
+		port_status_reply(dict, query->telemetry->ports, ports->port[page.number[i]]);
 	}
 }
 
-static const struct rte_mempool *header_pool(const struct gremc_ports *ports, uint32_t worker)
+static const struct rte_mempool *header_pool_get(const struct gremc_ports *ports, uint32_t worker)
 {
 	return worker < ports->worker_count ? ports->worker[worker].header_pool : NULL;
 }
 
-static const struct rte_mempool *rx_pool(const struct gremc_ports *ports, uint32_t number)
+static const struct rte_mempool *rx_pool_get(const struct gremc_ports *ports, uint32_t number)
 {
 	uint32_t index = number / GREMC_QUEUES_MAX, queue = number % GREMC_QUEUES_MAX;
 	const struct gremc_port *port = index < ports->count ? ports->port[index] : NULL;
@@ -113,7 +115,7 @@ static const struct rte_mempool *rx_pool(const struct gremc_ports *ports, uint32
 	return port->rx_pool[queue];
 }
 
-static const struct rte_mempool *shard_pool(const struct gremc_ports *ports, uint32_t worker)
+static const struct rte_mempool *shard_pool_get(const struct gremc_ports *ports, uint32_t worker)
 {
 	if (worker >= ports->worker_count)
 		return NULL;
@@ -123,23 +125,24 @@ static const struct rte_mempool *shard_pool(const struct gremc_ports *ports, uin
 	return ports->worker[worker].shard_pool;
 }
 
-static const struct rte_mempool *pool(const struct gremc_ports *ports, uint32_t number)
+static const struct rte_mempool *pool_by_number(const struct gremc_ports *ports, uint32_t number)
 {
 	if (number == HOST_POOL)
 		return ports->host_pool;
 	if (number >= SHARD_POOLS)
-		return shard_pool(ports, number - SHARD_POOLS);
-	return number < HEADER_POOLS ? rx_pool(ports, number) : header_pool(ports, number - HEADER_POOLS);
+		return shard_pool_get(ports, number - SHARD_POOLS);
+	return number < HEADER_POOLS ? rx_pool_get(ports, number)
+				     : header_pool_get(ports, number - HEADER_POOLS);
 }
 
 static bool pool_exists(const void *context, uint32_t number)
 {
-	return pool(context, number) != NULL;
+	return pool_by_number(context, number) != NULL;
 }
 
-static void reply_pool(struct rte_tel_data *dict, const struct gremc_ports *ports, uint32_t number)
+static void pool_reply(struct rte_tel_data *dict, const struct gremc_ports *ports, uint32_t number)
 {
-	struct rte_mempool *mempool = (struct rte_mempool *)(uintptr_t)pool(ports, number);
+	struct rte_mempool *mempool = (struct rte_mempool *)(uintptr_t)pool_by_number(ports, number);
 	unsigned available = rte_mempool_avail_count(mempool);
 
 	gremc_reply_text(dict, "name", mempool->name);
@@ -164,7 +167,7 @@ static void reply_pool(struct rte_tel_data *dict, const struct gremc_ports *port
 	gremc_reply_u64(dict, "room", rte_pktmbuf_data_room_size(mempool));
 }
 
-void gremc_answer_pools(struct gremc_query *query)
+void gremc_command_pools(struct gremc_query *query)
 {
 	const struct gremc_ports *ports = query->telemetry->ports;
 	struct gremc_page page;
@@ -172,5 +175,5 @@ void gremc_answer_pools(struct gremc_query *query)
 	if (!gremc_page_collect(&page, query, POOLS, POOLS_PAGE, pool_exists, ports))
 		return;
 	for (uint32_t i = 0; i < page.count; i++)
-		reply_pool(gremc_page_entry(&page, query, i), ports, page.number[i]);
+		pool_reply(gremc_page_entry(&page, query, i), ports, page.number[i]);
 }

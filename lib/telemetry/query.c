@@ -9,7 +9,7 @@
 #include "telemetry/telemetry_priv.h"
 
 /* By enum gremc_origin. */
-static const char *const origins[GREMC_ORIGIN_COUNT] = {"static", "igmp", "kernel"};
+static const char *const origin_names[GREMC_ORIGIN_COUNT] = {"static", "igmp", "kernel"};
 
 char *gremc_query_vif_name(const struct gremc_query *query, uint32_t vif, char name[GREMC_VIF_NAME_SIZE])
 {
@@ -29,7 +29,7 @@ const char *gremc_query_port_name(const struct gremc_query *query, uint16_t port
 	return port < ports->count && ports->port[port] ? ports->port[port]->name : "";
 }
 
-uint64_t gremc_sum(const uint64_t *counters, unsigned count)
+uint64_t gremc_counters_sum(const uint64_t *counters, unsigned count)
 {
 	uint64_t sum = 0;
 
@@ -105,12 +105,12 @@ static char *origins_format(char *text, size_t size, const struct gremc_mroute *
 	for (unsigned i = 0; i < GREMC_ORIGIN_COUNT; i++)
 		if (mroute->origins >> i & 1)
 			length += (size_t)snprintf(text + length, size - length, "%s%s", length ? "+" : "",
-						   origins[i]);
+						   origin_names[i]);
 	return text;
 }
 
 /* Seconds since the route came into the table, by the clock of the control thread. */
-static uint64_t age_of(const struct gremc_query *query, uint32_t id)
+static uint64_t mroute_age_seconds(const struct gremc_query *query, uint32_t id)
 {
 	uint32_t since = gremc_rib_since(query->telemetry->rib, id);
 	struct timespec now;
@@ -120,7 +120,7 @@ static uint64_t age_of(const struct gremc_query *query, uint32_t id)
 }
 
 /* How many of the oifs look at what a packet is: at its source, or at its TTL. */
-static uint32_t limits_of(const struct gremc_mroute *mroute, bool by_source)
+static uint32_t mroute_conditional_oifs(const struct gremc_mroute *mroute, bool by_source)
 {
 	uint32_t count = 0;
 
@@ -138,11 +138,11 @@ void gremc_reply_mroute(const struct gremc_query *query, struct rte_tel_data *di
 	gremc_reply_text(dict, "source", gremc_source_format(text, mroute->source));
 	gremc_reply_text(dict, "group", gremc_group_format(text, mroute->group, mroute->length));
 	gremc_reply_text(dict, "origin",
-			 mroute->origin < RTE_DIM(origins) ? origins[mroute->origin] : "unknown");
+			 mroute->origin < RTE_DIM(origin_names) ? origin_names[mroute->origin] : "unknown");
 	gremc_reply_text(dict, "origins", origins_format(text, sizeof(text), mroute));
-	gremc_reply_u64(dict, "age", age_of(query, mroute->id));
+	gremc_reply_u64(dict, "age", mroute_age_seconds(query, mroute->id));
 	gremc_reply_u64(dict, "iifs", mroute->iif_count);
 	gremc_reply_u64(dict, "oifs", mroute->oif_count);
-	gremc_reply_u64(dict, "thresholds", limits_of(mroute, false));
-	gremc_reply_u64(dict, "guarded", limits_of(mroute, true));
+	gremc_reply_u64(dict, "thresholds", mroute_conditional_oifs(mroute, false));
+	gremc_reply_u64(dict, "guarded", mroute_conditional_oifs(mroute, true));
 }

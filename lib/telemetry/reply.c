@@ -10,7 +10,7 @@
 #include "telemetry/telemetry_priv.h"
 
 /* DPDK 22.11 indexes a table by a signed char when it escapes text: other bytes must not reach it. */
-static void make_printable(char *text)
+static void text_make_printable(char *text)
 {
 	for (; *text; text++) {
 		if (*text < 0x20 || *text > 0x7e)
@@ -31,7 +31,7 @@ static void reply_va(struct rte_tel_data *dict, const char *key, const char *for
 	if (dict == NULL)
 		return;
 	vsnprintf(text, sizeof(text), format, list);
-	make_printable(text);
+	text_make_printable(text);
 	rte_tel_data_add_dict_string(dict, key, text);
 }
 
@@ -72,14 +72,14 @@ void gremc_reply_mac(struct rte_tel_data *dict, const char *key, const struct rt
 	gremc_reply_text(dict, key, gremc_mac_format(text, mac));
 }
 
-void gremc_reply_item(struct rte_tel_data *array, const char *text)
+void gremc_reply_array_text(struct rte_tel_data *array, const char *text)
 {
 	char copy[RTE_TEL_MAX_STRING_LEN];
 
 	if (array == NULL)
 		return;
 	snprintf(copy, sizeof(copy), "%s", text);
-	make_printable(copy);
+	text_make_printable(copy);
 	rte_tel_data_add_array_string(array, copy);
 }
 
@@ -102,8 +102,8 @@ void gremc_reply_punts(struct rte_tel_data *dict, const uint64_t *punted)
 }
 
 /* A container that its parent owns from now on: the library frees it with the reply. */
-static struct rte_tel_data *attach(struct gremc_query *query, struct rte_tel_data *parent, const char *key,
-				   struct rte_tel_data *child)
+static struct rte_tel_data *container_attach(struct gremc_query *query, struct rte_tel_data *parent,
+					     const char *key, struct rte_tel_data *child)
 {
 	if (child && parent && rte_tel_data_add_dict_container(parent, key, child, 0) == 0)
 		return child;
@@ -118,7 +118,7 @@ struct rte_tel_data *gremc_query_dict(struct gremc_query *query, struct rte_tel_
 
 	if (dict)
 		rte_tel_data_start_dict(dict);
-	return attach(query, parent, key, dict);
+	return container_attach(query, parent, key, dict);
 }
 
 struct rte_tel_data *gremc_query_array(struct gremc_query *query, struct rte_tel_data *parent,
@@ -128,10 +128,10 @@ struct rte_tel_data *gremc_query_array(struct gremc_query *query, struct rte_tel
 
 	if (array)
 		rte_tel_data_start_array(array, type);
-	return attach(query, parent, key, array);
+	return container_attach(query, parent, key, array);
 }
 
-bool gremc_query_offset(struct gremc_query *query, unsigned argument, uint32_t *offset)
+bool gremc_query_offset_parse(struct gremc_query *query, unsigned argument, uint32_t *offset)
 {
 	const char *text = query->argument_count > argument ? query->argument[argument] : "0";
 	unsigned long value;
@@ -154,7 +154,7 @@ bool gremc_page_collect(struct gremc_page *page, struct gremc_query *query, uint
 			bool (*exists)(const void *context, uint32_t number), const void *context)
 {
 	memset(page, 0, sizeof(*page));
-	if (!gremc_query_offset(query, 0, &page->offset))
+	if (!gremc_query_offset_parse(query, 0, &page->offset))
 		return false;
 	for (uint32_t i = 0; i < limit; i++) {
 		if (!exists(context, i))

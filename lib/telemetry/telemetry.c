@@ -18,8 +18,8 @@ GREMC_COMMANDS(GREMC_X)
 #undef GREMC_X
 
 #define GREMC_X(name, parameters, least, most, rcu, text)                                                    \
-	{"/gremc/" #name,    parameters, GREMC_HELP(name, parameters, text), least, most, rcu,               \
-	 gremc_answer_##name},
+	{"/gremc/" #name,     parameters, GREMC_HELP(name, parameters, text), least, most, rcu,              \
+	 gremc_command_##name},
 const struct gremc_command gremc_commands[] = {GREMC_COMMANDS(GREMC_X)};
 #undef GREMC_X
 const unsigned gremc_command_count = RTE_DIM(gremc_commands);
@@ -31,11 +31,11 @@ static struct {
 	bool registered, running;
 	uint64_t start_cycles;
 	uint64_t age; /* seconds that the program had been up at gremc_telemetry_start() */
-} state = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP};
+} telemetry_state = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP};
 
 /* Cut the parameters at commas. The last argument that a command takes holds no comma either: a surplus one
  * is counted, so that it can be refused. */
-static bool split(struct gremc_query *query, const char *parameters)
+static bool query_arguments_split(struct gremc_query *query, const char *parameters)
 {
 	char *rest = query->text, *argument;
 
@@ -53,7 +53,7 @@ static bool split(struct gremc_query *query, const char *parameters)
 }
 
 /* Answer as a reader in the RCU: what is read stays valid until the end. */
-static void answer_online(struct gremc_query *query)
+static void query_answer_online(struct gremc_query *query)
 {
 	struct gremc_rcu *rcu = query->telemetry->rcu;
 	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(rcu);
@@ -71,7 +71,7 @@ static void answer_online(struct gremc_query *query)
 
 /* A membership that a reply shows is in the table of mroutes before the reply is sent. Bounded, because the
  * control thread may be stopping. */
-static void wait_for_table(const struct gremc_telemetry *telemetry)
+static void table_changes_wait(const struct gremc_telemetry *telemetry)
 {
 	const struct timespec pause = {.tv_nsec = 100000};
 	uint64_t changes, deadline;
@@ -85,15 +85,15 @@ static void wait_for_table(const struct gremc_telemetry *telemetry)
 		nanosleep(&pause, NULL);
 }
 
-static void answer(struct gremc_query *query, const char *parameters)
+static void query_answer(struct gremc_query *query, const char *parameters)
 {
 	const struct gremc_command *command = query->command;
 
-	if (!state.running) {
+	if (!telemetry_state.running) {
 		gremc_query_error(query, "the program is stopping; ask again when it runs");
 		return;
 	}
-	if (!split(query, parameters)) {
+	if (!query_arguments_split(query, parameters)) {
 		gremc_query_error(query, "parameters of more than %d bytes; right would be %s%s",
 				  GREMC_QUERY_TEXT - 1, command->path, command->parameters);
 		return;
@@ -103,14 +103,14 @@ static void answer(struct gremc_query *query, const char *parameters)
 				  command->path, command->parameters);
 		return;
 	}
-	query->telemetry = &state.telemetry;
-	query->cycles = rte_rdtsc() - state.start_cycles;
-	query->uptime = state.age + query->cycles / rte_get_tsc_hz();
+	query->telemetry = &telemetry_state.telemetry;
+	query->cycles = rte_rdtsc() - telemetry_state.start_cycles;
+	query->uptime = telemetry_state.age + query->cycles / rte_get_tsc_hz();
 	if (command->rcu)
-		answer_online(query);
+		query_answer_online(query);
 	else
 		command->answer(query);
-	wait_for_table(query->telemetry);
+	table_changes_wait(query->telemetry);
 	if (query->no_memory)
 		gremc_query_error(query, "out of memory: this reply is not complete; ask again");
 }
@@ -126,13 +126,13 @@ int gremc_telemetry_answer(const char *path, const char *parameters, struct rte_
 	if (query.command == NULL)
 		return -ENOENT;
 	rte_tel_data_start_dict(reply);
-	pthread_rwlock_rdlock(&state.lock);
-	answer(&query, parameters);
-	pthread_rwlock_unlock(&state.lock);
+	pthread_rwlock_rdlock(&telemetry_state.lock);
+	query_answer(&query, parameters);
+	pthread_rwlock_unlock(&telemetry_state.lock);
 	return 0;
 }
 
-static int register_commands(void)
+static int commands_register(void)
 {
 	for (unsigned i = 0; i < gremc_command_count; i++) {
 		int rc = rte_telemetry_register_cmd(gremc_commands[i].path, gremc_telemetry_answer,
@@ -152,30 +152,30 @@ int gremc_telemetry_start(const struct gremc_telemetry *telemetry)
 	uint64_t now = time(NULL);
 	int rc = 0;
 
-	pthread_rwlock_wrlock(&state.lock);
-	if (state.running) {
+	pthread_rwlock_wrlock(&telemetry_state.lock);
+	if (telemetry_state.running) {
 		rc = -EALREADY;
 		goto out;
 	}
 	/* DPDK forgets no command: after a stop they are still there. */
-	if (!state.registered)
-		rc = register_commands();
+	if (!telemetry_state.registered)
+		rc = commands_register();
 	if (rc)
 		goto out;
-	state.registered = true;
-	state.telemetry = *telemetry;
+	telemetry_state.registered = true;
+	telemetry_state.telemetry = *telemetry;
 	/* From here on by the TSC: a wall clock may be set. */
-	state.age = now > telemetry->started ? now - telemetry->started : 0;
-	state.start_cycles = rte_rdtsc();
-	state.running = true;
+	telemetry_state.age = now > telemetry->started ? now - telemetry->started : 0;
+	telemetry_state.start_cycles = rte_rdtsc();
+	telemetry_state.running = true;
 out:
-	pthread_rwlock_unlock(&state.lock);
+	pthread_rwlock_unlock(&telemetry_state.lock);
 	return rc;
 }
 
 void gremc_telemetry_stop(void)
 {
-	pthread_rwlock_wrlock(&state.lock);
-	state.running = false;
-	pthread_rwlock_unlock(&state.lock);
+	pthread_rwlock_wrlock(&telemetry_state.lock);
+	telemetry_state.running = false;
+	pthread_rwlock_unlock(&telemetry_state.lock);
 }

@@ -18,12 +18,12 @@
 #include "stats/stats.h"
 #include "vif/vif.h"
 
-/* How the host interfaces are read: gremc_host_count(), gremc_host_entry() and gremc_host_overruns(). count
- * NULL: there are none. */
+/* How the host interfaces are read: gremc_host_device_count(), gremc_host_device_info() and
+ * gremc_host_overruns_read(). count NULL: there are none. */
 struct gremc_telemetry_hosts {
 	struct gremc_host *host;
 	uint32_t (*count)(struct gremc_host *host);
-	bool (*entry)(struct gremc_host *host, uint32_t number, struct gremc_host_entry *entry);
+	bool (*entry)(struct gremc_host *host, uint32_t number, struct gremc_host_device_info *entry);
 	uint64_t (*overruns)(struct gremc_host *host);
 };
 

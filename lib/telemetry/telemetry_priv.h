@@ -64,7 +64,7 @@ struct gremc_command {
 extern const struct gremc_command gremc_commands[];
 extern const unsigned gremc_command_count;
 
-#define GREMC_X(name, ...) void gremc_answer_##name(struct gremc_query *query);
+#define GREMC_X(name, ...) void gremc_command_##name(struct gremc_query *query);
 GREMC_COMMANDS(GREMC_X)
 #undef GREMC_X
 
@@ -90,7 +90,7 @@ void gremc_reply_format(struct rte_tel_data *dict, const char *key, const char *
 	__rte_format_printf(3, 4);
 void gremc_reply_address(struct rte_tel_data *dict, const char *key, rte_be32_t address);
 void gremc_reply_mac(struct rte_tel_data *dict, const char *key, const struct rte_ether_addr *mac);
-void gremc_reply_item(struct rte_tel_data *array, const char *text);
+void gremc_reply_array_text(struct rte_tel_data *array, const char *text);
 /* Every reason of the list, with its number. */
 void gremc_reply_drops(struct rte_tel_data *dict, const uint64_t *drops);
 void gremc_reply_losses(struct rte_tel_data *dict, const uint64_t *losses);
@@ -110,7 +110,7 @@ struct gremc_page {
 };
 
 /* The OFFSET argument, 0 when it is not there. False: it is wrong, the reply says so. */
-bool gremc_query_offset(struct gremc_query *query, unsigned argument, uint32_t *offset);
+bool gremc_query_offset_parse(struct gremc_query *query, unsigned argument, uint32_t *offset);
 /* Collect the page of at most `size` entries among the numbers below `limit`, and begin the reply with it.
  * Returns false when the OFFSET is wrong. */
 bool gremc_page_collect(struct gremc_page *page, struct gremc_query *query, uint32_t limit, unsigned size,
@@ -145,7 +145,7 @@ char *gremc_query_interface_name(const struct gremc_query *query, uint32_t inter
 const char *gremc_query_port_name(const struct gremc_query *query, uint16_t port);
 /* Sums over all workers. */
 void gremc_query_totals(const struct gremc_query *query, struct gremc_totals *sum);
-uint64_t gremc_sum(const uint64_t *counters, unsigned count);
+uint64_t gremc_counters_sum(const uint64_t *counters, unsigned count);
 
 /* The neighbour that an adjacency sends to, an IPv4 or IPv6 address. */
 void gremc_reply_next_hop(struct rte_tel_data *dict, const char *key,

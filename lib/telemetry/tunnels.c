@@ -16,7 +16,7 @@ struct vif_sum {
 	uint64_t losses[GREMC_LOSS_COUNT];
 };
 
-static void sum_vif(const struct gremc_query *query, uint32_t vif, struct vif_sum *sum)
+static void vif_sum_read(const struct gremc_query *query, uint32_t vif, struct vif_sum *sum)
 {
 	const uint32_t count = query->telemetry->stats_count;
 	struct gremc_stats *const *stats = query->telemetry->stats;
@@ -31,7 +31,7 @@ static void sum_vif(const struct gremc_query *query, uint32_t vif, struct vif_su
 		for (unsigned k = 0; k < GREMC_LOSS_COUNT; k++)
 			sum->losses[k] += gremc_counter_read(&cold->lost[k]);
 	}
-	sum->lost = gremc_sum(sum->losses, GREMC_LOSS_COUNT);
+	sum->lost = gremc_counters_sum(sum->losses, GREMC_LOSS_COUNT);
 	/* A replica is counted as wanted before it is as lost: read in the other order, nothing is lost that
 	 * was not wanted. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -41,12 +41,12 @@ static void sum_vif(const struct gremc_query *query, uint32_t vif, struct vif_su
 	}
 }
 
-static uint64_t less(uint64_t a, uint64_t b)
+static uint64_t counter_difference(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
 }
 
-static void reply_identity(struct rte_tel_data *dict, const struct gremc_vif_info *info)
+static void tunnel_identity_reply(struct rte_tel_data *dict, const struct gremc_vif_info *info)
 {
 	gremc_reply_text(dict, "name", info->name);
 	gremc_reply_address(dict, "local", info->local);
@@ -58,17 +58,17 @@ static void reply_identity(struct rte_tel_data *dict, const struct gremc_vif_inf
 		gremc_reply_u64(dict, "output_key", info->output_key);
 }
 
-static bool is_resolved(const struct gremc_adjacency *adjacency)
+static bool adjacency_is_resolved(const struct gremc_adjacency *adjacency)
 {
 	return adjacency && adjacency->resolved;
 }
 
-static void reply_counters(struct rte_tel_data *dict, const struct vif_sum *sum)
+static void vif_counters_reply(struct rte_tel_data *dict, const struct vif_sum *sum)
 {
 	gremc_reply_u64(dict, "rx_packets", sum->rx_packets);
 	gremc_reply_u64(dict, "rx_bytes", sum->rx_bytes);
-	gremc_reply_u64(dict, "tx_packets", less(sum->wanted, sum->lost));
-	gremc_reply_u64(dict, "tx_bytes", less(sum->wanted_bytes, sum->lost_bytes));
+	gremc_reply_u64(dict, "tx_packets", counter_difference(sum->wanted, sum->lost));
+	gremc_reply_u64(dict, "tx_bytes", counter_difference(sum->wanted_bytes, sum->lost_bytes));
 	gremc_reply_u64(dict, "lost", sum->lost);
 }
 
@@ -79,7 +79,7 @@ static bool tunnel_exists(const void *context, uint32_t number)
 	return info && info->kind == GREMC_VIF_TUNNEL;
 }
 
-void gremc_answer_tunnels(struct gremc_query *query)
+void gremc_command_tunnels(struct gremc_query *query)
 {
 	uint32_t limit = __atomic_load_n(&query->telemetry->vifs->limit, __ATOMIC_ACQUIRE);
 	struct gremc_page page;
@@ -96,14 +96,14 @@ void gremc_answer_tunnels(struct gremc_query *query)
 		if (info == NULL)
 			continue;
 		dict = gremc_page_entry(&page, query, i);
-		reply_identity(dict, info);
-		gremc_reply_u64(dict, "resolved", is_resolved(gremc_query_adjacency(query, vif)));
-		sum_vif(query, vif, &sum);
-		reply_counters(dict, &sum);
+		tunnel_identity_reply(dict, info);
+		gremc_reply_u64(dict, "resolved", adjacency_is_resolved(gremc_query_adjacency(query, vif)));
+		vif_sum_read(query, vif, &sum);
+		vif_counters_reply(dict, &sum);
 	}
 }
 
-static void reply_settings(struct rte_tel_data *dict, const struct gremc_vif_info *info, uint16_t mtu)
+static void tunnel_settings_reply(struct rte_tel_data *dict, const struct gremc_vif_info *info, uint16_t mtu)
 {
 	static const char *const df[] = {"true", "false", "inherit"};
 
@@ -120,7 +120,8 @@ static void reply_settings(struct rte_tel_data *dict, const struct gremc_vif_inf
 }
 
 /* The tunnel of this name, or NULL and the reply says why not. */
-static const struct gremc_vif_info *find_tunnel(struct gremc_query *query, const char *name, uint32_t *vif)
+static const struct gremc_vif_info *tunnel_argument_find(struct gremc_query *query, const char *name,
+							 uint32_t *vif)
 {
 	const struct gremc_vif_info *info;
 
@@ -135,8 +136,8 @@ static const struct gremc_vif_info *find_tunnel(struct gremc_query *query, const
 }
 
 /* As it is now, which the kernel's routes may have changed; 0.0.0.0: none. */
-static void reply_next_hop(struct rte_tel_data *reply, const struct gremc_vif_info *info,
-			   const struct gremc_adjacency *adjacency)
+static void tunnel_next_hop_reply(struct rte_tel_data *reply, const struct gremc_vif_info *info,
+				  const struct gremc_adjacency *adjacency)
 {
 	if (adjacency->next_hop == RTE_BE32(UINT32_MAX) ||
 	    (info->next_hop == 0 && !adjacency->resolved && adjacency->next_hop != GREMC_NEXT_HOP_IPV6))
@@ -145,7 +146,7 @@ static void reply_next_hop(struct rte_tel_data *reply, const struct gremc_vif_in
 		gremc_reply_next_hop(reply, "next_hop", adjacency);
 }
 
-void gremc_answer_tunnel(struct gremc_query *query)
+void gremc_command_tunnel(struct gremc_query *query)
 {
 	struct rte_tel_data *reply = query->reply;
 	const struct gremc_adjacency *adjacency;
@@ -153,27 +154,27 @@ void gremc_answer_tunnel(struct gremc_query *query)
 	struct vif_sum sum;
 	uint32_t vif;
 
-	info = find_tunnel(query, query->argument[0], &vif);
+	info = tunnel_argument_find(query, query->argument[0], &vif);
 	if (info == NULL)
 		return;
 	adjacency = gremc_query_adjacency(query, vif);
-	sum_vif(query, vif, &sum);
+	vif_sum_read(query, vif, &sum);
 	gremc_reply_u64(reply, "number", vif);
-	reply_identity(reply, info);
-	reply_settings(reply, info, gremc_vif_mtu(query->telemetry->vifs, vif));
+	tunnel_identity_reply(reply, info);
+	tunnel_settings_reply(reply, info, gremc_vif_mtu(query->telemetry->vifs, vif));
 	gremc_reply_text(reply, "port", gremc_query_port_name(query, info->port));
-	reply_next_hop(reply, info, adjacency);
+	tunnel_next_hop_reply(reply, info, adjacency);
 	gremc_reply_adjacency_mac(reply, "mac", adjacency);
-	gremc_reply_u64(reply, "resolved", is_resolved(adjacency));
+	gremc_reply_u64(reply, "resolved", adjacency_is_resolved(adjacency));
 	gremc_reply_u64(reply, "wanted", sum.wanted);
-	reply_counters(reply, &sum);
+	vif_counters_reply(reply, &sum);
 	gremc_reply_u64(reply, "lost_bytes", sum.lost_bytes);
 	gremc_reply_losses(gremc_query_dict(query, reply, "losses"), sum.losses);
 }
 
 /* How many vifs send by each adjacency. Adjacencies are found through vifs in use only: one that none uses
  * may be freed at any time. */
-static uint32_t *count_users(const struct gremc_query *query, uint32_t adjacencies)
+static uint32_t *adjacency_users_count(const struct gremc_query *query, uint32_t adjacencies)
 {
 	const struct gremc_vifs *vifs = query->telemetry->vifs;
 	uint32_t limit = __atomic_load_n(&vifs->limit, __ATOMIC_ACQUIRE);
@@ -186,25 +187,25 @@ static uint32_t *count_users(const struct gremc_query *query, uint32_t adjacenci
 	return users;
 }
 
-static bool is_used(const void *context, uint32_t number)
+static bool adjacency_is_used(const void *context, uint32_t number)
 {
 	const uint32_t *users = context;
 
 	return users[number] > 0;
 }
 
-void gremc_answer_neighbors(struct gremc_query *query)
+void gremc_command_neighbors(struct gremc_query *query)
 {
 	const struct gremc_vifs *vifs = query->telemetry->vifs;
 	uint32_t limit = gremc_adjacency_limit(vifs);
-	uint32_t *users = count_users(query, limit);
+	uint32_t *users = adjacency_users_count(query, limit);
 	struct gremc_page page;
 
 	if (users == NULL) {
 		query->no_memory = true;
 		return;
 	}
-	if (!gremc_page_collect(&page, query, limit, NEIGHBORS_PAGE, is_used, users))
+	if (!gremc_page_collect(&page, query, limit, NEIGHBORS_PAGE, adjacency_is_used, users))
 		goto out;
 	for (uint32_t i = 0; i < page.count; i++) {
 		struct rte_tel_data *dict = gremc_page_entry(&page, query, i);

@@ -10,7 +10,7 @@
 #define MISSING 32 /* of those that are no members */
 
 /* The packet in question and how far it came. */
-struct walk {
+struct packet_query {
 	struct gremc_query *query;
 	const char *iif_name;
 	uint32_t iif;  /* GREMC_VIF_NONE: a port that takes no native multicast */
@@ -26,7 +26,7 @@ struct walk {
 	uint16_t smallest_mtu;
 };
 
-static bool find_port(const struct gremc_ports *ports, const char *name, uint16_t *port)
+static bool port_find(const struct gremc_ports *ports, const char *name, uint16_t *port)
 {
 	for (uint16_t i = 0; i < ports->count; i++) {
 		if (ports->port[i] && strcmp(ports->port[i]->name, name) == 0) {
@@ -37,39 +37,40 @@ static bool find_port(const struct gremc_ports *ports, const char *name, uint16_
 	return false;
 }
 
-static bool find_iif(struct walk *walk)
+static bool iif_argument_find(struct packet_query *packet_query)
 {
-	const struct gremc_telemetry *telemetry = walk->query->telemetry;
+	const struct gremc_telemetry *telemetry = packet_query->query->telemetry;
 	const struct gremc_vif_info *info;
 
-	walk->iif = gremc_vif_find(telemetry->vifs, walk->iif_name);
-	info = walk->iif == GREMC_VIF_NONE ? NULL : gremc_query_vif(walk->query, walk->iif);
+	packet_query->iif = gremc_vif_find(telemetry->vifs, packet_query->iif_name);
+	info = packet_query->iif == GREMC_VIF_NONE ? NULL
+						   : gremc_query_vif(packet_query->query, packet_query->iif);
 	if (info) {
-		walk->native = info->kind == GREMC_VIF_PORT;
-		walk->port = info->port;
+		packet_query->native = info->kind == GREMC_VIF_PORT;
+		packet_query->port = info->port;
 		return true;
 	}
-	walk->iif = GREMC_VIF_NONE;
-	walk->native = true;
-	if (find_port(telemetry->ports, walk->iif_name, &walk->port))
+	packet_query->iif = GREMC_VIF_NONE;
+	packet_query->native = true;
+	if (port_find(telemetry->ports, packet_query->iif_name, &packet_query->port))
 		return true;
-	gremc_query_error(walk->query,
+	gremc_query_error(packet_query->query,
 			  "IIF '%.32s' is neither a tunnel (/gremc/tunnels) nor a port (/gremc/ports)",
-			  walk->iif_name);
+			  packet_query->iif_name);
 	return false;
 }
 
-static bool find_addresses(struct walk *walk)
+static bool address_arguments_parse(struct packet_query *packet_query)
 {
-	const char *source = walk->query->argument[1], *group = walk->query->argument[2];
+	const char *source = packet_query->query->argument[1], *group = packet_query->query->argument[2];
 
-	if (gremc_ipv4_parse(source, &walk->key.source)) {
-		gremc_query_error(walk->query,
+	if (gremc_ipv4_parse(source, &packet_query->key.source)) {
+		gremc_query_error(packet_query->query,
 				  "SOURCE '%.20s' is not an IPv4 address; right would be 10.1.1.1", source);
 		return false;
 	}
-	if (gremc_ipv4_parse(group, &walk->key.group)) {
-		gremc_query_error(walk->query,
+	if (gremc_ipv4_parse(group, &packet_query->key.group)) {
+		gremc_query_error(packet_query->query,
 				  "GROUP '%.20s' is not an IPv4 address; right would be 239.1.1.1", group);
 		return false;
 	}
@@ -77,36 +78,37 @@ static bool find_addresses(struct walk *walk)
 }
 
 /* Has the operator set the interface of this vif down, or that of its port? */
-static bool is_down(const struct walk *walk, uint32_t vif)
+static bool vif_is_down(const struct packet_query *packet_query, uint32_t vif)
 {
-	const struct gremc_adjacency *adjacency = gremc_query_adjacency(walk->query, vif);
+	const struct gremc_adjacency *adjacency = gremc_query_adjacency(packet_query->query, vif);
 
-	return gremc_vif_is_down(walk->query->telemetry->vifs, vif) || (adjacency && adjacency->down);
+	return gremc_vif_is_down(packet_query->query->telemetry->vifs, vif) || (adjacency && adjacency->down);
 }
 
 /* What decap checks of a packet from this source to this group, all else in it being right. */
-static enum gremc_drop check_packet(const struct walk *walk)
+static enum gremc_drop input_check(const struct packet_query *packet_query)
 {
 	const struct rte_ipv4_hdr ip = {
 		.version_ihl = RTE_IPV4_VHL_DEF,
 		.time_to_live = 64,
 		.next_proto_id = IPPROTO_UDP,
-		.src_addr = walk->key.source,
-		.dst_addr = walk->key.group,
+		.src_addr = packet_query->key.source,
+		.dst_addr = packet_query->key.group,
 	};
 	enum gremc_proto_error error;
 
-	if (walk->iif != GREMC_VIF_NONE && is_down(walk, walk->iif))
+	if (packet_query->iif != GREMC_VIF_NONE && vif_is_down(packet_query, packet_query->iif))
 		return GREMC_DROP_iif_down;
 	/* On a port a packet is outer, until it is multicast for a port that takes that. */
-	if (walk->native && (walk->iif == GREMC_VIF_NONE || !gremc_ipv4_is_multicast(walk->key.group)))
+	if (packet_query->native &&
+	    (packet_query->iif == GREMC_VIF_NONE || !gremc_ipv4_is_multicast(packet_query->key.group)))
 		return GREMC_DROP_not_gre;
 	error = gremc_ipv4_check_multicast(&ip);
 	return error == GREMC_PROTO_OK ? GREMC_DROP_COUNT : (enum gremc_drop)error;
 }
 
 /* The TTL that a packet's must be above. */
-static uint8_t threshold_of(const struct gremc_mroute *mroute, uint32_t i)
+static uint8_t oif_threshold(const struct gremc_mroute *mroute, uint32_t i)
 {
 	uint8_t threshold = mroute->limited ? gremc_mroute_thresholds(mroute)[i] : 0;
 
@@ -114,85 +116,91 @@ static uint8_t threshold_of(const struct gremc_mroute *mroute, uint32_t i)
 }
 
 /* Does the oif take such a source? */
-static bool takes(const struct walk *walk, uint32_t i)
+static bool oif_accepts_source(const struct packet_query *packet_query, uint32_t i)
 {
-	const struct gremc_mroute *mroute = walk->mroute;
+	const struct gremc_mroute *mroute = packet_query->mroute;
 
 	return !mroute->limited || gremc_mroute_thresholds(mroute)[i] != GREMC_THRESHOLD_SOURCES ||
-	       gremc_vif_takes_source(walk->query->telemetry->vifs, mroute->vif[i], walk->key.source);
+	       gremc_vif_takes_source(packet_query->query->telemetry->vifs, mroute->vif[i],
+				      packet_query->key.source);
 }
 
 /* The lookup stage: longest match, RPF, split horizon. */
-static enum gremc_drop look_up(struct walk *walk)
+static enum gremc_drop mroute_lookup(struct packet_query *packet_query)
 {
 	const struct gremc_mroute *mroute;
 
-	gremc_fanout_lookup_bulk(gremc_fanout_at(walk->query->telemetry->fanout, SOCKET_ID_ANY), &walk->key,
-				 1, &mroute);
-	walk->mroute = mroute;
+	gremc_fanout_lookup_bulk(gremc_fanout_at(packet_query->query->telemetry->fanout, SOCKET_ID_ANY),
+				 &packet_query->key, 1, &mroute);
+	packet_query->mroute = mroute;
 	if (mroute == NULL)
 		return GREMC_DROP_no_mroute;
-	if (!gremc_mroute_accepts(mroute, walk->iif))
+	if (!gremc_mroute_accepts(mroute, packet_query->iif))
 		return GREMC_DROP_rpf;
-	walk->wanted = mroute->oif_count - (gremc_mroute_skip(mroute, walk->iif) < mroute->oif_count);
-	if (walk->wanted == 0)
+	packet_query->wanted =
+		mroute->oif_count - (gremc_mroute_skip(mroute, packet_query->iif) < mroute->oif_count);
+	if (packet_query->wanted == 0)
 		return GREMC_DROP_empty_oil;
 	for (uint32_t i = 0; mroute->limited && i < mroute->oif_count; i++) {
-		walk->wanted -= mroute->vif[i] != walk->iif && !takes(walk, i);
-		walk->limited += mroute->vif[i] != walk->iif && threshold_of(mroute, i) > 0;
+		packet_query->wanted -=
+			mroute->vif[i] != packet_query->iif && !oif_accepts_source(packet_query, i);
+		packet_query->limited += mroute->vif[i] != packet_query->iif && oif_threshold(mroute, i) > 0;
 	}
-	return walk->wanted ? GREMC_DROP_COUNT : GREMC_DROP_source_guard;
+	return packet_query->wanted ? GREMC_DROP_COUNT : GREMC_DROP_source_guard;
 }
 
 /* What is not forwarded may be the kernel's. */
-static bool look_up_the_host(struct walk *walk)
+static bool punt_lookup(struct packet_query *packet_query)
 {
-	const struct gremc_vifs *vifs = walk->query->telemetry->vifs;
+	const struct gremc_vifs *vifs = packet_query->query->telemetry->vifs;
 
-	if (walk->reason == GREMC_DROP_not_gre)
-		return gremc_punt_of_port(vifs, walk->port, gremc_ipv4_is_multicast(walk->key.group),
-					  &walk->class);
-	return walk->iif != GREMC_VIF_NONE && gremc_punt_of_vif(vifs, walk->iif, walk->reason, &walk->class);
+	if (packet_query->reason == GREMC_DROP_not_gre)
+		return gremc_punt_of_port(vifs, packet_query->port,
+					  gremc_ipv4_is_multicast(packet_query->key.group),
+					  &packet_query->class);
+	return packet_query->iif != GREMC_VIF_NONE &&
+	       gremc_punt_of_vif(vifs, packet_query->iif, packet_query->reason, &packet_query->class);
 }
 
 /* What replication would meet at the outgoing interfaces. */
-static void look_out(struct walk *walk)
+static void oifs_check(struct packet_query *packet_query)
 {
-	const struct gremc_mroute *mroute = walk->mroute;
+	const struct gremc_mroute *mroute = packet_query->mroute;
 
 	for (uint32_t i = 0; i < mroute->oif_count; i++) {
 		const struct gremc_adjacency *adjacency;
 		uint16_t mtu;
 
-		if (mroute->vif[i] == walk->iif || !takes(walk, i))
+		if (mroute->vif[i] == packet_query->iif || !oif_accepts_source(packet_query, i))
 			continue;
-		adjacency = gremc_query_adjacency(walk->query, mroute->vif[i]);
-		mtu = gremc_vif_mtu(walk->query->telemetry->vifs, mroute->vif[i]);
-		if (is_down(walk, mroute->vif[i]))
-			walk->oif_down++;
+		adjacency = gremc_query_adjacency(packet_query->query, mroute->vif[i]);
+		mtu = gremc_vif_mtu(packet_query->query->telemetry->vifs, mroute->vif[i]);
+		if (vif_is_down(packet_query, mroute->vif[i]))
+			packet_query->oif_down++;
 		else
-			walk->no_adjacency += adjacency == NULL || !adjacency->resolved;
-		if (walk->smallest_mtu == 0 || mtu < walk->smallest_mtu)
-			walk->smallest_mtu = mtu;
+			packet_query->no_adjacency += adjacency == NULL || !adjacency->resolved;
+		if (packet_query->smallest_mtu == 0 || mtu < packet_query->smallest_mtu)
+			packet_query->smallest_mtu = mtu;
 	}
 }
 
 /* Does an interface's membership want packets of this source? Any source that is not refused, or this one. */
-static bool wants(const struct walk *walk, const struct gremc_igmp_group_info *info)
+static bool group_includes_source(const struct packet_query *packet_query,
+				  const struct gremc_igmp_group_info *info)
 {
 	uint32_t shown = RTE_MIN(info->source_count, GREMC_IGMP_INFO_SOURCES);
 
 	for (uint32_t i = 0; i < shown; i++)
-		if (info->sources[i].address == walk->key.source)
+		if (info->sources[i].address == packet_query->key.source)
 			return !info->sources[i].excluded;
 	/* of more sources than are shown the rest is not known: no member is called missing wrongly */
 	return info->exclude || info->is_static || info->source_count > shown;
 }
 
 /* The interfaces that IGMP asks and that are no members: the first of them by name. */
-static void reply_missing(const struct walk *walk, struct rte_tel_data *reply)
+static void missing_members_reply(const struct packet_query *packet_query, struct rte_tel_data *reply)
 {
-	struct gremc_query *query = walk->query;
+	struct gremc_query *query = packet_query->query;
 	struct gremc_igmp *igmp = query->telemetry->igmp;
 	struct rte_tel_data *names = gremc_query_array(query, reply, "not_joined", RTE_TEL_STRING_VAL);
 	struct gremc_igmp_interface_info info;
@@ -204,43 +212,43 @@ static void reply_missing(const struct walk *walk, struct rte_tel_data *reply)
 		struct gremc_igmp_group_info group;
 
 		if (info.mode != GREMC_IGMP_QUERIER ||
-		    (gremc_igmp_group_find(igmp, info.interface, walk->key.group, &group) &&
-		     wants(walk, &group)))
+		    (gremc_igmp_group_find(igmp, info.interface, packet_query->key.group, &group) &&
+		     group_includes_source(packet_query, &group)))
 			continue;
 		gremc_query_interface_name(query, info.interface, name);
-		if (*name == '\0' || strcmp(name, walk->iif_name) == 0)
+		if (*name == '\0' || strcmp(name, packet_query->iif_name) == 0)
 			continue;
-		gremc_reply_item(names, name);
+		gremc_reply_array_text(names, name);
 		named++;
 	}
 }
 
-static bool has_igmp(const struct walk *walk)
+static bool igmp_is_used(const struct packet_query *packet_query)
 {
 	struct gremc_igmp_interface_info info;
 
-	return gremc_igmp_interface_info(walk->query->telemetry->igmp, 0, &info);
+	return gremc_igmp_interface_info(packet_query->query->telemetry->igmp, 0, &info);
 }
 
 /* What IGMP says of a packet that no mroute covers. */
-struct membership_state {
+struct membership_summary {
 	uint32_t members; /* interfaces that want it */
 	uint32_t refused; /* interfaces to which something was refused, or that gave up something */
 	uint32_t first;   /* of the members */
 };
 
-static struct membership_state membership_state(const struct walk *walk)
+static struct membership_summary membership_summary(const struct packet_query *packet_query)
 {
-	struct gremc_igmp *igmp = walk->query->telemetry->igmp;
-	struct membership_state state = {0};
+	struct gremc_igmp *igmp = packet_query->query->telemetry->igmp;
+	struct membership_summary state = {0};
 	struct gremc_igmp_interface_info info;
 	struct gremc_igmp_group_info group;
 
 	for (uint32_t at = 0; gremc_igmp_interface_info(igmp, at, &info); at = info.interface + 1) {
 		if (info.mode != GREMC_IGMP_QUERIER)
 			continue;
-		if (gremc_igmp_group_find(igmp, info.interface, walk->key.group, &group) &&
-		    wants(walk, &group) && state.members++ == 0)
+		if (gremc_igmp_group_find(igmp, info.interface, packet_query->key.group, &group) &&
+		    group_includes_source(packet_query, &group) && state.members++ == 0)
 			state.first = info.interface;
 		state.refused +=
 			info.counters[GREMC_IGMP_COUNT_budget] || info.counters[GREMC_IGMP_COUNT_evicted];
@@ -248,17 +256,18 @@ static struct membership_state membership_state(const struct walk *walk)
 	return state;
 }
 
-static bool explains_no_mroute(const struct walk *walk)
+static bool igmp_explains_no_mroute(const struct packet_query *packet_query)
 {
-	struct membership_state state = membership_state(walk);
+	struct membership_summary state = membership_summary(packet_query);
 
 	return state.members || state.refused;
 }
 
 /* No mroute, although IGMP is on: what is known of the reason. */
-static void reply_no_member(const struct walk *walk, struct rte_tel_data *reply, const char *key)
+static void no_member_reply(const struct packet_query *packet_query, struct rte_tel_data *reply,
+			    const char *key)
 {
-	struct membership_state state = membership_state(walk);
+	struct membership_summary state = membership_summary(packet_query);
 	char name[GREMC_VIF_NAME_SIZE];
 
 	/* a telemetry string has 127 characters at most */
@@ -268,7 +277,7 @@ static void reply_no_member(const struct walk *walk, struct rte_tel_data *reply,
 			"joined at %u interface%s (%s first), but the table had no room or memory for "
 			"its mroute; tried again every second",
 			state.members, state.members == 1 ? "" : "s",
-			gremc_query_interface_name(walk->query, state.first, name));
+			gremc_query_interface_name(packet_query->query, state.first, name));
 	else if (state.refused)
 		gremc_reply_format(
 			reply, key,
@@ -282,57 +291,59 @@ static void reply_no_member(const struct walk *walk, struct rte_tel_data *reply,
 }
 
 /* The sentence that this very case needs beside the reason's text. */
-static void reply_detail(const struct walk *walk, struct rte_tel_data *reply)
+static void detail_reply(const struct packet_query *packet_query, struct rte_tel_data *reply)
 {
 	const char *key = "detail";
 
-	if (walk->reason == GREMC_DROP_not_gre && gremc_ipv4_is_multicast(walk->key.group) &&
-	    walk->iif == GREMC_VIF_NONE)
+	if (packet_query->reason == GREMC_DROP_not_gre && gremc_ipv4_is_multicast(packet_query->key.group) &&
+	    packet_query->iif == GREMC_VIF_NONE)
 		gremc_reply_format(reply, key, "port %s takes GRE only: it has no 'multicast: true'",
-				   walk->iif_name);
-	else if (walk->reason == GREMC_DROP_no_mroute && gremc_ipv4_is_ssm(walk->key.group) &&
-		 (!has_igmp(walk) || !explains_no_mroute(walk)))
+				   packet_query->iif_name);
+	else if (packet_query->reason == GREMC_DROP_no_mroute && gremc_ipv4_is_ssm(packet_query->key.group) &&
+		 (!igmp_is_used(packet_query) || !igmp_explains_no_mroute(packet_query)))
 		gremc_reply_text(reply, key,
 				 "232.0.0.0/8 is source-specific (RFC 4607): only an mroute with this very "
 				 "source matches");
-	else if (walk->reason == GREMC_DROP_no_mroute && has_igmp(walk))
-		reply_no_member(walk, reply, key);
-	else if (walk->reason == GREMC_DROP_no_mroute)
+	else if (packet_query->reason == GREMC_DROP_no_mroute && igmp_is_used(packet_query))
+		no_member_reply(packet_query, reply, key);
+	else if (packet_query->reason == GREMC_DROP_no_mroute)
 		gremc_reply_text(
 			reply, key,
 			"neither an (S,G), nor a (*,G), nor a prefix covers it; /gremc/mroutes lists all");
-	else if (walk->reason == GREMC_DROP_rpf)
+	else if (packet_query->reason == GREMC_DROP_rpf)
 		gremc_reply_format(reply, key,
 				   "the mroute does not take packets from %s, but from those in iif_names",
-				   walk->iif_name);
-	else if (walk->reason == GREMC_DROP_empty_oil && walk->mroute->oif_count)
+				   packet_query->iif_name);
+	else if (packet_query->reason == GREMC_DROP_empty_oil && packet_query->mroute->oif_count)
 		gremc_reply_format(reply, key, "%s, where it came from, is the only outgoing interface",
-				   walk->iif_name);
-	else if (walk->reason == GREMC_DROP_empty_oil && walk->mroute->origin == GREMC_ORIGIN_IGMP)
+				   packet_query->iif_name);
+	else if (packet_query->reason == GREMC_DROP_empty_oil &&
+		 packet_query->mroute->origin == GREMC_ORIGIN_IGMP)
 		gremc_reply_text(reply, key, "every member of the group excludes this source");
-	else if (walk->reason == GREMC_DROP_empty_oil)
+	else if (packet_query->reason == GREMC_DROP_empty_oil)
 		gremc_reply_text(reply, key, "the mroute has no outgoing interface");
-	else if (walk->oif_down)
+	else if (packet_query->oif_down)
 		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: oif_down: %s",
-				   walk->oif_down, walk->wanted, gremc_loss_text(GREMC_LOSS_oif_down));
-	else if (walk->no_adjacency)
+				   packet_query->oif_down, packet_query->wanted,
+				   gremc_loss_text(GREMC_LOSS_oif_down));
+	else if (packet_query->no_adjacency)
 		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: no_adjacency: %s",
-				   walk->no_adjacency, walk->wanted,
+				   packet_query->no_adjacency, packet_query->wanted,
 				   gremc_loss_text(GREMC_LOSS_no_adjacency));
-	else if (walk->limited)
+	else if (packet_query->limited)
 		gremc_reply_format(
 			reply, key,
 			"%u of %u replicas only for packets with a TTL above the threshold that the "
 			"kernel has for the interface",
-			walk->limited, walk->wanted);
+			packet_query->limited, packet_query->wanted);
 	else
 		gremc_reply_text(reply, key, "");
 }
 
-static bool has_host_interface(const struct walk *walk, const char *name)
+static bool host_interface_exists(const struct packet_query *packet_query, const char *name)
 {
-	const struct gremc_telemetry_hosts *hosts = &walk->query->telemetry->hosts;
-	struct gremc_host_entry entry;
+	const struct gremc_telemetry_hosts *hosts = &packet_query->query->telemetry->hosts;
+	struct gremc_host_device_info entry;
 
 	for (uint32_t i = 0; hosts->count && i < hosts->count(hosts->host); i++)
 		if (hosts->entry(hosts->host, i, &entry) && strcmp(entry.name, name) == 0)
@@ -341,99 +352,102 @@ static bool has_host_interface(const struct walk *walk, const char *name)
 }
 
 /* Where the kernel gets it: by the interface's own device, or by that which all share. IGMP needs none. */
-static const char *host_interface_of(const struct walk *walk)
+static const char *host_interface_name(const struct packet_query *packet_query)
 {
-	if (has_host_interface(walk, walk->iif_name))
-		return walk->iif_name;
-	return !walk->native && has_host_interface(walk, GREMC_HOST_INTERFACE) ? GREMC_HOST_INTERFACE : "";
+	if (host_interface_exists(packet_query, packet_query->iif_name))
+		return packet_query->iif_name;
+	return !packet_query->native && host_interface_exists(packet_query, GREMC_HOST_INTERFACE)
+		       ? GREMC_HOST_INTERFACE
+		       : "";
 }
 
-static const char *reason_of(const struct walk *walk)
+static const char *reason_name(const struct packet_query *packet_query)
 {
-	if (walk->punted)
-		return gremc_punt_name(walk->class);
-	return walk->reason == GREMC_DROP_COUNT ? "" : gremc_drop_name(walk->reason);
+	if (packet_query->punted)
+		return gremc_punt_name(packet_query->class);
+	return packet_query->reason == GREMC_DROP_COUNT ? "" : gremc_drop_name(packet_query->reason);
 }
 
-static const char *text_of(const struct walk *walk)
+static const char *reason_text(const struct packet_query *packet_query)
 {
-	if (walk->punted)
-		return gremc_punt_text(walk->class);
-	return walk->reason == GREMC_DROP_COUNT ? "" : gremc_drop_text(walk->reason);
+	if (packet_query->punted)
+		return gremc_punt_text(packet_query->class);
+	return packet_query->reason == GREMC_DROP_COUNT ? "" : gremc_drop_text(packet_query->reason);
 }
 
-static void reply_verdict(const struct walk *walk, struct rte_tel_data *reply)
+static void verdict_reply(const struct packet_query *packet_query, struct rte_tel_data *reply)
 {
-	const bool forward = walk->reason == GREMC_DROP_COUNT;
+	const bool forward = packet_query->reason == GREMC_DROP_COUNT;
 
-	gremc_reply_text(reply, "iif", walk->iif_name);
-	gremc_reply_address(reply, "source", walk->key.source);
-	gremc_reply_address(reply, "group", walk->key.group);
-	gremc_reply_text(reply, "verdict", forward ? "forward" : walk->punted ? "punt" : "drop");
-	gremc_reply_text(reply, "reason", reason_of(walk));
-	gremc_reply_text(reply, "text", text_of(walk));
-	reply_detail(walk, reply);
-	gremc_reply_text(reply, "host", walk->punted ? host_interface_of(walk) : "");
-	gremc_reply_u64(reply, "wanted", walk->wanted);
-	gremc_reply_u64(reply, "no_adjacency", walk->no_adjacency);
-	gremc_reply_u64(reply, "oif_down", walk->oif_down);
-	gremc_reply_u64(reply, "smallest_mtu", walk->smallest_mtu);
+	gremc_reply_text(reply, "iif", packet_query->iif_name);
+	gremc_reply_address(reply, "source", packet_query->key.source);
+	gremc_reply_address(reply, "group", packet_query->key.group);
+	gremc_reply_text(reply, "verdict", forward ? "forward" : packet_query->punted ? "punt" : "drop");
+	gremc_reply_text(reply, "reason", reason_name(packet_query));
+	gremc_reply_text(reply, "text", reason_text(packet_query));
+	detail_reply(packet_query, reply);
+	gremc_reply_text(reply, "host", packet_query->punted ? host_interface_name(packet_query) : "");
+	gremc_reply_u64(reply, "wanted", packet_query->wanted);
+	gremc_reply_u64(reply, "no_adjacency", packet_query->no_adjacency);
+	gremc_reply_u64(reply, "oif_down", packet_query->oif_down);
+	gremc_reply_u64(reply, "smallest_mtu", packet_query->smallest_mtu);
 }
 
 /* The first of the accepted interfaces by name. */
-static void reply_iifs(struct gremc_query *query, const struct gremc_mroute *mroute)
+static void iifs_reply(struct gremc_query *query, const struct gremc_mroute *mroute)
 {
 	struct rte_tel_data *names = gremc_query_array(query, query->reply, "iif_names", RTE_TEL_STRING_VAL);
 	char name[GREMC_VIF_NAME_SIZE];
 
 	for (uint32_t i = 0; i < mroute->iif_count && i < NAMES; i++)
-		gremc_reply_item(names, gremc_query_vif_name(query, gremc_mroute_iifs(mroute)[i], name));
+		gremc_reply_array_text(names,
+				       gremc_query_vif_name(query, gremc_mroute_iifs(mroute)[i], name));
 }
 
 /* The first of those by name that the packet leaves by. */
-static void reply_oifs(const struct walk *walk)
+static void oifs_reply(const struct packet_query *packet_query)
 {
-	struct gremc_query *query = walk->query;
+	struct gremc_query *query = packet_query->query;
 	struct rte_tel_data *names = gremc_query_array(query, query->reply, "oif_names", RTE_TEL_STRING_VAL);
-	const struct gremc_mroute *mroute = walk->mroute;
+	const struct gremc_mroute *mroute = packet_query->mroute;
 	char name[GREMC_VIF_NAME_SIZE];
 	unsigned named = 0;
 
 	for (uint32_t i = 0; i < mroute->oif_count && named < NAMES; i++) {
-		if (mroute->vif[i] == walk->iif || !takes(walk, i))
+		if (mroute->vif[i] == packet_query->iif || !oif_accepts_source(packet_query, i))
 			continue;
-		gremc_reply_item(names, gremc_query_vif_name(query, mroute->vif[i], name));
+		gremc_reply_array_text(names, gremc_query_vif_name(query, mroute->vif[i], name));
 		named++;
 	}
 }
 
-static void reply_match(struct gremc_query *query, const struct gremc_mroute *mroute)
+static void mroute_match_reply(struct gremc_query *query, const struct gremc_mroute *mroute)
 {
 	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "mroute");
 
 	gremc_reply_u64(dict, "number", mroute->id);
 	gremc_reply_mroute(query, dict, mroute);
-	reply_iifs(query, mroute);
+	iifs_reply(query, mroute);
 }
 
-void gremc_answer_why(struct gremc_query *query)
+void gremc_command_why(struct gremc_query *query)
 {
-	struct walk walk = {.query = query, .iif_name = query->argument[0]};
+	struct packet_query packet_query = {.query = query, .iif_name = query->argument[0]};
 
-	if (!find_iif(&walk) || !find_addresses(&walk))
+	if (!iif_argument_find(&packet_query) || !address_arguments_parse(&packet_query))
 		return;
-	walk.reason = check_packet(&walk);
-	if (walk.reason == GREMC_DROP_COUNT)
-		walk.reason = look_up(&walk);
-	if (walk.reason == GREMC_DROP_COUNT)
-		look_out(&walk);
+	packet_query.reason = input_check(&packet_query);
+	if (packet_query.reason == GREMC_DROP_COUNT)
+		packet_query.reason = mroute_lookup(&packet_query);
+	if (packet_query.reason == GREMC_DROP_COUNT)
+		oifs_check(&packet_query);
 	else
-		walk.punted = look_up_the_host(&walk);
-	reply_verdict(&walk, query->reply);
-	if (has_igmp(&walk) && gremc_ipv4_is_multicast(walk.key.group))
-		reply_missing(&walk, query->reply);
-	if (walk.mroute)
-		reply_match(query, walk.mroute);
-	if (walk.reason == GREMC_DROP_COUNT)
-		reply_oifs(&walk);
+		packet_query.punted = punt_lookup(&packet_query);
+	verdict_reply(&packet_query, query->reply);
+	if (igmp_is_used(&packet_query) && gremc_ipv4_is_multicast(packet_query.key.group))
+		missing_members_reply(&packet_query, query->reply);
+	if (packet_query.mroute)
+		mroute_match_reply(query, packet_query.mroute);
+	if (packet_query.reason == GREMC_DROP_COUNT)
+		oifs_reply(&packet_query);
 }

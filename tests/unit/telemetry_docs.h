@@ -177,12 +177,12 @@ static const char *punt_name(unsigned i)
 
 static const char *host_loss_name(unsigned i)
 {
-	return gremc_host_loss_name(i);
+	return gremc_host_drop_name(i);
 }
 
 static const char *host_loss_text(unsigned i)
 {
-	return gremc_host_loss_text(i);
+	return gremc_host_drop_text(i);
 }
 
 static const char *punt_text(unsigned i)
@@ -206,7 +206,7 @@ static void test_docs_reasons(void **unused __rte_unused)
 
 	check_reasons(docs, "## Drop reasons", drop_name, drop_text, GREMC_DROP_COUNT);
 	check_reasons(docs, "## Loss reasons", loss_name, loss_text, GREMC_LOSS_COUNT);
-	check_reasons(docs, "## Host losses", host_loss_name, host_loss_text, GREMC_HOST_LOSS_COUNT);
+	check_reasons(docs, "## Host losses", host_loss_name, host_loss_text, GREMC_HOST_DROP_COUNT);
 	check_reasons(docs, "## IGMP counters", igmp_name, igmp_text, GREMC_IGMP_COUNTER_COUNT);
 	check_reasons(docs, "## Punts", punt_name, punt_text, GREMC_PUNT_COUNT);
 	free(docs);

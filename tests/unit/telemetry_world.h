@@ -188,16 +188,16 @@ static inline uint64_t world_host_overruns(struct gremc_host *host __rte_unused)
 }
 
 static inline bool world_host_entry(struct gremc_host *host __rte_unused, uint32_t number,
-				    struct gremc_host_entry *entry)
+				    struct gremc_host_device_info *entry)
 {
-	*entry = (struct gremc_host_entry){
+	*entry = (struct gremc_host_device_info){
 		.is_tap = number == 0,
 		.open = true,
 		.ifindex = 7 + number,
 		.counters = {.up_packets = 1, .up_bytes = 60, .down_packets = 2, .down_bytes = 120},
 	};
 	snprintf(entry->name, sizeof(entry->name), "%s", number ? "gre1" : "wan0");
-	for (unsigned i = 0; i < GREMC_HOST_LOSS_COUNT; i++)
+	for (unsigned i = 0; i < GREMC_HOST_DROP_COUNT; i++)
 		entry->counters.lost[i] = 10 * number + i;
 	return number < 2;
 }

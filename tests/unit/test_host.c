@@ -108,7 +108,7 @@ int ioctl(int fd, unsigned long request, ...)
 
 /* ---- the fixture ---- */
 
-static void configure(struct fixture *f)
+static void config_init(struct fixture *f)
 {
 	f->address = (struct gremc_config_address){LOCAL, 24};
 	f->route = (struct gremc_config_route){.via = GATEWAY};
@@ -129,7 +129,7 @@ static void configure(struct fixture *f)
 		.ports = &f->config_port, .port_count = 1, .tunnels = &f->tunnel, .tunnel_count = 1};
 }
 
-static void add_tunnel(struct fixture *f)
+static void tunnel_create(struct fixture *f)
 {
 	struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL, .name = "gre1", .mtu = 1476, .remote = REMOTE};
@@ -142,21 +142,21 @@ static void add_tunnel(struct fixture *f)
 
 static void create_host(struct fixture *f)
 {
-	const struct gremc_host_parts parts = {.ports = &f->ports,
-					       .vifs = f->vifs,
-					       .workers = f->workers,
-					       .rcu = f->rcu,
-					       .epoll = f->epoll,
-					       .state_directory = state_directory};
+	const struct gremc_host_context context = {.ports = &f->ports,
+						   .vifs = f->vifs,
+						   .workers = f->workers,
+						   .rcu = f->rcu,
+						   .epoll = f->epoll,
+						   .state_directory = state_directory};
 	struct gremc_errors errors = {0};
 
-	f->host = gremc_host_create(&parts, &errors);
+	f->host = gremc_host_create(&context, &errors);
 	if (f->host == NULL)
 		print_error("%s", errors.text);
 	assert_non_null(f->host);
 }
 
-static int set_up(void **state)
+static int host_set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
@@ -176,15 +176,15 @@ static int set_up(void **state)
 		.socket = SOCKET_ID_ANY, .header_pool = pool, .header_room = 2000};
 	f->workers = gremc_workers_create(&f->ports, &settings, f->vifs, f->fanout, f->rcu);
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
-	add_tunnel(f);
+	tunnel_create(f);
 	create_host(f);
 	assert_int_equal(gremc_netlink_open(&f->netlink), 0);
-	configure(f);
+	config_init(f);
 	*state = f;
 	return 0;
 }
 
-static int tear_down(void **state)
+static int host_tear_down(void **state)
 {
 	struct fixture *f = *state;
 
@@ -203,7 +203,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void apply(struct fixture *f)
+static void config_reapply(struct fixture *f)
 {
 	struct gremc_errors errors = {0};
 	unsigned failed = gremc_host_apply(f->host, &f->config, f->vif, &errors);
@@ -216,10 +216,10 @@ static void apply(struct fixture *f)
 }
 
 /* One turn of the control loop. */
-static void turn(struct fixture *f)
+static void loop_turn(struct fixture *f)
 {
 	struct epoll_event events[8];
-	int wait = gremc_host_before_wait(f->host, 50);
+	int wait = gremc_host_loop_prepare(f->host, 50);
 	int n = epoll_wait(f->epoll, events, 8, RTE_MIN(wait, 50));
 
 	for (int i = 0; i < n; i++) {
@@ -227,16 +227,16 @@ static void turn(struct fixture *f)
 
 		watch->ready(watch->argument);
 	}
-	gremc_host_after_wait(f->host);
+	gremc_host_loop_poll(f->host);
 	gremc_stage_inject(f->workers->worker[0]);
 	gremc_rcu_reclaim(f->rcu);
 }
 
 #define EVENTUALLY(f, condition)                                                                             \
 	do {                                                                                                 \
-		uint64_t start_ = gremc_host_now();                                                          \
-		while (!(condition) && gremc_host_now() - start_ < PATIENCE)                                 \
-			turn(f);                                                                             \
+		uint64_t start_ = gremc_clock_ms();                                                          \
+		while (!(condition) && gremc_clock_ms() - start_ < PATIENCE)                                 \
+			loop_turn(f);                                                                        \
 		assert_true(condition);                                                                      \
 	} while (0)
 
@@ -245,7 +245,7 @@ static const struct gremc_adjacency *adjacency(const struct fixture *f)
 	return f->vifs->adjacency[f->vifs->encap[f->vif[0]].adjacency];
 }
 
-static bool leads(const struct fixture *f, rte_be32_t next_hop, const struct rte_ether_addr *mac)
+static bool adjacency_leads_to(const struct fixture *f, rte_be32_t next_hop, const struct rte_ether_addr *mac)
 {
 	const struct gremc_adjacency *a = adjacency(f);
 
@@ -255,8 +255,8 @@ static bool leads(const struct fixture *f, rte_be32_t next_hop, const struct rte
 
 static void set_neighbor(struct fixture *f, rte_be32_t address, const struct rte_ether_addr *mac)
 {
-	struct nlmsghdr *request = gremc_netlink_request(&f->netlink, mac ? RTM_NEWNEIGH : RTM_DELNEIGH,
-							 mac ? NLM_F_CREATE | NLM_F_REPLACE : 0);
+	struct nlmsghdr *request = gremc_netlink_request_init(&f->netlink, mac ? RTM_NEWNEIGH : RTM_DELNEIGH,
+							      mac ? NLM_F_CREATE | NLM_F_REPLACE : 0);
 	struct ndmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
 	message->ndm_family = AF_INET;
@@ -265,7 +265,7 @@ static void set_neighbor(struct fixture *f, rte_be32_t address, const struct rte
 	mnl_attr_put_u32(request, NDA_DST, address);
 	if (mac)
 		mnl_attr_put(request, NDA_LLADDR, sizeof(*mac), mac);
-	assert_int_equal(gremc_netlink_ask(&f->netlink, request, NULL, NULL), 0);
+	assert_int_equal(gremc_netlink_send(&f->netlink, request, NULL, NULL), 0);
 }
 
 #define NEEDS_ROOT(state)                                                                                    \
@@ -281,12 +281,12 @@ static void set_neighbor(struct fixture *f, rte_be32_t address, const struct rte
 static void devices_are_as_configured(void **state)
 {
 	struct fixture *f = *state;
-	struct gremc_host_entry entry;
+	struct gremc_host_device_info entry;
 	struct gremc_link link;
-	struct gremc_way way;
+	struct gremc_kernel_next_hop way;
 
 	NEEDS_ROOT(state);
-	apply(f);
+	config_reapply(f);
 	assert_int_equal(gremc_link_get(&f->netlink, "wan0", &link), 0);
 	assert_int_equal(link.mtu, 1500);
 	assert_memory_equal(&link.mac, &mac_a, 6);
@@ -296,13 +296,13 @@ static void devices_are_as_configured(void **state)
 	assert_int_equal(link.flags & (IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST | IFF_UP),
 			 IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST | IFF_UP);
 	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &way), 0);
-	assert_int_equal(gremc_ip_unmapped(&way.via), GATEWAY);
+	assert_int_equal(gremc_ipv4_from_mapped(&way.via), GATEWAY);
 	assert_int_equal(gremc_route_lookup(&f->netlink, f->tunnel.peer, 0, 0, &way), 0);
 	assert_int_equal(way.ifindex, link.ifindex);
-	assert_int_equal(gremc_host_count(f->host), 2);
-	assert_true(gremc_host_entry(f->host, 0, &entry));
+	assert_int_equal(gremc_host_device_count(f->host), 2);
+	assert_true(gremc_host_device_info(f->host, 0, &entry));
 	assert_string_equal(entry.name, "gre1");
-	assert_false(gremc_host_entry(f->host, 2, &entry));
+	assert_false(gremc_host_device_info(f->host, 2, &entry));
 	assert_int_equal(f->vifs->port_punt[0], GREMC_VIF_PUNT_FRAMES);
 	assert_true(f->vifs->punt[f->vif[0]] & GREMC_VIF_PUNT_UNICAST);
 }
@@ -319,19 +319,22 @@ static void only_ours_is_taken_back(void **state)
 	NEEDS_ROOT(state);
 	f->config_port.addresses = two;
 	f->config_port.address_count = 2;
-	apply(f);
+	config_reapply(f);
 	ifindex = if_nametoindex("wan0");
 	assert_int_equal(gremc_address_set(&f->netlink, ifindex, &theirs, true), 0);
-	configure(f);
+	config_init(f);
 	f->config_port.route_count = 0;
-	apply(f);
+	config_reapply(f);
 	assert_int_equal(if_nametoindex("wan0"), ifindex);
 	/* removing says whether it was there: of ours nothing is left */
-	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &(struct gremc_way){0}),
-			 -ENETUNREACH);
-	assert_int_not_equal(
-		gremc_route_lookup(&f->netlink, GATEWAY, theirs.address, 0, &(struct gremc_way){0}), -EINVAL);
-	assert_int_equal(gremc_route_lookup(&f->netlink, ours.address, 0, 0, &(struct gremc_way){0}), 0);
+	assert_int_equal(
+		gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &(struct gremc_kernel_next_hop){0}),
+		-ENETUNREACH);
+	assert_int_not_equal(gremc_route_lookup(&f->netlink, GATEWAY, theirs.address, 0,
+						&(struct gremc_kernel_next_hop){0}),
+			     -EINVAL);
+	assert_int_equal(
+		gremc_route_lookup(&f->netlink, ours.address, 0, 0, &(struct gremc_kernel_next_hop){0}), 0);
 }
 
 static void neighbors_resolve_adjacencies(void **state)
@@ -339,14 +342,14 @@ static void neighbors_resolve_adjacencies(void **state)
 	struct fixture *f = *state;
 
 	NEEDS_ROOT(state);
-	apply(f);
-	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	config_reapply(f);
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, NULL));
 	set_neighbor(f, GATEWAY, &mac_a);
-	EVENTUALLY(f, leads(f, GATEWAY, &mac_a));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, &mac_a));
 	set_neighbor(f, GATEWAY, &mac_b);
-	EVENTUALLY(f, leads(f, GATEWAY, &mac_b));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, &mac_b));
 	set_neighbor(f, GATEWAY, NULL);
-	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, NULL));
 }
 
 static void routes_lead_tunnels(void **state)
@@ -357,17 +360,17 @@ static void routes_lead_tunnels(void **state)
 	unsigned ifindex;
 
 	NEEDS_ROOT(state);
-	apply(f);
+	config_reapply(f);
 	ifindex = if_nametoindex("wan0");
 	set_neighbor(f, GATEWAY2, &mac_b);
 	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &host_route, GREMC_ROUTE_ADD), 0);
-	EVENTUALLY(f, leads(f, GATEWAY2, &mac_b));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY2, &mac_b));
 	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &host_route, GREMC_ROUTE_REMOVE), 0);
-	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, NULL));
 	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &rest, GREMC_ROUTE_REMOVE), 0);
-	EVENTUALLY(f, leads(f, RTE_BE32(UINT32_MAX), NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, RTE_BE32(UINT32_MAX), NULL));
 	assert_int_equal(gremc_route_set(&f->netlink, ifindex, &rest, GREMC_ROUTE_ADD), 0);
-	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, NULL));
 }
 
 /* A neighbour of the configuration wins over the kernel's, on the way of a tunnel that the kernel leads, too.
@@ -381,15 +384,15 @@ static void static_neighbors_win(void **state)
 	NEEDS_ROOT(state);
 	f->config_port.neighbors = &neighbor;
 	f->config_port.neighbor_count = 1;
-	apply(f);
+	config_reapply(f);
 	set_neighbor(f, GATEWAY2, &mac_b);
 	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &host_route, GREMC_ROUTE_ADD),
 			 0);
-	EVENTUALLY(f, leads(f, GATEWAY2, &mac_a));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY2, &mac_a));
 }
 
 /* More changes than the socket holds. */
-static void flood(struct fixture *f)
+static void events_flood(struct fixture *f)
 {
 	struct gremc_link_route route = {{0, 32}, GATEWAY2, false};
 	unsigned ifindex = if_nametoindex("wan0");
@@ -406,15 +409,15 @@ static void an_overrun_is_made_good(void **state)
 	struct fixture *f = *state;
 
 	NEEDS_ROOT(state);
-	apply(f);
+	config_reapply(f);
 	set_neighbor(f, GATEWAY2, &mac_b);
-	flood(f);
+	events_flood(f);
 	/* the one that matters is lost among them */
 	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &route, GREMC_ROUTE_ADD), 0);
 	set_neighbor(f, GATEWAY2, &mac_a);
-	assert_int_equal(gremc_host_overruns(f->host), 0);
-	EVENTUALLY(f, leads(f, GATEWAY2, &mac_a));
-	assert_true(gremc_host_overruns(f->host) > 0);
+	assert_int_equal(gremc_host_overruns_read(f->host), 0);
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY2, &mac_a));
+	assert_true(gremc_host_overruns_read(f->host) > 0);
 }
 
 /* The kernel says once that it loses events, and goes on losing them until all others are read. */
@@ -424,15 +427,15 @@ static void what_changes_in_an_overrun_is_seen(void **state)
 	struct fixture *f = *state;
 
 	NEEDS_ROOT(state);
-	apply(f);
+	config_reapply(f);
 	set_neighbor(f, GATEWAY2, &mac_b);
 	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &route, GREMC_ROUTE_ADD), 0);
-	EVENTUALLY(f, leads(f, GATEWAY2, &mac_b));
-	flood(f);
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY2, &mac_b));
+	events_flood(f);
 	for (unsigned i = 0; i < 8; i++)
-		turn(f);
+		loop_turn(f);
 	set_neighbor(f, GATEWAY2, &mac_a);
-	EVENTUALLY(f, leads(f, GATEWAY2, &mac_a));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY2, &mac_a));
 }
 
 static void the_mtu_is_followed(void **state)
@@ -441,7 +444,7 @@ static void the_mtu_is_followed(void **state)
 	struct fixture *f = *state;
 
 	NEEDS_ROOT(state);
-	apply(f);
+	config_reapply(f);
 	assert_int_equal(gremc_link_set(&f->netlink, if_nametoindex("gre1"), &small), 0);
 	EVENTUALLY(f, f->vifs->encap[f->vif[0]].mtu == 1400);
 	assert_int_equal(gremc_link_set(&f->netlink, if_nametoindex("gre1"), &large), 0);
@@ -450,28 +453,28 @@ static void the_mtu_is_followed(void **state)
 
 static void remove_link(struct fixture *f, const char *name)
 {
-	struct nlmsghdr *request = gremc_netlink_request(&f->netlink, RTM_DELLINK, 0);
+	struct nlmsghdr *request = gremc_netlink_request_init(&f->netlink, RTM_DELLINK, 0);
 	struct ifinfomsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
 	message->ifi_index = if_nametoindex(name);
-	assert_int_equal(gremc_netlink_ask(&f->netlink, request, NULL, NULL), 0);
+	assert_int_equal(gremc_netlink_send(&f->netlink, request, NULL, NULL), 0);
 }
 
 static void a_deleted_device_comes_back(void **state)
 {
 	struct fixture *f = *state;
-	struct gremc_way way;
+	struct gremc_kernel_next_hop way;
 	unsigned ifindex;
 
 	NEEDS_ROOT(state);
-	apply(f);
+	config_reapply(f);
 	ifindex = if_nametoindex("wan0");
 	remove_link(f, "wan0");
 	EVENTUALLY(f, if_nametoindex("wan0") != 0 && if_nametoindex("wan0") != ifindex);
 	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &way), 0);
-	assert_int_equal(gremc_ip_unmapped(&way.via), GATEWAY);
+	assert_int_equal(gremc_ipv4_from_mapped(&way.via), GATEWAY);
 	set_neighbor(f, GATEWAY, &mac_b);
-	EVENTUALLY(f, leads(f, GATEWAY, &mac_b));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, &mac_b));
 }
 
 static bool has_carrier(const char *name)
@@ -488,7 +491,7 @@ static void the_carrier_follows_the_link(void **state)
 
 	NEEDS_ROOT(state);
 	gremc_host_carrier_set(f->host, 0, false);
-	apply(f);
+	config_reapply(f);
 	assert_false(has_carrier("wan0"));
 	assert_true(has_carrier("gre1"));
 	gremc_host_carrier_set(f->host, 0, true);
@@ -511,13 +514,13 @@ static void devices_are_taken_over(void **state)
 	unsigned ifindex;
 
 	NEEDS_ROOT(state);
-	apply(f);
+	config_reapply(f);
 	ifindex = if_nametoindex("gre1");
 	assert_int_equal(gremc_link_set(&f->netlink, ifindex, &small), 0);
 	gremc_host_destroy(f->host, false);
 	assert_int_equal(if_nametoindex("gre1"), ifindex);
 	create_host(f);
-	apply(f);
+	config_reapply(f);
 	assert_int_equal(if_nametoindex("gre1"), ifindex);
 	EVENTUALLY(f, f->vifs->encap[f->vif[0]].mtu == 1300);
 }
@@ -527,12 +530,12 @@ static void devices_follow_the_configuration(void **state)
 	struct fixture *f = *state;
 
 	NEEDS_ROOT(state);
-	apply(f);
+	config_reapply(f);
 	f->config.tunnel_count = 0;
 	f->config.names_host = true;
 	f->vif[0] = GREMC_VIF_NONE; /* the port's number moves up */
-	assert_true(gremc_host_vif(f->host) != GREMC_VIF_NONE);
-	apply(f);
+	assert_true(gremc_host_vif_get(f->host) != GREMC_VIF_NONE);
+	config_reapply(f);
 	assert_int_equal(if_nametoindex("gre1"), 0);
 	assert_int_not_equal(if_nametoindex("gremc0"), 0);
 	assert_int_not_equal(if_nametoindex("wan0"), 0);
@@ -553,15 +556,16 @@ static void a_name_in_use_is_said(void **state)
 
 /* ---- the test's own changes of the kernel ---- */
 
-static void tell(struct fixture *f, struct nlmsghdr *request)
+static void kernel_route_change(struct fixture *f, struct nlmsghdr *request)
 {
-	assert_int_equal(gremc_netlink_ask(&f->netlink, request, NULL, NULL), 0);
+	assert_int_equal(gremc_netlink_send(&f->netlink, request, NULL, NULL), 0);
 }
 
 static unsigned make_veth(struct fixture *f, const char *name)
 {
 	const struct gremc_link_settings up = {.up = true};
-	struct nlmsghdr *request = gremc_netlink_request(&f->netlink, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *request =
+		gremc_netlink_request_init(&f->netlink, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
 	struct nlattr *info, *data, *other;
 	char text[IFNAMSIZ];
@@ -579,16 +583,18 @@ static unsigned make_veth(struct fixture *f, const char *name)
 	mnl_attr_nest_end(request, other);
 	mnl_attr_nest_end(request, data);
 	mnl_attr_nest_end(request, info);
-	tell(f, request);
+	kernel_route_change(f, request);
 	assert_int_equal(gremc_link_set(&f->netlink, if_nametoindex(text), &up), 0);
 	assert_int_equal(gremc_link_set(&f->netlink, if_nametoindex(name), &up), 0);
 	return if_nametoindex(name);
 }
 
 /* An address and a route as an operator sets them. */
-static void give(struct fixture *f, unsigned ifindex, rte_be32_t address, uint8_t length, rte_be32_t peer)
+static void kernel_object_send(struct fixture *f, unsigned ifindex, rte_be32_t address, uint8_t length,
+			       rte_be32_t peer)
 {
-	struct nlmsghdr *request = gremc_netlink_request(&f->netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *request =
+		gremc_netlink_request_init(&f->netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
 	struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
 	message->ifa_family = AF_INET;
@@ -596,13 +602,13 @@ static void give(struct fixture *f, unsigned ifindex, rte_be32_t address, uint8_
 	message->ifa_index = ifindex;
 	mnl_attr_put_u32(request, IFA_LOCAL, address);
 	mnl_attr_put_u32(request, IFA_ADDRESS, peer ? peer : address);
-	tell(f, request);
+	kernel_route_change(f, request);
 }
 
 static struct nlmsghdr *route_request(struct fixture *f, uint16_t type, const struct gremc_prefix *to)
 {
 	struct nlmsghdr *request =
-		gremc_netlink_request(&f->netlink, type, type == RTM_NEWROUTE ? NLM_F_CREATE : 0);
+		gremc_netlink_request_init(&f->netlink, type, type == RTM_NEWROUTE ? NLM_F_CREATE : 0);
 	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
 	message->rtm_family = AF_INET;
@@ -621,14 +627,15 @@ static void route(struct fixture *f, uint16_t type, const struct gremc_prefix *t
 
 	mnl_attr_put_u32(request, RTA_GATEWAY, via);
 	mnl_attr_put_u32(request, RTA_OIF, ifindex);
-	tell(f, request);
+	kernel_route_change(f, request);
 }
 
 static bool goes_via(struct fixture *f, rte_be32_t to, rte_be32_t via)
 {
-	struct gremc_way way;
+	struct gremc_kernel_next_hop way;
 
-	return gremc_route_lookup(&f->netlink, to, 0, 0, &way) == 0 && gremc_ip_unmapped(&way.via) == via;
+	return gremc_route_lookup(&f->netlink, to, 0, 0, &way) == 0 &&
+	       gremc_ipv4_from_mapped(&way.via) == via;
 }
 
 /* What is logged meanwhile, as one text. */
@@ -679,26 +686,28 @@ static void leftovers_of_an_earlier_start_go(void **state)
 	f->config_port.address_count = 2;
 	f->config_port.routes = routes;
 	f->config_port.route_count = 2;
-	apply(f);
+	config_reapply(f);
 	ifindex = if_nametoindex("wan0");
-	give(f, ifindex, RTE_BE32(0xc0000209), 32, 0);
+	kernel_object_send(f, ifindex, RTE_BE32(0xc0000209), 32, 0);
 	route(f, RTM_NEWROUTE, &theirs, GATEWAY2, ifindex);
 	assert_true(goes_via(f, RTE_BE32(0xcb007101), GATEWAY));
 	gremc_host_destroy(f->host, false);
 
 	create_host(f);
-	configure(f);
+	config_init(f);
 	f->route.via = GATEWAY2;
 	f->tunnel.peer = RTE_BE32(0x0a000009);
-	apply(f);
+	config_reapply(f);
 	assert_int_equal(if_nametoindex("wan0"), ifindex);
 	assert_true(goes_via(f, REMOTE, GATEWAY2));
 	/* no more specific one is left, and the address is no local one any more */
 	assert_true(goes_via(f, RTE_BE32(0xcb007101), GATEWAY2));
-	assert_int_equal(gremc_route_lookup(&f->netlink, RTE_BE32(0xc0000205), 0, 0, &(struct gremc_way){0}),
+	assert_int_equal(gremc_route_lookup(&f->netlink, RTE_BE32(0xc0000205), 0, 0,
+					    &(struct gremc_kernel_next_hop){0}),
 			 0);
-	assert_int_not_equal(
-		gremc_route_lookup(&f->netlink, RTE_BE32(0xc0000209), 0, 0, &(struct gremc_way){0}), 0);
+	assert_int_not_equal(gremc_route_lookup(&f->netlink, RTE_BE32(0xc0000209), 0, 0,
+						&(struct gremc_kernel_next_hop){0}),
+			     0);
 	assert_true(goes_via(f, theirs.address, GATEWAY2));
 	/* the tunnel's peer is the new one only */
 	assert_true(goes_via(f, RTE_BE32(0x0a000002), GATEWAY2));
@@ -712,12 +721,12 @@ static void a_route_of_an_abandoned_device_is_replaced(void **state)
 	struct fixture *f = *state;
 
 	NEEDS_ROOT(state);
-	apply(f);
+	config_reapply(f);
 	gremc_host_destroy(f->host, false);
 	create_host(f);
 	strcpy(f->config_port.name, "wan1");
 	f->address.address = RTE_BE32(0xc0000203);
-	apply(f);
+	config_reapply(f);
 	remove_link(f, "wan0");
 	assert_true(goes_via(f, REMOTE, GATEWAY));
 }
@@ -730,26 +739,26 @@ static void a_route_in_the_way_is_reported(void **state)
 
 	NEEDS_ROOT(state);
 	mgmt = make_veth(f, "mgmt");
-	give(f, mgmt, MGMT, 24, 0);
+	kernel_object_send(f, mgmt, MGMT, 24, 0);
 	route(f, RTM_NEWROUTE, DEFAULT, MGMT_GW, mgmt);
 	listen_to_log();
-	apply(f);
+	config_reapply(f);
 	assert_true(goes_via(f, REMOTE, MGMT_GW));
 	assert_true(was_said(
 		"the route to 0.0.0.0/0 via 192.0.2.254 is not set: the kernel has one via 10.9.9.1 on "
 		"mgmt"));
 	/* the tunnel has no next hop, and that is reported, too */
-	f->host->mirror->checked = 0;
+	f->host->nexthops->full_check_ended = 0;
 	EVENTUALLY(f, was_said("1 tunnels have no next hop"));
 	assert_true(was_said("leads by mgmt"));
 	f->host->next_check = 0;
-	turn(f);
+	loop_turn(f);
 	assert_true(goes_via(f, REMOTE, MGMT_GW));
 	route(f, RTM_DELROUTE, DEFAULT, MGMT_GW, mgmt);
 	f->host->next_check = 0;
 	EVENTUALLY(f, goes_via(f, REMOTE, GATEWAY));
 	assert_true(was_said("wan0: the route to 0.0.0.0/0 is set now"));
-	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, NULL));
 	end_of_log();
 	remove_link(f, "mgmt");
 }
@@ -763,18 +772,18 @@ static void what_is_the_same_is_no_obstacle(void **state)
 	NEEDS_ROOT(state);
 	f->config_port.route_count = f->config_port.address_count = 0;
 	f->tunnel.address.address = 0;
-	apply(f);
+	config_reapply(f);
 	wan0 = if_nametoindex("wan0");
 	gre1 = if_nametoindex("gre1");
-	give(f, wan0, LOCAL, 24, 0);
+	kernel_object_send(f, wan0, LOCAL, 24, 0);
 	route(f, RTM_NEWROUTE, DEFAULT, GATEWAY, wan0);
-	give(f, gre1, RTE_BE32(0x0a000001), 32, RTE_BE32(0x0a000002));
-	configure(f);
+	kernel_object_send(f, gre1, RTE_BE32(0x0a000001), 32, RTE_BE32(0x0a000002));
+	config_init(f);
 	listen_to_log();
-	apply(f);
+	config_reapply(f);
 	assert_false(was_said("not set"));
 	f->route.via = GATEWAY2;
-	apply(f);
+	config_reapply(f);
 	assert_true(was_said(
 		"the route to 0.0.0.0/0 via 192.0.2.253 is not set: the kernel has one via 192.0.2.254 on "
 		"wan0"));
@@ -797,7 +806,7 @@ static void set_rp_filter(const char *interface, char value)
 
 static int rp_filter_of(struct fixture *f, const char *name)
 {
-	return gremc_device_rp_filter(gremc_host_find_device(f->host, name));
+	return gremc_device_rp_filter_read(gremc_host_device_find(f->host, name));
 }
 
 /* New tunnels are without one. Where `all` or somebody else overrules that, the log says it. */
@@ -808,20 +817,20 @@ static void reverse_path_filters_are_off_or_reported(void **state)
 	NEEDS_ROOT(state);
 	set_rp_filter("default", '1');
 	listen_to_log();
-	apply(f);
+	config_reapply(f);
 	assert_int_equal(rp_filter_of(f, "gre1"), 0);
 	assert_int_equal(rp_filter_of(f, "wan0"), 1);
 	assert_false(was_said("rp_filter"));
 	/* as a rule of udev does, after the interface has come */
 	set_rp_filter("gre1", '1');
 	while (!f->host->rp_filter_due)
-		turn(f);
+		loop_turn(f);
 	f->host->next_check = 0;
 	EVENTUALLY(f, was_said("rp_filter is on for 1 host interfaces (gre1)"));
 	gremc_host_destroy(f->host, true);
 	create_host(f);
 	set_rp_filter("all", '1');
-	apply(f);
+	config_reapply(f);
 	/* a loose device makes a strict `all` loose */
 	assert_int_equal(rp_filter_of(f, "gre1"), 2);
 	end_of_log();
@@ -842,7 +851,7 @@ static void set_setting(const char *path, const char *value)
 
 static void nexthop(struct fixture *f, uint16_t type, uint32_t id, rte_be32_t via, unsigned ifindex)
 {
-	struct nlmsghdr *request = gremc_netlink_request(
+	struct nlmsghdr *request = gremc_netlink_request_init(
 		&f->netlink, type, type == RTM_NEWNEXTHOP ? NLM_F_CREATE | NLM_F_REPLACE : 0);
 	struct nhmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 
@@ -852,19 +861,19 @@ static void nexthop(struct fixture *f, uint16_t type, uint32_t id, rte_be32_t vi
 		mnl_attr_put_u32(request, NHA_OIF, ifindex);
 		mnl_attr_put_u32(request, NHA_GATEWAY, via);
 	}
-	tell(f, request);
+	kernel_route_change(f, request);
 }
 
 static void nexthop_group(struct fixture *f, uint32_t id, uint32_t member)
 {
 	struct nlmsghdr *request =
-		gremc_netlink_request(&f->netlink, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE);
+		gremc_netlink_request_init(&f->netlink, RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE);
 	struct nexthop_grp group = {.id = member};
 
 	mnl_nlmsg_put_extra_header(request, sizeof(struct nhmsg));
 	mnl_attr_put_u32(request, NHA_ID, id);
 	mnl_attr_put(request, NHA_GROUP, sizeof(group), &group);
-	tell(f, request);
+	kernel_route_change(f, request);
 }
 
 static void route_by_nexthop(struct fixture *f, const struct gremc_prefix *to, uint32_t id)
@@ -872,7 +881,7 @@ static void route_by_nexthop(struct fixture *f, const struct gremc_prefix *to, u
 	struct nlmsghdr *request = route_request(f, RTM_NEWROUTE, to);
 
 	mnl_attr_put_u32(request, RTA_NH_ID, id);
-	tell(f, request);
+	kernel_route_change(f, request);
 }
 
 /* A nexthop object is replaced, a group gets another member, the object is deleted. */
@@ -884,25 +893,25 @@ static void nexthop_objects_are_followed(void **state)
 
 	NEEDS_ROOT(state);
 	set_setting("/proc/sys/net/ipv4/nexthop_compat_mode", "0");
-	apply(f);
+	config_reapply(f);
 	ifindex = if_nametoindex("wan0");
-	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, NULL));
 	nexthop(f, RTM_NEWNEXTHOP, 7, GATEWAY2, ifindex);
 	route_by_nexthop(f, &to, 7);
-	EVENTUALLY(f, leads(f, GATEWAY2, NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY2, NULL));
 	nexthop(f, RTM_NEWNEXTHOP, 7, RTE_BE32(0xc00002fc), ifindex);
-	EVENTUALLY(f, leads(f, RTE_BE32(0xc00002fc), NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, RTE_BE32(0xc00002fc), NULL));
 	nexthop(f, RTM_NEWNEXTHOP, 8, GATEWAY2, ifindex);
 	nexthop_group(f, 20, 7);
 	route_by_nexthop(f, &host, 20);
-	EVENTUALLY(f, leads(f, RTE_BE32(0xc00002fc), NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, RTE_BE32(0xc00002fc), NULL));
 	nexthop_group(f, 20, 8);
-	EVENTUALLY(f, leads(f, GATEWAY2, NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY2, NULL));
 	set_setting("/proc/sys/net/ipv4/nexthop_compat_mode", "1");
 	nexthop(f, RTM_DELNEXTHOP, 20, 0, 0);
-	EVENTUALLY(f, leads(f, RTE_BE32(0xc00002fc), NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, RTE_BE32(0xc00002fc), NULL));
 	nexthop(f, RTM_DELNEXTHOP, 7, 0, 0);
-	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, NULL));
 }
 
 /* The link that a better route leads by goes down, and comes back. */
@@ -915,12 +924,12 @@ static void links_of_others_are_followed(void **state)
 
 	NEEDS_ROOT(state);
 	mgmt = make_veth(f, "mgmt");
-	give(f, mgmt, MGMT, 24, 0);
-	apply(f);
+	kernel_object_send(f, mgmt, MGMT, 24, 0);
+	config_reapply(f);
 	route(f, RTM_NEWROUTE, &to, MGMT_GW, mgmt);
-	EVENTUALLY(f, leads(f, RTE_BE32(UINT32_MAX), NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, RTE_BE32(UINT32_MAX), NULL));
 	assert_int_equal(gremc_link_set(&f->netlink, mgmt, &down), 0);
-	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, NULL));
 	remove_link(f, "mgmt");
 }
 
@@ -932,13 +941,13 @@ static void what_nothing_announces_is_seen(void **state)
 	char buffer[32768];
 
 	NEEDS_ROOT(state);
-	apply(f);
-	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	config_reapply(f);
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, NULL));
 	route(f, RTM_NEWROUTE, &to, GATEWAY2, if_nametoindex("wan0"));
-	while (mnl_socket_recvfrom(f->host->mirror->events, buffer, sizeof(buffer)) > 0)
+	while (mnl_socket_recvfrom(f->host->nexthops->events, buffer, sizeof(buffer)) > 0)
 		;
-	f->host->mirror->checked = 0;
-	EVENTUALLY(f, leads(f, GATEWAY2, NULL));
+	f->host->nexthops->full_check_ended = 0;
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY2, NULL));
 }
 
 /* An IPv4 route by an IPv6 neighbour (RFC 5549): its MAC address is the next hop's. */
@@ -958,27 +967,27 @@ static void ipv6_next_hops_lead(void **state)
 		skip();
 	}
 	set_setting("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
-	apply(f);
+	config_reapply(f);
 	ifindex = if_nametoindex("wan0");
 	request = route_request(f, RTM_NEWROUTE, &to);
 	via->rtvia_family = AF_INET6;
 	memcpy(via->rtvia_addr, &gateway, sizeof(gateway));
 	mnl_attr_put(request, RTA_VIA, sizeof(*via) + sizeof(gateway), via);
 	mnl_attr_put_u32(request, RTA_OIF, ifindex);
-	tell(f, request);
-	EVENTUALLY(f, leads(f, GREMC_NEXT_HOP_IPV6, NULL));
+	kernel_route_change(f, request);
+	EVENTUALLY(f, adjacency_leads_to(f, GREMC_NEXT_HOP_IPV6, NULL));
 	assert_memory_equal(adjacency(f)->next_hop6, &gateway, sizeof(gateway));
-	request = gremc_netlink_request(&f->netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+	request = gremc_netlink_request_init(&f->netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
 	message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 	message->ndm_family = AF_INET6;
 	message->ndm_ifindex = ifindex;
 	message->ndm_state = NUD_PERMANENT;
 	mnl_attr_put(request, NDA_DST, sizeof(gateway), &gateway);
 	mnl_attr_put(request, NDA_LLADDR, sizeof(mac_b), &mac_b);
-	tell(f, request);
-	EVENTUALLY(f, leads(f, GREMC_NEXT_HOP_IPV6, &mac_b));
+	kernel_route_change(f, request);
+	EVENTUALLY(f, adjacency_leads_to(f, GREMC_NEXT_HOP_IPV6, &mac_b));
 	route(f, RTM_DELROUTE, &to, 0, ifindex);
-	EVENTUALLY(f, leads(f, GATEWAY, NULL));
+	EVENTUALLY(f, adjacency_leads_to(f, GATEWAY, NULL));
 }
 
 /* ---- starts that fail or are killed ---- */
@@ -988,8 +997,8 @@ struct picture {
 	char text[4096];
 };
 
-static void draw(struct picture *picture, const char *format, ...) __rte_format_printf(2, 3);
-static void draw(struct picture *picture, const char *format, ...)
+static void kernel_picture_draw(struct picture *picture, const char *format, ...) __rte_format_printf(2, 3);
+static void kernel_picture_draw(struct picture *picture, const char *format, ...)
 {
 	size_t length = strlen(picture->text);
 	va_list arguments;
@@ -999,19 +1008,19 @@ static void draw(struct picture *picture, const char *format, ...)
 	va_end(arguments);
 }
 
-static void draw_address(void *argument, const struct gremc_link_address *address, uint8_t protocol)
+static void address_draw(void *argument, const struct gremc_link_address *address, uint8_t protocol)
 {
-	draw(argument, " address %x/%u peer %x proto %u\n", address->address, address->length, address->peer,
-	     protocol);
+	kernel_picture_draw(argument, " address %x/%u peer %x proto %u\n", address->address, address->length,
+			    address->peer, protocol);
 }
 
-static void draw_route(void *argument, const struct gremc_kernel_route *route)
+static void route_draw(void *argument, const struct gremc_kernel_route *route)
 {
-	draw(argument, "route %x/%u dev %u via %x metric %u proto %u\n", route->to.address, route->to.length,
-	     route->ifindex, route->via, route->metric, route->protocol);
+	kernel_picture_draw(argument, "route %x/%u dev %u via %x metric %u proto %u\n", route->to.address,
+			    route->to.length, route->ifindex, route->via, route->metric, route->protocol);
 }
 
-static struct picture picture_of(struct fixture *f)
+static struct picture kernel_picture_take(struct fixture *f)
 {
 	struct if_nameindex *links = if_nameindex();
 	struct picture picture = {0};
@@ -1019,31 +1028,31 @@ static struct picture picture_of(struct fixture *f)
 
 	for (unsigned i = 0; links[i].if_index; i++) {
 		assert_int_equal(gremc_link_get(&f->netlink, links[i].if_name, &link), 0);
-		draw(&picture, "link %u %s %s%s\n", link.ifindex, link.name, link.kind,
-		     link.flags & IFF_UP ? " up" : "");
-		assert_int_equal(gremc_address_each(&f->netlink, link.ifindex, draw_address, &picture), 0);
+		kernel_picture_draw(&picture, "link %u %s %s%s\n", link.ifindex, link.name, link.kind,
+				    link.flags & IFF_UP ? " up" : "");
+		assert_int_equal(gremc_address_each(&f->netlink, link.ifindex, address_draw, &picture), 0);
 	}
 	if_freenameindex(links);
-	assert_int_equal(gremc_route_each(&f->netlink, 0, 0, draw_route, &picture), 0);
+	assert_int_equal(gremc_route_each(&f->netlink, 0, 0, route_draw, &picture), 0);
 	return picture;
 }
 
 /* Everything of a start that touches the kernel's network. */
-static int start(struct fixture *f, bool takes_over)
+static int host_start(struct fixture *f, bool takes_over)
 {
-	const struct gremc_host_parts parts = {.ports = &f->ports,
-					       .vifs = f->vifs,
-					       .workers = f->workers,
-					       .rcu = f->rcu,
-					       .epoll = f->epoll,
-					       .state_directory = state_directory};
+	const struct gremc_host_context context = {.ports = &f->ports,
+						   .vifs = f->vifs,
+						   .workers = f->workers,
+						   .rcu = f->rcu,
+						   .epoll = f->epoll,
+						   .state_directory = state_directory};
 	struct gremc_errors errors = {0};
 	int rc = -1;
 
-	f->host = gremc_host_create(&parts, &errors);
+	f->host = gremc_host_create(&context, &errors);
 	if (f->host == NULL)
 		goto out;
-	rc = takes_over ? gremc_host_takeover(f->host, &f->config, "wan0", &errors) : 0;
+	rc = takes_over ? gremc_host_takeover_begin(f->host, &f->config, "wan0", &errors) : 0;
 	if (rc == 0)
 		rc = -(int)gremc_host_apply(f->host, &f->config, f->vif, &errors);
 	if (rc == 0)
@@ -1057,19 +1066,19 @@ out:
 
 /* As the kernel has it before a takeover: the interface, another one, and what was there of an earlier start.
  */
-static void furnish(struct fixture *f)
+static void interface_furnish(struct fixture *f)
 {
 	const struct gremc_prefix far = {RTE_BE32(0xc6120000), 15};
 	unsigned wan0 = make_veth(f, "wan0"), mgmt = make_veth(f, "mgmt");
 
-	give(f, wan0, LOCAL, 24, 0);
-	give(f, wan0, RTE_BE32(0xc0000207), 32, 0);
+	kernel_object_send(f, wan0, LOCAL, 24, 0);
+	kernel_object_send(f, wan0, RTE_BE32(0xc0000207), 32, 0);
 	route(f, RTM_NEWROUTE, &far, GATEWAY2, wan0);
-	give(f, mgmt, MGMT, 24, 0);
+	kernel_object_send(f, mgmt, MGMT, 24, 0);
 	route(f, RTM_NEWROUTE, DEFAULT, MGMT_GW, mgmt);
 }
 
-static void clear(struct fixture *f)
+static void kernel_clear(struct fixture *f)
 {
 	static const char *const names[] = {"wan0", "wan0_k", "gre1", "mgmt"};
 
@@ -1090,7 +1099,7 @@ static bool has_journal(void)
 /* Each request of a start fails in turn: either it starts, or all is as before. */
 static void fail_each_step(struct fixture *f, bool takes_over)
 {
-	struct picture before = picture_of(f), after;
+	struct picture before = kernel_picture_take(f), after;
 	unsigned failed = 0;
 
 	for (unsigned at = 1;; at++) {
@@ -1099,7 +1108,7 @@ static void fail_each_step(struct fixture *f, bool takes_over)
 		fault.at = at;
 		fault.kills = false;
 		fault.count = 0;
-		rc = start(f, takes_over);
+		rc = host_start(f, takes_over);
 		fault.at = 0;
 		if (rc == 0)
 			gremc_host_destroy(f->host, true);
@@ -1107,14 +1116,14 @@ static void fail_each_step(struct fixture *f, bool takes_over)
 		if (rc == 0) {
 			if (fault.count < at)
 				break;
-			clear(f);
+			kernel_clear(f);
 			if (takes_over)
-				furnish(f);
-			before = picture_of(f);
+				interface_furnish(f);
+			before = kernel_picture_take(f);
 			continue;
 		}
 		failed++;
-		after = picture_of(f);
+		after = kernel_picture_take(f);
 		assert_string_equal(after.text, before.text);
 		assert_false(has_journal());
 	}
@@ -1160,7 +1169,7 @@ static bool kill_at(struct fixture *f, unsigned at, bool takes_over)
 	__lsan_disable();
 	if (setjmp(fault.end) == 0) {
 		fault.at = at;
-		assert_int_equal(start(f, takes_over), 0);
+		assert_int_equal(host_start(f, takes_over), 0);
 		killed = false;
 	}
 	__lsan_enable();
@@ -1174,7 +1183,7 @@ static bool kill_at(struct fixture *f, unsigned at, bool takes_over)
  * or the start finished. */
 static void kill_each_step(struct fixture *f, bool takes_over)
 {
-	struct picture before = picture_of(f), after;
+	struct picture before = kernel_picture_take(f), after;
 	unsigned undone = 0;
 
 	for (unsigned at = 1; kill_at(f, at, takes_over); at++) {
@@ -1182,7 +1191,7 @@ static void kill_each_step(struct fixture *f, bool takes_over)
 		create_host(f);
 		gremc_host_destroy(f->host, false);
 		f->host = NULL;
-		after = picture_of(f);
+		after = kernel_picture_take(f);
 		assert_false(has_journal());
 		if (strcmp(after.text, before.text) == 0) {
 			undone++;
@@ -1194,7 +1203,7 @@ static void kill_each_step(struct fixture *f, bool takes_over)
 		remove_link(f, "gre1");
 		if (!takes_over && if_nametoindex("wan0"))
 			remove_link(f, "wan0");
-		after = picture_of(f);
+		after = kernel_picture_take(f);
 		assert_string_equal(after.text, before.text);
 	}
 	gremc_host_destroy(f->host, true);
@@ -1209,10 +1218,10 @@ static void each_step(struct fixture *f, void (*test)(struct fixture *, bool))
 	/* lines for each step help nobody */
 	listen_to_log();
 	test(f, false);
-	clear(f);
-	furnish(f);
+	kernel_clear(f);
+	interface_furnish(f);
 	test(f, true);
-	clear(f);
+	kernel_clear(f);
 	end_of_log();
 }
 
@@ -1236,37 +1245,37 @@ static void a_start_that_fails_keeps_what_was_there(void **state)
 	struct gremc_config_tunnel tunnels[2];
 
 	NEEDS_ROOT(state);
-	apply(f);
-	give(f, if_nametoindex("gre1"), RTE_BE32(0xcb007105), 32, 0);
+	config_reapply(f);
+	kernel_object_send(f, if_nametoindex("gre1"), RTE_BE32(0xcb007105), 32, 0);
 	gremc_host_destroy(f->host, false);
 	f->host = NULL;
 	make_veth(f, "gre2");
-	before = picture_of(f);
+	before = kernel_picture_take(f);
 	tunnels[0] = tunnels[1] = f->tunnel;
 	strcpy(tunnels[1].name, "gre2");
 	f->config.tunnels = tunnels;
 	f->config.tunnel_count = 2;
 	f->vif[1] = f->vif[0];
 	f->route.via = GATEWAY2;
-	assert_int_not_equal(start(f, false), 0);
+	assert_int_not_equal(host_start(f, false), 0);
 	f->host = NULL;
-	after = picture_of(f);
+	after = kernel_picture_take(f);
 	assert_string_equal(after.text, before.text);
 	remove_link(f, "gre2");
-	clear(f);
+	kernel_clear(f);
 }
 
 static void reasons_have_texts(void **state __rte_unused)
 {
-	for (unsigned i = 0; i < GREMC_HOST_LOSS_COUNT; i++) {
-		assert_true(strlen(gremc_host_loss_name(i)) > 0);
-		assert_true(strlen(gremc_host_loss_text(i)) > strlen("down"));
+	for (unsigned i = 0; i < GREMC_HOST_DROP_COUNT; i++) {
+		assert_true(strlen(gremc_host_drop_name(i)) > 0);
+		assert_true(strlen(gremc_host_drop_text(i)) > strlen("down"));
 	}
 }
 
 /* ---- EAL ---- */
 
-static int start_eal(void **state __rte_unused)
+static int host_eal_start(void **state __rte_unused)
 {
 	char *arguments[] = {"test",        "--no-huge",      "-m", "256", "--no-pci",
 			     "--no-shconf", "--no-telemetry", "-l", "0",   "--vdev=net_ring0"};
@@ -1286,7 +1295,7 @@ static int start_eal(void **state __rte_unused)
 	return rte_eth_dev_start(device);
 }
 
-static int stop_eal(void **state __rte_unused)
+static int host_eal_stop(void **state __rte_unused)
 {
 	rte_eth_dev_stop(device);
 	rte_eth_dev_close(device);
@@ -1294,7 +1303,7 @@ static int stop_eal(void **state __rte_unused)
 	return rte_eal_cleanup();
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, host_set_up, host_tear_down)
 
 int main(void)
 {
@@ -1327,5 +1336,5 @@ int main(void)
 		TEST(a_start_that_fails_keeps_what_was_there),
 	};
 
-	return cmocka_run_group_tests_name("host", tests, start_eal, stop_eal);
+	return cmocka_run_group_tests_name("host", tests, host_eal_start, host_eal_stop);
 }

@@ -42,7 +42,7 @@ static const char dumped[] =
 	"000000000c001700c900000000000000";
 
 /* The bytes in a heap buffer that ends where they do. */
-static uint8_t *bytes_of(const char *hex, size_t *length)
+static uint8_t *message_bytes(const char *hex, size_t *length)
 {
 	uint8_t *bytes = malloc(strlen(hex) / 2);
 
@@ -52,14 +52,14 @@ static uint8_t *bytes_of(const char *hex, size_t *length)
 	return bytes;
 }
 
-static enum gremc_mfc_kind parse(const char *hex, struct gremc_mfc_message *message)
+static enum gremc_mfc_message_kind message_parse(const char *hex, struct gremc_mfc_message *message)
 {
 	size_t length;
-	uint8_t *bytes = bytes_of(hex, &length);
-	enum gremc_mfc_kind kind;
+	uint8_t *bytes = message_bytes(hex, &length);
+	enum gremc_mfc_message_kind kind;
 
 	assert_int_equal(((struct nlmsghdr *)bytes)->nlmsg_len, length);
-	kind = gremc_mfc_parse((const struct nlmsghdr *)bytes, message);
+	kind = gremc_mfc_message_parse((const struct nlmsghdr *)bytes, message);
 	free(bytes);
 	return kind;
 }
@@ -69,7 +69,7 @@ static void test_set(void **state)
 	struct gremc_mfc_message message;
 
 	(void)state;
-	assert_int_equal(parse(set, &message), GREMC_MFC_SET);
+	assert_int_equal(message_parse(set, &message), GREMC_MFC_SET);
 	assert_int_equal(message.source, IP(10, 0, 0, 9));
 	assert_int_equal(message.group, IP(239, 1, 1, 1));
 	assert_int_equal(message.iif, 3);
@@ -77,7 +77,7 @@ static void test_set(void **state)
 	assert_int_equal(message.oifs[0], 5);
 	assert_int_equal(message.oifs[1], 7);
 	assert_int_equal(message.thresholds[0], 1);
-	assert_int_equal(parse(removed, &message), GREMC_MFC_REMOVED);
+	assert_int_equal(message_parse(removed, &message), GREMC_MFC_REMOVED);
 	assert_int_equal(message.group, IP(239, 1, 1, 1));
 }
 
@@ -86,11 +86,11 @@ static void test_without_oifs(void **state)
 	struct gremc_mfc_message message;
 
 	(void)state;
-	assert_int_equal(parse(unresolved, &message), GREMC_MFC_UNRESOLVED);
+	assert_int_equal(message_parse(unresolved, &message), GREMC_MFC_UNRESOLVED);
 	assert_int_equal(message.source, IP(10, 0, 0, 7));
-	assert_int_equal(parse(nowhere, &message), GREMC_MFC_SET);
+	assert_int_equal(message_parse(nowhere, &message), GREMC_MFC_SET);
 	assert_int_equal(message.oif_count, 0);
-	assert_int_equal(parse(dumped, &message), GREMC_MFC_SET);
+	assert_int_equal(message_parse(dumped, &message), GREMC_MFC_SET);
 	assert_int_equal(message.group, IP(239, 2, 2, 3));
 }
 
@@ -99,7 +99,7 @@ static void test_damaged(void **state)
 {
 	struct gremc_mfc_message message;
 	size_t length;
-	uint8_t *bytes = bytes_of(set, &length);
+	uint8_t *bytes = message_bytes(set, &length);
 
 	(void)state;
 	for (size_t at = sizeof(struct nlmsghdr); at <= length; at += 4) {
@@ -107,7 +107,7 @@ static void test_damaged(void **state)
 
 		memcpy(cut, bytes, at);
 		((struct nlmsghdr *)cut)->nlmsg_len = (uint32_t)at;
-		gremc_mfc_parse((const struct nlmsghdr *)cut, &message);
+		gremc_mfc_message_parse((const struct nlmsghdr *)cut, &message);
 		assert_true(message.oif_count <= 2);
 		free(cut);
 	}
@@ -116,17 +116,19 @@ static void test_damaged(void **state)
 			uint8_t before = bytes[at];
 
 			bytes[at] = (uint8_t)value;
-			if (gremc_mfc_parse((const struct nlmsghdr *)bytes, &message) == GREMC_MFC_SET)
+			if (gremc_mfc_message_parse((const struct nlmsghdr *)bytes, &message) ==
+			    GREMC_MFC_SET)
 				assert_true(message.group == 0 || gremc_ipv4_is_multicast(message.group));
 			assert_true(message.oif_count <= GREMC_MFC_OIFS_MAX);
 			bytes[at] = before;
 		}
 	}
 	bytes[16] = 2; /* AF_INET: a unicast route */
-	assert_int_equal(gremc_mfc_parse((const struct nlmsghdr *)bytes, &message), GREMC_MFC_OTHER);
+	assert_int_equal(gremc_mfc_message_parse((const struct nlmsghdr *)bytes, &message), GREMC_MFC_OTHER);
 	bytes[16] = 128;
 	bytes[32] = 10; /* RTA_TABLE */
-	assert_int_equal(gremc_mfc_parse((const struct nlmsghdr *)bytes, &message), GREMC_MFC_OTHER_TABLE);
+	assert_int_equal(gremc_mfc_message_parse((const struct nlmsghdr *)bytes, &message),
+			 GREMC_MFC_OTHER_TABLE);
 	free(bytes);
 }
 
@@ -143,7 +145,7 @@ static struct {
 	uint32_t syncs, oifs;
 } mirrored;
 
-static uint32_t number_of(rte_be32_t source)
+static uint32_t interface_number(rte_be32_t source)
 {
 	uint32_t number = rte_be_to_cpu_32(source) & 0xffff;
 
@@ -166,7 +168,7 @@ static void on_set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t
 	assert_int_equal(oif_count, 1);
 	assert_int_equal(oifs[0], LO);
 	assert_int_equal(thresholds[0], THRESHOLD);
-	mirrored.there[number_of(source)] = mirrored.seen[number_of(source)] = true;
+	mirrored.there[interface_number(source)] = mirrored.seen[interface_number(source)] = true;
 }
 
 /* A route whatever it is: how many oifs it has. */
@@ -186,7 +188,7 @@ static void on_remove(void *argument, rte_be32_t source, rte_be32_t group)
 {
 	(void)argument;
 	(void)group;
-	mirrored.there[number_of(source)] = false;
+	mirrored.there[interface_number(source)] = false;
 }
 
 static void on_begin(void *argument)
@@ -234,11 +236,11 @@ static void daemon_route(int fd, uint32_t number, int option)
 
 static void run_until_synced(struct gremc_mfc *mfc, uint32_t syncs)
 {
-	struct pollfd waiting = {.fd = gremc_mfc_fd(mfc), .events = POLLIN};
+	struct pollfd waiting = {.fd = gremc_mfc_fd_get(mfc), .events = POLLIN};
 
 	while (mirrored.syncs < syncs) {
 		assert_int_equal(poll(&waiting, 1, PATIENCE), 1);
-		gremc_mfc_run(mfc);
+		gremc_mfc_events_read(mfc);
 	}
 }
 
@@ -262,7 +264,7 @@ static void test_overrun(void **state)
 	mfc = gremc_mfc_open(&callbacks);
 	assert_non_null(mfc);
 	run_until_synced(mfc, 1);
-	assert_int_equal(setsockopt(gremc_mfc_fd(mfc), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	assert_int_equal(setsockopt(gremc_mfc_fd_get(mfc), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
 	for (uint32_t i = 0; i < ROUTES; i++)
 		daemon_route(fd, i, i % 3 ? MRT_ADD_MFC : MRT_DEL_MFC);
 	for (uint32_t i = 1; i < ROUTES; i += 3)
@@ -275,7 +277,7 @@ static void test_overrun(void **state)
 	assert_true(info.resyncs >= 2);
 	/* and it goes on */
 	daemon_route(fd, 0, MRT_ADD_MFC);
-	gremc_mfc_run(mfc);
+	gremc_mfc_events_read(mfc);
 	assert_true(mirrored.there[0]);
 	gremc_mfc_close(mfc);
 	close(fd);
@@ -301,20 +303,20 @@ static void test_interface_leaves(void **state)
 	assert_non_null(mfc);
 	run_until_synced(mfc, 1);
 	assert_int_equal(mirrored.oifs, 1);
-	assert_int_equal(gremc_mfc_look(mfc, 1000), GREMC_MFC_LOOK_INTERVAL);
-	assert_int_equal(gremc_mfc_look(mfc, 5000), GREMC_MFC_LOOK_INTERVAL - 4000);
+	assert_int_equal(gremc_mfc_resync_poll(mfc, 1000), GREMC_MFC_DUMP_INTERVAL);
+	assert_int_equal(gremc_mfc_resync_poll(mfc, 5000), GREMC_MFC_DUMP_INTERVAL - 4000);
 	assert_int_equal(setsockopt(fd, IPPROTO_IP, MRT_DEL_VIF, &(struct vifctl){.vifc_vifi = vif},
 				    sizeof(struct vifctl)),
 			 0);
-	waiting = (struct pollfd){.fd = gremc_mfc_fd(mfc), .events = POLLIN};
+	waiting = (struct pollfd){.fd = gremc_mfc_fd_get(mfc), .events = POLLIN};
 	assert_int_equal(poll(&waiting, 1, PATIENCE), 1);
-	gremc_mfc_run(mfc);
-	assert_int_equal(gremc_mfc_look(mfc, 5000), GREMC_MFC_LOOK_INTERVAL);
+	gremc_mfc_events_read(mfc);
+	assert_int_equal(gremc_mfc_resync_poll(mfc, 5000), GREMC_MFC_DUMP_INTERVAL);
 	run_until_synced(mfc, 2);
 	assert_int_equal(mirrored.oifs, 0);
 	/* and without any message */
-	assert_int_equal(gremc_mfc_look(mfc, 14999), 1);
-	assert_int_equal(gremc_mfc_look(mfc, 15000), GREMC_MFC_LOOK_INTERVAL);
+	assert_int_equal(gremc_mfc_resync_poll(mfc, 14999), 1);
+	assert_int_equal(gremc_mfc_resync_poll(mfc, 15000), GREMC_MFC_DUMP_INTERVAL);
 	run_until_synced(mfc, 3);
 	gremc_mfc_close(mfc);
 	close(fd);

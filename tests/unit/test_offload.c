@@ -61,7 +61,7 @@ static uint8_t *make_packet(uint32_t l2, uint32_t payload, uint8_t flags)
 	return packet;
 }
 
-static struct virtio_net_hdr segmented(uint32_t l2, uint16_t size)
+static struct virtio_net_hdr segmented_packet_make(uint32_t l2, uint16_t size)
 {
 	return (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 				       .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
@@ -77,7 +77,7 @@ static void check_segment(const uint8_t *bytes, const struct gremc_gso *gso, uin
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(bytes + gso->l3);
 	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)(ip + 1);
-	uint32_t length = gremc_gso_length(gso, n);
+	uint32_t length = gremc_gso_segment_length(gso, n);
 
 	assert_int_equal(rte_be_to_cpu_16(ip->total_length), length - gso->l3);
 	assert_int_equal(rte_be_to_cpu_16(ip->packet_id), (uint16_t)(0xffff + n));
@@ -101,20 +101,20 @@ static void tcp_is_cut(void **state __rte_unused)
 
 	for (unsigned i = 0; i < RTE_DIM(payloads) * RTE_DIM(l2s); i++) {
 		uint32_t payload = payloads[i % RTE_DIM(payloads)], l2 = l2s[i / RTE_DIM(payloads)];
-		struct virtio_net_hdr header = segmented(l2, SIZE);
+		struct virtio_net_hdr header = segmented_packet_make(l2, SIZE);
 		uint8_t *packet = make_packet(l2, payload, all);
 		struct gremc_gso gso;
 
 		assert_int_equal(gremc_gso_init(&gso, &header, l2 > 0, packet, l2 + HEADER + payload), 0);
 		assert_int_equal(gso.count, (payload + SIZE - 1) / SIZE);
 		for (uint32_t n = 0; n < gso.count; n++) {
-			uint8_t *bytes = malloc(gremc_gso_length(&gso, n)), flags = all;
+			uint8_t *bytes = malloc(gremc_gso_segment_length(&gso, n)), flags = all;
 
 			if (n > 0)
 				flags &= (uint8_t)~RTE_TCP_CWR_FLAG;
 			if (n + 1 < gso.count)
 				flags &= (uint8_t) ~(RTE_TCP_PSH_FLAG | RTE_TCP_FIN_FLAG);
-			gremc_gso_write(&gso, n, bytes);
+			gremc_gso_segment_write(&gso, n, bytes);
 			check_segment(bytes, &gso, n, flags);
 			free(bytes);
 		}
@@ -125,7 +125,7 @@ static void tcp_is_cut(void **state __rte_unused)
 /* What does not fit the packet is refused, and nothing is read behind it. */
 static void nonsense_is_refused(void **state __rte_unused)
 {
-	struct virtio_net_hdr good = segmented(0, SIZE), bad[4] = {good, good, good, good};
+	struct virtio_net_hdr good = segmented_packet_make(0, SIZE), bad[4] = {good, good, good, good};
 	struct gremc_gso gso;
 
 	bad[0].gso_size = 0;
@@ -169,7 +169,7 @@ static void checksums_are_finished(void **state __rte_unused)
 		udp->dgram_cksum = rte_ipv4_phdr_cksum(ip, 0);
 		assert_int_equal(gremc_gso_init(&gso, &header, false, packet, length), 0);
 		assert_int_equal(gso.count, 1);
-		assert_int_equal(gremc_gso_length(&gso, 0), length);
+		assert_int_equal(gremc_gso_segment_length(&gso, 0), length);
 		assert_int_not_equal(udp->dgram_cksum, 0);
 		zero |= udp->dgram_cksum == UINT16_MAX;
 		if (n % 97 == 0)
@@ -184,7 +184,7 @@ static void checksums_are_finished(void **state __rte_unused)
 /* Segments as they come from a tunnel (l2 0) or a port, in mbufs; PSH on the last of them. */
 static uint32_t make_segments(uint32_t l2, uint32_t payload, uint8_t flags, struct rte_mbuf **mbufs)
 {
-	struct virtio_net_hdr header = segmented(l2, SIZE);
+	struct virtio_net_hdr header = segmented_packet_make(l2, SIZE);
 	uint8_t *packet = make_packet(l2, payload, flags);
 	struct gremc_gso gso;
 
@@ -192,7 +192,8 @@ static uint32_t make_segments(uint32_t l2, uint32_t payload, uint8_t flags, stru
 	for (uint32_t n = 0; n < gso.count; n++) {
 		mbufs[n] = rte_pktmbuf_alloc(pool);
 		mbufs[n]->l2_len = l2;
-		gremc_gso_write(&gso, n, (uint8_t *)rte_pktmbuf_append(mbufs[n], gremc_gso_length(&gso, n)));
+		gremc_gso_segment_write(
+			&gso, n, (uint8_t *)rte_pktmbuf_append(mbufs[n], gremc_gso_segment_length(&gso, n)));
 	}
 	free(packet);
 	return gso.count;
@@ -210,7 +211,7 @@ static void check_merged(struct rte_mbuf *mbuf, uint32_t l2, uint32_t payload)
 	assert_int_equal(rte_ipv4_cksum(ip), 0);
 	for (uint32_t i = 0; i < payload; i++)
 		assert_int_equal(whole[l2 + HEADER + i], byte_of(i));
-	gremc_gro_describe(mbuf, &header);
+	gremc_gro_header_write(mbuf, &header);
 	assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
 	assert_int_equal(header.gso_size, SIZE);
 	assert_int_equal(header.hdr_len, l2 + HEADER);
@@ -229,9 +230,9 @@ static void segments_are_put_together(void **state __rte_unused)
 		uint32_t n = make_segments(l2, payload, RTE_TCP_ACK_FLAG, mbufs);
 
 		for (uint32_t i = 0; i < n; i++)
-			assert_true(gremc_gro_takes(mbufs[i]));
+			assert_true(gremc_gro_is_mergeable(mbufs[i]));
 		assert_int_equal(gremc_gro_merge(mbufs, n, l2 > 0), 1);
-		assert_int_equal(gremc_gro_count(mbufs[0]), n);
+		assert_int_equal(gremc_gro_segment_count(mbufs[0]), n);
 		check_merged(mbufs[0], l2, payload);
 		rte_pktmbuf_free(mbufs[0]);
 	}
@@ -247,18 +248,18 @@ static void a_gap_stays(void **state __rte_unused)
 	rte_pktmbuf_free(mbufs[2]);
 	memmove(&mbufs[2], &mbufs[3], (n - 3) * sizeof(mbufs[0]));
 	assert_int_equal(gremc_gro_merge(mbufs, n - 1, false), 2);
-	assert_int_equal(gremc_gro_count(mbufs[0]), 2);
-	assert_int_equal(gremc_gro_count(mbufs[1]), 3);
+	assert_int_equal(gremc_gro_segment_count(mbufs[0]), 2);
+	assert_int_equal(gremc_gro_segment_count(mbufs[1]), 3);
 	rte_pktmbuf_free_bulk(mbufs, 2);
 	make_segments(0, 1, RTE_TCP_ACK_FLAG, mbufs);
 	assert_int_equal(gremc_gro_merge(mbufs, 1, false), 1);
-	gremc_gro_describe(mbufs[0], &header);
+	gremc_gro_header_write(mbufs[0], &header);
 	assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_NONE);
 	assert_int_equal(header.flags, 0);
 	rte_pktmbuf_free(mbufs[0]);
 }
 
-static void spoil(struct rte_mbuf *mbuf, uint32_t at, uint8_t bits)
+static void segment_spoil(struct rte_mbuf *mbuf, uint32_t at, uint8_t bits)
 {
 	*rte_pktmbuf_mtod_offset(mbuf, uint8_t *, at) ^= bits;
 }
@@ -275,26 +276,26 @@ static void others_are_left_alone(void **state __rte_unused)
 
 	for (unsigned i = 0; i < RTE_DIM(spoilt); i++) {
 		assert_int_equal(make_segments(0, 1, RTE_TCP_ACK_FLAG, mbufs), 1);
-		assert_true(gremc_gro_takes(mbufs[0]));
-		spoil(mbufs[0], spoilt[i].at, spoilt[i].bits);
-		assert_false(gremc_gro_takes(mbufs[0]));
+		assert_true(gremc_gro_is_mergeable(mbufs[0]));
+		segment_spoil(mbufs[0], spoilt[i].at, spoilt[i].bits);
+		assert_false(gremc_gro_is_mergeable(mbufs[0]));
 		rte_pktmbuf_free(mbufs[0]);
 	}
 	make_segments(18, 1, RTE_TCP_ACK_FLAG, mbufs);
-	assert_false(gremc_gro_takes(mbufs[0]));
+	assert_false(gremc_gro_is_mergeable(mbufs[0]));
 	rte_pktmbuf_trim(mbufs[0], mbufs[0]->data_len - 30);
-	assert_false(gremc_gro_takes(mbufs[0]));
+	assert_false(gremc_gro_is_mergeable(mbufs[0]));
 	rte_pktmbuf_free(mbufs[0]);
 	make_segments(0, 2 * SIZE, RTE_TCP_ACK_FLAG, mbufs);
-	assert_true(gremc_gro_alike(mbufs[0], mbufs[1]));
-	spoil(mbufs[1], 1, 3); /* congestion experienced (RFC 3168) must not be lost */
-	assert_false(gremc_gro_alike(mbufs[0], mbufs[1]));
+	assert_true(gremc_gro_is_same_class(mbufs[0], mbufs[1]));
+	segment_spoil(mbufs[1], 1, 3); /* congestion experienced (RFC 3168) must not be lost */
+	assert_false(gremc_gro_is_same_class(mbufs[0], mbufs[1]));
 	rte_pktmbuf_free_bulk(mbufs, 2);
 }
 
 /* ---- EAL ---- */
 
-static int start_eal(void **state __rte_unused)
+static int offload_eal_start(void **state __rte_unused)
 {
 	char *arguments[] = {"test",        "--no-huge",      "-m", "64", "--no-pci",
 			     "--no-shconf", "--no-telemetry", "-l", "0"};
@@ -306,7 +307,7 @@ static int start_eal(void **state __rte_unused)
 }
 
 /* Every mbuf has come back. */
-static int stop_eal(void **state __rte_unused)
+static int offload_eal_stop(void **state __rte_unused)
 {
 	return rte_mempool_avail_count(pool) == 127 ? rte_eal_cleanup() : -1;
 }
@@ -322,5 +323,5 @@ int main(void)
 		cmocka_unit_test(others_are_left_alone),
 	};
 
-	return cmocka_run_group_tests_name("offload", tests, start_eal, stop_eal);
+	return cmocka_run_group_tests_name("offload", tests, offload_eal_start, offload_eal_stop);
 }

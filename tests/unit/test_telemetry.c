@@ -248,8 +248,8 @@ static void test_hosts(void **unused __rte_unused)
 	assert_int_equal(number("list.1.ifindex"), 8);
 	assert_int_equal(number("list.1.up_bytes"), 60);
 	assert_int_equal(number("list.1.down_packets"), 2);
-	for (unsigned i = 0; i < GREMC_HOST_LOSS_COUNT; i++)
-		assert_int_equal(number("list.1.losses.%s", gremc_host_loss_name(i)), 10 + i);
+	for (unsigned i = 0; i < GREMC_HOST_DROP_COUNT; i++)
+		assert_int_equal(number("list.1.losses.%s", gremc_host_drop_name(i)), 10 + i);
 }
 
 static void test_neighbors(void **unused __rte_unused)
@@ -715,7 +715,7 @@ static void test_start_and_stop(void **unused __rte_unused)
 
 /* ---- main ---- */
 
-static int set_up(void **unused __rte_unused)
+static int telemetry_set_up(void **unused __rte_unused)
 {
 	world = world_create();
 	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
@@ -725,7 +725,7 @@ static int set_up(void **unused __rte_unused)
 	return 0;
 }
 
-static int tear_down(void **unused __rte_unused)
+static int telemetry_tear_down(void **unused __rte_unused)
 {
 	close(client);
 	gremc_telemetry_stop();
@@ -800,7 +800,7 @@ int main(void)
 		return 1;
 	snprintf(socket_path, sizeof(socket_path), "%s/dpdk_telemetry.v2", rte_eal_get_runtime_dir());
 	atexit(clean_up);
-	failed = cmocka_run_group_tests(tests, set_up, tear_down);
+	failed = cmocka_run_group_tests(tests, telemetry_set_up, telemetry_tear_down);
 	rte_eal_cleanup();
 	return failed;
 }

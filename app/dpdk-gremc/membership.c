@@ -31,8 +31,8 @@ static int send_packet(void *argument, uint32_t interface, const uint8_t *packet
 	int rc = -ENODEV;
 
 	if (vif != GREMC_VIF_NONE)
-		rc = gremc_send(forwarder->workers, forwarder->ports->host_pool, packet, (uint16_t)length,
-				vif);
+		rc = gremc_inject_packet(forwarder->workers, forwarder->ports->host_pool, packet,
+					 (uint16_t)length, vif);
 	if (rc)
 		__atomic_add_fetch(&membership->unsent, 1, __ATOMIC_RELAXED);
 	return rc;
@@ -273,7 +273,7 @@ static void note_report(struct gremc_membership *membership, uint32_t stamp)
 static void measure_reports(struct gremc_membership *membership)
 {
 	for (uint32_t i = 0; i < membership->reports.count; i++)
-		gremc_delays_add(&membership->delays, gremc_moment_age(membership->reports.stamp[i]));
+		gremc_delays_add(&membership->delays, gremc_timestamp_age(membership->reports.stamp[i]));
 	membership->reports.count = 0;
 }
 

@@ -24,7 +24,7 @@ void gremc_forwarder_summary(const struct gremc_forwarder *forwarder)
 	       " dropped\n",
 	       t.rx_packets, t.forwarded, sum(t.punted, GREMC_PUNT_COUNT), sum(t.drops, GREMC_DROP_COUNT));
 	printf("  replicas %12" PRIu64 " wanted: %" PRIu64 " sent, %" PRIu64 " lost\n", t.wanted, t.sent,
-	       sum(t.losses, GREMC_LOSS_COUNT));
+	       sum(t.losses, GREMC_TX_DROP_COUNT));
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
 		if (t.punted[i])
 			printf("  punted   %12" PRIu64 " %s: %s\n", t.punted[i], gremc_punt_name(i),
@@ -33,8 +33,8 @@ void gremc_forwarder_summary(const struct gremc_forwarder *forwarder)
 		if (t.drops[i])
 			printf("  dropped  %12" PRIu64 " %s: %s\n", t.drops[i], gremc_drop_name(i),
 			       gremc_drop_text(i));
-	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
+	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++)
 		if (t.losses[i])
-			printf("  lost     %12" PRIu64 " %s: %s\n", t.losses[i], gremc_loss_name(i),
-			       gremc_loss_text(i));
+			printf("  lost     %12" PRIu64 " %s: %s\n", t.losses[i], gremc_tx_drop_name(i),
+			       gremc_tx_drop_text(i));
 }

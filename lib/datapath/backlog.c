@@ -23,7 +23,7 @@ struct gremc_backlog {
 };
 static_assert((GREMC_TX_HELD_MAX & (GREMC_TX_HELD_MAX - 1)) == 0, "places are numbers modulo a power of two");
 
-static inline uint64_t cycles_of(uint64_t ms)
+static inline uint64_t cycles_from_ms(uint64_t ms)
 {
 	return rte_get_tsc_hz() / MS_PER_S * ms;
 }
@@ -35,12 +35,12 @@ struct gremc_backlog *gremc_backlog_create(bool keeps, int socket)
 
 	if (backlog) {
 		backlog->keeps = keeps;
-		backlog->patience = cycles_of(GREMC_BACKLOG_WAIT_MS);
+		backlog->patience = cycles_from_ms(GREMC_BACKLOG_WAIT_MS);
 	}
 	return backlog;
 }
 
-static inline uint32_t place(uint32_t at)
+static inline uint32_t backlog_slot(uint32_t at)
 {
 	return at & (GREMC_TX_HELD_MAX - 1);
 }
@@ -48,20 +48,20 @@ static inline uint32_t place(uint32_t at)
 void gremc_backlog_destroy(struct gremc_backlog *backlog)
 {
 	for (uint32_t i = 0; backlog && i < backlog->count; i++)
-		rte_pktmbuf_free(backlog->mbuf[place(backlog->first + i)]);
+		rte_pktmbuf_free(backlog->mbuf[backlog_slot(backlog->first + i)]);
 	rte_free(backlog);
 }
 
 /* ---- holding ---- */
 
 /* The time that has passed since the port had caught up is time to wait for it. */
-static void begin(struct gremc_worker *worker, struct gremc_tx *tx)
+static void backlog_begin(struct gremc_worker *worker, struct gremc_tx *tx)
 {
 	struct gremc_backlog *backlog = tx->backlog;
 	const uint64_t now = rte_rdtsc();
 
 	backlog->patience =
-		RTE_MIN(backlog->patience + (now - backlog->since), cycles_of(GREMC_BACKLOG_WAIT_MS));
+		RTE_MIN(backlog->patience + (now - backlog->since), cycles_from_ms(GREMC_BACKLOG_WAIT_MS));
 	backlog->moved = now;
 	tx->holds = true;
 	worker->holds = true;
@@ -69,7 +69,8 @@ static void begin(struct gremc_worker *worker, struct gremc_tx *tx)
 
 /* As many as there are places for. Returns how many that were, with those that are lost because their vif is
  * no longer there. */
-static uint32_t hold(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n)
+static uint32_t backlog_append(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
+			       uint32_t n)
 {
 	struct gremc_backlog *backlog = tx->backlog;
 	uint32_t i, at;
@@ -77,12 +78,12 @@ static uint32_t hold(struct gremc_worker *worker, struct gremc_tx *tx, struct rt
 	for (i = 0; i < n && backlog->count < GREMC_TX_HELD_MAX; i++) {
 		if (unlikely(packet[i]->hash.usr != GREMC_VIF_NONE &&
 			     gremc_mbuf_vif(packet[i], worker->vifs) == GREMC_VIF_NONE)) {
-			gremc_tx_lose(worker, tx, &packet[i], 1, GREMC_LOSS_tx_full);
+			gremc_tx_drop_packets(worker, tx, &packet[i], 1, GREMC_TX_DROP_tx_full);
 			continue;
 		}
 		if (backlog->count == 0)
-			begin(worker, tx);
-		at = place(backlog->first + backlog->count++);
+			backlog_begin(worker, tx);
+		at = backlog_slot(backlog->first + backlog->count++);
 		backlog->mbuf[at] = packet[i];
 		backlog->bytes[at] = packet[i]->pkt_len;
 		tx->queued++;
@@ -91,16 +92,16 @@ static uint32_t hold(struct gremc_worker *worker, struct gremc_tx *tx, struct rt
 }
 
 /* What is held, up to the end of the array. */
-static inline uint32_t in_a_row(const struct gremc_backlog *backlog)
+static inline uint32_t backlog_contiguous_count(const struct gremc_backlog *backlog)
 {
 	return RTE_MIN(backlog->count, GREMC_TX_HELD_MAX - backlog->first);
 }
 
-static void forget(struct gremc_tx *tx, uint32_t n)
+static void backlog_consume(struct gremc_tx *tx, uint32_t n)
 {
 	struct gremc_backlog *backlog = tx->backlog;
 
-	backlog->first = place(backlog->first + n);
+	backlog->first = backlog_slot(backlog->first + n);
 	backlog->count -= n;
 	tx->queued -= n;
 	if (backlog->count > 0)
@@ -111,17 +112,17 @@ static void forget(struct gremc_tx *tx, uint32_t n)
 
 /* One attempt, and others as long as the port takes all that it is given. Returns how many packets it took.
  */
-static uint32_t attempt(struct gremc_tx *tx)
+static uint32_t backlog_transmit(struct gremc_tx *tx)
 {
 	struct gremc_backlog *backlog = tx->backlog;
 	uint32_t total = 0, n, sent;
 
 	do {
-		n = RTE_MIN(in_a_row(backlog), GREMC_BURST);
+		n = RTE_MIN(backlog_contiguous_count(backlog), GREMC_BURST);
 		sent = rte_eth_tx_burst(tx->id, tx->queue, &backlog->mbuf[backlog->first], n);
 		for (uint32_t i = 0; i < sent; i++)
 			tx->sent_bytes += backlog->bytes[backlog->first + i];
-		forget(tx, sent);
+		backlog_consume(tx, sent);
 		total += sent;
 	} while (sent == n && backlog->count > 0);
 	tx->sent += total;
@@ -132,44 +133,44 @@ static uint32_t attempt(struct gremc_tx *tx)
 	return total;
 }
 
-static void lose_all(struct gremc_worker *worker, struct gremc_tx *tx, enum gremc_loss reason)
+static void backlog_drop_all(struct gremc_worker *worker, struct gremc_tx *tx, enum gremc_tx_drop reason)
 {
 	struct gremc_backlog *backlog = tx->backlog;
 
 	while (backlog->count > 0) {
-		const uint32_t n = in_a_row(backlog);
+		const uint32_t n = backlog_contiguous_count(backlog);
 
-		gremc_tx_lose(worker, tx, &backlog->mbuf[backlog->first], n, reason);
-		forget(tx, n);
+		gremc_tx_drop_packets(worker, tx, &backlog->mbuf[backlog->first], n, reason);
+		backlog_consume(tx, n);
 	}
 }
 
 /* ---- waiting ---- */
 
 /* How long the worker may wait now: it gets as much time for it as it has spent otherwise. */
-static uint64_t patience_of(struct gremc_worker *worker, uint64_t now)
+static uint64_t worker_wait_budget(struct gremc_worker *worker, uint64_t now)
 {
-	worker->patience =
-		RTE_MIN(worker->patience + (now - worker->waited_until), cycles_of(GREMC_BACKLOG_WAIT_MS));
+	worker->patience = RTE_MIN(worker->patience + (now - worker->waited_until),
+				   cycles_from_ms(GREMC_BACKLOG_WAIT_MS));
 	return worker->patience;
 }
 
 /* Until the port has taken so much that all of these are held, or, where nothing is kept, sent. Returns how
  * many are. */
-static uint32_t wait_for(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
-			 uint32_t n)
+static uint32_t port_wait(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
+			  uint32_t n)
 {
 	const uint32_t retries = __atomic_load_n(&worker->tx_retries, __ATOMIC_RELAXED);
 	struct gremc_backlog *backlog = tx->backlog;
 	const uint64_t start = rte_rdtsc();
-	const uint64_t until = start + RTE_MIN(patience_of(worker, start), backlog->patience);
+	const uint64_t until = start + RTE_MIN(worker_wait_budget(worker, start), backlog->patience);
 	uint32_t done = 0, tries = 0;
 	uint64_t now = start;
 
 	while (!backlog->stuck && now < until && (done < n || (!backlog->keeps && backlog->count > 0))) {
-		if (attempt(tx) > 0) {
+		if (backlog_transmit(tx) > 0) {
 			tries = 0;
-			done += hold(worker, tx, packet + done, n - done);
+			done += backlog_append(worker, tx, packet + done, n - done);
 		} else if (++tries > retries) {
 			backlog->stuck = true;
 		}
@@ -190,34 +191,34 @@ void gremc_backlog_add(struct gremc_worker *worker, struct gremc_tx *tx, struct 
 {
 	struct gremc_backlog *backlog = tx->backlog;
 	const bool held = tx->holds;
-	uint32_t done = hold(worker, tx, packet, n);
+	uint32_t done = backlog_append(worker, tx, packet, n);
 
 	/* what was held has its attempt; what the port has just refused has had it */
-	if (held && attempt(tx) > 0)
-		done += hold(worker, tx, packet + done, n - done);
+	if (held && backlog_transmit(tx) > 0)
+		done += backlog_append(worker, tx, packet + done, n - done);
 	if (unlikely(done < n || !backlog->keeps))
-		done += wait_for(worker, tx, packet + done, n - done);
+		done += port_wait(worker, tx, packet + done, n - done);
 	if (unlikely(done < n))
-		gremc_tx_lose(worker, tx, packet + done, n - done, GREMC_LOSS_tx_full);
+		gremc_tx_drop_packets(worker, tx, packet + done, n - done, GREMC_TX_DROP_tx_full);
 	if (unlikely(!backlog->keeps))
-		lose_all(worker, tx, GREMC_LOSS_tx_full);
+		backlog_drop_all(worker, tx, GREMC_TX_DROP_tx_full);
 }
 
 /* ---- for the worker's loop ---- */
 
 /* Returns how many packets are held no longer. */
-static uint32_t send_or_lose(struct gremc_worker *worker, struct gremc_tx *tx)
+static uint32_t backlog_transmit_or_drop(struct gremc_worker *worker, struct gremc_tx *tx)
 {
 	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
 	const uint32_t count = tx->backlog->count;
 
 	if (closed) {
-		lose_all(worker, tx, closed - 1);
+		backlog_drop_all(worker, tx, closed - 1);
 		return count;
 	}
-	attempt(tx);
-	if (tx->holds && rte_rdtsc() - tx->backlog->moved > cycles_of(GREMC_BACKLOG_KEEP_MS))
-		lose_all(worker, tx, GREMC_LOSS_tx_full);
+	backlog_transmit(tx);
+	if (tx->holds && rte_rdtsc() - tx->backlog->moved > cycles_from_ms(GREMC_BACKLOG_MAX_AGE_MS))
+		backlog_drop_all(worker, tx, GREMC_TX_DROP_tx_full);
 	return count - tx->backlog->count;
 }
 
@@ -231,16 +232,16 @@ uint32_t gremc_backlogs_send(struct gremc_worker *worker)
 
 		if (tx == NULL || !tx->holds)
 			continue;
-		total += send_or_lose(worker, tx);
+		total += backlog_transmit_or_drop(worker, tx);
 		worker->holds |= tx->holds;
 	}
 	return total;
 }
 
-void gremc_backlogs_give_up(struct gremc_worker *worker)
+void gremc_backlogs_drop(struct gremc_worker *worker)
 {
 	for (uint16_t i = 0; i < worker->port_count; i++)
 		if (worker->tx[i] && worker->tx[i]->holds)
-			lose_all(worker, worker->tx[i], GREMC_LOSS_tx_full);
+			backlog_drop_all(worker, worker->tx[i], GREMC_TX_DROP_tx_full);
 	worker->holds = false;
 }

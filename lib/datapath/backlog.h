@@ -6,8 +6,8 @@
 #include "datapath/datapath_priv.h"
 
 /* Bounds of a port's troubles, so that the other ports have none. */
-#define GREMC_BACKLOG_WAIT_MS 10  /* of waiting for a port that does take packets: see gremc_backlog_add() */
-#define GREMC_BACKLOG_KEEP_MS 100 /* what a port has taken nothing of for so long is lost */
+#define GREMC_BACKLOG_WAIT_MS    10 /* of waiting for a port that does take packets: see gremc_backlog_add() */
+#define GREMC_BACKLOG_MAX_AGE_MS 100 /* what a port has taken nothing of for so long is lost */
 
 /* `keeps`: there is somebody who calls gremc_backlogs_send(). NULL: ENOMEM. */
 struct gremc_backlog *gremc_backlog_create(bool keeps, int socket);
@@ -30,6 +30,6 @@ void gremc_backlog_add(struct gremc_worker *worker, struct gremc_tx *tx, struct 
  * how many packets were sent or lost: 0 while the ports take nothing, so that the worker may sleep. */
 uint32_t gremc_backlogs_send(struct gremc_worker *worker);
 /* Nothing is held any longer: it is lost. */
-void gremc_backlogs_give_up(struct gremc_worker *worker);
+void gremc_backlogs_drop(struct gremc_worker *worker);
 
 #endif

@@ -5,8 +5,8 @@
 #include "proto/proto.h"
 
 /* The frame up to the IP header: its VLAN must be the port's. Returns the header's length in *length. */
-static enum gremc_proto_error parse_l2(const struct gremc_rxq *rxq, const struct rte_mbuf *mbuf,
-				       uint32_t *length)
+static enum gremc_proto_error frame_parse_l2(const struct gremc_rxq *rxq, const struct rte_mbuf *mbuf,
+					     uint32_t *length)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
 	const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(ether + 1);
@@ -34,7 +34,7 @@ static enum gremc_proto_error parse_l2(const struct gremc_rxq *rxq, const struct
 
 /* Multicast on a port that takes it is not encapsulated: the packet itself is the inner one, checked in
  * decap. */
-static void take_native(struct gremc_packet *packet, uint32_t l2, uint32_t room)
+static void packet_set_native(struct gremc_packet *packet, uint32_t l2, uint32_t room)
 {
 	packet->native = true;
 	packet->inner_offset = l2;
@@ -42,9 +42,9 @@ static void take_native(struct gremc_packet *packet, uint32_t l2, uint32_t room)
 	packet->outer_tos = 0;
 }
 
-static enum gremc_proto_error take_gre(struct gremc_packet *packet, const uint8_t *ip, uint32_t l2,
-				       uint32_t readable, const struct gremc_ipv4 *outer,
-				       struct gremc_tunnel_key *key)
+static enum gremc_proto_error packet_set_gre(struct gremc_packet *packet, const uint8_t *ip, uint32_t l2,
+					     uint32_t readable, const struct gremc_ipv4 *outer,
+					     struct gremc_tunnel_key *key)
 {
 	const struct rte_ipv4_hdr *header = (const struct rte_ipv4_hdr *)ip;
 	uint32_t room = RTE_MIN((uint32_t)outer->total_length, readable) - outer->header_length;
@@ -69,8 +69,8 @@ static enum gremc_proto_error take_gre(struct gremc_packet *packet, const uint8_
 	return GREMC_PROTO_OK;
 }
 
-static enum gremc_proto_error classify(const struct gremc_rxq *rxq, struct gremc_packet *packet,
-				       struct gremc_tunnel_key *key)
+static enum gremc_proto_error frame_classify(const struct gremc_rxq *rxq, struct gremc_packet *packet,
+					     struct gremc_tunnel_key *key)
 {
 	const struct rte_mbuf *mbuf = packet->mbuf;
 	const struct rte_ipv4_hdr *ip;
@@ -78,7 +78,7 @@ static enum gremc_proto_error classify(const struct gremc_rxq *rxq, struct gremc
 	struct gremc_ipv4 outer;
 	uint32_t l2, room, readable;
 
-	error = parse_l2(rxq, mbuf, &l2);
+	error = frame_parse_l2(rxq, mbuf, &l2);
 	if (unlikely(error != GREMC_PROTO_OK))
 		return error;
 	ip = rte_pktmbuf_mtod_offset(mbuf, const struct rte_ipv4_hdr *, l2);
@@ -90,13 +90,13 @@ static enum gremc_proto_error classify(const struct gremc_rxq *rxq, struct gremc
 	if (gremc_ipv4_is_multicast(ip->dst_addr)) {
 		if (!rxq->multicast)
 			return GREMC_PROTO_not_gre;
-		take_native(packet, l2, room);
+		packet_set_native(packet, l2, room);
 		*key = (struct gremc_tunnel_key){0};
 		return GREMC_PROTO_OK;
 	}
 	if (unlikely(ip->next_proto_id != IPPROTO_GRE))
 		return GREMC_PROTO_not_gre;
-	return take_gre(packet, (const uint8_t *)ip, l2, readable, &outer, key);
+	return packet_set_gre(packet, (const uint8_t *)ip, l2, readable, &outer, key);
 }
 
 /* The most common frame, by as few comparisons as possible: untagged, IPv4 without options or fragments, GRE
@@ -105,8 +105,8 @@ static enum gremc_proto_error classify(const struct gremc_rxq *rxq, struct gremc
  * The driver's verdict on checksums is not used. For a tunnel that the NIC recognises
  * RTE_MBUF_F_RX_IP_CKSUM_* is about the inner header, for another one about the outer header, and drivers
  * differ. The sum of 20 bytes takes about a cycle. */
-static inline bool take_usual(struct gremc_packet *packet, const struct rte_mbuf *mbuf,
-			      struct gremc_tunnel_key *key)
+static inline bool frame_classify_fast(struct gremc_packet *packet, const struct rte_mbuf *mbuf,
+				       struct gremc_tunnel_key *key)
 {
 	const struct usual {
 		struct rte_ether_hdr ether;
@@ -170,7 +170,7 @@ void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *r
 			continue;
 		}
 		packet->mbuf = mbuf;
-		if (likely(!unusual && take_usual(packet, mbuf, &burst->tunnel[alive]))) {
+		if (likely(!unusual && frame_classify_fast(packet, mbuf, &burst->tunnel[alive]))) {
 			alive++;
 			continue;
 		}
@@ -178,9 +178,9 @@ void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *r
 			gremc_drop(worker, mbuf, GREMC_DROP_iif_down);
 			continue;
 		}
-		error = classify(rxq, packet, &burst->tunnel[alive]);
+		error = frame_classify(rxq, packet, &burst->tunnel[alive]);
 		if (unlikely(error != GREMC_PROTO_OK)) {
-			gremc_refuse_frame(worker, rxq, mbuf, (enum gremc_drop)error);
+			gremc_frame_punt_or_drop(worker, rxq, mbuf, (enum gremc_drop)error);
 			continue;
 		}
 		alive++;

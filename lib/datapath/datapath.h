@@ -22,7 +22,7 @@
 #include "stats/stats.h"
 #include "vif/vif.h"
 
-#define GREMC_END_MS 1000 /* of waiting at the end, for other workers and for ports */
+#define GREMC_SHUTDOWN_MS 1000 /* of waiting at the end, for other workers and for ports */
 
 #define GREMC_BURST       64u
 #define GREMC_WORKER_RXQS 64u
@@ -80,12 +80,12 @@ static_assert(2 * GREMC_BURST <= GREMC_TX_MBUFS && 3 * GREMC_BURST <= GREMC_WORK
 
 /* What replicas have in common as long as their encaps are of one shape and their packets alike: settled
  * once, for they mostly are. Of one burst, for it holds what the tables said in it. */
-struct gremc_run {
+struct gremc_replica_cache {
 	uint64_t shape;
-	uint64_t like; /* gremc_like(); 0: nothing is settled */
+	uint64_t like; /* gremc_packet_key(); 0: nothing is settled */
 	const struct gremc_adjacency *adjacency;
 	struct gremc_tx *tx;
-	struct gremc_outer outer;
+	struct gremc_outer_fields outer;
 	uint32_t pkt_len;
 	uint16_t headers; /* bytes of all of them */
 	uint8_t header_length;
@@ -107,7 +107,7 @@ struct gremc_rxq {
 };
 
 /* A transmit queue of ours that others use through a ring. */
-struct gremc_tx_share {
+struct gremc_tx_shared_queue {
 	struct rte_ring *ring;
 	uint16_t port; /* index */
 };
@@ -127,7 +127,7 @@ struct gremc_worker {
 	const struct gremc_vifs *vifs;          /* of this worker's NUMA node */
 	const struct gremc_fanout_node *fanout; /* of this worker's NUMA node */
 	struct gremc_stats *stats;
-	struct gremc_wait *wait; /* replicas whose next hop is not known yet */
+	struct gremc_pending *wait; /* replicas whose next hop is not known yet */
 	struct rte_mempool *header_pool;
 	uint32_t header_room;           /* bytes for headers and copied payload after RTE_PKTMBUF_HEADROOM */
 	struct rte_mempool *shard_pool; /* copies for other workers; NULL: no shards */
@@ -135,7 +135,7 @@ struct gremc_worker {
 	bool needs_keep_alive;
 	struct gremc_worker_group *group;
 	struct gremc_rxq rxq[GREMC_WORKER_RXQS];
-	struct gremc_tx_share share[GREMC_CONFIG_PORTS_MAX];
+	struct gremc_tx_shared_queue share[GREMC_CONFIG_PORTS_MAX];
 	struct rte_ring *up[GREMC_PUNT_COUNT]; /* to the control thread */
 	struct rte_ring *down;                 /* from it */
 	struct rte_ring *relay;                /* from other workers; NULL: there are none */
@@ -154,11 +154,11 @@ struct gremc_worker {
 	uint64_t last_keep_alive;
 	uint32_t rx_packets, forwarded, wanted, injected, relayed, waiting;
 	uint32_t punted[GREMC_PUNT_COUNT];
-	bool wake_host; /* something was handed to the control thread: gremc_host_wake() */
+	bool wake_host; /* something was handed to the control thread: gremc_punt_wake() */
 	uint64_t rx_bytes;
 	uint16_t ip_id; /* identification of the next outer packet with DF clear */
 	uint32_t drop[GREMC_DROP_COUNT];
-	uint32_t loss[GREMC_LOSS_COUNT];
+	uint32_t loss[GREMC_TX_DROP_COUNT];
 	bool dropped_any, lost_any;
 	bool waits; /* something does, in `wait` */
 	bool holds; /* something is held in a port's backlog */
@@ -167,7 +167,7 @@ struct gremc_worker {
 	uint64_t window, window_longest; /* when the present one began, and its longest iteration (TSC) */
 	uint32_t header_count;           /* of the header mbufs at hand */
 	struct rte_mbuf *header[GREMC_BURST];
-	struct gremc_run run;
+	struct gremc_replica_cache run;
 	struct gremc_burst burst;
 	struct gremc_tx
 		*tx[GREMC_CONFIG_PORTS_MAX + 1]; /* by port index; NULL: a bond's member; last: host */
@@ -175,11 +175,11 @@ struct gremc_worker {
 
 /* The steps of the end, each of which a worker begins when all have ended the one before: packets that one
  * gives another become what is given in the next. */
-enum gremc_end {
-	GREMC_END_RECEIVED, /* nothing is received any more: no flow is given */
-	GREMC_END_FLOWS,    /* all flows have been taken: no shard is given */
-	GREMC_END_SHARDS,   /* all shards have been taken: no replica is handed over */
-	GREMC_END_COUNT
+enum gremc_shutdown_step {
+	GREMC_SHUTDOWN_RECEIVED, /* nothing is received any more: no flow is given */
+	GREMC_SHUTDOWN_FLOWS,    /* all flows have been taken: no shard is given */
+	GREMC_SHUTDOWN_SPLITS,   /* all shards have been taken: no replica is handed over */
+	GREMC_SHUTDOWN_COUNT
 };
 
 /* The workers of a forwarder and what they share. The sender is the control thread's: a worker that no lcore
@@ -193,7 +193,8 @@ struct gremc_worker_group {
 	bool spread;     /* the pools are planned for it */
 	bool copies;     /* no port sends chains */
 	uint8_t *sample; /* [mroute id] 1: the next packet of a sampled mroute is the kernel's; atomic */
-	/* [mroute id] gremc_moment() of the last packet on a wrong vif that the kernel got, 0: none; atomic
+	/* [mroute id] gremc_timestamp() of the last packet on a wrong vif that the kernel got, 0: none;
+	 * atomic
 	 */
 	uint32_t *wrong_vif;
 	struct gremc_worker *worker[GREMC_WORKERS_MAX];
@@ -202,8 +203,8 @@ struct gremc_worker_group {
 	struct gremc_stats *stats[GREMC_WORKERS_MAX + 1];
 
 	/* the workers' at the end */
-	/* atomic: how many have come to each of the steps of the end (enum gremc_end) */
-	uint32_t ended[GREMC_END_COUNT] __rte_cache_aligned;
+	/* atomic: how many have come to each of the steps of the end (enum gremc_shutdown_step) */
+	uint32_t ended[GREMC_SHUTDOWN_COUNT] __rte_cache_aligned;
 
 	/* the control thread's; workers that punt read and clear `host_sleeps` */
 	uint32_t host_sleeps __rte_cache_aligned; /* atomic: the control thread waits for host_event */
@@ -237,7 +238,7 @@ void gremc_workers_drain(struct gremc_worker_group *group);
 void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *rcu);
 
 /* On the worker's lcore: poll until the group is stopped; what other workers handed over is sent before it
- * returns. That takes GREMC_END_MS at most, however slow the other workers and the ports are. */
+ * returns. That takes GREMC_SHUTDOWN_MS at most, however slow the other workers and the ports are. */
 void gremc_worker_run(struct gremc_worker *worker);
 /* Any thread: end every gremc_worker_run() of the group. Async-signal-safe. */
 void gremc_workers_stop(struct gremc_worker_group *group);
@@ -272,29 +273,30 @@ static inline uint32_t gremc_mbuf_vif(const struct rte_mbuf *mbuf, const struct 
  *               is an inner packet, which begins with its IP header
  *     gremc_mbuf_vif()  the vif that it came by; GREMC_VIF_NONE: none, a frame of the underlay, or it has
  * been removed since l2_len    bytes before the IP header (0 of an inner packet) packet_type  of class
- * `control`: gremc_moment() when it was handed over One whose vif is the host's is a replica that an oil
+ * `control`: gremc_timestamp() when it was handed over One whose vif is the host's is a replica that an oil
  * asked for: a frame with an Ethernet header whose bytes 6 to 9 hold the vif that the original came by, and
  * packet_type that one's serial number. The caller frees them. */
 
 /* Now, in a word that is round again after minutes; and how many nanoseconds ago that was. Any thread. */
-uint32_t gremc_moment(void);
-uint64_t gremc_moment_age(uint32_t stamp);
+uint32_t gremc_timestamp(void);
+uint64_t gremc_timestamp_age(uint32_t stamp);
 
 /* Take up to n punted packets of a class, from all workers in turn. Returns how many. */
-uint32_t gremc_punt_take(struct gremc_worker_group *group, enum gremc_punt class, struct rte_mbuf **mbufs,
-			 uint32_t n);
+uint32_t gremc_punt_dequeue(struct gremc_worker_group *group, enum gremc_punt class, struct rte_mbuf **mbufs,
+			    uint32_t n);
 /* About to wait for group->host_event (an eventfd for epoll): from now on a worker that punts writes to it.
  * false: there is something to take already. */
-bool gremc_punt_sleep(struct gremc_worker_group *group);
+bool gremc_punt_sleep_begin(struct gremc_worker_group *group);
 /* Awake again. */
-void gremc_punt_awake(struct gremc_worker_group *group);
+void gremc_punt_sleep_end(struct gremc_worker_group *group);
 
 /* Any reader: an ordinary packet (not IGMP) of a vif that is not forwarded, for this reason: is it punted
  * instead of dropped, and in which class? */
-bool gremc_punt_of_vif(const struct gremc_vifs *vifs, uint32_t vif, enum gremc_drop reason,
-		       enum gremc_punt *class);
+bool gremc_punt_vif_class(const struct gremc_vifs *vifs, uint32_t vif, enum gremc_drop reason,
+			  enum gremc_punt *class);
 /* The same of an IPv4 frame of a port that is no vif's. */
-bool gremc_punt_of_port(const struct gremc_vifs *vifs, uint16_t port, bool multicast, enum gremc_punt *class);
+bool gremc_punt_port_class(const struct gremc_vifs *vifs, uint16_t port, bool multicast,
+			   enum gremc_punt *class);
 
 /* Give frames to be sent by a port as they are: `port` is its index, hash.usr a vif that they are counted for
  * (then l2_len is the length of the L2 header, and outer header and packet follow) or GREMC_VIF_NONE. Or,
@@ -302,19 +304,20 @@ bool gremc_punt_of_port(const struct gremc_vifs *vifs, uint16_t port, bool multi
  * Frames for a port that has a TX queue for it (gremc_port.host_tx) have been sent, or lost and counted, when
  * this returns; the rest goes through one worker. Returns how many were taken; the others, last in the array
  * now, are the caller's still. The order of what goes to one port holds. */
-uint32_t gremc_inject(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n);
+uint32_t gremc_inject_frames(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n);
 /* How many could be given to that worker now. */
-uint32_t gremc_inject_room(const struct gremc_worker_group *group);
+uint32_t gremc_inject_capacity(const struct gremc_worker_group *group);
 
 /* Make of an inner packet (IPv4, from its IP header on, headroom before it) the frame by which it leaves a
- * vif: a tunnel, or, of multicast, a native port; for gremc_inject(). TTL and checksum stay as they are.
- * Returns 0; -EMSGSIZE (over the vif's MTU), -EHOSTUNREACH (the next hop's MAC is not known), -ENETDOWN
+ * vif: a tunnel, or, of multicast, a native port; for gremc_inject_frames(). TTL and checksum stay as they
+ * are. Returns 0; -EMSGSIZE (over the vif's MTU), -EHOSTUNREACH (the next hop's MAC is not known), -ENETDOWN
  * (the operator has set the interface down), -ENOBUFS (no headroom). */
-int gremc_send_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, uint32_t vif);
+int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, uint32_t vif);
 /* A copy of an inner packet in a buffer of the pool (gremc_ports.host_pool), so made, and given to a worker.
- * The errors of gremc_send_encap(); -ENOBUFS: no buffer, too, or not a packet; -EAGAIN: the ring is full. */
-int gremc_send(struct gremc_worker_group *group, struct rte_mempool *pool, const void *packet,
-	       uint16_t length, uint32_t vif);
+ * The errors of gremc_inject_encap(); -ENOBUFS: no buffer, too, or not a packet; -EAGAIN: the ring is full.
+ */
+int gremc_inject_packet(struct gremc_worker_group *group, struct rte_mempool *pool, const void *packet,
+			uint16_t length, uint32_t vif);
 
 /* ---- the stages, in order ---- */
 

@@ -28,7 +28,7 @@ static inline void gremc_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf
 }
 
 /* Packet `i` goes on, as number *alive. */
-static inline void gremc_burst_keep(struct gremc_burst *burst, uint32_t *alive, uint32_t i)
+static inline void gremc_burst_retain(struct gremc_burst *burst, uint32_t *alive, uint32_t i)
 {
 	if (unlikely(*alive != i))
 		burst->packet[*alive] = burst->packet[i];
@@ -36,32 +36,33 @@ static inline void gremc_burst_keep(struct gremc_burst *burst, uint32_t *alive, 
 }
 
 /* `n` replicas for one outgoing interface are not sent; `length` is of the inner packet. */
-static inline void gremc_lose(struct gremc_worker *worker, uint32_t vif, enum gremc_loss reason,
-			      uint16_t length)
+static inline void gremc_replica_count_drop(struct gremc_worker *worker, uint32_t vif,
+					    enum gremc_tx_drop reason, uint16_t length)
 {
 	struct gremc_vif_cold *cold = &worker->stats->vif_cold[vif];
 
 	worker->loss[reason]++;
 	worker->lost_any = true;
-	gremc_count(&cold->lost[reason], 1);
-	gremc_count(&cold->lost_bytes, length);
+	gremc_counter_add(&cold->lost[reason], 1);
+	gremc_counter_add(&cold->lost_bytes, length);
 }
 
 /* ---- punt.c: not the fast path's: to the control thread where port or vif say so, else dropped ---- */
 
 /* classify, decap: a frame that is no configured tunnel's; whole, from its Ethernet header on. */
-void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf *mbuf,
-			enum gremc_drop reason);
+void gremc_frame_punt_or_drop(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf *mbuf,
+			      enum gremc_drop reason);
 /* decap: an inner packet that is not multicast to forward; its outer headers are still there. */
-void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet, enum gremc_drop reason);
+void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet,
+			      enum gremc_drop reason);
 /* lookup: of a sampled mroute: is this packet the kernel's? It is said once. */
-bool gremc_sample_due(const struct gremc_worker *worker, const struct gremc_packet *packet);
+bool gremc_punt_sample_due(const struct gremc_worker *worker, const struct gremc_packet *packet);
 /* lookup: the packet came by a vif that its mroute does not accept. Returns whether the kernel gets it, so
  * that it tells the multicast routing daemon (IGMPMSG_WRONGVIF): one packet in three seconds a route of the
  * kernel's. Any worker. */
-bool gremc_wrong_vif_due(const struct gremc_worker *worker, const struct gremc_packet *packet);
+bool gremc_punt_wrong_vif_due(const struct gremc_worker *worker, const struct gremc_packet *packet);
 /* lookup: no mroute. */
-void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *packet);
+void gremc_unrouted_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet);
 /* Hand over what the burst has punted; what does not fit is dropped. */
 void gremc_punt_flush(struct gremc_worker *worker);
 
@@ -69,17 +70,19 @@ void gremc_punt_flush(struct gremc_worker *worker);
 
 /* lookup: is the packet, of a limited mroute, for any of the oil? GREMC_DROP_COUNT: it is;
  * GREMC_DROP_no_mroute: it is for the kernel, as if there were none. */
-enum gremc_drop gremc_judge_limits(const struct gremc_worker *worker, const struct gremc_packet *packet);
+enum gremc_drop gremc_conditional_oifs_check(const struct gremc_worker *worker,
+					     const struct gremc_packet *packet);
 
 /* ---- host.c: the rings to and from the control thread ---- */
 
-/* `port` is the host's: behind those of the configuration. -ENOMEM: gremc_host_rings_fini() all the same. */
-int gremc_host_rings_init(struct gremc_worker *worker, uint16_t port, const struct gremc_ring_sizes *sizes);
-void gremc_host_rings_fini(struct gremc_worker *worker);
+/* `port` is the host's: behind those of the configuration. -ENOMEM: gremc_worker_rings_fini() all the same.
+ */
+int gremc_worker_rings_init(struct gremc_worker *worker, uint16_t port, const struct gremc_ring_sizes *sizes);
+void gremc_worker_rings_fini(struct gremc_worker *worker);
 /* Free what stands in them. */
-void gremc_host_rings_drain(struct gremc_worker *worker);
+void gremc_worker_rings_drain(struct gremc_worker *worker);
 /* Outside of the stages, for this may be a system call: wake the control thread if it sleeps. */
-void gremc_host_wake(struct gremc_worker *worker);
+void gremc_punt_wake(struct gremc_worker *worker);
 
 /* ---- segments.c: what single-segment packets never need ---- */
 
@@ -124,11 +127,11 @@ struct rte_ring *gremc_ring_create(unsigned size, unsigned flags);
 /* ---- inject.c, sender.c ---- */
 
 /* A frame, ready but for being sent. Its vif, if it has one, counts it as a replica of its own. */
-void gremc_send_frame(struct gremc_worker *worker, struct rte_mbuf *mbuf);
-/* 0, or -ENOMEM: gremc_sender_destroy() all the same. No sender where no port has a queue for it. */
-int gremc_sender_create(struct gremc_worker_group *group, const struct gremc_ports *ports,
-			const struct gremc_vifs *vifs);
-void gremc_sender_destroy(struct gremc_worker_group *group);
+void gremc_host_frame_send(struct gremc_worker *worker, struct rte_mbuf *mbuf);
+/* 0, or -ENOMEM: gremc_host_egress_destroy() all the same. No sender where no port has a queue for it. */
+int gremc_host_egress_create(struct gremc_worker_group *group, const struct gremc_ports *ports,
+			     const struct gremc_vifs *vifs);
+void gremc_host_egress_destroy(struct gremc_worker_group *group);
 
 /* ---- tx.c ---- */
 
@@ -145,8 +148,8 @@ void gremc_tx_flush(struct gremc_worker *worker, struct gremc_tx *tx);
  * added where it leaves the worker or the iteration. The inner packet's length is in vlan_tci (which is no
  * tag of a packet that is sent, for its ol_flags name none), so that a loss can be counted by the mbuf alone.
  */
-static inline void gremc_tx_put(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf *mbuf,
-				uint32_t length)
+static inline void gremc_tx_enqueue(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf *mbuf,
+				    uint32_t length)
 {
 	tx->packet[tx->count++] = mbuf;
 	tx->bytes += length;
@@ -155,23 +158,23 @@ static inline void gremc_tx_put(struct gremc_worker *worker, struct gremc_tx *tx
 }
 
 /* Replicas, which name their vifs, that nobody takes: lost for those that are still there. Frees them. */
-void gremc_tx_lose(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n,
-		   enum gremc_loss reason);
-/* Send what other workers have put into our rings by now, as far as GREMC_SERVE_US allow. Returns how many
- * packets were taken out. */
-uint32_t gremc_tx_drain_shares(struct gremc_worker *worker);
+void gremc_tx_drop_packets(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
+			   uint32_t n, enum gremc_tx_drop reason);
+/* Send what other workers have put into our rings by now, as far as GREMC_POLL_BUDGET_US allow. Returns how
+ * many packets were taken out. */
+uint32_t gremc_tx_shared_poll(struct gremc_worker *worker);
 /* What stands in our rings and backlogs is lost: nobody sends it any more. */
-void gremc_tx_give_up(struct gremc_worker *worker);
+void gremc_tx_drop_all(struct gremc_worker *worker);
 /* Bonds in mode 802.3ad send their LACPDUs from transmit bursts: make one at least every 100 ms
  * (design.md, 5.10). */
 void gremc_tx_keep_alive(struct gremc_worker *worker, uint64_t now);
 
-#define GREMC_SERVE_US 500 /* for what others gave, of each kind of ring, in one iteration */
+#define GREMC_POLL_BUDGET_US 500 /* for what others gave, of each kind of ring, in one iteration */
 
 /* When to leave the rest for the next iteration (TSC). */
-static inline uint64_t gremc_serve_until(void)
+static inline uint64_t gremc_poll_deadline(void)
 {
-	return rte_rdtsc() + rte_get_tsc_hz() / US_PER_S * GREMC_SERVE_US;
+	return rte_rdtsc() + rte_get_tsc_hz() / US_PER_S * GREMC_POLL_BUDGET_US;
 }
 
 /* ---- idle.c ---- */

@@ -7,7 +7,7 @@ static_assert(sizeof(struct gremc_fanout_key) == 8 &&
 	      "a key is the two addresses as they stand in the header");
 
 /* Check the inner packet, then cut the buffer down to it: outer headers, GRE and trailing padding go. */
-static inline enum gremc_proto_error unwrap(struct gremc_packet *packet, struct gremc_fanout_key *key)
+static inline enum gremc_proto_error packet_decap(struct gremc_packet *packet, struct gremc_fanout_key *key)
 {
 	struct rte_mbuf *mbuf = packet->mbuf;
 	uint8_t *inner = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->inner_offset);
@@ -33,16 +33,16 @@ static inline enum gremc_proto_error unwrap(struct gremc_packet *packet, struct 
 }
 
 /* A packet that came by no vif: the kernel's, where it takes the port's frames. */
-static void refuse_stranger(struct gremc_worker *worker, const struct gremc_rxq *rxq,
-			    const struct gremc_packet *packet, const struct gremc_tunnel_key *key)
+static void unknown_tunnel_punt_or_drop(struct gremc_worker *worker, const struct gremc_rxq *rxq,
+					const struct gremc_packet *packet, const struct gremc_tunnel_key *key)
 {
 	const bool known = gremc_tunnel_peer_known(worker->vifs, key->local, key->remote);
 
 	if (packet->native)
 		gremc_drop(worker, packet->mbuf, GREMC_DROP_unknown_peer);
 	else
-		gremc_refuse_frame(worker, rxq, packet->mbuf,
-				   known ? GREMC_DROP_unknown_key : GREMC_DROP_unknown_peer);
+		gremc_frame_punt_or_drop(worker, rxq, packet->mbuf,
+					 known ? GREMC_DROP_unknown_key : GREMC_DROP_unknown_peer);
 }
 
 void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
@@ -68,19 +68,19 @@ void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 
 		if (unlikely(vif[i] >= GREMC_VIFS_MAX)) {
 			if (vif[i] == GREMC_VIF_NONE)
-				refuse_stranger(worker, rxq, packet, &burst->tunnel[i]);
+				unknown_tunnel_punt_or_drop(worker, rxq, packet, &burst->tunnel[i]);
 			else
 				gremc_drop(worker, packet->mbuf, GREMC_DROP_iif_down);
 			continue;
 		}
 		packet->iif = vif[i];
-		error = unwrap(packet, &burst->key[alive]);
+		error = packet_decap(packet, &burst->key[alive]);
 		if (unlikely(error != GREMC_PROTO_OK)) {
-			gremc_refuse_inner(worker, packet, (enum gremc_drop)error);
+			gremc_inner_punt_or_drop(worker, packet, (enum gremc_drop)error);
 			continue;
 		}
-		gremc_count_pair(&cold[vif[i]].rx_packets, 1, packet->length);
-		gremc_burst_keep(burst, &alive, i);
+		gremc_counter_pair_add(&cold[vif[i]].rx_packets, 1, packet->length);
+		gremc_burst_retain(burst, &alive, i);
 	}
 	burst->count = alive;
 }

@@ -27,7 +27,7 @@ static inline void gremc_encap_l2(uint8_t *ip, const struct gremc_adjacency *adj
 }
 
 /* The ones' complement sum of two 16-bit sums. */
-static inline uint32_t gremc_encap_add(uint32_t a, uint32_t b)
+static inline uint32_t gremc_checksum_add(uint32_t a, uint32_t b)
 {
 	uint32_t sum = a + b;
 
@@ -35,26 +35,27 @@ static inline uint32_t gremc_encap_add(uint32_t a, uint32_t b)
 }
 
 /* What of an outer header the template does not say, the same in all tunnels of one shape. */
-struct gremc_outer {
+struct gremc_outer_fields {
 	uint32_t first; /* word: version, TOS, total length; as it stands in memory */
 	uint32_t sum;   /* what that adds to the checksum; 16 bits */
 };
 
 /* For inner packets of this length and TOS. */
-static inline struct gremc_outer gremc_outer_of(const struct gremc_encap *encap, uint16_t length, uint8_t tos)
+static inline struct gremc_outer_fields gremc_outer_fields_make(const struct gremc_encap *encap,
+								uint16_t length, uint8_t tos)
 {
 	const uint32_t total = encap->header_length + length;
 	const uint32_t outer_tos = encap->tos | (tos & encap->tos_mask);
 	const uint32_t first = rte_cpu_to_be_32((uint32_t)RTE_IPV4_VHL_DEF << 24 | outer_tos << 16 | total);
 
-	return (struct gremc_outer){first, gremc_encap_add((uint16_t)first, first >> 16)};
+	return (struct gremc_outer_fields){first, gremc_checksum_add((uint16_t)first, first >> 16)};
 }
 
 /* The first word and the checksum, over a template. */
 static inline void gremc_encap_outer(uint8_t *ip, const struct gremc_encap *encap,
-				     const struct gremc_outer *outer)
+				     const struct gremc_outer_fields *outer)
 {
-	const uint16_t checksum = (uint16_t)~gremc_encap_add(encap->sum, outer->sum);
+	const uint16_t checksum = (uint16_t)~gremc_checksum_add(encap->sum, outer->sum);
 
 	memcpy(ip, &outer->first, sizeof(outer->first));
 	memcpy(ip + offsetof(struct rte_ipv4_hdr, hdr_checksum), &checksum, sizeof(checksum));
@@ -87,17 +88,17 @@ static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *enca
 	if (encap->flags & GREMC_ENCAP_TTL_INHERIT) {
 		header->time_to_live = inner->ip->time_to_live;
 		/* the TTL is the first byte of its 16-bit word */
-		sum = gremc_encap_add(sum, rte_cpu_to_be_16((uint16_t)(header->time_to_live << 8)));
+		sum = gremc_checksum_add(sum, rte_cpu_to_be_16((uint16_t)(header->time_to_live << 8)));
 	}
 	if (encap->flags & GREMC_ENCAP_DF_INHERIT &&
 	    inner->ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) {
 		header->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
-		sum = gremc_encap_add(sum, RTE_BE16(RTE_IPV4_HDR_DF_FLAG));
+		sum = gremc_checksum_add(sum, RTE_BE16(RTE_IPV4_HDR_DF_FLAG));
 	}
 	if (encap->flags & GREMC_ENCAP_ID) {
 		/* a packet that may be fragmented needs its number (RFC 6864) */
 		header->packet_id = rte_cpu_to_be_16(*id);
-		sum = gremc_encap_add(sum, header->packet_id);
+		sum = gremc_checksum_add(sum, header->packet_id);
 		(*id)++;
 	}
 	header->hdr_checksum = (uint16_t)~sum;
@@ -107,7 +108,7 @@ static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *enca
  * the shape that the packet is sent by: the encap may have another one by now. */
 static __rte_always_inline void gremc_encap_headers(uint8_t *packet, const struct gremc_encap *encap,
 						    uint16_t length, const struct gremc_adjacency *adjacency,
-						    const struct gremc_outer *outer)
+						    const struct gremc_outer_fields *outer)
 {
 	uint8_t *ip = packet - length;
 
@@ -122,10 +123,10 @@ static __rte_always_inline void gremc_encap_headers(uint8_t *packet, const struc
 }
 
 /* All of it, by a coherent copy of the encap (gremc_encap_read()). */
-static inline void gremc_encap_before(uint8_t *packet, const struct gremc_encap *encap,
-				      const struct gremc_adjacency *adjacency,
-				      const struct gremc_outer *outer, const struct gremc_inner *inner,
-				      uint16_t *id)
+static inline void gremc_encap_prepend(uint8_t *packet, const struct gremc_encap *encap,
+				       const struct gremc_adjacency *adjacency,
+				       const struct gremc_outer_fields *outer,
+				       const struct gremc_inner *inner, uint16_t *id)
 {
 	gremc_encap_headers(packet, encap, encap->header_length, adjacency, outer);
 	if (unlikely(encap->flags))

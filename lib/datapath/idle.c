@@ -10,7 +10,7 @@
 #define SPINS 2000u
 
 /* The header buffers at hand go back, so that an idle forwarder holds none. */
-static void return_headers(struct gremc_worker *worker)
+static void header_mbufs_free(struct gremc_worker *worker)
 {
 	if (worker->header_count == 0)
 		return;
@@ -28,7 +28,7 @@ void gremc_idle_wait(struct gremc_worker *worker)
 		rte_pause();
 		return;
 	}
-	return_headers(worker);
+	header_mbufs_free(worker);
 	time = (struct timespec){.tv_nsec = idle->sleep * 1000L};
 	start = rte_rdtsc();
 	/* Who sleeps must not hold up a grace period. */
@@ -37,7 +37,7 @@ void gremc_idle_wait(struct gremc_worker *worker)
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->rcu_slot);
 	idle->sleep = RTE_MIN(idle->sleep * 2, __atomic_load_n(&worker->max_sleep, __ATOMIC_RELAXED));
 	gremc_stats_write_begin(worker->stats);
-	gremc_count(&worker->stats->totals.sleeps, 1);
-	gremc_count(&worker->stats->totals.sleep_cycles, rte_rdtsc() - start);
+	gremc_counter_add(&worker->stats->totals.sleeps, 1);
+	gremc_counter_add(&worker->stats->totals.sleep_cycles, rte_rdtsc() - start);
 	gremc_stats_write_end(worker->stats);
 }

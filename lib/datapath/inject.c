@@ -2,7 +2,7 @@
 /* What the control thread gives: whole frames for a port, and multicast of the host for the fast path. */
 #include "datapath/datapath_priv.h"
 
-void gremc_send_frame(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+void gremc_host_frame_send(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	/* a frame of a vif that has been removed is sent, too, for no vif */
 	const uint32_t vif = gremc_mbuf_vif(mbuf, worker->vifs);
@@ -10,13 +10,13 @@ void gremc_send_frame(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 	worker->injected++;
 	worker->wanted++;
 	if (vif != GREMC_VIF_NONE)
-		gremc_count_pair(&worker->stats->vif_hot[vif].tx_packets, 1, mbuf->vlan_tci);
+		gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, 1, mbuf->vlan_tci);
 	mbuf->hash.usr = vif;
-	gremc_tx_put(worker, worker->tx[mbuf->port], mbuf, mbuf->pkt_len);
+	gremc_tx_enqueue(worker, worker->tx[mbuf->port], mbuf, mbuf->pkt_len);
 }
 
 /* A packet of the host's own vif: as if it had come by a port that takes native multicast. */
-static void enter(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+static void burst_add_host_packet(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	struct gremc_burst *burst = &worker->burst;
 
@@ -43,9 +43,9 @@ uint32_t gremc_stage_inject(struct gremc_worker *worker)
 	for (uint32_t i = 0; i < n; i++) {
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 		if (mbufs[i]->port == worker->host_rxq.port)
-			enter(worker, mbufs[i]);
+			burst_add_host_packet(worker, mbufs[i]);
 		else
-			gremc_send_frame(worker, mbufs[i]);
+			gremc_host_frame_send(worker, mbufs[i]);
 	}
 	gremc_stage_decap(worker, &worker->host_rxq);
 	gremc_stage_lookup(worker);

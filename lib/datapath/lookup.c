@@ -3,7 +3,7 @@
 
 /* RPF and split horizon for one packet whose mroute is known: GREMC_DROP_COUNT when it goes on,
  * GREMC_DROP_no_mroute when it is for the kernel. */
-static enum gremc_drop judge(const struct gremc_worker *worker, struct gremc_packet *packet)
+static enum gremc_drop packet_rpf_check(const struct gremc_worker *worker, struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
 
@@ -12,16 +12,16 @@ static enum gremc_drop judge(const struct gremc_worker *worker, struct gremc_pac
 		return GREMC_DROP_COUNT;
 	}
 	if (unlikely(!gremc_mroute_accepts(mroute, packet->iif)))
-		return gremc_wrong_vif_due(worker, packet) ? GREMC_DROP_no_mroute : GREMC_DROP_rpf;
+		return gremc_punt_wrong_vif_due(worker, packet) ? GREMC_DROP_no_mroute : GREMC_DROP_rpf;
 	packet->oif_skip = gremc_mroute_skip(mroute, packet->iif);
 	if (unlikely(mroute->limited))
-		return gremc_judge_limits(worker, packet);
+		return gremc_conditional_oifs_check(worker, packet);
 	return likely(mroute->oif_count > (packet->oif_skip < mroute->oif_count)) ? GREMC_DROP_COUNT
 										  : GREMC_DROP_empty_oil;
 }
 
 /* What the next stage reads of an mroute beside its first line: the counter, and the oil's next vifs. */
-static inline void prefetch_mroute(const struct gremc_worker *worker, const struct gremc_mroute *mroute)
+static inline void mroute_prefetch(const struct gremc_worker *worker, const struct gremc_mroute *mroute)
 {
 	rte_prefetch0(&worker->stats->mroute[mroute->id]);
 	if (mroute->oif_count > GREMC_MROUTE_LINE)
@@ -42,16 +42,17 @@ void gremc_stage_lookup(struct gremc_worker *worker)
 		enum gremc_drop reason;
 
 		packet->mroute = mroute[i];
-		reason = unlikely(packet->mroute == NULL) ? GREMC_DROP_no_mroute : judge(worker, packet);
+		reason = unlikely(packet->mroute == NULL) ? GREMC_DROP_no_mroute
+							  : packet_rpf_check(worker, packet);
 		if (unlikely(reason != GREMC_DROP_COUNT)) {
 			if (reason == GREMC_DROP_no_mroute)
-				gremc_refuse_unrouted(worker, packet);
+				gremc_unrouted_punt_or_drop(worker, packet);
 			else
 				gremc_drop(worker, packet->mbuf, reason);
 			continue;
 		}
-		prefetch_mroute(worker, packet->mroute);
-		gremc_burst_keep(burst, &alive, i);
+		mroute_prefetch(worker, packet->mroute);
+		gremc_burst_retain(burst, &alive, i);
 	}
 	burst->count = alive;
 }

@@ -14,7 +14,7 @@
 /* ---- frames of the underlay ---- */
 
 /* The EtherType behind a VLAN tag, if there is one, and where its payload begins. */
-static rte_be16_t type_of(const struct rte_mbuf *mbuf, uint32_t *l2)
+static rte_be16_t frame_ether_type(const struct rte_mbuf *mbuf, uint32_t *l2)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
 	const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(ether + 1);
@@ -27,7 +27,7 @@ static rte_be16_t type_of(const struct rte_mbuf *mbuf, uint32_t *l2)
 	return tag->eth_proto;
 }
 
-static bool is_neighbor_discovery(const struct rte_mbuf *mbuf, uint32_t l2)
+static bool frame_is_neighbor_discovery(const struct rte_mbuf *mbuf, uint32_t l2)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, l2);
 
@@ -36,7 +36,7 @@ static bool is_neighbor_discovery(const struct rte_mbuf *mbuf, uint32_t l2)
 }
 
 /* The class of a packet that is neither multicast nor neighbour discovery, by its protocol. */
-static enum gremc_punt class_of_protocol(uint8_t protocol)
+static enum gremc_punt protocol_punt_class(uint8_t protocol)
 {
 	switch (protocol) {
 	case IPPROTO_TCP:
@@ -53,7 +53,7 @@ static enum gremc_punt class_of_protocol(uint8_t protocol)
 }
 
 /* The protocol of an IPv4 or IPv6 packet, which fragments tell, too; IPPROTO_RAW: not known. */
-static uint8_t protocol_of(const struct rte_mbuf *mbuf, rte_be16_t type, uint32_t l2)
+static uint8_t frame_protocol(const struct rte_mbuf *mbuf, rte_be16_t type, uint32_t l2)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, l2);
 
@@ -64,25 +64,25 @@ static uint8_t protocol_of(const struct rte_mbuf *mbuf, rte_be16_t type, uint32_
 	return IPPROTO_RAW;
 }
 
-static enum gremc_punt class_of(const struct rte_mbuf *mbuf)
+static enum gremc_punt frame_punt_class(const struct rte_mbuf *mbuf)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
 	uint32_t l2;
-	rte_be16_t type = type_of(mbuf, &l2);
+	rte_be16_t type = frame_ether_type(mbuf, &l2);
 
 	if (type == RTE_BE16(RTE_ETHER_TYPE_ARP))
 		return GREMC_PUNT_neighbor;
-	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && is_neighbor_discovery(mbuf, l2))
+	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && frame_is_neighbor_discovery(mbuf, l2))
 		return GREMC_PUNT_neighbor;
 	if (rte_is_multicast_ether_addr(&ether->dst_addr) && !rte_is_broadcast_ether_addr(&ether->dst_addr))
 		return GREMC_PUNT_control;
-	return class_of_protocol(protocol_of(mbuf, type, l2));
+	return protocol_punt_class(frame_protocol(mbuf, type, l2));
 }
 
 /* A tag that is not the port's is a VLAN of the kernel's. On a tagged port, a frame without a tag is
  * nobody's.
  */
-static bool has_tag(const struct rte_mbuf *mbuf)
+static bool frame_has_tag(const struct rte_mbuf *mbuf)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
 
@@ -92,19 +92,20 @@ static bool has_tag(const struct rte_mbuf *mbuf)
 
 /* A fragment names the addresses but, as a rule, not the key: between a tunnel's addresses it is the
  * tunnel's. */
-static bool is_fragment_of_tunnel(const struct gremc_worker *worker, const struct rte_mbuf *mbuf)
+static bool frame_is_tunnel_fragment(const struct gremc_worker *worker, const struct rte_mbuf *mbuf)
 {
 	const struct rte_ipv4_hdr *ip;
 	uint32_t l2;
 
-	type_of(mbuf, &l2);
+	frame_ether_type(mbuf, &l2);
 	ip = rte_pktmbuf_mtod_offset(mbuf, const struct rte_ipv4_hdr *, l2);
 	return gremc_tunnel_peer_known(worker->vifs, ip->dst_addr, ip->src_addr);
 }
 
 /* Only packets of configured tunnels are ours: GRE between other addresses, with another key, of another
  * protocol type or version may be a tunnel's that the kernel has. */
-static bool is_kernels(const struct gremc_worker *worker, const struct rte_mbuf *mbuf, enum gremc_drop reason)
+static bool frame_is_for_kernel(const struct gremc_worker *worker, const struct rte_mbuf *mbuf,
+				enum gremc_drop reason)
 {
 	switch (reason) {
 	case GREMC_DROP_not_ipv4:
@@ -118,16 +119,16 @@ static bool is_kernels(const struct gremc_worker *worker, const struct rte_mbuf 
 	case GREMC_DROP_unknown_key:
 		return true;
 	case GREMC_DROP_outer_fragment:
-		return !is_fragment_of_tunnel(worker, mbuf);
+		return !frame_is_tunnel_fragment(worker, mbuf);
 	case GREMC_DROP_vlan_mismatch:
-		return has_tag(mbuf);
+		return frame_has_tag(mbuf);
 	default:
 		return false;
 	}
 }
 
-static void punt(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint16_t port, uint32_t vif, uint16_t l2,
-		 enum gremc_punt class)
+static void packet_punt(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint16_t port, uint32_t vif,
+			uint16_t l2, enum gremc_punt class)
 {
 	struct gremc_burst *burst = &worker->burst;
 
@@ -140,28 +141,28 @@ static void punt(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint16_t po
 	burst->punted_any = true;
 }
 
-static bool takes_frames(const struct gremc_vifs *vifs, uint16_t port)
+static bool port_punts_frames(const struct gremc_vifs *vifs, uint16_t port)
 {
 	return __atomic_load_n(&vifs->port_punt[port], __ATOMIC_RELAXED) & GREMC_VIF_PUNT_FRAMES;
 }
 
-void gremc_refuse_frame(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf *mbuf,
-			enum gremc_drop reason)
+void gremc_frame_punt_or_drop(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf *mbuf,
+			      enum gremc_drop reason)
 {
 	uint32_t l2;
 
-	if (!takes_frames(worker->vifs, rxq->port) || !is_kernels(worker, mbuf, reason)) {
+	if (!port_punts_frames(worker->vifs, rxq->port) || !frame_is_for_kernel(worker, mbuf, reason)) {
 		gremc_drop(worker, mbuf, reason);
 		return;
 	}
-	type_of(mbuf, &l2);
-	punt(worker, mbuf, rxq->port, GREMC_VIF_NONE, l2, class_of(mbuf));
+	frame_ether_type(mbuf, &l2);
+	packet_punt(worker, mbuf, rxq->port, GREMC_VIF_NONE, l2, frame_punt_class(mbuf));
 }
 
 /* ---- packets of a vif ---- */
 
 /* The bit of a vif that sends such a packet up (0: none does), and its class. */
-static uint8_t bit_of(enum gremc_drop reason, enum gremc_punt *class)
+static uint8_t reason_punt_bit(enum gremc_drop reason, enum gremc_punt *class)
 {
 	*class = GREMC_PUNT_multicast;
 	switch (reason) {
@@ -180,25 +181,26 @@ static uint8_t bit_of(enum gremc_drop reason, enum gremc_punt *class)
 	}
 }
 
-static bool takes(const struct gremc_vifs *vifs, uint32_t vif, uint8_t bit)
+static bool vif_punts(const struct gremc_vifs *vifs, uint32_t vif, uint8_t bit)
 {
 	return __atomic_load_n(&vifs->punt[vif], __ATOMIC_RELAXED) & bit;
 }
 
 /* The frame that a native packet came in: its port's, or for the vif alone. */
-static void refuse_native(struct gremc_worker *worker, struct gremc_packet *packet, enum gremc_drop reason,
-			  uint8_t bit, enum gremc_punt class)
+static void native_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet,
+				enum gremc_drop reason, uint8_t bit, enum gremc_punt class)
 {
 	const struct gremc_vif_info *info =
 		__atomic_load_n(&worker->vifs->info[packet->iif], __ATOMIC_ACQUIRE);
 
-	if (bit && (takes_frames(worker->vifs, info->port) || takes(worker->vifs, packet->iif, bit)))
-		punt(worker, packet->mbuf, info->port, packet->iif, packet->inner_offset, class);
+	if (bit && (port_punts_frames(worker->vifs, info->port) || vif_punts(worker->vifs, packet->iif, bit)))
+		packet_punt(worker, packet->mbuf, info->port, packet->iif, packet->inner_offset, class);
 	else
 		gremc_drop(worker, packet->mbuf, reason);
 }
 
-void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet, enum gremc_drop reason)
+void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet,
+			      enum gremc_drop reason)
 {
 	struct rte_ipv4_hdr *ip =
 		rte_pktmbuf_mtod_offset(packet->mbuf, struct rte_ipv4_hdr *, packet->inner_offset);
@@ -211,14 +213,14 @@ void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet
 		gremc_drop(worker, packet->mbuf, reason);
 		return;
 	}
-	bit = bit_of(reason, &class);
+	bit = reason_punt_bit(reason, &class);
 	if (reason == GREMC_DROP_inner_unicast)
-		class = class_of_protocol(ip->next_proto_id);
+		class = protocol_punt_class(ip->next_proto_id);
 	if (packet->native) {
-		refuse_native(worker, packet, reason, bit, class);
+		native_punt_or_drop(worker, packet, reason, bit, class);
 		return;
 	}
-	if (!bit || !takes(worker->vifs, packet->iif, bit)) {
+	if (!bit || !vif_punts(worker->vifs, packet->iif, bit)) {
 		gremc_drop(worker, packet->mbuf, reason);
 		return;
 	}
@@ -228,26 +230,28 @@ void gremc_refuse_inner(struct gremc_worker *worker, struct gremc_packet *packet
 		return;
 	}
 	gremc_packet_cut(packet);
-	gremc_count(&cold->rx_packets, 1);
-	gremc_count(&cold->rx_bytes, packet->length);
-	punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
+	gremc_counter_add(&cold->rx_packets, 1);
+	gremc_counter_add(&cold->rx_bytes, packet->length);
+	packet_punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
 }
 
 /* Is there somebody above who would get the packet? */
-static bool goes_up(const struct gremc_worker *worker, const struct gremc_packet *packet, uint8_t bit)
+static bool packet_is_punted(const struct gremc_worker *worker, const struct gremc_packet *packet,
+			     uint8_t bit)
 {
 	const struct gremc_vif_info *info =
 		__atomic_load_n(&worker->vifs->info[packet->iif], __ATOMIC_ACQUIRE);
 
-	return takes(worker->vifs, packet->iif, bit) ||
-	       (packet->native && takes_frames(worker->vifs, info->port));
+	return vif_punts(worker->vifs, packet->iif, bit) ||
+	       (packet->native && port_punts_frames(worker->vifs, info->port));
 }
 
-bool gremc_sample_due(const struct gremc_worker *worker, const struct gremc_packet *packet)
+bool gremc_punt_sample_due(const struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	uint8_t *due = &worker->group->sample[packet->mroute->id];
 
-	if (!__atomic_load_n(due, __ATOMIC_RELAXED) || !goes_up(worker, packet, GREMC_VIF_PUNT_MULTICAST))
+	if (!__atomic_load_n(due, __ATOMIC_RELAXED) ||
+	    !packet_is_punted(worker, packet, GREMC_VIF_PUNT_MULTICAST))
 		return false;
 	return __atomic_exchange_n(due, 0, __ATOMIC_RELAXED);
 }
@@ -256,33 +260,33 @@ bool gremc_sample_due(const struct gremc_worker *worker, const struct gremc_pack
  */
 #define WRONG_VIF_INTERVAL 3050000000ull /* nanoseconds */
 
-bool gremc_wrong_vif_due(const struct gremc_worker *worker, const struct gremc_packet *packet)
+bool gremc_punt_wrong_vif_due(const struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
 	uint32_t *stamp = &worker->group->wrong_vif[mroute->id], last;
 	enum gremc_punt class;
 
 	if (!(mroute->origins >> GREMC_ORIGIN_KERNEL & 1) ||
-	    !goes_up(worker, packet, bit_of(GREMC_DROP_no_mroute, &class)))
+	    !packet_is_punted(worker, packet, reason_punt_bit(GREMC_DROP_no_mroute, &class)))
 		return false;
 	last = __atomic_load_n(stamp, __ATOMIC_RELAXED);
-	if (last && gremc_moment_age(last) < WRONG_VIF_INTERVAL)
+	if (last && gremc_timestamp_age(last) < WRONG_VIF_INTERVAL)
 		return false;
-	return __atomic_compare_exchange_n(stamp, &last, gremc_moment() | 1, false, __ATOMIC_RELAXED,
+	return __atomic_compare_exchange_n(stamp, &last, gremc_timestamp() | 1, false, __ATOMIC_RELAXED,
 					   __ATOMIC_RELAXED);
 }
 
-void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *packet)
+void gremc_unrouted_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet)
 {
 	enum gremc_punt class;
-	uint8_t bit = bit_of(GREMC_DROP_no_mroute, &class);
+	uint8_t bit = reason_punt_bit(GREMC_DROP_no_mroute, &class);
 
 	if (packet->native) {
 		/* the L2 header is still there */
 		gremc_segments_strip(packet->mbuf, -packet->inner_offset);
-		refuse_native(worker, packet, GREMC_DROP_no_mroute, bit, class);
-	} else if (takes(worker->vifs, packet->iif, bit)) {
-		punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
+		native_punt_or_drop(worker, packet, GREMC_DROP_no_mroute, bit, class);
+	} else if (vif_punts(worker->vifs, packet->iif, bit)) {
+		packet_punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
 	} else {
 		gremc_drop(worker, packet->mbuf, GREMC_DROP_no_mroute);
 	}
@@ -290,34 +294,36 @@ void gremc_refuse_unrouted(struct gremc_worker *worker, struct gremc_packet *pac
 
 /* ---- for who asks ---- */
 
-bool gremc_punt_of_vif(const struct gremc_vifs *vifs, uint32_t vif, enum gremc_drop reason,
-		       enum gremc_punt *class)
+bool gremc_punt_vif_class(const struct gremc_vifs *vifs, uint32_t vif, enum gremc_drop reason,
+			  enum gremc_punt *class)
 {
 	const struct gremc_vif_info *info = __atomic_load_n(&vifs->info[vif], __ATOMIC_ACQUIRE);
-	const uint8_t bit = bit_of(reason, class);
+	const uint8_t bit = reason_punt_bit(reason, class);
 
 	if (bit == 0 || info == NULL)
 		return false;
-	return takes(vifs, vif, bit) || (info->kind == GREMC_VIF_PORT && takes_frames(vifs, info->port));
+	return vif_punts(vifs, vif, bit) ||
+	       (info->kind == GREMC_VIF_PORT && port_punts_frames(vifs, info->port));
 }
 
-bool gremc_punt_of_port(const struct gremc_vifs *vifs, uint16_t port, bool multicast, enum gremc_punt *class)
+bool gremc_punt_port_class(const struct gremc_vifs *vifs, uint16_t port, bool multicast,
+			   enum gremc_punt *class)
 {
 	*class = multicast ? GREMC_PUNT_control : GREMC_PUNT_traffic;
-	return takes_frames(vifs, port);
+	return port_punts_frames(vifs, port);
 }
 
 /* ---- to the control thread ---- */
 
 static void stamp(struct gremc_burst *burst, enum gremc_punt class)
 {
-	uint32_t now = gremc_moment();
+	uint32_t now = gremc_timestamp();
 
 	for (uint32_t i = 0; i < burst->punt_count[class]; i++)
 		burst->punted[class][i]->packet_type = now;
 }
 
-static void hand_over(struct gremc_worker *worker, enum gremc_punt class)
+static void class_enqueue(struct gremc_worker *worker, enum gremc_punt class)
 {
 	struct gremc_burst *burst = &worker->burst;
 	uint32_t n = burst->punt_count[class], taken;
@@ -335,7 +341,7 @@ void gremc_punt_flush(struct gremc_worker *worker)
 {
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
 		if (worker->burst.punt_count[class] > 0)
-			hand_over(worker, class);
+			class_enqueue(worker, class);
 	worker->burst.punted_any = false;
 	worker->wake_host = true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Replicas in buffers of their own: the innermost loop of the program. What they have in common is settled
- * once (struct gremc_run), so that one more costs its template, a fold, its payload and the stores. */
+ * once (struct gremc_replica_cache), so that one more costs its template, a fold, its payload and the stores.
+ */
 #include "datapath/replica.h"
 
 #define CHUNK GREMC_BURST /* replicas whose buffers and references are taken together */
@@ -31,11 +32,12 @@ static_assert(FIELD(refcnt) == offsetof(union mbuf_fields, refcnt) &&
 		      FIELD(hash.usr) == offsetof(union mbuf_fields, vif),
 	      "the fields of an mbuf stand where they are written");
 
-static_assert(sizeof(union mbuf_fields) == sizeof(((struct gremc_run *)0)->fields), "a run has all of them");
+static_assert(sizeof(union mbuf_fields) == sizeof(((struct gremc_replica_cache *)0)->fields),
+	      "a run has all of them");
 
 /* Header buffers come from the pool as they were freed: one segment, one reference, no successor. The other
  * fields that a driver reads are written with the replica, so nothing is reset twice. */
-static bool take_headers(struct gremc_worker *worker, uint32_t n)
+static bool header_mbufs_alloc(struct gremc_worker *worker, uint32_t n)
 {
 	if (rte_mempool_get_bulk(worker->header_pool, (void **)&worker->header[worker->header_count], n))
 		return false;
@@ -45,12 +47,12 @@ static bool take_headers(struct gremc_worker *worker, uint32_t n)
 
 /* Fill the stash of header buffers up to `want`, at most CHUNK, as far as the pool has them. Returns how many
  * of these there are. */
-static inline uint32_t stock_headers(struct gremc_worker *worker, uint32_t want)
+static inline uint32_t header_mbufs_refill(struct gremc_worker *worker, uint32_t want)
 {
-	if (likely(take_headers(worker, CHUNK - worker->header_count)))
+	if (likely(header_mbufs_alloc(worker, CHUNK - worker->header_count)))
 		return want;
 	/* The pool is nearly empty: what is left goes one by one. */
-	while (worker->header_count < want && take_headers(worker, 1))
+	while (worker->header_count < want && header_mbufs_alloc(worker, 1))
 		;
 	return RTE_MIN(want, worker->header_count);
 }
@@ -58,7 +60,7 @@ static inline uint32_t stock_headers(struct gremc_worker *worker, uint32_t want)
 /* Whole blocks are copied, past the payload's end: into the header buffer, where nothing else is, out of the
  * payload's buffer, if it goes on so far. 0 when it does not, or when the payload is in pieces or too long
  * for it. */
-static inline uint32_t blocks_of(const struct gremc_worker *worker, const struct rte_mbuf *payload)
+static inline uint32_t payload_blocks(const struct gremc_worker *worker, const struct rte_mbuf *payload)
 {
 	uint32_t bytes = RTE_ALIGN_CEIL((uint32_t)payload->data_len, BLOCK);
 
@@ -69,7 +71,7 @@ static inline uint32_t blocks_of(const struct gremc_worker *worker, const struct
 }
 
 /* Whole blocks, at least one. */
-static __rte_always_inline void copy_blocks(uint8_t *to, const uint8_t *from, uint32_t blocks)
+static __rte_always_inline void payload_copy_blocks(uint8_t *to, const uint8_t *from, uint32_t blocks)
 {
 	rte_mov64(to, from);
 	for (uint32_t block = 1; block < blocks; block++)
@@ -77,48 +79,49 @@ static __rte_always_inline void copy_blocks(uint8_t *to, const uint8_t *from, ui
 }
 
 /* A replica that is wanted, and waits for its next hop or is lost. */
-static __rte_noinline void refuse(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif,
-				  enum gremc_loss reason)
+static __rte_noinline void replica_hold_or_drop(struct gremc_worker *worker,
+						const struct gremc_replication *job, uint32_t vif,
+						enum gremc_tx_drop reason)
 {
-	gremc_count_pair(&job->hot[vif].tx_packets, 1, job->inner.length);
-	if (reason == GREMC_LOSS_no_adjacency)
-		gremc_wait_copy(worker, vif, job->payload);
+	gremc_counter_pair_add(&job->hot[vif].tx_packets, 1, job->inner.length);
+	if (reason == GREMC_TX_DROP_no_adjacency)
+		gremc_pending_add_copy(worker, vif, job->payload);
 	else
-		gremc_lose(worker, vif, reason, job->inner.length);
+		gremc_replica_count_drop(worker, vif, reason, job->inner.length);
 }
 
-void gremc_refuse_packet(struct gremc_worker *worker, struct rte_mbuf *packet, uint32_t vif,
-			 enum gremc_loss reason)
+void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *packet, uint32_t vif,
+				enum gremc_tx_drop reason)
 {
-	gremc_count_pair(&worker->stats->vif_hot[vif].tx_packets, 1, packet->pkt_len);
-	if (reason == GREMC_LOSS_no_adjacency) {
-		gremc_wait_packet(worker, vif, packet);
+	gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, 1, packet->pkt_len);
+	if (reason == GREMC_TX_DROP_no_adjacency) {
+		gremc_pending_add_packet(worker, vif, packet);
 		return;
 	}
-	gremc_lose(worker, vif, reason, packet->pkt_len);
+	gremc_replica_count_drop(worker, vif, reason, packet->pkt_len);
 	rte_pktmbuf_free(packet);
 }
 
-enum gremc_loss gremc_run_settle(struct gremc_worker *worker, uint64_t shape, uint64_t like)
+enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint64_t shape, uint64_t like)
 {
 	const uint16_t length = (uint16_t)like, chain = (uint16_t)(like >> 32);
 	const uint8_t tos = (uint8_t)(like >> 16);
 	const struct gremc_encap encap = {.shape = shape};
 	const struct gremc_adjacency *adjacency =
 		__atomic_load_n(&worker->vifs->adjacency[encap.adjacency], __ATOMIC_ACQUIRE);
-	struct gremc_run *run = &worker->run;
+	struct gremc_replica_cache *run = &worker->run;
 	union mbuf_fields fields = {{0}};
 
 	run->like = 0;
 	if (length > encap.mtu)
-		return GREMC_LOSS_too_big;
+		return GREMC_TX_DROP_too_big;
 	if (!adjacency->ready)
-		return adjacency->down ? GREMC_LOSS_oif_down : GREMC_LOSS_no_adjacency;
+		return adjacency->down ? GREMC_TX_DROP_oif_down : GREMC_TX_DROP_no_adjacency;
 	run->like = like;
 	run->shape = shape;
 	run->adjacency = adjacency;
 	run->tx = worker->tx[adjacency->port];
-	run->outer = gremc_outer_of(&encap, length, tos);
+	run->outer = gremc_outer_fields_make(&encap, length, tos);
 	run->header_length = encap.header_length;
 	run->headers = adjacency->l2_length + encap.header_length;
 	run->pkt_len = run->headers + length;
@@ -131,14 +134,15 @@ enum gremc_loss gremc_run_settle(struct gremc_worker *worker, uint64_t shape, ui
 	fields.port = RTE_MBUF_PORT_INVALID;
 	fields.pkt_len = run->pkt_len;
 	fields.data_len = run->chained ? run->headers : run->pkt_len;
-	fields.vlan_tci = length; /* gremc_tx_put() */
+	fields.vlan_tci = length; /* gremc_tx_enqueue() */
 	memcpy(run->fields, &fields, sizeof(fields));
-	return GREMC_LOSS_COUNT;
+	return GREMC_TX_DROP_COUNT;
 }
 
-void gremc_run_patch(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif, uint8_t *ip)
+void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_replication *job, uint32_t vif,
+			       uint8_t *ip)
 {
-	const struct gremc_run *run = &worker->run;
+	const struct gremc_replica_cache *run = &worker->run;
 	/* the encap may have got another shape since the run began, but not another template */
 	struct gremc_encap encap = {.shape = run->shape};
 
@@ -153,17 +157,17 @@ void gremc_run_patch(struct gremc_worker *worker, const struct gremc_job *job, u
 }
 
 /* The rest of a replica that is not plain; its template is written. */
-static __rte_noinline void finish(struct gremc_worker *worker, const struct gremc_job *job, uint32_t vif,
-				  struct rte_mbuf *mbuf, uint8_t *ip)
+static __rte_noinline void replica_finish(struct gremc_worker *worker, const struct gremc_replication *job,
+					  uint32_t vif, struct rte_mbuf *mbuf, uint8_t *ip)
 {
-	const struct gremc_run *run = &worker->run;
+	const struct gremc_replica_cache *run = &worker->run;
 
 	if (!run->plain)
-		gremc_run_patch(worker, job, vif, ip);
+		gremc_replica_cache_patch(worker, job, vif, ip);
 	if (run->chained)
 		mbuf->next = job->payload;
 	else if (job->blocks > 0)
-		copy_blocks(ip + run->header_length, (const uint8_t *)job->inner.ip, job->blocks);
+		payload_copy_blocks(ip + run->header_length, (const uint8_t *)job->inner.ip, job->blocks);
 	else
 		gremc_segments_copy(ip + run->header_length, job->payload);
 }
@@ -174,11 +178,11 @@ static __rte_noinline void finish(struct gremc_worker *worker, const struct grem
  * What the loop needs stands in variables, for the compiler to keep it in registers while bytes are written
  * that might be anything. A replica's headers come first, then the payload over what they wrote past their
  * end. */
-static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const struct gremc_job *job,
-					      const uint32_t *vifs, uint32_t n, struct rte_mbuf **header,
-					      bool share)
+static __rte_always_inline uint32_t replicas_build(struct gremc_worker *worker,
+						   const struct gremc_replication *job, const uint32_t *vifs,
+						   uint32_t n, struct rte_mbuf **header, bool share)
 {
-	const struct gremc_run *const run = &worker->run;
+	const struct gremc_replica_cache *const run = &worker->run;
 	const uint32_t *at = vifs, *const end = vifs + n;
 	const struct gremc_encap *const encaps = job->encap;
 	struct gremc_vif_hot *const hot = job->hot;
@@ -186,7 +190,7 @@ static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const
 	struct rte_mbuf *const payload = job->payload;
 	const uint8_t *const bytes = (const uint8_t *)job->inner.ip;
 	const uint32_t blocks = job->blocks;
-	const struct gremc_outer outer = run->outer;
+	const struct gremc_outer_fields outer = run->outer;
 	const uint16_t length = job->inner.length, header_length = run->header_length;
 	const uint64_t shape = run->shape;
 	const bool plain = run->plain && (share ? run->chained : blocks > 0);
@@ -203,8 +207,8 @@ static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const
 		if (unlikely(__atomic_load_n(&encap->shape, __ATOMIC_RELAXED) != shape))
 			break;
 		if (at + GREMC_REPLICAS_AHEAD < end)
-			gremc_prefetch_vif(encaps, hot, at[GREMC_REPLICAS_AHEAD]);
-		gremc_count_pair(&hot[vif].tx_packets, 1, length);
+			gremc_vif_prefetch(encaps, hot, at[GREMC_REPLICAS_AHEAD]);
+		gremc_counter_pair_add(&hot[vif].tx_packets, 1, length);
 		mbuf = *--header;
 		/* Not by buf_addr: a buffer that has been away for long is written without waiting for it. */
 		ip = (uint8_t *)(mbuf + 1) + GREMC_HEADER_OFFSET;
@@ -213,11 +217,11 @@ static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const
 		rte_mov32(ip, encap->header);
 		gremc_encap_outer(ip, encap, &outer);
 		if (unlikely(!plain))
-			finish(worker, job, vif, mbuf, ip);
+			replica_finish(worker, job, vif, mbuf, ip);
 		else if (share)
 			mbuf->next = payload;
 		else
-			copy_blocks(ip + header_length, bytes, blocks);
+			payload_copy_blocks(ip + header_length, bytes, blocks);
 		*(words *)&mbuf->data_off = front;
 		*(words *)&mbuf->packet_type = back;
 		mbuf->hash.usr = vif;
@@ -227,7 +231,8 @@ static __rte_always_inline uint32_t run_along(struct gremc_worker *worker, const
 }
 
 /* Give what the run has made to its port's buffer. */
-static inline void run_end(struct gremc_worker *worker, const struct gremc_run *run, uint32_t made)
+static inline void replicas_commit(struct gremc_worker *worker, const struct gremc_replica_cache *run,
+				   uint32_t made)
 {
 	struct gremc_tx *tx = run->tx;
 
@@ -238,41 +243,43 @@ static inline void run_end(struct gremc_worker *worker, const struct gremc_run *
 }
 
 /* Are there buffers for copies of this length that are not made by blocks? */
-static inline bool has_room(const struct gremc_worker *worker, uint16_t length)
+static inline bool header_mbuf_fits(const struct gremc_worker *worker, uint16_t length)
 {
 	return worker->run.chained ||
 	       (uint32_t)GREMC_L2_MAX + worker->run.header_length + length <= worker->header_room;
 }
 
 /* n > 0 replicas. Returns how many took a reference to the payload. */
-static __rte_always_inline uint32_t replicate(struct gremc_worker *worker, const struct gremc_job *job,
-					      const uint32_t *vifs, uint32_t n, bool share)
+static __rte_always_inline uint32_t oifs_replicate(struct gremc_worker *worker,
+						   const struct gremc_replication *job, const uint32_t *vifs,
+						   uint32_t n, bool share)
 {
-	const struct gremc_run *const run = &worker->run;
+	const struct gremc_replica_cache *const run = &worker->run;
 	const uint32_t *const end = vifs + n;
 	uint32_t references = 0, made;
 
 	do {
 		const uint64_t shape = __atomic_load_n(&job->encap[*vifs].shape, __ATOMIC_RELAXED);
-		enum gremc_loss loss = GREMC_LOSS_COUNT;
+		enum gremc_tx_drop loss = GREMC_TX_DROP_COUNT;
 		uint32_t left = RTE_MIN((uint32_t)(end - vifs), CHUNK);
 
 		if (unlikely(run->shape != shape || run->like != job->like))
-			loss = gremc_run_settle(worker, shape, job->like);
+			loss = gremc_replica_cache_update(worker, shape, job->like);
 		if (unlikely(worker->header_count < left))
-			left = stock_headers(worker, left);
-		if (unlikely(left == 0 || (job->blocks == 0 && !has_room(worker, job->inner.length))) &&
-		    loss == GREMC_LOSS_COUNT)
-			loss = GREMC_LOSS_no_mbuf;
-		if (unlikely(loss != GREMC_LOSS_COUNT)) {
-			refuse(worker, job, *vifs++, loss);
+			left = header_mbufs_refill(worker, left);
+		if (unlikely(left == 0 ||
+			     (job->blocks == 0 && !header_mbuf_fits(worker, job->inner.length))) &&
+		    loss == GREMC_TX_DROP_COUNT)
+			loss = GREMC_TX_DROP_no_mbuf;
+		if (unlikely(loss != GREMC_TX_DROP_COUNT)) {
+			replica_hold_or_drop(worker, job, *vifs++, loss);
 			continue;
 		}
-		made = run_along(worker, job, vifs, left, &worker->header[worker->header_count], share);
+		made = replicas_build(worker, job, vifs, left, &worker->header[worker->header_count], share);
 		vifs += made;
 		worker->header_count -= made;
 		references += share && run->chained ? made : 0;
-		run_end(worker, run, made);
+		replicas_commit(worker, run, made);
 	} while (unlikely(vifs < end));
 	return references;
 }
@@ -281,7 +288,7 @@ static __rte_always_inline void share(struct gremc_worker *worker, const struct 
 				      const uint32_t *vifs, uint32_t n, bool last)
 {
 	struct rte_mbuf *const payload = packet->mbuf;
-	const struct gremc_job job = gremc_job_make(worker, packet, 0, payload->nb_segs);
+	const struct gremc_replication job = gremc_replication_make(worker, packet, 0, payload->nb_segs);
 
 	for (uint32_t done = 0, k; done < n; done += k) {
 		bool final = last && n - done <= CHUNK;
@@ -292,7 +299,7 @@ static __rte_always_inline void share(struct gremc_worker *worker, const struct 
 		 * then on. */
 		if (k > final)
 			rte_pktmbuf_refcnt_update(payload, k - final);
-		unused = k - replicate(worker, &job, vifs + done, k, true);
+		unused = k - oifs_replicate(worker, &job, vifs + done, k, true);
 		if (likely(unused == 0))
 			continue;
 		/* Some were lost or copied. In the final chunk one of the references is the packet's own, and
@@ -304,70 +311,75 @@ static __rte_always_inline void share(struct gremc_worker *worker, const struct 
 	}
 }
 
-static __rte_noinline void share_part(struct gremc_worker *worker, const struct gremc_packet *packet,
-				      const uint32_t *vifs, uint32_t n, bool last)
+static __rte_noinline void oifs_replicate_shared(struct gremc_worker *worker,
+						 const struct gremc_packet *packet, const uint32_t *vifs,
+						 uint32_t n, bool last)
 {
 	share(worker, packet, vifs, n, last);
 }
 
-static __rte_noinline void copy_part(struct gremc_worker *worker, const struct gremc_packet *packet,
-				     const uint32_t *vifs, uint32_t n)
+static __rte_noinline void oifs_replicate_copied(struct gremc_worker *worker,
+						 const struct gremc_packet *packet, const uint32_t *vifs,
+						 uint32_t n)
 {
-	const struct gremc_job job = gremc_job_make(worker, packet, blocks_of(worker, packet->mbuf), 0);
+	const struct gremc_replication job =
+		gremc_replication_make(worker, packet, payload_blocks(worker, packet->mbuf), 0);
 
 	if (n > 0)
-		replicate(worker, &job, vifs, n, false);
+		oifs_replicate(worker, &job, vifs, n, false);
 }
 
-void gremc_replicas(struct gremc_worker *worker, const struct gremc_packet *packet, const uint32_t *vifs,
-		    uint32_t n)
+void gremc_replicas_send(struct gremc_worker *worker, const struct gremc_packet *packet, const uint32_t *vifs,
+			 uint32_t n)
 {
 	if (packet->length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED))
-		share_part(worker, packet, vifs, n, false);
+		oifs_replicate_shared(worker, packet, vifs, n, false);
 	else
-		copy_part(worker, packet, vifs, n);
+		oifs_replicate_copied(worker, packet, vifs, n);
 }
 
 /* One vif gets the packet itself: a buffer less to take, and none to give back. */
-static __rte_always_inline void send_last(struct gremc_worker *worker, const struct gremc_packet *packet,
-					  const struct gremc_job *job, const uint32_t *vif)
+static __rte_always_inline void last_oif_send(struct gremc_worker *worker, const struct gremc_packet *packet,
+					      const struct gremc_replication *job, const uint32_t *vif)
 {
-	if (likely(gremc_replicate_in_place(worker, job, *vif)))
+	if (likely(gremc_replica_send_in_place(worker, job, *vif)))
 		return;
-	copy_part(worker, packet, vif, 1);
+	oifs_replicate_copied(worker, packet, vif, 1);
 	gremc_burst_done(&worker->burst, packet->mbuf);
 }
 
 /* The same for an oil with the iif in it. */
-static __rte_noinline void copies_but_one(struct gremc_worker *worker, const struct gremc_packet *packet)
+static __rte_noinline void oil_replicate_around_iif(struct gremc_worker *worker,
+						    const struct gremc_packet *packet)
 {
-	const struct gremc_job job = gremc_job_make(worker, packet, 0, 0);
+	const struct gremc_replication job = gremc_replication_make(worker, packet, 0, 0);
 	const uint32_t *oil = packet->mroute->vif;
 	const uint32_t skip = packet->oif_skip, end = packet->mroute->oif_count;
 	/* the one that is skipped is not the last: then the one before it */
 	const uint32_t last = end - 1 - (skip == end - 1);
 
-	copy_part(worker, packet, oil, RTE_MIN(skip, last));
+	oifs_replicate_copied(worker, packet, oil, RTE_MIN(skip, last));
 	if (skip < last)
-		copy_part(worker, packet, &oil[skip + 1], last - skip - 1);
-	send_last(worker, packet, &job, &oil[last]);
+		oifs_replicate_copied(worker, packet, &oil[skip + 1], last - skip - 1);
+	last_oif_send(worker, packet, &job, &oil[last]);
 }
 
-void gremc_replicate_copies(struct gremc_worker *worker, const struct gremc_packet *packet)
+void gremc_packet_replicate_copied(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
-	const struct gremc_job job = gremc_job_make(worker, packet, blocks_of(worker, packet->mbuf), 0);
+	const struct gremc_replication job =
+		gremc_replication_make(worker, packet, payload_blocks(worker, packet->mbuf), 0);
 	const uint32_t *oil = packet->mroute->vif;
 	const uint32_t last = packet->mroute->oif_count - 1;
 
 	if (unlikely(packet->oif_skip <= last)) {
-		copies_but_one(worker, packet);
+		oil_replicate_around_iif(worker, packet);
 		return;
 	}
-	replicate(worker, &job, oil, last, false);
-	send_last(worker, packet, &job, &oil[last]);
+	oifs_replicate(worker, &job, oil, last, false);
+	last_oif_send(worker, packet, &job, &oil[last]);
 }
 
-void gremc_replicate_shares(struct gremc_worker *worker, const struct gremc_packet *packet)
+void gremc_packet_replicate_shared(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const uint32_t *oil = packet->mroute->vif;
 	const uint32_t skip = packet->oif_skip, count = packet->mroute->oif_count;
@@ -375,7 +387,7 @@ void gremc_replicate_shares(struct gremc_worker *worker, const struct gremc_pack
 	if (likely(skip >= count)) {
 		share(worker, packet, oil, count, true);
 	} else {
-		share_part(worker, packet, oil, skip, skip + 1 == count);
-		share_part(worker, packet, &oil[skip + 1], count - skip - 1, true);
+		oifs_replicate_shared(worker, packet, oil, skip, skip + 1 == count);
+		oifs_replicate_shared(worker, packet, &oil[skip + 1], count - skip - 1, true);
 	}
 }

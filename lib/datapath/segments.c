@@ -7,7 +7,7 @@
 
 /* Move up to `want` bytes from the segment behind the first to the first one's end; an emptied segment is
  * freed. */
-static uint32_t pull_from_next(struct rte_mbuf *first, uint32_t want)
+static uint32_t segment_pull_next(struct rte_mbuf *first, uint32_t want)
 {
 	struct rte_mbuf *next = first->next;
 	uint32_t n = RTE_MIN(want, (uint32_t)next->data_len);
@@ -35,7 +35,7 @@ int gremc_segments_pull(struct rte_mbuf *mbuf, uint32_t bytes)
 	if (missing > rte_pktmbuf_tailroom(mbuf))
 		return -ENOBUFS;
 	while (missing > 0 && mbuf->next)
-		missing -= pull_from_next(mbuf, missing);
+		missing -= segment_pull_next(mbuf, missing);
 	return 0;
 }
 

@@ -11,12 +11,12 @@
 #include <rte_ring.h>
 
 #include "datapath/backlog.h"
-#include "datapath/relay.h"
-#include "datapath/wait.h"
+#include "datapath/handoff.h"
+#include "datapath/pending.h"
 
 /* ---- making ---- */
 
-static void add_rxqs(struct gremc_worker *worker, const struct gremc_port *port)
+static void worker_add_rxqs(struct gremc_worker *worker, const struct gremc_port *port)
 {
 	for (uint16_t q = 0; q < port->rx_queues; q++) {
 		if (port->rx_worker[q] != worker->index || worker->rxq_count == GREMC_WORKER_RXQS)
@@ -34,8 +34,8 @@ static void add_rxqs(struct gremc_worker *worker, const struct gremc_port *port)
 }
 
 /* A queue of ours, and those who use it beside us. */
-static int own_queue(struct gremc_worker *worker, struct gremc_tx *tx, const struct gremc_port *port,
-		     uint32_t workers)
+static int worker_own_tx_queue(struct gremc_worker *worker, struct gremc_tx *tx,
+			       const struct gremc_port *port, uint32_t workers)
 {
 	const int socket = rte_lcore_to_socket_id(worker->lcore);
 
@@ -46,11 +46,11 @@ static int own_queue(struct gremc_worker *worker, struct gremc_tx *tx, const str
 		tx->givers += w != worker->index && port->tx_queue[w] == tx->queue;
 	if (tx->share)
 		worker->share[worker->share_count++] =
-			(struct gremc_tx_share){.ring = tx->share, .port = port->index};
+			(struct gremc_tx_shared_queue){.ring = tx->share, .port = port->index};
 	return tx->backlog ? 0 : -ENOMEM;
 }
 
-static int add_tx(struct gremc_worker *worker, const struct gremc_port *port, uint32_t workers)
+static int worker_add_tx(struct gremc_worker *worker, const struct gremc_port *port, uint32_t workers)
 {
 	const uint16_t queue = port->tx_queue[worker->index];
 	struct gremc_tx *tx = gremc_tx_create(port, queue, rte_lcore_to_socket_id(worker->lcore));
@@ -60,17 +60,17 @@ static int add_tx(struct gremc_worker *worker, const struct gremc_port *port, ui
 		return -ENOMEM;
 	if (port->tx_worker[queue] != worker->index)
 		tx->ring = port->tx_ring[queue];
-	return tx->ring ? 0 : own_queue(worker, tx, port, workers);
+	return tx->ring ? 0 : worker_own_tx_queue(worker, tx, port, workers);
 }
 
 /* The way to the host, as one more port. */
-static int add_host(struct gremc_worker *worker, uint16_t port, const struct gremc_ring_sizes *rings)
+static int worker_add_host(struct gremc_worker *worker, uint16_t port, const struct gremc_ring_sizes *rings)
 {
 	struct gremc_tx *tx = rte_zmalloc_socket("gremc_tx", sizeof(*tx), RTE_CACHE_LINE_SIZE,
 						 rte_lcore_to_socket_id(worker->lcore));
 
 	worker->tx[port] = tx;
-	if (tx == NULL || gremc_host_rings_init(worker, port, rings))
+	if (tx == NULL || gremc_worker_rings_init(worker, port, rings))
 		return -ENOMEM;
 	tx->to_host = true;
 	tx->max_segments = UINT16_MAX;
@@ -79,7 +79,7 @@ static int add_host(struct gremc_worker *worker, uint16_t port, const struct gre
 }
 
 /* What the others give. */
-static int add_relay(struct gremc_worker *worker, uint32_t workers, uint32_t size)
+static int worker_add_handoff_ring(struct gremc_worker *worker, uint32_t workers, uint32_t size)
 {
 	if (workers > 1)
 		worker->relay = gremc_ring_create(size, RING_F_SC_DEQ);
@@ -106,26 +106,26 @@ static struct gremc_worker *worker_create(const struct gremc_ports *ports, uint3
 	worker->ip_id = index * (UINT16_MAX / GREMC_WORKERS_MAX);
 	gremc_idle_reset(&worker->idle);
 	worker->stats = gremc_stats_create(place->socket, GREMC_VIFS_MAX, GREMC_MROUTE_IDS_MAX);
-	worker->wait = gremc_wait_create(place->socket);
+	worker->wait = gremc_pending_create(place->socket);
 	if (worker->stats == NULL || worker->wait == NULL)
 		goto fail;
 	for (uint16_t i = 0; i < ports->count; i++) {
 		if (ports->port[i] == NULL)
 			continue;
-		add_rxqs(worker, ports->port[i]);
-		if (add_tx(worker, ports->port[i], ports->worker_count))
+		worker_add_rxqs(worker, ports->port[i]);
+		if (worker_add_tx(worker, ports->port[i], ports->worker_count))
 			goto fail;
 	}
-	if (add_host(worker, ports->count, &ports->rings) ||
-	    add_relay(worker, ports->worker_count, ports->rings.relay))
+	if (worker_add_host(worker, ports->count, &ports->rings) ||
+	    worker_add_handoff_ring(worker, ports->worker_count, ports->rings.relay))
 		goto fail;
 	return worker;
 fail:
 	rte_free(worker->relay);
-	gremc_host_rings_fini(worker);
+	gremc_worker_rings_fini(worker);
 	for (uint16_t i = 0; i < worker->port_count; i++)
 		gremc_tx_destroy(worker->tx[i]);
-	gremc_wait_destroy(worker->wait);
+	gremc_pending_destroy(worker->wait);
 	gremc_stats_destroy(worker->stats);
 	rte_free(worker);
 	return NULL;
@@ -207,7 +207,7 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 		if (worker->rcu_slot < 0)
 			goto fail;
 	}
-	if (gremc_sender_create(group, ports, gremc_vifs_at(vifs, ports->worker[0].socket)))
+	if (gremc_host_egress_create(group, ports, gremc_vifs_at(vifs, ports->worker[0].socket)))
 		goto fail;
 	gremc_workers_configure(group, settings);
 	return group;
@@ -223,18 +223,18 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 	for (uint32_t i = 0; i < group->count; i++) {
 		struct gremc_worker *worker = group->worker[i];
 
-		gremc_host_rings_drain(worker);
+		gremc_worker_rings_drain(worker);
 		if (worker->rcu_slot >= 0)
 			gremc_rcu_reader_unregister(rcu, worker->rcu_slot);
-		gremc_host_rings_fini(worker);
+		gremc_worker_rings_fini(worker);
 		rte_free(worker->relay);
 		for (uint16_t p = 0; p < worker->port_count; p++)
 			gremc_tx_destroy(worker->tx[p]);
-		gremc_wait_destroy(worker->wait);
+		gremc_pending_destroy(worker->wait);
 		gremc_stats_destroy(worker->stats);
 		rte_free(worker);
 	}
-	gremc_sender_destroy(group);
+	gremc_host_egress_destroy(group);
 	if (group->host_event >= 0)
 		close(group->host_event);
 	if (group->sample)
@@ -245,19 +245,19 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 }
 
 /* Why replicas to the port are lost: 1 + the reason, 0 where they are sent. */
-static uint8_t closed_of(const struct gremc_port *port)
+static uint8_t port_drop_reason(const struct gremc_port *port)
 {
 	if (gremc_port_is_closed(port->status))
-		return GREMC_LOSS_port_down + 1;
+		return GREMC_TX_DROP_port_down + 1;
 	/* Some drivers never report a link: the driver decides until the port has had one. */
 	if (port->status != GREMC_PORT_DOWN || port->link_changes == 0 || port->refuses)
 		return 0;
-	return GREMC_LOSS_link_down + 1;
+	return GREMC_TX_DROP_link_down + 1;
 }
 
 static void worker_port_changed(struct gremc_worker *worker, const struct gremc_port *port)
 {
-	const uint8_t closed = closed_of(port);
+	const uint8_t closed = port_drop_reason(port);
 	struct gremc_tx *tx = worker->tx[port->index];
 
 	/* A number changes while its queues are closed, and is seen before they are open. */
@@ -288,9 +288,9 @@ void gremc_workers_drain(struct gremc_worker_group *group)
 	for (uint32_t i = 0; i < group->count; i++) {
 		struct gremc_worker *worker = group->worker[i];
 
-		gremc_host_rings_drain(worker);
-		gremc_relay_give_up(worker);
-		gremc_tx_give_up(worker);
+		gremc_worker_rings_drain(worker);
+		gremc_handoff_ring_drop(worker);
+		gremc_tx_drop_all(worker);
 		gremc_worker_account(worker, NULL);
 	}
 }
@@ -302,19 +302,19 @@ void gremc_workers_stop(struct gremc_worker_group *group)
 
 /* ---- accounting ---- */
 
-static void account_tx(struct gremc_worker *worker, struct gremc_totals *totals)
+static void account_egress(struct gremc_worker *worker, struct gremc_totals *totals)
 {
 	for (uint16_t i = 0; i < worker->port_count; i++) {
 		struct gremc_tx *tx = worker->tx[i];
 
 		if (tx == NULL || (tx->sent | tx->lost | tx->queued) == 0)
 			continue;
-		gremc_count(&totals->sent, tx->sent);
-		gremc_count(&totals->tx_bytes, tx->sent_bytes);
-		gremc_count(&totals->queued, (uint64_t)(int64_t)(int32_t)tx->queued);
-		gremc_count(&totals->ports[i].tx_packets, tx->sent);
-		gremc_count(&totals->ports[i].tx_bytes, tx->sent_bytes);
-		gremc_count(&totals->ports[i].tx_lost, tx->lost);
+		gremc_counter_add(&totals->sent, tx->sent);
+		gremc_counter_add(&totals->tx_bytes, tx->sent_bytes);
+		gremc_counter_add(&totals->queued, (uint64_t)(int64_t)(int32_t)tx->queued);
+		gremc_counter_add(&totals->ports[i].tx_packets, tx->sent);
+		gremc_counter_add(&totals->ports[i].tx_bytes, tx->sent_bytes);
+		gremc_counter_add(&totals->ports[i].tx_lost, tx->lost);
 		tx->sent = tx->lost = tx->queued = 0;
 		tx->sent_bytes = 0;
 	}
@@ -325,7 +325,7 @@ static void account_reasons(uint64_t *into, uint32_t *from, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		if (from[i] == 0)
 			continue;
-		gremc_count(&into[i], from[i]);
+		gremc_counter_add(&into[i], from[i]);
 		from[i] = 0;
 	}
 }
@@ -334,11 +334,11 @@ static void account_reasons(uint64_t *into, uint32_t *from, unsigned count)
 static void account_host(struct gremc_worker *worker, struct gremc_totals *totals)
 {
 	account_reasons(totals->punted, worker->punted, GREMC_PUNT_COUNT);
-	gremc_count(&totals->injected, worker->injected);
+	gremc_counter_add(&totals->injected, worker->injected);
 	worker->injected = 0;
 }
 
-static unsigned burst_bucket(uint32_t n)
+static unsigned burst_size_bucket(uint32_t n)
 {
 	return n == 0 ? 0 : 32 - __builtin_clz(n);
 }
@@ -358,30 +358,30 @@ void gremc_worker_account(struct gremc_worker *worker, const struct gremc_rxq *r
 	}
 	gremc_stats_write_begin(worker->stats);
 	if (rxq) {
-		gremc_count(&totals->rx_packets, worker->rx_packets);
-		gremc_count(&totals->rx_bytes, worker->rx_bytes);
-		gremc_count(&totals->ports[rxq->port].rx_packets, worker->rx_packets);
-		gremc_count(&totals->ports[rxq->port].rx_bytes, worker->rx_bytes);
-		gremc_count(&totals->bursts[burst_bucket(worker->rx_packets)], 1);
+		gremc_counter_add(&totals->rx_packets, worker->rx_packets);
+		gremc_counter_add(&totals->rx_bytes, worker->rx_bytes);
+		gremc_counter_add(&totals->ports[rxq->port].rx_packets, worker->rx_packets);
+		gremc_counter_add(&totals->ports[rxq->port].rx_bytes, worker->rx_bytes);
+		gremc_counter_add(&totals->bursts[burst_size_bucket(worker->rx_packets)], 1);
 		worker->rx_packets = 0;
 		worker->rx_bytes = 0;
 	}
-	gremc_count(&totals->forwarded, worker->forwarded);
-	gremc_count(&totals->wanted, worker->wanted);
+	gremc_counter_add(&totals->forwarded, worker->forwarded);
+	gremc_counter_add(&totals->wanted, worker->wanted);
 	if (unlikely(worker->relayed)) {
-		gremc_count(&totals->relayed, (uint64_t)(int64_t)(int32_t)worker->relayed);
+		gremc_counter_add(&totals->relayed, (uint64_t)(int64_t)(int32_t)worker->relayed);
 		worker->relayed = 0;
 	}
 	worker->forwarded = worker->wanted = 0;
 	if (unlikely(worker->wake_host || worker->injected))
 		account_host(worker, totals);
-	account_tx(worker, totals);
+	account_egress(worker, totals);
 	if (worker->dropped_any)
 		account_reasons(totals->drops, worker->drop, GREMC_DROP_COUNT);
 	if (worker->lost_any) {
-		account_reasons(totals->losses, worker->loss, GREMC_LOSS_COUNT);
+		account_reasons(totals->losses, worker->loss, GREMC_TX_DROP_COUNT);
 		if (likely(worker->wait != NULL)) /* the sender waits for nobody */
-			gremc_wait_account(worker, totals);
+			gremc_pending_account(worker, totals);
 	}
 	worker->dropped_any = worker->lost_any = false;
 	gremc_stats_write_end(worker->stats);
@@ -394,7 +394,7 @@ void gremc_worker_forward(struct gremc_worker *worker, const struct gremc_rxq *r
 	gremc_stage_classify(worker, rxq);
 	gremc_stage_decap(worker, rxq);
 	if (unlikely(__atomic_load_n(&worker->spread, __ATOMIC_RELAXED)))
-		gremc_stage_spread(worker);
+		gremc_stage_software_rss(worker);
 	gremc_stage_lookup(worker);
 	gremc_stage_replicate(worker);
 	gremc_stage_tx(worker);
@@ -411,9 +411,9 @@ uint32_t gremc_worker_poll(struct gremc_worker *worker, const struct gremc_rxq *
 }
 
 /* Forward what others gave, send what they handed over. Returns how many packets that were. */
-static uint32_t serve_others(struct gremc_worker *worker)
+static uint32_t worker_poll_rings(struct gremc_worker *worker)
 {
-	uint32_t relayed = gremc_stage_relayed(worker), n = gremc_tx_drain_shares(worker);
+	uint32_t relayed = gremc_handoff_poll(worker), n = gremc_tx_shared_poll(worker);
 
 	if (n)
 		gremc_worker_account(worker, NULL);
@@ -421,7 +421,7 @@ static uint32_t serve_others(struct gremc_worker *worker)
 }
 
 /* One more attempt to send what ports have not taken yet. Returns how many packets were sent or lost. */
-static uint32_t serve_ports(struct gremc_worker *worker)
+static uint32_t worker_poll_backlogs(struct gremc_worker *worker)
 {
 	uint32_t n = gremc_backlogs_send(worker);
 
@@ -431,12 +431,12 @@ static uint32_t serve_ports(struct gremc_worker *worker)
 }
 
 /* One turn at the end, where there may be more threads than CPUs. Returns what serve_others() does. */
-static uint32_t serve_at_end(struct gremc_worker *worker)
+static uint32_t worker_poll_shutdown(struct gremc_worker *worker)
 {
-	uint32_t n = serve_others(worker);
+	uint32_t n = worker_poll_rings(worker);
 
 	if (worker->holds)
-		serve_ports(worker);
+		worker_poll_backlogs(worker);
 	rte_rcu_qsbr_quiescent(worker->qsbr, worker->rcu_slot);
 	if (unlikely(worker->needs_keep_alive))
 		gremc_tx_keep_alive(worker, rte_rdtsc());
@@ -447,31 +447,31 @@ static uint32_t serve_at_end(struct gremc_worker *worker)
 
 /* Until every worker has come so far, somebody may still count on us: then take what they had given before.
  */
-static void serve_until_all(struct gremc_worker *worker, enum gremc_end step, uint64_t until)
+static void shutdown_step_run(struct gremc_worker *worker, enum gremc_shutdown_step step, uint64_t until)
 {
 	uint32_t *ended = &worker->group->ended[step];
 
 	__atomic_add_fetch(ended, 1, __ATOMIC_ACQ_REL);
 	while (__atomic_load_n(ended, __ATOMIC_ACQUIRE) < worker->group->count && rte_rdtsc() < until)
-		serve_at_end(worker);
-	while (serve_at_end(worker) > 0 && rte_rdtsc() < until)
+		worker_poll_shutdown(worker);
+	while (worker_poll_shutdown(worker) > 0 && rte_rdtsc() < until)
 		;
 }
 
 /* Three generations: flows that others have received, shards of them, and replicas for our transmit queues.
  * What is not done in time is lost, or left to gremc_workers_drain(). */
-static void drain(struct gremc_worker *worker)
+static void worker_shutdown(struct gremc_worker *worker)
 {
-	const uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / MS_PER_S * GREMC_END_MS;
+	const uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / MS_PER_S * GREMC_SHUTDOWN_MS;
 
 	while (gremc_stage_inject(worker) > 0 && rte_rdtsc() < until)
 		;
-	for (enum gremc_end step = 0; step < GREMC_END_COUNT; step++)
-		serve_until_all(worker, step, until);
+	for (enum gremc_shutdown_step step = 0; step < GREMC_SHUTDOWN_COUNT; step++)
+		shutdown_step_run(worker, step, until);
 	while (worker->holds && rte_rdtsc() < until)
-		serve_at_end(worker);
-	gremc_backlogs_give_up(worker);
-	gremc_wait_give_up(worker);
+		worker_poll_shutdown(worker);
+	gremc_backlogs_drop(worker);
+	gremc_pending_drop_all(worker);
 	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
 	worker->header_count = 0;
 }
@@ -479,7 +479,7 @@ static void drain(struct gremc_worker *worker)
 #define WINDOW_SECONDS 10
 
 /* The longest time between two quiescent states, since the start and lately. */
-static void note_iteration(struct gremc_worker *worker, uint64_t start, uint64_t end)
+static void iteration_account(struct gremc_worker *worker, uint64_t start, uint64_t end)
 {
 	struct gremc_totals *totals = &worker->stats->totals;
 	const uint64_t cycles = end - start;
@@ -513,24 +513,24 @@ void gremc_worker_run(struct gremc_worker *worker)
 	worker->window = start;
 	while (!__atomic_load_n(&group->stop, __ATOMIC_RELAXED)) {
 		/* first of all, so that nothing overtakes what has waited */
-		n = unlikely(worker->waits) ? gremc_stage_wait(worker) : 0;
+		n = unlikely(worker->waits) ? gremc_pending_poll(worker) : 0;
 		for (uint16_t i = 0; i < worker->rxq_count; i++) {
 			n += gremc_worker_poll(worker, &worker->rxq[i]);
 			if (unlikely(worker->needs_keep_alive))
 				gremc_tx_keep_alive(worker, rte_rdtsc());
 		}
 		n += gremc_stage_inject(worker);
-		n += serve_others(worker);
+		n += worker_poll_rings(worker);
 		if (unlikely(worker->holds))
-			n += serve_ports(worker);
+			n += worker_poll_backlogs(worker);
 		if (unlikely(worker->wake_host))
-			gremc_host_wake(worker);
+			gremc_punt_wake(worker);
 		rte_rcu_qsbr_quiescent(worker->qsbr, worker->rcu_slot);
 		end = rte_rdtsc();
-		note_iteration(worker, start, end);
+		iteration_account(worker, start, end);
 		if (n) {
 			gremc_stats_write_begin(worker->stats);
-			gremc_count(&totals->busy_cycles, end - start);
+			gremc_counter_add(&totals->busy_cycles, end - start);
 			gremc_stats_write_end(worker->stats);
 			gremc_idle_reset(&worker->idle);
 		} else {
@@ -540,6 +540,6 @@ void gremc_worker_run(struct gremc_worker *worker)
 			gremc_tx_keep_alive(worker, end);
 		start = n ? end : rte_rdtsc();
 	}
-	drain(worker);
+	worker_shutdown(worker);
 	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->rcu_slot);
 }

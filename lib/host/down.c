@@ -20,7 +20,7 @@ struct inject_batch {
 
 static void inject_drop_count(struct gremc_device *device, enum gremc_host_drop reason)
 {
-	gremc_count(&device->counters.lost[reason], 1);
+	gremc_counter_add(&device->counters.lost[reason], 1);
 }
 
 /* The tag of the port's VLAN into a frame that has none. false: no room. */
@@ -65,7 +65,7 @@ static enum gremc_host_drop inject_packet_prepare(struct gremc_host *host, const
 		mbuf->hash.usr = device->vif;
 		return GREMC_HOST_DROP_COUNT;
 	}
-	switch (gremc_send_encap(host->context.workers, mbuf, device->vif)) {
+	switch (gremc_inject_encap(host->context.workers, mbuf, device->vif)) {
 	case 0:
 		return GREMC_HOST_DROP_COUNT;
 	case -EHOSTUNREACH:
@@ -80,7 +80,7 @@ static enum gremc_host_drop inject_packet_prepare(struct gremc_host *host, const
 static void inject_batch_flush(struct gremc_host *host, struct gremc_device *device,
 			       struct inject_batch *inject_batch)
 {
-	uint32_t taken = gremc_inject(host->context.workers, inject_batch->mbufs, inject_batch->count);
+	uint32_t taken = gremc_inject_frames(host->context.workers, inject_batch->mbufs, inject_batch->count);
 
 	for (uint32_t i = taken; i < inject_batch->count; i++)
 		inject_drop_count(device, GREMC_HOST_DROP_ring_full);
@@ -121,8 +121,8 @@ static void inject_segments_append(struct gremc_host *host, struct gremc_device 
 			inject_drop_count(device, loss);
 			continue;
 		}
-		gremc_count(&device->counters.down_packets, 1);
-		gremc_count(&device->counters.down_bytes, gremc_gso_segment_length(gso, n));
+		gremc_counter_add(&device->counters.down_packets, 1);
+		gremc_counter_add(&device->counters.down_bytes, gremc_gso_segment_length(gso, n));
 		inject_batch->total++;
 		if (++inject_batch->count == BURST)
 			inject_batch_flush(host, device, inject_batch);
@@ -148,7 +148,7 @@ void gremc_device_inject(void *argument)
 	struct gremc_gso gso;
 
 	/* what the ring has no room for stays in the kernel's queue */
-	if (device->fd < 0 || gremc_inject_room(host->context.workers) < BURST + GREMC_HOST_SEGMENTS)
+	if (device->fd < 0 || gremc_inject_capacity(host->context.workers) < BURST + GREMC_HOST_SEGMENTS)
 		return;
 	for (uint32_t reads = 0; reads < BURST && inject_batch.total < BURST; reads++) {
 		uint32_t length = device_packet_read(host, device, &header);

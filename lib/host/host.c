@@ -69,7 +69,7 @@ static void host_counters_add(struct gremc_host_counters *sum, const struct grem
 	uint64_t *to = (uint64_t *)sum;
 
 	for (size_t i = 0; i < sizeof(*counters) / sizeof(*from); i++)
-		gremc_count(&to[i], gremc_counter_read(&from[i]));
+		gremc_counter_add(&to[i], gremc_counter_read(&from[i]));
 }
 
 void gremc_host_device_unpublish(struct gremc_host *host, const struct gremc_device *device)
@@ -317,12 +317,12 @@ int gremc_host_loop_prepare(struct gremc_host *host, int timeout)
 	}
 	timeout = timeout_min(timeout, PLAN_INTERVAL);
 	timeout = timeout_min(timeout, gremc_nexthops_poll(host->nexthops, now));
-	return gremc_punt_sleep(host->context.workers) ? timeout : 0;
+	return gremc_punt_sleep_begin(host->context.workers) ? timeout : 0;
 }
 
 void gremc_host_loop_poll(struct gremc_host *host)
 {
-	gremc_punt_awake(host->context.workers);
+	gremc_punt_sleep_end(host->context.workers);
 	gremc_host_punts_write(host);
 	if (!host->missing && host_has_missing_device(host)) {
 		host->missing = true;

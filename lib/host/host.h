@@ -115,8 +115,8 @@ int gremc_host_loop_prepare(struct gremc_host *host, int timeout);
 void gremc_host_loop_poll(struct gremc_host *host);
 
 /* Called for each packet of class `control` that came by a vif (IGMP, PIM, other link-local multicast): `ip`
- * is its contiguous beginning, `length` bytes, and `stamp` when a worker handed it over (gremc_moment_age()).
- * It goes on to the vif's device all the same. One listener at most. */
+ * is its contiguous beginning, `length` bytes, and `stamp` when a worker handed it over
+ * (gremc_timestamp_age()). It goes on to the vif's device all the same. One listener at most. */
 typedef void gremc_host_listener(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length,
 				 uint32_t stamp);
 void gremc_host_listener_set(struct gremc_host *host, gremc_host_listener *listener, void *argument);

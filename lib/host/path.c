@@ -19,7 +19,7 @@ static void punt_drop_count(struct gremc_host *host, struct gremc_device *device
 {
 	struct gremc_host_counters *counters = device ? &device->counters : &host->other_counters;
 
-	gremc_count(&counters->lost[reason], packets);
+	gremc_counter_add(&counters->lost[reason], packets);
 }
 
 /* ---- one packet ---- */
@@ -138,9 +138,9 @@ static void device_packet_write(struct gremc_host *host, struct gremc_device *de
 		return;
 	}
 	/* what came together counts as it came */
-	gremc_count(&device->counters.up_packets, packets);
-	gremc_count(&device->counters.up_bytes,
-		    written - sizeof(header) + (packets - 1) * (size_t)header.hdr_len);
+	gremc_counter_add(&device->counters.up_packets, packets);
+	gremc_counter_add(&device->counters.up_bytes,
+			  written - sizeof(header) + (packets - 1) * (size_t)header.hdr_len);
 }
 
 /* The L2 header of a multicast packet, as a TAP wants it. */
@@ -240,7 +240,7 @@ static bool gro_batch_append(struct gremc_host *host, struct gro_batch *gro_batc
 static uint32_t punt_class_write(struct gremc_host *host, enum gremc_punt class)
 {
 	struct rte_mbuf *mbufs[BURST];
-	uint32_t n = gremc_punt_take(host->context.workers, class, mbufs, BURST);
+	uint32_t n = gremc_punt_dequeue(host->context.workers, class, mbufs, BURST);
 	struct gro_batch gro_batch = {.count = 0};
 
 	for (uint32_t i = 0; i < n; i++) {

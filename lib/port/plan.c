@@ -160,7 +160,7 @@ static void hold_in_workers(struct holders *holders)
 			hold_in_queue(holders, port, q);
 	}
 	holders->mbufs += count_workers(holders, holders->handles) *
-			  (GREMC_WORK_MBUFS + GREMC_WAIT_MBUFS + outlets * GREMC_TX_MBUFS);
+			  (GREMC_WORK_MBUFS + GREMC_PENDING_MBUFS + outlets * GREMC_TX_MBUFS);
 }
 
 /* In the rings to the control thread: replicas for the host's interface, or whole packets of any class. Also

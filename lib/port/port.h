@@ -21,7 +21,7 @@
 #include "stats/stats.h"
 
 /* Bounds of what a worker holds outside of rings. Pools are planned with them (plan.c). */
-#define GREMC_WAIT_MBUFS 128u /* packets for next hops that are not resolved */
+#define GREMC_PENDING_MBUFS 128u /* packets for next hops that are not resolved */
 #define GREMC_WORK_MBUFS                                                                                     \
 	192u /* a burst, copies of it, and a stash of header buffers or a burst out of a ring */
 #define GREMC_TX_HELD_MAX 512u /* packets for a port that does not keep up, of each TX queue */

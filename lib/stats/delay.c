@@ -4,7 +4,7 @@
 
 #define LINEAR (1u << GREMC_DELAY_BITS)
 
-static unsigned bucket_of(uint64_t value)
+static unsigned delay_bucket(uint64_t value)
 {
 	unsigned octave;
 
@@ -15,7 +15,7 @@ static unsigned bucket_of(uint64_t value)
 }
 
 /* The largest value that falls into it. */
-static uint64_t upper(unsigned bucket)
+static uint64_t delay_bucket_limit(unsigned bucket)
 {
 	unsigned octave;
 
@@ -33,8 +33,8 @@ void gremc_delays_add(struct gremc_delays *delays, uint64_t nanoseconds)
 		__atomic_store_n(&delays->min, value, __ATOMIC_RELAXED);
 	if (value > delays->max)
 		__atomic_store_n(&delays->max, value, __ATOMIC_RELAXED);
-	gremc_count(&delays->bucket[bucket_of(value)], 1);
-	gremc_count(&delays->count, 1);
+	gremc_counter_add(&delays->bucket[delay_bucket(value)], 1);
+	gremc_counter_add(&delays->count, 1);
 }
 
 uint64_t gremc_delays_percentile(const struct gremc_delays *delays, unsigned percent)
@@ -47,7 +47,7 @@ uint64_t gremc_delays_percentile(const struct gremc_delays *delays, unsigned per
 	for (unsigned i = 0; i < GREMC_DELAY_BUCKETS; i++) {
 		seen += gremc_counter_read(&delays->bucket[i]);
 		if (seen >= RTE_MAX(wanted, 1u))
-			return RTE_MAX(RTE_MIN(upper(i), max), gremc_counter_read(&delays->min));
+			return RTE_MAX(RTE_MIN(delay_bucket_limit(i), max), gremc_counter_read(&delays->min));
 	}
 	return max;
 }

@@ -8,12 +8,12 @@
 
 #define GREMC_X(name, text) #name,
 static const char *const drop_names[] = {GREMC_DROPS(GREMC_X)};
-static const char *const loss_names[] = {GREMC_LOSSES(GREMC_X)};
+static const char *const loss_names[] = {GREMC_TX_DROPS(GREMC_X)};
 static const char *const punt_names[] = {GREMC_PUNTS(GREMC_X)};
 #undef GREMC_X
 #define GREMC_X(name, text) text,
 static const char *const drop_texts[] = {GREMC_DROPS(GREMC_X)};
-static const char *const loss_texts[] = {GREMC_LOSSES(GREMC_X)};
+static const char *const loss_texts[] = {GREMC_TX_DROPS(GREMC_X)};
 static const char *const punt_texts[] = {GREMC_PUNTS(GREMC_X)};
 #undef GREMC_X
 
@@ -27,12 +27,12 @@ const char *gremc_drop_text(enum gremc_drop reason)
 	return drop_texts[reason];
 }
 
-const char *gremc_loss_name(enum gremc_loss reason)
+const char *gremc_tx_drop_name(enum gremc_tx_drop reason)
 {
 	return loss_names[reason];
 }
 
-const char *gremc_loss_text(enum gremc_loss reason)
+const char *gremc_tx_drop_text(enum gremc_tx_drop reason)
 {
 	return loss_texts[reason];
 }

@@ -52,7 +52,7 @@
 	X(multicast, "multicast that no mroute takes")
 
 /* Why a replica of a forwarded packet was not sent: name, text. Counted for its outgoing interface, too. */
-#define GREMC_LOSSES(X)                                                                                      \
+#define GREMC_TX_DROPS(X)                                                                                    \
 	X(no_adjacency, "the next hop's MAC address is not known")                                           \
 	X(oif_down, "the operator has set the outgoing interface down")                                      \
 	X(too_big, "inner packet larger than the tunnel's MTU")                                              \
@@ -66,8 +66,8 @@
 #define GREMC_X(name, text) GREMC_DROP_##name,
 enum gremc_drop { GREMC_DROPS(GREMC_X) GREMC_DROP_COUNT };
 #undef GREMC_X
-#define GREMC_X(name, text) GREMC_LOSS_##name,
-enum gremc_loss { GREMC_LOSSES(GREMC_X) GREMC_LOSS_COUNT };
+#define GREMC_X(name, text) GREMC_TX_DROP_##name,
+enum gremc_tx_drop { GREMC_TX_DROPS(GREMC_X) GREMC_TX_DROP_COUNT };
 #undef GREMC_X
 #define GREMC_X(name, text) GREMC_PUNT_##name,
 enum gremc_punt { GREMC_PUNTS(GREMC_X) GREMC_PUNT_COUNT };
@@ -81,8 +81,8 @@ static_assert((int)GREMC_DROP_punt_multicast - (int)GREMC_DROP_punt_neighbor == 
 
 const char *gremc_drop_name(enum gremc_drop reason);
 const char *gremc_drop_text(enum gremc_drop reason);
-const char *gremc_loss_name(enum gremc_loss reason);
-const char *gremc_loss_text(enum gremc_loss reason);
+const char *gremc_tx_drop_name(enum gremc_tx_drop reason);
+const char *gremc_tx_drop_text(enum gremc_tx_drop reason);
 const char *gremc_punt_name(enum gremc_punt class);
 const char *gremc_punt_text(enum gremc_punt class);
 
@@ -104,7 +104,7 @@ struct gremc_totals {
 	uint64_t waiting;  /* replicas held until the next hop is resolved, less those that wait no more */
 	uint64_t tx_bytes; /* of `sent`, frames without FCS */
 	uint64_t drops[GREMC_DROP_COUNT];
-	uint64_t losses[GREMC_LOSS_COUNT];
+	uint64_t losses[GREMC_TX_DROP_COUNT];
 	uint64_t punted[GREMC_PUNT_COUNT]; /* handed to the control thread */
 	struct {
 		uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, tx_lost;
@@ -123,11 +123,11 @@ struct gremc_totals {
  */
 struct gremc_vif_hot {
 	uint64_t tx_packets, tx_bytes; /* replicas wanted, and the bytes of inner packets */
-} __rte_aligned(16);                   /* of gremc_count_pair() */
+} __rte_aligned(16);                   /* of gremc_counter_pair_add() */
 struct gremc_vif_cold {
 	uint64_t rx_packets, rx_bytes; /* inner packets accepted from this vif, before lookup */
 	uint64_t lost_bytes;           /* inner */
-	uint64_t lost[GREMC_LOSS_COUNT];
+	uint64_t lost[GREMC_TX_DROP_COUNT];
 } __rte_aligned(16);
 struct gremc_mroute_counter {
 	uint64_t packets, bytes; /* inner packets forwarded by this mroute */
@@ -167,14 +167,14 @@ static inline void gremc_stats_write_end(struct gremc_stats *stats)
 }
 
 /* A single writer's counter: no lock prefix, and no torn read elsewhere. */
-static inline void gremc_count(uint64_t *counter, uint64_t n)
+static inline void gremc_counter_add(uint64_t *counter, uint64_t n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
 /* The same for two counters side by side, the first at a multiple of 16 bytes. Each is whole to a reader,
  * both together are not. */
-static inline void gremc_count_pair(uint64_t *counters, uint64_t first, uint64_t second)
+static inline void gremc_counter_pair_add(uint64_t *counters, uint64_t first, uint64_t second)
 {
 #ifdef __x86_64__
 	/* An aligned vector store keeps each of its 8-byte halves whole. */
@@ -182,8 +182,8 @@ static inline void gremc_count_pair(uint64_t *counters, uint64_t first, uint64_t
 
 	*(pair *)counters += (pair){first, second};
 #else
-	gremc_count(&counters[0], first);
-	gremc_count(&counters[1], second);
+	gremc_counter_add(&counters[0], first);
+	gremc_counter_add(&counters[1], second);
 #endif
 }
 

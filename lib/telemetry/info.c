@@ -84,7 +84,7 @@ void gremc_command_info(struct gremc_query *query)
 	gremc_reply_u64(reply, "injected", sum.injected);
 	gremc_reply_u64(reply, "wanted", sum.wanted);
 	gremc_reply_u64(reply, "sent", sum.sent);
-	gremc_reply_u64(reply, "lost", gremc_counters_sum(sum.losses, GREMC_LOSS_COUNT));
+	gremc_reply_u64(reply, "lost", gremc_counters_sum(sum.losses, GREMC_TX_DROP_COUNT));
 	gremc_reply_u64(reply, "queued", sum.queued);
 	gremc_reply_u64(reply, "waiting", sum.waiting);
 	gremc_reply_u64(reply, "tx_bytes", sum.tx_bytes);
@@ -135,7 +135,7 @@ static void worker_reply(struct gremc_query *query, struct rte_tel_data *dict, u
 	gremc_reply_u64(dict, "dropped", gremc_counters_sum(sum.drops, GREMC_DROP_COUNT));
 	gremc_reply_u64(dict, "wanted", sum.wanted);
 	gremc_reply_u64(dict, "sent", sum.sent);
-	gremc_reply_u64(dict, "lost", gremc_counters_sum(sum.losses, GREMC_LOSS_COUNT));
+	gremc_reply_u64(dict, "lost", gremc_counters_sum(sum.losses, GREMC_TX_DROP_COUNT));
 	gremc_reply_u64(dict, "busy_cycles", sum.busy_cycles);
 	gremc_reply_u64(dict, "longest_cycles", sum.longest);
 	gremc_reply_u64(dict, "longest_recent_cycles", RTE_MAX(sum.longest_now, sum.longest_before));
@@ -183,8 +183,8 @@ void gremc_command_reasons(struct gremc_query *query)
 	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
 		gremc_reply_text(dict, gremc_drop_name(i), gremc_drop_text(i));
 	dict = gremc_query_dict(query, query->reply, "losses");
-	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
-		gremc_reply_text(dict, gremc_loss_name(i), gremc_loss_text(i));
+	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++)
+		gremc_reply_text(dict, gremc_tx_drop_name(i), gremc_tx_drop_text(i));
 	dict = gremc_query_dict(query, query->reply, "punts");
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
 		gremc_reply_text(dict, gremc_punt_name(i), gremc_punt_text(i));

@@ -91,8 +91,8 @@ void gremc_reply_drops(struct rte_tel_data *dict, const uint64_t *drops)
 
 void gremc_reply_losses(struct rte_tel_data *dict, const uint64_t *losses)
 {
-	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
-		gremc_reply_u64(dict, gremc_loss_name(i), losses[i]);
+	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++)
+		gremc_reply_u64(dict, gremc_tx_drop_name(i), losses[i]);
 }
 
 void gremc_reply_punts(struct rte_tel_data *dict, const uint64_t *punted)

@@ -13,7 +13,7 @@ struct vif_sum {
 	uint64_t rx_packets, rx_bytes;
 	uint64_t wanted, wanted_bytes; /* lost ones included */
 	uint64_t lost, lost_bytes;
-	uint64_t losses[GREMC_LOSS_COUNT];
+	uint64_t losses[GREMC_TX_DROP_COUNT];
 };
 
 static void vif_sum_read(const struct gremc_query *query, uint32_t vif, struct vif_sum *sum)
@@ -28,10 +28,10 @@ static void vif_sum_read(const struct gremc_query *query, uint32_t vif, struct v
 		sum->rx_packets += gremc_counter_read(&cold->rx_packets);
 		sum->rx_bytes += gremc_counter_read(&cold->rx_bytes);
 		sum->lost_bytes += gremc_counter_read(&cold->lost_bytes);
-		for (unsigned k = 0; k < GREMC_LOSS_COUNT; k++)
+		for (unsigned k = 0; k < GREMC_TX_DROP_COUNT; k++)
 			sum->losses[k] += gremc_counter_read(&cold->lost[k]);
 	}
-	sum->lost = gremc_counters_sum(sum->losses, GREMC_LOSS_COUNT);
+	sum->lost = gremc_counters_sum(sum->losses, GREMC_TX_DROP_COUNT);
 	/* A replica is counted as wanted before it is as lost: read in the other order, nothing is lost that
 	 * was not wanted. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);

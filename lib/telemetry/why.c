@@ -155,11 +155,11 @@ static bool punt_lookup(struct packet_query *packet_query)
 	const struct gremc_vifs *vifs = packet_query->query->telemetry->vifs;
 
 	if (packet_query->reason == GREMC_DROP_not_gre)
-		return gremc_punt_of_port(vifs, packet_query->port,
-					  gremc_ipv4_is_multicast(packet_query->key.group),
-					  &packet_query->class);
+		return gremc_punt_port_class(vifs, packet_query->port,
+					     gremc_ipv4_is_multicast(packet_query->key.group),
+					     &packet_query->class);
 	return packet_query->iif != GREMC_VIF_NONE &&
-	       gremc_punt_of_vif(vifs, packet_query->iif, packet_query->reason, &packet_query->class);
+	       gremc_punt_vif_class(vifs, packet_query->iif, packet_query->reason, &packet_query->class);
 }
 
 /* What replication would meet at the outgoing interfaces. */
@@ -325,11 +325,11 @@ static void detail_reply(const struct packet_query *packet_query, struct rte_tel
 	else if (packet_query->oif_down)
 		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: oif_down: %s",
 				   packet_query->oif_down, packet_query->wanted,
-				   gremc_loss_text(GREMC_LOSS_oif_down));
+				   gremc_tx_drop_text(GREMC_TX_DROP_oif_down));
 	else if (packet_query->no_adjacency)
 		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: no_adjacency: %s",
 				   packet_query->no_adjacency, packet_query->wanted,
-				   gremc_loss_text(GREMC_LOSS_no_adjacency));
+				   gremc_tx_drop_text(GREMC_TX_DROP_no_adjacency));
 	else if (packet_query->limited)
 		gremc_reply_format(
 			reply, key,

@@ -6,7 +6,7 @@
 #include <rte_pause.h>
 
 #include "bench.h"
-#include "datapath/relay.h"
+#include "datapath/handoff.h"
 
 #define SECONDS       3.0
 #define QUICK_SECONDS 0.6
@@ -49,7 +49,7 @@ static int help(void *argument)
 
 	rte_rcu_qsbr_thread_online(worker->qsbr, (unsigned)worker->rcu_slot);
 	while (!__atomic_load_n(&helper->stop, __ATOMIC_RELAXED)) {
-		gremc_stage_relayed(worker);
+		gremc_handoff_poll(worker);
 		rte_rcu_qsbr_quiescent(worker->qsbr, (unsigned)worker->rcu_slot);
 	}
 	rte_rcu_qsbr_thread_offline(worker->qsbr, (unsigned)worker->rcu_slot);

@@ -113,7 +113,7 @@ static void check_no_leak(void)
 /* What the worker has at hand, and what it holds for ports, goes back. */
 static void return_headers(struct gremc_worker *worker)
 {
-	gremc_backlogs_give_up(worker);
+	gremc_backlogs_drop(worker);
 	gremc_worker_account(worker, NULL);
 	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
 	worker->header_count = 0;
@@ -323,7 +323,7 @@ static struct gremc_totals totals(const struct fixture *f)
 		gremc_stats_read(f->group->stats[i], &t);
 	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
 		drops += t.drops[i];
-	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
+	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++)
 		losses += t.losses[i];
 	assert_int_equal(t.rx_packets, t.forwarded + drops + t.relayed);
 	assert_int_equal(t.wanted, t.sent + losses + t.queued + t.waiting);

@@ -162,12 +162,12 @@ static const char *drop_text(unsigned i)
 
 static const char *loss_name(unsigned i)
 {
-	return gremc_loss_name(i);
+	return gremc_tx_drop_name(i);
 }
 
 static const char *loss_text(unsigned i)
 {
-	return gremc_loss_text(i);
+	return gremc_tx_drop_text(i);
 }
 
 static const char *punt_name(unsigned i)
@@ -205,7 +205,7 @@ static void test_docs_reasons(void **unused __rte_unused)
 	char *docs = read_docs();
 
 	check_reasons(docs, "## Drop reasons", drop_name, drop_text, GREMC_DROP_COUNT);
-	check_reasons(docs, "## Loss reasons", loss_name, loss_text, GREMC_LOSS_COUNT);
+	check_reasons(docs, "## Loss reasons", loss_name, loss_text, GREMC_TX_DROP_COUNT);
 	check_reasons(docs, "## Host losses", host_loss_name, host_loss_text, GREMC_HOST_DROP_COUNT);
 	check_reasons(docs, "## IGMP counters", igmp_name, igmp_text, GREMC_IGMP_COUNTER_COUNT);
 	check_reasons(docs, "## Punts", punt_name, punt_text, GREMC_PUNT_COUNT);

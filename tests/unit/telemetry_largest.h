@@ -166,7 +166,7 @@ static void test_largest_ports(void **unused __rte_unused)
 	full_page("/gremc/ports", 10, 26);
 	full_page("/gremc/pools", 40, 8);
 	ask("/gremc/drops");
-	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_LOSS_COUNT + GREMC_PUNT_COUNT);
+	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_TX_DROP_COUNT + GREMC_PUNT_COUNT);
 	assert_int_equal(walk("/gremc/lcores", "lcore"), GREMC_WORKERS_MAX);
 	assert_int_equal(walk("/gremc/ports", "name"), GREMC_CONFIG_PORTS_MAX);
 	assert_int_equal(walk("/gremc/pools", "name"),

@@ -60,7 +60,7 @@ static void send_to(struct fixture *f, uint32_t count, unsigned packets)
 
 static uint64_t lost(const struct fixture *f)
 {
-	return totals(f).losses[GREMC_LOSS_tx_full];
+	return totals(f).losses[GREMC_TX_DROP_tx_full];
 }
 
 /* ---- tests ---- */
@@ -110,9 +110,9 @@ static void a_backlog_is_bounded(void **state)
 	assert_int_equal(totals(f).queued, GREMC_TX_HELD_MAX);
 	assert_int_equal(lost(f), n - 100 - GREMC_TX_HELD_MAX);
 	for (uint32_t i = 0; i < n; i++)
-		of_tunnels += f->worker->stats->vif_cold[f->vif[i]].lost[GREMC_LOSS_tx_full];
+		of_tunnels += f->worker->stats->vif_cold[f->vif[i]].lost[GREMC_TX_DROP_tx_full];
 	assert_int_equal(of_tunnels, lost(f));
-	gremc_backlogs_give_up(f->worker);
+	gremc_backlogs_drop(f->worker);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(totals(f).queued, 0);
 	assert_int_equal(lost(f), n - 100);
@@ -169,7 +169,7 @@ static void nothing_is_held_for_ever(void **state)
 		assert_int_equal(done, f->worker->holds ? 0 : 60);
 	} while (f->worker->holds);
 	gremc_worker_account(f->worker, NULL);
-	assert_true(rte_rdtsc() - start > rte_get_tsc_hz() / MS_PER_S * GREMC_BACKLOG_KEEP_MS);
+	assert_true(rte_rdtsc() - start > rte_get_tsc_hz() / MS_PER_S * GREMC_BACKLOG_MAX_AGE_MS);
 	assert_int_equal(totals(f).queued, 0);
 	assert_int_equal(lost(f), 60);
 }
@@ -194,7 +194,7 @@ static void tunnels_go_while_held(void **state)
 	gremc_stats_reset_vif(f->worker->stats, again);
 	slow.room = 20;
 	gremc_backlogs_send(f->worker);
-	gremc_backlogs_give_up(f->worker);
+	gremc_backlogs_drop(f->worker);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(totals(f).sent, 20);
 	assert_int_equal(lost(f), 40);
@@ -217,7 +217,7 @@ static void the_link_goes(void **state)
 	gremc_backlogs_send(f->worker);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(totals(f).queued, 0);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_link_down], 55);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_link_down], 55);
 	assert_false(f->worker->holds);
 }
 

@@ -4,8 +4,8 @@
 
 #include <rte_malloc.h>
 
-#include "datapath/relay.h"
-#include "datapath/wait.h"
+#include "datapath/handoff.h"
+#include "datapath/pending.h"
 #include "datapath_world.h"
 #include "fanout/fanout_priv.h" /* where its memory is on each node */
 
@@ -242,9 +242,9 @@ static void empty_header_pool(void **state)
 	expect_one(199, 100);
 	assert_int_equal(rte_mempool_avail_count(tiny), 127);
 	assert_int_equal(totals(f).sent, 255);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_no_mbuf], 145);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_no_mbuf], 145);
 	for (unsigned n = 0; n < 200; n++)
-		lost += f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_LOSS_no_mbuf];
+		lost += f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_TX_DROP_no_mbuf];
 	assert_int_equal(lost, 145);
 	assert_int_equal(f->worker->stats->vif_cold[f->vif[198]].lost_bytes, 1100);
 	assert_int_equal(f->worker->stats->vif_cold[f->vif[199]].lost_bytes, 1000);
@@ -263,13 +263,13 @@ static void full_port(void **state)
 	sent = totals(f).sent;
 	assert_in_range(sent, 1000, 1100);
 	assert_int_equal(totals(f).queued, GREMC_TX_HELD_MAX);
-	gremc_backlogs_give_up(f->worker);
+	gremc_backlogs_drop(f->worker);
 	gremc_worker_account(f->worker, NULL);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_tx_full], 2000 - sent);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_tx_full], 2000 - sent);
 	for (unsigned n = 0; n < 2000; n++) {
-		lost += f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_LOSS_tx_full];
+		lost += f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_TX_DROP_tx_full];
 		assert_int_equal(f->worker->stats->vif_cold[f->vif[n]].lost_bytes,
-				 f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_LOSS_tx_full] * 1000);
+				 f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_TX_DROP_tx_full] * 1000);
 	}
 	assert_int_equal(lost, 2000 - sent);
 	expect_replicas(sent, UINT32_MAX, 1000, false);
@@ -301,17 +301,17 @@ static void no_link_no_try(void **state)
 	for (unsigned l = 0; l < RTE_DIM(lengths); l++) {
 		poll_with(f, frame_mbuf(0, lengths[l], 0));
 		expect_replicas(0, 0, 0, false);
-		assert_int_equal(totals(f).losses[GREMC_LOSS_link_down], 99 * (l + 1));
+		assert_int_equal(totals(f).losses[GREMC_TX_DROP_link_down], 99 * (l + 1));
 		assert_int_equal(totals(f).ports[LOOP].tx_lost, 99 * (l + 1));
 	}
-	assert_int_equal(f->worker->stats->vif_cold[f->vif[5]].lost[GREMC_LOSS_link_down], 2);
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[5]].lost[GREMC_TX_DROP_link_down], 2);
 	assert_int_equal(f->worker->stats->vif_cold[f->vif[5]].lost_bytes, 1100);
-	assert_int_equal(f->worker->stats->vif_cold[f->vif[100]].lost[GREMC_LOSS_link_down], 0);
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[100]].lost[GREMC_TX_DROP_link_down], 0);
 	f->port[LOOP].status = GREMC_PORT_UP;
 	gremc_workers_port_changed(f->group, &f->port[LOOP]);
 	poll_with(f, frame_mbuf(0, 1000, 0));
 	expect_replicas(99, 0, 1000, false);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_link_down], 198);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_link_down], 198);
 }
 
 /* A closed port is not touched: what it would bring stays where it is, what it would take is lost by name;
@@ -333,13 +333,13 @@ static void a_closed_port_is_left_alone(void **state)
 	f->worker->burst.count = 1;
 	f->worker->rx_packets = 1;
 	gremc_worker_forward(f->worker, &f->worker->rxq[LOOP]);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_port_down], 100);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_port_down], 100);
 	f->port[LOOP].status = GREMC_PORT_UP;
 	f->port[LOOP].id = device[LOOP];
 	gremc_workers_port_changed(f->group, &f->port[LOOP]);
 	assert_int_equal(gremc_worker_poll(f->worker, &f->worker->rxq[LOOP]), 1);
 	expect_replicas(100, 0, 100, true);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_port_down], 100);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_port_down], 100);
 }
 
 /* One of the outgoing interfaces cannot be served; the others are. In every place of the oil, copied and
@@ -386,9 +386,9 @@ static void some_are_lost(void **state)
 			}
 		}
 	}
-	gremc_wait_give_up(f->worker);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_too_big], 28);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_no_adjacency], 28);
+	gremc_pending_drop_all(f->worker);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_too_big], 28);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_no_adjacency], 28);
 }
 
 /* ---- next hops that are not known yet ---- */
@@ -406,7 +406,7 @@ static uint32_t forget_next_hop(struct fixture *f)
 static void expect_waiting(const struct fixture *f, uint64_t waiting, uint64_t lost)
 {
 	assert_int_equal(totals(f).waiting, waiting);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_no_adjacency], lost);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_no_adjacency], lost);
 }
 
 /* What a tunnel has wanted: sent or lost, but not what still waits. */
@@ -436,12 +436,12 @@ static void next_hop_is_waited_for(void **state)
 		expect_waiting(f, 2 * n, 0);
 		assert_int_equal(decided(f, 0), wanted);
 		/* nobody knows of a MAC: they wait on */
-		assert_int_equal(gremc_stage_wait(f->worker), 0);
+		assert_int_equal(gremc_pending_poll(f->worker), 0);
 		assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
 		assert_true(f->vifs->adjacency[adjacency]->resolved);
 		assert_false(f->vifs->adjacency[adjacency]->ready);
 		if (i % 3)
-			gremc_stage_wait(f->worker);
+			gremc_pending_poll(f->worker);
 		forward(f, frame_mbuf(200, length + 2, 0));
 		expect_waiting(f, 0, 0);
 		gremc_rcu_synchronize(f->rcu);
@@ -463,20 +463,20 @@ static void few_wait(void **state)
 	add_tunnels(f, 3, LOOP);
 	route(f, 2);
 	adjacency = forget_next_hop(f);
-	for (uint16_t k = 0; k < GREMC_WAIT_PACKETS + 3; k++) {
+	for (uint16_t k = 0; k < GREMC_PENDING_PACKETS + 3; k++) {
 		/* what is fresh would stay, and the newest be lost */
-		if (k == GREMC_WAIT_PACKETS)
-			rte_delay_us_block(2 * US_PER_S / GREMC_WAIT_TURNS);
+		if (k == GREMC_PENDING_PACKETS)
+			rte_delay_us_block(2 * US_PER_S / GREMC_PENDING_REPLACE_HZ);
 		forward(f, frame_mbuf(2, 100 + k, 0));
 	}
-	expect_waiting(f, 2 * GREMC_WAIT_PACKETS, 2 * 3);
+	expect_waiting(f, 2 * GREMC_PENDING_PACKETS, 2 * 3);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
-	assert_int_equal(gremc_stage_wait(f->worker), GREMC_WAIT_PACKETS);
+	assert_int_equal(gremc_pending_poll(f->worker), GREMC_PENDING_PACKETS);
 	expect_waiting(f, 0, 2 * 3);
-	expect_in_order(2, 100 + 3, GREMC_WAIT_PACKETS);
+	expect_in_order(2, 100 + 3, GREMC_PENDING_PACKETS);
 
 	/* each tunnel by a next hop of its own */
-	for (uint32_t n = 0; n < GREMC_WAIT_HOPS + 5; n++) {
+	for (uint32_t n = 0; n < GREMC_PENDING_NEIGHBOURS + 5; n++) {
 		struct gremc_vif_info info = tunnel(100 + n, LOOP);
 
 		info.next_hop = rte_cpu_to_be_32(0x0a0000a0 + n);
@@ -484,20 +484,20 @@ static void few_wait(void **state)
 		adjacency = f->vifs->encap[f->vif[n]].adjacency;
 		assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, NULL), 0);
 	}
-	route(f, GREMC_WAIT_HOPS + 5);
+	route(f, GREMC_PENDING_NEIGHBOURS + 5);
 	forward(f, frame_mbuf(2, 1000, 0));
-	expect_waiting(f, GREMC_WAIT_HOPS, 2 * 3 + 5);
-	gremc_wait_give_up(f->worker);
-	expect_waiting(f, 0, 2 * 3 + 5 + GREMC_WAIT_HOPS);
-	for (uint32_t n = 0; n < GREMC_WAIT_HOPS; n++)
-		assert_int_equal(f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_LOSS_no_adjacency], 1);
+	expect_waiting(f, GREMC_PENDING_NEIGHBOURS, 2 * 3 + 5);
+	gremc_pending_drop_all(f->worker);
+	expect_waiting(f, 0, 2 * 3 + 5 + GREMC_PENDING_NEIGHBOURS);
+	for (uint32_t n = 0; n < GREMC_PENDING_NEIGHBOURS; n++)
+		assert_int_equal(f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_TX_DROP_no_adjacency], 1);
 	expect_replicas(0, 0, 0, false);
 }
 
 /* Those that came at the same time, as in a flood, do not replace each other all the time. */
 static void a_flood_waits_little(void **state)
 {
-	struct rte_mbuf *mbufs[GREMC_WAIT_PACKETS + 3];
+	struct rte_mbuf *mbufs[GREMC_PENDING_PACKETS + 3];
 	struct fixture *f = *state;
 	uint32_t adjacency;
 
@@ -507,11 +507,11 @@ static void a_flood_waits_little(void **state)
 	for (uint16_t k = 0; k < RTE_DIM(mbufs); k++)
 		mbufs[k] = frame_mbuf(2, 100 + k, 0);
 	forward_burst(f, mbufs, RTE_DIM(mbufs));
-	expect_waiting(f, GREMC_WAIT_PACKETS, 3);
+	expect_waiting(f, GREMC_PENDING_PACKETS, 3);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
-	gremc_stage_wait(f->worker);
+	gremc_pending_poll(f->worker);
 	expect_waiting(f, 0, 3);
-	expect_in_order(1, 100, GREMC_WAIT_PACKETS);
+	expect_in_order(1, 100, GREMC_PENDING_PACKETS);
 }
 
 /* While replicas wait, their tunnels go, get another next hop, or a smaller MTU. */
@@ -539,13 +539,13 @@ static void tunnels_change_meanwhile(void **state)
 	gremc_tunnel_reroute(f->vifs, f->vif[REROUTED], other);
 	gremc_tunnel_mtu_set(f->vifs, f->vif[SHRUNK], 999);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
-	gremc_stage_wait(f->worker);
+	gremc_pending_poll(f->worker);
 	expect_waiting(f, 0, 3);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_too_big], 1);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_too_big], 1);
 	/* the new one has no part in it */
 	assert_int_equal(decided(f, REUSED), 0);
-	assert_int_equal(f->worker->stats->vif_cold[f->vif[REUSED]].lost[GREMC_LOSS_no_adjacency], 0);
-	assert_int_equal(f->worker->stats->vif_cold[f->vif[REROUTED]].lost[GREMC_LOSS_no_adjacency], 1);
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[REUSED]].lost[GREMC_TX_DROP_no_adjacency], 0);
+	assert_int_equal(f->worker->stats->vif_cold[f->vif[REROUTED]].lost[GREMC_TX_DROP_no_adjacency], 1);
 	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
 	check_replica(mbuf, STAYS, 1000, false);
 	rte_pktmbuf_free(mbuf);
@@ -573,8 +573,8 @@ static void handing_over(void **state)
 	assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
 	assert_int_equal(gremc_worker_poll(other, &other->rxq[0]), 1);
 	assert_int_equal(totals(f).queued, 127);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_ring_full], 73);
-	while (gremc_tx_drain_shares(f->worker) > 0)
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_ring_full], 73);
+	while (gremc_tx_shared_poll(f->worker) > 0)
 		gremc_worker_account(f->worker, NULL);
 	assert_int_equal(totals(f).queued, 0);
 	assert_int_equal(totals(f).sent, 127);
@@ -606,7 +606,7 @@ static void large_oils_are_sharded(void **state)
 			first = collect(f, got, n);
 			assert_in_range(first, n / 4, n * 3 / 4);
 			assert_int_equal(totals(f).wanted - before.wanted, first);
-			assert_int_equal(gremc_stage_relayed(other), 1);
+			assert_int_equal(gremc_handoff_poll(other), 1);
 			assert_int_equal(collect(f, got, n), wanted - first);
 			assert_int_equal(totals(f).wanted - before.wanted, wanted);
 			assert_int_equal(totals(f).sent - before.sent, wanted);
@@ -618,16 +618,16 @@ static void large_oils_are_sharded(void **state)
 	poll_with(f, frame_mbuf(n, 100, 0));
 	block(other, false);
 	first = collect(f, (bool[400]){false}, n);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_shard_full], n - first);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_shard_full], n - first);
 	for (uint32_t i = 0; i < n; i++)
-		lost += f->worker->stats->vif_cold[f->vif[i]].lost[GREMC_LOSS_shard_full];
+		lost += f->worker->stats->vif_cold[f->vif[i]].lost[GREMC_TX_DROP_shard_full];
 	assert_int_equal(lost, n - first);
 	assert_int_equal(totals(f).wanted, totals(f).sent + n - first);
 
 	poll_with(f, frame_mbuf(n, 100, 0));
 	first = collect(f, (bool[400]){false}, n);
 	route(f, 1);
-	assert_int_equal(gremc_stage_relayed(other), 1);
+	assert_int_equal(gremc_handoff_poll(other), 1);
 	assert_in_range(collect(f, (bool[400]){false}, n), 0, 1);
 }
 
@@ -643,7 +643,7 @@ static void flows_are_spread(void **state)
 	poll_with(f, frame_mbuf(2, 100, 0));
 	owner = totals(f).relayed == 1 ? other : f->worker;
 	stranger = owner == other ? f->worker : other;
-	assert_int_equal(gremc_stage_relayed(owner), owner == other);
+	assert_int_equal(gremc_handoff_poll(owner), owner == other);
 	for (unsigned i = 0; i < 2; i++)
 		expect_one(i, 100);
 	/* received by the other one: given to the owner, who forwards it */
@@ -651,8 +651,8 @@ static void flows_are_spread(void **state)
 	assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
 	assert_int_equal(gremc_worker_poll(stranger, &f->worker->rxq[0]), 1);
 	assert_int_equal(totals(f).relayed, 1);
-	assert_int_equal(gremc_stage_relayed(stranger), 0);
-	assert_int_equal(gremc_stage_relayed(owner), 1);
+	assert_int_equal(gremc_handoff_poll(stranger), 0);
+	assert_int_equal(gremc_handoff_poll(owner), 1);
 	for (unsigned i = 0; i < 2; i++)
 		expect_one(i, 100);
 	assert_int_equal(totals(f).relayed, 0);
@@ -804,7 +804,7 @@ static void an_interface_is_down(void **state)
 	expect_replicas(2, 0, 100, false);
 	assert_int_equal(poll_with(f, frame_mbuf(3, 100, 0)), 1);
 	expect_replicas(0, 0, 0, false);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_oif_down], 1);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_oif_down], 1);
 	assert_int_equal(totals(f).drops[GREMC_DROP_iif_down], 1);
 	assert_int_equal(totals(f).waiting, 0);
 	gremc_vif_down_set(f->vifs, f->vif[3], false);
@@ -828,7 +828,7 @@ static void a_port_is_down(void **state)
 	assert_int_equal(gremc_port_down_set(f->vifs, LOOP, true), 0);
 	assert_int_equal(poll_with(f, frame_mbuf(0, 100, 0)), 1);
 	expect_replicas(0, 0, 0, false);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_oif_down], 2);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_oif_down], 2);
 	assert_int_equal(totals(f).sent, 1);
 	/* a MAC that is learned meanwhile is not lost */
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, gremc_vif_adjacency(f->vifs, f->vif[1]), &our_mac),
@@ -1023,7 +1023,7 @@ static void external_buffers_go_back(void **state)
 		return_headers(f->worker);
 		check_no_leak();
 	}
-	assert_int_equal(totals(f).losses[GREMC_LOSS_no_mbuf], 0);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_no_mbuf], 0);
 	expect_own_buffers();
 }
 
@@ -1124,7 +1124,7 @@ static void external_buffers_wait(void **state)
 		/* a second one, whose place is the mbuf itself or a copy */
 		forward(f, foreign_mbuf(&held, frame, write_frame(frame, 2, 1000, 0), 128));
 		assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
-		gremc_stage_wait(f->worker);
+		gremc_pending_poll(f->worker);
 		while (rte_eth_rx_burst(device[LOOP], 0, &out, 1) == 1)
 			rte_pktmbuf_free(out);
 		assert_int_equal(totals(f).waiting, 0);
@@ -1163,7 +1163,7 @@ static void pinned_buffers_stay_pinned(void **state)
 		mbuf = rte_pktmbuf_alloc(pinned);
 		mbuf->data_len = mbuf->pkt_len = write_frame(rte_pktmbuf_mtod(mbuf, uint8_t *), 200, 1000, 0);
 		poll_with(f, mbuf);
-		assert_int_equal(gremc_stage_relayed(f->group->worker[1]), fanouts[i] >= 150);
+		assert_int_equal(gremc_handoff_poll(f->group->worker[1]), fanouts[i] >= 150);
 		for (uint32_t n = 0; n < fanouts[i]; n++) {
 			assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
 			rte_pktmbuf_free(mbuf);

@@ -140,7 +140,7 @@ static struct gremc_totals totals(const struct fixture *f)
 		gremc_stats_read(f->group->stats[i], &t);
 	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
 		drops += t.drops[i];
-	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
+	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++)
 		losses += t.losses[i];
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
 		punted += t.punted[i];
@@ -222,7 +222,7 @@ static struct rte_mbuf *take(struct fixture *f, enum gremc_punt class)
 {
 	struct rte_mbuf *mbuf = NULL;
 
-	gremc_punt_take(f->group, class, &mbuf, 1);
+	gremc_punt_dequeue(f->group, class, &mbuf, 1);
 	return mbuf;
 }
 
@@ -417,7 +417,7 @@ static void come_by(struct fixture *f, enum way way, struct rte_ipv4_hdr ip)
 	} else {
 		mbuf = bytes_mbuf(&ip, sizeof(ip));
 		mbuf->port = HOST;
-		assert_int_equal(gremc_inject(f->group, &mbuf, 1), 1);
+		assert_int_equal(gremc_inject_frames(f->group, &mbuf, 1), 1);
 		assert_int_equal(gremc_stage_inject(f->worker), 1);
 	}
 }
@@ -659,17 +659,17 @@ static void who_sleeps_is_woken_once(void **state)
 	eventfd_t value;
 
 	gremc_port_punt_set(f->vifs, PORT, GREMC_VIF_PUNT_FRAMES);
-	assert_true(gremc_punt_sleep(f->group));
+	assert_true(gremc_punt_sleep_begin(f->group));
 	for (unsigned i = 0; i < 2; i++) {
 		receive(f, ether_mbuf("ff:ff:ff:ff:ff:ff", 0x0806, arp, sizeof(arp)));
 		assert_true(f->worker->wake_host);
-		gremc_host_wake(f->worker);
+		gremc_punt_wake(f->worker);
 	}
 	assert_int_equal(eventfd_read(f->group->host_event, &value), 0);
 	assert_int_equal(value, 1);
-	gremc_punt_awake(f->group);
-	assert_false(gremc_punt_sleep(f->group)); /* there is something */
-	gremc_host_wake(f->worker);
+	gremc_punt_sleep_end(f->group);
+	assert_false(gremc_punt_sleep_begin(f->group)); /* there is something */
+	gremc_punt_wake(f->worker);
 	assert_int_equal(eventfd_read(f->group->host_event, &value), -1);
 	gremc_workers_drain(f->group);
 }
@@ -683,7 +683,7 @@ static void frames_go_down(void **state)
 
 	mbuf->port = PORT;
 	mbuf->hash.usr = GREMC_VIF_NONE;
-	assert_int_equal(gremc_inject(f->group, &mbuf, 1), 1);
+	assert_int_equal(gremc_inject_frames(f->group, &mbuf, 1), 1);
 	assert_int_equal(gremc_stage_inject(f->worker), 1);
 	assert_int_equal(rte_eth_rx_burst(device, 0, &back, 1), 1);
 	assert_ptr_equal(back, mbuf);
@@ -705,16 +705,16 @@ static void frames_are_lost_by_name(void **state)
 		mbuf->port = PORT;
 		mbuf->l2_len = 14;
 		mbuf->hash.usr = i % 2 ? f->tunnel : GREMC_VIF_NONE;
-		assert_int_equal(gremc_inject(f->group, &mbuf, 1), 1);
+		assert_int_equal(gremc_inject_frames(f->group, &mbuf, 1), 1);
 		gremc_stage_inject(f->worker);
 	}
 	sent = totals(f).sent;
 	assert_in_range(sent, 1, FRAMES - 1);
-	gremc_backlogs_give_up(f->worker);
+	gremc_backlogs_drop(f->worker);
 	gremc_worker_account(f->worker, NULL);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_tx_full], FRAMES - sent);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_tx_full], FRAMES - sent);
 	assert_int_equal(f->worker->stats->vif_hot[f->tunnel].tx_packets, FRAMES / 2);
-	assert_in_range(f->worker->stats->vif_cold[f->tunnel].lost[GREMC_LOSS_tx_full], 1, FRAMES / 2);
+	assert_in_range(f->worker->stats->vif_cold[f->tunnel].lost[GREMC_TX_DROP_tx_full], 1, FRAMES / 2);
 }
 
 /* A packet that the control thread makes leaves by a tunnel, or by a native port, as a replica would. */
@@ -725,8 +725,8 @@ static void packets_leave_by_a_vif(void **state)
 	struct rte_mbuf *back;
 	const uint8_t *bytes;
 
-	assert_int_equal(gremc_send(f->group, pool, &query, sizeof(query), f->tunnel), 0);
-	assert_int_equal(gremc_send(f->group, pool, &query, sizeof(query), f->lan), 0);
+	assert_int_equal(gremc_inject_packet(f->group, pool, &query, sizeof(query), f->tunnel), 0);
+	assert_int_equal(gremc_inject_packet(f->group, pool, &query, sizeof(query), f->lan), 0);
 	assert_int_equal(gremc_stage_inject(f->worker), 2);
 	assert_int_equal(rte_eth_rx_burst(device, 0, &back, 1), 1);
 	bytes = rte_pktmbuf_mtod(back, const uint8_t *);
@@ -750,11 +750,11 @@ static void packets_that_do_not_leave(void **state)
 	const struct rte_ipv4_hdr ip = ipv4(SOURCE, LOCAL, 17, 1, 20);
 	struct fixture *f = *state;
 
-	assert_int_equal(gremc_send(f->group, pool, large, 1477, f->tunnel), -EMSGSIZE);
-	assert_int_equal(gremc_send(f->group, pool, large, 1476, f->tunnel), 0);
-	assert_int_equal(gremc_send(f->group, pool, &ip, 19, f->tunnel), -ENOBUFS);
+	assert_int_equal(gremc_inject_packet(f->group, pool, large, 1477, f->tunnel), -EMSGSIZE);
+	assert_int_equal(gremc_inject_packet(f->group, pool, large, 1476, f->tunnel), 0);
+	assert_int_equal(gremc_inject_packet(f->group, pool, &ip, 19, f->tunnel), -ENOBUFS);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, f->vifs->encap[f->tunnel].adjacency, NULL), 0);
-	assert_int_equal(gremc_send(f->group, pool, &ip, sizeof(ip), f->tunnel), -EHOSTUNREACH);
+	assert_int_equal(gremc_inject_packet(f->group, pool, &ip, sizeof(ip), f->tunnel), -EHOSTUNREACH);
 	gremc_workers_drain(f->group);
 	assert_int_equal(totals(f).wanted, 0);
 }
@@ -771,7 +771,7 @@ static void the_host_is_an_iif(void **state)
 	route(f, f->tunnel);
 	__atomic_store_n(&f->vifs->port_vif[HOST], f->host, __ATOMIC_RELEASE);
 	mbufs[0]->port = mbufs[1]->port = HOST;
-	assert_int_equal(gremc_inject(f->group, mbufs, 2), 2);
+	assert_int_equal(gremc_inject_frames(f->group, mbufs, 2), 2);
 	assert_int_equal(gremc_stage_inject(f->worker), 2);
 	assert_int_equal(rte_eth_rx_burst(device, 0, &back, 1), 1);
 	assert_int_equal(back->pkt_len, 14 + 24 + 20);
@@ -811,7 +811,7 @@ static void frames_leave_by_the_own_queue(void **state)
 			*sent[] = {mbufs[0], mbufs[2]}, *back[4];
 
 	assert_int_equal(f->group->stats_count, 2);
-	assert_int_equal(gremc_inject(f->group, mbufs, 3), 3);
+	assert_int_equal(gremc_inject_frames(f->group, mbufs, 3), 3);
 	assert_int_equal(rte_eth_rx_burst(device, 1, back, 4), 2);
 	assert_memory_equal(back, sent, sizeof(sent));
 	rte_pktmbuf_free_bulk(back, 2);
@@ -834,14 +834,14 @@ static void own_frames_are_lost_by_name(void **state)
 	for (unsigned i = 0; i < FRAMES; i += RTE_DIM(mbufs)) {
 		for (unsigned k = 0; k < RTE_DIM(mbufs); k++)
 			mbufs[k] = frame_mbuf(k % 2 ? f->tunnel : GREMC_VIF_NONE);
-		assert_int_equal(gremc_inject(f->group, mbufs, RTE_DIM(mbufs)), RTE_DIM(mbufs));
+		assert_int_equal(gremc_inject_frames(f->group, mbufs, RTE_DIM(mbufs)), RTE_DIM(mbufs));
 	}
 	sent = totals(f).sent;
 	assert_in_range(sent, 1, FRAMES - 1);
-	assert_int_equal(totals(f).losses[GREMC_LOSS_tx_full], totals(f).wanted - sent);
+	assert_int_equal(totals(f).losses[GREMC_TX_DROP_tx_full], totals(f).wanted - sent);
 	assert_int_equal(totals(f).ports[PORT].tx_lost, totals(f).wanted - sent);
 	/* every other one, the last among them */
-	assert_int_equal(f->group->sender->stats->vif_cold[f->tunnel].lost[GREMC_LOSS_tx_full],
+	assert_int_equal(f->group->sender->stats->vif_cold[f->tunnel].lost[GREMC_TX_DROP_tx_full],
 			 (totals(f).wanted - sent + 1) / 2);
 }
 
@@ -851,15 +851,15 @@ static void a_full_ring_does_not_stop_frames(void **state)
 	struct fixture *f = *state;
 	struct rte_mbuf *mbufs[4], *left[2], *mbuf;
 
-	while (gremc_inject_room(f->group) > 1) {
+	while (gremc_inject_capacity(f->group) > 1) {
 		mbuf = host_mbuf();
-		assert_int_equal(gremc_inject(f->group, &mbuf, 1), 1);
+		assert_int_equal(gremc_inject_frames(f->group, &mbuf, 1), 1);
 	}
 	for (unsigned i = 0; i < 4; i++)
 		mbufs[i] = i == 2 ? frame_mbuf(f->tunnel) : host_mbuf();
 	left[0] = mbufs[1];
 	left[1] = mbufs[3];
-	assert_int_equal(gremc_inject(f->group, mbufs, 4), 2);
+	assert_int_equal(gremc_inject_frames(f->group, mbufs, 4), 2);
 	assert_memory_equal(&mbufs[2], left, sizeof(left));
 	assert_int_equal(totals(f).sent, 1);
 	rte_pktmbuf_free_bulk(left, 2);

@@ -52,7 +52,7 @@ static void reach_worker(struct reach *reach, uint16_t w)
 	if (reach->worker[w])
 		return;
 	reach->worker[w] = reach->lcore[w] = true;
-	reach->mbufs += 3 * GREMC_BURST + GREMC_WAIT_MBUFS;
+	reach->mbufs += 3 * GREMC_BURST + GREMC_PENDING_MBUFS;
 	for (uint16_t i = 0; i < all->count; i++)
 		reach->mbufs += all->port[i] ? 2 * GREMC_BURST : 0;
 	reach->mbufs += 2 * GREMC_BURST; /* to the host */

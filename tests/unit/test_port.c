@@ -543,7 +543,7 @@ static void test_member_of_another_bond(void **state)
 /* What pools are made of: test_pools.c proves that it is enough. */
 static void test_pool_sizes(void **state)
 {
-	const uint32_t hands = GREMC_WORK_MBUFS + GREMC_WAIT_MBUFS + 3 * GREMC_TX_MBUFS;
+	const uint32_t hands = GREMC_WORK_MBUFS + GREMC_PENDING_MBUFS + 3 * GREMC_TX_MBUFS;
 	const uint32_t control = 256, caches = 2 * 512;
 	uint32_t up = 0;
 	/* of the ring device; pcap and null hold nothing after a burst; and of both ports' backlogs */

@@ -4,7 +4,7 @@
 
 #include <rte_rcu_qsbr.h>
 
-#include "datapath/relay.h"
+#include "datapath/handoff.h"
 #include "datapath_world.h"
 
 #define RING_SIZE 4096
@@ -125,20 +125,20 @@ static void tunnels_go_while_queued(void **state)
 	remove_tunnels(f, STAY, TUNNELS - STAY);
 	take_index_of(f, f->vif[TUNNELS - 1], 1000);
 	again = take_index_of(f, f->vif[TUNNELS - 2], 1001);
-	while (gremc_tx_drain_shares(f->worker))
+	while (gremc_tx_shared_poll(f->worker))
 		gremc_worker_account(f->worker, NULL);
 	empty_port();
-	while (gremc_tx_drain_shares(f->worker))
+	while (gremc_tx_shared_poll(f->worker))
 		gremc_worker_account(f->worker, NULL);
 	assert_int_equal(totals(f).wanted, TUNNELS - 1);
-	assert_true(totals(f).losses[GREMC_LOSS_tx_full] >= TUNNELS - 1 - STAY - 64);
+	assert_true(totals(f).losses[GREMC_TX_DROP_tx_full] >= TUNNELS - 1 - STAY - 64);
 	expect_untouched(f, again);
 	for (uint32_t n = 0; n < TUNNELS; n++) {
 		const struct gremc_vif_cold *cold = &f->worker->stats->vif_cold[f->vif[n]];
 
-		assert_int_equal(cold->lost_bytes, 100 * cold->lost[GREMC_LOSS_tx_full]);
+		assert_int_equal(cold->lost_bytes, 100 * cold->lost[GREMC_TX_DROP_tx_full]);
 		assert_true(n < STAY || cold->lost_bytes == 0);
-		lost += cold->lost[GREMC_LOSS_tx_full];
+		lost += cold->lost[GREMC_TX_DROP_tx_full];
 	}
 	assert_true(lost <= STAY);
 	free_queue(f, ring);
@@ -154,7 +154,7 @@ static struct gremc_worker *owner_of_flow(struct fixture *f, struct gremc_worker
 	poll_with(f, frame_mbuf(0, 100, 0));
 	owner = f->group->worker[totals(f).relayed];
 	*stranger = f->group->worker[owner == f->worker];
-	while (gremc_stage_relayed(owner))
+	while (gremc_handoff_poll(owner))
 		;
 	empty_port();
 	return owner;
@@ -183,7 +183,7 @@ static void flows_of_removed_tunnels(void **state)
 	forwarded = totals(f).forwarded;
 	remove_tunnels(f, 2, 1);
 	again = take_index_of(f, f->vif[2], 1000);
-	while (gremc_stage_relayed(owner))
+	while (gremc_handoff_poll(owner))
 		;
 	assert_int_equal(totals(f).relayed, 0);
 	assert_int_equal(totals(f).forwarded, forwarded);
@@ -207,7 +207,7 @@ static void shards_of_removed_tunnels(void **state)
 	assert_int_equal(empty_port(), wanted);
 	remove_tunnels(f, OIL, 1);
 	take_index_of(f, f->vif[OIL], 1000);
-	assert_int_equal(gremc_stage_relayed(other), 1);
+	assert_int_equal(gremc_handoff_poll(other), 1);
 	assert_int_equal(empty_port(), 0);
 	assert_int_equal(totals(f).wanted, wanted);
 }
@@ -246,7 +246,7 @@ static void shards_obey_limits_set_meanwhile(void **state)
 			poll_with(f, frame_mbuf(from, lengths[l], 0));
 			collect(f, first, OIL);
 			assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
-			assert_int_equal(gremc_stage_relayed(other), 1);
+			assert_int_equal(gremc_handoff_poll(other), 1);
 			made = collect(f, then, OIL);
 			assert_in_range(made, 1, OIL / 2);
 			for (uint32_t n = 0; n < OIL; n++) {
@@ -277,7 +277,7 @@ static void punted_packets_of_removed_tunnels(void **state)
 			remove_tunnels(f, 0, 1);
 		if (round > 0)
 			take_index_of(f, f->vif[0], 1000);
-		assert_int_equal(gremc_punt_take(f->group, GREMC_PUNT_multicast, &mbuf, 1), 1);
+		assert_int_equal(gremc_punt_dequeue(f->group, GREMC_PUNT_multicast, &mbuf, 1), 1);
 		assert_int_equal(gremc_mbuf_vif(mbuf, f->vifs), round ? GREMC_VIF_NONE : f->vif[0]);
 		rte_pktmbuf_free(mbuf);
 	}
@@ -297,7 +297,7 @@ static void frames_for_removed_tunnels(void **state)
 		mbuf->port = LOOP;
 		mbuf->l2_len = sizeof(struct rte_ether_hdr);
 		mbuf->hash.usr = f->vif[n];
-		assert_int_equal(gremc_inject(f->group, &mbuf, 1), 1);
+		assert_int_equal(gremc_inject_frames(f->group, &mbuf, 1), 1);
 	}
 	remove_tunnels(f, 1, 1);
 	again = take_index_of(f, f->vif[1], 1000);
@@ -362,8 +362,8 @@ static void all_that_is_handed_over_is_sent(void **state)
 
 	for (unsigned turn = 0; turn < 200 && !complete; turn++) {
 		hand_over_many(f, other);
-		complete = gremc_tx_drain_shares(f->worker) >= MANY;
-		while (gremc_tx_drain_shares(f->worker))
+		complete = gremc_tx_shared_poll(f->worker) >= MANY;
+		while (gremc_tx_shared_poll(f->worker))
 			;
 		gremc_worker_account(f->worker, NULL);
 		assert_int_equal(totals(f).queued, 0);
@@ -389,7 +389,7 @@ static void handed_over_between_bursts(void **state)
 		mbufs[k] = frame_mbuf(9000, 100, 0);
 	forward_on(f, f->worker, mbufs, RTE_DIM(mbufs));
 	assert_true(rte_ring_count(ring) < 13 * 300 / 4);
-	while (gremc_tx_drain_shares(f->worker))
+	while (gremc_tx_shared_poll(f->worker))
 		gremc_worker_account(f->worker, NULL);
 	assert_int_equal(totals(f).sent, 2 * 13 * 300);
 	stop_sharing(f, ring);
@@ -412,8 +412,8 @@ static void all_that_is_relayed_is_forwarded(void **state)
 			mbuf = frame_mbuf(2, 100, 0);
 			forward_on(f, stranger, &mbuf, 1);
 		}
-		complete = gremc_stage_relayed(owner) == 500;
-		while (gremc_stage_relayed(owner))
+		complete = gremc_handoff_poll(owner) == 500;
+		while (gremc_handoff_poll(owner))
 			;
 		assert_int_equal(totals(f).relayed, 0);
 		empty_port();
@@ -460,11 +460,11 @@ static void no_producer_waits_for_another(void **state)
 		forward_on(f, stranger, &mbuf, 1);
 	}
 	assert_int_equal(totals(f).relayed, f->ports.rings.relay - 200);
-	assert_int_equal(gremc_stage_relayed(owner), 0);
+	assert_int_equal(gremc_handoff_poll(owner), 0);
 	end_enqueue(owner->relay);
 	assert_int_equal(rte_ring_dequeue(owner->relay, &entry), 0);
 	assert_ptr_equal(entry, f);
-	while (gremc_stage_relayed(owner))
+	while (gremc_handoff_poll(owner))
 		empty_port();
 	assert_int_equal(totals(f).relayed, 0);
 	empty_port();
@@ -525,7 +525,7 @@ static void stop_sends_every_generation(void **state)
 	assert_int_equal(totals(f).waiting, 0);
 	assert_int_equal(totals(f).forwarded, PACKETS);
 	assert_int_equal(totals(f).wanted, PACKETS * 400);
-	assert_int_equal(totals(f).sent + totals(f).losses[GREMC_LOSS_ring_full], PACKETS * 400);
+	assert_int_equal(totals(f).sent + totals(f).losses[GREMC_TX_DROP_ring_full], PACKETS * 400);
 	stop_sharing(f, ring);
 }
 

@@ -19,9 +19,9 @@ static void every_reason_has_words(void **state)
 		for (unsigned j = 0; j < i; j++)
 			assert_string_not_equal(gremc_drop_name(i), gremc_drop_name(j));
 	}
-	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++) {
-		assert_true(strlen(gremc_loss_name(i)) > 2);
-		assert_true(strlen(gremc_loss_text(i)) > 8);
+	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++) {
+		assert_true(strlen(gremc_tx_drop_name(i)) > 2);
+		assert_true(strlen(gremc_tx_drop_text(i)) > 8);
 	}
 	/* a parser's answer is a drop reason of the same name */
 	assert_string_equal(gremc_drop_name((enum gremc_drop)GREMC_PROTO_gre_version), "gre_version");
@@ -34,12 +34,12 @@ static void *worker(void *argument)
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		gremc_stats_write_begin(stats);
-		gremc_count(&stats->totals.rx_packets, 3);
-		gremc_count(&stats->totals.forwarded, 2);
-		gremc_count(&stats->totals.drops[GREMC_DROP_rpf], 1);
-		gremc_count(&stats->totals.wanted, 10);
-		gremc_count(&stats->totals.sent, 9);
-		gremc_count(&stats->totals.losses[GREMC_LOSS_tx_full], 1);
+		gremc_counter_add(&stats->totals.rx_packets, 3);
+		gremc_counter_add(&stats->totals.forwarded, 2);
+		gremc_counter_add(&stats->totals.drops[GREMC_DROP_rpf], 1);
+		gremc_counter_add(&stats->totals.wanted, 10);
+		gremc_counter_add(&stats->totals.sent, 9);
+		gremc_counter_add(&stats->totals.losses[GREMC_TX_DROP_tx_full], 1);
 		gremc_stats_write_end(stats);
 	}
 	return NULL;
@@ -59,7 +59,7 @@ static void a_reader_sees_whole_bursts(void **state)
 		memset(&t, 0, sizeof(t));
 		gremc_stats_read(stats, &t);
 		assert_int_equal(t.rx_packets, t.forwarded + t.drops[GREMC_DROP_rpf]);
-		assert_int_equal(t.wanted, t.sent + t.losses[GREMC_LOSS_tx_full]);
+		assert_int_equal(t.wanted, t.sent + t.losses[GREMC_TX_DROP_tx_full]);
 		reads++;
 	}
 	assert_int_equal(pthread_join(thread, NULL), 0);
@@ -76,14 +76,14 @@ static void an_index_starts_at_zero_again(void **state)
 
 	(void)state;
 	assert_non_null(stats);
-	gremc_count(&stats->vif_hot[63].tx_packets, 5);
-	gremc_count(&stats->vif_cold[63].lost[GREMC_LOSS_too_big], 5);
-	gremc_count(&stats->vif_hot[62].tx_packets, 4);
-	gremc_count(&stats->mroute[63].bytes, 5);
+	gremc_counter_add(&stats->vif_hot[63].tx_packets, 5);
+	gremc_counter_add(&stats->vif_cold[63].lost[GREMC_TX_DROP_too_big], 5);
+	gremc_counter_add(&stats->vif_hot[62].tx_packets, 4);
+	gremc_counter_add(&stats->mroute[63].bytes, 5);
 	gremc_stats_reset_vif(stats, 63);
 	gremc_stats_reset_mroute(stats, 63);
 	assert_int_equal(stats->vif_hot[63].tx_packets, 0);
-	assert_int_equal(stats->vif_cold[63].lost[GREMC_LOSS_too_big], 0);
+	assert_int_equal(stats->vif_cold[63].lost[GREMC_TX_DROP_too_big], 0);
 	assert_int_equal(stats->mroute[63].bytes, 0);
 	assert_int_equal(stats->vif_hot[62].tx_packets, 4);
 	gremc_stats_destroy(stats);

@@ -31,8 +31,8 @@ static void test_info(void **unused __rte_unused)
 	a->injected = 3;
 	a->wanted = 103;
 	a->sent = 90;
-	a->losses[GREMC_LOSS_tx_full] = 4;
-	a->losses[GREMC_LOSS_too_big] = 1;
+	a->losses[GREMC_TX_DROP_tx_full] = 4;
+	a->losses[GREMC_TX_DROP_too_big] = 1;
 	a->queued = 5;
 	a->waiting = 3;
 	ask("/gremc/info");
@@ -216,24 +216,24 @@ static void test_drops_and_reasons(void **unused __rte_unused)
 	memset(&world->stats[1]->totals, 0, sizeof(world->stats[1]->totals));
 	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
 		world->stats[i % 2]->totals.drops[i] = 1000 + i;
-	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
+	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++)
 		world->stats[i % 2]->totals.losses[i] = 2000 + i;
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
 		world->stats[i % 2]->totals.punted[i] = 3000 + i;
 	ask("/gremc/drops");
-	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_LOSS_COUNT + GREMC_PUNT_COUNT);
+	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_TX_DROP_COUNT + GREMC_PUNT_COUNT);
 	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
 		assert_int_equal(number("drops.%s", gremc_drop_name(i)), 1000 + i);
-	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
-		assert_int_equal(number("losses.%s", gremc_loss_name(i)), 2000 + i);
+	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++)
+		assert_int_equal(number("losses.%s", gremc_tx_drop_name(i)), 2000 + i);
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
 		assert_int_equal(number("punts.%s", gremc_punt_name(i)), 3000 + i);
 	ask("/gremc/reasons");
-	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_LOSS_COUNT + GREMC_PUNT_COUNT);
+	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_TX_DROP_COUNT + GREMC_PUNT_COUNT);
 	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
 		assert_string_equal(text("drops.%s", gremc_drop_name(i)), gremc_drop_text(i));
-	for (unsigned i = 0; i < GREMC_LOSS_COUNT; i++)
-		assert_string_equal(text("losses.%s", gremc_loss_name(i)), gremc_loss_text(i));
+	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++)
+		assert_string_equal(text("losses.%s", gremc_tx_drop_name(i)), gremc_tx_drop_text(i));
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
 		assert_string_equal(text("punts.%s", gremc_punt_name(i)), gremc_punt_text(i));
 }
@@ -280,7 +280,7 @@ static void test_tunnel(void **unused __rte_unused)
 		world->stats[i]->vif_hot[vif].tx_bytes = 5000;
 		world->stats[i]->vif_cold[vif].rx_packets = 7;
 		world->stats[i]->vif_cold[vif].rx_bytes = 70;
-		world->stats[i]->vif_cold[vif].lost[GREMC_LOSS_tx_full] = 3 - i;
+		world->stats[i]->vif_cold[vif].lost[GREMC_TX_DROP_tx_full] = 3 - i;
 		world->stats[i]->vif_cold[vif].lost_bytes = 300;
 	}
 	ask("/gremc/tunnel,gre1");

@@ -21,7 +21,7 @@ def drops():
 
 
 def losses():
-    return listed("lib/stats/stats.h", "GREMC_LOSSES")
+    return listed("lib/stats/stats.h", "GREMC_TX_DROPS")
 
 
 GROUP, SOURCE = "239.1.1.1", "10.1.1.1"

@@ -7,14 +7,14 @@
  *
  * The other one looks the mroute up again, and whether the packet's vif is still there: what was found here
  * may be gone by then, however long that takes. */
-#include "datapath/relay.h"
+#include "datapath/handoff.h"
 
 enum kind { FLOW, SHARD }; /* in an mbuf's packet_type; the vif that it names is the iif */
 
 /* ---- flows ---- */
 
 /* Whose is it? Neighbouring sources and groups are spread evenly (Fibonacci hashing). */
-static uint32_t owner_of(const struct gremc_fanout_key *key, uint32_t workers)
+static uint32_t flow_owner(const struct gremc_fanout_key *key, uint32_t workers)
 {
 	uint64_t h = ((uint64_t)key->source << 32 | key->group) * UINT64_C(0x9e3779b97f4a7c15);
 
@@ -23,7 +23,7 @@ static uint32_t owner_of(const struct gremc_fanout_key *key, uint32_t workers)
 	return (uint32_t)((h >> 32) * workers >> 32);
 }
 
-static void give_flows(struct gremc_worker *worker, uint32_t owner, struct rte_mbuf **mbufs, uint32_t n)
+static void flows_enqueue(struct gremc_worker *worker, uint32_t owner, struct rte_mbuf **mbufs, uint32_t n)
 {
 	uint32_t taken = gremc_ring_enqueue(worker->group->worker[owner]->relay, mbufs, n);
 
@@ -32,14 +32,14 @@ static void give_flows(struct gremc_worker *worker, uint32_t owner, struct rte_m
 		gremc_drop(worker, mbufs[i], GREMC_DROP_relay_full);
 }
 
-void gremc_stage_spread(struct gremc_worker *worker)
+void gremc_stage_software_rss(struct gremc_worker *worker)
 {
 	struct gremc_burst *burst = &worker->burst;
 	const uint32_t workers = worker->group->count;
 	uint32_t owner[GREMC_BURST], alive = 0;
 
 	for (uint32_t i = 0; i < burst->count; i++)
-		owner[i] = burst->packet[i].native ? worker->index : owner_of(&burst->key[i], workers);
+		owner[i] = burst->packet[i].native ? worker->index : flow_owner(&burst->key[i], workers);
 	for (uint32_t i = 0; i < burst->count; i++) {
 		struct rte_mbuf *batch[GREMC_BURST];
 		const uint32_t to = owner[i];
@@ -47,22 +47,22 @@ void gremc_stage_spread(struct gremc_worker *worker)
 
 		if (to == worker->index) {
 			burst->key[alive] = burst->key[i];
-			gremc_burst_keep(burst, &alive, i);
+			gremc_burst_retain(burst, &alive, i);
 			continue;
 		}
 		/* all of this owner's together; its later ones are passed by when their turn comes */
-		for (uint32_t j = i; to != GREMC_RELAYED && j < burst->count; j++) {
+		for (uint32_t j = i; to != GREMC_HANDED_OFF && j < burst->count; j++) {
 			struct rte_mbuf *mbuf = burst->packet[j].mbuf;
 
 			if (owner[j] != to)
 				continue;
 			mbuf->packet_type = FLOW;
 			gremc_mbuf_vif_set(mbuf, worker->vifs, burst->packet[j].iif);
-			owner[j] = GREMC_RELAYED;
+			owner[j] = GREMC_HANDED_OFF;
 			batch[n++] = mbuf;
 		}
 		if (n > 0)
-			give_flows(worker, to, batch, n);
+			flows_enqueue(worker, to, batch, n);
 	}
 	burst->count = alive;
 }
@@ -73,13 +73,13 @@ void gremc_stage_spread(struct gremc_worker *worker)
  * (Fibonacci hashing). */
 #define BLOCK_BITS 5
 
-static inline uint32_t shard_of(uint32_t vif, uint32_t shards)
+static inline uint32_t vif_split_owner(uint32_t vif, uint32_t shards)
 {
 	return (uint32_t)((uint64_t)((vif >> BLOCK_BITS) * UINT32_C(0x9e3779b9)) * shards >> 32);
 }
 
 /* The oil is ascending: the end of the block that begins at `at`. */
-static inline uint32_t block_end(const struct gremc_mroute *mroute, uint32_t at)
+static inline uint32_t oil_block_end(const struct gremc_mroute *mroute, uint32_t at)
 {
 	const uint32_t next = ((mroute->vif[at] >> BLOCK_BITS) + 1) << BLOCK_BITS;
 	const uint32_t most = RTE_MIN(mroute->oif_count - at, 1u << BLOCK_BITS);
@@ -88,12 +88,12 @@ static inline uint32_t block_end(const struct gremc_mroute *mroute, uint32_t at)
 }
 
 /* The next part of the oil, from *from on, that is in the shard: [*from, *to). */
-static inline bool next_part(const struct gremc_mroute *mroute, uint32_t shard, uint32_t shards,
-			     uint32_t *from, uint32_t *to)
+static inline bool oil_part_next(const struct gremc_mroute *mroute, uint32_t shard, uint32_t shards,
+				 uint32_t *from, uint32_t *to)
 {
 	while (*from < mroute->oif_count) {
-		*to = block_end(mroute, *from);
-		if (shard_of(mroute->vif[*from], shards) == shard)
+		*to = oil_block_end(mroute, *from);
+		if (vif_split_owner(mroute->vif[*from], shards) == shard)
 			return true;
 		*from = *to;
 	}
@@ -101,30 +101,31 @@ static inline bool next_part(const struct gremc_mroute *mroute, uint32_t shard, 
 }
 
 /* Nobody will replicate to these: wanted, and lost. */
-static void lose_shard(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t shard,
-		       enum gremc_loss reason)
+static void oil_part_drop(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t shard,
+			  enum gremc_tx_drop reason)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
 
-	for (uint32_t from = 0, to; next_part(mroute, shard, worker->group->count, &from, &to); from = to) {
+	for (uint32_t from = 0, to; oil_part_next(mroute, shard, worker->group->count, &from, &to);
+	     from = to) {
 		for (uint32_t i = from; i < to; i++) {
 			if (i == packet->oif_skip)
 				continue;
 			worker->wanted++;
-			gremc_count_pair(&worker->stats->vif_hot[mroute->vif[i]].tx_packets, 1,
-					 packet->length);
-			gremc_lose(worker, mroute->vif[i], reason, packet->length);
+			gremc_counter_pair_add(&worker->stats->vif_hot[mroute->vif[i]].tx_packets, 1,
+					       packet->length);
+			gremc_replica_count_drop(worker, mroute->vif[i], reason, packet->length);
 		}
 	}
 }
 
-static void give_shard(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t shard)
+static void oil_part_enqueue(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t shard)
 {
 	/* A payload of its own: a reference count that workers share would cost more than the copy. */
 	struct rte_mbuf *copy = rte_pktmbuf_copy(packet->mbuf, worker->shard_pool, 0, UINT32_MAX);
 
 	if (unlikely(copy == NULL)) {
-		lose_shard(worker, packet, shard, GREMC_LOSS_no_mbuf);
+		oil_part_drop(worker, packet, shard, GREMC_TX_DROP_no_mbuf);
 		return;
 	}
 	copy->packet_type = SHARD;
@@ -132,42 +133,43 @@ static void give_shard(struct gremc_worker *worker, const struct gremc_packet *p
 	if (likely(gremc_ring_enqueue(worker->group->worker[shard]->relay, &copy, 1) == 1))
 		return;
 	rte_pktmbuf_free(copy);
-	lose_shard(worker, packet, shard, GREMC_LOSS_shard_full);
+	oil_part_drop(worker, packet, shard, GREMC_TX_DROP_shard_full);
 }
 
 /* Takes the packet over, whose TTL is decremented. */
-static void replicate_shard(struct gremc_worker *worker, const struct gremc_packet *packet)
+static void oil_part_replicate(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
 	const uint32_t skip = packet->oif_skip;
 
-	for (uint32_t from = 0, to; next_part(mroute, worker->index, worker->group->count, &from, &to);
+	for (uint32_t from = 0, to; oil_part_next(mroute, worker->index, worker->group->count, &from, &to);
 	     from = to) {
 		const bool skips = skip >= from && skip < to;
 
 		if (unlikely(mroute->limited)) { /* it was not when the packet came */
-			gremc_replicate_limited(worker, packet, from, to);
+			gremc_packet_replicate_conditional(worker, packet, from, to);
 			continue;
 		}
 		worker->wanted += to - from - skips;
-		gremc_replicas(worker, packet, &mroute->vif[from], skips ? skip - from : to - from);
+		gremc_replicas_send(worker, packet, &mroute->vif[from], skips ? skip - from : to - from);
 		if (unlikely(skips))
-			gremc_replicas(worker, packet, &mroute->vif[skip + 1], to - skip - 1);
+			gremc_replicas_send(worker, packet, &mroute->vif[skip + 1], to - skip - 1);
 	}
 	gremc_burst_done(&worker->burst, packet->mbuf);
 }
 
-void gremc_relay_shards(struct gremc_worker *worker, const struct gremc_packet *packet)
+void gremc_oil_split(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	for (uint32_t shard = 0; shard < worker->group->count; shard++)
 		if (shard != worker->index)
-			give_shard(worker, packet, shard);
-	replicate_shard(worker, packet);
+			oil_part_enqueue(worker, packet, shard);
+	oil_part_replicate(worker, packet);
 }
 
 /* What is known of a shard now. false: its tunnel or mroute has been removed or changed on the way: then it
  * is as if the packet had come after that. */
-static bool find_shard(const struct gremc_worker *worker, struct rte_mbuf *mbuf, struct gremc_packet *packet)
+static bool split_packet_lookup(const struct gremc_worker *worker, struct rte_mbuf *mbuf,
+				struct gremc_packet *packet)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
 	const struct gremc_fanout_key key = {ip->src_addr, ip->dst_addr};
@@ -183,19 +185,19 @@ static bool find_shard(const struct gremc_worker *worker, struct rte_mbuf *mbuf,
 }
 
 /* A payload that another worker has received: its TTL is decremented, and it is counted for its mroute. */
-static void take_shard(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+static void split_packet_accept(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	struct gremc_packet packet;
 
-	if (find_shard(worker, mbuf, &packet))
-		replicate_shard(worker, &packet);
+	if (split_packet_lookup(worker, mbuf, &packet))
+		oil_part_replicate(worker, &packet);
 	else
 		gremc_burst_done(&worker->burst, mbuf);
 }
 
 /* ---- the other end ---- */
 
-static void take_flow(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+static void flow_packet_accept(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
 	const uint32_t iif = gremc_mbuf_vif(mbuf, worker->vifs);
@@ -212,7 +214,7 @@ static void take_flow(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 }
 
 /* Up to a burst of them. Returns how many. */
-static uint32_t take_burst(struct gremc_worker *worker, uint32_t most)
+static uint32_t handoff_burst_forward(struct gremc_worker *worker, uint32_t most)
 {
 	struct rte_mbuf *mbuf[GREMC_BURST];
 	uint32_t n = gremc_ring_dequeue(worker->relay, mbuf, RTE_MIN(most, GREMC_BURST));
@@ -225,9 +227,9 @@ static uint32_t take_burst(struct gremc_worker *worker, uint32_t most)
 		rte_prefetch0(rte_pktmbuf_mtod(mbuf[i], void *));
 	for (uint32_t i = 0; i < n; i++) {
 		if (mbuf[i]->packet_type == FLOW)
-			take_flow(worker, mbuf[i]);
+			flow_packet_accept(worker, mbuf[i]);
 		else
-			take_shard(worker, mbuf[i]);
+			split_packet_accept(worker, mbuf[i]);
 	}
 	gremc_stage_lookup(worker);
 	gremc_stage_replicate(worker);
@@ -236,16 +238,16 @@ static uint32_t take_burst(struct gremc_worker *worker, uint32_t most)
 	return n;
 }
 
-uint32_t gremc_stage_relayed(struct gremc_worker *worker)
+uint32_t gremc_handoff_poll(struct gremc_worker *worker)
 {
 	uint32_t left = worker->relay ? rte_ring_count(worker->relay) : 0, total = 0, n;
 	uint64_t until;
 
 	if (likely(left == 0))
 		return 0;
-	until = gremc_serve_until();
+	until = gremc_poll_deadline();
 	do {
-		n = take_burst(worker, left);
+		n = handoff_burst_forward(worker, left);
 		total += n;
 		left -= n;
 	} while (n > 0 && left > 0 && rte_rdtsc() < until);
@@ -254,7 +256,7 @@ uint32_t gremc_stage_relayed(struct gremc_worker *worker)
 
 /* ---- the end ---- */
 
-static void give_up(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+static void handoff_packet_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	struct gremc_packet packet;
 
@@ -263,18 +265,18 @@ static void give_up(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 		gremc_drop(worker, mbuf, GREMC_DROP_relay_full);
 		return;
 	}
-	if (find_shard(worker, mbuf, &packet))
-		lose_shard(worker, &packet, worker->index, GREMC_LOSS_shard_full);
+	if (split_packet_lookup(worker, mbuf, &packet))
+		oil_part_drop(worker, &packet, worker->index, GREMC_TX_DROP_shard_full);
 	gremc_burst_done(&worker->burst, mbuf);
 }
 
-void gremc_relay_give_up(struct gremc_worker *worker)
+void gremc_handoff_ring_drop(struct gremc_worker *worker)
 {
 	struct rte_mbuf *mbuf;
 
 	worker->burst.done_count = 0;
 	while (worker->relay && gremc_ring_dequeue(worker->relay, &mbuf, 1) == 1) {
-		give_up(worker, mbuf);
+		handoff_packet_drop(worker, mbuf);
 		gremc_worker_account(worker, NULL);
 	}
 }

@@ -11,7 +11,7 @@
 
 /* ---- its life ---- */
 
-static bool is_needed(const struct gremc_ports *ports)
+static bool host_egress_is_needed(const struct gremc_ports *ports)
 {
 	for (uint16_t i = 0; i < ports->count; i++)
 		if (ports->port[i] && ports->port[i]->host_tx)
@@ -19,12 +19,12 @@ static bool is_needed(const struct gremc_ports *ports)
 	return false;
 }
 
-int gremc_sender_create(struct gremc_worker_group *group, const struct gremc_ports *ports,
-			const struct gremc_vifs *vifs)
+int gremc_host_egress_create(struct gremc_worker_group *group, const struct gremc_ports *ports,
+			     const struct gremc_vifs *vifs)
 {
 	struct gremc_worker *sender;
 
-	if (!is_needed(ports))
+	if (!host_egress_is_needed(ports))
 		return 0;
 	sender = rte_zmalloc("gremc_sender", sizeof(*sender), RTE_CACHE_LINE_SIZE);
 	group->sender = sender;
@@ -51,7 +51,7 @@ int gremc_sender_create(struct gremc_worker_group *group, const struct gremc_por
 	return 0;
 }
 
-void gremc_sender_destroy(struct gremc_worker_group *group)
+void gremc_host_egress_destroy(struct gremc_worker_group *group)
 {
 	struct gremc_worker *sender = group->sender;
 
@@ -66,7 +66,7 @@ void gremc_sender_destroy(struct gremc_worker_group *group)
 /* ---- sending ---- */
 
 /* By our own queues what has one. Returns how many have none: they are first in mbufs now. */
-static uint32_t send_own(struct gremc_worker *sender, struct rte_mbuf **mbufs, uint32_t n)
+static uint32_t host_egress_send(struct gremc_worker *sender, struct rte_mbuf **mbufs, uint32_t n)
 {
 	uint32_t left = 0;
 
@@ -74,7 +74,7 @@ static uint32_t send_own(struct gremc_worker *sender, struct rte_mbuf **mbufs, u
 		uint16_t port = mbufs[i]->port;
 
 		if (port < sender->port_count && sender->tx[port])
-			gremc_send_frame(sender, mbufs[i]);
+			gremc_host_frame_send(sender, mbufs[i]);
 		else
 			mbufs[left++] = mbufs[i];
 	}
@@ -86,7 +86,7 @@ static uint32_t send_own(struct gremc_worker *sender, struct rte_mbuf **mbufs, u
 }
 
 /* What a worker is to know of a frame's vif, which it may meet after a grace period only. */
-static void name_vif(const struct gremc_vifs *vifs, struct rte_mbuf *mbuf, uint16_t host_port)
+static void frame_set_vif(const struct gremc_vifs *vifs, struct rte_mbuf *mbuf, uint16_t host_port)
 {
 	const uint32_t vif = mbuf->hash.usr;
 
@@ -97,19 +97,19 @@ static void name_vif(const struct gremc_vifs *vifs, struct rte_mbuf *mbuf, uint1
 		mbuf->vlan_tci = mbuf->pkt_len - mbuf->l2_len - vifs->encap[vif].header_length;
 }
 
-uint32_t gremc_inject(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n)
+uint32_t gremc_inject_frames(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		name_vif(group->worker[0]->vifs, mbufs[i], group->worker[0]->host_rxq.port);
+		frame_set_vif(group->worker[0]->vifs, mbufs[i], group->worker[0]->host_rxq.port);
 
-	uint32_t left = group->sender ? send_own(group->sender, mbufs, n) : n;
+	uint32_t left = group->sender ? host_egress_send(group->sender, mbufs, n) : n;
 	uint32_t taken = gremc_ring_enqueue(group->worker[0]->down, mbufs, left);
 
 	memmove(&mbufs[n - (left - taken)], &mbufs[taken], (left - taken) * sizeof(*mbufs));
 	return n - (left - taken);
 }
 
-uint32_t gremc_inject_room(const struct gremc_worker_group *group)
+uint32_t gremc_inject_capacity(const struct gremc_worker_group *group)
 {
 	return rte_ring_free_count(group->worker[0]->down);
 }

@@ -5,8 +5,8 @@
 #include "datapath/replica.h"
 
 /* Does the oif take a packet that came with such a TTL? */
-static inline bool takes(const struct gremc_worker *worker, const struct gremc_mroute *mroute, uint32_t i,
-			 uint8_t ttl, rte_be32_t source)
+static inline bool oif_accepts(const struct gremc_worker *worker, const struct gremc_mroute *mroute,
+			       uint32_t i, uint8_t ttl, rte_be32_t source)
 {
 	const uint8_t threshold = gremc_mroute_thresholds(mroute)[i];
 
@@ -18,22 +18,22 @@ static inline bool takes(const struct gremc_worker *worker, const struct gremc_m
 /* Up to a burst of the oil's vifs that take the packet, from *at on, which goes behind them, and before
  * `end`.
  */
-static uint32_t takers(const struct gremc_worker *worker, const struct gremc_packet *packet, uint8_t ttl,
-		       uint32_t *at, uint32_t end, uint32_t *vifs)
+static uint32_t oifs_collect(const struct gremc_worker *worker, const struct gremc_packet *packet,
+			     uint8_t ttl, uint32_t *at, uint32_t end, uint32_t *vifs)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	const struct gremc_mroute *mroute = packet->mroute;
 	uint32_t i = *at, n = 0;
 
 	for (; i < end && n < GREMC_BURST; i++)
-		if (i != packet->oif_skip && takes(worker, mroute, i, ttl, ip->src_addr))
+		if (i != packet->oif_skip && oif_accepts(worker, mroute, i, ttl, ip->src_addr))
 			vifs[n++] = mroute->vif[i];
 	*at = i;
 	return n;
 }
 
 /* Why does nobody take it? */
-static enum gremc_drop reason_of(const struct gremc_packet *packet)
+static enum gremc_drop drop_reason_find(const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
 	enum gremc_drop reason = GREMC_DROP_empty_oil;
@@ -48,27 +48,28 @@ static enum gremc_drop reason_of(const struct gremc_packet *packet)
 	return reason;
 }
 
-enum gremc_drop gremc_judge_limits(const struct gremc_worker *worker, const struct gremc_packet *packet)
+enum gremc_drop gremc_conditional_oifs_check(const struct gremc_worker *worker,
+					     const struct gremc_packet *packet)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	uint32_t vifs[GREMC_BURST], at = 0;
 
-	if (packet->mroute->sampled && gremc_sample_due(worker, packet))
+	if (packet->mroute->sampled && gremc_punt_sample_due(worker, packet))
 		return GREMC_DROP_no_mroute;
-	return takers(worker, packet, ip->time_to_live, &at, packet->mroute->oif_count, vifs)
+	return oifs_collect(worker, packet, ip->time_to_live, &at, packet->mroute->oif_count, vifs)
 		       ? GREMC_DROP_COUNT
-		       : reason_of(packet);
+		       : drop_reason_find(packet);
 }
 
-void gremc_replicate_limited(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t from,
-			     uint32_t to)
+void gremc_packet_replicate_conditional(struct gremc_worker *worker, const struct gremc_packet *packet,
+					uint32_t from, uint32_t to)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	uint32_t vifs[GREMC_BURST], n;
 
 	while (from < to) {
-		n = takers(worker, packet, ip->time_to_live + 1, &from, to, vifs);
+		n = oifs_collect(worker, packet, ip->time_to_live + 1, &from, to, vifs);
 		worker->wanted += n;
-		gremc_replicas(worker, packet, vifs, n);
+		gremc_replicas_send(worker, packet, vifs, n);
 	}
 }

@@ -25,7 +25,7 @@ struct rte_ring *gremc_ring_create(unsigned size, unsigned flags)
 	return ring;
 }
 
-int gremc_host_rings_init(struct gremc_worker *worker, uint16_t port, const struct gremc_ring_sizes *sizes)
+int gremc_worker_rings_init(struct gremc_worker *worker, uint16_t port, const struct gremc_ring_sizes *sizes)
 {
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++) {
 		worker->up[class] = gremc_ring_create(sizes->up[class], RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -37,7 +37,7 @@ int gremc_host_rings_init(struct gremc_worker *worker, uint16_t port, const stru
 	return worker->down ? 0 : -ENOMEM;
 }
 
-static void ring_drain(struct rte_ring *ring)
+static void ring_free_mbufs(struct rte_ring *ring)
 {
 	struct rte_mbuf *mbuf;
 
@@ -45,14 +45,14 @@ static void ring_drain(struct rte_ring *ring)
 		rte_pktmbuf_free(mbuf);
 }
 
-void gremc_host_rings_drain(struct gremc_worker *worker)
+void gremc_worker_rings_drain(struct gremc_worker *worker)
 {
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
-		ring_drain(worker->up[class]);
-	ring_drain(worker->down);
+		ring_free_mbufs(worker->up[class]);
+	ring_free_mbufs(worker->down);
 }
 
-void gremc_host_rings_fini(struct gremc_worker *worker)
+void gremc_worker_rings_fini(struct gremc_worker *worker)
 {
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
 		rte_free(worker->up[class]);
@@ -61,19 +61,19 @@ void gremc_host_rings_fini(struct gremc_worker *worker)
 
 #define STAMP_SHIFT 8 /* of the TSC: a tenth of a microsecond */
 
-uint32_t gremc_moment(void)
+uint32_t gremc_timestamp(void)
 {
 	return (uint32_t)(rte_rdtsc() >> STAMP_SHIFT);
 }
 
-uint64_t gremc_moment_age(uint32_t stamp)
+uint64_t gremc_timestamp_age(uint32_t stamp)
 {
-	uint64_t cycles = (uint64_t)(gremc_moment() - stamp) << STAMP_SHIFT;
+	uint64_t cycles = (uint64_t)(gremc_timestamp() - stamp) << STAMP_SHIFT;
 
 	return (uint64_t)((double)cycles * 1e9 / (double)rte_get_tsc_hz());
 }
 
-void gremc_host_wake(struct gremc_worker *worker)
+void gremc_punt_wake(struct gremc_worker *worker)
 {
 	struct gremc_worker_group *group = worker->group;
 
@@ -88,8 +88,8 @@ void gremc_host_wake(struct gremc_worker *worker)
 
 /* ---- the control thread ---- */
 
-uint32_t gremc_punt_take(struct gremc_worker_group *group, enum gremc_punt class, struct rte_mbuf **mbufs,
-			 uint32_t n)
+uint32_t gremc_punt_dequeue(struct gremc_worker_group *group, enum gremc_punt class, struct rte_mbuf **mbufs,
+			    uint32_t n)
 {
 	uint32_t total = 0;
 
@@ -103,7 +103,7 @@ uint32_t gremc_punt_take(struct gremc_worker_group *group, enum gremc_punt class
 	return total;
 }
 
-static bool is_empty(const struct gremc_worker_group *group)
+static bool punt_rings_empty(const struct gremc_worker_group *group)
 {
 	for (uint32_t i = 0; i < group->count; i++)
 		for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
@@ -112,17 +112,17 @@ static bool is_empty(const struct gremc_worker_group *group)
 	return true;
 }
 
-bool gremc_punt_sleep(struct gremc_worker_group *group)
+bool gremc_punt_sleep_begin(struct gremc_worker_group *group)
 {
 	__atomic_store_n(&group->host_sleeps, 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (is_empty(group))
+	if (punt_rings_empty(group))
 		return true;
 	__atomic_store_n(&group->host_sleeps, 0, __ATOMIC_RELAXED);
 	return false;
 }
 
-void gremc_punt_awake(struct gremc_worker_group *group)
+void gremc_punt_sleep_end(struct gremc_worker_group *group)
 {
 	eventfd_t value;
 

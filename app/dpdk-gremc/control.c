@@ -129,6 +129,7 @@ void gremc_forwarder_control(struct gremc_forwarder *forwarder)
 	struct gremc_watch watch;
 	bool running = watch_signals(forwarder, &watch) == 0;
 
+	gremc_role_register(GREMC_ROLE_CONTROL);
 	if (!running)
 		GREMC_LOG(ERR, "no control loop: %s", strerror(errno));
 	running = running && gremc_forwarder_commit(forwarder) == 0;
@@ -139,4 +140,5 @@ void gremc_forwarder_control(struct gremc_forwarder *forwarder)
 	while (running && !forwarder->stopping)
 		turn(forwarder);
 	gremc_workers_stop(forwarder->workers);
+	gremc_role_unregister(GREMC_ROLE_CONTROL);
 }

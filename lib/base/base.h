@@ -13,6 +13,7 @@
 #include <rte_ether.h>
 #include <rte_log.h>
 
+#include "base/assert.h"
 #include "base/compat.h"
 
 /* ---- log ---- */

@@ -508,6 +508,7 @@ void gremc_worker_run(struct gremc_worker *worker)
 
 	/* Sleeps of microseconds, not of the 50 that a thread is given by default. */
 	prctl(PR_SET_TIMERSLACK, 1000UL);
+	gremc_role_register(GREMC_ROLE_WORKER);
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->rcu_slot);
 	start = rte_rdtsc();
 	worker->window = start;
@@ -542,4 +543,5 @@ void gremc_worker_run(struct gremc_worker *worker)
 	}
 	worker_shutdown(worker);
 	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->rcu_slot);
+	gremc_role_unregister(GREMC_ROLE_WORKER);
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/assert.h"
+
+#if GREMC_ASSERTS
+#	include <errno.h>
+
+#	include <rte_debug.h>
+
+/* Written: by each thread when it registers or unregisters. Read: by all. */
+static _Atomic unsigned role_threads[GREMC_ROLE_COUNT];
+static _Thread_local bool role_held[GREMC_ROLE_COUNT];
+
+void gremc_role_register(enum gremc_role role)
+{
+	gremc_assert(!role_held[role]);
+	gremc_assert(role != GREMC_ROLE_CONTROL || role_threads[role] == 0);
+	role_held[role] = true;
+	role_threads[role]++;
+}
+
+void gremc_role_unregister(enum gremc_role role)
+{
+	gremc_assert(role_held[role]);
+	role_threads[role]--;
+	role_held[role] = false;
+}
+
+bool gremc_role_is_allowed(enum gremc_role role)
+{
+	return role_held[role] || role_threads[role] == 0;
+}
+
+bool gremc_mutex_is_locked(pthread_mutex_t *mutex)
+{
+	return pthread_mutex_trylock(mutex) == EBUSY;
+}
+
+void gremc_assert_fail(const char *condition, const char *function, const char *file, unsigned line)
+{
+	rte_panic("%s:%u: %s(): contract violated: %s\n", file, line, function, condition);
+}
+#endif

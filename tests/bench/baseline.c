@@ -22,21 +22,22 @@
 #define HEADERS 16383
 #define CACHE   256
 
-struct floor_template {
+struct baseline_template {
 	uint8_t header[64];
 	uint32_t partial_sum;
 } __rte_cache_aligned;
 
-struct bench_floor {
+struct bench_baseline {
 	uint16_t port;
 	struct rte_mempool *payloads, *headers, *large_headers;
-	struct floor_template *templates;
+	struct baseline_template *templates;
 	uint32_t next; /* template */
 	unsigned filled;
 	struct rte_mbuf *out[BURST];
 };
 
-static inline void write_header(uint8_t *to, const struct floor_template *template, uint16_t inner_length)
+static inline void baseline_header_write(uint8_t *to, const struct baseline_template *template,
+					 uint16_t inner_length)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(to + 14);
 	uint32_t sum;
@@ -49,12 +50,12 @@ static inline void write_header(uint8_t *to, const struct floor_template *templa
 	ip->hdr_checksum = (uint16_t)~sum;
 }
 
-static inline const struct floor_template *next_template(struct bench_floor *floor)
+static inline const struct baseline_template *baseline_template_next(struct bench_baseline *floor)
 {
 	return &floor->templates[floor->next++ % TUNNELS];
 }
 
-static void send_all(struct bench_floor *floor)
+static void baseline_transmit(struct bench_baseline *floor)
 {
 	unsigned sent = rte_eth_tx_burst(floor->port, 0, floor->out, floor->filled);
 
@@ -64,8 +65,8 @@ static void send_all(struct bench_floor *floor)
 }
 
 /* `k` replicas with headers of their own. */
-static inline int build(struct bench_floor *floor, struct rte_mempool *pool, struct rte_mbuf *payload,
-			bool copy, uint32_t size, unsigned k)
+static inline int baseline_replica_build(struct bench_baseline *floor, struct rte_mempool *pool,
+					 struct rte_mbuf *payload, bool copy, uint32_t size, unsigned k)
 {
 	struct rte_mbuf **out = &floor->out[floor->filled];
 
@@ -74,7 +75,7 @@ static inline int build(struct bench_floor *floor, struct rte_mempool *pool, str
 	for (unsigned i = 0; i < k; i++) {
 		uint8_t *data = rte_pktmbuf_mtod(out[i], uint8_t *);
 
-		write_header(data, next_template(floor), size);
+		baseline_header_write(data, baseline_template_next(floor), size);
 		out[i]->pkt_len = OUTER + size;
 		if (copy) {
 			rte_memcpy(data + OUTER, rte_pktmbuf_mtod(payload, void *), size);
@@ -88,8 +89,8 @@ static inline int build(struct bench_floor *floor, struct rte_mempool *pool, str
 	return 0;
 }
 
-static inline int replicate(struct bench_floor *floor, struct rte_mempool *pool, bool copy, uint32_t size,
-			    uint32_t fanout)
+static inline int baseline_replicate(struct bench_baseline *floor, struct rte_mempool *pool, bool copy,
+				     uint32_t size, uint32_t fanout)
 {
 	struct rte_mbuf *payload = rte_pktmbuf_alloc(floor->payloads);
 
@@ -101,23 +102,23 @@ static inline int replicate(struct bench_floor *floor, struct rte_mempool *pool,
 	for (uint32_t done = 0, k; done < fanout; done += k) {
 		k = RTE_MIN(fanout - done, BURST - floor->filled);
 		if (!copy && fanout == 1) { /* in place */
-			write_header((uint8_t *)rte_pktmbuf_prepend(payload, OUTER), next_template(floor),
-				     size);
+			baseline_header_write((uint8_t *)rte_pktmbuf_prepend(payload, OUTER),
+					      baseline_template_next(floor), size);
 			floor->out[floor->filled] = payload;
-		} else if (build(floor, pool, payload, copy, size, k)) {
+		} else if (baseline_replica_build(floor, pool, payload, copy, size, k)) {
 			return -1;
 		}
 		floor->filled += k;
 		if (floor->filled == BURST)
-			send_all(floor);
+			baseline_transmit(floor);
 	}
 	if (copy)
 		rte_pktmbuf_free(payload);
 	return 0;
 }
 
-double bench_floor_slice(struct bench_floor *floor, bool copy, uint32_t size, uint32_t fanout,
-			 uint64_t cycles)
+double bench_baseline_measure(struct bench_baseline *floor, bool copy, uint32_t size, uint32_t fanout,
+			      uint64_t cycles)
 {
 	struct rte_mempool *pool =
 		copy && OUTER + size > ROOM - RTE_PKTMBUF_HEADROOM ? floor->large_headers : floor->headers;
@@ -129,18 +130,18 @@ double bench_floor_slice(struct bench_floor *floor, bool copy, uint32_t size, ui
 		if (rounds++ == 1)
 			start = rte_rdtsc();
 		for (uint32_t i = 0; i < inputs; i++)
-			if (replicate(floor, pool, copy, size, fanout))
+			if (baseline_replicate(floor, pool, copy, size, fanout))
 				return -1;
-		send_all(floor);
+		baseline_transmit(floor);
 		if (start)
 			spent = rte_rdtsc() - start;
 	} while (spent < cycles);
 	return (double)spent / ((double)(rounds - 1) * inputs * fanout);
 }
 
-struct bench_floor *bench_floor_create(const struct bench_environment *environment)
+struct bench_baseline *bench_baseline_create(const struct bench_environment *environment)
 {
-	struct bench_floor *floor = calloc(1, sizeof(*floor));
+	struct bench_baseline *floor = calloc(1, sizeof(*floor));
 
 	if (floor == NULL)
 		return NULL;
@@ -153,11 +154,11 @@ struct bench_floor *bench_floor_create(const struct bench_environment *environme
 	if (floor->payloads && floor->headers && floor->large_headers && floor->templates)
 		return floor;
 	fprintf(stderr, "gremc-bench: no memory for the floor's pools; try a larger --memory\n");
-	bench_floor_destroy(floor);
+	bench_baseline_destroy(floor);
 	return NULL;
 }
 
-void bench_floor_destroy(struct bench_floor *floor)
+void bench_baseline_destroy(struct bench_baseline *floor)
 {
 	if (floor == NULL)
 		return;

@@ -74,14 +74,14 @@ struct bench_world {
 	struct gremc_port port[2]; /* in, out */
 	struct gremc_worker_group *group;
 	struct gremc_worker *worker; /* the first one, which receives */
-	uint32_t workers;            /* wanted by bench_world_equip() */
+	uint32_t workers;            /* wanted by bench_world_workers_create() */
 	uint32_t tunnel_count;
 	uint32_t *vif;           /* of each tunnel */
 	uint32_t adjacency;      /* of all tunnels */
 	struct bench_flow *flow; /* one of each mroute, in shuffled order */
 	uint32_t flow_count;
 	uint64_t random;
-	uint32_t *stamp; /* [tunnel]: bench_world_oil() */
+	uint32_t *stamp; /* [tunnel]: bench_world_oil_draw() */
 	uint32_t stamps;
 };
 
@@ -92,7 +92,7 @@ struct bench_world *bench_world_create(const struct bench_environment *environme
 void bench_world_destroy(struct bench_world *world);
 /* Make the worker anew, or the workers, which then share every oil, for replicas of `mode` with inner packets
  * of `size`. -1: no memory, and it has been said. */
-int bench_world_equip(struct bench_world *world, enum bench_mode mode, uint32_t size);
+int bench_world_workers_create(struct bench_world *world, enum bench_mode mode, uint32_t size);
 /* Make the next hop of all tunnels known (again). -1: no memory. */
 int bench_world_resolve(struct bench_world *world);
 /* Memory of the routes' oils that the point asks for, in bytes. */
@@ -102,7 +102,7 @@ uint32_t bench_point_tunnels(const struct bench_point *point);
 enum bench_mode bench_point_mode(const struct bench_point *point);
 
 /* `count` different tunnels' vifs, ascending, without that of tunnel `but`. */
-void bench_world_oil(struct bench_world *world, uint32_t *oil, uint32_t count, uint32_t but);
+void bench_world_oil_draw(struct bench_world *world, uint32_t *oil, uint32_t count, uint32_t but);
 /* The n-th flow of the world: its addresses follow from n, its tunnel is `tunnel`. */
 struct bench_flow bench_flow_make(uint32_t n, uint32_t tunnel);
 uint64_t bench_random(uint64_t *state);
@@ -145,7 +145,7 @@ struct bench_source {
 void bench_source_init(struct bench_source *source, const struct bench_world *world, enum bench_input input,
 		       uint32_t size);
 /* Fresh mbufs with the next n frames. -1: the pool is empty. */
-int bench_source_take(struct bench_source *source, struct rte_mbuf **frames, uint32_t n);
+int bench_source_alloc(struct bench_source *source, struct rte_mbuf **frames, uint32_t n);
 
 /* ---- sections (section.c) ---- */
 
@@ -193,12 +193,12 @@ struct gremc_totals bench_world_totals(const struct bench_world *world);
 
 /* ---- the floor (floor.c) ---- */
 
-struct bench_floor;
-struct bench_floor *bench_floor_create(const struct bench_environment *environment);
-void bench_floor_destroy(struct bench_floor *floor);
+struct bench_baseline;
+struct bench_baseline *bench_baseline_create(const struct bench_environment *environment);
+void bench_baseline_destroy(struct bench_baseline *floor);
 /* Cycles per replica, over at least `cycles`. A negative number: the pool is empty. */
-double bench_floor_slice(struct bench_floor *floor, bool copy, uint32_t size, uint32_t fanout,
-			 uint64_t cycles);
+double bench_baseline_measure(struct bench_baseline *floor, bool copy, uint32_t size, uint32_t fanout,
+			      uint64_t cycles);
 
 /* ---- measuring (measure.c) ---- */
 
@@ -225,7 +225,7 @@ struct bench_result {
 };
 /* One point in the world made for it: slices of it and of the floor, interleaved, for about `seconds`.
  * Returns -1 when something is wrong, which has been said. */
-int bench_measure(struct bench_world *world, struct bench_floor *floor, const struct bench_point *point,
+int bench_measure(struct bench_world *world, struct bench_baseline *floor, const struct bench_point *point,
 		  double seconds, struct bench_result *result);
 /* Cycles an input packet of one kind of input, for about `seconds`; the samples are added. -1: something is
  * wrong, which has been said. */
@@ -280,8 +280,8 @@ struct bench_arguments {
 /* Each returns an exit status: 0 or 1. */
 int bench_points(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		 struct bench_output *output);
-int bench_garbage(const struct bench_environment *environment, const struct bench_arguments *arguments,
-		  struct bench_output *output);
+int bench_malformed(const struct bench_environment *environment, const struct bench_arguments *arguments,
+		    struct bench_output *output);
 int bench_table(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		struct bench_output *output);
 int bench_publish(const struct bench_environment *environment, const struct bench_arguments *arguments,

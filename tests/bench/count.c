@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* For callgrind, which counts the instructions inside of bench_forward() and writes down what it has at each
- * bench_mark(): after N packets, and after 2 N more, so that the difference of the two is N packets' worth
- * without any of the beginning. tests/bench/test_gate.py runs it and reads the counts. */
+ * bench_callgrind_mark(): after N packets, and after 2 N more, so that the difference of the two is N
+ * packets' worth without any of the beginning. tests/bench/test_gate.py runs it and reads the counts. */
 #include "bench.h"
 
 /* In this order, so that worlds follow fan-outs. */
@@ -12,14 +12,14 @@ static const uint32_t fanouts[] = {1, 16, 256};
 #define TUNNELS 1024u
 #define BURST   32u
 
-void bench_mark(void);
+void bench_callgrind_mark(void);
 
-__attribute__((noinline)) void bench_mark(void)
+__attribute__((noinline)) void bench_callgrind_mark(void)
 {
 	__asm__ volatile("" ::: "memory");
 }
 
-static int forward(struct bench_world *world, struct bench_source *source, uint32_t packets)
+static int count_forward(struct bench_world *world, struct bench_source *source, uint32_t packets)
 {
 	struct bench_section_cost cost;
 	int rc = 0;
@@ -30,23 +30,24 @@ static int forward(struct bench_world *world, struct bench_source *source, uint3
 }
 
 /* Three marks: what came before, N packets, 2 N packets. */
-static int count(struct bench_world *world, enum bench_input input, enum bench_mode mode, uint32_t packets)
+static int count_input(struct bench_world *world, enum bench_input input, enum bench_mode mode,
+		       uint32_t packets)
 {
 	static struct bench_source source;
 	int rc;
 
-	if (bench_world_equip(world, mode, SIZE))
+	if (bench_world_workers_create(world, mode, SIZE))
 		return -1;
 	bench_source_init(&source, world, input, SIZE);
 	rte_rcu_qsbr_thread_online(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
-	rc = forward(world, &source, packets);
-	bench_mark();
+	rc = count_forward(world, &source, packets);
+	bench_callgrind_mark();
 	if (rc == 0)
-		rc = forward(world, &source, packets);
-	bench_mark();
+		rc = count_forward(world, &source, packets);
+	bench_callgrind_mark();
 	if (rc == 0)
-		rc = forward(world, &source, 2 * packets);
-	bench_mark();
+		rc = count_forward(world, &source, 2 * packets);
+	bench_callgrind_mark();
 	rte_rcu_qsbr_thread_offline(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
 	return rc;
 }
@@ -54,7 +55,7 @@ static int count(struct bench_world *world, enum bench_input input, enum bench_m
 static int count_modes(struct bench_world *world, uint32_t fanout, uint32_t packets)
 {
 	for (enum bench_mode mode = BENCH_COPY; mode <= BENCH_SHARE; mode++) {
-		if (count(world, BENCH_INPUT_good, mode, packets))
+		if (count_input(world, BENCH_INPUT_good, mode, packets))
 			return -1;
 		printf("count %s %u %u\n", mode == BENCH_COPY ? "copy" : "share", fanout, packets);
 	}
@@ -66,7 +67,7 @@ static int count_inputs(struct bench_world *world, uint32_t packets)
 	for (enum bench_input input = BENCH_INPUT_good + 1; input < BENCH_INPUT_COUNT; input++) {
 		if (input == BENCH_INPUT_no_adjacency)
 			continue; /* that one is forwarded */
-		if (count(world, input, BENCH_COPY, packets))
+		if (count_input(world, input, BENCH_COPY, packets))
 			return -1;
 		printf("count %s 0 %u\n", bench_input_name(input), packets);
 	}

@@ -28,7 +28,7 @@ struct arguments {
 	char text[ARGUMENTS_MAX][TEXT_MAX];
 };
 
-static void add(struct arguments *arguments, const char *argument)
+static void argument_append(struct arguments *arguments, const char *argument)
 {
 	char *text = arguments->text[arguments->count];
 
@@ -38,7 +38,7 @@ static void add(struct arguments *arguments, const char *argument)
 
 /* The last CPUs that we may use: interrupts and other work gather on the first ones. Several lcores share one
  * where there are too few. */
-static void add_lcores(struct arguments *arguments, const struct bench_options *options)
+static void arguments_add_lcores(struct arguments *arguments, const struct bench_options *options)
 {
 	char list[TEXT_MAX] = "";
 	size_t used = 0;
@@ -46,8 +46,8 @@ static void add_lcores(struct arguments *arguments, const struct bench_options *
 	cpu_set_t set;
 
 	if (options->cpus) {
-		add(arguments, "-l");
-		add(arguments, options->cpus);
+		argument_append(arguments, "-l");
+		argument_append(arguments, options->cpus);
 		return;
 	}
 	if (sched_getaffinity(0, sizeof(set), &set))
@@ -60,12 +60,12 @@ static void add_lcores(struct arguments *arguments, const struct bench_options *
 	for (unsigned i = 0; i < options->lcores; i++)
 		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%u@%d", i ? "," : "", i,
 					 cpus[(count - 1 - (int)i % count + count) % count]);
-	add(arguments, "--lcores");
-	add(arguments, list);
+	argument_append(arguments, "--lcores");
+	argument_append(arguments, list);
 }
 
 /* MiB in the free huge pages of the default size. */
-static uint64_t free_huge_memory(void)
+static uint64_t hugepages_free_bytes(void)
 {
 	unsigned long pages = 0, kib = 0;
 	char line[128];
@@ -81,30 +81,30 @@ static uint64_t free_huge_memory(void)
 	return (uint64_t)pages * kib / 1024;
 }
 
-static int start_eal(struct bench_environment *environment, const struct bench_options *options)
+static int bench_eal_init(struct bench_environment *environment, const struct bench_options *options)
 {
 	static struct arguments arguments;
 	char text[TEXT_MAX];
 
-	environment->hugepages = !options->no_huge && free_huge_memory() >= options->memory;
-	add(&arguments, "gremc-bench");
-	add_lcores(&arguments, options);
+	environment->hugepages = !options->no_huge && hugepages_free_bytes() >= options->memory;
+	argument_append(&arguments, "gremc-bench");
+	arguments_add_lcores(&arguments, options);
 	/* without hugepages --in-memory fails; both leave no file behind */
-	add(&arguments, environment->hugepages ? "--in-memory" : "--no-huge");
+	argument_append(&arguments, environment->hugepages ? "--in-memory" : "--no-huge");
 	if (!environment->hugepages)
-		add(&arguments, "--no-shconf");
-	add(&arguments, "-m");
+		argument_append(&arguments, "--no-shconf");
+	argument_append(&arguments, "-m");
 	snprintf(text, sizeof(text), "%u", options->memory);
-	add(&arguments, text);
-	add(&arguments, "--no-pci");
-	add(&arguments, "--no-telemetry");
-	add(&arguments, "--log-level=error");
+	argument_append(&arguments, text);
+	argument_append(&arguments, "--no-pci");
+	argument_append(&arguments, "--no-telemetry");
+	argument_append(&arguments, "--log-level=error");
 	if (options->simd) {
 		snprintf(text, sizeof(text), "--force-max-simd-bitwidth=%u", options->simd);
-		add(&arguments, text);
+		argument_append(&arguments, text);
 	}
-	add(&arguments, "--vdev=net_ring0");
-	add(&arguments, "--vdev=net_null0");
+	argument_append(&arguments, "--vdev=net_ring0");
+	argument_append(&arguments, "--vdev=net_null0");
 	if (rte_eal_init(arguments.count, arguments.value) < 0) {
 		fprintf(stderr, "gremc-bench: the EAL does not start: %s\n", rte_strerror(rte_errno));
 		return -1;
@@ -112,7 +112,7 @@ static int start_eal(struct bench_environment *environment, const struct bench_o
 	return 0;
 }
 
-static int open_device(const char *name, uint16_t tx_queues, struct rte_mempool *pool, uint16_t *id)
+static int bench_device_open(const char *name, uint16_t tx_queues, struct rte_mempool *pool, uint16_t *id)
 {
 	struct rte_eth_conf conf = {0};
 	int rc = rte_eth_dev_get_port_by_name(name, id);
@@ -130,7 +130,7 @@ static int open_device(const char *name, uint16_t tx_queues, struct rte_mempool 
 	return rc ? -1 : 0;
 }
 
-static struct rte_mempool *make_pool(const char *name, uint32_t count, uint32_t room)
+static struct rte_mempool *bench_pool_create(const char *name, uint32_t count, uint32_t room)
 {
 	struct rte_mempool *pool =
 		rte_pktmbuf_pool_create(name, count, CACHE, 0, RTE_PKTMBUF_HEADROOM + room, SOCKET_ID_ANY);
@@ -143,18 +143,18 @@ static struct rte_mempool *make_pool(const char *name, uint32_t count, uint32_t 
 
 int bench_environment_init(struct bench_environment *environment, const struct bench_options *options)
 {
-	if (start_eal(environment, options))
+	if (bench_eal_init(environment, options))
 		return -1;
 	environment->header_room = HEADER_ROOM;
 	environment->large_header_room = LARGE_ROOM;
-	environment->rx_pool = make_pool("rx", RX_MBUFS, RX_ROOM);
-	environment->header_pool = make_pool("headers", HEADERS, HEADER_ROOM);
-	environment->large_header_pool = make_pool("large_headers", HEADERS, LARGE_ROOM);
+	environment->rx_pool = bench_pool_create("rx", RX_MBUFS, RX_ROOM);
+	environment->header_pool = bench_pool_create("headers", HEADERS, HEADER_ROOM);
+	environment->large_header_pool = bench_pool_create("large_headers", HEADERS, LARGE_ROOM);
 	if (environment->rx_pool == NULL || environment->header_pool == NULL ||
 	    environment->large_header_pool == NULL)
 		return -1;
-	if (open_device("net_ring0", 1, environment->rx_pool, &environment->in) ||
-	    open_device("net_null0", BENCH_WORKERS, environment->rx_pool, &environment->out))
+	if (bench_device_open("net_ring0", 1, environment->rx_pool, &environment->in) ||
+	    bench_device_open("net_null0", BENCH_WORKERS, environment->rx_pool, &environment->out))
 		return -1;
 	bench_section_calibrate();
 	return 0;

@@ -30,7 +30,7 @@ const char *bench_input_text(enum bench_input input)
 	return texts[input];
 }
 
-static void write_ipv4(struct rte_ipv4_hdr *ip, uint8_t protocol, uint32_t total)
+static void frame_ipv4_write(struct rte_ipv4_hdr *ip, uint8_t protocol, uint32_t total)
 {
 	*ip = (struct rte_ipv4_hdr){
 		.version_ihl = RTE_IPV4_VHL_DEF,
@@ -41,7 +41,7 @@ static void write_ipv4(struct rte_ipv4_hdr *ip, uint8_t protocol, uint32_t total
 	};
 }
 
-static void write_ether(struct bench_source *source)
+static void frame_ether_write(struct bench_source *source)
 {
 	*(struct rte_ether_hdr *)source->frame = (struct rte_ether_hdr){
 		.dst_addr = {{0x02, 0, 0, 0, 0, 1}},
@@ -65,18 +65,18 @@ void bench_source_init(struct bench_source *source, const struct bench_world *wo
 	source->outer = sizeof(struct rte_ether_hdr);
 	source->length = source->outer + sizeof(struct rte_ipv4_hdr) + gre_length + size;
 	memset(source->frame, 0x5a, source->length);
-	write_ether(source);
-	write_ipv4((struct rte_ipv4_hdr *)&source->frame[source->outer], is_gre ? IPPROTO_GRE : IPPROTO_UDP,
-		   source->length - source->outer);
+	frame_ether_write(source);
+	frame_ipv4_write((struct rte_ipv4_hdr *)&source->frame[source->outer],
+			 is_gre ? IPPROTO_GRE : IPPROTO_UDP, source->length - source->outer);
 	if (!is_gre)
 		return;
 	memcpy(&source->frame[source->outer + sizeof(struct rte_ipv4_hdr)], gre, gre_length);
 	source->inner = source->length - size;
-	write_ipv4((struct rte_ipv4_hdr *)&source->frame[source->inner], IPPROTO_UDP, size);
+	frame_ipv4_write((struct rte_ipv4_hdr *)&source->frame[source->inner], IPPROTO_UDP, size);
 }
 
 /* What the kind of input changes of a flow. */
-static struct bench_flow twist(const struct bench_source *source, struct bench_flow flow)
+static struct bench_flow flow_make_unknown(const struct bench_source *source, struct bench_flow flow)
 {
 	const uint32_t tunnels = source->world->tunnel_count;
 	uint32_t remote = rte_be_to_cpu_32(flow.remote);
@@ -98,7 +98,8 @@ static struct bench_flow twist(const struct bench_source *source, struct bench_f
 	return flow;
 }
 
-static void address(const struct bench_source *source, uint8_t *frame, const struct bench_flow *flow)
+static void frame_addresses_write(const struct bench_source *source, uint8_t *frame,
+				  const struct bench_flow *flow)
 {
 	struct rte_ipv4_hdr *outer = (struct rte_ipv4_hdr *)(frame + source->outer), *inner;
 
@@ -118,19 +119,19 @@ static void address(const struct bench_source *source, uint8_t *frame, const str
 		inner->hdr_checksum ^= 0x5555;
 }
 
-static struct bench_flow next_flow(struct bench_source *source)
+static struct bench_flow source_flow_next(struct bench_source *source)
 {
 	const struct bench_world *world = source->world;
 	uint32_t n = source->next++;
 
 	if (world->flow_count == 0) /* a world without mroutes: flows of some tunnel all the same */
-		return twist(source, bench_flow_make(n, n % world->tunnel_count));
+		return flow_make_unknown(source, bench_flow_make(n, n % world->tunnel_count));
 	if (source->next >= world->flow_count)
 		source->next = 0;
-	return twist(source, world->flow[n]);
+	return flow_make_unknown(source, world->flow[n]);
 }
 
-int bench_source_take(struct bench_source *source, struct rte_mbuf **frames, uint32_t n)
+int bench_source_alloc(struct bench_source *source, struct rte_mbuf **frames, uint32_t n)
 {
 	if (rte_pktmbuf_alloc_bulk(source->world->environment->rx_pool, frames, n))
 		return -1;
@@ -141,9 +142,9 @@ int bench_source_take(struct bench_source *source, struct rte_mbuf **frames, uin
 		if (source->extra && i == 0)
 			flow = *source->extra;
 		else
-			flow = next_flow(source);
+			flow = source_flow_next(source);
 		memcpy(frame, source->frame, source->length);
-		address(source, frame, &flow);
+		frame_addresses_write(source, frame, &flow);
 		frames[i]->data_len = frames[i]->pkt_len = source->length;
 	}
 	return 0;

@@ -4,7 +4,7 @@
 #include "bench.h"
 
 /* After a burst: was its probe forwarded? It is the only one that may lack an mroute. */
-static void look_for_probe(struct bench_load *load, uint64_t *dropped)
+static void load_probe_check(struct bench_load *load, uint64_t *dropped)
 {
 	uint64_t drops = load->world->worker->stats->totals.drops[GREMC_DROP_no_mroute];
 
@@ -13,7 +13,7 @@ static void look_for_probe(struct bench_load *load, uint64_t *dropped)
 	*dropped = drops;
 }
 
-static int run(void *argument)
+static int load_thread(void *argument)
 {
 	struct bench_load *load = argument;
 	struct gremc_worker *worker = load->world->worker;
@@ -30,7 +30,7 @@ static int run(void *argument)
 			break;
 		}
 		if (load->probe)
-			look_for_probe(load, &dropped);
+			load_probe_check(load, &dropped);
 		packets += load->burst;
 		__atomic_store_n(&load->packets, packets, __ATOMIC_RELEASE);
 	}
@@ -49,7 +49,7 @@ int bench_load_start(struct bench_load *load)
 	load->lcore = lcore;
 	load->seen = load->packets = 0;
 	load->stop = load->failed = false;
-	if (rte_eal_remote_launch(run, load, lcore)) {
+	if (rte_eal_remote_launch(load_thread, load, lcore)) {
 		fprintf(stderr, "gremc-bench: lcore %u is busy\n", lcore);
 		return -1;
 	}

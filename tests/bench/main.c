@@ -42,15 +42,15 @@ static const char usage[] =
 
 struct command {
 	const char *name;
-	int (*run)(const struct bench_environment *environment, const struct bench_arguments *arguments,
-		   struct bench_output *output);
+	int (*command_run)(const struct bench_environment *environment,
+			   const struct bench_arguments *arguments, struct bench_output *output);
 	unsigned lcores;
 	uint32_t fanout, groups; /* when not given */
 	bool all;                /* part of `all` */
 };
 
 static const struct command commands[] = {
-	{"points", bench_points, 1, 16, 1024, true},  {"garbage", bench_garbage, 1, 1, 1024, true},
+	{"points", bench_points, 1, 16, 1024, true},  {"garbage", bench_malformed, 1, 1, 1024, true},
 	{"table", bench_table, 2, 4, 1000000, true},  {"publish", bench_publish, 2, 4, 1000, true},
 	{"shard", bench_shard, 2, 4096, 1, true},     {"spread", bench_spread, 2, 16, 1024, true},
 	{"stages", bench_stages, 1, 16, 1024, false}, {"count", bench_count, 1, 16, 64, false},
@@ -96,7 +96,7 @@ static const struct option long_options[] = {
 };
 
 /* A number of the option, or the end. */
-static uint32_t number(const char *option, const char *text, uint32_t least, uint32_t most)
+static uint32_t number_parse(const char *option, const char *text, uint32_t least, uint32_t most)
 {
 	char *end;
 	unsigned long long value = strtoull(text, &end, 10);
@@ -109,7 +109,7 @@ static uint32_t number(const char *option, const char *text, uint32_t least, uin
 	return (uint32_t)value;
 }
 
-static enum bench_mode mode_of(const char *text)
+static enum bench_mode mode_parse(const char *text)
 {
 	if (strcmp(text, "copy") == 0)
 		return BENCH_COPY;
@@ -121,7 +121,7 @@ static enum bench_mode mode_of(const char *text)
 	exit(2);
 }
 
-static double seconds_of(const char *text)
+static double seconds_parse(const char *text)
 {
 	char *end;
 	double seconds = strtod(text, &end);
@@ -132,30 +132,30 @@ static double seconds_of(const char *text)
 	exit(2);
 }
 
-static void take_option(int option, const char *value, struct bench_arguments *arguments,
-			struct bench_options *options)
+static void option_apply(int option, const char *value, struct bench_arguments *arguments,
+			 struct bench_options *options)
 {
 	struct bench_point *point = &arguments->point;
 
 	arguments->one |= option >= FANOUT && option <= MODE;
 	switch (option) {
 	case FANOUT:
-		point->fanout = number("fanout", value, 1, GREMC_FANOUT_MAX);
+		point->fanout = number_parse("fanout", value, 1, GREMC_FANOUT_MAX);
 		break;
 	case SIZE:
-		point->size = number("size", value, 64, 1400);
+		point->size = number_parse("size", value, 64, 1400);
 		break;
 	case GROUPS:
-		point->groups = number("groups", value, 1, GREMC_MROUTES_MAX);
+		point->groups = number_parse("groups", value, 1, GREMC_MROUTES_MAX);
 		break;
 	case TUNNELS:
-		point->tunnels = number("tunnels", value, 1, 65536);
+		point->tunnels = number_parse("tunnels", value, 1, 65536);
 		break;
 	case BURST:
-		point->burst = number("burst", value, 1, GREMC_BURST);
+		point->burst = number_parse("burst", value, 1, GREMC_BURST);
 		break;
 	case MODE:
-		point->mode = mode_of(value);
+		point->mode = mode_parse(value);
 		break;
 	case QUICK:
 		arguments->quick = true;
@@ -164,7 +164,7 @@ static void take_option(int option, const char *value, struct bench_arguments *a
 		arguments->grid = true;
 		break;
 	case SECONDS:
-		arguments->seconds = seconds_of(value);
+		arguments->seconds = seconds_parse(value);
 		break;
 	case JSON:
 		arguments->json = value;
@@ -173,16 +173,16 @@ static void take_option(int option, const char *value, struct bench_arguments *a
 		options->cpus = value;
 		break;
 	case MEMORY:
-		options->memory = number("memory", value, 256, 65536);
+		options->memory = number_parse("memory", value, 256, 65536);
 		break;
 	case NO_HUGE:
 		options->no_huge = true;
 		break;
 	case SIMD:
-		options->simd = number("simd", value, 64, 512);
+		options->simd = number_parse("simd", value, 64, 512);
 		break;
 	case PACKETS:
-		arguments->packets = number("packets", value, 32, 1u << 20);
+		arguments->packets = number_parse("packets", value, 32, 1u << 20);
 		break;
 	case HELP:
 		fputs(usage, stdout);
@@ -193,7 +193,7 @@ static void take_option(int option, const char *value, struct bench_arguments *a
 	}
 }
 
-static const struct command *command_of(const char *name)
+static const struct command *command_find(const char *name)
 {
 	for (unsigned i = 0; i < RTE_DIM(commands); i++)
 		if (strcmp(commands[i].name, name) == 0)
@@ -202,8 +202,8 @@ static const struct command *command_of(const char *name)
 	exit(2);
 }
 
-static int run(const struct command *command, const struct bench_environment *environment,
-	       const struct bench_arguments *given, struct bench_output *output)
+static int command_run(const struct command *command, const struct bench_environment *environment,
+		       const struct bench_arguments *given, struct bench_output *output)
 {
 	struct bench_arguments arguments = *given;
 
@@ -211,7 +211,7 @@ static int run(const struct command *command, const struct bench_environment *en
 		arguments.point.fanout = command->fanout;
 	if (arguments.point.groups == 0)
 		arguments.point.groups = command->groups;
-	return command->run(environment, &arguments, output);
+	return command->command_run(environment, &arguments, output);
 }
 
 int main(int argc, char **argv)
@@ -226,24 +226,24 @@ int main(int argc, char **argv)
 	bool all;
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-		take_option(option, optarg, &arguments, &options);
+		option_apply(option, optarg, &arguments, &options);
 	if (optind + 1 < argc) {
 		fputs("gremc-bench: one command at a time\n", stderr);
 		return 2;
 	}
 	all = optind < argc && strcmp(argv[optind], "all") == 0;
 	if (!all)
-		command = command_of(optind < argc ? argv[optind] : "points");
+		command = command_find(optind < argc ? argv[optind] : "points");
 	options.lcores = command ? command->lcores : 2;
 	if (bench_environment_init(&environment, &options) ||
 	    bench_output_open(&output, arguments.json, &environment))
 		return 1;
 	arguments.alone = !all;
 	if (command)
-		status = run(command, &environment, &arguments, &output);
+		status = command_run(command, &environment, &arguments, &output);
 	for (unsigned i = 0; all && i < RTE_DIM(commands) && status == 0; i++)
 		if (commands[i].all)
-			status = run(&commands[i], &environment, &arguments, &output);
+			status = command_run(&commands[i], &environment, &arguments, &output);
 	if (bench_output_close(&output))
 		status = 1;
 	bench_environment_fini(&environment);

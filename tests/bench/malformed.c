@@ -14,7 +14,7 @@ struct run {
 };
 
 /* One turn for each kind of input. */
-static int measure_round(struct run *run)
+static int malformed_measure_round(struct run *run)
 {
 	int rc = 0;
 
@@ -31,7 +31,7 @@ static int measure_round(struct run *run)
 }
 
 /* A table that holds nothing at all. Two worlds cannot be there at once. */
-static int measure_empty(const struct bench_environment *environment, struct run *run)
+static int malformed_measure_idle(const struct bench_environment *environment, struct run *run)
 {
 	struct bench_world *world;
 	int rc;
@@ -46,8 +46,8 @@ static int measure_empty(const struct bench_environment *environment, struct run
 	return rc;
 }
 
-static void report(struct bench_output *output, const char *name, const char *text,
-		   struct bench_samples *samples, double good)
+static void malformed_report_row(struct bench_output *output, const char *name, const char *text,
+				 struct bench_samples *samples, double good)
 {
 	const double cost = bench_samples_quantile(samples, 0), median = bench_samples_quantile(samples, 0.5);
 
@@ -58,7 +58,7 @@ static void report(struct bench_output *output, const char *name, const char *te
 			  name, cost, median, cost / good);
 }
 
-static void report_all(struct run *run, struct bench_output *output)
+static void malformed_report(struct run *run, struct bench_output *output)
 {
 	const double good = bench_samples_quantile(&run->input[BENCH_INPUT_good], 0);
 
@@ -67,13 +67,14 @@ static void report_all(struct run *run, struct bench_output *output)
 	       bench_point_tunnels(&run->point), run->point.burst);
 	bench_output_begin(output, "garbage");
 	for (unsigned input = 0; input < BENCH_INPUT_COUNT; input++)
-		report(output, bench_input_name(input), bench_input_text(input), &run->input[input], good);
-	report(output, "empty_table", "the table has no mroute at all", &run->no_table, good);
+		malformed_report_row(output, bench_input_name(input), bench_input_text(input),
+				     &run->input[input], good);
+	malformed_report_row(output, "empty_table", "the table has no mroute at all", &run->no_table, good);
 	bench_output_end(output);
 }
 
-int bench_garbage(const struct bench_environment *environment, const struct bench_arguments *arguments,
-		  struct bench_output *output)
+int bench_malformed(const struct bench_environment *environment, const struct bench_arguments *arguments,
+		    struct bench_output *output)
 {
 	static struct run run;
 	double seconds = arguments->seconds > 0 ? arguments->seconds
@@ -87,11 +88,11 @@ int bench_garbage(const struct bench_environment *environment, const struct benc
 	if (run.world)
 		rc = 0;
 	for (unsigned i = 0; i < ROUNDS && rc == 0; i++)
-		rc = measure_round(&run);
+		rc = malformed_measure_round(&run);
 	bench_world_destroy(run.world);
 	if (rc == 0)
-		rc = measure_empty(environment, &run);
+		rc = malformed_measure_idle(environment, &run);
 	if (rc == 0)
-		report_all(&run, output);
+		malformed_report(&run, output);
 	return rc ? 1 : 0;
 }

@@ -9,7 +9,7 @@
 #define LEAST_ROUNDS    5u
 #define WARM_SECONDS    1u
 
-static int compare(const void *a, const void *b)
+static int samples_compare(const void *a, const void *b)
 {
 	double left = *(const double *)a, right = *(const double *)b;
 
@@ -20,12 +20,12 @@ double bench_samples_quantile(struct bench_samples *samples, double q)
 {
 	if (samples->count == 0)
 		return 0;
-	qsort(samples->value, samples->count, sizeof(samples->value[0]), compare);
+	qsort(samples->value, samples->count, sizeof(samples->value[0]), samples_compare);
 	return samples->value[(uint32_t)(q * (samples->count - 1) + 0.5)];
 }
 
 /* Every flow once, so that what fits into a cache is in it. */
-static int warm(struct bench_world *world, struct bench_source *source, uint32_t burst)
+static int caches_warm(struct bench_world *world, struct bench_source *source, uint32_t burst)
 {
 	const uint64_t end = rte_rdtsc() + rte_get_tsc_hz() * WARM_SECONDS;
 	struct bench_section_cost cost;
@@ -39,8 +39,8 @@ static int warm(struct bench_world *world, struct bench_source *source, uint32_t
 	return 0;
 }
 
-static int slice(struct bench_world *world, struct bench_source *source, uint32_t burst,
-		 struct bench_samples *input, struct bench_samples *received)
+static int slice_measure(struct bench_world *world, struct bench_source *source, uint32_t burst,
+			 struct bench_samples *input, struct bench_samples *received)
 {
 	const uint64_t enough = rte_get_tsc_hz() / SLICES_A_SECOND;
 	uint64_t forward = 0, receive = 0, packets = 0;
@@ -63,7 +63,7 @@ static int slice(struct bench_world *world, struct bench_source *source, uint32_
 }
 
 /* A figure counts only when all packets did what they were to do. */
-static int check(const struct bench_world *world, enum bench_input input, uint32_t fanout)
+static int totals_check(const struct bench_world *world, enum bench_input input, uint32_t fanout)
 {
 	const struct gremc_totals totals = bench_world_totals(world);
 	const bool forwards = input == BENCH_INPUT_good || input == BENCH_INPUT_no_adjacency;
@@ -81,11 +81,11 @@ static int check(const struct bench_world *world, enum bench_input input, uint32
 	return -1;
 }
 
-static int floor_slice(struct bench_floor *floor, const struct bench_point *point, bool copy,
-		       struct bench_samples *samples)
+static int baseline_slice_measure(struct bench_baseline *floor, const struct bench_point *point, bool copy,
+				  struct bench_samples *samples)
 {
-	double cost = bench_floor_slice(floor, copy, point->size, point->fanout,
-					rte_get_tsc_hz() / SLICES_A_SECOND);
+	double cost = bench_baseline_measure(floor, copy, point->size, point->fanout,
+					     rte_get_tsc_hz() / SLICES_A_SECOND);
 
 	if (cost < 0) {
 		fprintf(stderr, "gremc-bench: a pool of the floor is empty\n");
@@ -95,17 +95,17 @@ static int floor_slice(struct bench_floor *floor, const struct bench_point *poin
 	return 0;
 }
 
-static void go_online(const struct bench_world *world)
+static void reader_go_online(const struct bench_world *world)
 {
 	rte_rcu_qsbr_thread_online(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
 }
 
-static void go_offline(const struct bench_world *world)
+static void reader_go_offline(const struct bench_world *world)
 {
 	rte_rcu_qsbr_thread_offline(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
 }
 
-int bench_measure(struct bench_world *world, struct bench_floor *floor, const struct bench_point *point,
+int bench_measure(struct bench_world *world, struct bench_baseline *floor, const struct bench_point *point,
 		  double seconds, struct bench_result *result)
 {
 	static struct bench_source source;
@@ -114,22 +114,22 @@ int bench_measure(struct bench_world *world, struct bench_floor *floor, const st
 
 	*result = (struct bench_result){.point = *point, .tunnels = world->tunnel_count};
 	result->point.mode = bench_point_mode(point);
-	if (bench_world_equip(world, result->point.mode, point->size))
+	if (bench_world_workers_create(world, result->point.mode, point->size))
 		return -1;
 	bench_source_init(&source, world, BENCH_INPUT_good, point->size);
-	go_online(world);
-	rc = warm(world, &source, point->burst);
+	reader_go_online(world);
+	rc = caches_warm(world, &source, point->burst);
 	end = rte_rdtsc() + (uint64_t)(seconds * (double)rte_get_tsc_hz());
 	while (rc == 0 && (result->input.count < LEAST_ROUNDS ||
 			   (rte_rdtsc() < end && result->input.count < BENCH_SLICES_MAX))) {
-		rc = slice(world, &source, point->burst, &result->input, &result->receive);
+		rc = slice_measure(world, &source, point->burst, &result->input, &result->receive);
 		if (rc == 0)
-			rc = floor_slice(floor, point, true, &result->floor_copy);
+			rc = baseline_slice_measure(floor, point, true, &result->floor_copy);
 		if (rc == 0)
-			rc = floor_slice(floor, point, false, &result->floor_share);
+			rc = baseline_slice_measure(floor, point, false, &result->floor_share);
 	}
-	go_offline(world);
-	return rc ? rc : check(world, BENCH_INPUT_good, point->fanout);
+	reader_go_offline(world);
+	return rc ? rc : totals_check(world, BENCH_INPUT_good, point->fanout);
 }
 
 int bench_measure_input(struct bench_world *world, enum bench_input input, const struct bench_point *point,
@@ -139,15 +139,15 @@ int bench_measure_input(struct bench_world *world, enum bench_input input, const
 	static struct bench_source source;
 	int rc;
 
-	if (bench_world_equip(world, bench_point_mode(point), point->size))
+	if (bench_world_workers_create(world, bench_point_mode(point), point->size))
 		return -1;
 	bench_source_init(&source, world, input, point->size);
-	go_online(world);
-	rc = warm(world, &source, point->burst);
+	reader_go_online(world);
+	rc = caches_warm(world, &source, point->burst);
 	do {
 		if (rc == 0)
-			rc = slice(world, &source, point->burst, samples, NULL);
+			rc = slice_measure(world, &source, point->burst, samples, NULL);
 	} while (rc == 0 && rte_rdtsc() < end);
-	go_offline(world);
-	return rc ? rc : check(world, input, point->fanout);
+	reader_go_offline(world);
+	return rc ? rc : totals_check(world, input, point->fanout);
 }

@@ -63,25 +63,25 @@ static const uint32_t bursts[] = {4, 8, 32, 64};
 struct run {
 	const struct bench_environment *environment;
 	struct bench_output *output;
-	struct bench_floor *floor;
+	struct bench_baseline *floor;
 	struct bench_world *world;
 	struct bench_point made; /* of the world */
 	double seconds;
 };
 
-static const char *mode_name(enum bench_mode mode)
+static const char *bench_mode_name(enum bench_mode mode)
 {
 	return mode == BENCH_SHARE ? "share" : "copy";
 }
 
-static void print_head(void)
+static void points_print_head(void)
 {
 	printf("\nCycles, minimum (median). Floor: the cheaper of copy and share at this fan-out and size.\n"
 	       "fanout  size  groups tunnels burst mode    per replica   per input  receive        floor  ratio "
 	       "Mreplicas/s\n");
 }
 
-static void report(struct run *run, struct bench_result *result)
+static void point_report(struct run *run, struct bench_result *result)
 {
 	const struct bench_point *point = &result->point;
 	const double copy = bench_samples_quantile(&result->floor_copy, 0);
@@ -96,9 +96,9 @@ static void report(struct run *run, struct bench_result *result)
 	const double millions = (double)rte_get_tsc_hz() / replica / 1e6;
 
 	printf("%6u %5u %7u %7u %5u %-5s %6.1f (%6.1f) %9.0f %8.1f %6.1f %-5s %5.2f %9.1f%s\n", point->fanout,
-	       point->size, point->groups, result->tunnels, point->burst, mode_name(point->mode), replica,
-	       median, input, receive, least, copy <= share ? "copy" : "share", replica / least, millions,
-	       noisy ? "  noisy" : "");
+	       point->size, point->groups, result->tunnels, point->burst, bench_mode_name(point->mode),
+	       replica, median, input, receive, least, copy <= share ? "copy" : "share", replica / least,
+	       millions, noisy ? "  noisy" : "");
 	fflush(stdout);
 	bench_output_item(
 		run->output,
@@ -108,12 +108,12 @@ static void report(struct run *run, struct bench_result *result)
 		"\"floor_cycles_median\": %.2f, \"ratio_median\": %.3f, \"floor_copy_cycles\": %.2f, "
 		"\"floor_share_cycles\": %.2f, \"slices\": %u, \"noisy\": %s",
 		point->fanout, point->size, point->groups, result->tunnels, point->burst,
-		mode_name(point->mode), replica, input, least, replica / least, millions, receive, median,
-		floor_median, median / floor_median, copy, share, result->input.count,
+		bench_mode_name(point->mode), replica, input, least, replica / least, millions, receive,
+		median, floor_median, median / floor_median, copy, share, result->input.count,
 		noisy ? "true" : "false");
 }
 
-static int measure(struct run *run, const struct bench_point *point)
+static int point_measure(struct run *run, const struct bench_point *point)
 {
 	static struct bench_result result;
 	const struct bench_point *made = &run->made;
@@ -128,30 +128,30 @@ static int measure(struct run *run, const struct bench_point *point)
 	}
 	if (bench_measure(run->world, run->floor, point, run->seconds, &result))
 		return -1;
-	report(run, &result);
+	point_report(run, &result);
 	return 0;
 }
 
-static int measure_world(struct run *run, struct bench_point point)
+static int world_measure(struct run *run, struct bench_point point)
 {
 	for (unsigned size = 0; size < RTE_DIM(sizes); size++) {
 		for (unsigned burst = 0; burst < RTE_DIM(bursts); burst++) {
 			point.size = sizes[size];
 			point.burst = bursts[burst];
-			if (measure(run, &point))
+			if (point_measure(run, &point))
 				return -1;
 		}
 		/* at the default burst the other mode, too: where is the threshold right? */
 		point.burst = 32;
 		point.mode = bench_point_mode(&point) == BENCH_COPY ? BENCH_SHARE : BENCH_COPY;
-		if (point.groups == 1000 && point.tunnels == 1024 && measure(run, &point))
+		if (point.groups == 1000 && point.tunnels == 1024 && point_measure(run, &point))
 			return -1;
 		point.mode = BENCH_AUTO;
 	}
 	return 0;
 }
 
-static int measure_grid(struct run *run)
+static int grid_measure(struct run *run)
 {
 	for (unsigned g = 0; g < RTE_DIM(groups); g++) {
 		for (unsigned t = 0; t < RTE_DIM(tunnels); t++) {
@@ -159,7 +159,7 @@ static int measure_grid(struct run *run)
 				const struct bench_point point = {
 					.fanout = fanouts[f], .groups = groups[g], .tunnels = tunnels[t]};
 
-				if (bench_point_memory(&point) <= GRID_MEMORY && measure_world(run, point))
+				if (bench_point_memory(&point) <= GRID_MEMORY && world_measure(run, point))
 					return -1;
 			}
 		}
@@ -167,19 +167,19 @@ static int measure_grid(struct run *run)
 	return 0;
 }
 
-static int measure_chosen(struct run *run, bool quick)
+static int chosen_points_measure(struct run *run, bool quick)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; i < RTE_DIM(chosen) && rc == 0; i++)
-		rc = measure(run, &chosen[i]);
+		rc = point_measure(run, &chosen[i]);
 	for (unsigned i = 0; i < RTE_DIM(modes) && rc == 0 && !quick; i++)
-		rc = measure(run, &modes[i]);
+		rc = point_measure(run, &modes[i]);
 	return rc;
 }
 
 /* Of one point, when nobody has said. */
-static double seconds_of(const struct bench_arguments *arguments)
+static double seconds_per_point(const struct bench_arguments *arguments)
 {
 	if (arguments->seconds > 0)
 		return arguments->seconds;
@@ -193,22 +193,23 @@ static double seconds_of(const struct bench_arguments *arguments)
 int bench_points(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		 struct bench_output *output)
 {
-	struct run run = {.environment = environment, .output = output, .seconds = seconds_of(arguments)};
+	struct run run = {
+		.environment = environment, .output = output, .seconds = seconds_per_point(arguments)};
 	int rc = 0;
 
-	run.floor = bench_floor_create(environment);
+	run.floor = bench_baseline_create(environment);
 	if (run.floor == NULL)
 		return 1;
-	print_head();
+	points_print_head();
 	bench_output_begin(output, "points");
 	if (arguments->grid)
-		rc = measure_grid(&run);
+		rc = grid_measure(&run);
 	else if (arguments->one)
-		rc = measure(&run, &arguments->point);
+		rc = point_measure(&run, &arguments->point);
 	else
-		rc = measure_chosen(&run, arguments->quick);
+		rc = chosen_points_measure(&run, arguments->quick);
 	bench_output_end(output);
 	bench_world_destroy(run.world);
-	bench_floor_destroy(run.floor);
+	bench_baseline_destroy(run.floor);
 	return rc ? 1 : 0;
 }

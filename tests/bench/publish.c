@@ -20,20 +20,20 @@ struct times {
 	double *apply, *forward; /* microseconds */
 };
 
-static int compare(const void *a, const void *b)
+static int times_compare(const void *a, const void *b)
 {
 	double left = *(const double *)a, right = *(const double *)b;
 
 	return (left > right) - (left < right);
 }
 
-static double quantile(const double *sorted, uint32_t count, double q)
+static double times_quantile(const double *sorted, uint32_t count, double q)
 {
 	return sorted[(uint32_t)(q * (count - 1))];
 }
 
 /* The time when the load saw the probe forwarded, or 0: it did not. */
-static uint64_t wait_seen(const struct bench_load *load)
+static uint64_t probe_wait(const struct bench_load *load)
 {
 	const uint64_t end = rte_rdtsc() + rte_get_tsc_hz() * WAIT_SECONDS;
 	uint64_t seen;
@@ -44,7 +44,7 @@ static uint64_t wait_seen(const struct bench_load *load)
 }
 
 /* Until the load has handled a few more bursts: then the change before is seen by all of them. */
-static int wait_bursts(const struct bench_load *load)
+static int bursts_wait(const struct bench_load *load)
 {
 	const uint64_t end = rte_rdtsc() + rte_get_tsc_hz() * WAIT_SECONDS;
 	const uint64_t until = __atomic_load_n(&load->packets, __ATOMIC_ACQUIRE) + 3 * load->burst;
@@ -57,21 +57,22 @@ static int wait_bursts(const struct bench_load *load)
 	return 0;
 }
 
-static int measure_once(struct bench_load *load, const struct gremc_fanout_op *set, struct times *times)
+static int publish_measure_once(struct bench_load *load, const struct gremc_fanout_op *set,
+				struct times *times)
 {
 	const struct gremc_fanout_op remove = {.kind = GREMC_FANOUT_REMOVE, .spec = set->spec};
 	const double hz = (double)rte_get_tsc_hz();
 	struct gremc_fanout *table = load->world->fanout;
 	uint64_t start, applied, seen;
 
-	if (wait_bursts(load))
+	if (bursts_wait(load))
 		return -1;
 	__atomic_store_n(&load->seen, 0, __ATOMIC_RELEASE);
 	start = rte_rdtsc();
 	if (gremc_fanout_apply(table, set, 1, NULL, NULL))
 		return -1;
 	applied = rte_rdtsc();
-	seen = wait_seen(load);
+	seen = probe_wait(load);
 	if (seen <= start || gremc_fanout_apply(table, &remove, 1, NULL, NULL))
 		return -1;
 	gremc_rcu_reclaim(load->world->rcu);
@@ -80,27 +81,28 @@ static int measure_once(struct bench_load *load, const struct gremc_fanout_op *s
 	return 0;
 }
 
-static void report(struct times *times, uint32_t group_count, const struct bench_point *point,
-		   struct bench_output *output)
+static void publish_report(struct times *times, uint32_t group_count, const struct bench_point *point,
+			   struct bench_output *output)
 {
 	const uint32_t n = times->count;
 
-	qsort(times->apply, n, sizeof(double), compare);
-	qsort(times->forward, n, sizeof(double), compare);
-	printf("%7u %7u %9.2f %9.2f %9.2f %11.2f %9.2f\n", group_count, n, quantile(times->forward, n, 0.5),
-	       quantile(times->forward, n, 0.99), quantile(times->forward, n, 1),
-	       quantile(times->apply, n, 0.5), quantile(times->apply, n, 0.99));
+	qsort(times->apply, n, sizeof(double), times_compare);
+	qsort(times->forward, n, sizeof(double), times_compare);
+	printf("%7u %7u %9.2f %9.2f %9.2f %11.2f %9.2f\n", group_count, n,
+	       times_quantile(times->forward, n, 0.5), times_quantile(times->forward, n, 0.99),
+	       times_quantile(times->forward, n, 1), times_quantile(times->apply, n, 0.5),
+	       times_quantile(times->apply, n, 0.99));
 	bench_output_item(
 		output,
 		"\"groups\": %u, \"fanout\": %u, \"burst\": %u, \"rounds\": %u, \"p50_us\": %.2f, \"p99_us\": %.2f, "
 		"\"max_us\": %.2f, \"apply_p50_us\": %.2f, \"apply_p99_us\": %.2f",
-		group_count, point->fanout, point->burst, n, quantile(times->forward, n, 0.5),
-		quantile(times->forward, n, 0.99), quantile(times->forward, n, 1),
-		quantile(times->apply, n, 0.5), quantile(times->apply, n, 0.99));
+		group_count, point->fanout, point->burst, n, times_quantile(times->forward, n, 0.5),
+		times_quantile(times->forward, n, 0.99), times_quantile(times->forward, n, 1),
+		times_quantile(times->apply, n, 0.5), times_quantile(times->apply, n, 0.99));
 }
 
-static int measure(struct bench_load *load, const struct bench_point *point, uint32_t rounds,
-		   struct times *times)
+static int publish_measure(struct bench_load *load, const struct bench_point *point, uint32_t rounds,
+			   struct times *times)
 {
 	const struct bench_flow probe = bench_flow_make(point->groups, 0);
 	uint32_t *oil = malloc(point->fanout * sizeof(*oil));
@@ -118,12 +120,12 @@ static int measure(struct bench_load *load, const struct bench_point *point, uin
 
 	load->probe = &probe;
 	if (oil) {
-		bench_world_oil(load->world, oil, point->fanout, 0);
+		bench_world_oil_draw(load->world, oil, point->fanout, 0);
 		rc = bench_load_start(load);
 	}
 	if (rc == 0) {
 		for (uint32_t i = 0; i < rounds && rc == 0; i++)
-			rc = measure_once(load, &set, times);
+			rc = publish_measure_once(load, &set, times);
 		if (rc)
 			fprintf(stderr, "gremc-bench: a new mroute did not forward within %u s\n",
 				WAIT_SECONDS);
@@ -133,8 +135,8 @@ static int measure(struct bench_load *load, const struct bench_point *point, uin
 	return rc;
 }
 
-static int measure_groups(const struct bench_environment *environment, struct bench_point point,
-			  uint32_t rounds, struct bench_output *output)
+static int publish_measure_groups(const struct bench_environment *environment, struct bench_point point,
+				  uint32_t rounds, struct bench_output *output)
 {
 	struct bench_load load = {.burst = point.burst, .size = point.size};
 	struct times times = {0};
@@ -144,9 +146,9 @@ static int measure_groups(const struct bench_environment *environment, struct be
 	times.forward = malloc(rounds * sizeof(double));
 	load.world = bench_world_create(environment, &point);
 	if (times.apply && times.forward && load.world)
-		rc = measure(&load, &point, rounds, &times);
+		rc = publish_measure(&load, &point, rounds, &times);
 	if (rc == 0)
-		report(&times, point.groups, &point, output);
+		publish_report(&times, point.groups, &point, output);
 	bench_world_destroy(load.world);
 	free(times.apply);
 	free(times.forward);
@@ -166,7 +168,8 @@ int bench_publish(const struct bench_environment *environment, const struct benc
 	bench_output_begin(output, "publish");
 	for (unsigned i = 0; i < RTE_DIM(groups) && rc == 0; i++) {
 		point.groups = groups[i];
-		rc = measure_groups(environment, point, arguments->quick ? QUICK_ROUNDS : ROUNDS, output);
+		rc = publish_measure_groups(environment, point, arguments->quick ? QUICK_ROUNDS : ROUNDS,
+					    output);
 	}
 	bench_output_end(output);
 	return rc ? 1 : 0;

@@ -35,7 +35,8 @@ uint64_t bench_clock_cost(void)
 }
 
 /* Through the device and the receive stage, burst by burst. Returns the stage's cycles. */
-static uint64_t receive(struct bench_world *world, struct rte_mbuf **frames, uint32_t count, uint32_t burst)
+static uint64_t section_receive(struct bench_world *world, struct rte_mbuf **frames, uint32_t count,
+				uint32_t burst)
 {
 	struct gremc_worker *worker = world->worker;
 	uint64_t cycles = 0, start, cost;
@@ -63,11 +64,11 @@ int bench_section(struct bench_world *world, struct bench_source *source, uint32
 	struct rte_mbuf *frames[BENCH_SECTION];
 	uint64_t start, cycles;
 
-	if (bench_source_take(source, frames, count)) {
+	if (bench_source_alloc(source, frames, count)) {
 		fprintf(stderr, "gremc-bench: the pool of received frames is empty\n");
 		return -1;
 	}
-	cost->receive = receive(world, frames, count, burst);
+	cost->receive = section_receive(world, frames, count, burst);
 	start = bench_clock();
 	bench_forward(worker, &worker->rxq[0], frames, count, burst, source->length);
 	cycles = bench_clock() - start;

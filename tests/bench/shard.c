@@ -42,7 +42,7 @@ struct helper {
 	bool stop; /* atomic */
 };
 
-static int help(void *argument)
+static int helper_thread(void *argument)
 {
 	struct helper *helper = argument;
 	struct gremc_worker *worker = helper->worker;
@@ -57,7 +57,7 @@ static int help(void *argument)
 }
 
 /* Replicas that the world's workers have made so far. */
-static uint64_t made(const struct bench_world *world)
+static uint64_t replicas_made(const struct bench_world *world)
 {
 	uint64_t sum = 0;
 
@@ -67,10 +67,10 @@ static uint64_t made(const struct bench_world *world)
 }
 
 /* Forward `count` frames; -1 when they do not become all their replicas in time. */
-static int slice(struct bench_world *world, struct bench_source *source, const struct bench_point *point,
-		 uint32_t count, struct bench_samples *samples)
+static int split_measure_slice(struct bench_world *world, struct bench_source *source,
+			       const struct bench_point *point, uint32_t count, struct bench_samples *samples)
 {
-	const uint64_t end = made(world) + (uint64_t)count * point->fanout;
+	const uint64_t end = replicas_made(world) + (uint64_t)count * point->fanout;
 	struct bench_section_cost cost;
 	uint64_t start = rte_rdtsc();
 	const uint64_t late = start + rte_get_tsc_hz() * WAIT_SECONDS;
@@ -78,7 +78,7 @@ static int slice(struct bench_world *world, struct bench_source *source, const s
 	if (bench_section(world, source, count, point->burst, &cost))
 		return -1;
 	start = bench_clock();
-	while (made(world) < end) {
+	while (replicas_made(world) < end) {
 		if (rte_rdtsc() > late) {
 			fprintf(stderr, "gremc-bench: the second lcore does not send its shard\n");
 			return -1;
@@ -90,8 +90,9 @@ static int slice(struct bench_world *world, struct bench_source *source, const s
 }
 
 /* Some slices by one lcore alone, or by both. */
-static int measure_round(struct bench_world *world, struct bench_source *source, const struct kind *kind,
-			 const struct bench_point *point, bool both, struct bench_samples *samples)
+static int split_measure_round(struct bench_world *world, struct bench_source *source,
+			       const struct kind *kind, const struct bench_point *point, bool both,
+			       struct bench_samples *samples)
 {
 	struct helper helper = {.worker = world->group->worker[1]};
 	const unsigned lcore = helper.worker->lcore;
@@ -102,19 +103,19 @@ static int measure_round(struct bench_world *world, struct bench_source *source,
 			 __ATOMIC_RELAXED);
 	__atomic_store_n(&helper.worker->shard_threshold, UINT32_MAX, __ATOMIC_RELAXED);
 	__atomic_store_n(&world->worker->spread, both && kind->spread, __ATOMIC_RELAXED);
-	if (both && rte_eal_remote_launch(help, &helper, lcore)) {
+	if (both && rte_eal_remote_launch(helper_thread, &helper, lcore)) {
 		fprintf(stderr, "gremc-bench: lcore %u is busy\n", lcore);
 		return -1;
 	}
 	for (unsigned i = 0; i < ROUND && rc == 0; i++)
-		rc = slice(world, source, point, count, samples);
+		rc = split_measure_slice(world, source, point, count, samples);
 	__atomic_store_n(&helper.stop, true, __ATOMIC_RELAXED);
 	rte_eal_wait_lcore(lcore);
 	return rc;
 }
 
-static void report(const struct bench_point *point, struct bench_samples samples[2],
-		   struct bench_output *output)
+static void split_report(const struct bench_point *point, struct bench_samples samples[2],
+			 struct bench_output *output)
 {
 	const double alone = bench_samples_quantile(&samples[0], 0),
 		     both = bench_samples_quantile(&samples[1], 0);
@@ -131,8 +132,8 @@ static void report(const struct bench_point *point, struct bench_samples samples
 			  alone_median / both_median);
 }
 
-static int measure(const struct bench_environment *environment, const struct kind *kind,
-		   const struct bench_point *point, double seconds, struct bench_output *output)
+static int split_measure(const struct bench_environment *environment, const struct kind *kind,
+			 const struct bench_point *point, double seconds, struct bench_output *output)
 {
 	struct bench_world *world = bench_world_create(environment, point);
 	static struct bench_samples samples[2];
@@ -144,25 +145,26 @@ static int measure(const struct bench_environment *environment, const struct kin
 	if (world == NULL)
 		return -1;
 	world->workers = BENCH_WORKERS;
-	if (bench_world_equip(world, bench_point_mode(point), point->size))
+	if (bench_world_workers_create(world, bench_point_mode(point), point->size))
 		goto out;
 	bench_source_init(&source, world, BENCH_INPUT_good, point->size);
 	rte_rcu_qsbr_thread_online(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
 	do {
-		rc = measure_round(world, &source, kind, point, false, &samples[0]);
+		rc = split_measure_round(world, &source, kind, point, false, &samples[0]);
 		if (rc == 0)
-			rc = measure_round(world, &source, kind, point, true, &samples[1]);
+			rc = split_measure_round(world, &source, kind, point, true, &samples[1]);
 	} while (rc == 0 && rte_rdtsc() < end);
 	rte_rcu_qsbr_thread_offline(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
 	if (rc == 0)
-		report(point, samples, output);
+		split_report(point, samples, output);
 out:
 	bench_world_destroy(world);
 	return rc;
 }
 
-static int measure_all(const struct bench_environment *environment, const struct bench_arguments *arguments,
-		       const struct kind *kind, struct bench_output *output)
+static int split_measure_all(const struct bench_environment *environment,
+			     const struct bench_arguments *arguments, const struct kind *kind,
+			     struct bench_output *output)
 {
 	const double seconds = arguments->seconds > 0 ? arguments->seconds
 			       : arguments->quick     ? QUICK_SECONDS
@@ -179,12 +181,12 @@ static int measure_all(const struct bench_environment *environment, const struct
 	       kind->title);
 	bench_output_begin(output, kind->name);
 	if (arguments->one)
-		rc = measure(environment, kind, &point, seconds, output);
+		rc = split_measure(environment, kind, &point, seconds, output);
 	for (unsigned i = 0; kind->fanout[i] && !arguments->one && rc == 0; i++) {
 		point.groups = kind->groups;
 		point.fanout = kind->fanout[i];
 		point.tunnels = RTE_MAX(arguments->point.tunnels, 2 * kind->fanout[i]);
-		rc = measure(environment, kind, &point, seconds, output);
+		rc = split_measure(environment, kind, &point, seconds, output);
 	}
 	bench_output_end(output);
 	return rc ? 1 : 0;
@@ -193,11 +195,11 @@ static int measure_all(const struct bench_environment *environment, const struct
 int bench_shard(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		struct bench_output *output)
 {
-	return measure_all(environment, arguments, &shard, output);
+	return split_measure_all(environment, arguments, &shard, output);
 }
 
 int bench_spread(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		 struct bench_output *output)
 {
-	return measure_all(environment, arguments, &spread, output);
+	return split_measure_all(environment, arguments, &spread, output);
 }

@@ -22,7 +22,7 @@ struct lap {
 	uint64_t cycles[STAGE_COUNT];
 };
 
-static inline void take_lap(struct lap *lap, enum stage stage)
+static inline void stage_lap_record(struct lap *lap, enum stage stage)
 {
 	uint64_t now = bench_clock();
 
@@ -30,46 +30,46 @@ static inline void take_lap(struct lap *lap, enum stage stage)
 	lap->last = bench_clock();
 }
 
-static void forward(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf **frames,
-		    uint32_t n, uint32_t length, struct lap *lap)
+static void stages_forward(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf **frames,
+			   uint32_t n, uint32_t length, struct lap *lap)
 {
 	bench_burst_begin(worker, frames, n, length);
 	lap->last = bench_clock();
 	gremc_stage_classify(worker, rxq);
-	take_lap(lap, STAGE_classify);
+	stage_lap_record(lap, STAGE_classify);
 	gremc_stage_decap(worker, rxq);
-	take_lap(lap, STAGE_decap);
+	stage_lap_record(lap, STAGE_decap);
 	gremc_stage_lookup(worker);
-	take_lap(lap, STAGE_lookup);
+	stage_lap_record(lap, STAGE_lookup);
 	gremc_stage_replicate(worker);
-	take_lap(lap, STAGE_replicate);
+	stage_lap_record(lap, STAGE_replicate);
 	gremc_stage_tx(worker);
-	take_lap(lap, STAGE_tx);
+	stage_lap_record(lap, STAGE_tx);
 	gremc_worker_account(worker, rxq);
-	take_lap(lap, STAGE_account);
+	stage_lap_record(lap, STAGE_account);
 	rte_rcu_qsbr_quiescent(worker->qsbr, (unsigned)worker->rcu_slot);
 }
 
 /* A section, its cycles by stage added to the lap. */
-static int run_section(struct bench_world *world, struct bench_source *source, uint32_t burst,
-		       struct lap *lap)
+static int stages_section_run(struct bench_world *world, struct bench_source *source, uint32_t burst,
+			      struct lap *lap)
 {
 	struct gremc_worker *worker = world->worker;
 	struct rte_mbuf *frames[BENCH_SECTION];
 
-	if (bench_source_take(source, frames, BENCH_SECTION)) {
+	if (bench_source_alloc(source, frames, BENCH_SECTION)) {
 		fprintf(stderr, "gremc-bench: the pool of received frames is empty\n");
 		return -1;
 	}
 	for (uint32_t done = 0, n; done < BENCH_SECTION; done += n) {
 		n = RTE_MIN(BENCH_SECTION - done, burst);
-		forward(worker, &worker->rxq[0], frames + done, n, source->length, lap);
+		stages_forward(worker, &worker->rxq[0], frames + done, n, source->length, lap);
 	}
 	return 0;
 }
 
-static int measure(struct bench_world *world, const struct bench_point *point, double seconds,
-		   struct bench_samples *samples)
+static int stages_measure(struct bench_world *world, const struct bench_point *point, double seconds,
+			  struct bench_samples *samples)
 {
 	static struct bench_source source;
 	uint64_t end = 0;
@@ -81,7 +81,7 @@ static int measure(struct bench_world *world, const struct bench_point *point, d
 		struct lap lap = {0};
 
 		for (uint32_t i = 0; i < ROUND && rc == 0; i++)
-			rc = run_section(world, &source, point->burst, &lap);
+			rc = stages_section_run(world, &source, point->burst, &lap);
 		warm += ROUND * BENCH_SECTION;
 		if (end == 0 && warm >= world->flow_count)
 			end = rte_rdtsc() + (uint64_t)(seconds * (double)rte_get_tsc_hz());
@@ -107,7 +107,7 @@ int bench_stages(const struct bench_environment *environment, const struct bench
 
 	if (world == NULL)
 		return 1;
-	rc = measure(world, point, seconds, samples);
+	rc = stages_measure(world, point, seconds, samples);
 	printf("\nCycles an input packet by stage, each alone, minimum (median): fan-out %u, %u bytes, %u groups, %u tunnels, "
 	       "burst %u\n",
 	       point->fanout, point->size, point->groups, world->tunnel_count, point->burst);

@@ -32,7 +32,8 @@ struct timing {
 	unsigned waiting;         /* the most changes that waited for a grace period */
 };
 
-static int change_init(struct change *change, struct bench_world *world, uint32_t entries, uint32_t fanout)
+static int table_change_init(struct change *change, struct bench_world *world, uint32_t entries,
+			     uint32_t fanout)
 {
 	*change = (struct change){.world = world, .entries = entries, .fanout = fanout};
 	change->order = malloc(entries * sizeof(*change->order));
@@ -53,7 +54,7 @@ static int change_init(struct change *change, struct bench_world *world, uint32_
 	return 0;
 }
 
-static void change_fini(struct change *change)
+static void table_change_fini(struct change *change)
 {
 	free(change->order);
 	free(change->ops);
@@ -61,7 +62,7 @@ static void change_fini(struct change *change)
 }
 
 /* The operations on entries [first, first + count) in their order, each with another oil than before. */
-static void put_together(struct change *change, enum kind kind, uint32_t first, uint32_t count)
+static void change_ops_fill(struct change *change, enum kind kind, uint32_t first, uint32_t count)
 {
 	struct bench_world *world = change->world;
 
@@ -72,7 +73,7 @@ static void put_together(struct change *change, enum kind kind, uint32_t first, 
 		uint32_t *iif = &change->vifs[(size_t)i * (change->fanout + 1)];
 
 		*iif = world->vif[tunnel];
-		bench_world_oil(world, iif + 1, change->fanout, tunnel);
+		bench_world_oil_draw(world, iif + 1, change->fanout, tunnel);
 		change->ops[i] = (struct gremc_fanout_op){
 			.kind = kind == REMOVE ? GREMC_FANOUT_REMOVE : GREMC_FANOUT_SET,
 			.spec = {.source = flow.source,
@@ -88,14 +89,14 @@ static void put_together(struct change *change, enum kind kind, uint32_t first, 
 
 /* All entries, `batch` a call, and what waits for its grace period reclaimed after each as a control loop
  * does. */
-static int apply_all(struct change *change, enum kind kind, uint32_t batch, struct timing *timing)
+static int change_apply_all(struct change *change, enum kind kind, uint32_t batch, struct timing *timing)
 {
 	struct bench_world *world = change->world;
 
 	*timing = (struct timing){0};
 	for (uint32_t first = 0, chunk; first < change->entries; first += chunk) {
 		chunk = RTE_MIN(CHUNK, change->entries - first);
-		put_together(change, kind, first, chunk);
+		change_ops_fill(change, kind, first, chunk);
 		for (uint32_t done = 0, n; done < chunk; done += n) {
 			uint64_t start = rte_rdtsc(), took;
 			unsigned waiting;
@@ -120,13 +121,13 @@ static int apply_all(struct change *change, enum kind kind, uint32_t batch, stru
 
 /* ---- how fast ---- */
 
-static uint64_t load_packets(const struct bench_load *load)
+static uint64_t load_packets_read(const struct bench_load *load)
 {
 	return __atomic_load_n(&load->packets, __ATOMIC_ACQUIRE);
 }
 
-static void report_speed(struct bench_output *output, const struct change *change, enum kind kind,
-			 uint32_t batch, const struct timing *timing, double reader)
+static void table_report_speed(struct bench_output *output, const struct change *change, enum kind kind,
+			       uint32_t batch, const struct timing *timing, double reader)
 {
 	const double hz = (double)rte_get_tsc_hz(), speed = change->entries / ((double)timing->cycles / hz);
 	const double longest = (double)timing->longest / hz * 1e3;
@@ -143,34 +144,34 @@ static void report_speed(struct bench_output *output, const struct change *chang
 }
 
 /* Add, replace and remove all while the load runs. */
-static int measure_batch(struct change *change, struct bench_load *load, uint32_t batch,
-			 struct bench_output *output)
+static int table_measure_batch(struct change *change, struct bench_load *load, uint32_t batch,
+			       struct bench_output *output)
 {
 	for (enum kind kind = ADD; kind < KINDS; kind++) {
-		uint64_t start = rte_rdtsc(), packets = load_packets(load);
+		uint64_t start = rte_rdtsc(), packets = load_packets_read(load);
 		struct timing timing;
 
-		if (apply_all(change, kind, batch, &timing))
+		if (change_apply_all(change, kind, batch, &timing))
 			return -1;
-		report_speed(output, change, kind, batch, &timing,
-			     (double)(load_packets(load) - packets) /
-				     ((double)(rte_rdtsc() - start) / (double)rte_get_tsc_hz()));
+		table_report_speed(output, change, kind, batch, &timing,
+				   (double)(load_packets_read(load) - packets) /
+					   ((double)(rte_rdtsc() - start) / (double)rte_get_tsc_hz()));
 	}
 	return 0;
 }
 
 /* The worker's own speed, with nobody writing. */
-static double undisturbed(const struct bench_load *load)
+static double load_measure_alone(const struct bench_load *load)
 {
-	const uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc(), packets = load_packets(load);
+	const uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc(), packets = load_packets_read(load);
 
 	while (rte_rdtsc() - start < hz / 2)
 		rte_pause();
-	return (double)(load_packets(load) - packets) * 2;
+	return (double)(load_packets_read(load) - packets) * 2;
 }
 
-static int measure_speed(const struct bench_environment *environment, const struct bench_arguments *arguments,
-			 struct bench_output *output)
+static int table_measure_speed(const struct bench_environment *environment,
+			       const struct bench_arguments *arguments, struct bench_output *output)
 {
 	const uint32_t wanted = arguments->quick ? QUICK_ENTRIES : arguments->point.groups;
 	const uint32_t entries = RTE_MIN(wanted, GREMC_MROUTES_MAX - BASE);
@@ -181,18 +182,18 @@ static int measure_speed(const struct bench_environment *environment, const stru
 
 	point.groups = BASE;
 	load.world = bench_world_create(environment, &point);
-	if (load.world && change_init(&change, load.world, entries, point.fanout) == 0)
+	if (load.world && table_change_init(&change, load.world, entries, point.fanout) == 0)
 		rc = bench_load_start(&load);
 	if (rc == 0) {
 		printf("\nChanges of %u mroutes of fan-out %u by one writer while a worker forwards (undisturbed: %.2f "
 		       "Mpackets/s)\n"
 		       "change    batch    a second  longest, ms   waiting  worker, Mpackets/s\n",
-		       entries, point.fanout, undisturbed(&load) / 1e6);
+		       entries, point.fanout, load_measure_alone(&load) / 1e6);
 		for (unsigned i = 0; i < RTE_DIM(batches) && rc == 0; i++)
-			rc = measure_batch(&change, &load, batches[i], output);
+			rc = table_measure_batch(&change, &load, batches[i], output);
 		rc |= bench_load_stop(&load);
 	}
-	change_fini(&change);
+	table_change_fini(&change);
 	bench_world_destroy(load.world);
 	return rc;
 }
@@ -200,8 +201,8 @@ static int measure_speed(const struct bench_environment *environment, const stru
 /* ---- how large ---- */
 
 /* `fresh`: DPDK's heap has not been used yet, so that what the process grows by is what the routes take. */
-static void report_memory(struct bench_output *output, uint32_t entries, uint32_t fanout, double counted,
-			  double resident, bool fresh)
+static void table_report_memory(struct bench_output *output, uint32_t entries, uint32_t fanout,
+				double counted, double resident, bool fresh)
 {
 	char text[32] = "-", json[64] = "";
 
@@ -215,8 +216,8 @@ static void report_memory(struct bench_output *output, uint32_t entries, uint32_
 			  entries, counted, json);
 }
 
-static int measure_memory(const struct bench_environment *environment, uint32_t entries, uint32_t fanout,
-			  bool fresh, struct bench_output *output)
+static int table_measure_memory(const struct bench_environment *environment, uint32_t entries,
+				uint32_t fanout, bool fresh, struct bench_output *output)
 {
 	struct bench_point point = {.fanout = fanout, .size = 64, .groups = 0, .tunnels = 2048, .burst = 32};
 	struct bench_world *world = bench_world_create(environment, &point);
@@ -228,41 +229,41 @@ static int measure_memory(const struct bench_environment *environment, uint32_t 
 
 	if (world == NULL)
 		return -1;
-	if (change_init(&change, world, entries, fanout) == 0) {
-		put_together(&change, ADD, 0, RTE_MIN(CHUNK, entries)); /* touch what is ours */
+	if (table_change_init(&change, world, entries, fanout) == 0) {
+		change_ops_fill(&change, ADD, 0, RTE_MIN(CHUNK, entries)); /* touch what is ours */
 		gremc_fanout_usage(world->fanout, &before);
 		resident = bench_resident();
-		rc = apply_all(&change, ADD, 1024, &timing);
+		rc = change_apply_all(&change, ADD, 1024, &timing);
 		gremc_rcu_synchronize(world->rcu);
 	}
 	if (rc == 0) {
 		gremc_fanout_usage(world->fanout, &after);
-		report_memory(output, entries, fanout, (double)(after.bytes - before.bytes) / entries,
-			      ((double)bench_resident() - (double)resident) / entries,
-			      fresh && !environment->hugepages);
+		table_report_memory(output, entries, fanout, (double)(after.bytes - before.bytes) / entries,
+				    ((double)bench_resident() - (double)resident) / entries,
+				    fresh && !environment->hugepages);
 	}
-	change_fini(&change);
+	table_change_fini(&change);
 	bench_world_destroy(world);
 	return rc;
 }
 
-static int measure_memories(const struct bench_environment *environment,
-			    const struct bench_arguments *arguments, struct bench_output *output)
+static int table_measure_memories(const struct bench_environment *environment,
+				  const struct bench_arguments *arguments, struct bench_output *output)
 {
 	const uint32_t wanted = arguments->quick ? QUICK_ENTRIES : arguments->point.groups;
 	const uint64_t limit = arguments->quick ? QUICK_LIMIT : MEMORY_LIMIT;
 
 	printf("\nMemory of an mroute in bytes: as the table counts it, and as the process grew (the first alone: "
 	       "after it DPDK's\nheap is used again)\nfan-out  entries    counted     resident\n");
-	if (measure_memory(environment, RTE_MIN(wanted, GREMC_MROUTES_MAX), arguments->point.fanout, true,
-			   output))
+	if (table_measure_memory(environment, RTE_MIN(wanted, GREMC_MROUTES_MAX), arguments->point.fanout,
+				 true, output))
 		return -1;
 	for (unsigned i = 0; i < RTE_DIM(fanouts); i++) {
 		uint64_t fit = limit / (64 + fanouts[i] * sizeof(uint32_t));
 		uint32_t entries = (uint32_t)RTE_MIN(fit, (uint64_t)RTE_MIN(wanted, GREMC_MROUTES_MAX));
 
 		if (fanouts[i] != arguments->point.fanout &&
-		    measure_memory(environment, entries, fanouts[i], false, output))
+		    table_measure_memory(environment, entries, fanouts[i], false, output))
 			return -1;
 	}
 	return 0;
@@ -274,12 +275,12 @@ int bench_table(const struct bench_environment *environment, const struct bench_
 	int rc;
 
 	bench_output_begin(output, "table_memory");
-	rc = measure_memories(environment, arguments, output);
+	rc = table_measure_memories(environment, arguments, output);
 	bench_output_end(output);
 	if (rc)
 		return 1;
 	bench_output_begin(output, "table_changes");
-	rc = measure_speed(environment, arguments, output);
+	rc = table_measure_speed(environment, arguments, output);
 	bench_output_end(output);
 	return rc ? 1 : 0;
 }

@@ -86,7 +86,7 @@ def count():
     """{(what, fan-out): instructions an input packet}; fan-out 0: an input that is dropped."""
     bench = build()
     with tempfile.TemporaryDirectory(prefix=owner.label("gate-")) as directory:
-        said = run("valgrind", "--tool=callgrind", "--toggle-collect=bench_forward", "--dump-before=bench_mark",
+        said = run("valgrind", "--tool=callgrind", "--toggle-collect=bench_forward", "--dump-before=bench_callgrind_mark",
                    f"--callgrind-out-file={directory}/out", bench, "count", "--no-huge", "--packets", PACKETS)
         parts = totals(Path(directory))
     if f"; DPDK {DPDK}." not in said or not re.search(rf"; {COMPILER}[.0-9]*, release;", said):

@@ -47,7 +47,7 @@ enum bench_mode bench_point_mode(const struct bench_point *point)
 
 /* ---- tunnels ---- */
 
-static int add_tunnel(struct bench_world *world, uint32_t n)
+static int world_add_tunnel(struct bench_world *world, uint32_t n)
 {
 	const struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL,
@@ -74,10 +74,10 @@ int bench_world_resolve(struct bench_world *world)
 	return rc;
 }
 
-static int add_tunnels(struct bench_world *world)
+static int world_add_tunnels(struct bench_world *world)
 {
 	for (uint32_t n = 0; n < world->tunnel_count; n++) {
-		int rc = add_tunnel(world, n);
+		int rc = world_add_tunnel(world, n);
 
 		if (rc)
 			return rc;
@@ -98,7 +98,7 @@ struct bench_flow bench_flow_make(uint32_t n, uint32_t tunnel)
 
 /* Draw `count` tunnels other than `but`: they are marked, and their vifs put down unless `drawn` is NULL.
  * Returns the mark. */
-static uint32_t draw(struct bench_world *world, uint32_t count, uint32_t but, uint32_t *drawn)
+static uint32_t oil_tunnels_draw(struct bench_world *world, uint32_t count, uint32_t but, uint32_t *drawn)
 {
 	uint32_t mark = ++world->stamps, done = 0;
 
@@ -116,32 +116,32 @@ static uint32_t draw(struct bench_world *world, uint32_t count, uint32_t but, ui
 	return mark;
 }
 
-static int compare_vifs(const void *a, const void *b)
+static int oil_vifs_compare(const void *a, const void *b)
 {
 	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
 
 	return (left > right) - (left < right);
 }
 
-void bench_world_oil(struct bench_world *world, uint32_t *oil, uint32_t count, uint32_t but)
+void bench_world_oil_draw(struct bench_world *world, uint32_t *oil, uint32_t count, uint32_t but)
 {
 	uint32_t mark, filled = 0;
 
 	if (count <= world->tunnel_count / 2) {
-		draw(world, count, but, oil);
-		qsort(oil, count, sizeof(*oil), compare_vifs);
+		oil_tunnels_draw(world, count, but, oil);
+		qsort(oil, count, sizeof(*oil), oil_vifs_compare);
 		return;
 	}
 	/* most of them: all but those drawn */
-	mark = draw(world, world->tunnel_count - 1 - count, but, NULL);
+	mark = oil_tunnels_draw(world, world->tunnel_count - 1 - count, but, NULL);
 	for (uint32_t n = 0; n < world->tunnel_count; n++)
 		if (world->stamp[n] != mark)
 			oil[filled++] = world->vif[n];
 }
 
 /* The mroutes of groups [first, first + count): each accepts one tunnel and sends by others. */
-static int add_routes(struct bench_world *world, uint32_t first, uint32_t count, uint32_t fanout,
-		      struct gremc_fanout_op *ops, uint32_t *vifs)
+static int world_add_routes(struct bench_world *world, uint32_t first, uint32_t count, uint32_t fanout,
+			    struct gremc_fanout_op *ops, uint32_t *vifs)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t *iif = &vifs[(size_t)i * (fanout + 1)], *oil = iif + 1;
@@ -149,7 +149,7 @@ static int add_routes(struct bench_world *world, uint32_t first, uint32_t count,
 
 		world->flow[first + i] = bench_flow_make(first + i, tunnel);
 		*iif = world->vif[tunnel];
-		bench_world_oil(world, oil, fanout, tunnel);
+		bench_world_oil_draw(world, oil, fanout, tunnel);
 		ops[i] = (struct gremc_fanout_op){
 			.kind = GREMC_FANOUT_SET,
 			.spec = {.source = world->flow[first + i].source,
@@ -164,7 +164,7 @@ static int add_routes(struct bench_world *world, uint32_t first, uint32_t count,
 	return gremc_fanout_apply(world->fanout, ops, count, NULL, NULL);
 }
 
-static void shuffle(struct bench_world *world)
+static void flows_shuffle(struct bench_world *world)
 {
 	for (uint32_t i = world->flow_count; i > 1; i--) {
 		uint32_t other = bench_random_below(&world->random, i);
@@ -175,7 +175,7 @@ static void shuffle(struct bench_world *world)
 	}
 }
 
-static int add_all_routes(struct bench_world *world, uint32_t groups, uint32_t fanout)
+static int world_add_all_routes(struct bench_world *world, uint32_t groups, uint32_t fanout)
 {
 	uint32_t batch = RTE_MAX(1u, OIFS_A_CALL / (fanout + 1));
 	struct gremc_fanout_op *ops = malloc(batch * sizeof(*ops));
@@ -183,16 +183,16 @@ static int add_all_routes(struct bench_world *world, uint32_t groups, uint32_t f
 	int rc = ops && vifs ? 0 : -ENOMEM;
 
 	for (uint32_t first = 0; first < groups && rc == 0; first += batch)
-		rc = add_routes(world, first, RTE_MIN(batch, groups - first), fanout, ops, vifs);
+		rc = world_add_routes(world, first, RTE_MIN(batch, groups - first), fanout, ops, vifs);
 	free(ops);
 	free(vifs);
-	shuffle(world);
+	flows_shuffle(world);
 	return rc;
 }
 
 /* ---- the worker ---- */
 
-static void describe_ports(struct bench_world *world)
+static void world_ports_init(struct bench_world *world)
 {
 	const struct bench_environment *environment = world->environment;
 
@@ -214,7 +214,7 @@ static void describe_ports(struct bench_world *world)
 	world->ports.count = OUT + 1;
 }
 
-static void dismiss_worker(struct bench_world *world)
+static void world_workers_destroy(struct bench_world *world)
 {
 	if (world->group == NULL)
 		return;
@@ -228,7 +228,7 @@ static void dismiss_worker(struct bench_world *world)
 	world->group = NULL;
 }
 
-int bench_world_equip(struct bench_world *world, enum bench_mode mode, uint32_t size)
+int bench_world_workers_create(struct bench_world *world, enum bench_mode mode, uint32_t size)
 {
 	const struct bench_environment *environment = world->environment;
 	bool large = mode == BENCH_COPY && size > COPY_THRESHOLD;
@@ -240,7 +240,7 @@ int bench_world_equip(struct bench_world *world, enum bench_mode mode, uint32_t 
 	};
 	unsigned lcore = rte_get_main_lcore();
 
-	dismiss_worker(world);
+	world_workers_destroy(world);
 	world->ports.worker_count = world->workers;
 	world->ports.spread = world->workers > 1;
 	gremc_ring_sizes_init(&world->ports.rings, world->workers);
@@ -272,7 +272,7 @@ struct gremc_totals bench_world_totals(const struct bench_world *world)
 
 /* ---- all of it ---- */
 
-static int fill(struct bench_world *world, const struct bench_point *point)
+static int world_fill(struct bench_world *world, const struct bench_point *point)
 {
 	world->rcu = gremc_rcu_create();
 	if (world->rcu == NULL)
@@ -283,9 +283,9 @@ static int fill(struct bench_world *world, const struct bench_point *point)
 	world->stamp = calloc(world->tunnel_count, sizeof(*world->stamp));
 	world->flow = calloc(point->groups + 1, sizeof(*world->flow));
 	if (world->vifs == NULL || world->fanout == NULL || world->vif == NULL || world->stamp == NULL ||
-	    world->flow == NULL || add_tunnels(world))
+	    world->flow == NULL || world_add_tunnels(world))
 		return -ENOMEM;
-	return add_all_routes(world, point->groups, point->fanout);
+	return world_add_all_routes(world, point->groups, point->fanout);
 }
 
 struct bench_world *bench_world_create(const struct bench_environment *environment,
@@ -299,11 +299,11 @@ struct bench_world *bench_world_create(const struct bench_environment *environme
 		world->workers = 1;
 		world->tunnel_count = bench_point_tunnels(point);
 		world->flow_count = point->groups;
-		describe_ports(world);
-		rc = fill(world, point);
+		world_ports_init(world);
+		rc = world_fill(world, point);
 	}
 	if (rc == 0)
-		rc = bench_world_equip(world, bench_point_mode(point), point->size);
+		rc = bench_world_workers_create(world, bench_point_mode(point), point->size);
 	if (rc) {
 		fprintf(stderr,
 			"gremc-bench: %u mroutes of fan-out %u and %u tunnels cannot be made: no memory; try a larger "
@@ -319,7 +319,7 @@ void bench_world_destroy(struct bench_world *world)
 {
 	if (world == NULL)
 		return;
-	dismiss_worker(world);
+	world_workers_destroy(world);
 	if (world->rcu)
 		gremc_rcu_synchronize(world->rcu);
 	gremc_fanout_destroy(world->fanout);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ports that do not take packets at the pace at which they come. */
-#include "datapath_world.h"
+#include "forwarder.h"
 
 /* ---- a device that takes what a test allows ---- */
 
@@ -14,7 +14,7 @@ static struct {
 
 static eth_tx_burst_t usual;
 
-static uint16_t slow_tx_burst(void *queue, struct rte_mbuf **mbufs, uint16_t count)
+static uint16_t slow_device_tx_burst(void *queue, struct rte_mbuf **mbufs, uint16_t count)
 {
 	uint16_t n;
 
@@ -31,65 +31,65 @@ static uint16_t slow_tx_burst(void *queue, struct rte_mbuf **mbufs, uint16_t cou
 	return n;
 }
 
-static void slow_down(uint32_t room, uint32_t every)
+static void device_slow_down(uint32_t room, uint32_t every)
 {
 	memset(&slow, 0, sizeof(slow));
 	slow.room = room;
 	slow.every = every;
 	usual = rte_eth_fp_ops[device[LOOP]].tx_pkt_burst;
-	rte_eth_fp_ops[device[LOOP]].tx_pkt_burst = slow_tx_burst;
+	rte_eth_fp_ops[device[LOOP]].tx_pkt_burst = slow_device_tx_burst;
 }
 
-static int restore(void **state)
+static int slow_device_restore(void **state)
 {
 	rte_eth_fp_ops[device[LOOP]].tx_pkt_burst = usual;
-	return tear_down(state);
+	return forwarder_tear_down(state);
 }
 
 /* A packet from outside to `count` tunnels. */
-static void send_to(struct fixture *f, uint32_t count, unsigned packets)
+static void frames_forward_to(struct forwarder *f, uint32_t count, unsigned packets)
 {
 	struct rte_mbuf *mbuf;
 
-	route(f, count);
+	forwarder_set_route(f, count);
 	for (unsigned i = 0; i < packets; i++) {
-		mbuf = frame_mbuf(count, 100, 0);
-		forward(f, mbuf);
+		mbuf = frame_mbuf_create(count, 100, 0);
+		forwarder_forward_frame(f, mbuf);
 	}
 }
 
-static uint64_t lost(const struct fixture *f)
+static uint64_t tx_full_count(const struct forwarder *f)
 {
-	return totals(f).losses[GREMC_TX_DROP_tx_full];
+	return forwarder_totals(f).losses[GREMC_TX_DROP_tx_full];
 }
 
 /* ---- tests ---- */
 
 /* What the port refuses stands aside, and goes in order when it takes packets again: nothing is lost, and
  * every number is right at each moment. */
-static void what_is_refused_goes_later(void **state)
+static void test_refused_packets_are_sent_later_in_order(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	const uint32_t n = 50;
 
-	add_tunnels(f, n + 1, LOOP);
-	slow_down(10, 0);
-	send_to(f, n, 3);
-	assert_int_equal(totals(f).sent, 10);
-	assert_int_equal(totals(f).queued, 3 * n - 10);
-	assert_int_equal(lost(f), 0);
+	forwarder_add_tunnels(f, n + 1, LOOP);
+	device_slow_down(10, 0);
+	frames_forward_to(f, n, 3);
+	assert_int_equal(forwarder_totals(f).sent, 10);
+	assert_int_equal(forwarder_totals(f).queued, 3 * n - 10);
+	assert_int_equal(tx_full_count(f), 0);
 	assert_true(f->worker->holds);
 	/* the worker may sleep while the port takes nothing */
 	assert_int_equal(gremc_backlogs_send(f->worker), 0);
 	slow.room = 7;
 	assert_int_equal(gremc_backlogs_send(f->worker), 7);
 	gremc_worker_account(f->worker, NULL);
-	assert_int_equal(totals(f).queued, 3 * n - 17);
+	assert_int_equal(forwarder_totals(f).queued, 3 * n - 17);
 	slow.room = 1000;
-	send_to(f, n, 1);
-	assert_int_equal(totals(f).queued, 0);
-	assert_int_equal(totals(f).sent, 4 * n);
-	assert_int_equal(totals(f).tx_bytes, 4 * n * 138);
+	frames_forward_to(f, n, 1);
+	assert_int_equal(forwarder_totals(f).queued, 0);
+	assert_int_equal(forwarder_totals(f).sent, 4 * n);
+	assert_int_equal(forwarder_totals(f).tx_bytes, 4 * n * 138);
 	for (uint32_t i = 0; i < 4 * n; i++)
 		assert_int_equal(slow.order[i], f->vif[i % n]);
 	assert_int_equal(gremc_backlogs_send(f->worker), 0);
@@ -97,143 +97,143 @@ static void what_is_refused_goes_later(void **state)
 }
 
 /* No more than so many: the rest is lost by name, and charged to its tunnels. */
-static void a_backlog_is_bounded(void **state)
+static void test_backlog_is_bounded(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	const uint32_t n = 1000;
 	uint64_t of_tunnels = 0;
 
-	add_tunnels(f, n + 1, LOOP);
-	slow_down(100, 0);
-	send_to(f, n, 1);
-	assert_int_equal(totals(f).sent, 100);
-	assert_int_equal(totals(f).queued, GREMC_TX_HELD_MAX);
-	assert_int_equal(lost(f), n - 100 - GREMC_TX_HELD_MAX);
+	forwarder_add_tunnels(f, n + 1, LOOP);
+	device_slow_down(100, 0);
+	frames_forward_to(f, n, 1);
+	assert_int_equal(forwarder_totals(f).sent, 100);
+	assert_int_equal(forwarder_totals(f).queued, GREMC_TX_HELD_MAX);
+	assert_int_equal(tx_full_count(f), n - 100 - GREMC_TX_HELD_MAX);
 	for (uint32_t i = 0; i < n; i++)
 		of_tunnels += f->worker->stats->vif_cold[f->vif[i]].lost[GREMC_TX_DROP_tx_full];
-	assert_int_equal(of_tunnels, lost(f));
+	assert_int_equal(of_tunnels, tx_full_count(f));
 	gremc_backlogs_drop(f->worker);
 	gremc_worker_account(f->worker, NULL);
-	assert_int_equal(totals(f).queued, 0);
-	assert_int_equal(lost(f), n - 100);
+	assert_int_equal(forwarder_totals(f).queued, 0);
+	assert_int_equal(tx_full_count(f), n - 100);
 }
 
 /* A packet of high fan-out to a port that moves: the worker waits, and nothing is lost. */
-static void a_port_that_moves_is_waited_for(void **state)
+static void test_worker_waits_for_port_that_makes_progress(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	const uint32_t n = 2000;
 
-	add_tunnels(f, n + 1, LOOP);
-	slow_down(0, 1);
-	send_to(f, n, 1);
-	assert_int_equal(lost(f), 0);
-	assert_true(totals(f).sent >= n - GREMC_TX_HELD_MAX);
+	forwarder_add_tunnels(f, n + 1, LOOP);
+	device_slow_down(0, 1);
+	frames_forward_to(f, n, 1);
+	assert_int_equal(tx_full_count(f), 0);
+	assert_true(forwarder_totals(f).sent >= n - GREMC_TX_HELD_MAX);
 }
 
 /* A port that always moves, but slowly: once it has not caught up for so long, it has an attempt a burst and
  * no more, however often it takes something. Each attempt of a wait takes some nanoseconds at least, so their
  * number is bounded by the time that a wait may take. */
-static void a_slow_port_is_not_waited_for(void **state)
+static void test_worker_does_not_wait_for_slow_port(void **state)
 {
 	enum { BURSTS = 20000, SIZE = 32 };
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	struct rte_mbuf *mbufs[SIZE];
 
-	add_tunnels(f, 2, LOOP);
-	route(f, 1);
-	slow_down(0, 500);
+	forwarder_add_tunnels(f, 2, LOOP);
+	forwarder_set_route(f, 1);
+	device_slow_down(0, 500);
 	for (unsigned burst = 0; burst < BURSTS; burst++) {
 		for (unsigned i = 0; i < SIZE; i++)
-			mbufs[i] = frame_mbuf(1, 100, 0);
-		forward_burst(f, mbufs, SIZE);
+			mbufs[i] = frame_mbuf_create(1, 100, 0);
+		forwarder_forward_burst(f, mbufs, SIZE);
 		assert_true(slow.attempts < 2 * BURSTS + GREMC_BACKLOG_WAIT_MS * 1000000 / 4);
 	}
-	assert_int_equal(totals(f).wanted, BURSTS * SIZE);
-	assert_int_equal(totals(f).sent, slow.taken);
-	assert_int_equal(totals(f).queued, GREMC_TX_HELD_MAX);
+	assert_int_equal(forwarder_totals(f).wanted, BURSTS * SIZE);
+	assert_int_equal(forwarder_totals(f).sent, slow.taken);
+	assert_int_equal(forwarder_totals(f).queued, GREMC_TX_HELD_MAX);
 }
 
 /* A port that takes nothing at all keeps nothing for ever. */
-static void nothing_is_held_for_ever(void **state)
+static void test_backlog_of_stuck_port_expires(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	const uint64_t start = rte_rdtsc();
 	uint32_t done;
 
-	add_tunnels(f, 31, LOOP);
-	slow_down(0, 0);
-	send_to(f, 30, 2);
+	forwarder_add_tunnels(f, 31, LOOP);
+	device_slow_down(0, 0);
+	frames_forward_to(f, 30, 2);
 	do {
 		done = gremc_backlogs_send(f->worker);
 		assert_int_equal(done, f->worker->holds ? 0 : 60);
 	} while (f->worker->holds);
 	gremc_worker_account(f->worker, NULL);
 	assert_true(rte_rdtsc() - start > rte_get_tsc_hz() / MS_PER_S * GREMC_BACKLOG_MAX_AGE_MS);
-	assert_int_equal(totals(f).queued, 0);
-	assert_int_equal(lost(f), 60);
+	assert_int_equal(forwarder_totals(f).queued, 0);
+	assert_int_equal(tx_full_count(f), 60);
 }
 
 /* The tunnels of what is held go, and an index comes again: what is sent then, or lost, is no matter of the
  * new tunnel. What comes for a port with a backlog when its tunnel has gone is lost at once. */
-static void tunnels_go_while_held(void **state)
+static void test_removed_tunnels_leave_backlog_uncounted(void **state)
 {
 	static const struct gremc_vif_cold none;
-	struct fixture *f = *state;
-	struct gremc_vif_info info = tunnel(1000, LOOP);
+	struct forwarder *f = *state;
+	struct gremc_vif_info info = tunnel_info(1000, LOOP);
 	uint32_t again;
 
-	add_tunnels(f, 31, LOOP);
-	slow_down(0, 0);
-	send_to(f, 30, 2);
-	route(f, 0);
+	forwarder_add_tunnels(f, 31, LOOP);
+	device_slow_down(0, 0);
+	frames_forward_to(f, 30, 2);
+	forwarder_set_route(f, 0);
 	gremc_vif_remove(f->vifs, f->vif[7]);
 	gremc_rcu_synchronize(f->rcu);
-	again = add_tunnel(f, &info);
+	again = forwarder_add_tunnel(f, &info);
 	assert_int_equal(again, f->vif[7]);
 	gremc_stats_reset_vif(f->worker->stats, again);
 	slow.room = 20;
 	gremc_backlogs_send(f->worker);
 	gremc_backlogs_drop(f->worker);
 	gremc_worker_account(f->worker, NULL);
-	assert_int_equal(totals(f).sent, 20);
-	assert_int_equal(lost(f), 40);
+	assert_int_equal(forwarder_totals(f).sent, 20);
+	assert_int_equal(tx_full_count(f), 40);
 	assert_memory_equal(&f->worker->stats->vif_cold[again], &none, sizeof(none));
 	assert_int_equal(f->worker->stats->vif_cold[f->vif[8]].lost_bytes, 100);
 }
 
 /* What is held for a port that loses its link is lost for that. */
-static void the_link_goes(void **state)
+static void test_backlog_is_dropped_when_link_fails(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 
-	add_tunnels(f, 31, LOOP);
-	slow_down(5, 0);
-	send_to(f, 30, 2);
-	assert_int_equal(totals(f).queued, 55);
+	forwarder_add_tunnels(f, 31, LOOP);
+	device_slow_down(5, 0);
+	frames_forward_to(f, 30, 2);
+	assert_int_equal(forwarder_totals(f).queued, 55);
 	f->port[LOOP].status = GREMC_PORT_DOWN;
 	f->port[LOOP].link_changes = 1;
 	gremc_workers_port_changed(f->group, &f->port[LOOP]);
 	gremc_backlogs_send(f->worker);
 	gremc_worker_account(f->worker, NULL);
-	assert_int_equal(totals(f).queued, 0);
-	assert_int_equal(totals(f).losses[GREMC_TX_DROP_link_down], 55);
+	assert_int_equal(forwarder_totals(f).queued, 0);
+	assert_int_equal(forwarder_totals(f).losses[GREMC_TX_DROP_link_down], 55);
 	assert_false(f->worker->holds);
 }
 
-#define SLOW(function) cmocka_unit_test_setup_teardown(function, set_up, restore)
+#define SLOW(function) cmocka_unit_test_setup_teardown(function, forwarder_set_up, slow_device_restore)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SLOW(what_is_refused_goes_later),
-		SLOW(a_backlog_is_bounded),
-		SLOW(a_port_that_moves_is_waited_for),
-		SLOW(a_slow_port_is_not_waited_for),
-		SLOW(nothing_is_held_for_ever),
-		SLOW(tunnels_go_while_held),
-		SLOW(the_link_goes),
+		SLOW(test_refused_packets_are_sent_later_in_order),
+		SLOW(test_backlog_is_bounded),
+		SLOW(test_worker_waits_for_port_that_makes_progress),
+		SLOW(test_worker_does_not_wait_for_slow_port),
+		SLOW(test_backlog_of_stuck_port_expires),
+		SLOW(test_removed_tunnels_leave_backlog_uncounted),
+		SLOW(test_backlog_is_dropped_when_link_fails),
 	};
 
-	return cmocka_run_group_tests_name("backlog", tests, start_eal, stop_eal);
+	return cmocka_run_group_tests_name("backlog", tests, forwarder_eal_init, forwarder_eal_cleanup);
 }

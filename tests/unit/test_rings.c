@@ -5,31 +5,31 @@
 #include <rte_rcu_qsbr.h>
 
 #include "datapath/handoff.h"
-#include "datapath_world.h"
+#include "forwarder.h"
 
 #define RING_SIZE 4096
 
 /* ---- two workers of which one uses the other's transmit queue, or gives it flows ---- */
 
 /* LOOP is sent by worker 0; worker 1 hands over to it. */
-static struct gremc_worker *share_queue(struct fixture *f, struct rte_ring **ring)
+static struct gremc_worker *tx_queue_share(struct forwarder *f, struct rte_ring **ring)
 {
 	*ring = rte_ring_create("rings", RING_SIZE, SOCKET_ID_ANY, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
 	assert_non_null(*ring);
 	f->port[LOOP].tx_ring[0] = *ring;
-	start_workers(f, 2);
+	forwarder_start_workers(f, 2);
 	return f->group->worker[1];
 }
 
-static void free_queue(struct fixture *f, struct rte_ring *ring)
+static void tx_queue_unshare(struct forwarder *f, struct rte_ring *ring)
 {
 	f->port[LOOP].tx_ring[0] = NULL;
 	assert_int_equal(rte_ring_count(ring), 0);
 	rte_ring_free(ring);
 }
 
-static uint32_t forward_on(struct fixture *f, struct gremc_worker *worker, struct rte_mbuf **mbufs,
-			   uint32_t n)
+static uint32_t worker_forward_burst(struct forwarder *f, struct gremc_worker *worker,
+				     struct rte_mbuf **mbufs, uint32_t n)
 {
 	struct gremc_burst *burst = &worker->burst;
 
@@ -43,7 +43,7 @@ static uint32_t forward_on(struct fixture *f, struct gremc_worker *worker, struc
 }
 
 /* The device takes nothing more. */
-static void fill_port(void)
+static void loop_port_fill(void)
 {
 	struct rte_mbuf *mbuf;
 
@@ -56,7 +56,7 @@ static void fill_port(void)
 	}
 }
 
-static uint32_t empty_port(void)
+static uint32_t loop_port_empty(void)
 {
 	struct rte_mbuf *mbuf;
 	uint32_t n = 0;
@@ -66,7 +66,7 @@ static uint32_t empty_port(void)
 	return n;
 }
 
-static void remove_tunnels(struct fixture *f, uint32_t first, uint32_t count)
+static void forwarder_remove_tunnels(struct forwarder *f, uint32_t first, uint32_t count)
 {
 	for (uint32_t n = first; n < first + count; n++)
 		gremc_vif_remove(f->vifs, f->vif[n]);
@@ -74,10 +74,10 @@ static void remove_tunnels(struct fixture *f, uint32_t first, uint32_t count)
 }
 
 /* Another tunnel gets the index that was removed last. */
-static uint32_t take_index_of(struct fixture *f, uint32_t old, uint32_t n)
+static uint32_t vif_index_reuse(struct forwarder *f, uint32_t old, uint32_t n)
 {
-	struct gremc_vif_info info = tunnel(n, LOOP);
-	uint32_t vif = add_tunnel(f, &info);
+	struct gremc_vif_info info = tunnel_info(n, LOOP);
+	uint32_t vif = forwarder_add_tunnel(f, &info);
 
 	assert_int_equal(vif, old);
 	for (uint32_t i = 0; i < f->group->stats_count; i++)
@@ -85,7 +85,7 @@ static uint32_t take_index_of(struct fixture *f, uint32_t old, uint32_t n)
 	return vif;
 }
 
-static void expect_untouched(const struct fixture *f, uint32_t vif)
+static void vif_counters_expect_zero(const struct forwarder *f, uint32_t vif)
 {
 	static const struct gremc_vif_hot none;
 	static const struct gremc_vif_cold no_loss;
@@ -100,39 +100,39 @@ static void expect_untouched(const struct fixture *f, uint32_t vif)
 
 /* Replicas stand in the ring while their tunnels go, some adjacencies with them, and one index comes again:
  * all that the full port does not take is lost, and charged to those tunnels only that are still there. */
-static void tunnels_go_while_queued(void **state)
+static void test_removed_tunnels_leave_queued_replicas_uncounted(void **state)
 {
 	enum { TUNNELS = 300, STAY = 100 };
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	struct rte_ring *ring;
-	struct gremc_worker *other = share_queue(f, &ring);
+	struct gremc_worker *other = tx_queue_share(f, &ring);
 	uint64_t lost = 0;
 	struct rte_mbuf *mbuf;
 	uint32_t again;
 
 	for (uint32_t n = 0; n < TUNNELS; n++) {
-		struct gremc_vif_info info = tunnel(n, LOOP);
+		struct gremc_vif_info info = tunnel_info(n, LOOP);
 
 		info.next_hop = rte_cpu_to_be_32(0x0a000100 + n / STAY);
-		f->vif[n] = add_tunnel(f, &info);
+		f->vif[n] = forwarder_add_tunnel(f, &info);
 	}
-	route(f, TUNNELS - 1);
-	mbuf = frame_mbuf(TUNNELS - 1, 100, 0);
-	forward_on(f, other, &mbuf, 1);
-	assert_int_equal(totals(f).queued, TUNNELS - 1);
-	fill_port();
-	route(f, STAY);
-	remove_tunnels(f, STAY, TUNNELS - STAY);
-	take_index_of(f, f->vif[TUNNELS - 1], 1000);
-	again = take_index_of(f, f->vif[TUNNELS - 2], 1001);
+	forwarder_set_route(f, TUNNELS - 1);
+	mbuf = frame_mbuf_create(TUNNELS - 1, 100, 0);
+	worker_forward_burst(f, other, &mbuf, 1);
+	assert_int_equal(forwarder_totals(f).queued, TUNNELS - 1);
+	loop_port_fill();
+	forwarder_set_route(f, STAY);
+	forwarder_remove_tunnels(f, STAY, TUNNELS - STAY);
+	vif_index_reuse(f, f->vif[TUNNELS - 1], 1000);
+	again = vif_index_reuse(f, f->vif[TUNNELS - 2], 1001);
 	while (gremc_tx_shared_poll(f->worker))
 		gremc_worker_account(f->worker, NULL);
-	empty_port();
+	loop_port_empty();
 	while (gremc_tx_shared_poll(f->worker))
 		gremc_worker_account(f->worker, NULL);
-	assert_int_equal(totals(f).wanted, TUNNELS - 1);
-	assert_true(totals(f).losses[GREMC_TX_DROP_tx_full] >= TUNNELS - 1 - STAY - 64);
-	expect_untouched(f, again);
+	assert_int_equal(forwarder_totals(f).wanted, TUNNELS - 1);
+	assert_true(forwarder_totals(f).losses[GREMC_TX_DROP_tx_full] >= TUNNELS - 1 - STAY - 64);
+	vif_counters_expect_zero(f, again);
 	for (uint32_t n = 0; n < TUNNELS; n++) {
 		const struct gremc_vif_cold *cold = &f->worker->stats->vif_cold[f->vif[n]];
 
@@ -141,86 +141,86 @@ static void tunnels_go_while_queued(void **state)
 		lost += cold->lost[GREMC_TX_DROP_tx_full];
 	}
 	assert_true(lost <= STAY);
-	free_queue(f, ring);
+	tx_queue_unshare(f, ring);
 }
 
 /* ---- relay rings ---- */
 
 /* Who owns the flow that frame_mbuf() makes, and who does not. */
-static struct gremc_worker *owner_of_flow(struct fixture *f, struct gremc_worker **stranger)
+static struct gremc_worker *flow_owner_find(struct forwarder *f, struct gremc_worker **stranger)
 {
 	struct gremc_worker *owner;
 
-	poll_with(f, frame_mbuf(0, 100, 0));
-	owner = f->group->worker[totals(f).relayed];
+	forwarder_receive_frame(f, frame_mbuf_create(0, 100, 0));
+	owner = f->group->worker[forwarder_totals(f).relayed];
 	*stranger = f->group->worker[owner == f->worker];
 	while (gremc_handoff_poll(owner))
 		;
-	empty_port();
+	loop_port_empty();
 	return owner;
 }
 
 /* Packets of a flow are with their worker's ring while their tunnel goes, and its index comes again: they are
  * no packets of the new tunnel, though its mroute takes that one's. */
-static void flows_of_removed_tunnels(void **state)
+static void test_flows_of_removed_tunnels_are_dropped(void **state)
 {
 	enum { PACKETS = 200 };
-	struct fixture *f = *state;
-	struct gremc_worker *other = start_two(f, 0, true), *owner, *stranger;
+	struct forwarder *f = *state;
+	struct gremc_worker *other = forwarder_start_two_workers(f, 0, true), *owner, *stranger;
 	uint64_t forwarded;
 	uint32_t again;
 
 	(void)other;
-	add_tunnels(f, 3, LOOP);
-	route(f, 2);
-	owner = owner_of_flow(f, &stranger);
+	forwarder_add_tunnels(f, 3, LOOP);
+	forwarder_set_route(f, 2);
+	owner = flow_owner_find(f, &stranger);
 	for (unsigned i = 0; i < PACKETS; i++) {
-		struct rte_mbuf *mbuf = frame_mbuf(2, 100, 0);
+		struct rte_mbuf *mbuf = frame_mbuf_create(2, 100, 0);
 
-		forward_on(f, stranger, &mbuf, 1);
+		worker_forward_burst(f, stranger, &mbuf, 1);
 	}
-	assert_int_equal(totals(f).relayed, PACKETS);
-	forwarded = totals(f).forwarded;
-	remove_tunnels(f, 2, 1);
-	again = take_index_of(f, f->vif[2], 1000);
+	assert_int_equal(forwarder_totals(f).relayed, PACKETS);
+	forwarded = forwarder_totals(f).forwarded;
+	forwarder_remove_tunnels(f, 2, 1);
+	again = vif_index_reuse(f, f->vif[2], 1000);
 	while (gremc_handoff_poll(owner))
 		;
-	assert_int_equal(totals(f).relayed, 0);
-	assert_int_equal(totals(f).forwarded, forwarded);
-	assert_int_equal(totals(f).drops[GREMC_DROP_unknown_peer], PACKETS);
-	assert_int_equal(empty_port(), 0);
-	expect_untouched(f, again);
+	assert_int_equal(forwarder_totals(f).relayed, 0);
+	assert_int_equal(forwarder_totals(f).forwarded, forwarded);
+	assert_int_equal(forwarder_totals(f).drops[GREMC_DROP_unknown_peer], PACKETS);
+	assert_int_equal(loop_port_empty(), 0);
+	vif_counters_expect_zero(f, again);
 }
 
 /* The payload of a large oil is with the other worker while the tunnel that it came by goes. */
-static void shards_of_removed_tunnels(void **state)
+static void test_oil_parts_of_removed_tunnels_are_freed(void **state)
 {
 	enum { OIL = 400 };
-	struct fixture *f = *state;
-	struct gremc_worker *other = start_two(f, 200, false);
+	struct forwarder *f = *state;
+	struct gremc_worker *other = forwarder_start_two_workers(f, 200, false);
 	uint64_t wanted;
 
-	add_tunnels(f, OIL + 1, LOOP);
-	route(f, OIL);
-	poll_with(f, frame_mbuf(OIL, 100, 0));
-	wanted = totals(f).wanted;
-	assert_int_equal(empty_port(), wanted);
-	remove_tunnels(f, OIL, 1);
-	take_index_of(f, f->vif[OIL], 1000);
+	forwarder_add_tunnels(f, OIL + 1, LOOP);
+	forwarder_set_route(f, OIL);
+	forwarder_receive_frame(f, frame_mbuf_create(OIL, 100, 0));
+	wanted = forwarder_totals(f).wanted;
+	assert_int_equal(loop_port_empty(), wanted);
+	forwarder_remove_tunnels(f, OIL, 1);
+	vif_index_reuse(f, f->vif[OIL], 1000);
 	assert_int_equal(gremc_handoff_poll(other), 1);
-	assert_int_equal(empty_port(), 0);
-	assert_int_equal(totals(f).wanted, wanted);
+	assert_int_equal(loop_port_empty(), 0);
+	assert_int_equal(forwarder_totals(f).wanted, wanted);
 }
 
 /* An mroute gets limits while a shard is on its way: thresholds that some interfaces pass (frames come with a
  * TTL of 16), and sources. The replicas that are still to be made obey them. */
-static void shards_obey_limits_set_meanwhile(void **state)
+static void test_oil_parts_obey_limits_set_meanwhile(void **state)
 {
 	enum { OIL = 400 };
 	static const uint16_t lengths[] = {100, 1000};
 	const struct gremc_prefix ours = {.address = RTE_BE32(SOURCE), .length = 32};
-	struct fixture *f = *state;
-	struct gremc_worker *other = start_two(f, 200, false);
+	struct forwarder *f = *state;
+	struct gremc_worker *other = forwarder_start_two_workers(f, 200, false);
 	uint8_t thresholds[OIL];
 	struct gremc_fanout_op op = {.kind = GREMC_FANOUT_SET,
 				     .spec = {.group = rte_cpu_to_be_32(GROUP),
@@ -229,7 +229,7 @@ static void shards_obey_limits_set_meanwhile(void **state)
 					      .oifs = f->vif,
 					      .thresholds = thresholds}};
 
-	add_tunnels(f, OIL + 1, LOOP);
+	forwarder_add_tunnels(f, OIL + 1, LOOP);
 	for (uint32_t n = 0; n < OIL; n += 4)
 		assert_int_equal(gremc_vif_sources_set(f->vifs, f->vif[n], &ours, 1), 0);
 	/* takes it: of four interfaces the one whose sources have it, and one whose TTL threshold it passes
@@ -238,16 +238,16 @@ static void shards_obey_limits_set_meanwhile(void **state)
 		thresholds[n] = n % 4 < 2 ? GREMC_THRESHOLD_SOURCES : n % 4 == 2 ? 15 : 16;
 	for (uint32_t from = OIL - 2; from <= OIL; from += 2) {
 		for (unsigned l = 0; l < RTE_DIM(lengths); l++) {
-			const struct gremc_totals before = totals(f);
+			const struct gremc_totals before = forwarder_totals(f);
 			bool first[OIL] = {false}, then[OIL] = {false};
 			uint32_t made;
 
-			route(f, OIL);
-			poll_with(f, frame_mbuf(from, lengths[l], 0));
-			collect(f, first, OIL);
+			forwarder_set_route(f, OIL);
+			forwarder_receive_frame(f, frame_mbuf_create(from, lengths[l], 0));
+			replicas_collect(f, first, OIL);
 			assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
 			assert_int_equal(gremc_handoff_poll(other), 1);
-			made = collect(f, then, OIL);
+			made = replicas_collect(f, then, OIL);
 			assert_in_range(made, 1, OIL / 2);
 			for (uint32_t n = 0; n < OIL; n++) {
 				const bool takes = n % 4 == 0 || n % 4 == 2;
@@ -255,7 +255,7 @@ static void shards_obey_limits_set_meanwhile(void **state)
 				assert_false(first[n] && then[n]);
 				assert_true(n == from || first[n] || then[n] == takes);
 			}
-			assert_int_equal(totals(f).forwarded, before.forwarded + 1);
+			assert_int_equal(forwarder_totals(f).forwarded, before.forwarded + 1);
 		}
 	}
 }
@@ -263,20 +263,20 @@ static void shards_obey_limits_set_meanwhile(void **state)
 /* ---- rings of the host path ---- */
 
 /* What a tunnel has punted is no packet of the one that has its index when the control thread takes it. */
-static void punted_packets_of_removed_tunnels(void **state)
+static void test_punts_of_removed_tunnels_name_no_vif(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	struct rte_mbuf *mbuf;
 
-	add_tunnels(f, 1, LOOP);
+	forwarder_add_tunnels(f, 1, LOOP);
 	gremc_vif_punt_set(f->vifs, f->vif[0], GREMC_VIF_PUNT_MULTICAST);
 	for (unsigned round = 0; round < 2; round++) {
-		mbuf = frame_mbuf(0, 100, 0);
-		forward_on(f, f->worker, &mbuf, 1);
+		mbuf = frame_mbuf_create(0, 100, 0);
+		worker_forward_burst(f, f->worker, &mbuf, 1);
 		if (round > 0)
-			remove_tunnels(f, 0, 1);
+			forwarder_remove_tunnels(f, 0, 1);
 		if (round > 0)
-			take_index_of(f, f->vif[0], 1000);
+			vif_index_reuse(f, f->vif[0], 1000);
 		assert_int_equal(gremc_punt_dequeue(f->group, GREMC_PUNT_multicast, &mbuf, 1), 1);
 		assert_int_equal(gremc_mbuf_vif(mbuf, f->vifs), round ? GREMC_VIF_NONE : f->vif[0]);
 		rte_pktmbuf_free(mbuf);
@@ -284,29 +284,29 @@ static void punted_packets_of_removed_tunnels(void **state)
 }
 
 /* Frames of the host for a tunnel are sent when it has gone, and charged to no other. */
-static void frames_for_removed_tunnels(void **state)
+static void test_frames_for_removed_tunnels_are_sent_uncounted(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	const uint32_t length = 100;
 	struct rte_mbuf *mbuf;
 	uint32_t again;
 
-	add_tunnels(f, 2, LOOP);
+	forwarder_add_tunnels(f, 2, LOOP);
 	for (unsigned n = 0; n < 2; n++) {
-		mbuf = frame_mbuf(n, length, 0);
+		mbuf = frame_mbuf_create(n, length, 0);
 		mbuf->port = LOOP;
 		mbuf->l2_len = sizeof(struct rte_ether_hdr);
 		mbuf->hash.usr = f->vif[n];
 		assert_int_equal(gremc_inject_frames(f->group, &mbuf, 1), 1);
 	}
-	remove_tunnels(f, 1, 1);
-	again = take_index_of(f, f->vif[1], 1000);
+	forwarder_remove_tunnels(f, 1, 1);
+	again = vif_index_reuse(f, f->vif[1], 1000);
 	assert_int_equal(gremc_stage_inject(f->worker), 2);
-	assert_int_equal(empty_port(), 2);
-	assert_int_equal(totals(f).injected, 2);
-	assert_int_equal(totals(f).sent, 2);
+	assert_int_equal(loop_port_empty(), 2);
+	assert_int_equal(forwarder_totals(f).injected, 2);
+	assert_int_equal(forwarder_totals(f).sent, 2);
 	assert_int_equal(f->worker->stats->vif_hot[f->vif[0]].tx_bytes, length);
-	expect_untouched(f, again);
+	vif_counters_expect_zero(f, again);
 }
 
 /* ---- work that is given by the thousand ---- */
@@ -314,109 +314,109 @@ static void frames_for_removed_tunnels(void **state)
 #define MANY 3000
 
 /* MANY replicas of `other` in the ring of a queue of worker 0. */
-static void hand_over_many(struct fixture *f, struct gremc_worker *other)
+static void replicas_hand_over_many(struct forwarder *f, struct gremc_worker *other)
 {
 	struct rte_mbuf *mbufs[30];
 
 	for (unsigned i = 0; i < MANY / 30 / 30 + 1; i++) {
 		for (unsigned k = 0; k < 30; k++)
-			mbufs[k] = frame_mbuf(9000, 100, 0);
-		forward_on(f, other, mbufs, 30);
+			mbufs[k] = frame_mbuf_create(9000, 100, 0);
+		worker_forward_burst(f, other, mbufs, 30);
 	}
-	assert_true(totals(f).queued >= MANY);
+	assert_true(forwarder_totals(f).queued >= MANY);
 }
 
 /* Two workers, one queue of a port that takes everything: worker 0's. */
-static struct gremc_worker *share_nowhere(struct fixture *f, struct rte_ring **ring, uint32_t oil)
+static struct gremc_worker *null_queue_share(struct forwarder *f, struct rte_ring **ring, uint32_t oil)
 {
-	struct gremc_vif_info in = tunnel(9000, LOOP);
+	struct gremc_vif_info in = tunnel_info(9000, LOOP);
 
 	*ring = rte_ring_create("rings", RING_SIZE, SOCKET_ID_ANY, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
 	assert_non_null(*ring);
 	f->port[NOWHERE].tx_ring[0] = *ring;
-	start_workers(f, 2);
-	add_tunnel(f, &in);
-	add_tunnels(f, oil, NOWHERE);
-	route(f, oil);
+	forwarder_start_workers(f, 2);
+	forwarder_add_tunnel(f, &in);
+	forwarder_add_tunnels(f, oil, NOWHERE);
+	forwarder_set_route(f, oil);
 	return f->group->worker[1];
 }
 
-static void stop_sharing(struct fixture *f, struct rte_ring *ring)
+static void null_queue_unshare(struct forwarder *f, struct rte_ring *ring)
 {
 	assert_int_equal(rte_ring_count(ring), 0);
 	for (unsigned i = 0; i < f->group->count; i++)
-		return_headers(f->group->worker[i]);
+		worker_release_mbufs(f->group->worker[i]);
 	f->port[NOWHERE].tx_ring[0] = NULL;
-	start_workers(f, 1);
+	forwarder_start_workers(f, 1);
 	rte_ring_free(ring);
 }
 
 /* The owner of a queue sends in one iteration what the others have given by then. A turn that the operating
  * system interrupts may end early, so one of many is enough. */
-static void all_that_is_handed_over_is_sent(void **state)
+static void test_all_handed_over_replicas_are_sent(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	struct rte_ring *ring;
-	struct gremc_worker *other = share_nowhere(f, &ring, 30);
+	struct gremc_worker *other = null_queue_share(f, &ring, 30);
 	bool complete = false;
 
 	for (unsigned turn = 0; turn < 200 && !complete; turn++) {
-		hand_over_many(f, other);
+		replicas_hand_over_many(f, other);
 		complete = gremc_tx_shared_poll(f->worker) >= MANY;
 		while (gremc_tx_shared_poll(f->worker))
 			;
 		gremc_worker_account(f->worker, NULL);
-		assert_int_equal(totals(f).queued, 0);
+		assert_int_equal(forwarder_totals(f).queued, 0);
 	}
 	assert_true(complete);
-	assert_int_equal(totals(f).sent, totals(f).wanted);
-	stop_sharing(f, ring);
+	assert_int_equal(forwarder_totals(f).sent, forwarder_totals(f).wanted);
+	null_queue_unshare(f, ring);
 }
 
 /* While it replicates to a large oil of its own, too. */
-static void handed_over_between_bursts(void **state)
+static void test_owner_sends_others_replicas_between_bursts(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	struct rte_ring *ring;
-	struct gremc_worker *other = share_nowhere(f, &ring, 300);
+	struct gremc_worker *other = null_queue_share(f, &ring, 300);
 	struct rte_mbuf *mbufs[13];
 
 	for (unsigned k = 0; k < RTE_DIM(mbufs); k++)
-		mbufs[k] = frame_mbuf(9000, 100, 0);
-	forward_on(f, other, mbufs, RTE_DIM(mbufs));
+		mbufs[k] = frame_mbuf_create(9000, 100, 0);
+	worker_forward_burst(f, other, mbufs, RTE_DIM(mbufs));
 	assert_int_equal(rte_ring_count(ring), 13 * 300);
 	for (unsigned k = 0; k < RTE_DIM(mbufs); k++)
-		mbufs[k] = frame_mbuf(9000, 100, 0);
-	forward_on(f, f->worker, mbufs, RTE_DIM(mbufs));
+		mbufs[k] = frame_mbuf_create(9000, 100, 0);
+	worker_forward_burst(f, f->worker, mbufs, RTE_DIM(mbufs));
 	assert_true(rte_ring_count(ring) < 13 * 300 / 4);
 	while (gremc_tx_shared_poll(f->worker))
 		gremc_worker_account(f->worker, NULL);
-	assert_int_equal(totals(f).sent, 2 * 13 * 300);
-	stop_sharing(f, ring);
+	assert_int_equal(forwarder_totals(f).sent, 2 * 13 * 300);
+	null_queue_unshare(f, ring);
 }
 
 /* The same of flows. */
-static void all_that_is_relayed_is_forwarded(void **state)
+static void test_all_relayed_packets_are_forwarded(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	struct gremc_worker *owner, *stranger;
 	bool complete = false;
 	struct rte_mbuf *mbuf;
 
-	start_two(f, 0, true);
-	add_tunnels(f, 3, LOOP);
-	route(f, 1);
-	owner = owner_of_flow(f, &stranger);
+	forwarder_start_two_workers(f, 0, true);
+	forwarder_add_tunnels(f, 3, LOOP);
+	forwarder_set_route(f, 1);
+	owner = flow_owner_find(f, &stranger);
 	for (unsigned turn = 0; turn < 200 && !complete; turn++) {
 		for (unsigned i = 0; i < 500; i++) {
-			mbuf = frame_mbuf(2, 100, 0);
-			forward_on(f, stranger, &mbuf, 1);
+			mbuf = frame_mbuf_create(2, 100, 0);
+			worker_forward_burst(f, stranger, &mbuf, 1);
 		}
 		complete = gremc_handoff_poll(owner) == 500;
 		while (gremc_handoff_poll(owner))
 			;
-		assert_int_equal(totals(f).relayed, 0);
-		empty_port();
+		assert_int_equal(forwarder_totals(f).relayed, 0);
+		loop_port_empty();
 	}
 	assert_true(complete);
 }
@@ -424,7 +424,7 @@ static void all_that_is_relayed_is_forwarded(void **state)
 /* ---- producers that are descheduled ---- */
 
 /* Begins to enqueue: what it puts there comes with complete(). */
-static uint32_t begin_enqueue(struct rte_ring *ring, void *entry)
+static uint32_t enqueue_begin(struct rte_ring *ring, void *entry)
 {
 	const uint32_t head = ring->rts_prod.head.val.pos;
 
@@ -435,7 +435,7 @@ static uint32_t begin_enqueue(struct rte_ring *ring, void *entry)
 	return head;
 }
 
-static void end_enqueue(struct rte_ring *ring)
+static void enqueue_end(struct rte_ring *ring)
 {
 	if (++ring->rts_prod.tail.val.cnt == ring->rts_prod.head.val.cnt)
 		ring->rts_prod.tail.val.pos = ring->rts_prod.head.val.pos;
@@ -443,38 +443,38 @@ static void end_enqueue(struct rte_ring *ring)
 
 /* One producer stands in the middle: the others go on until the ring is full, and lose by name what it has no
  * room for. All that they have put behind is there when the first one goes on. */
-static void no_producer_waits_for_another(void **state)
+static void test_no_producer_waits_for_another(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	struct gremc_worker *owner, *stranger;
 	struct rte_mbuf *mbuf;
 	void *entry;
 
-	start_two(f, 0, true);
-	add_tunnels(f, 3, LOOP);
-	route(f, 1);
-	owner = owner_of_flow(f, &stranger);
-	begin_enqueue(owner->relay, f);
+	forwarder_start_two_workers(f, 0, true);
+	forwarder_add_tunnels(f, 3, LOOP);
+	forwarder_set_route(f, 1);
+	owner = flow_owner_find(f, &stranger);
+	enqueue_begin(owner->relay, f);
 	for (unsigned i = 0; i < f->ports.rings.relay - 200; i++) {
-		mbuf = frame_mbuf(2, 100, 0);
-		forward_on(f, stranger, &mbuf, 1);
+		mbuf = frame_mbuf_create(2, 100, 0);
+		worker_forward_burst(f, stranger, &mbuf, 1);
 	}
-	assert_int_equal(totals(f).relayed, f->ports.rings.relay - 200);
+	assert_int_equal(forwarder_totals(f).relayed, f->ports.rings.relay - 200);
 	assert_int_equal(gremc_handoff_poll(owner), 0);
-	end_enqueue(owner->relay);
+	enqueue_end(owner->relay);
 	assert_int_equal(rte_ring_dequeue(owner->relay, &entry), 0);
 	assert_ptr_equal(entry, f);
 	while (gremc_handoff_poll(owner))
-		empty_port();
-	assert_int_equal(totals(f).relayed, 0);
-	empty_port();
+		loop_port_empty();
+	assert_int_equal(forwarder_totals(f).relayed, 0);
+	loop_port_empty();
 }
 
 /* ---- the end ---- */
 
 #define WORKERS 4
 
-static void *run(void *worker)
+static void *worker_thread(void *worker)
 {
 	gremc_worker_run(worker);
 	return NULL;
@@ -482,77 +482,79 @@ static void *run(void *worker)
 
 /* Four workers, one transmit queue, `spread`, shards: a flow that a worker has received becomes a shard of
  * its owner's, and that a replica for the queue's owner. As many of them run as said, from a stop on. */
-static struct rte_ring *run_to_the_end(struct fixture *f, unsigned running, unsigned packets)
+static struct rte_ring *workers_run_to_the_end(struct forwarder *f, unsigned running, unsigned packets)
 {
-	struct gremc_config_settings all = settings;
+	struct gremc_config_settings all = default_settings;
 	struct rte_ring *ring =
 		rte_ring_create("rings", RING_SIZE, SOCKET_ID_ANY, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
 	pthread_t thread[WORKERS];
-	struct gremc_vif_info in = tunnel(9000, LOOP);
+	struct gremc_vif_info in = tunnel_info(9000, LOOP);
 	struct rte_mbuf *mbuf;
 
 	assert_non_null(ring);
 	f->port[NOWHERE].tx_ring[0] = ring;
-	start_workers(f, WORKERS);
+	forwarder_start_workers(f, WORKERS);
 	all.shard_threshold = 100;
 	all.spread = true;
 	gremc_workers_configure(f->group, &all);
-	add_tunnel(f, &in);
-	add_tunnels(f, 400, NOWHERE);
-	route(f, 400);
+	forwarder_add_tunnel(f, &in);
+	forwarder_add_tunnels(f, 400, NOWHERE);
+	forwarder_set_route(f, 400);
 	for (unsigned i = 0; i < packets; i++) {
-		mbuf = frame_mbuf(9000, 100, 0);
-		forward_on(f, f->group->worker[i % WORKERS], &mbuf, 1);
+		mbuf = frame_mbuf_create(9000, 100, 0);
+		worker_forward_burst(f, f->group->worker[i % WORKERS], &mbuf, 1);
 	}
-	assert_int_equal(totals(f).rx_packets, packets);
-	assert_true(totals(f).relayed > 0);
+	assert_int_equal(forwarder_totals(f).rx_packets, packets);
+	assert_true(forwarder_totals(f).relayed > 0);
 	gremc_workers_stop(f->group);
 	for (unsigned i = 0; i < running; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, run, f->group->worker[i]), 0);
+		assert_int_equal(pthread_create(&thread[i], NULL, worker_thread, f->group->worker[i]), 0);
 	for (unsigned i = 0; i < running; i++)
 		assert_int_equal(pthread_join(thread[i], NULL), 0);
 	return ring;
 }
 
-static void stop_sends_every_generation(void **state)
+static void test_stop_sends_every_generation(void **state)
 {
 	enum { PACKETS = 10 };
-	struct fixture *f = *state;
-	struct rte_ring *ring = run_to_the_end(f, WORKERS, PACKETS);
+	struct forwarder *f = *state;
+	struct rte_ring *ring = workers_run_to_the_end(f, WORKERS, PACKETS);
 
-	assert_int_equal(totals(f).relayed, 0);
-	assert_int_equal(totals(f).queued, 0);
-	assert_int_equal(totals(f).waiting, 0);
-	assert_int_equal(totals(f).forwarded, PACKETS);
-	assert_int_equal(totals(f).wanted, PACKETS * 400);
-	assert_int_equal(totals(f).sent + totals(f).losses[GREMC_TX_DROP_ring_full], PACKETS * 400);
-	stop_sharing(f, ring);
+	assert_int_equal(forwarder_totals(f).relayed, 0);
+	assert_int_equal(forwarder_totals(f).queued, 0);
+	assert_int_equal(forwarder_totals(f).waiting, 0);
+	assert_int_equal(forwarder_totals(f).forwarded, PACKETS);
+	assert_int_equal(forwarder_totals(f).wanted, PACKETS * 400);
+	assert_int_equal(forwarder_totals(f).sent + forwarder_totals(f).losses[GREMC_TX_DROP_ring_full],
+			 PACKETS * 400);
+	null_queue_unshare(f, ring);
 }
 
 /* A worker that never comes: the others end, and what it has left is counted by name. */
-static void stop_without_one_worker(void **state)
+static void test_stop_without_one_worker_drops_by_name(void **state)
 {
 	enum { PACKETS = 10 };
-	struct fixture *f = *state;
-	struct rte_ring *ring = run_to_the_end(f, WORKERS - 1, PACKETS);
+	struct forwarder *f = *state;
+	struct rte_ring *ring = workers_run_to_the_end(f, WORKERS - 1, PACKETS);
 
 	gremc_workers_drain(f->group);
-	assert_int_equal(totals(f).relayed, 0);
-	assert_int_equal(totals(f).queued, 0);
-	assert_int_equal(totals(f).waiting, 0);
-	assert_int_equal(totals(f).forwarded + totals(f).drops[GREMC_DROP_relay_full], PACKETS);
-	assert_int_equal(totals(f).wanted, totals(f).forwarded * 400);
-	stop_sharing(f, ring);
+	assert_int_equal(forwarder_totals(f).relayed, 0);
+	assert_int_equal(forwarder_totals(f).queued, 0);
+	assert_int_equal(forwarder_totals(f).waiting, 0);
+	assert_int_equal(forwarder_totals(f).forwarded + forwarder_totals(f).drops[GREMC_DROP_relay_full],
+			 PACKETS);
+	assert_int_equal(forwarder_totals(f).wanted, forwarder_totals(f).forwarded * 400);
+	null_queue_unshare(f, ring);
 }
 
 /* The longest iteration is known while the worker runs. */
-static void the_longest_iteration_is_told(void **state)
+static void test_longest_iteration_is_reported(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	struct gremc_totals t;
 	pthread_t thread;
 
-	assert_int_equal(pthread_create(&thread, NULL, run, f->worker), 0);
+	assert_int_equal(pthread_create(&thread, NULL, worker_thread, f->worker), 0);
 	do {
 		memset(&t, 0, sizeof(t));
 		gremc_stats_read(f->worker->stats, &t);
@@ -566,15 +568,21 @@ static void the_longest_iteration_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(tunnels_go_while_queued),           TEST(flows_of_removed_tunnels),
-		TEST(shards_of_removed_tunnels),         TEST(shards_obey_limits_set_meanwhile),
-		TEST(punted_packets_of_removed_tunnels), TEST(frames_for_removed_tunnels),
-		TEST(all_that_is_handed_over_is_sent),   TEST(handed_over_between_bursts),
-		TEST(all_that_is_relayed_is_forwarded),  TEST(no_producer_waits_for_another),
-		TEST(stop_sends_every_generation),       TEST(stop_without_one_worker),
-		TEST(the_longest_iteration_is_told),
+		TEST(test_removed_tunnels_leave_queued_replicas_uncounted),
+		TEST(test_flows_of_removed_tunnels_are_dropped),
+		TEST(test_oil_parts_of_removed_tunnels_are_freed),
+		TEST(test_oil_parts_obey_limits_set_meanwhile),
+		TEST(test_punts_of_removed_tunnels_name_no_vif),
+		TEST(test_frames_for_removed_tunnels_are_sent_uncounted),
+		TEST(test_all_handed_over_replicas_are_sent),
+		TEST(test_owner_sends_others_replicas_between_bursts),
+		TEST(test_all_relayed_packets_are_forwarded),
+		TEST(test_no_producer_waits_for_another),
+		TEST(test_stop_sends_every_generation),
+		TEST(test_stop_without_one_worker_drops_by_name),
+		TEST(test_longest_iteration_is_reported),
 
 	};
 
-	return cmocka_run_group_tests_name("rings", tests, start_eal, stop_eal);
+	return cmocka_run_group_tests_name("rings", tests, forwarder_eal_init, forwarder_eal_cleanup);
 }

@@ -10,7 +10,7 @@
 
 #define ROUNDS 2000000u
 
-static void every_reason_has_words(void **state)
+static void test_every_reason_has_a_text(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++) {
@@ -28,7 +28,7 @@ static void every_reason_has_words(void **state)
 }
 
 /* A worker that keeps its sums true only between bursts. */
-static void *worker(void *argument)
+static void *writer_thread(void *argument)
 {
 	struct gremc_stats *stats = argument;
 
@@ -45,7 +45,7 @@ static void *worker(void *argument)
 	return NULL;
 }
 
-static void a_reader_sees_whole_bursts(void **state)
+static void test_reader_sees_whole_bursts(void **state)
 {
 	struct gremc_stats *stats = gremc_stats_create(-1, 64, 64);
 	struct gremc_totals t = {0};
@@ -54,7 +54,7 @@ static void a_reader_sees_whole_bursts(void **state)
 
 	(void)state;
 	assert_non_null(stats);
-	assert_int_equal(pthread_create(&thread, NULL, worker, stats), 0);
+	assert_int_equal(pthread_create(&thread, NULL, writer_thread, stats), 0);
 	while (t.rx_packets < 3ull * ROUNDS) {
 		memset(&t, 0, sizeof(t));
 		gremc_stats_read(stats, &t);
@@ -70,7 +70,7 @@ static void a_reader_sees_whole_bursts(void **state)
 	gremc_stats_destroy(stats);
 }
 
-static void an_index_starts_at_zero_again(void **state)
+static void test_reset_index_starts_at_zero(void **state)
 {
 	struct gremc_stats *stats = gremc_stats_create(-1, 64, 64);
 
@@ -91,7 +91,7 @@ static void an_index_starts_at_zero_again(void **state)
 }
 
 /* Percentiles are an eighth too large at most, and never outside what was seen. */
-static void delays_have_percentiles(void **state)
+static void test_delay_percentiles_are_exact_to_an_eighth(void **state)
 {
 	struct gremc_delays delays = {0};
 
@@ -117,7 +117,7 @@ static void delays_have_percentiles(void **state)
 	assert_int_equal(gremc_delays_percentile(&delays, 100), GREMC_DELAY_LARGEST);
 }
 
-static int start_eal(void **state)
+static int stats_eal_init(void **state)
 {
 	char *arguments[] = {"test",        "--no-huge",      "-m", "64", "--no-pci",
 			     "--no-shconf", "--no-telemetry", "-l", "0"};
@@ -126,7 +126,7 @@ static int start_eal(void **state)
 	return rte_eal_init(RTE_DIM(arguments), arguments) < 0;
 }
 
-static int stop_eal(void **state)
+static int stats_eal_cleanup(void **state)
 {
 	(void)state;
 	return rte_eal_cleanup();
@@ -135,11 +135,11 @@ static int stop_eal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_reason_has_words),
-		cmocka_unit_test(a_reader_sees_whole_bursts),
-		cmocka_unit_test(an_index_starts_at_zero_again),
-		cmocka_unit_test(delays_have_percentiles),
+		cmocka_unit_test(test_every_reason_has_a_text),
+		cmocka_unit_test(test_reader_sees_whole_bursts),
+		cmocka_unit_test(test_reset_index_starts_at_zero),
+		cmocka_unit_test(test_delay_percentiles_are_exact_to_an_eighth),
 	};
 
-	return cmocka_run_group_tests_name("stats", tests, start_eal, stop_eal);
+	return cmocka_run_group_tests_name("stats", tests, stats_eal_init, stats_eal_cleanup);
 }

@@ -31,7 +31,7 @@ static const struct rte_ether_addr peer_mac = {{0x02, 0, 0, 0, 0, 2}};
 static struct rte_mempool *payloads, *headers, *tiny;
 static uint16_t device[PORTS];
 
-struct fixture {
+struct forwarder {
 	struct gremc_rcu *rcu;
 	struct gremc_vifs *vifs;
 	struct gremc_fanout *fanout;
@@ -43,11 +43,12 @@ struct fixture {
 	uint32_t vif[70000]; /* tunnel n: peer 10.1.0.0 + n */
 };
 
-static const struct gremc_config_settings settings = {.copy_threshold = 256, .tx_retries = 2, .max_sleep = 1};
+static const struct gremc_config_settings default_settings = {
+	.copy_threshold = 256, .tx_retries = 2, .max_sleep = 1};
 
 /* ---- the fixture ---- */
 
-static void start_workers(struct fixture *f, unsigned workers)
+static void forwarder_start_workers(struct forwarder *f, unsigned workers)
 {
 	if (f->group)
 		gremc_workers_destroy(f->group, f->rcu);
@@ -60,14 +61,14 @@ static void start_workers(struct fixture *f, unsigned workers)
 								 .header_pool = headers,
 								 .header_room = 9300,
 								 .shard_pool = workers > 1 ? payloads : NULL};
-	f->group = gremc_workers_create(&f->ports, &settings, f->vifs, f->fanout, f->rcu);
+	f->group = gremc_workers_create(&f->ports, &default_settings, f->vifs, f->fanout, f->rcu);
 	assert_non_null(f->group);
 	f->worker = f->group->worker[0];
 }
 
-static int set_up_on(void **state, const struct gremc_nodes *nodes)
+static int forwarder_set_up_on_nodes(void **state, const struct gremc_nodes *nodes)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct forwarder *f = calloc(1, sizeof(*f));
 
 	for (unsigned i = 0; i < RTE_DIM(f->socket); i++)
 		f->socket[i] = nodes->socket[i % nodes->count];
@@ -86,32 +87,32 @@ static int set_up_on(void **state, const struct gremc_nodes *nodes)
 						 .rx_pool = {payloads}};
 		f->ports.port[i] = &f->port[i];
 	}
-	start_workers(f, 1);
+	forwarder_start_workers(f, 1);
 	*state = f;
 	return 0;
 }
 
-static int set_up(void **state)
+static int forwarder_set_up(void **state)
 {
-	return set_up_on(state, &gremc_nodes_any);
+	return forwarder_set_up_on_nodes(state, &gremc_nodes_any);
 }
 
 /* A worker on each. The second need not exist: its copies are then in other memory, but copies they are. */
-static int set_up_two(void **state)
+static int forwarder_set_up_two_nodes(void **state)
 {
 	static const struct gremc_nodes nodes = {.count = 2, .socket = {0, 1}};
 
-	return set_up_on(state, &nodes);
+	return forwarder_set_up_on_nodes(state, &nodes);
 }
 
-static void check_no_leak(void)
+static void pools_expect_full(void)
 {
 	assert_int_equal(rte_mempool_avail_count(payloads), PAYLOAD_POOL);
 	assert_int_equal(rte_mempool_avail_count(headers), HEADER_POOL);
 }
 
 /* What the worker has at hand, and what it holds for ports, goes back. */
-static void return_headers(struct gremc_worker *worker)
+static void worker_release_mbufs(struct gremc_worker *worker)
 {
 	gremc_backlogs_drop(worker);
 	gremc_worker_account(worker, NULL);
@@ -119,17 +120,17 @@ static void return_headers(struct gremc_worker *worker)
 	worker->header_count = 0;
 }
 
-static int tear_down(void **state)
+static int forwarder_tear_down(void **state)
 {
-	struct fixture *f = *state;
+	struct forwarder *f = *state;
 	struct rte_mbuf *left[64];
 	uint16_t n;
 
 	while ((n = rte_eth_rx_burst(device[LOOP], 0, left, 64)) > 0)
 		rte_pktmbuf_free_bulk(left, n);
 	for (unsigned i = 0; i < f->group->count; i++)
-		return_headers(f->group->worker[i]);
-	check_no_leak();
+		worker_release_mbufs(f->group->worker[i]);
+	pools_expect_full();
 	gremc_workers_destroy(f->group, f->rcu);
 	gremc_rcu_synchronize(f->rcu);
 	gremc_fanout_destroy(f->fanout);
@@ -139,7 +140,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct gremc_vif_info tunnel(uint32_t n, unsigned port)
+static struct gremc_vif_info tunnel_info(uint32_t n, unsigned port)
 {
 	return (struct gremc_vif_info){
 		.kind = GREMC_VIF_TUNNEL,
@@ -152,7 +153,7 @@ static struct gremc_vif_info tunnel(uint32_t n, unsigned port)
 	};
 }
 
-static uint32_t add_tunnel(struct fixture *f, const struct gremc_vif_info *info)
+static uint32_t forwarder_add_tunnel(struct forwarder *f, const struct gremc_vif_info *info)
 {
 	uint32_t adjacency, vif;
 
@@ -164,17 +165,17 @@ static uint32_t add_tunnel(struct fixture *f, const struct gremc_vif_info *info)
 	return vif;
 }
 
-static void add_tunnels(struct fixture *f, uint32_t count, unsigned port)
+static void forwarder_add_tunnels(struct forwarder *f, uint32_t count, unsigned port)
 {
 	for (uint32_t n = 0; n < count; n++) {
-		struct gremc_vif_info info = tunnel(n, port);
+		struct gremc_vif_info info = tunnel_info(n, port);
 
-		f->vif[n] = add_tunnel(f, &info);
+		f->vif[n] = forwarder_add_tunnel(f, &info);
 	}
 }
 
 /* (*,GROUP) from any to the first `count` of the tunnels. */
-static void route(struct fixture *f, uint32_t count)
+static void forwarder_set_route(struct forwarder *f, uint32_t count)
 {
 	struct gremc_fanout_op op = {
 		.kind = GREMC_FANOUT_SET,
@@ -185,7 +186,8 @@ static void route(struct fixture *f, uint32_t count)
 
 /* ---- frames ---- */
 
-static void write_ipv4(struct rte_ipv4_hdr *ip, uint32_t from, uint32_t to, uint8_t protocol, uint16_t total)
+static void frame_write_ipv4(struct rte_ipv4_hdr *ip, uint32_t from, uint32_t to, uint8_t protocol,
+			     uint16_t total)
 {
 	*ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
 				    .total_length = rte_cpu_to_be_16(total),
@@ -196,14 +198,14 @@ static void write_ipv4(struct rte_ipv4_hdr *ip, uint32_t from, uint32_t to, uint
 	ip->hdr_checksum = rte_ipv4_cksum(ip);
 }
 
-static uint8_t byte_at(uint32_t i)
+static uint8_t payload_byte(uint32_t i)
 {
 	return i * 31 + 7;
 }
 
 /* A frame from tunnel n with an inner packet of `length` bytes, and `padding` behind it. Returns the frame's
  * length. */
-static uint32_t write_frame(uint8_t *frame, uint32_t n, uint16_t length, uint16_t padding)
+static uint32_t frame_write(uint8_t *frame, uint32_t n, uint16_t length, uint16_t padding)
 {
 	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)frame;
 	struct rte_ipv4_hdr *outer = (struct rte_ipv4_hdr *)(ether + 1), *inner;
@@ -211,30 +213,30 @@ static uint32_t write_frame(uint8_t *frame, uint32_t n, uint16_t length, uint16_
 
 	*ether = (struct rte_ether_hdr){
 		.dst_addr = our_mac, .src_addr = peer_mac, .ether_type = RTE_BE16(0x0800)};
-	write_ipv4(outer, 0x0a010000 + n, LOCAL, 47, 24 + length);
+	frame_write_ipv4(outer, 0x0a010000 + n, LOCAL, 47, 24 + length);
 	memcpy(gre, "\0\0\x08\0", 4);
 	inner = (struct rte_ipv4_hdr *)(gre + 4);
-	write_ipv4(inner, SOURCE, GROUP, 17, length);
+	frame_write_ipv4(inner, SOURCE, GROUP, 17, length);
 	for (uint32_t i = 20; i < length; i++)
-		gre[4 + i] = byte_at(i);
+		gre[4 + i] = payload_byte(i);
 	memset(gre + 4 + length, 0xee, padding);
 	return 14 + 24 + length + padding;
 }
 
-static struct rte_mbuf *frame_mbuf(uint32_t n, uint16_t length, uint16_t padding)
+static struct rte_mbuf *frame_mbuf_create(uint32_t n, uint16_t length, uint16_t padding)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(payloads);
 
 	assert_non_null(mbuf);
-	mbuf->data_len = mbuf->pkt_len = write_frame(rte_pktmbuf_mtod(mbuf, uint8_t *), n, length, padding);
+	mbuf->data_len = mbuf->pkt_len = frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), n, length, padding);
 	return mbuf;
 }
 
 /* The same frame cut into segments of at most `piece` bytes. */
-static struct rte_mbuf *split_mbuf(uint32_t n, uint16_t length, uint16_t padding, uint32_t piece)
+static struct rte_mbuf *frame_mbuf_create_split(uint32_t n, uint16_t length, uint16_t padding, uint32_t piece)
 {
 	static uint8_t frame[10000];
-	uint32_t total = write_frame(frame, n, length, padding);
+	uint32_t total = frame_write(frame, n, length, padding);
 	struct rte_mbuf *first = NULL, **last = &first;
 
 	for (uint32_t at = 0; at < total; at += piece) {
@@ -251,14 +253,14 @@ static struct rte_mbuf *split_mbuf(uint32_t n, uint16_t length, uint16_t padding
 	return first;
 }
 
-static uint32_t poll_with(struct fixture *f, struct rte_mbuf *mbuf)
+static uint32_t forwarder_receive_frame(struct forwarder *f, struct rte_mbuf *mbuf)
 {
 	assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
 	return gremc_worker_poll(f->worker, &f->worker->rxq[LOOP]);
 }
 
 /* Is this the replica for tunnel n of a frame with `length` inner bytes? Its segments may be any. */
-static void check_replica(struct rte_mbuf *mbuf, uint32_t n, uint16_t length, bool single)
+static void replica_check(struct rte_mbuf *mbuf, uint32_t n, uint16_t length, bool single)
 {
 	static uint8_t flat[10000];
 	const uint8_t *bytes;
@@ -282,11 +284,11 @@ static void check_replica(struct rte_mbuf *mbuf, uint32_t n, uint16_t length, bo
 	assert_int_equal(inner->time_to_live, 15);
 	assert_int_equal(rte_raw_cksum(inner, 20), 0xffff);
 	for (uint32_t i = 20; i < length; i++)
-		assert_int_equal(bytes[38 + i], byte_at(i));
+		assert_int_equal(bytes[38 + i], payload_byte(i));
 }
 
 /* Read back `count` replicas, for tunnels first..., without `skip`. */
-static void expect_replicas(uint32_t count, uint32_t skip, uint16_t length, bool single)
+static void replicas_expect(uint32_t count, uint32_t skip, uint16_t length, bool single)
 {
 	struct rte_mbuf *mbuf;
 	uint32_t n = 0;
@@ -294,27 +296,27 @@ static void expect_replicas(uint32_t count, uint32_t skip, uint16_t length, bool
 	for (uint32_t i = 0; i < count; i++, n++) {
 		n += n == skip;
 		assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
-		check_replica(mbuf, n, length, single);
+		replica_check(mbuf, n, length, single);
 		rte_pktmbuf_free(mbuf);
 	}
 	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 0);
 }
 
 /* `packets` replicas of each of the first tunnels, of lengths that ascend. */
-static void expect_in_order(uint32_t tunnels, uint16_t length, uint16_t packets)
+static void replicas_expect_in_order(uint32_t tunnels, uint16_t length, uint16_t packets)
 {
 	struct rte_mbuf *mbuf;
 
 	for (uint16_t k = 0; k < packets; k++)
 		for (uint32_t n = 0; n < tunnels; n++) {
 			assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
-			check_replica(mbuf, n, length + k, false);
+			replica_check(mbuf, n, length + k, false);
 			rte_pktmbuf_free(mbuf);
 		}
-	expect_replicas(0, 0, 0, false);
+	replicas_expect(0, 0, 0, false);
 }
 
-static struct gremc_totals totals(const struct fixture *f)
+static struct gremc_totals forwarder_totals(const struct forwarder *f)
 {
 	struct gremc_totals t = {0};
 	uint64_t drops = 0, losses = 0;
@@ -330,17 +332,17 @@ static struct gremc_totals totals(const struct fixture *f)
 	return t;
 }
 
-static void expect_one(uint32_t n, uint16_t length)
+static void replica_expect(uint32_t n, uint16_t length)
 {
 	struct rte_mbuf *mbuf;
 
 	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
-	check_replica(mbuf, n, length, false);
+	replica_check(mbuf, n, length, false);
 	rte_pktmbuf_free(mbuf);
 }
 
 /* As if it had been received, for in the loop there may be replicas already. */
-static void forward_burst(struct fixture *f, struct rte_mbuf **mbufs, uint32_t n)
+static void forwarder_forward_burst(struct forwarder *f, struct rte_mbuf **mbufs, uint32_t n)
 {
 	f->worker->burst.count = n;
 	f->worker->burst.done_count = 0;
@@ -350,15 +352,15 @@ static void forward_burst(struct fixture *f, struct rte_mbuf **mbufs, uint32_t n
 	gremc_worker_forward(f->worker, &f->worker->rxq[LOOP]);
 }
 
-static void forward(struct fixture *f, struct rte_mbuf *mbuf)
+static void forwarder_forward_frame(struct forwarder *f, struct rte_mbuf *mbuf)
 {
-	forward_burst(f, &mbuf, 1);
+	forwarder_forward_burst(f, &mbuf, 1);
 }
 
 /* ---- two workers ---- */
 
 /* Which tunnels got a replica since the last call: each at most one. Returns how many. */
-static uint32_t collect(const struct fixture *f, bool *got, uint32_t tunnels)
+static uint32_t replicas_collect(const struct forwarder *f, bool *got, uint32_t tunnels)
 {
 	struct rte_mbuf *mbuf;
 	uint32_t count = 0;
@@ -376,7 +378,7 @@ static uint32_t collect(const struct fixture *f, bool *got, uint32_t tunnels)
 }
 
 /* Nobody takes anything out of the worker's ring: with `full` it is full, without it is as before. */
-static void block(struct gremc_worker *worker, bool full)
+static void handoff_ring_block(struct gremc_worker *worker, bool full)
 {
 	void *entry;
 
@@ -386,20 +388,21 @@ static void block(struct gremc_worker *worker, bool full)
 		assert_ptr_equal(entry, worker);
 }
 
-static struct gremc_worker *start_two(struct fixture *f, uint16_t shard_threshold, bool spread)
+static struct gremc_worker *forwarder_start_two_workers(struct forwarder *f, uint16_t shard_threshold,
+							bool spread)
 {
-	struct gremc_config_settings both = settings;
+	struct gremc_config_settings both = default_settings;
 
 	both.shard_threshold = shard_threshold;
 	both.spread = spread;
-	start_workers(f, 2);
+	forwarder_start_workers(f, 2);
 	gremc_workers_configure(f->group, &both);
 	return f->group->worker[1];
 }
 
 /* ---- EAL ---- */
 
-static int open_device(unsigned port, const char *name)
+static int loop_device_open(unsigned port, const char *name)
 {
 	struct rte_eth_conf conf = {0};
 
@@ -411,7 +414,7 @@ static int open_device(unsigned port, const char *name)
 	return rte_eth_dev_start(device[port]);
 }
 
-static int start_eal(void **state)
+static int forwarder_eal_init(void **state)
 {
 	char *arguments[] = {"test",        "--no-huge",      "-m",       "512", "--no-pci",
 			     "--no-shconf", "--no-telemetry", "-l",       "0",   "--vdev",
@@ -426,10 +429,10 @@ static int start_eal(void **state)
 	tiny = rte_pktmbuf_pool_create("tiny", 127, 0, 0, 9500, SOCKET_ID_ANY);
 	if (payloads == NULL || headers == NULL || tiny == NULL)
 		return -1;
-	return open_device(LOOP, "net_ring0") || open_device(NOWHERE, "net_null0");
+	return loop_device_open(LOOP, "net_ring0") || loop_device_open(NOWHERE, "net_null0");
 }
 
-static int stop_eal(void **state)
+static int forwarder_eal_cleanup(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < PORTS; i++) {
@@ -439,10 +442,10 @@ static int stop_eal(void **state)
 	return rte_eal_cleanup();
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, forwarder_set_up, forwarder_tear_down)
 #define TWO(function)                                                                                        \
 	{                                                                                                    \
-#		function " on two nodes", function, set_up_two, tear_down, NULL                             \
+#		function " on two nodes", function, forwarder_set_up_two_nodes, forwarder_tear_down, NULL   \
 	}
 
 #endif

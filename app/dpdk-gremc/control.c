@@ -98,7 +98,7 @@ static int patience(struct gremc_forwarder *forwarder)
 	int report = gremc_log_report(false);
 
 	wait = gremc_steering_run(forwarder, wait);
-	wait = gremc_ports_run(forwarder->ports, gremc_clock(), wait);
+	wait = gremc_ports_poll(forwarder->ports, gremc_clock(), wait);
 	if (report >= 0 && (wait < 0 || wait > report))
 		wait = report;
 	if (gremc_rcu_reclaim(forwarder->rcu) && (wait < 0 || wait > RECLAIM_MILLISECONDS))

@@ -163,7 +163,7 @@ static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config
 static int build(struct gremc_forwarder *forwarder, const struct gremc_config *config,
 		 struct gremc_errors *errors)
 {
-	unsigned lcores[GREMC_WORKERS_MAX], count = gremc_polling_lcores(lcores);
+	unsigned lcores[GREMC_WORKERS_MAX], count = gremc_polling_lcores_get(lcores);
 
 	forwarder->nodes = nodes_of(lcores, count);
 	forwarder->epoll = epoll_create1(EPOLL_CLOEXEC);

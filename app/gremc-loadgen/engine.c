@@ -325,7 +325,7 @@ struct gremc_engine *gremc_engine_create(const struct gremc_config *config, stru
 					 const struct gremc_engine_options *options,
 					 struct gremc_errors *errors)
 {
-	unsigned lcores[GREMC_WORKERS_MAX], count = gremc_polling_lcores(lcores);
+	unsigned lcores[GREMC_WORKERS_MAX], count = gremc_polling_lcores_get(lcores);
 	struct gremc_engine *engine = rte_zmalloc("gremc_engine", sizeof(*engine), RTE_CACHE_LINE_SIZE);
 
 	if (engine == NULL) {

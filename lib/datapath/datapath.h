@@ -129,7 +129,7 @@ struct gremc_worker {
 	struct gremc_stats *stats;
 	struct gremc_pending *wait; /* replicas whose next hop is not known yet */
 	struct rte_mempool *header_pool;
-	uint32_t header_room;           /* bytes for headers and copied payload after RTE_PKTMBUF_HEADROOM */
+	uint32_t header_capacity;       /* bytes for headers and copied payload after RTE_PKTMBUF_HEADROOM */
 	struct rte_mempool *shard_pool; /* copies for other workers; NULL: no shards */
 	uint16_t rxq_count, share_count, port_count;
 	bool needs_keep_alive;

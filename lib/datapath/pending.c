@@ -84,7 +84,7 @@ static struct rte_mbuf *pending_mbuf_copy(struct gremc_worker *worker, const str
 {
 	struct rte_mbuf *copy;
 
-	if (GREMC_L2_MAX + GREMC_ENCAP_HEADER_MAX + packet->pkt_len > worker->header_room)
+	if (GREMC_L2_MAX + GREMC_ENCAP_HEADER_MAX + packet->pkt_len > worker->header_capacity)
 		return gremc_packet_copy(worker, packet);
 	copy = rte_pktmbuf_alloc(worker->header_pool);
 	if (copy == NULL)

@@ -65,7 +65,7 @@ static inline uint32_t payload_blocks(const struct gremc_worker *worker, const s
 	uint32_t bytes = RTE_ALIGN_CEIL((uint32_t)payload->data_len, BLOCK);
 
 	if (unlikely(payload->nb_segs > 1 || (uint32_t)payload->data_off + bytes > payload->buf_len ||
-		     GREMC_L2_MAX + GREMC_ENCAP_HEADER_MAX + bytes > worker->header_room))
+		     GREMC_L2_MAX + GREMC_ENCAP_HEADER_MAX + bytes > worker->header_capacity))
 		return 0;
 	return bytes / BLOCK;
 }
@@ -246,7 +246,7 @@ static inline void replicas_commit(struct gremc_worker *worker, const struct gre
 static inline bool header_mbuf_fits(const struct gremc_worker *worker, uint16_t length)
 {
 	return worker->run.chained ||
-	       (uint32_t)GREMC_L2_MAX + worker->run.header_length + length <= worker->header_room;
+	       (uint32_t)GREMC_L2_MAX + worker->run.header_length + length <= worker->header_capacity;
 }
 
 /* n > 0 replicas. Returns how many took a reference to the payload. */

@@ -98,7 +98,7 @@ static struct gremc_worker *worker_create(const struct gremc_ports *ports, uint3
 	worker->lcore = place->lcore;
 	worker->rcu_slot = -1;
 	worker->header_pool = place->header_pool;
-	worker->header_room = place->header_room;
+	worker->header_capacity = place->header_capacity;
 	worker->shard_pool = place->shard_pool;
 	worker->port_count = ports->count + 1;
 	/* workers number their packets in ranges apart, so that two do not give one number at the same time
@@ -136,7 +136,7 @@ void gremc_workers_configure(struct gremc_worker_group *group, const struct grem
 	for (uint32_t i = 0; i < group->count; i++) {
 		struct gremc_worker *worker = group->worker[i];
 		/* a copy must fit behind its headers; pools are not made anew while they are in use */
-		uint32_t room = worker->header_room - GREMC_L2_MAX - GREMC_ENCAP_HEADER_MAX;
+		uint32_t room = worker->header_capacity - GREMC_L2_MAX - GREMC_ENCAP_HEADER_MAX;
 		uint16_t threshold =
 			RTE_MIN(room, group->copies ? UINT16_MAX : (uint32_t)settings->copy_threshold);
 

@@ -96,7 +96,7 @@ static enum gremc_host_drop inject_segment_create(struct gremc_host *host, const
 	uint32_t length = gremc_gso_segment_length(gso, n);
 	enum gremc_host_drop loss;
 
-	if (length > host->context.ports->host_room)
+	if (length > host->context.ports->host_capacity)
 		return GREMC_HOST_DROP_too_big;
 	*mbuf = rte_pktmbuf_alloc(host->context.ports->host_pool);
 	if (*mbuf == NULL)

@@ -6,12 +6,12 @@
 
 #include "port/port_priv.h"
 
-static bool is_bond(uint16_t id)
+static bool ethdev_is_bond(uint16_t id)
 {
 	return rte_eth_bond_mode_get(id) >= 0;
 }
 
-static struct gremc_port_state *state_of(struct gremc_port_set *set, uint16_t id)
+static struct gremc_port_state *port_state_find(struct gremc_port_set *set, uint16_t id)
 {
 	for (uint32_t i = 0; i < set->config->port_count; i++)
 		if (set->state[i].found && set->state[i].id == id)
@@ -22,7 +22,7 @@ static struct gremc_port_state *state_of(struct gremc_port_set *set, uint16_t id
 /* ---- ours ---- */
 
 /* On the node of the first member that says where it is. */
-static uint8_t node_of_members(const struct gremc_port_set *set, const struct gremc_config_port *config)
+static uint8_t bond_node_select(const struct gremc_port_set *set, const struct gremc_config_port *config)
 {
 	for (uint32_t i = 0; i < config->member_count; i++) {
 		int node = rte_eth_dev_socket_id(set->state[config->members[i]].id);
@@ -33,12 +33,12 @@ static uint8_t node_of_members(const struct gremc_port_set *set, const struct gr
 	return RTE_MAX(set->ports.worker[0].socket, 0);
 }
 
-static int add_member(struct gremc_port_set *set, struct gremc_port_state *bond,
-		      struct gremc_port_state *member)
+static int bond_member_attach(struct gremc_port_set *set, struct gremc_port_state *bond,
+			      struct gremc_port_state *member)
 {
 	int ret;
 
-	if (is_bond(member->id)) {
+	if (ethdev_is_bond(member->id)) {
 		gremc_port_error(set, bond, "`%s` is a bond itself; a member is an ordinary device",
 				 member->config->device);
 		return -EINVAL;
@@ -51,11 +51,11 @@ static int add_member(struct gremc_port_set *set, struct gremc_port_state *bond,
 			member->config->device, member->info.driver_name);
 		return -EINVAL;
 	}
-	bond->wire[bond->wire_count++] = member->id;
+	bond->lower_id[bond->lower_count++] = member->id;
 	return 0;
 }
 
-static int make(struct gremc_port_set *set, struct gremc_port_state *bond)
+static int bond_create(struct gremc_port_set *set, struct gremc_port_state *bond)
 {
 	const struct gremc_config_port *config = bond->config;
 	char name[RTE_ETH_NAME_MAX_LEN];
@@ -69,7 +69,7 @@ static int make(struct gremc_port_set *set, struct gremc_port_state *bond)
 		return -EINVAL;
 	}
 	snprintf(name, sizeof(name), GREMC_PORT_BOND_PREFIX "_%s", config->name);
-	ret = rte_eth_bond_create(name, config->mode, node_of_members(set, config));
+	ret = rte_eth_bond_create(name, config->mode, bond_node_select(set, config));
 	if (ret < 0) {
 		gremc_port_error(set, bond, "DPDK cannot make the bond `%s`: %s", name, rte_strerror(-ret));
 		return ret;
@@ -82,7 +82,7 @@ static int make(struct gremc_port_set *set, struct gremc_port_state *bond)
 	if (config->mode == GREMC_BOND_BALANCE_XOR || config->mode == GREMC_BOND_8023AD)
 		rte_eth_bond_xmit_policy_set(bond->id, BALANCE_XMIT_POLICY_LAYER34);
 	for (uint32_t i = 0; i < config->member_count; i++) {
-		ret = add_member(set, bond, &set->state[config->members[i]]);
+		ret = bond_member_attach(set, bond, &set->state[config->members[i]]);
 		if (ret)
 			return ret;
 	}
@@ -92,23 +92,23 @@ static int make(struct gremc_port_set *set, struct gremc_port_state *bond)
 /* ---- the EAL's ---- */
 
 /* The driver adds the members that its arguments name when it is configured, not before. */
-static int learn(struct gremc_port_set *set, struct gremc_port_state *bond)
+static int bond_members_learn(struct gremc_port_set *set, struct gremc_port_state *bond)
 {
 	const struct rte_eth_conf nothing = {0};
 	int count;
 
 	bond->touched = true;
 	if (rte_eth_dev_configure(bond->id, 1, 1, &nothing) ||
-	    (count = gremc_bond_members_get(bond->id, bond->wire, RTE_DIM(bond->wire))) <= 0) {
+	    (count = gremc_bond_members_get(bond->id, bond->lower_id, RTE_DIM(bond->lower_id))) <= 0) {
 		gremc_port_error(set, bond,
 				 "the bond `%s` has no members that work; are those that its --vdev names "
 				 "devices of this EAL?",
 				 bond->config->device);
 		return -ENODEV;
 	}
-	bond->wire_count = count;
+	bond->lower_count = count;
 	for (int i = 0; i < count; i++) {
-		const struct gremc_port_state *other = state_of(set, bond->wire[i]);
+		const struct gremc_port_state *other = port_state_find(set, bond->lower_id[i]);
 
 		if (other == NULL)
 			continue;
@@ -120,7 +120,7 @@ static int learn(struct gremc_port_set *set, struct gremc_port_state *bond)
 	return 0;
 }
 
-int gremc_port_bonds(struct gremc_port_set *set)
+int gremc_ports_bonds_create(struct gremc_port_set *set)
 {
 	int ret = 0, one;
 
@@ -131,12 +131,12 @@ int gremc_port_bonds(struct gremc_port_set *set)
 			continue;
 		one = 0;
 		if (state->config->is_bond) {
-			one = make(set, state);
-		} else if (state->found && is_bond(state->id)) {
-			one = learn(set, state);
+			one = bond_create(set, state);
+		} else if (state->found && ethdev_is_bond(state->id)) {
+			one = bond_members_learn(set, state);
 		} else if (state->found) {
-			state->wire[0] = state->id;
-			state->wire_count = 1;
+			state->lower_id[0] = state->id;
+			state->lower_count = 1;
 		}
 		ret = one ? one : ret;
 	}
@@ -151,17 +151,17 @@ void gremc_port_device_close(struct gremc_port_state *state, const char *name)
 
 	if (!state->touched || rte_eth_dev_get_name_by_port(state->id, device))
 		return;
-	bond = is_bond(state->id);
+	bond = ethdev_is_bond(state->id);
 	ret = rte_eth_dev_close(state->id);
 	if (ret)
 		GREMC_LOG(ERR, "port %s: closing `%s` failed: %s", name, device, rte_strerror(-ret));
 	if (state->made && rte_eth_bond_free(device))
 		GREMC_LOG(ERR, "port %s: the bond `%s` could not be freed", name, device);
 	/* The bond has let go of them and has stopped them. */
-	for (uint16_t i = 0; bond && i < state->wire_count; i++) {
-		if (state->life[i].gone)
+	for (uint16_t i = 0; bond && i < state->lower_count; i++) {
+		if (state->lower[i].gone)
 			continue;
-		ret = rte_eth_dev_close(state->wire[i]);
+		ret = rte_eth_dev_close(state->lower_id[i]);
 		if (ret)
 			GREMC_LOG(ERR, "port %s: closing a member failed: %s", name, rte_strerror(-ret));
 	}

@@ -10,14 +10,14 @@
 #include "port/steer_priv.h"
 
 /* What the drivers of the wires have in common: a bond copies when all members do. */
-static void read_traits(struct gremc_port_state *state, struct gremc_port *port)
+static void port_traits_read(struct gremc_port_state *state, struct gremc_port *port)
 {
 	struct rte_eth_dev_info info = {0};
 
 	state->copies = true;
 	port->refuses = true;
-	for (uint16_t i = 0; i < state->wire_count; i++) {
-		const struct gremc_driver_trait *trait = rte_eth_dev_info_get(state->wire[i], &info)
+	for (uint16_t i = 0; i < state->lower_count; i++) {
+		const struct gremc_driver_trait *trait = rte_eth_dev_info_get(state->lower_id[i], &info)
 								 ? NULL
 								 : gremc_driver_trait(info.driver_name);
 
@@ -31,7 +31,7 @@ static void read_traits(struct gremc_port_state *state, struct gremc_port *port)
 	}
 }
 
-static void describe_offloads(struct gremc_port_state *state, struct gremc_port *port)
+static void port_offloads_set(struct gremc_port_state *state, struct gremc_port *port)
 {
 	const struct rte_eth_dev_info *info = &state->info;
 	uint16_t segments = info->tx_desc_lim.nb_mtu_seg_max;
@@ -43,7 +43,7 @@ static void describe_offloads(struct gremc_port_state *state, struct gremc_port 
 
 /* Inner-most: between two sites the outer addresses are always the same, so that they would all choose one
  * queue. */
-static void describe_rss(struct gremc_port_state *state, const struct gremc_port *port)
+static void port_rss_set(struct gremc_port_state *state, const struct gremc_port *port)
 {
 	const uint64_t headers = RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP;
 	uint64_t functions = (headers | RTE_ETH_RSS_LEVEL_INNERMOST) & state->info.flow_type_rss_offloads;
@@ -64,7 +64,7 @@ static void describe_rss(struct gremc_port_state *state, const struct gremc_port
 
 /* Frames of the port's VLAN have to be let in, at a virtual function above all. A filter shuts the other
  * VLANs out, which are the kernel's on a port with `host`; a physical function lets them in without one. */
-static void describe_vlan(struct gremc_port_state *state, const struct gremc_port *port)
+static void port_vlan_set(struct gremc_port_state *state, const struct gremc_port *port)
 {
 	if (port->vlan == 0 || port->shared || (state->config->host && !state->is_vf))
 		return;
@@ -78,7 +78,7 @@ static void describe_vlan(struct gremc_port_state *state, const struct gremc_por
 }
 
 /* A bond looks after its members' interrupts itself, and reports its own link without one. */
-static void describe_interrupts(struct gremc_port_state *state)
+static void port_interrupts_set(struct gremc_port_state *state)
 {
 	uint32_t flags = state->info.dev_flags ? *state->info.dev_flags : 0;
 
@@ -88,7 +88,7 @@ static void describe_interrupts(struct gremc_port_state *state)
 	state->conf.intr_conf.rmv = !!(flags & RTE_ETH_DEV_INTR_RMV);
 }
 
-static int describe_queues(struct gremc_port_set *set, struct gremc_port_state *state,
+static int port_queues_set(struct gremc_port_set *set, struct gremc_port_state *state,
 			   struct gremc_port *port)
 {
 	const struct rte_eth_dev_info *info = &state->info;
@@ -144,7 +144,7 @@ static struct gremc_port *port_alloc(uint16_t id)
 
 /* Where the kernel has the addresses, routes and neighbours of a port that it keeps: a VLAN is another
  * interface, named as everybody does. */
-static void describe_interface(const struct gremc_port_state *state, struct gremc_port *port)
+static void port_interface_set(const struct gremc_port_state *state, struct gremc_port *port)
 {
 	const struct gremc_config_port *config = state->config;
 	char device[IF_NAMESIZE], name[IF_NAMESIZE + 6];
@@ -162,7 +162,7 @@ static void describe_interface(const struct gremc_port_state *state, struct grem
 		strcpy(port->interface, name);
 }
 
-static int describe_one(struct gremc_port_set *set, uint16_t index)
+static int port_settings_derive(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 	const struct gremc_config_port *config = state->config;
@@ -185,29 +185,29 @@ static int describe_one(struct gremc_port_set *set, uint16_t index)
 	port->socket = rte_eth_dev_socket_id(state->id);
 	/* LACP lives in the bursts, also in those of a bond that the EAL made. */
 	port->keep_alive = rte_eth_bond_mode_get(state->id) == BONDING_MODE_8023AD;
-	state->all_multicast = gremc_port_wants_groups(port, config);
-	describe_interface(state, port);
-	read_traits(state, port);
-	describe_offloads(state, port);
-	describe_interrupts(state);
-	describe_vlan(state, port);
-	ret = describe_queues(set, state, port);
+	state->all_multicast = gremc_port_needs_groups(port, config);
+	port_interface_set(state, port);
+	port_traits_read(state, port);
+	port_offloads_set(state, port);
+	port_interrupts_set(state);
+	port_vlan_set(state, port);
+	ret = port_queues_set(set, state, port);
 	if (ret)
 		return ret;
-	describe_rss(state, port);
+	port_rss_set(state, port);
 	return gremc_port_mtu_plan(set, index);
 }
 
 /* Can a replica be a chain of mbufs: a shared payload behind its headers, or a packet that was received in
  * several? */
-static bool has_chains(const struct gremc_port_set *set)
+static bool replicas_have_chains(const struct gremc_port_set *set)
 {
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		const struct gremc_port_state *state = &set->state[i];
 
 		if (set->ports.port[i] == NULL)
 			continue;
-		if (state->wanted_mtu > set->config->settings.copy_threshold ||
+		if (state->planned_mtu > set->config->settings.copy_threshold ||
 		    state->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER)
 			return true;
 	}
@@ -216,9 +216,9 @@ static bool has_chains(const struct gremc_port_set *set)
 
 /* Several segments take many drivers off their vector transmit path, so they are asked for only where they
  * occur. */
-static void describe_segments(struct gremc_port_set *set)
+static void ports_segments_set(struct gremc_port_set *set)
 {
-	bool chains = has_chains(set);
+	bool chains = replicas_have_chains(set);
 
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		struct gremc_port *port = set->ports.port[i];
@@ -235,17 +235,17 @@ static void describe_segments(struct gremc_port_set *set)
 	}
 }
 
-int gremc_port_describe(struct gremc_port_set *set)
+int gremc_ports_settings_derive(struct gremc_port_set *set)
 {
 	int ret = 0, one;
 
 	for (uint32_t i = 0; i < set->config->port_count; i++) {
 		if (set->state[i].is_member)
 			continue;
-		one = describe_one(set, i);
+		one = port_settings_derive(set, i);
 		ret = one ? one : ret;
 	}
 	if (ret == 0)
-		describe_segments(set);
+		ports_segments_set(set);
 	return ret;
 }

@@ -33,7 +33,7 @@ const struct gremc_driver_trait *gremc_driver_trait(const char *driver)
 
 /* ---- plug and find ---- */
 
-int gremc_port_plug(struct gremc_port_set *set)
+int gremc_ports_devices_plug(struct gremc_port_set *set)
 {
 	int ret = 0, one;
 
@@ -58,7 +58,7 @@ int gremc_device_find(const char *device, uint16_t *id)
 	return rte_eth_dev_get_port_by_name(name, id);
 }
 
-static void not_found(struct gremc_port_set *set, const struct gremc_port_state *state)
+static void device_report_missing(struct gremc_port_set *set, const struct gremc_port_state *state)
 {
 	char list[512] = "", name[RTE_ETH_NAME_MAX_LEN];
 	size_t length = 0;
@@ -77,12 +77,12 @@ static void not_found(struct gremc_port_set *set, const struct gremc_port_state 
 			 state->config->device, length ? list : "none");
 }
 
-static int find_one(struct gremc_port_set *set, struct gremc_port_state *state)
+static int port_device_find(struct gremc_port_set *set, struct gremc_port_state *state)
 {
 	int ret = gremc_device_find(state->config->device, &state->id);
 
 	if (ret) {
-		not_found(set, state);
+		device_report_missing(set, state);
 		return -ENODEV;
 	}
 	for (const struct gremc_port_state *other = set->state; other < state; other++) {
@@ -102,16 +102,16 @@ static int find_one(struct gremc_port_set *set, struct gremc_port_state *state)
 	return 0;
 }
 
-int gremc_port_find(struct gremc_port_set *set)
+int gremc_ports_devices_find(struct gremc_port_set *set)
 {
 	int ret = 0, one;
 
-	gremc_kernel_mtu_remember(set);
+	gremc_netdev_mtus_save(set);
 	for (uint32_t i = 0; i < set->config->port_count; i++) {
 		struct gremc_port_state *state = &set->state[i];
 
 		state->is_member = state->config->member_of != GREMC_CONFIG_NONE;
-		one = state->config->is_bond ? 0 : find_one(set, state);
+		one = state->config->is_bond ? 0 : port_device_find(set, state);
 		ret = one ? one : ret;
 	}
 	return ret;

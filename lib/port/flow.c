@@ -25,7 +25,7 @@ struct style {
 	const char *lack;
 };
 
-static const struct style styles[] = {
+static const struct style rule_styles[] = {
 	{true, true, 2, NULL},
 	{true, true, 0, "RSS sees outer headers only: all packets of a tunnel come by one queue"},
 	{false, true, 0, "RSS sees outer headers only: all packets of a tunnel come by one queue"},
@@ -33,7 +33,7 @@ static const struct style styles[] = {
 };
 
 /* What of GRE a match takes beside the tunnels' packets. */
-static const char *const takes_more[GREMC_STEER_MATCHES] = {
+static const char *const match_excess[GREMC_STEER_MATCHES] = {
 	[GREMC_STEER_ADDRESSES] = "all GRE between the addresses of a tunnel",
 	[GREMC_STEER_LOCAL] = "all GRE to the `local` of a tunnel",
 };
@@ -93,7 +93,7 @@ struct draft {
 	struct rte_flow_action actions[2];
 };
 
-static void draft_ip(struct draft *draft, const struct rule *rule)
+static void rule_draft_ip(struct draft *draft, const struct rule *rule)
 {
 	draft->ip_mask.hdr.next_proto_id = 0xff;
 	if (rule->is_group) {
@@ -113,8 +113,8 @@ static void draft_ip(struct draft *draft, const struct rule *rule)
 
 /* IPv4 in GRE with this key, or without one. The version is not matched, for mlx5 cannot; other versions have
  * other protocol types. */
-static struct rte_flow_item *draft_tunnel(struct draft *draft, struct rte_flow_item *item,
-					  const struct rule *rule)
+static struct rte_flow_item *rule_draft_tunnel(struct draft *draft, struct rte_flow_item *item,
+					       const struct rule *rule)
 {
 	draft->gre.protocol = RTE_BE16(GREMC_GRE_IPV4);
 	draft->gre_mask.protocol = UINT16_MAX;
@@ -130,12 +130,12 @@ static struct rte_flow_item *draft_tunnel(struct draft *draft, struct rte_flow_i
 	return item;
 }
 
-static void draft_items(struct draft *draft, const struct gremc_port *port, const struct rule *rule,
-			const struct style *style)
+static void rule_draft_items(struct draft *draft, const struct gremc_port *port, const struct rule *rule,
+			     const struct style *style)
 {
 	struct rte_flow_item *item = draft->items;
 
-	draft_ip(draft, rule);
+	rule_draft_ip(draft, rule);
 	draft->vlan.tci = rte_cpu_to_be_16(port->vlan);
 	draft->vlan_mask.tci = RTE_BE16(0x0fff);
 	(item++)->type = RTE_FLOW_ITEM_TYPE_ETH;
@@ -145,14 +145,14 @@ static void draft_items(struct draft *draft, const struct gremc_port *port, cons
 	*item++ = (struct rte_flow_item){
 		.type = RTE_FLOW_ITEM_TYPE_IPV4, .spec = &draft->ip, .mask = &draft->ip_mask};
 	if (!rule->is_group && rule->match == GREMC_STEER_TUNNEL)
-		item = draft_tunnel(draft, item, rule);
+		item = rule_draft_tunnel(draft, item, rule);
 	else if (!rule->is_group && style->gre_item)
 		(item++)->type = RTE_FLOW_ITEM_TYPE_GRE;
 	item->type = RTE_FLOW_ITEM_TYPE_END;
 }
 
-static void draft_actions(struct draft *draft, const struct gremc_port *port, const struct rule *rule,
-			  const struct style *style)
+static void rule_draft_actions(struct draft *draft, const struct gremc_port *port, const struct rule *rule,
+			       const struct style *style)
 {
 	for (uint16_t q = 0; q < port->rx_queues; q++)
 		draft->queues[q] = q;
@@ -171,29 +171,29 @@ static void draft_actions(struct draft *draft, const struct gremc_port *port, co
 	draft->actions[1].type = RTE_FLOW_ACTION_TYPE_END;
 }
 
-static void draft_rule(struct draft *draft, const struct gremc_port *port, const struct rule *rule,
-		       const struct style *style)
+static void rule_draft_build(struct draft *draft, const struct gremc_port *port, const struct rule *rule,
+			     const struct style *style)
 {
 	*draft = (struct draft){0};
-	draft_items(draft, port, rule, style);
-	draft_actions(draft, port, rule, style);
+	rule_draft_items(draft, port, rule, style);
+	rule_draft_actions(draft, port, rule, style);
 }
 
-static const struct rte_flow_attr ingress = {.ingress = 1};
+static const struct rte_flow_attr ingress_attr = {.ingress = 1};
 
 /* The best style that the device takes for such a rule. Returns 0, or the answer to the least. */
-static int choose_style(struct gremc_flow_rules *flows, const struct gremc_port *port,
-			const struct rule *rule, struct rte_flow_error *error)
+static int rule_style_choose(struct gremc_flow_rules *flows, const struct gremc_port *port,
+			     const struct rule *rule, struct rte_flow_error *error)
 {
 	const struct style **chosen = &flows->style[rule->is_group ? GROUP_STYLE : rule->match];
 	struct draft draft;
 	int ret = -ENOTSUP;
 
-	for (unsigned i = 0; i < RTE_DIM(styles) && ret; i++) {
-		draft_rule(&draft, port, rule, &styles[i]);
-		ret = rte_flow_validate(flows->id, &ingress, draft.items, draft.actions, error);
+	for (unsigned i = 0; i < RTE_DIM(rule_styles) && ret; i++) {
+		rule_draft_build(&draft, port, rule, &rule_styles[i]);
+		ret = rte_flow_validate(flows->id, &ingress_attr, draft.items, draft.actions, error);
 		if (ret == 0)
-			*chosen = &styles[i];
+			*chosen = &rule_styles[i];
 	}
 	if (ret == 0 && !rule->is_group && port->rx_queues > 1 && (*chosen)->lack)
 		GREMC_LOG(WARNING, "port %s: flow rules of `%s`: %s", port->name, port->device,
@@ -201,17 +201,17 @@ static int choose_style(struct gremc_flow_rules *flows, const struct gremc_port 
 	return ret;
 }
 
-static int create(struct gremc_flow_rules *flows, const struct gremc_port *port, struct rule *rule,
-		  const char **reason)
+static int flow_rule_create(struct gremc_flow_rules *flows, const struct gremc_port *port, struct rule *rule,
+			    const char **reason)
 {
 	const struct style *const *style = &flows->style[rule->is_group ? GROUP_STYLE : rule->match];
 	struct rte_flow_error error = {0};
 	struct draft draft;
-	int ret = *style ? 0 : choose_style(flows, port, rule, &error);
+	int ret = *style ? 0 : rule_style_choose(flows, port, rule, &error);
 
 	if (ret == 0) {
-		draft_rule(&draft, port, rule, *style);
-		rule->flow = rte_flow_create(flows->id, &ingress, draft.items, draft.actions, &error);
+		rule_draft_build(&draft, port, rule, *style);
+		rule->flow = rte_flow_create(flows->id, &ingress_attr, draft.items, draft.actions, &error);
 		ret = rule->flow ? 0 : -rte_errno;
 	}
 	*reason = error.message;
@@ -220,7 +220,7 @@ static int create(struct gremc_flow_rules *flows, const struct gremc_port *port,
 
 /* ---- all rules ---- */
 
-static int compare_rules(const void *a, const void *b)
+static int flow_rule_compare(const void *a, const void *b)
 {
 	const struct rule *x = a, *y = b;
 
@@ -228,33 +228,33 @@ static int compare_rules(const void *a, const void *b)
 		return x->is_group - y->is_group;
 	if (x->match != y->match)
 		return x->match < y->match ? -1 : 1;
-	return x->is_group ? gremc_steer_compare_groups(&x->group, &y->group)
-			   : gremc_steer_compare_tunnels(&x->tunnel, &y->tunnel);
+	return x->is_group ? gremc_steer_group_compare(&x->group, &y->group)
+			   : gremc_steer_tunnel_compare(&x->tunnel, &y->tunnel);
 }
 
 /* Among the sorted ones, or the last one added: those that are added come in order. */
-static bool has_rule(const struct gremc_flow_rules *flows, const struct rule *rule)
+static bool flow_rules_contain(const struct gremc_flow_rules *flows, const struct rule *rule)
 {
-	if (flows->count > flows->sorted && compare_rules(&flows->rules[flows->count - 1], rule) == 0)
+	if (flows->count > flows->sorted && flow_rule_compare(&flows->rules[flows->count - 1], rule) == 0)
 		return true;
-	return flows->sorted && bsearch(rule, flows->rules, flows->sorted, sizeof(*rule), compare_rules);
+	return flows->sorted && bsearch(rule, flows->rules, flows->sorted, sizeof(*rule), flow_rule_compare);
 }
 
 /* There is room for the rule. */
-static int add(struct gremc_flow_rules *flows, const struct gremc_port *port, struct rule rule,
-	       const char **reason)
+static int flow_rule_add(struct gremc_flow_rules *flows, const struct gremc_port *port, struct rule rule,
+			 const char **reason)
 {
 	int ret;
 
-	if (has_rule(flows, &rule))
+	if (flow_rules_contain(flows, &rule))
 		return 0;
-	ret = create(flows, port, &rule, reason);
+	ret = flow_rule_create(flows, port, &rule, reason);
 	if (ret == 0)
 		flows->rules[flows->count++] = rule;
 	return ret;
 }
 
-static int reserve(struct gremc_flow_rules *flows, uint32_t more)
+static int flow_rules_reserve(struct gremc_flow_rules *flows, uint32_t more)
 {
 	struct rule *rules;
 
@@ -268,7 +268,7 @@ static int reserve(struct gremc_flow_rules *flows, uint32_t more)
 	return 0;
 }
 
-static bool destroy(const struct gremc_flow_rules *flows, const struct rule *rule)
+static bool flow_rule_destroy(const struct gremc_flow_rules *flows, const struct rule *rule)
 {
 	const struct gremc_prefix local = {rule->tunnel.local, 32};
 	struct rte_flow_error error = {0};
@@ -283,49 +283,52 @@ static bool destroy(const struct gremc_flow_rules *flows, const struct rule *rul
 }
 
 /* All of the set, with such a match; what was there before stays. */
-static int add_all(struct gremc_flow_rules *flows, const struct gremc_port *port,
-		   const struct gremc_steer_set *steer, enum gremc_steer_match match, const char **reason)
+static int flow_rules_add_set(struct gremc_flow_rules *flows, const struct gremc_port *port,
+			      const struct gremc_steer_set *steer, enum gremc_steer_match match,
+			      const char **reason)
 {
-	int ret = reserve(flows, steer->tunnel_count + steer->group_count);
+	int ret = flow_rules_reserve(flows, steer->tunnel_count + steer->group_count);
 
 	for (uint32_t i = 0; i < steer->tunnel_count && ret == 0; i++)
-		ret = add(flows, port,
-			  (struct rule){.match = match,
-					.tunnel = gremc_steer_tunnel_of(&steer->tunnels[i], match)},
-			  reason);
+		ret = flow_rule_add(
+			flows, port,
+			(struct rule){.match = match,
+				      .tunnel = gremc_steer_tunnel_reduce(&steer->tunnels[i], match)},
+			reason);
 	for (uint32_t i = 0; i < steer->group_count && ret == 0; i++)
-		ret = add(flows, port, (struct rule){.group = steer->groups[i], .is_group = true}, reason);
+		ret = flow_rule_add(flows, port, (struct rule){.group = steer->groups[i], .is_group = true},
+				    reason);
 	return ret;
 }
 
 /* Destroy the rules from `first` on. */
-static void take_back(struct gremc_flow_rules *flows, uint32_t first)
+static void flow_rules_truncate(struct gremc_flow_rules *flows, uint32_t first)
 {
 	uint32_t kept = first;
 
 	for (uint32_t i = first; i < flows->count; i++)
-		if (!destroy(flows, &flows->rules[i]))
+		if (!flow_rule_destroy(flows, &flows->rules[i]))
 			flows->rules[kept++] = flows->rules[i];
 	flows->count = kept;
 }
 
-static void sort_rules(struct gremc_flow_rules *flows)
+static void flow_rules_sort(struct gremc_flow_rules *flows)
 {
 	if (flows->count)
-		qsort(flows->rules, flows->count, sizeof(*flows->rules), compare_rules);
+		qsort(flows->rules, flows->count, sizeof(*flows->rules), flow_rule_compare);
 	flows->sorted = flows->count;
 }
 
 /* From now on all tunnels have rules of this match, which are there: others go. */
-static void match_less(struct gremc_flow_rules *flows, const struct gremc_port *port,
-		       enum gremc_steer_match match, const char *reason)
+static void flow_rules_widen(struct gremc_flow_rules *flows, const struct gremc_port *port,
+			     enum gremc_steer_match match, const char *reason)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < flows->count; i++) {
 		const struct rule *rule = &flows->rules[i];
 
-		if (rule->is_group || rule->match == match || !destroy(flows, rule))
+		if (rule->is_group || rule->match == match || !flow_rule_destroy(flows, rule))
 			flows->rules[kept++] = *rule;
 	}
 	flows->count = kept;
@@ -334,7 +337,7 @@ static void match_less(struct gremc_flow_rules *flows, const struct gremc_port *
 		WARNING,
 		"port %s: `%s` has no flow rule for each tunnel (%s): it brings %s; what of that is no tunnel's "
 		"does not reach the kernel and is dropped, as unknown_peer, unknown_key or gre_protocol",
-		port->name, port->device, reason ? reason : "out of memory", takes_more[match]);
+		port->name, port->device, reason ? reason : "out of memory", match_excess[match]);
 }
 
 int gremc_flow_rules_add(struct gremc_flow_rules *flows, const struct gremc_port *port,
@@ -343,47 +346,48 @@ int gremc_flow_rules_add(struct gremc_flow_rules *flows, const struct gremc_port
 	const uint32_t before = flows->count;
 	enum gremc_steer_match match = flows->match;
 	const char *first_reason = NULL;
-	int ret = add_all(flows, port, steer, match, reason);
+	int ret = flow_rules_add_set(flows, port, steer, match, reason);
 
 	/* less of a tunnel is no way out for groups alone */
 	while (ret && steer->tunnel_count && match < GREMC_STEER_LOCAL) {
 		first_reason = first_reason ? first_reason : *reason;
-		take_back(flows, before);
-		ret = add_all(flows, port, steer, ++match, reason);
+		flow_rules_truncate(flows, before);
+		ret = flow_rules_add_set(flows, port, steer, ++match, reason);
 	}
 	if (ret && steer->tunnel_count)
-		take_back(flows, before);
+		flow_rules_truncate(flows, before);
 	if (ret == 0 && match != flows->match)
-		match_less(flows, port, match, first_reason);
-	sort_rules(flows);
+		flow_rules_widen(flows, port, match, first_reason);
+	flow_rules_sort(flows);
 	return ret;
 }
 
-static bool is_in(const struct rule *rule, const struct gremc_steer_set *steer)
+static bool flow_rule_is_in_set(const struct rule *rule, const struct gremc_steer_set *steer)
 {
-	return rule->is_group ? gremc_steer_has_group(steer, &rule->group)
-			      : gremc_steer_has_tunnel(steer, &rule->tunnel, rule->match);
+	return rule->is_group ? gremc_steer_set_has_group(steer, &rule->group)
+			      : gremc_steer_set_has_tunnel(steer, &rule->tunnel, rule->match);
 }
 
 /* Destroy the rules that are in the set, or those that are not. */
-static void destroy_those(struct gremc_flow_rules *flows, const struct gremc_steer_set *steer, bool in)
+static void flow_rules_filter(struct gremc_flow_rules *flows, const struct gremc_steer_set *steer, bool in)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < flows->count; i++)
-		if (is_in(&flows->rules[i], steer) != in || !destroy(flows, &flows->rules[i]))
+		if (flow_rule_is_in_set(&flows->rules[i], steer) != in ||
+		    !flow_rule_destroy(flows, &flows->rules[i]))
 			flows->rules[kept++] = flows->rules[i];
 	flows->count = flows->sorted = kept;
 }
 
 void gremc_flow_rules_remove(struct gremc_flow_rules *flows, const struct gremc_steer_set *steer)
 {
-	destroy_those(flows, steer, true);
+	flow_rules_filter(flows, steer, true);
 }
 
 void gremc_flow_rules_trim(struct gremc_flow_rules *flows, const struct gremc_steer_set *steer)
 {
-	destroy_those(flows, steer, false);
+	flow_rules_filter(flows, steer, false);
 }
 
 void gremc_flow_rules_destroy(struct gremc_flow_rules *flows)

@@ -10,7 +10,7 @@
 
 #define TEXT_SIZE 256
 
-static const char *const status_names[] = {
+static const char *const port_status_names[] = {
 	[GREMC_PORT_UP] = "up",
 	[GREMC_PORT_DOWN] = "down",
 	[GREMC_PORT_RESETTING] = "resetting",
@@ -20,26 +20,27 @@ static const char *const status_names[] = {
 
 const char *gremc_port_status_name(enum gremc_port_status status)
 {
-	return status_names[status];
+	return port_status_names[status];
 }
 
 /* ---- what there is ---- */
 
 /* A socket on an interface of the kernel reports a link that is always up: the interface tells. */
-static bool wire_is_up(uint16_t id)
+static bool lower_is_up(uint16_t id)
 {
 	struct rte_eth_dev_info info;
 	struct rte_eth_link link;
 
-	if (rte_eth_dev_info_get(id, &info) == 0 && gremc_kernel_has_mtu(&info))
-		return gremc_kernel_is_running(info.if_index);
+	if (rte_eth_dev_info_get(id, &info) == 0 && gremc_netdev_has_mtu(&info))
+		return gremc_netdev_has_carrier(info.if_index);
 	return rte_eth_link_get_nowait(id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 /* A member that is out of the bond has no link. */
-static bool member_is_up(const struct gremc_port_state *state, uint16_t wire)
+static bool bond_member_is_up(const struct gremc_port_state *state, uint16_t lower_id)
 {
-	return !state->life[wire].out && !state->life[wire].gone && wire_is_up(state->wire[wire]);
+	return !state->lower[lower_id].out && !state->lower[lower_id].gone &&
+	       lower_is_up(state->lower_id[lower_id]);
 }
 
 bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_link *link)
@@ -50,10 +51,10 @@ bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_li
 	if (rte_eth_link_get_nowait(state->id, link) || link->link_status != RTE_ETH_LINK_UP)
 		return false;
 	/* a bond of DPDK 22.11 may keep its link when its last member has lost its own */
-	if (!state->kernel && state->wire[0] == state->id)
+	if (!state->kernel && state->lower_id[0] == state->id)
 		return true;
-	for (uint16_t i = 0; i < state->wire_count; i++)
-		any |= member_is_up(state, i);
+	for (uint16_t i = 0; i < state->lower_count; i++)
+		any |= bond_member_is_up(state, i);
 	if (!any)
 		link->link_status = RTE_ETH_LINK_DOWN;
 	return any;
@@ -62,7 +63,7 @@ bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_li
 /* ---- saying it ---- */
 
 /* May this change be logged? sum_up() comes before it. */
-static bool is_logged(struct gremc_link_log *log, uint64_t now)
+static bool link_log_allow(struct gremc_link_log *log, uint64_t now)
 {
 	if (now - log->since >= LOG_WINDOW)
 		*log = (struct gremc_link_log){.since = now};
@@ -75,7 +76,7 @@ static bool is_logged(struct gremc_link_log *log, uint64_t now)
 }
 
 /* The window is over: log what was left out of it. */
-static void sum_up(struct gremc_wire_link *link, const char *name, uint64_t now)
+static void link_log_summarize(struct gremc_link_state *link, const char *name, uint64_t now)
 {
 	if (link->log.silent == 0 || now - link->log.since < LOG_WINDOW)
 		return;
@@ -85,31 +86,31 @@ static void sum_up(struct gremc_wire_link *link, const char *name, uint64_t now)
 }
 
 /* DPDK's words, such as "Link up at 10 Gbps FDX Autoneg". */
-static const char *link_text(const struct rte_eth_link *link, char *text, size_t size)
+static const char *link_format(const struct rte_eth_link *link, char *text, size_t size)
 {
 	return rte_eth_link_to_str(text, size, link) > 0 ? text : link->link_status ? "link up" : "link down";
 }
 
-static void update_members(struct gremc_port_state *state, const struct gremc_port *port, uint64_t now)
+static void bond_members_update(struct gremc_port_state *state, const struct gremc_port *port, uint64_t now)
 {
 	/* a port that is no bond has its own log line */
-	for (uint16_t i = 0; i < state->wire_count && state->wire[0] != state->id; i++) {
-		struct gremc_wire_link *link = &state->wire_link[i];
-		bool up = member_is_up(state, i);
+	for (uint16_t i = 0; i < state->lower_count && state->lower_id[0] != state->id; i++) {
+		struct gremc_link_state *link = &state->lower_link[i];
+		bool up = bond_member_is_up(state, i);
 
-		sum_up(link, port->name, now);
+		link_log_summarize(link, port->name, now);
 		if (up == link->up)
 			continue;
 		link->up = up;
-		if (is_logged(&link->log, now))
+		if (link_log_allow(&link->log, now))
 			GREMC_LOG(NOTICE, "port %s: the link of its member `%s` is %s", port->name,
-				  state->life[i].name, up ? "up" : "down");
+				  state->lower[i].name, up ? "up" : "down");
 	}
 }
 
 /* ---- from one state to the next ---- */
 
-void gremc_port_link_begin(struct gremc_port_state *state, struct gremc_port *port)
+void gremc_port_link_init(struct gremc_port_state *state, struct gremc_port *port)
 {
 	struct rte_eth_link link;
 	char text[RTE_ETH_LINK_MAX_STR_LEN];
@@ -119,9 +120,10 @@ void gremc_port_link_begin(struct gremc_port_state *state, struct gremc_port *po
 	state->link.up = gremc_port_link_get(state, &link);
 	if (was_up && !state->link.up) /* a device that has been set up again */
 		__atomic_store_n(&port->link_changes, port->link_changes + 1, __ATOMIC_RELAXED);
-	for (uint16_t i = 0; i < state->wire_count; i++)
-		state->wire_link[i].up = wire_is_up(state->wire[i]);
-	GREMC_LOG(INFO, "port %s: `%s`: %s", port->name, port->device, link_text(&link, text, sizeof(text)));
+	for (uint16_t i = 0; i < state->lower_count; i++)
+		state->lower_link[i].up = lower_is_up(state->lower_id[i]);
+	GREMC_LOG(INFO, "port %s: `%s`: %s", port->name, port->device,
+		  link_format(&link, text, sizeof(text)));
 	__atomic_store_n(&port->status, state->link.up ? GREMC_PORT_UP : GREMC_PORT_DOWN, __ATOMIC_RELAXED);
 }
 
@@ -131,14 +133,14 @@ bool gremc_port_link_update(struct gremc_port_state *state, struct gremc_port *p
 	char text[RTE_ETH_LINK_MAX_STR_LEN];
 	bool up = gremc_port_link_get(state, &link);
 
-	update_members(state, port, now);
-	sum_up(&state->link, port->name, now);
+	bond_members_update(state, port, now);
+	link_log_summarize(&state->link, port->name, now);
 	if (up == state->link.up)
 		return false;
 	state->link.up = up;
-	if (is_logged(&state->link.log, now))
+	if (link_log_allow(&state->link.log, now))
 		GREMC_LOG(NOTICE, "port %s: `%s`: %s", port->name, port->device,
-			  link_text(&link, text, sizeof(text)));
+			  link_format(&link, text, sizeof(text)));
 	__atomic_store_n(&port->link_changes, port->link_changes + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&port->status, up ? GREMC_PORT_UP : GREMC_PORT_DOWN, __ATOMIC_RELAXED);
 	return true;

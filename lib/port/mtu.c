@@ -14,28 +14,29 @@
 
 /* A UMEM buffer lies in a page: before the room there are the pool's header, the mbuf and the headroom, and
  * the pool may add a cache line to spread its objects over memory channels. */
-static uint32_t umem_room_max(void)
+static uint32_t umem_capacity_max(void)
 {
 	return getpagesize() - RTE_CACHE_LINE_SIZE - sizeof(struct rte_mbuf) - RTE_PKTMBUF_HEADROOM -
 	       RTE_CACHE_LINE_SIZE;
 }
 
-static bool says_overhead(const struct rte_eth_dev_info *info)
+static bool device_reports_overhead(const struct rte_eth_dev_info *info)
 {
 	return info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu;
 }
 
 uint32_t gremc_port_mtu_max(const struct rte_eth_dev_info *info)
 {
-	uint32_t frame_max = gremc_kernel_frame_max(info);
-	uint32_t overhead = says_overhead(info) ? info->max_rx_pktlen - info->max_mtu : USUAL_OVERHEAD;
+	uint32_t frame_max = gremc_netdev_frame_max(info);
+	uint32_t overhead =
+		device_reports_overhead(info) ? info->max_rx_pktlen - info->max_mtu : USUAL_OVERHEAD;
 	const struct gremc_driver_trait *trait = gremc_driver_trait(info->driver_name);
 
 	/* The kernel takes VLAN tags out of what it gives us; on its way out a frame has more room. */
 	if (frame_max)
 		return RTE_MAX(frame_max, RTE_ETHER_HDR_LEN) - RTE_ETHER_HDR_LEN;
 	if (trait && trait->umem)
-		return umem_room_max() - XDP_PACKET_HEADROOM - RTE_ETHER_HDR_LEN - TWO_VLAN_TAGS;
+		return umem_capacity_max() - XDP_PACKET_HEADROOM - RTE_ETHER_HDR_LEN - TWO_VLAN_TAGS;
 	if (info->max_rx_pktlen <= overhead)
 		return 0;
 	return RTE_MIN(info->max_rx_pktlen - overhead, info->max_mtu);
@@ -43,13 +44,14 @@ uint32_t gremc_port_mtu_max(const struct rte_eth_dev_info *info)
 
 uint16_t gremc_port_vlan_extra(const struct rte_eth_dev_info *info)
 {
-	if (!says_overhead(info) || gremc_kernel_has_mtu(info))
+	if (!device_reports_overhead(info) || gremc_netdev_has_mtu(info))
 		return 0; /* unknown, and most devices let a tag pass on top; so does the kernel */
 	return info->max_rx_pktlen - info->max_mtu < USUAL_OVERHEAD + RTE_VLAN_HLEN ? RTE_VLAN_HLEN : 0;
 }
 
 /* The MTU that the configuration asks for; members may say it, too, when they agree. 0: the device's own. */
-static int configured_mtu(struct gremc_port_set *set, const struct gremc_port_state *state, uint16_t *mtu)
+static int port_configured_mtu(struct gremc_port_set *set, const struct gremc_port_state *state,
+			       uint16_t *mtu)
 {
 	const struct gremc_config_port *config = state->config;
 
@@ -71,25 +73,25 @@ static int configured_mtu(struct gremc_port_set *set, const struct gremc_port_st
 	return 0;
 }
 
-static const char *wire_name(uint16_t id, char *name)
+static const char *ethdev_name(uint16_t id, char *name)
 {
 	if (rte_eth_dev_get_name_by_port(id, name))
 		snprintf(name, RTE_ETH_NAME_MAX_LEN, "port %u", id);
 	return name;
 }
 
-static uint16_t own_mtu(const struct gremc_port_set *set, uint16_t id)
+static uint16_t device_own_mtu(const struct gremc_port_set *set, uint16_t id)
 {
 	uint16_t mtu = RTE_ETHER_MTU;
 
-	if (set->kernel_mtu[id])
-		return set->kernel_mtu[id];
+	if (set->netdev_mtu[id])
+		return set->netdev_mtu[id];
 	rte_eth_dev_get_mtu(id, &mtu);
 	return mtu;
 }
 
 /* One wire: is the wanted MTU within what it takes? Its own is lowered to that. */
-static int fit_wire(struct gremc_port_set *set, struct gremc_port_state *state, uint16_t id, bool own)
+static int lower_mtu_fit(struct gremc_port_set *set, struct gremc_port_state *state, uint16_t id, bool own)
 {
 	char name[RTE_ETH_NAME_MAX_LEN];
 	struct rte_eth_dev_info info;
@@ -97,43 +99,43 @@ static int fit_wire(struct gremc_port_set *set, struct gremc_port_state *state, 
 	int ret = rte_eth_dev_info_get(id, &info);
 
 	if (ret) {
-		gremc_port_error(set, state, "`%s` does not describe itself: %s", wire_name(id, name),
+		gremc_port_error(set, state, "`%s` does not describe itself: %s", ethdev_name(id, name),
 				 rte_strerror(-ret));
 		return ret;
 	}
 	most = gremc_port_mtu_max(&info);
 	most -= RTE_MIN(most, (uint32_t)(state->config->vlan ? gremc_port_vlan_extra(&info) : 0));
-	state->room = RTE_MAX(state->room, RTE_MAX(gremc_kernel_room(&info), info.min_rx_bufsize));
+	state->room = RTE_MAX(state->room, RTE_MAX(gremc_netdev_rx_capacity(&info), info.min_rx_bufsize));
 	if (own)
-		state->wanted_mtu = RTE_MIN(state->wanted_mtu, own_mtu(set, id));
-	if (state->wanted_mtu <= most)
+		state->planned_mtu = RTE_MIN(state->planned_mtu, device_own_mtu(set, id));
+	if (state->planned_mtu <= most)
 		return 0;
 	if (own) {
 		GREMC_LOG(WARNING,
 			  "port %s: `%s` carries only %u bytes of its MTU of %u: frames over that are lost%s",
-			  state->config->name, wire_name(id, name), most, state->wanted_mtu,
+			  state->config->name, ethdev_name(id, name), most, state->planned_mtu,
 			  !state->kernel ? ""
 			  : state->umem  ? "; give the interface a smaller MTU"
 					 : "; give it a larger framesz, or the interface a smaller MTU");
-		state->wanted_mtu = most;
+		state->planned_mtu = most;
 		return 0;
 	}
 	gremc_port_error(
-		set, state, "mtu %u is more than `%s` takes, %u%s", state->wanted_mtu, wire_name(id, name),
-		most, gremc_kernel_frame_max(&info) ? "; a larger framesz= of the device carries more" : "");
+		set, state, "mtu %u is more than `%s` takes, %u%s", state->planned_mtu, ethdev_name(id, name),
+		most, gremc_netdev_frame_max(&info) ? "; a larger framesz= of the device carries more" : "");
 	return -EINVAL;
 }
 
 /* Room for a frame with two VLAN tags: in one mbuf, or in several of the usual size where the device can
  * scatter. */
-static int plan_room(struct gremc_port_set *set, struct gremc_port_state *state)
+static int rx_capacity_plan(struct gremc_port_set *set, struct gremc_port_state *state)
 {
-	uint32_t frame = state->wanted_mtu + RTE_ETHER_HDR_LEN + TWO_VLAN_TAGS;
+	uint32_t frame = state->planned_mtu + RTE_ETHER_HDR_LEN + TWO_VLAN_TAGS;
 	char name[RTE_ETH_NAME_MAX_LEN];
 
 	if (state->umem) /* the kernel keeps it free before the frame */
 		frame += XDP_PACKET_HEADROOM;
-	state->room = RTE_MAX(state->room, GREMC_PORT_ROOM_MINIMUM);
+	state->room = RTE_MAX(state->room, GREMC_PORT_RX_CAPACITY_MIN);
 	if (frame <= state->room)
 		return 0;
 	if (state->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) {
@@ -145,58 +147,58 @@ static int plan_room(struct gremc_port_set *set, struct gremc_port_state *state)
 		state->conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
 		return 0;
 	}
-	if (frame > GREMC_PORT_ROOM_MAXIMUM) {
+	if (frame > GREMC_PORT_RX_CAPACITY_MAX) {
 		gremc_port_error(
 			set, state,
 			"mtu %u does not fit into one buffer, and `%s` cannot scatter; %u is the most",
-			state->wanted_mtu, wire_name(state->id, name),
-			GREMC_PORT_ROOM_MAXIMUM - RTE_ETHER_HDR_LEN - TWO_VLAN_TAGS);
+			state->planned_mtu, ethdev_name(state->id, name),
+			GREMC_PORT_RX_CAPACITY_MAX - RTE_ETHER_HDR_LEN - TWO_VLAN_TAGS);
 		return -EINVAL;
 	}
-	state->room = RTE_MIN(RTE_ALIGN(frame, RTE_CACHE_LINE_SIZE), (uint32_t)GREMC_PORT_ROOM_MAXIMUM);
+	state->room = RTE_MIN(RTE_ALIGN(frame, RTE_CACHE_LINE_SIZE), (uint32_t)GREMC_PORT_RX_CAPACITY_MAX);
 	return 0;
 }
 
 int gremc_port_mtu_plan(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
-	int ret = configured_mtu(set, state, &state->wanted_mtu);
-	bool own = state->wanted_mtu == 0;
+	int ret = port_configured_mtu(set, state, &state->planned_mtu);
+	bool own = state->planned_mtu == 0;
 
 	if (ret)
 		return ret;
 	if (own)
-		state->wanted_mtu = UINT16_MAX;
-	for (uint16_t i = 0; i < state->wire_count; i++) {
-		ret = fit_wire(set, state, state->wire[i], own);
+		state->planned_mtu = UINT16_MAX;
+	for (uint16_t i = 0; i < state->lower_count; i++) {
+		ret = lower_mtu_fit(set, state, state->lower_id[i], own);
 		if (ret)
 			return ret;
 	}
-	for (uint16_t i = 0; i < state->wire_count && state->config->vlan; i++) {
+	for (uint16_t i = 0; i < state->lower_count && state->config->vlan; i++) {
 		struct rte_eth_dev_info info;
 
-		if (rte_eth_dev_info_get(state->wire[i], &info) == 0)
+		if (rte_eth_dev_info_get(state->lower_id[i], &info) == 0)
 			state->vlan_extra = RTE_MAX(state->vlan_extra, gremc_port_vlan_extra(&info));
 	}
-	state->conf.rxmode.mtu = state->wanted_mtu + state->vlan_extra;
+	state->conf.rxmode.mtu = state->planned_mtu + state->vlan_extra;
 	if (state->kernel) /* the most that ethdev lets this driver have */
-		state->conf.rxmode.mtu = RTE_MIN(state->wanted_mtu, RTE_ETHER_MTU);
-	return plan_room(set, state);
+		state->conf.rxmode.mtu = RTE_MIN(state->planned_mtu, RTE_ETHER_MTU);
+	return rx_capacity_plan(set, state);
 }
 
-static int set_kernel_wires(struct gremc_port_set *set, struct gremc_port_state *state)
+static int netdevs_mtu_set(struct gremc_port_set *set, struct gremc_port_state *state)
 {
 	struct rte_eth_dev_info info;
 	char name[RTE_ETH_NAME_MAX_LEN];
 	int ret;
 
-	for (uint16_t i = 0; i < state->wire_count; i++) {
-		if (rte_eth_dev_info_get(state->wire[i], &info) || !gremc_kernel_has_mtu(&info))
+	for (uint16_t i = 0; i < state->lower_count; i++) {
+		if (rte_eth_dev_info_get(state->lower_id[i], &info) || !gremc_netdev_has_mtu(&info))
 			continue;
-		ret = gremc_kernel_mtu_set(info.if_index, state->wanted_mtu);
+		ret = gremc_netdev_mtu_set(info.if_index, state->planned_mtu);
 		if (ret) {
 			gremc_port_error(set, state, "the interface of `%s` does not take mtu %u: %s",
-					 wire_name(state->wire[i], name), state->wanted_mtu,
+					 ethdev_name(state->lower_id[i], name), state->planned_mtu,
 					 rte_strerror(-ret));
 			return ret;
 		}
@@ -205,19 +207,19 @@ static int set_kernel_wires(struct gremc_port_set *set, struct gremc_port_state 
 }
 
 /* The smallest MTU that the wires say they have now. */
-static int read_back(const struct gremc_port_state *state, uint16_t *mtu)
+static int lowers_mtu_read(const struct gremc_port_state *state, uint16_t *mtu)
 {
 	struct rte_eth_dev_info info;
 	uint16_t one;
 	int ret;
 
 	*mtu = UINT16_MAX;
-	for (uint16_t i = 0; i < state->wire_count; i++) {
-		ret = rte_eth_dev_info_get(state->wire[i], &info);
-		if (ret == 0 && gremc_kernel_has_mtu(&info))
-			ret = gremc_kernel_mtu_get(info.if_index, &one);
+	for (uint16_t i = 0; i < state->lower_count; i++) {
+		ret = rte_eth_dev_info_get(state->lower_id[i], &info);
+		if (ret == 0 && gremc_netdev_has_mtu(&info))
+			ret = gremc_netdev_mtu_get(info.if_index, &one);
 		else if (ret == 0)
-			ret = rte_eth_dev_get_mtu(state->wire[i], &one);
+			ret = rte_eth_dev_get_mtu(state->lower_id[i], &one);
 		if (ret)
 			return ret;
 		*mtu = RTE_MIN(*mtu, one);
@@ -226,26 +228,26 @@ static int read_back(const struct gremc_port_state *state, uint16_t *mtu)
 	return 0;
 }
 
-int gremc_port_mtu_settle(struct gremc_port_set *set, uint16_t index)
+int gremc_port_mtu_apply(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 	struct gremc_port *port = set->ports.port[index];
 	/* an interface that stays the kernel's keeps its own, unless the configuration says another */
 	bool is_given = state->kernel && (state->config->mtu || !state->xdp);
-	int ret = is_given ? set_kernel_wires(set, state) : 0;
+	int ret = is_given ? netdevs_mtu_set(set, state) : 0;
 
 	if (ret)
 		return ret;
-	ret = read_back(state, &port->mtu);
+	ret = lowers_mtu_read(state, &port->mtu);
 	if (ret) {
 		gremc_port_error(set, state, "the MTU cannot be read back: %s", rte_strerror(-ret));
 		return ret;
 	}
-	if (port->mtu < state->wanted_mtu) {
+	if (port->mtu < state->planned_mtu) {
 		gremc_port_error(set, state, "mtu %u was asked for, the device took only %u",
-				 state->wanted_mtu, port->mtu);
+				 state->planned_mtu, port->mtu);
 		return -EINVAL;
 	}
-	port->mtu = state->wanted_mtu;
+	port->mtu = state->planned_mtu;
 	return 0;
 }

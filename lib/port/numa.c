@@ -16,20 +16,21 @@ struct collector {
 	unsigned size, count;
 };
 
-static void collect(struct collector *collector, enum gremc_numa_kind kind, unsigned index, int is, int wants)
+static void finding_add(struct collector *collector, enum gremc_numa_kind kind, unsigned index, int is,
+			int wants)
 {
 	if (collector->count < collector->size)
 		collector->findings[collector->count] = (struct gremc_numa_finding){kind, index, is, wants};
 	collector->count++;
 }
 
-static bool crosses(int a, int b)
+static bool nodes_differ(int a, int b)
 {
 	return a >= 0 && b >= 0 && a != b;
 }
 
 /* Where an lcore really is; the kernel knows better. */
-static int node_of(const struct gremc_numa_lcore *lcore)
+static int lcore_node(const struct gremc_numa_lcore *lcore)
 {
 	return lcore->kernel >= 0 ? lcore->kernel : lcore->eal;
 }
@@ -43,30 +44,31 @@ unsigned gremc_numa_check(const struct gremc_numa_topology *topology, struct gre
 		const struct gremc_numa_lcore *lcore = &topology->lcores[i];
 
 		if (lcore->kernel == GREMC_NUMA_SEVERAL)
-			collect(&collector, GREMC_NUMA_LCORE_SPANS, i, GREMC_NUMA_SEVERAL, lcore->eal);
-		else if (crosses(lcore->kernel, lcore->eal))
-			collect(&collector, GREMC_NUMA_LCORE_DISAGREE, i, lcore->kernel, lcore->eal);
+			finding_add(&collector, GREMC_NUMA_LCORE_SPANS, i, GREMC_NUMA_SEVERAL, lcore->eal);
+		else if (nodes_differ(lcore->kernel, lcore->eal))
+			finding_add(&collector, GREMC_NUMA_LCORE_DISAGREE, i, lcore->kernel, lcore->eal);
 	}
 	for (unsigned i = 0; i < topology->queue_count; i++) {
 		const struct gremc_numa_queue *queue = &topology->queues[i];
-		int is = node_of(&topology->lcores[queue->worker]), wants = topology->ports[queue->port].node;
+		int is = lcore_node(&topology->lcores[queue->worker]),
+		    wants = topology->ports[queue->port].node;
 
-		if (crosses(is, wants))
-			collect(&collector, GREMC_NUMA_QUEUE, i, is, wants);
+		if (nodes_differ(is, wants))
+			finding_add(&collector, GREMC_NUMA_QUEUE, i, is, wants);
 	}
 	for (unsigned i = 0; i < topology->pool_count; i++) {
 		const struct gremc_numa_pool *pool = &topology->pools[i];
 		int wants = pool->of_port ? topology->ports[pool->user].node
-					  : node_of(&topology->lcores[pool->user]);
+					  : lcore_node(&topology->lcores[pool->user]);
 
-		if (crosses(pool->node, wants))
-			collect(&collector, GREMC_NUMA_POOL, i, pool->node, wants);
+		if (nodes_differ(pool->node, wants))
+			finding_add(&collector, GREMC_NUMA_POOL, i, pool->node, wants);
 	}
 	return collector.count;
 }
 
-char *gremc_numa_text(const struct gremc_numa_topology *topology, const struct gremc_numa_finding *finding,
-		      char *text, size_t size)
+char *gremc_numa_finding_format(const struct gremc_numa_topology *topology,
+				const struct gremc_numa_finding *finding, char *text, size_t size)
 {
 	const struct gremc_numa_lcore *lcore = &topology->lcores[finding->index];
 	const struct gremc_numa_queue *queue = &topology->queues[finding->index];
@@ -106,7 +108,7 @@ char *gremc_numa_text(const struct gremc_numa_topology *topology, const struct g
 /* ---- the machine as it is ---- */
 
 /* The node of the CPUs that an lcore may run on. */
-static int node_of_cpus(unsigned lcore)
+static int lcore_cpus_node(unsigned lcore)
 {
 	rte_cpuset_t cpus = rte_lcore_cpuset(lcore);
 	int node = GREMC_NUMA_UNKNOWN, one;
@@ -125,7 +127,7 @@ static int node_of_cpus(unsigned lcore)
 }
 
 /* Where the pool's memory is, whatever was asked for (--no-huge takes it from anywhere). */
-static int node_of_pool(const struct rte_mempool *pool)
+static int pool_memory_node(const struct rte_mempool *pool)
 {
 	const struct rte_mempool_memhdr *memory = STAILQ_FIRST(&pool->mem_list);
 	int node;
@@ -144,7 +146,7 @@ struct machine {
 	struct gremc_numa_pool pools[GREMC_CONFIG_PORTS_MAX * GREMC_QUEUES_MAX + GREMC_WORKERS_MAX];
 };
 
-static void read_port(struct machine *machine, const struct gremc_port *port)
+static void topology_read_port(struct machine *machine, const struct gremc_port *port)
 {
 	struct gremc_numa_topology *topology = &machine->topology;
 
@@ -155,7 +157,7 @@ static void read_port(struct machine *machine, const struct gremc_port *port)
 		machine->queues[topology->queue_count++] =
 			(struct gremc_numa_queue){port->index, q, port->rx_worker[q], false};
 		machine->pools[topology->pool_count++] =
-			(struct gremc_numa_pool){pool->name, node_of_pool(pool), true, port->index};
+			(struct gremc_numa_pool){pool->name, pool_memory_node(pool), true, port->index};
 	}
 	/* That a worker of another node sends by a queue of its own cannot be otherwise; a shared one can. */
 	for (uint16_t q = 0; q < port->tx_queues; q++)
@@ -164,7 +166,7 @@ static void read_port(struct machine *machine, const struct gremc_port *port)
 				(struct gremc_numa_queue){port->index, q, port->tx_worker[q], true};
 }
 
-static void read_machine(struct machine *machine, const struct gremc_ports *ports)
+static void topology_read(struct machine *machine, const struct gremc_ports *ports)
 {
 	struct gremc_numa_topology *topology = &machine->topology;
 
@@ -179,17 +181,17 @@ static void read_machine(struct machine *machine, const struct gremc_ports *port
 	for (uint16_t w = 0; w < ports->worker_count; w++) {
 		const struct gremc_worker_place *worker = &ports->worker[w];
 
-		machine->lcores[w] =
-			(struct gremc_numa_lcore){worker->lcore, worker->socket, node_of_cpus(worker->lcore)};
+		machine->lcores[w] = (struct gremc_numa_lcore){worker->lcore, worker->socket,
+							       lcore_cpus_node(worker->lcore)};
 		machine->pools[topology->pool_count++] = (struct gremc_numa_pool){
-			worker->header_pool->name, node_of_pool(worker->header_pool), false, w};
+			worker->header_pool->name, pool_memory_node(worker->header_pool), false, w};
 	}
 	for (uint16_t i = 0; i < ports->count; i++)
 		if (ports->port[i])
-			read_port(machine, ports->port[i]);
+			topology_read_port(machine, ports->port[i]);
 }
 
-int gremc_port_audit(struct gremc_port_set *set)
+int gremc_ports_numa_audit(struct gremc_port_set *set)
 {
 	struct gremc_numa_finding findings[64];
 	struct machine *machine;
@@ -201,11 +203,11 @@ int gremc_port_audit(struct gremc_port_set *set)
 	machine = calloc(1, sizeof(*machine));
 	if (machine == NULL)
 		return 0; /* a warning less */
-	read_machine(machine, &set->ports);
+	topology_read(machine, &set->ports);
 	count = gremc_numa_check(&machine->topology, findings, RTE_DIM(findings));
 	for (unsigned i = 0; i < RTE_MIN(count, (unsigned)RTE_DIM(findings)); i++)
 		GREMC_LOG(WARNING, "%s",
-			  gremc_numa_text(&machine->topology, &findings[i], text, sizeof(text)));
+			  gremc_numa_finding_format(&machine->topology, &findings[i], text, sizeof(text)));
 	if (count > RTE_DIM(findings))
 		GREMC_LOG(WARNING, "and %u more such choices", count - (unsigned)RTE_DIM(findings));
 	free(machine);

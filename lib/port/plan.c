@@ -41,47 +41,49 @@
 #define CONTROL_HOLDS 256u
 
 /* Packets of one worker that may wait for the control thread, by class, at level 0. */
-static const uint32_t up_sizes[] = {
+static const uint32_t punt_ring_sizes[] = {
 	[GREMC_PUNT_neighbor] = 256, [GREMC_PUNT_control] = 2048, /* 100 ms of 20,000 reports a second */
 	[GREMC_PUNT_tcp] = 2048, /* 10 ms of TCP at 2 Gbit/s: as long as others may have the CPU */
 	[GREMC_PUNT_traffic] = 1024, [GREMC_PUNT_gre] = 256,
 	[GREMC_PUNT_other] = 256,    [GREMC_PUNT_multicast] = 512,
 };
-static_assert(RTE_DIM(up_sizes) == GREMC_PUNT_COUNT, "each class has a size");
+static_assert(RTE_DIM(punt_ring_sizes) == GREMC_PUNT_COUNT, "each class has a size");
 
 /* ---- rings and caches ---- */
 
-static uint32_t halved(uint32_t size, unsigned level, uint32_t least)
+static uint32_t size_at_level(uint32_t size, unsigned level, uint32_t least)
 {
 	return RTE_MAX(size >> level, least);
 }
 
-static void size_rings(struct gremc_ring_sizes *rings, uint16_t workers, bool host_path, unsigned level)
+static void ring_sizes_at_level(struct gremc_ring_sizes *rings, uint16_t workers, bool host_path,
+				unsigned level)
 {
 	uint32_t relay = RTE_MIN(RELAY, rte_align32prevpow2(RELAY_ALL / workers));
 	uint32_t tx = RTE_MIN(TX_RING, rte_align32prevpow2(TX_RING_ALL / workers));
 
 	*rings = (struct gremc_ring_sizes){0};
-	rings->tx = halved(tx, level, TX_RING_MINIMUM);
-	rings->relay = halved(relay, level, RELAY_MINIMUM);
-	rings->down = halved(DOWN, level, DOWN_MINIMUM);
+	rings->tx = size_at_level(tx, level, TX_RING_MINIMUM);
+	rings->relay = size_at_level(relay, level, RELAY_MINIMUM);
+	rings->down = size_at_level(DOWN, level, DOWN_MINIMUM);
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
-		rings->up[class] = halved(up_sizes[class], host_path ? level : level + UP_UNUSED, UP_MINIMUM);
+		rings->up[class] = size_at_level(punt_ring_sizes[class],
+						 host_path ? level : level + UP_UNUSED, UP_MINIMUM);
 }
 
 void gremc_ring_sizes_init(struct gremc_ring_sizes *rings, uint16_t workers)
 {
-	size_rings(rings, workers, true, 0);
+	ring_sizes_at_level(rings, workers, true, 0);
 }
 
 /* The cache of each lcore for a pool that so many use; the last level has none. */
-static uint32_t cache_size(uint32_t lcores, unsigned level)
+static uint32_t pool_cache_size(uint32_t lcores, unsigned level)
 {
 	uint32_t size = rte_align32prevpow2(CACHE_ALL / GREMC_CACHE_HOLDS(1) / lcores);
 
 	if (level + 1 == GREMC_POOL_LEVELS)
 		return 0;
-	return halved(RTE_MIN(size, CACHE), level, CACHE_MINIMUM);
+	return size_at_level(RTE_MIN(size, CACHE), level, CACHE_MINIMUM);
 }
 
 /* ---- holders ---- */
@@ -95,7 +97,7 @@ struct holders {
 	uint32_t mbufs;
 };
 
-static uint32_t count_workers(const struct holders *holders, const bool *which)
+static uint32_t holders_count(const struct holders *holders, const bool *which)
 {
 	uint32_t count = 0;
 
@@ -104,29 +106,29 @@ static uint32_t count_workers(const struct holders *holders, const bool *which)
 	return count;
 }
 
-static void add_worker(struct holders *holders, uint16_t worker)
+static void holders_add_worker(struct holders *holders, uint16_t worker)
 {
 	holders->handles[worker] = holders->frees[worker] = true;
 }
 
-static void add_all_workers(struct holders *holders)
+static void holders_add_all_workers(struct holders *holders)
 {
 	for (uint16_t w = 0; w < holders->set->ports.worker_count; w++)
-		add_worker(holders, w);
+		holders_add_worker(holders, w);
 }
 
 /* Drivers may round up to a power of two. */
-static uint32_t descriptors(const struct gremc_port_state *state, uint16_t count)
+static uint32_t port_descriptors(const struct gremc_port_state *state, uint16_t count)
 {
-	return rte_align32pow2(count) * RTE_MAX(state->wire_count, 1);
+	return rte_align32pow2(count) * RTE_MAX(state->lower_count, 1);
 }
 
-static uint32_t tx_holds(const struct gremc_port_state *state, const struct gremc_port *port)
+static uint32_t tx_descriptors_held(const struct gremc_port_state *state, const struct gremc_port *port)
 {
-	return state->copies ? 0 : descriptors(state, port->tx_descriptors);
+	return state->copies ? 0 : port_descriptors(state, port->tx_descriptors);
 }
 
-static void hold_in_queue(struct holders *holders, const struct gremc_port *port, uint16_t queue)
+static void holders_add_tx_queue(struct holders *holders, const struct gremc_port *port, uint16_t queue)
 {
 	const struct gremc_port_set *set = holders->set;
 	bool used = false, handed_over = false;
@@ -141,13 +143,13 @@ static void hold_in_queue(struct holders *holders, const struct gremc_port *port
 		return;
 	holders->frees[port->tx_worker[queue]] = true;
 	/* what the device does not take, its owner holds */
-	holders->mbufs += tx_holds(&set->state[port->index], port) + GREMC_TX_HELD_MAX;
+	holders->mbufs += tx_descriptors_held(&set->state[port->index], port) + GREMC_TX_HELD_MAX;
 	if (handed_over) /* the ring, and what its owner has taken out */
 		holders->mbufs += holders->rings->tx + GREMC_WORK_MBUFS + GREMC_TX_MBUFS;
 }
 
 /* In the hands of workers, and in the queues by which they transmit. Call it when all workers are added. */
-static void hold_in_workers(struct holders *holders)
+static void holders_add_in_flight(struct holders *holders)
 {
 	const struct gremc_ports *ports = &holders->set->ports;
 	uint32_t outlets = 1; /* the host is one */
@@ -157,52 +159,52 @@ static void hold_in_workers(struct holders *holders)
 
 		outlets += port != NULL;
 		for (uint16_t q = 0; port && q < port->tx_queues; q++)
-			hold_in_queue(holders, port, q);
+			holders_add_tx_queue(holders, port, q);
 	}
-	holders->mbufs += count_workers(holders, holders->handles) *
+	holders->mbufs += holders_count(holders, holders->handles) *
 			  (GREMC_WORK_MBUFS + GREMC_PENDING_MBUFS + outlets * GREMC_TX_MBUFS);
 }
 
 /* In the rings to the control thread: replicas for the host's interface, or whole packets of any class. Also
  * where nothing is the kernel's: a reload may change that. */
-static void hold_on_way_up(struct holders *holders, bool any_class)
+static void holders_add_punt_rings(struct holders *holders, bool any_class)
 {
 	uint32_t size = 0;
 
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
 		if (any_class || class == GREMC_PUNT_multicast)
 			size += holders->rings->up[class];
-	holders->mbufs += count_workers(holders, holders->handles) * size + CONTROL_HOLDS;
+	holders->mbufs += holders_count(holders, holders->handles) * size + CONTROL_HOLDS;
 }
 
 /* In the rings to other workers. */
-static void hold_in_relays(struct holders *holders)
+static void holders_add_handoff_rings(struct holders *holders)
 {
 	holders->mbufs += holders->set->ports.worker_count * holders->rings->relay;
 }
 
 /* The pool's size and cache follow from its holders. */
-static void finish(const struct holders *holders, unsigned level, struct gremc_pool_plan *plan)
+static void pool_plan_finish(const struct holders *holders, unsigned level, struct gremc_pool_plan *plan)
 {
 	/* the main lcore frees what the workers give to the control thread */
-	uint32_t lcores = count_workers(holders, holders->frees) + 1;
+	uint32_t lcores = holders_count(holders, holders->frees) + 1;
 
-	plan->cache = cache_size(lcores, level);
+	plan->cache = pool_cache_size(lcores, level);
 	plan->count = holders->mbufs + lcores * GREMC_CACHE_HOLDS(plan->cache) +
-		      halved(RESERVE, level, RESERVE_MINIMUM);
+		      size_at_level(RESERVE, level, RESERVE_MINIMUM);
 }
 
 /* ---- the pools ---- */
 
 /* What a received packet may become a chain of, with a header in front, as a number of segments. */
-static uint32_t segments_of(const struct gremc_port_state *state)
+static uint32_t frame_max_segments(const struct gremc_port_state *state)
 {
-	return (state->wanted_mtu + GREMC_PORT_HEADERS + state->room - 1) / state->room;
+	return (state->planned_mtu + GREMC_PORT_HEADERS + state->room - 1) / state->room;
 }
 
 /* Small when payloads are chained behind headers. When a port takes single-segment packets only, or fewer
  * segments than a received packet may have with a header in front, its replicas are whole copies. */
-uint32_t gremc_port_header_room(const struct gremc_port_set *set)
+uint32_t gremc_ports_header_capacity(const struct gremc_port_set *set)
 {
 	uint32_t largest_mtu = 0, segments = 1, room = set->config->settings.copy_threshold;
 	bool copies = false;
@@ -212,8 +214,8 @@ uint32_t gremc_port_header_room(const struct gremc_port_set *set)
 
 		if (set->ports.port[i] == NULL)
 			continue;
-		largest_mtu = RTE_MAX(largest_mtu, state->wanted_mtu);
-		segments = RTE_MAX(segments, segments_of(state));
+		largest_mtu = RTE_MAX(largest_mtu, state->planned_mtu);
+		segments = RTE_MAX(segments, frame_max_segments(state));
 	}
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		const struct gremc_port *port = set->ports.port[i];
@@ -224,10 +226,10 @@ uint32_t gremc_port_header_room(const struct gremc_port_set *set)
 	if (copies)
 		room = RTE_MAX(room, largest_mtu);
 	return RTE_MIN(RTE_ALIGN(room + GREMC_PORT_HEADERS, RTE_CACHE_LINE_SIZE),
-		       (uint32_t)GREMC_PORT_ROOM_MAXIMUM);
+		       (uint32_t)GREMC_PORT_RX_CAPACITY_MAX);
 }
 
-uint16_t gremc_port_rx_pool_queue(const struct gremc_port_set *set, const struct gremc_port *port,
+uint16_t gremc_port_rx_pool_owner(const struct gremc_port_set *set, const struct gremc_port *port,
 				  uint16_t queue)
 {
 	int node = gremc_port_node(port, &set->ports.worker[port->rx_worker[queue]]);
@@ -240,7 +242,7 @@ uint16_t gremc_port_rx_pool_queue(const struct gremc_port_set *set, const struct
 	return queue;
 }
 
-uint16_t gremc_port_shard_pool_worker(const struct gremc_port_set *set, uint16_t worker)
+uint16_t gremc_ports_split_pool_owner(const struct gremc_port_set *set, uint16_t worker)
 {
 	for (uint16_t w = 0; w < worker; w++)
 		if (set->ports.worker[w].socket == set->ports.worker[worker].socket)
@@ -250,27 +252,27 @@ uint16_t gremc_port_shard_pool_worker(const struct gremc_port_set *set, uint16_t
 
 /* The packets of one queue; with `spread`, of all queues on a node, because then each worker may hold packets
  * of each pool, and fewer pools have to be sized for all of them. */
-static void plan_rx(struct gremc_port_set *set, struct gremc_port *port, uint16_t queue,
-		    const struct gremc_ring_sizes *rings, unsigned level, struct gremc_pool_plan *plan)
+static void pool_plan_rx(struct gremc_port_set *set, struct gremc_port *port, uint16_t queue,
+			 const struct gremc_ring_sizes *rings, unsigned level, struct gremc_pool_plan *plan)
 {
 	const struct gremc_port_state *state = &set->state[port->index];
 	struct holders holders = {.set = set, .rings = rings};
 
 	for (uint16_t q = queue; q < port->rx_queues; q++) {
-		if (gremc_port_rx_pool_queue(set, port, q) != queue)
+		if (gremc_port_rx_pool_owner(set, port, q) != queue)
 			continue;
-		add_worker(&holders, port->rx_worker[q]);
-		holders.mbufs +=
-			descriptors(state, port->rx_descriptors) + RX_STAGED * RTE_MAX(state->wire_count, 1);
+		holders_add_worker(&holders, port->rx_worker[q]);
+		holders.mbufs += port_descriptors(state, port->rx_descriptors) +
+				 RX_STAGED * RTE_MAX(state->lower_count, 1);
 	}
 	if (set->ports.spread) {
-		add_all_workers(&holders);
-		hold_in_relays(&holders);
+		holders_add_all_workers(&holders);
+		holders_add_handoff_rings(&holders);
 	}
-	hold_in_workers(&holders);
-	hold_on_way_up(&holders, true);
+	holders_add_in_flight(&holders);
+	holders_add_punt_rings(&holders, true);
 	if (state->umem) {
-		holders.mbufs += GREMC_PORT_UMEM_HOLDS;
+		holders.mbufs += GREMC_PORT_UMEM_HELD;
 		if (queue < port->tx_queues) /* copies into this pool what it sends */
 			holders.frees[port->tx_worker[queue]] = true;
 	}
@@ -278,30 +280,30 @@ static void plan_rx(struct gremc_port_set *set, struct gremc_port *port, uint16_
 	plan->data_room = RTE_PKTMBUF_HEADROOM + state->room;
 	plan->socket = gremc_port_node(port, &set->ports.worker[port->rx_worker[queue]]);
 	plan->pool = &port->rx_pool[queue];
-	finish(&holders, level, plan);
+	pool_plan_finish(&holders, level, plan);
 }
 
-static void plan_headers(struct gremc_port_set *set, uint16_t w, const struct gremc_ring_sizes *rings,
-			 unsigned level, struct gremc_pool_plan *plan)
+static void pool_plan_headers(struct gremc_port_set *set, uint16_t w, const struct gremc_ring_sizes *rings,
+			      unsigned level, struct gremc_pool_plan *plan)
 {
 	struct gremc_worker_place *worker = &set->ports.worker[w];
 	struct holders holders = {.set = set, .rings = rings};
 
-	worker->header_room = gremc_port_header_room(set);
-	add_worker(&holders, w);
-	hold_in_workers(&holders);
-	hold_on_way_up(&holders, false);
+	worker->header_capacity = gremc_ports_header_capacity(set);
+	holders_add_worker(&holders, w);
+	holders_add_in_flight(&holders);
+	holders_add_punt_rings(&holders, false);
 	snprintf(plan->name, sizeof(plan->name), "hdr_%u", worker->lcore);
-	plan->data_room = RTE_PKTMBUF_HEADROOM + worker->header_room;
+	plan->data_room = RTE_PKTMBUF_HEADROOM + worker->header_capacity;
 	plan->socket = worker->socket;
 	plan->pool = &worker->header_pool;
-	finish(&holders, level, plan);
+	pool_plan_finish(&holders, level, plan);
 }
 
 /* Copies of payloads for other workers, one for each packet and worker. A pool of their own, for all workers
  * of a node: out of RX pools each of them would have to be sized for all workers. */
-static void plan_shards(struct gremc_port_set *set, uint16_t w, const struct gremc_ring_sizes *rings,
-			unsigned level, struct gremc_pool_plan *plan)
+static void pool_plan_split(struct gremc_port_set *set, uint16_t w, const struct gremc_ring_sizes *rings,
+			    unsigned level, struct gremc_pool_plan *plan)
 {
 	struct gremc_worker_place *worker = &set->ports.worker[w];
 	struct holders holders = {.set = set, .rings = rings};
@@ -310,49 +312,49 @@ static void plan_shards(struct gremc_port_set *set, uint16_t w, const struct gre
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		if (set->ports.port[i] == NULL)
 			continue;
-		largest_mtu = RTE_MAX(largest_mtu, (uint32_t)set->state[i].wanted_mtu);
+		largest_mtu = RTE_MAX(largest_mtu, (uint32_t)set->state[i].planned_mtu);
 		largest_room = RTE_MAX(largest_room, set->state[i].room);
 	}
-	add_all_workers(&holders);
-	hold_in_relays(&holders);
-	hold_in_workers(&holders);
-	hold_on_way_up(&holders, false);
+	holders_add_all_workers(&holders);
+	holders_add_handoff_rings(&holders);
+	holders_add_in_flight(&holders);
+	holders_add_punt_rings(&holders, false);
 	snprintf(plan->name, sizeof(plan->name), "shards_%u", worker->lcore);
 	plan->data_room = RTE_PKTMBUF_HEADROOM +
 			  RTE_MIN(RTE_ALIGN(largest_mtu, (uint32_t)RTE_CACHE_LINE_SIZE), largest_room);
 	plan->socket = worker->socket;
 	plan->pool = &worker->shard_pool;
-	finish(&holders, level, plan);
+	pool_plan_finish(&holders, level, plan);
 }
 
 /* The control thread sends what is made of these by its own queues, or the first worker does. */
-static void plan_host(struct gremc_port_set *set, const struct gremc_ring_sizes *rings, unsigned level,
-		      struct gremc_pool_plan *plan)
+static void pool_plan_host(struct gremc_port_set *set, const struct gremc_ring_sizes *rings, unsigned level,
+			   struct gremc_pool_plan *plan)
 {
 	struct holders holders = {.set = set, .rings = rings};
 	uint32_t mtu = 0;
 
 	for (uint16_t i = 0; i < set->ports.count; i++)
 		if (set->ports.port[i])
-			mtu = RTE_MAX(mtu, (uint32_t)set->state[i].wanted_mtu);
-	set->ports.host_room = RTE_ALIGN(mtu + GREMC_PORT_HEADERS, RTE_CACHE_LINE_SIZE);
+			mtu = RTE_MAX(mtu, (uint32_t)set->state[i].planned_mtu);
+	set->ports.host_capacity = RTE_ALIGN(mtu + GREMC_PORT_HEADERS, RTE_CACHE_LINE_SIZE);
 	snprintf(plan->name, sizeof(plan->name), "host");
-	plan->data_room = RTE_PKTMBUF_HEADROOM + set->ports.host_room;
+	plan->data_room = RTE_PKTMBUF_HEADROOM + set->ports.host_capacity;
 	plan->socket = set->ports.worker[0].socket;
 	plan->pool = &set->ports.host_pool;
-	add_worker(&holders, 0);
-	hold_in_workers(&holders);
-	hold_on_way_up(&holders, true);
+	holders_add_worker(&holders, 0);
+	holders_add_in_flight(&holders);
+	holders_add_punt_rings(&holders, true);
 	holders.mbufs += rings->down + CONTROL_HOLDS;
 	for (uint16_t i = 0; i < set->ports.count; i++)
 		if (set->ports.port[i] && set->ports.port[i]->host_tx)
-			holders.mbufs += tx_holds(&set->state[i], set->ports.port[i]) + GREMC_TX_HELD_MAX +
-					 GREMC_TX_MBUFS;
-	finish(&holders, level, plan);
+			holders.mbufs += tx_descriptors_held(&set->state[i], set->ports.port[i]) +
+					 GREMC_TX_HELD_MAX + GREMC_TX_MBUFS;
+	pool_plan_finish(&holders, level, plan);
 }
 
 /* The most pools that there can be. */
-static unsigned count_pools(const struct gremc_port_set *set)
+static unsigned pool_plans_max(const struct gremc_port_set *set)
 {
 	unsigned count = 2 * set->ports.worker_count + 1;
 
@@ -363,25 +365,26 @@ static unsigned count_pools(const struct gremc_port_set *set)
 
 int gremc_pool_plans_init(struct gremc_pool_plans *plans, struct gremc_port_set *set, unsigned level)
 {
-	struct gremc_pool_plan *plan = calloc(count_pools(set), sizeof(*plan));
+	struct gremc_pool_plan *plan = calloc(pool_plans_max(set), sizeof(*plan));
 
 	*plans = (struct gremc_pool_plans){.plan = plan};
 	if (plan == NULL)
 		return -ENOMEM;
-	size_rings(&plans->rings, set->ports.worker_count, gremc_port_has_host_path(set->config), level);
+	ring_sizes_at_level(&plans->rings, set->ports.worker_count, gremc_port_has_host_path(set->config),
+			    level);
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		struct gremc_port *port = set->ports.port[i];
 
 		for (uint16_t q = 0; port && q < port->rx_queues; q++)
-			if (gremc_port_rx_pool_queue(set, port, q) == q)
-				plan_rx(set, port, q, &plans->rings, level, plan++);
+			if (gremc_port_rx_pool_owner(set, port, q) == q)
+				pool_plan_rx(set, port, q, &plans->rings, level, plan++);
 	}
 	for (uint16_t w = 0; w < set->ports.worker_count; w++) {
-		plan_headers(set, w, &plans->rings, level, plan++);
-		if (set->ports.shards && gremc_port_shard_pool_worker(set, w) == w)
-			plan_shards(set, w, &plans->rings, level, plan++);
+		pool_plan_headers(set, w, &plans->rings, level, plan++);
+		if (set->ports.shards && gremc_ports_split_pool_owner(set, w) == w)
+			pool_plan_split(set, w, &plans->rings, level, plan++);
 	}
-	plan_host(set, &plans->rings, level, plan++);
+	pool_plan_host(set, &plans->rings, level, plan++);
 	plans->count = plan - plans->plan;
 	return 0;
 }

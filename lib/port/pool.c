@@ -15,12 +15,12 @@
 #define RESERVE_MAXIMUM (256 * MEBIBYTE)
 #define WARNINGS_MAX    8 /* pools that are named when memory is short */
 
-static unsigned mebibytes(const struct gremc_pool_plans *plans)
+static unsigned plans_mebibytes(const struct gremc_pool_plans *plans)
 {
 	return gremc_pool_plans_bytes(plans) / MEBIBYTE + 1;
 }
 
-static size_t free_bytes(void)
+static size_t eal_free_bytes(void)
 {
 	struct rte_malloc_socket_stats stats;
 	size_t bytes = 0;
@@ -34,25 +34,25 @@ static size_t free_bytes(void)
 /* ---- making them ---- */
 
 /* Both are said of memory: there is none, or not for the last of the mbufs. */
-static bool is_no_memory(int error)
+static bool errno_is_no_memory(int error)
 {
 	return error == ENOMEM || error == ENOBUFS;
 }
 
-static struct rte_mempool *create(const struct gremc_pool_plan *plan)
+static struct rte_mempool *pool_create(const struct gremc_pool_plan *plan)
 {
 	uint32_t cache = GREMC_MEMPOOL_CACHE(plan->cache);
 	struct rte_mempool *pool =
 		rte_pktmbuf_pool_create(plan->name, plan->count, cache, 0, plan->data_room, plan->socket);
 
 	/* Another node's memory is slow, none at all is worse; the audit says it. */
-	if (pool == NULL && is_no_memory(rte_errno))
+	if (pool == NULL && errno_is_no_memory(rte_errno))
 		pool = rte_pktmbuf_pool_create(plan->name, plan->count, cache, 0, plan->data_room,
 					       SOCKET_ID_ANY);
 	return pool;
 }
 
-static void free_all(const struct gremc_pool_plans *plans)
+static void planned_pools_free(const struct gremc_pool_plans *plans)
 {
 	for (unsigned i = 0; i < plans->count; i++) {
 		rte_mempool_free(*plans->plan[i].pool);
@@ -61,27 +61,27 @@ static void free_all(const struct gremc_pool_plans *plans)
 }
 
 /* All pools, or none. */
-static int create_all(const struct gremc_pool_plans *plans)
+static int planned_pools_create(const struct gremc_pool_plans *plans)
 {
 	int error;
 
 	/* Without huge pages the EAL's memory does not grow: do not begin what cannot end. */
-	if (!rte_eal_has_hugepages() && gremc_pool_plans_bytes(plans) > free_bytes())
+	if (!rte_eal_has_hugepages() && gremc_pool_plans_bytes(plans) > eal_free_bytes())
 		return -ENOMEM;
 	for (unsigned i = 0; i < plans->count; i++) {
 		const struct gremc_pool_plan *plan = &plans->plan[i];
 
-		*plan->pool = create(plan);
+		*plan->pool = pool_create(plan);
 		if (*plan->pool)
 			continue;
-		error = is_no_memory(rte_errno) ? ENOMEM : rte_errno;
-		free_all(plans);
+		error = errno_is_no_memory(rte_errno) ? ENOMEM : rte_errno;
+		planned_pools_free(plans);
 		return -error;
 	}
 	return 0;
 }
 
-static void warn_shrunk(const struct gremc_pool_plans *plans, const struct gremc_pool_plans *wanted)
+static void pools_shrunk_warn(const struct gremc_pool_plans *plans, const struct gremc_pool_plans *wanted)
 {
 	unsigned most = RTE_MIN(plans->count, (unsigned)WARNINGS_MAX);
 
@@ -89,7 +89,8 @@ static void warn_shrunk(const struct gremc_pool_plans *plans, const struct gremc
 		WARNING,
 		"memory is short: the mbuf pools got %u MiB of the %u MiB wanted; bursts larger than they and the rings "
 		"hold lose packets; give the EAL %u MiB more (-m or --socket-mem)",
-		mebibytes(plans), mebibytes(wanted), mebibytes(wanted) - mebibytes(plans));
+		plans_mebibytes(plans), plans_mebibytes(wanted),
+		plans_mebibytes(wanted) - plans_mebibytes(plans));
 	for (unsigned i = 0; i < most; i++)
 		GREMC_LOG(WARNING, "pool %s: %u mbufs of %u wanted", plans->plan[i].name,
 			  plans->plan[i].count, wanted->plan[i].count);
@@ -99,28 +100,28 @@ static void warn_shrunk(const struct gremc_pool_plans *plans, const struct gremc
 
 /* An eighth of what is free is not for pools but for what comes later: descriptor rings, the LACP pools of
  * bonds (whose driver panics when it gets none), tables. Held while pools are made. */
-static void *hold_reserve(void)
+static void *reserve_alloc(void)
 {
-	return rte_malloc("gremc_reserve", RTE_MIN(free_bytes() / 8, RESERVE_MAXIMUM), 0);
+	return rte_malloc("gremc_reserve", RTE_MIN(eal_free_bytes() / 8, RESERVE_MAXIMUM), 0);
 }
 
 /* Queues and workers that share a pool with the first of them. */
-static void share_pools(struct gremc_port_set *set)
+static void pools_share(struct gremc_port_set *set)
 {
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		struct gremc_port *port = set->ports.port[i];
 
 		for (uint16_t q = 0; port && q < port->rx_queues; q++)
-			port->rx_pool[q] = port->rx_pool[gremc_port_rx_pool_queue(set, port, q)];
+			port->rx_pool[q] = port->rx_pool[gremc_port_rx_pool_owner(set, port, q)];
 	}
 	for (uint16_t w = 0; w < set->ports.worker_count; w++)
 		set->ports.worker[w].shard_pool =
-			set->ports.worker[gremc_port_shard_pool_worker(set, w)].shard_pool;
+			set->ports.worker[gremc_ports_split_pool_owner(set, w)].shard_pool;
 }
 
 /* At the first level that there is memory for, which *plans then has; else the last one is there. Returns 0
  * or a negative errno. */
-static int make_at_some_level(struct gremc_port_set *set, struct gremc_pool_plans *plans)
+static int pools_create_at_level(struct gremc_port_set *set, struct gremc_pool_plans *plans)
 {
 	int ret = -ENOMEM;
 
@@ -128,14 +129,14 @@ static int make_at_some_level(struct gremc_port_set *set, struct gremc_pool_plan
 		gremc_pool_plans_fini(plans);
 		ret = gremc_pool_plans_init(plans, set, level);
 		if (ret == 0)
-			ret = create_all(plans);
+			ret = planned_pools_create(plans);
 	}
 	if (ret == 0)
 		set->ports.rings = plans->rings;
 	return ret;
 }
 
-static int make_pools(struct gremc_port_set *set)
+static int pools_plan_and_create(struct gremc_port_set *set)
 {
 	struct gremc_pool_plans wanted, plans = {0};
 	void *reserve;
@@ -145,57 +146,57 @@ static int make_pools(struct gremc_port_set *set)
 		gremc_errors_add(set->errors, NULL, 0, 0, "no memory to plan the mbuf pools");
 		return -ENOMEM;
 	}
-	reserve = hold_reserve();
-	ret = make_at_some_level(set, &plans);
+	reserve = reserve_alloc();
+	ret = pools_create_at_level(set, &plans);
 	rte_free(reserve);
 	if (ret == -ENOMEM)
 		gremc_errors_add(
 			set->errors, NULL, 0, 0,
 			"no memory for the mbuf pools: %u MiB are wanted, %u MiB and an eighth for other things are the "
 			"least; give the EAL more (-m or --socket-mem)",
-			mebibytes(&wanted), mebibytes(&plans));
+			plans_mebibytes(&wanted), plans_mebibytes(&plans));
 	else if (ret)
 		gremc_errors_add(set->errors, NULL, 0, 0, "the mbuf pools cannot be made: %s",
 				 rte_strerror(-ret));
-	else if (mebibytes(&plans) < mebibytes(&wanted))
-		warn_shrunk(&plans, &wanted);
+	else if (plans_mebibytes(&plans) < plans_mebibytes(&wanted))
+		pools_shrunk_warn(&plans, &wanted);
 	if (ret == 0)
-		share_pools(set);
+		pools_share(set);
 	gremc_pool_plans_fini(&plans);
 	gremc_pool_plans_fini(&wanted);
 	return ret;
 }
 
-int gremc_port_equip(struct gremc_port_set *set)
+int gremc_ports_memory_setup(struct gremc_port_set *set)
 {
 	int ret;
 
 	do {
-		ret = make_pools(set);
+		ret = pools_plan_and_create(set);
 		if (ret)
 			return ret;
-		ret = gremc_port_queues_setup(set);
+		ret = gremc_ports_queues_setup(set);
 		if (ret == -EAGAIN)
-			gremc_port_pools_free(set);
+			gremc_ports_pools_free(set);
 	} while (ret == -EAGAIN);
-	return ret ? ret : gremc_port_rings_make(set);
+	return ret ? ret : gremc_ports_tx_rings_create(set);
 }
 
 /* ---- the end ---- */
 
-void gremc_port_pools_free(struct gremc_port_set *set)
+void gremc_ports_pools_free(struct gremc_port_set *set)
 {
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		struct gremc_port *port = set->ports.port[i];
 
 		for (uint16_t q = port ? port->rx_queues : 0; q-- > 0; port->rx_pool[q] = NULL)
-			if (gremc_port_rx_pool_queue(set, port, q) == q)
+			if (gremc_port_rx_pool_owner(set, port, q) == q)
 				rte_mempool_free(port->rx_pool[q]);
 	}
 	for (uint16_t w = set->ports.worker_count; w-- > 0;) {
 		struct gremc_worker_place *worker = &set->ports.worker[w];
 
-		if (gremc_port_shard_pool_worker(set, w) == w)
+		if (gremc_ports_split_pool_owner(set, w) == w)
 			rte_mempool_free(worker->shard_pool);
 		rte_mempool_free(worker->header_pool);
 		worker->shard_pool = worker->header_pool = NULL;
@@ -204,7 +205,7 @@ void gremc_port_pools_free(struct gremc_port_set *set)
 	set->ports.host_pool = NULL;
 }
 
-unsigned gremc_port_pool_missing(const struct rte_mempool *pool)
+unsigned gremc_pool_missing(const struct rte_mempool *pool)
 {
 	unsigned available = pool ? rte_mempool_avail_count(pool) : 0;
 
@@ -215,21 +216,21 @@ unsigned gremc_port_pool_missing(const struct rte_mempool *pool)
 	return pool->size - available;
 }
 
-unsigned gremc_port_pools_missing(const struct gremc_port_set *set)
+unsigned gremc_ports_pools_missing(const struct gremc_port_set *set)
 {
-	unsigned missing = gremc_port_pool_missing(set->ports.host_pool);
+	unsigned missing = gremc_pool_missing(set->ports.host_pool);
 
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		const struct gremc_port *port = set->ports.port[i];
 
 		for (uint16_t q = 0; port && q < port->rx_queues; q++)
-			if (!set->state[i].umem && gremc_port_rx_pool_queue(set, port, q) == q)
-				missing += gremc_port_pool_missing(port->rx_pool[q]);
+			if (!set->state[i].umem && gremc_port_rx_pool_owner(set, port, q) == q)
+				missing += gremc_pool_missing(port->rx_pool[q]);
 	}
 	for (uint16_t w = 0; w < set->ports.worker_count; w++) {
-		missing += gremc_port_pool_missing(set->ports.worker[w].header_pool);
-		if (gremc_port_shard_pool_worker(set, w) == w)
-			missing += gremc_port_pool_missing(set->ports.worker[w].shard_pool);
+		missing += gremc_pool_missing(set->ports.worker[w].header_pool);
+		if (gremc_ports_split_pool_owner(set, w) == w)
+			missing += gremc_pool_missing(set->ports.worker[w].shard_pool);
 	}
 	return missing;
 }

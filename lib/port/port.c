@@ -35,8 +35,8 @@ int gremc_port_node(const struct gremc_port *port, const struct gremc_worker_pla
 
 /* ---- open ---- */
 
-static struct gremc_port_set *set_create(const struct gremc_config *config, const unsigned *lcores,
-					 unsigned count, struct gremc_errors *errors)
+static struct gremc_port_set *port_set_create(const struct gremc_config *config, const unsigned *lcores,
+					      unsigned count, struct gremc_errors *errors)
 {
 	struct gremc_port_set *set;
 
@@ -74,7 +74,7 @@ static struct gremc_port_set *set_create(const struct gremc_config *config, cons
 }
 
 /* What restarting a device reads of the configuration, without the lists, which are the configuration's. */
-static void keep_config(struct gremc_port_state *state)
+static void port_config_copy(struct gremc_port_state *state)
 {
 	state->kept = *state->config;
 	state->kept.igmp = NULL;
@@ -89,11 +89,12 @@ struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const un
 				     unsigned count, struct gremc_errors *errors)
 {
 	static int (*const steps[])(struct gremc_port_set *) = {
-		gremc_port_plug,     gremc_port_find,      gremc_port_bonds, gremc_port_describe,
-		gremc_port_deal_all, gremc_port_configure, gremc_port_equip, gremc_port_listen,
-		gremc_port_start,    gremc_port_audit,
+		gremc_ports_devices_plug,    gremc_ports_devices_find,  gremc_ports_bonds_create,
+		gremc_ports_settings_derive, gremc_ports_queues_assign, gremc_ports_devices_configure,
+		gremc_ports_memory_setup,    gremc_ports_events_open,   gremc_ports_devices_start,
+		gremc_ports_numa_audit,
 	};
-	struct gremc_port_set *set = set_create(config, lcores, count, errors);
+	struct gremc_port_set *set = port_set_create(config, lcores, count, errors);
 
 	if (set == NULL)
 		return NULL;
@@ -106,15 +107,15 @@ struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const un
 	set->config = NULL;
 	set->errors = NULL;
 	for (uint16_t i = 0; i < set->ports.count; i++) {
-		keep_config(&set->state[i]);
-		gremc_port_remember(&set->state[i]);
+		port_config_copy(&set->state[i]);
+		gremc_port_lowers_remember(&set->state[i]);
 	}
 	return &set->ports;
 }
 
 /* ---- close ---- */
 
-static void drain_rings(struct gremc_port *port)
+static void tx_rings_free(struct gremc_port *port)
 {
 	struct rte_mbuf *packet;
 
@@ -132,25 +133,25 @@ unsigned gremc_ports_close(struct gremc_ports *ports)
 
 	if (ports == NULL)
 		return 0;
-	gremc_port_listen_end(set);
+	gremc_ports_events_close(set);
 	for (uint16_t i = 0; i < ports->count; i++)
 		if (ports->port[i])
-			drain_rings(ports->port[i]);
+			tx_rings_free(ports->port[i]);
 	for (uint16_t i = 0; i < ports->count; i++)
 		if (ports->port[i])
-			gremc_port_stop(set, i);
+			gremc_port_device_stop(set, i);
 	for (uint16_t i = 0; i < ports->count; i++)
 		gremc_port_device_close(&set->state[i], ports->port[i] ? ports->port[i]->name : "bond");
 	for (uint16_t i = 0; i < ports->count; i++)
 		gremc_xdp_unplug(set->state[i].xdp);
 	for (uint16_t i = 0; i < ports->count; i++) {
-		gremc_port_forget(&set->state[i]);
+		gremc_port_lowers_forget(&set->state[i]);
 		gremc_steer_set_fini(&set->state[i].fixed);
 		gremc_steer_set_fini(&set->state[i].routed);
 	}
 	/* Only now have the devices given back all that they held. */
-	missing = gremc_port_pools_missing(set);
-	gremc_port_pools_free(set);
+	missing = gremc_ports_pools_missing(set);
+	gremc_ports_pools_free(set);
 	for (uint16_t i = 0; i < ports->count; i++)
 		rte_free(ports->port[i]);
 	rte_free(set);

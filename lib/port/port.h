@@ -83,7 +83,7 @@ struct gremc_worker_place {
 	unsigned lcore;
 	int socket;
 	struct rte_mempool *header_pool;
-	uint32_t header_room; /* bytes of one header mbuf after RTE_PKTMBUF_HEADROOM */
+	uint32_t header_capacity; /* bytes of one header mbuf after RTE_PKTMBUF_HEADROOM */
 	/* copies of payloads for other workers, shared by the workers of a node; NULL: no shards */
 	struct rte_mempool *shard_pool;
 };
@@ -106,8 +106,8 @@ struct gremc_ports {
 	struct gremc_worker_place worker[GREMC_WORKERS_MAX];
 	/* Held to ask a device, and to take one down or set it up. */
 	pthread_mutex_t devices;
-	struct rte_mempool *host_pool; /* what the control thread sends; mbufs of host_room bytes */
-	uint32_t host_room;            /* after RTE_PKTMBUF_HEADROOM */
+	struct rte_mempool *host_pool; /* what the control thread sends; mbufs of host_capacity bytes */
+	uint32_t host_capacity;        /* after RTE_PKTMBUF_HEADROOM */
 	/* By index in the configuration; NULL: a bond's member. */
 	struct gremc_port *port[GREMC_CONFIG_PORTS_MAX];
 };
@@ -125,7 +125,7 @@ void gremc_ring_sizes_init(struct gremc_ring_sizes *rings, uint16_t workers);
 
 /* Which lcores poll: all but the main one, or the only one. Returns how many; the array has room for
  * GREMC_WORKERS_MAX. */
-unsigned gremc_polling_lcores(unsigned *lcores);
+unsigned gremc_polling_lcores_get(unsigned *lcores);
 
 /* Find or make each port of the configuration, set up queues and pools for the `count` polling lcores, start
  * the devices. What is unusual but works (fewer queues than workers, a setting the device adjusted, memory or
@@ -148,7 +148,7 @@ unsigned gremc_ports_close(struct gremc_ports *ports);
 typedef void gremc_port_listener(void *argument, uint16_t port);
 
 /* Follow the devices from now on: their events are waited for in `epoll` (data.ptr is a struct gremc_watch).
- * The listener is called at once for each port, later from gremc_ports_run(). The workers are readers of
+ * The listener is called at once for each port, later from gremc_ports_poll(). The workers are readers of
  * `rcu`, which outlives the ports.
  * Thread:  control thread.
  * Returns: 0 or a negative errno. */
@@ -158,7 +158,7 @@ int gremc_ports_watch(struct gremc_ports *ports, struct gremc_rcu *rcu, int epol
  * Thread:  control thread, at each turn of its loop.
  * Input:   now in milliseconds of a clock that never goes back.
  * Returns: milliseconds until the next call at the latest, at most `wait` (-1: no limit). */
-int gremc_ports_run(struct gremc_ports *ports, uint64_t now, int wait);
+int gremc_ports_poll(struct gremc_ports *ports, uint64_t now, int wait);
 
 /* Let all groups in where multicast, `host` or `igmp` of the wanted configuration need them, and no longer
  * where they do not; let the kernel's VLANs in where `host` is new. Control thread. */

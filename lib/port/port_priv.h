@@ -11,11 +11,11 @@
 #include "base/base.h"
 #include "port/port.h"
 
-#define GREMC_PORT_ROOM_MINIMUM 2048u
-#define GREMC_PORT_ROOM_MAXIMUM (UINT16_MAX - RTE_PKTMBUF_HEADROOM)
-#define GREMC_PORT_HEADERS      96u /* Ethernet, VLAN, outer IPv4 and GRE of a replica, rounded up */
+#define GREMC_PORT_RX_CAPACITY_MIN 2048u
+#define GREMC_PORT_RX_CAPACITY_MAX (UINT16_MAX - RTE_PKTMBUF_HEADROOM)
+#define GREMC_PORT_HEADERS         96u /* Ethernet, VLAN, outer IPv4 and GRE of a replica, rounded up */
 /* mbufs of a UMEM queue's pool that the driver keeps: 2048 to be filled, 2048 on their way out */
-#define GREMC_PORT_UMEM_HOLDS 4096u
+#define GREMC_PORT_UMEM_HELD 4096u
 
 /* How the bonding driver knows its devices. */
 #define GREMC_PORT_BOND_PREFIX "net_bonding"
@@ -58,25 +58,25 @@ struct gremc_link_log {
 };
 
 /* A wire of a port: the port's device itself, or a member of a bond. */
-struct gremc_wire_link {
+struct gremc_link_state {
 	bool up;
 	struct gremc_link_log log;
 };
 
 /* What a wire needs before it carries frames again. */
-enum gremc_wire_need {
-	GREMC_WIRE_NOTHING,
-	GREMC_WIRE_RESET,
-	GREMC_WIRE_DEVICE, /* it has been removed */
+enum gremc_lower_need {
+	GREMC_LOWER_NEEDS_NOTHING,
+	GREMC_LOWER_NEEDS_RESET,
+	GREMC_LOWER_NEEDS_DEVICE, /* it has been removed */
 };
 
 /* How a wire is found again, and how far that is. */
-struct gremc_wire_life {
+struct gremc_lower_device {
 	char name[RTE_ETH_NAME_MAX_LEN];   /* ethdev */
 	char device[RTE_ETH_NAME_MAX_LEN]; /* on its bus */
 	const char *bus;                   /* DPDK's; static */
 	char *arguments;                   /* malloc; NULL: none */
-	enum gremc_wire_need need;
+	enum gremc_lower_need need;
 	bool gone;         /* no ethdev has its number now */
 	bool out;          /* of a bond: it is no member now */
 	bool ready;        /* of a bond, and out: it can be a member again */
@@ -116,17 +116,17 @@ struct gremc_port_state {
 	struct gremc_steer_set routed;  /* groups that mroutes of other origins brought */
 	bool incomplete;                /* the device has not all of `routed` */
 	uint16_t tx_configured; /* TX queues that the device has; more than those in use with `umem` */
-	uint16_t wanted_mtu;
+	uint16_t planned_mtu;
 	uint16_t vlan_extra; /* bytes to add to the device's MTU, so that a tagged packet of full size fits */
 	uint32_t room;       /* of the RX mbufs, after RTE_PKTMBUF_HEADROOM */
-	uint16_t wire_count;
-	uint16_t
-		wire[RTE_MAX_ETHPORTS]; /* ethdevs that carry the frames: a bond's members, else the device */
-	struct gremc_wire_life life[RTE_MAX_ETHPORTS]; /* of each wire */
+	uint16_t lower_count;
+	uint16_t lower_id[RTE_MAX_ETHPORTS]; /* ethdevs that carry the frames: a bond's members, else the
+						device */
+	struct gremc_lower_device lower[RTE_MAX_ETHPORTS]; /* of each wire */
 	enum gremc_port_phase phase;
-	uint64_t grace;                                     /* token of the grace period */
-	struct gremc_wire_link link;                        /* of the port */
-	struct gremc_wire_link wire_link[RTE_MAX_ETHPORTS]; /* of each wire of a bond */
+	uint64_t grace;                                       /* token of the grace period */
+	struct gremc_link_state link;                         /* of the port */
+	struct gremc_link_state lower_link[RTE_MAX_ETHPORTS]; /* of each wire of a bond */
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
 };
@@ -157,7 +157,7 @@ struct gremc_port_set {
 	struct gremc_errors *errors;
 	struct gremc_port_events events;
 	struct gremc_port_state state[GREMC_CONFIG_PORTS_MAX];
-	uint16_t kernel_mtu[RTE_MAX_ETHPORTS]; /* by ethdev, as it was before we began; 0: not the kernel's */
+	uint16_t netdev_mtu[RTE_MAX_ETHPORTS]; /* by ethdev, as it was before we began; 0: not the kernel's */
 };
 
 /* An error about one port, under the name that it has in the configuration. */
@@ -170,16 +170,16 @@ int gremc_port_node(const struct gremc_port *port, const struct gremc_worker_pla
 
 /* ---- the steps, in order ---- */
 
-int gremc_port_plug(struct gremc_port_set *set);      /* device.c: make what `interface:` needs */
-int gremc_port_find(struct gremc_port_set *set);      /* device.c: ethdev of each device */
-int gremc_port_bonds(struct gremc_port_set *set);     /* bond.c: make bonds, learn members */
-int gremc_port_describe(struct gremc_port_set *set);  /* describe.c: capabilities to settings */
-int gremc_port_deal_all(struct gremc_port_set *set);  /* queues.c: who polls what, who sends by what */
-int gremc_port_configure(struct gremc_port_set *set); /* start.c */
-int gremc_port_equip(struct gremc_port_set *set);     /* pool.c: pools, then queues */
-int gremc_port_listen(struct gremc_port_set *set);    /* events.c: before a device can raise any */
-int gremc_port_start(struct gremc_port_set *set);     /* start.c */
-int gremc_port_audit(struct gremc_port_set *set);     /* numa.c: warnings only */
+int gremc_ports_devices_plug(struct gremc_port_set *set);    /* device.c: make what `interface:` needs */
+int gremc_ports_devices_find(struct gremc_port_set *set);    /* device.c: ethdev of each device */
+int gremc_ports_bonds_create(struct gremc_port_set *set);    /* bond.c: make bonds, learn members */
+int gremc_ports_settings_derive(struct gremc_port_set *set); /* describe.c: capabilities to settings */
+int gremc_ports_queues_assign(struct gremc_port_set *set);   /* queues.c: who polls what, who sends by what */
+int gremc_ports_devices_configure(struct gremc_port_set *set); /* start.c */
+int gremc_ports_memory_setup(struct gremc_port_set *set);      /* pool.c: pools, then queues */
+int gremc_ports_events_open(struct gremc_port_set *set);       /* events.c: before a device can raise any */
+int gremc_ports_devices_start(struct gremc_port_set *set);     /* start.c */
+int gremc_ports_numa_audit(struct gremc_port_set *set);        /* numa.c: warnings only */
 
 /* ---- device.c ---- */
 
@@ -189,30 +189,30 @@ const struct gremc_driver_trait *gremc_driver_trait(const char *driver);
 
 /* Set up the queues of every port. -EAGAIN: a device refused the size of its mbufs or the number of its
  * descriptors; that has been changed, and the pools have to follow. */
-int gremc_port_queues_setup(struct gremc_port_set *set);
+int gremc_ports_queues_setup(struct gremc_port_set *set);
 /* A device that is stopped, or as new: set up and start it as it was. The reason of a failure is in
  * set->errors.
  * Returns: 0 or a negative errno. */
-int gremc_port_restart(struct gremc_port_set *set, uint16_t index);
+int gremc_port_device_restart(struct gremc_port_set *set, uint16_t index);
 /* Let groups' frames in by one device of a port, where the port receives groups. */
 void gremc_port_groups_open(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id);
 /* Stop the device as it is: what it holds is not looked at. */
-void gremc_port_halt(struct gremc_port_set *set, uint16_t index);
+void gremc_port_device_halt(struct gremc_port_set *set, uint16_t index);
 /* Does the configuration need more multicast of the port than what the device takes by itself? */
-bool gremc_port_wants_groups(const struct gremc_port *port, const struct gremc_config_port *config);
+bool gremc_port_needs_groups(const struct gremc_port *port, const struct gremc_config_port *config);
 /* The port has started: let in what it is to receive: groups where all_multicast, the port's VLAN. */
 void gremc_port_filters_open(struct gremc_port_state *state, const struct gremc_port *port);
 /* The next larger room to try, or 0 when there is none. */
-uint32_t gremc_port_room_next(uint32_t room);
-void gremc_port_stop(struct gremc_port_set *set, uint16_t index);
+uint32_t gremc_port_rx_capacity_next(uint32_t room);
+void gremc_port_device_stop(struct gremc_port_set *set, uint16_t index);
 
 /* ---- rss.c ---- */
 
 /* The port has started. Where the device's own RSS sees outer headers only, try a flow rule by which the
  * inner headers of GRE choose the queue, and log which form was taken. */
-void gremc_port_inner_rss(struct gremc_port_state *state, const struct gremc_port *port);
+void gremc_port_inner_rss_create(struct gremc_port_state *state, const struct gremc_port *port);
 /* Before the device is stopped. */
-void gremc_port_inner_rss_end(struct gremc_port_state *state);
+void gremc_port_inner_rss_destroy(struct gremc_port_state *state);
 
 /* ---- bond.c ---- */
 
@@ -222,19 +222,19 @@ void gremc_port_device_close(struct gremc_port_state *state, const char *name);
 /* ---- kernel.c: interfaces of the kernel under net_af_packet and net_af_xdp ---- */
 
 /* The longest frame that the driver's socket carries in both directions, or 0: no such limit known. */
-uint32_t gremc_kernel_frame_max(const struct rte_eth_dev_info *info);
+uint32_t gremc_netdev_frame_max(const struct rte_eth_dev_info *info);
 /* The mbuf room that the driver asks for, or 0. */
-uint32_t gremc_kernel_room(const struct rte_eth_dev_info *info);
+uint32_t gremc_netdev_rx_capacity(const struct rte_eth_dev_info *info);
 /* Return 0 or a negative errno. */
-int gremc_kernel_mtu_get(unsigned if_index, uint16_t *mtu);
-int gremc_kernel_mtu_set(unsigned if_index, uint16_t mtu);
+int gremc_netdev_mtu_get(unsigned if_index, uint16_t *mtu);
+int gremc_netdev_mtu_set(unsigned if_index, uint16_t mtu);
 /* Is the MTU of the device the one of an interface that the kernel has? */
-bool gremc_kernel_has_mtu(const struct rte_eth_dev_info *info);
+bool gremc_netdev_has_mtu(const struct rte_eth_dev_info *info);
 /* The kernel's MTU under each ethdev, into set->kernel_mtu. */
-void gremc_kernel_mtu_remember(struct gremc_port_set *set);
+void gremc_netdev_mtus_save(struct gremc_port_set *set);
 
 /* Does the kernel's interface have a carrier? */
-bool gremc_kernel_is_running(unsigned if_index);
+bool gremc_netdev_has_carrier(unsigned if_index);
 
 /* ---- device.c, too ---- */
 
@@ -244,27 +244,27 @@ int gremc_device_find(const char *device, uint16_t *id);
 /* ---- recover.c: resets and removals ---- */
 
 /* After opening: how each wire is found again. */
-void gremc_port_remember(struct gremc_port_state *state);
-void gremc_port_forget(struct gremc_port_state *state);
+void gremc_port_lowers_remember(struct gremc_port_state *state);
+void gremc_port_lowers_forget(struct gremc_port_state *state);
 /* An event of wire `wire` of the port. */
-void gremc_port_wire_event(struct gremc_port_set *set, uint16_t index, uint16_t wire, uint32_t events,
-			   uint64_t now);
+void gremc_port_lower_event(struct gremc_port_set *set, uint16_t index, uint16_t lower_id, uint32_t events,
+			    uint64_t now);
 /* The kernel has found a device: those that are missing are looked for at once. */
-void gremc_port_look_again(struct gremc_port_state *state);
+void gremc_port_missing_retry(struct gremc_port_state *state);
 /* Go on with what the port's wires need. Returns milliseconds until there is more to do, -1: nothing. */
 int gremc_port_recover(struct gremc_port_set *set, uint16_t index, uint64_t now);
 
 /* ---- events.c ---- */
 
 /* No callback runs any more when it returns. */
-void gremc_port_listen_end(struct gremc_port_set *set);
+void gremc_ports_events_close(struct gremc_port_set *set);
 
 /* ---- link.c ---- */
 
 /* The link of a port now: of its device, and of the kernel's interface where the driver reports none. */
 bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_link *link);
 /* The port has started: the state that it begins with. */
-void gremc_port_link_begin(struct gremc_port_state *state, struct gremc_port *port);
+void gremc_port_link_init(struct gremc_port_state *state, struct gremc_port *port);
 /* Look at the link of a port and of its wires, log what has changed. Returns whether the status of the port
  * has changed. */
 bool gremc_port_link_update(struct gremc_port_state *state, struct gremc_port *port, uint64_t now);
@@ -277,7 +277,7 @@ uint16_t gremc_port_vlan_extra(const struct rte_eth_dev_info *info);
 /* Which MTU the port gets, and the mbuf room and offloads that follow. */
 int gremc_port_mtu_plan(struct gremc_port_set *set, uint16_t index);
 /* After start: give it to a kernel's interface, read it back into port->mtu. */
-int gremc_port_mtu_settle(struct gremc_port_set *set, uint16_t index);
+int gremc_port_mtu_apply(struct gremc_port_set *set, uint16_t index);
 
 /* ---- queues.c ---- */
 
@@ -290,17 +290,17 @@ uint16_t gremc_port_queue_count(uint16_t most, unsigned workers, bool fixed);
  * next one. TX: worker w owns queue w; where there are fewer queues than workers, the owners are chosen like
  * RX workers, a worker owns at most one queue of a port, and one without a queue hands over to queue w modulo
  * their number. */
-void gremc_port_deal(struct gremc_ports *ports);
+void gremc_port_queues_assign(struct gremc_ports *ports);
 /* Say by which queue, or by whom, the host's packets leave. */
-void gremc_port_say_host(const struct gremc_ports *ports, const struct gremc_port *port);
+void gremc_port_host_tx_report(const struct gremc_ports *ports, const struct gremc_port *port);
 /* Does somebody but its owner send by this queue? */
 bool gremc_port_tx_is_shared(const struct gremc_ports *ports, const struct gremc_port *port, uint16_t queue);
 /* The lcores of the workers that are marked in `which`, as "1 2 5"; returns text. */
-char *gremc_port_lcores(const struct gremc_ports *ports, const bool *which, char *text, size_t size);
+char *gremc_ports_lcores_format(const struct gremc_ports *ports, const bool *which, char *text, size_t size);
 
 /* After the pools are made, whose plan has the size of the rings: the rings of shared TX queues. Returns 0,
  * or -ENOMEM with the error added. */
-int gremc_port_rings_make(struct gremc_port_set *set);
+int gremc_ports_tx_rings_create(struct gremc_port_set *set);
 
 /* ---- plan.c: how large pools and rings are ---- */
 
@@ -329,19 +329,19 @@ void gremc_pool_plans_fini(struct gremc_pool_plans *plans);
 /* About how much memory they take. */
 uint64_t gremc_pool_plans_bytes(const struct gremc_pool_plans *plans);
 /* The first queue of the port that has this one's pool; the first worker that has this one's shard pool. */
-uint16_t gremc_port_rx_pool_queue(const struct gremc_port_set *set, const struct gremc_port *port,
+uint16_t gremc_port_rx_pool_owner(const struct gremc_port_set *set, const struct gremc_port *port,
 				  uint16_t queue);
-uint16_t gremc_port_shard_pool_worker(const struct gremc_port_set *set, uint16_t worker);
+uint16_t gremc_ports_split_pool_owner(const struct gremc_port_set *set, uint16_t worker);
 /* The bytes that a header mbuf has after its headroom. */
-uint32_t gremc_port_header_room(const struct gremc_port_set *set);
+uint32_t gremc_ports_header_capacity(const struct gremc_port_set *set);
 
 /* ---- pool.c ---- */
 
-void gremc_port_pools_free(struct gremc_port_set *set);
+void gremc_ports_pools_free(struct gremc_port_set *set);
 /* How many mbufs a pool lacks, or all pools that the program and not a driver fills; what lacks some is
  * logged. */
-unsigned gremc_port_pool_missing(const struct rte_mempool *pool);
-unsigned gremc_port_pools_missing(const struct gremc_port_set *set);
+unsigned gremc_pool_missing(const struct rte_mempool *pool);
+unsigned gremc_ports_pools_missing(const struct gremc_port_set *set);
 
 /* ---- numa.c ---- */
 
@@ -392,7 +392,7 @@ struct gremc_numa_finding {
 unsigned gremc_numa_check(const struct gremc_numa_topology *topology, struct gremc_numa_finding *findings,
 			  unsigned size);
 /* What it is and what to change; returns text. */
-char *gremc_numa_text(const struct gremc_numa_topology *topology, const struct gremc_numa_finding *finding,
-		      char *text, size_t size);
+char *gremc_numa_finding_format(const struct gremc_numa_topology *topology,
+				const struct gremc_numa_finding *finding, char *text, size_t size);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "port/port_priv.h"
 
-unsigned gremc_polling_lcores(unsigned *lcores)
+unsigned gremc_polling_lcores_get(unsigned *lcores)
 {
 	unsigned lcore, count = 0;
 
@@ -37,15 +37,15 @@ bool gremc_port_has_host_path(const struct gremc_config *config)
 	return false;
 }
 
-static bool is_cross_node(const struct gremc_port *port, const struct gremc_worker_place *worker)
+static bool port_is_cross_node(const struct gremc_port *port, const struct gremc_worker_place *worker)
 {
 	return port->socket >= 0 && worker->socket >= 0 && port->socket != worker->socket;
 }
 
 /* The worker with the fewest queues of this port; of several the one with the fewest of all ports; of several
  * one on the port's node; of several the first. */
-static uint16_t least_loaded(const struct gremc_ports *ports, const struct gremc_port *port,
-			     const uint16_t *of_port, const uint16_t *of_all)
+static uint16_t worker_least_loaded(const struct gremc_ports *ports, const struct gremc_port *port,
+				    const uint16_t *of_port, const uint16_t *of_all)
 {
 	uint16_t best = 0;
 
@@ -55,20 +55,20 @@ static uint16_t least_loaded(const struct gremc_ports *ports, const struct gremc
 		if (difference == 0)
 			difference = of_all[w] - of_all[best];
 		if (difference == 0)
-			difference = is_cross_node(port, &ports->worker[w]) -
-				     is_cross_node(port, &ports->worker[best]);
+			difference = port_is_cross_node(port, &ports->worker[w]) -
+				     port_is_cross_node(port, &ports->worker[best]);
 		if (difference < 0)
 			best = w;
 	}
 	return best;
 }
 
-static void deal_rx(const struct gremc_ports *ports, struct gremc_port *port, uint16_t *of_all)
+static void rx_queues_assign(const struct gremc_ports *ports, struct gremc_port *port, uint16_t *of_all)
 {
 	uint16_t of_port[GREMC_WORKERS_MAX] = {0};
 
 	for (uint16_t q = 0; q < port->rx_queues; q++) {
-		uint16_t w = least_loaded(ports, port, of_port, of_all);
+		uint16_t w = worker_least_loaded(ports, port, of_port, of_all);
 
 		port->rx_worker[q] = w;
 		of_port[w]++;
@@ -78,7 +78,7 @@ static void deal_rx(const struct gremc_ports *ports, struct gremc_port *port, ui
 
 /* With a queue for each the owners are plain; otherwise owning one is work for others, which is dealt like
  * RX, so that several ports with one queue each do not all load the first worker. */
-static void deal_tx(const struct gremc_ports *ports, struct gremc_port *port, uint16_t *shared)
+static void tx_queues_assign(const struct gremc_ports *ports, struct gremc_port *port, uint16_t *shared)
 {
 	uint16_t owned[GREMC_WORKERS_MAX] = {0};
 	bool enough = port->tx_queues >= ports->worker_count;
@@ -86,7 +86,7 @@ static void deal_tx(const struct gremc_ports *ports, struct gremc_port *port, ui
 	for (uint16_t w = 0; w < ports->worker_count; w++)
 		port->tx_queue[w] = w % port->tx_queues;
 	for (uint16_t q = 0; q < port->tx_queues; q++) {
-		uint16_t w = enough ? q : least_loaded(ports, port, owned, shared);
+		uint16_t w = enough ? q : worker_least_loaded(ports, port, owned, shared);
 
 		port->tx_worker[q] = w;
 		port->tx_queue[w] = q;
@@ -96,15 +96,15 @@ static void deal_tx(const struct gremc_ports *ports, struct gremc_port *port, ui
 	}
 }
 
-void gremc_port_deal(struct gremc_ports *ports)
+void gremc_port_queues_assign(struct gremc_ports *ports)
 {
 	uint16_t polled[GREMC_WORKERS_MAX] = {0}, shared[GREMC_WORKERS_MAX] = {0};
 
 	for (uint16_t i = 0; i < ports->count; i++) {
 		if (ports->port[i] == NULL)
 			continue;
-		deal_rx(ports, ports->port[i], polled);
-		deal_tx(ports, ports->port[i], shared);
+		rx_queues_assign(ports, ports->port[i], polled);
+		tx_queues_assign(ports, ports->port[i], shared);
 	}
 }
 
@@ -116,7 +116,7 @@ bool gremc_port_tx_is_shared(const struct gremc_ports *ports, const struct gremc
 	return false;
 }
 
-char *gremc_port_lcores(const struct gremc_ports *ports, const bool *which, char *text, size_t size)
+char *gremc_ports_lcores_format(const struct gremc_ports *ports, const bool *which, char *text, size_t size)
 {
 	size_t length = 0;
 
@@ -131,7 +131,7 @@ char *gremc_port_lcores(const struct gremc_ports *ports, const bool *which, char
 /* ---- what is unusual ---- */
 
 /* The marked workers, for a sentence: "lcore 1" or "lcores 1 2". */
-static char *name_lcores(const struct gremc_ports *ports, const bool *which, char *text, size_t size)
+static char *lcores_phrase_format(const struct gremc_ports *ports, const bool *which, char *text, size_t size)
 {
 	unsigned count = 0;
 	char list[256];
@@ -139,11 +139,11 @@ static char *name_lcores(const struct gremc_ports *ports, const bool *which, cha
 	for (uint16_t w = 0; w < ports->worker_count; w++)
 		count += which[w];
 	snprintf(text, size, "lcore%s %s", count == 1 ? "" : "s",
-		 gremc_port_lcores(ports, which, list, sizeof(list)));
+		 gremc_ports_lcores_format(ports, which, list, sizeof(list)));
 	return text;
 }
 
-static void warn_shared(const struct gremc_ports *ports, const struct gremc_port *port)
+static void tx_shared_warn(const struct gremc_ports *ports, const struct gremc_port *port)
 {
 	bool without[GREMC_WORKERS_MAX], owners[GREMC_WORKERS_MAX] = {false};
 	char givers[288], takers[288];
@@ -159,11 +159,11 @@ static void warn_shared(const struct gremc_ports *ports, const struct gremc_port
 		  "port %s: %u TX queue%s for %u lcores: %s hand%s over to %s by a ring; "
 		  "give the device more queues (net_af_packet: qpairs=%u)",
 		  port->name, port->tx_queues, port->tx_queues == 1 ? "" : "s", ports->worker_count,
-		  name_lcores(ports, without, givers, sizeof(givers)), missing == 1 ? "s" : "",
-		  name_lcores(ports, owners, takers, sizeof(takers)), ports->worker_count);
+		  lcores_phrase_format(ports, without, givers, sizeof(givers)), missing == 1 ? "s" : "",
+		  lcores_phrase_format(ports, owners, takers, sizeof(takers)), ports->worker_count);
 }
 
-void gremc_port_say_host(const struct gremc_ports *ports, const struct gremc_port *port)
+void gremc_port_host_tx_report(const struct gremc_ports *ports, const struct gremc_port *port)
 {
 	if (port->host_tx)
 		GREMC_LOG(INFO,
@@ -176,7 +176,7 @@ void gremc_port_say_host(const struct gremc_ports *ports, const struct gremc_por
 			  port->name, ports->worker[0].lcore, port->device, ports->worker_count + 1);
 }
 
-static void warn_idle(const struct gremc_ports *ports, const uint16_t *polled)
+static void lcores_idle_warn(const struct gremc_ports *ports, const uint16_t *polled)
 {
 	bool idle[GREMC_WORKERS_MAX];
 	unsigned count = 0;
@@ -190,14 +190,14 @@ static void warn_idle(const struct gremc_ports *ports, const uint16_t *polled)
 		GREMC_LOG(
 			WARNING,
 			"%s poll%s no RX queue: there are too few; give the devices more, or -l fewer lcores",
-			name_lcores(ports, idle, lcores, sizeof(lcores)), count == 1 ? "s" : "");
+			lcores_phrase_format(ports, idle, lcores, sizeof(lcores)), count == 1 ? "s" : "");
 }
 
 /* ---- the step ---- */
 
 /* For several workers that do not wait for each other: one may be descheduled in the middle of an enqueue,
  * and what others enqueue behind it must not take longer for that. */
-static struct rte_ring *make_ring(const char *name, uint32_t size, int socket)
+static struct rte_ring *tx_ring_create(const char *name, uint32_t size, int socket)
 {
 	const unsigned flags = RING_F_MP_RTS_ENQ | RING_F_SC_DEQ;
 	struct rte_ring *ring = rte_ring_create(name, size, socket, flags);
@@ -210,7 +210,7 @@ static struct rte_ring *make_ring(const char *name, uint32_t size, int socket)
 	return ring;
 }
 
-static int make_rings(struct gremc_port_set *set, struct gremc_port *port)
+static int port_tx_rings_create(struct gremc_port_set *set, struct gremc_port *port)
 {
 	char name[RTE_RING_NAMESIZE];
 
@@ -220,7 +220,7 @@ static int make_rings(struct gremc_port_set *set, struct gremc_port *port)
 		if (!gremc_port_tx_is_shared(&set->ports, port, q))
 			continue;
 		snprintf(name, sizeof(name), "tx_%s_%u", port->name, q);
-		port->tx_ring[q] = make_ring(name, set->ports.rings.tx, gremc_port_node(port, owner));
+		port->tx_ring[q] = tx_ring_create(name, set->ports.rings.tx, gremc_port_node(port, owner));
 		if (port->tx_ring[q])
 			continue;
 		gremc_port_error(set, &set->state[port->index],
@@ -232,22 +232,22 @@ static int make_rings(struct gremc_port_set *set, struct gremc_port *port)
 	return 0;
 }
 
-int gremc_port_rings_make(struct gremc_port_set *set)
+int gremc_ports_tx_rings_create(struct gremc_port_set *set)
 {
 	int ret = 0;
 
 	for (uint16_t i = 0; i < set->ports.count && ret == 0; i++)
 		if (set->ports.port[i])
-			ret = make_rings(set, set->ports.port[i]);
+			ret = port_tx_rings_create(set, set->ports.port[i]);
 	return ret;
 }
 
-int gremc_port_deal_all(struct gremc_port_set *set)
+int gremc_ports_queues_assign(struct gremc_port_set *set)
 {
 	struct gremc_ports *ports = &set->ports;
 	uint16_t polled[GREMC_WORKERS_MAX] = {0};
 
-	gremc_port_deal(ports);
+	gremc_port_queues_assign(ports);
 	for (uint16_t i = 0; i < ports->count; i++) {
 		const struct gremc_port *port = ports->port[i];
 
@@ -265,7 +265,7 @@ int gremc_port_deal_all(struct gremc_port_set *set)
 	}
 	for (uint16_t i = 0; i < ports->count; i++)
 		if (ports->port[i])
-			warn_shared(ports, ports->port[i]);
-	warn_idle(ports, polled);
+			tx_shared_warn(ports, ports->port[i]);
+	lcores_idle_warn(ports, polled);
 	return 0;
 }

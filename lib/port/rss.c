@@ -18,7 +18,7 @@ struct draft {
 	struct rte_flow_action actions[2];
 };
 
-static void draft_rule(struct draft *draft, const struct gremc_port *port)
+static void inner_rss_draft_build(struct draft *draft, const struct gremc_port *port)
 {
 	struct rte_flow_item *item = draft->items;
 
@@ -47,7 +47,7 @@ static void draft_rule(struct draft *draft, const struct gremc_port *port)
 	draft->actions[1].type = RTE_FLOW_ACTION_TYPE_END;
 }
 
-void gremc_port_inner_rss(struct gremc_port_state *state, const struct gremc_port *port)
+void gremc_port_inner_rss_create(struct gremc_port_state *state, const struct gremc_port *port)
 {
 	const struct rte_flow_attr ingress = {.ingress = 1};
 	struct rte_flow_error error = {0};
@@ -56,10 +56,10 @@ void gremc_port_inner_rss(struct gremc_port_state *state, const struct gremc_por
 
 	if (!state->rss_outer || port->shared)
 		return;
-	draft_rule(&draft, port);
+	inner_rss_draft_build(&draft, port);
 	/* each member of a bond for itself: the bond would log a refusal as an error */
-	for (uint16_t i = 0; i < state->wire_count && ret == 0; i++)
-		ret = rte_flow_validate(state->wire[i], &ingress, draft.items, draft.actions, &error);
+	for (uint16_t i = 0; i < state->lower_count && ret == 0; i++)
+		ret = rte_flow_validate(state->lower_id[i], &ingress, draft.items, draft.actions, &error);
 	if (ret == 0)
 		state->inner_rss = rte_flow_create(state->id, &ingress, draft.items, draft.actions, &error);
 	if (state->inner_rss)
@@ -72,7 +72,7 @@ void gremc_port_inner_rss(struct gremc_port_state *state, const struct gremc_por
 			port->name, port->device);
 }
 
-void gremc_port_inner_rss_end(struct gremc_port_state *state)
+void gremc_port_inner_rss_destroy(struct gremc_port_state *state)
 {
 	struct rte_flow_error error = {0};
 

@@ -7,14 +7,14 @@
 #include "port/steer_priv.h"
 
 /* Many drivers return -1 for anything, which is no errno. */
-static const char *reason(int ret)
+static const char *driver_error_text(int ret)
 {
 	return ret == -1 ? "its driver has logged why" : rte_strerror(-ret);
 }
 
 /* ---- configure ---- */
 
-static int configure_one(struct gremc_port_set *set, uint16_t index)
+static int device_configure(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 	struct gremc_port *port = set->ports.port[index];
@@ -33,8 +33,8 @@ static int configure_one(struct gremc_port_set *set, uint16_t index)
 	}
 	if (ret) {
 		gremc_port_error(set, state, "`%s` refuses %u RX and %u TX queues with mtu %u: %s",
-				 port->device, port->rx_queues, state->tx_configured, state->wanted_mtu,
-				 reason(ret));
+				 port->device, port->rx_queues, state->tx_configured, state->planned_mtu,
+				 driver_error_text(ret));
 		return ret;
 	}
 	/* Members of a bond get their MTU when the bond starts them, interfaces of the kernel after the
@@ -44,33 +44,33 @@ static int configure_one(struct gremc_port_set *set, uint16_t index)
 	ret = rte_eth_dev_set_mtu(state->id, state->conf.rxmode.mtu);
 	if (ret && ret != -ENOTSUP) {
 		gremc_port_error(set, state, "`%s` does not take mtu %u (%u to %u): %s", port->device,
-				 state->wanted_mtu, state->info.min_mtu, gremc_port_mtu_max(&state->info),
-				 reason(ret));
+				 state->planned_mtu, state->info.min_mtu, gremc_port_mtu_max(&state->info),
+				 driver_error_text(ret));
 		return ret;
 	}
 	return 0;
 }
 
-int gremc_port_configure(struct gremc_port_set *set)
+int gremc_ports_devices_configure(struct gremc_port_set *set)
 {
 	int ret = 0, one;
 
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		if (set->ports.port[i] == NULL)
 			continue;
-		one = configure_one(set, i);
+		one = device_configure(set, i);
 		ret = one ? one : ret;
 		if (one == 0 && gremc_port_has_host_path(set->config))
-			gremc_port_say_host(&set->ports, set->ports.port[i]);
+			gremc_port_host_tx_report(&set->ports, set->ports.port[i]);
 	}
 	return ret;
 }
 
 /* ---- queues ---- */
 
-uint32_t gremc_port_room_next(uint32_t room)
+uint32_t gremc_port_rx_capacity_next(uint32_t room)
 {
-	static const uint32_t rooms[] = {2048, 4096, 10240, 17408, 33792, GREMC_PORT_ROOM_MAXIMUM};
+	static const uint32_t rooms[] = {2048, 4096, 10240, 17408, 33792, GREMC_PORT_RX_CAPACITY_MAX};
 
 	for (unsigned i = 0; i < RTE_DIM(rooms); i++)
 		if (rooms[i] > room)
@@ -79,7 +79,7 @@ uint32_t gremc_port_room_next(uint32_t room)
 }
 
 /* Some drivers take powers of two only and say so by -EINVAL alone. Returns whether there is one to try. */
-static bool round_descriptors(const struct gremc_port *port, const struct rte_eth_desc_lim *limits,
+static bool descriptors_round(const struct gremc_port *port, const struct rte_eth_desc_lim *limits,
 			      uint16_t *descriptors, const char *direction)
 {
 	uint32_t round = rte_align32pow2(*descriptors);
@@ -97,7 +97,8 @@ static bool round_descriptors(const struct gremc_port *port, const struct rte_et
 /* Can the refusal be about mbufs that are smaller than a frame of the driver's, of a size that it does not
  * tell? -ENOMEM is, when there were enough of them; -EINVAL means many things, and can only mean this when
  * frames are scattered over several. */
-static bool is_about_room(const struct gremc_port_state *state, const struct rte_mempool *pool, int ret)
+static bool error_is_about_capacity(const struct gremc_port_state *state, const struct rte_mempool *pool,
+				    int ret)
 {
 	if (state->umem)
 		return false;
@@ -106,11 +107,11 @@ static bool is_about_room(const struct gremc_port_state *state, const struct rte
 	return ret == -ENOSPC || (ret == -EINVAL && state->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER);
 }
 
-static int setup_rx(struct gremc_port_set *set, struct gremc_port_state *state, struct gremc_port *port,
-		    uint16_t queue)
+static int rx_queue_setup(struct gremc_port_set *set, struct gremc_port_state *state, struct gremc_port *port,
+			  uint16_t queue)
 {
 	struct rte_eth_rxconf conf = state->info.default_rxconf;
-	uint32_t room = gremc_port_room_next(state->room);
+	uint32_t room = gremc_port_rx_capacity_next(state->room);
 	int ret;
 
 	conf.offloads = state->conf.rxmode.offloads;
@@ -120,9 +121,9 @@ static int setup_rx(struct gremc_port_set *set, struct gremc_port_state *state, 
 	if (ret == 0)
 		return 0;
 	if (queue == 0 && ret == -EINVAL &&
-	    round_descriptors(port, &state->info.rx_desc_lim, &port->rx_descriptors, "RX"))
+	    descriptors_round(port, &state->info.rx_desc_lim, &port->rx_descriptors, "RX"))
 		return -EAGAIN;
-	if (queue == 0 && room && is_about_room(state, port->rx_pool[queue], ret)) {
+	if (queue == 0 && room && error_is_about_capacity(state, port->rx_pool[queue], ret)) {
 		GREMC_LOG(INFO, "port %s: `%s` refuses mbufs of %u bytes, trying %u", port->name,
 			  port->device, state->room, room);
 		state->room = room;
@@ -130,11 +131,11 @@ static int setup_rx(struct gremc_port_set *set, struct gremc_port_state *state, 
 	}
 	/* net_af_xdp has one errno for all */
 	gremc_port_error(set, state, "RX queue %u of `%s` cannot be set up: %s", queue, port->device,
-			 reason(state->umem ? -1 : ret));
+			 driver_error_text(state->umem ? -1 : ret));
 	return ret;
 }
 
-static int setup_queues(struct gremc_port_set *set, uint16_t index)
+static int device_queues_setup(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 	struct gremc_port *port = set->ports.port[index];
@@ -142,7 +143,7 @@ static int setup_queues(struct gremc_port_set *set, uint16_t index)
 	int ret;
 
 	for (uint16_t q = 0; q < port->rx_queues; q++) {
-		ret = setup_rx(set, state, port, q);
+		ret = rx_queue_setup(set, state, port, q);
 		if (ret)
 			return ret;
 	}
@@ -155,23 +156,23 @@ static int setup_queues(struct gremc_port_set *set, uint16_t index)
 		if (ret == 0)
 			continue;
 		if (q == 0 && ret == -EINVAL &&
-		    round_descriptors(port, &state->info.tx_desc_lim, &port->tx_descriptors, "TX"))
+		    descriptors_round(port, &state->info.tx_desc_lim, &port->tx_descriptors, "TX"))
 			return -EAGAIN;
 		gremc_port_error(set, state, "TX queue %u of `%s` cannot be set up: %s", q, port->device,
-				 reason(ret));
+				 driver_error_text(ret));
 		return ret;
 	}
 	return 0;
 }
 
-int gremc_port_queues_setup(struct gremc_port_set *set)
+int gremc_ports_queues_setup(struct gremc_port_set *set)
 {
 	int ret;
 
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		if (set->ports.port[i] == NULL)
 			continue;
-		ret = setup_queues(set, i);
+		ret = device_queues_setup(set, i);
 		if (ret)
 			return ret;
 	}
@@ -181,13 +182,13 @@ int gremc_port_queues_setup(struct gremc_port_set *set)
 /* ---- start and stop ---- */
 
 /* LACP is multicast, and without it a bond in mode 802.3ad drops broadcast, too. */
-bool gremc_port_wants_groups(const struct gremc_port *port, const struct gremc_config_port *config)
+bool gremc_port_needs_groups(const struct gremc_port *port, const struct gremc_config_port *config)
 {
 	return config->multicast || config->host || config->igmp || port->keep_alive;
 }
 
 /* Groups that nobody joined on the port have to come in, too. What the kernel keeps is not ours to open. */
-static void open_groups(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id)
+static void device_groups_open(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id)
 {
 	int ret = rte_eth_allmulticast_enable(id);
 
@@ -202,7 +203,7 @@ static void open_groups(struct gremc_port_state *state, const struct gremc_port 
 			port->name, port->device, rte_strerror(-ret));
 }
 
-static void close_groups(struct gremc_port_state *state)
+static void device_groups_close(struct gremc_port_state *state)
 {
 	if (state->promiscuous)
 		rte_eth_promiscuous_disable(state->id);
@@ -212,7 +213,7 @@ static void close_groups(struct gremc_port_state *state)
 }
 
 /* No VLAN is shut out any more. Returns 0 or a negative errno. */
-static int open_all_vlans(struct gremc_port_state *state)
+static int vlan_filter_disable(struct gremc_port_state *state)
 {
 	int offload = rte_eth_dev_get_vlan_offload(state->id);
 	int ret = offload < 0
@@ -226,7 +227,7 @@ static int open_all_vlans(struct gremc_port_state *state)
 
 /* A filter that cannot be set is harmless where filtering can be switched off instead, but for a virtual
  * function, whose physical one filters. */
-static void open_vlan(struct gremc_port_state *state, const struct gremc_port *port)
+static void vlan_filter_add(struct gremc_port_state *state, const struct gremc_port *port)
 {
 	int ret, all;
 
@@ -235,26 +236,26 @@ static void open_vlan(struct gremc_port_state *state, const struct gremc_port *p
 	ret = rte_eth_dev_vlan_filter(state->id, port->vlan, 1);
 	if (ret == 0)
 		return;
-	all = open_all_vlans(state);
+	all = vlan_filter_disable(state);
 	if (all || state->is_vf)
 		GREMC_LOG(WARNING, "port %s: `%s` does not let VLAN %u in (%s): its frames may not come",
-			  port->name, port->device, port->vlan, reason(ret));
+			  port->name, port->device, port->vlan, driver_error_text(ret));
 	else
 		GREMC_LOG(INFO, "port %s: `%s` has no filter for VLAN %u (%s): it lets all VLANs in",
-			  port->name, port->device, port->vlan, reason(ret));
+			  port->name, port->device, port->vlan, driver_error_text(ret));
 }
 
 void gremc_port_groups_open(struct gremc_port_state *state, const struct gremc_port *port, uint16_t id)
 {
 	if (!port->shared && state->all_multicast)
-		open_groups(state, port, id);
+		device_groups_open(state, port, id);
 }
 
 void gremc_port_filters_open(struct gremc_port_state *state, const struct gremc_port *port)
 {
 	gremc_port_groups_open(state, port, state->id);
 	if (!port->shared)
-		open_vlan(state, port);
+		vlan_filter_add(state, port);
 }
 
 void gremc_ports_filters_change(struct gremc_ports *ports, const struct gremc_config *config)
@@ -269,57 +270,58 @@ void gremc_ports_filters_change(struct gremc_ports *ports, const struct gremc_co
 
 		if (port == NULL || port->shared)
 			continue;
-		all = gremc_port_wants_groups(port, &config->ports[i]);
+		all = gremc_port_needs_groups(port, &config->ports[i]);
 		if (all && !state->all_multicast)
-			open_groups(state, port, state->id);
+			device_groups_open(state, port, state->id);
 		else if (!all && state->all_multicast)
-			close_groups(state);
+			device_groups_close(state);
 		state->all_multicast = all;
 		if (config->ports[i].host && !state->is_vf &&
 		    state->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER)
-			open_all_vlans(state); /* the others are the kernel's now */
+			vlan_filter_disable(state); /* the others are the kernel's now */
 	}
 	pthread_mutex_unlock(&ports->devices);
 }
 
-static int start_one(struct gremc_port_set *set, uint16_t index)
+static int device_start(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 	struct gremc_port *port = set->ports.port[index];
 	int ret = rte_eth_dev_start(state->id);
 
 	if (ret) {
-		gremc_port_error(set, state, "`%s` does not start: %s", port->device, reason(ret));
+		gremc_port_error(set, state, "`%s` does not start: %s", port->device, driver_error_text(ret));
 		return ret;
 	}
 	state->started = true;
 	gremc_port_filters_open(state, port);
-	gremc_port_inner_rss(state, port);
+	gremc_port_inner_rss_create(state, port);
 	if (state->xdp) {
 		ret = gremc_xdp_attach(set, state);
 		if (ret)
 			return ret;
 	}
-	ret = gremc_port_mtu_settle(set, index);
+	ret = gremc_port_mtu_apply(set, index);
 	if (ret)
 		return ret;
 	ret = rte_eth_macaddr_get(state->id, &port->mac);
 	if (ret) {
-		gremc_port_error(set, state, "`%s` has no MAC address: %s", port->device, reason(ret));
+		gremc_port_error(set, state, "`%s` has no MAC address: %s", port->device,
+				 driver_error_text(ret));
 		return ret;
 	}
-	gremc_port_link_begin(state, port);
+	gremc_port_link_init(state, port);
 	return 0;
 }
 
-int gremc_port_start(struct gremc_port_set *set)
+int gremc_ports_devices_start(struct gremc_port_set *set)
 {
 	int ret = 0, one;
 
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		if (set->ports.port[i] == NULL)
 			continue;
-		one = start_one(set, i);
+		one = device_start(set, i);
 		ret = one ? one : ret;
 	}
 	return ret;
@@ -329,7 +331,7 @@ int gremc_port_start(struct gremc_port_set *set)
 
 /* What software rings (net_ring) still hold is ours to free; a wire, which brings more all the time, is left
  * after some time. */
-static void drain(const struct gremc_port *port)
+static void rx_queues_drain(const struct gremc_port *port)
 {
 	struct rte_mbuf *packet[32];
 	uint32_t n, total;
@@ -344,19 +346,19 @@ static void drain(const struct gremc_port *port)
 	}
 }
 
-void gremc_port_stop(struct gremc_port_set *set, uint16_t index)
+void gremc_port_device_stop(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 
 	if (state->started) {
-		drain(set->ports.port[index]);
+		rx_queues_drain(set->ports.port[index]);
 		if (state->promiscuous)
 			rte_eth_promiscuous_disable(state->id);
 	}
-	gremc_port_halt(set, index);
+	gremc_port_device_halt(set, index);
 }
 
-void gremc_port_halt(struct gremc_port_set *set, uint16_t index)
+void gremc_port_device_halt(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 	const struct gremc_port *port = set->ports.port[index];
@@ -364,7 +366,7 @@ void gremc_port_halt(struct gremc_port_set *set, uint16_t index)
 
 	gremc_flow_rules_destroy(state->flows);
 	state->flows = NULL;
-	gremc_port_inner_rss_end(state);
+	gremc_port_inner_rss_destroy(state);
 	if (!state->started)
 		return;
 	ret = rte_eth_dev_stop(state->id);
@@ -377,7 +379,7 @@ void gremc_port_halt(struct gremc_port_set *set, uint16_t index)
 /* ---- restart ---- */
 
 /* A device may come out of a reset with another address than the tunnels' frames leave with. */
-static void restore_mac(const struct gremc_port_state *state, const struct rte_ether_addr *mac)
+static void device_mac_restore(const struct gremc_port_state *state, const struct rte_ether_addr *mac)
 {
 	struct rte_ether_addr now;
 
@@ -385,20 +387,20 @@ static void restore_mac(const struct gremc_port_state *state, const struct rte_e
 		rte_eth_dev_default_mac_addr_set(state->id, (struct rte_ether_addr *)(uintptr_t)mac);
 }
 
-int gremc_port_restart(struct gremc_port_set *set, uint16_t index)
+int gremc_port_device_restart(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 	struct gremc_port *port = set->ports.port[index];
 	const struct rte_ether_addr mac = port->mac;
 	char text[RTE_ETHER_ADDR_FMT_SIZE];
-	int ret = configure_one(set, index);
+	int ret = device_configure(set, index);
 
 	if (ret == 0)
-		ret = setup_queues(set, index);
+		ret = device_queues_setup(set, index);
 	if (ret == 0)
-		restore_mac(state, &mac);
+		device_mac_restore(state, &mac);
 	if (ret == 0)
-		ret = start_one(set, index);
+		ret = device_start(set, index);
 	if (ret == 0 && !rte_is_same_ether_addr(&port->mac, &mac)) {
 		rte_ether_format_addr(text, sizeof(text), &port->mac);
 		GREMC_LOG(

@@ -8,37 +8,38 @@
 
 /* ---- the set ---- */
 
-static int compare_addresses(const void *a, const void *b)
+static int address_compare(const void *a, const void *b)
 {
 	uint32_t x = rte_be_to_cpu_32(*(const rte_be32_t *)a), y = rte_be_to_cpu_32(*(const rte_be32_t *)b);
 
 	return x < y ? -1 : x > y;
 }
 
-int gremc_steer_compare_tunnels(const void *a, const void *b)
+int gremc_steer_tunnel_compare(const void *a, const void *b)
 {
 	const struct gremc_steer_tunnel *x = a, *y = b;
-	int order = compare_addresses(&x->local, &y->local);
+	int order = address_compare(&x->local, &y->local);
 
 	if (order == 0)
-		order = compare_addresses(&x->remote, &y->remote);
+		order = address_compare(&x->remote, &y->remote);
 	if (order == 0)
 		order = x->has_key - y->has_key;
 	return order ? order : x->key < y->key ? -1 : x->key > y->key;
 }
 
-int gremc_steer_compare_groups(const void *a, const void *b)
+int gremc_steer_group_compare(const void *a, const void *b)
 {
 	const struct gremc_steer_group *x = a, *y = b;
-	int order = compare_addresses(&x->group.address, &y->group.address);
+	int order = address_compare(&x->group.address, &y->group.address);
 
 	if (order == 0)
 		order = x->group.length - y->group.length;
-	return order ? order : compare_addresses(&x->source, &y->source);
+	return order ? order : address_compare(&x->source, &y->source);
 }
 
 /* Sorts, and removes what is there twice; returns how many are left. */
-static uint32_t make_set(void *array, uint32_t count, size_t size, int (*compare)(const void *, const void *))
+static uint32_t array_make_set(void *array, uint32_t count, size_t size,
+			       int (*compare)(const void *, const void *))
 {
 	uint8_t *entry = array;
 	uint32_t kept = count > 0;
@@ -50,7 +51,7 @@ static uint32_t make_set(void *array, uint32_t count, size_t size, int (*compare
 	return kept;
 }
 
-static bool comes_from(const struct gremc_config_mroute *mroute, uint32_t vif)
+static bool mroute_accepts_vif(const struct gremc_config_mroute *mroute, uint32_t vif)
 {
 	for (uint32_t i = 0; i < mroute->from_count; i++)
 		if (mroute->from[i] == vif)
@@ -80,13 +81,13 @@ int gremc_steer_set_init(struct gremc_steer_set *steer, const struct gremc_confi
 						    .has_key = tunnel->has_input_key};
 	}
 	for (uint32_t i = 0; i < mroute_count; i++)
-		if (comes_from(&config->mroutes[i], config->tunnel_count + port))
+		if (mroute_accepts_vif(&config->mroutes[i], config->tunnel_count + port))
 			steer->groups[steer->group_count++] = (struct gremc_steer_group){
 				config->mroutes[i].group, config->mroutes[i].source};
-	steer->tunnel_count = make_set(steer->tunnels, steer->tunnel_count, sizeof(*steer->tunnels),
-				       gremc_steer_compare_tunnels);
-	steer->group_count = make_set(steer->groups, steer->group_count, sizeof(*steer->groups),
-				      gremc_steer_compare_groups);
+	steer->tunnel_count = array_make_set(steer->tunnels, steer->tunnel_count, sizeof(*steer->tunnels),
+					     gremc_steer_tunnel_compare);
+	steer->group_count = array_make_set(steer->groups, steer->group_count, sizeof(*steer->groups),
+					    gremc_steer_group_compare);
 	return 0;
 }
 
@@ -97,8 +98,8 @@ void gremc_steer_set_fini(struct gremc_steer_set *steer)
 	*steer = (struct gremc_steer_set){0};
 }
 
-struct gremc_steer_tunnel gremc_steer_tunnel_of(const struct gremc_steer_tunnel *tunnel,
-						enum gremc_steer_match match)
+struct gremc_steer_tunnel gremc_steer_tunnel_reduce(const struct gremc_steer_tunnel *tunnel,
+						    enum gremc_steer_match match)
 {
 	struct gremc_steer_tunnel matched = {.local = tunnel->local};
 
@@ -111,10 +112,10 @@ struct gremc_steer_tunnel gremc_steer_tunnel_of(const struct gremc_steer_tunnel 
 	return matched;
 }
 
-bool gremc_steer_has_tunnel(const struct gremc_steer_set *steer, const struct gremc_steer_tunnel *tunnel,
-			    enum gremc_steer_match match)
+bool gremc_steer_set_has_tunnel(const struct gremc_steer_set *steer, const struct gremc_steer_tunnel *tunnel,
+				enum gremc_steer_match match)
 {
-	const struct gremc_steer_tunnel wanted = gremc_steer_tunnel_of(tunnel, match);
+	const struct gremc_steer_tunnel wanted = gremc_steer_tunnel_reduce(tunnel, match);
 	uint32_t low = 0, high = steer->tunnel_count;
 	struct gremc_steer_tunnel found;
 
@@ -122,25 +123,25 @@ bool gremc_steer_has_tunnel(const struct gremc_steer_set *steer, const struct gr
 	while (low < high) {
 		const uint32_t middle = low + (high - low) / 2;
 
-		if (gremc_steer_compare_tunnels(&steer->tunnels[middle], &wanted) < 0)
+		if (gremc_steer_tunnel_compare(&steer->tunnels[middle], &wanted) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	if (low == steer->tunnel_count)
 		return false;
-	found = gremc_steer_tunnel_of(&steer->tunnels[low], match);
-	return gremc_steer_compare_tunnels(&found, &wanted) == 0;
+	found = gremc_steer_tunnel_reduce(&steer->tunnels[low], match);
+	return gremc_steer_tunnel_compare(&found, &wanted) == 0;
 }
 
-bool gremc_steer_has_group(const struct gremc_steer_set *steer, const struct gremc_steer_group *group)
+bool gremc_steer_set_has_group(const struct gremc_steer_set *steer, const struct gremc_steer_group *group)
 {
 	return steer->group_count &&
-	       bsearch(group, steer->groups, steer->group_count, sizeof(*group), gremc_steer_compare_groups);
+	       bsearch(group, steer->groups, steer->group_count, sizeof(*group), gremc_steer_group_compare);
 }
 
 /* Adds the groups of `other`, which has no tunnels. */
-static int join(struct gremc_steer_set *steer, const struct gremc_steer_set *other)
+static int steer_set_join(struct gremc_steer_set *steer, const struct gremc_steer_set *other)
 {
 	uint32_t count = steer->group_count + other->group_count;
 	struct gremc_steer_group *groups = realloc(steer->groups, (count + 1) * sizeof(*groups));
@@ -150,28 +151,28 @@ static int join(struct gremc_steer_set *steer, const struct gremc_steer_set *oth
 	for (uint32_t i = 0; i < other->group_count; i++)
 		groups[steer->group_count + i] = other->groups[i];
 	steer->groups = groups;
-	steer->group_count = make_set(groups, count, sizeof(*groups), gremc_steer_compare_groups);
+	steer->group_count = array_make_set(groups, count, sizeof(*groups), gremc_steer_group_compare);
 	return 0;
 }
 
 /* The groups of `steer` that are in neither a nor b. */
-static int rest_init(struct gremc_steer_set *rest, const struct gremc_steer_set *steer,
-		     const struct gremc_steer_set *a, const struct gremc_steer_set *b)
+static int steer_set_subtract(struct gremc_steer_set *rest, const struct gremc_steer_set *steer,
+			      const struct gremc_steer_set *a, const struct gremc_steer_set *b)
 {
 	*rest = (struct gremc_steer_set){.groups = malloc((steer->group_count + 1) * sizeof(*rest->groups))};
 	if (rest->groups == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < steer->group_count; i++)
-		if (!gremc_steer_has_group(a, &steer->groups[i]) &&
-		    !gremc_steer_has_group(b, &steer->groups[i]))
+		if (!gremc_steer_set_has_group(a, &steer->groups[i]) &&
+		    !gremc_steer_set_has_group(b, &steer->groups[i]))
 			rest->groups[rest->group_count++] = steer->groups[i];
 	return 0;
 }
 
 /* ---- telling it ---- */
 
-static int device_add(const struct gremc_port_state *state, const struct gremc_port *port,
-		      const struct gremc_steer_set *steer, const char **reason)
+static int steer_device_add(const struct gremc_port_state *state, const struct gremc_port *port,
+			    const struct gremc_steer_set *steer, const char **reason)
 {
 	int ret;
 
@@ -183,7 +184,7 @@ static int device_add(const struct gremc_port_state *state, const struct gremc_p
 	return ret;
 }
 
-static bool is_steered(const struct gremc_port_state *state)
+static bool port_has_steering(const struct gremc_port_state *state)
 {
 	return state->xdp || state->flows;
 }
@@ -191,20 +192,20 @@ static bool is_steered(const struct gremc_port_state *state)
 int gremc_port_steer_restore(struct gremc_port_state *state, const struct gremc_port *port)
 {
 	const char *reason;
-	int ret = is_steered(state) ? device_add(state, port, &state->fixed, &reason) : 0;
+	int ret = port_has_steering(state) ? steer_device_add(state, port, &state->fixed, &reason) : 0;
 
-	if (ret == 0 && is_steered(state))
-		ret = device_add(state, port, &state->routed, &reason);
+	if (ret == 0 && port_has_steering(state))
+		ret = steer_device_add(state, port, &state->routed, &reason);
 	if (ret)
 		GREMC_LOG(ERR, "port %s: it cannot be told again what to take: %s", port->name, reason);
 	return ret;
 }
 
-static int add_one(const struct gremc_port_state *state, const struct gremc_port *port,
-		   const struct gremc_steer_set *steer, struct gremc_errors *errors)
+static int steer_port_add(const struct gremc_port_state *state, const struct gremc_port *port,
+			  const struct gremc_steer_set *steer, struct gremc_errors *errors)
 {
 	const char *reason;
-	int ret = device_add(state, port, steer, &reason);
+	int ret = steer_device_add(state, port, steer, &reason);
 
 	if (ret)
 		gremc_errors_add(
@@ -222,17 +223,17 @@ int gremc_ports_steer_add(struct gremc_ports *ports, const struct gremc_config *
 	int ret = 0;
 
 	for (uint16_t i = 0; i < ports->count && ret == 0; i++) {
-		if (!is_steered(&set->state[i]))
+		if (!port_has_steering(&set->state[i]))
 			continue;
 		ret = gremc_steer_set_init(&steer, config, i);
 		if (ret == 0)
-			ret = add_one(&set->state[i], ports->port[i], &steer, errors);
+			ret = steer_port_add(&set->state[i], ports->port[i], &steer, errors);
 		gremc_steer_set_fini(&steer);
 	}
 	return ret;
 }
 
-static int trim_one(struct gremc_port_state *state, const struct gremc_config *config, uint16_t index)
+static int steer_port_trim(struct gremc_port_state *state, const struct gremc_config *config, uint16_t index)
 {
 	struct gremc_steer_set fixed = {0}, whole = {0};
 	int ret = gremc_steer_set_init(&fixed, config, index);
@@ -240,7 +241,7 @@ static int trim_one(struct gremc_port_state *state, const struct gremc_config *c
 	if (ret == 0)
 		ret = gremc_steer_set_init(&whole, config, index);
 	if (ret == 0)
-		ret = join(&whole, &state->routed);
+		ret = steer_set_join(&whole, &state->routed);
 	if (ret == 0) {
 		if (state->xdp)
 			gremc_xdp_trim(state->xdp, &whole, &state->fixed);
@@ -260,25 +261,25 @@ void gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config
 	struct gremc_port_set *set = (struct gremc_port_set *)ports;
 
 	for (uint16_t i = 0; i < ports->count; i++)
-		if (is_steered(&set->state[i]) && trim_one(&set->state[i], config, i))
+		if (port_has_steering(&set->state[i]) && steer_port_trim(&set->state[i], config, i))
 			GREMC_LOG_LIMITED(ERR,
 					  "port %s: out of memory, it goes on taking what it no longer needs",
 					  ports->port[i]->name);
 }
 
 /* From state->routed to `wanted`, which it takes over. */
-static int reroute(struct gremc_port_state *state, const struct gremc_port *port,
-		   struct gremc_steer_set *wanted, const char **reason)
+static int steer_routed_replace(struct gremc_port_state *state, const struct gremc_port *port,
+				struct gremc_steer_set *wanted, const char **reason)
 {
 	const struct gremc_steer_set nothing = {0};
 	struct gremc_steer_set added = {0}, gone = {0};
-	int ret = rest_init(&added, wanted, &state->routed, &nothing);
+	int ret = steer_set_subtract(&added, wanted, &state->routed, &nothing);
 
 	*reason = rte_strerror(-ret);
 	if (ret == 0)
-		ret = rest_init(&gone, &state->routed, wanted, &state->fixed);
+		ret = steer_set_subtract(&gone, &state->routed, wanted, &state->fixed);
 	if (ret == 0) {
-		ret = device_add(state, port, state->incomplete ? wanted : &added, reason);
+		ret = steer_device_add(state, port, state->incomplete ? wanted : &added, reason);
 		if (state->xdp)
 			gremc_xdp_remove(state->xdp, &gone);
 		else
@@ -301,12 +302,12 @@ void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port,
 	const char *reason = rte_strerror(ENOMEM);
 	int ret = wanted.groups ? 0 : -ENOMEM;
 
-	if (ret == 0 && is_steered(state)) {
+	if (ret == 0 && port_has_steering(state)) {
 		for (uint32_t i = 0; i < count; i++)
 			wanted.groups[i] = groups[i];
 		wanted.group_count =
-			make_set(wanted.groups, count, sizeof(*groups), gremc_steer_compare_groups);
-		ret = reroute(state, ports->port[port], &wanted, &reason);
+			array_make_set(wanted.groups, count, sizeof(*groups), gremc_steer_group_compare);
+		ret = steer_routed_replace(state, ports->port[port], &wanted, &reason);
 	}
 	gremc_steer_set_fini(&wanted);
 	if (ret && !state->incomplete)

@@ -15,15 +15,15 @@ void gremc_steer_set_fini(struct gremc_steer_set *steer);
 /* How much of a tunnel a rule of a device matches. */
 enum gremc_steer_match { GREMC_STEER_TUNNEL, GREMC_STEER_ADDRESSES, GREMC_STEER_LOCAL, GREMC_STEER_MATCHES };
 /* The tunnel with nothing in it but what such a rule matches, so that tunnels with one rule are equal. */
-struct gremc_steer_tunnel gremc_steer_tunnel_of(const struct gremc_steer_tunnel *tunnel,
-						enum gremc_steer_match match);
+struct gremc_steer_tunnel gremc_steer_tunnel_reduce(const struct gremc_steer_tunnel *tunnel,
+						    enum gremc_steer_match match);
 /* qsort() and bsearch(): the order of a set's tunnels. */
-int gremc_steer_compare_tunnels(const void *a, const void *b);
+int gremc_steer_tunnel_compare(const void *a, const void *b);
 /* Is there a tunnel in the set that the rule is for? */
-bool gremc_steer_has_tunnel(const struct gremc_steer_set *steer, const struct gremc_steer_tunnel *tunnel,
-			    enum gremc_steer_match match);
-int gremc_steer_compare_groups(const void *a, const void *b);
-bool gremc_steer_has_group(const struct gremc_steer_set *steer, const struct gremc_steer_group *group);
+bool gremc_steer_set_has_tunnel(const struct gremc_steer_set *steer, const struct gremc_steer_tunnel *tunnel,
+				enum gremc_steer_match match);
+int gremc_steer_group_compare(const void *a, const void *b);
+bool gremc_steer_set_has_group(const struct gremc_steer_set *steer, const struct gremc_steer_group *group);
 
 /* A device that has been set up again takes what it took.
  * Returns: 0 or a negative errno. */

@@ -40,7 +40,7 @@ struct gremc_xdp {
 	uint32_t tunnel_count;            /* entries of `tunnels` */
 };
 
-static void close_if_open(int fd)
+static void fd_close_if_open(int fd)
 {
 	if (fd >= 0)
 		close(fd);
@@ -64,7 +64,7 @@ static int ethtool(const char *interface, void *command)
 
 /* All RX queues must be taken: the NIC chooses one for each packet. DPDK's driver takes those that the
  * interface calls combined, or one. */
-static int count_queues(struct gremc_port_set *set, struct gremc_port_state *state, unsigned *count)
+static int netdev_queues_count(struct gremc_port_set *set, struct gremc_port_state *state, unsigned *count)
 {
 	const char *interface = state->config->interface;
 	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
@@ -90,7 +90,7 @@ static int count_queues(struct gremc_port_set *set, struct gremc_port_state *sta
 	return -ENOTSUP;
 }
 
-static void warn_of_vlan(const struct gremc_config_port *config)
+static void vlan_offload_warn(const struct gremc_config_port *config)
 {
 	struct ethtool_value flags = {.cmd = ETHTOOL_GFLAGS};
 
@@ -103,7 +103,7 @@ static void warn_of_vlan(const struct gremc_config_port *config)
 }
 
 /* An address that only one socket can have, in the namespace that the interface is in. */
-static int lock_interface(unsigned if_index)
+static int netdev_lock(unsigned if_index)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
@@ -120,7 +120,7 @@ static int lock_interface(unsigned if_index)
 }
 
 /* Unlike the interface's flag this ends with the process, however it ends. */
-static int open_allmulti(unsigned if_index)
+static int netdev_allmulti_open(unsigned if_index)
 {
 	struct packet_mreq request = {.mr_ifindex = if_index, .mr_type = PACKET_MR_ALLMULTI};
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), error;
@@ -137,7 +137,7 @@ static int open_allmulti(unsigned if_index)
 /* ---- the program ---- */
 
 /* The program on the interface: *id 0: none. maps: of the program, or NULL. */
-static int query(unsigned if_index, uint32_t *id, char *name, uint32_t *maps, uint32_t *map_count)
+static int xdp_program_query(unsigned if_index, uint32_t *id, char *name, uint32_t *maps, uint32_t *map_count)
 {
 	struct bpf_prog_info info = {.map_ids = (uintptr_t)maps, .nr_map_ids = maps ? *map_count : 0};
 	uint32_t size = sizeof(info);
@@ -157,12 +157,12 @@ static int query(unsigned if_index, uint32_t *id, char *name, uint32_t *maps, ui
 }
 
 /* The lock is ours: a program of ours that is there has nobody behind it. */
-static int take_over(struct gremc_port_set *set, struct gremc_port_state *state)
+static int xdp_program_take_over(struct gremc_port_set *set, struct gremc_port_state *state)
 {
 	const char *interface = state->config->interface;
 	char name[BPF_OBJ_NAME_LEN] = "";
 	uint32_t id = 0;
-	int ret = query(state->xdp->if_index, &id, name, NULL, NULL);
+	int ret = xdp_program_query(state->xdp->if_index, &id, name, NULL, NULL);
 
 	if (ret == 0 && id && strcmp(name, RTE_STR(GREMC_XDP_PROGRAM)) == 0) {
 		GREMC_LOG(NOTICE, "port %s: replacing the XDP program that an earlier dpdk-gremc left on %s",
@@ -181,7 +181,7 @@ static int take_over(struct gremc_port_set *set, struct gremc_port_state *state)
 	return ret;
 }
 
-static int write_object(void)
+static int xdp_object_write(void)
 {
 	int fd = memfd_create("gremc_xdp", MFD_CLOEXEC), error;
 
@@ -196,17 +196,17 @@ static int write_object(void)
 
 /* ---- plug ---- */
 
-static int make_device(struct gremc_port_set *set, struct gremc_port_state *state)
+static int xdp_device_create(struct gremc_port_set *set, struct gremc_port_state *state)
 {
 	const struct gremc_config_port *config = state->config;
 	struct gremc_xdp *xdp = state->xdp;
 	char arguments[128];
 	unsigned queues;
-	int ret = count_queues(set, state, &queues);
+	int ret = netdev_queues_count(set, state, &queues);
 
 	if (ret)
 		return ret;
-	xdp->object = write_object();
+	xdp->object = xdp_object_write();
 	if (xdp->object < 0) {
 		gremc_port_error(set, state, "the XDP program cannot be written to memory: %s",
 				 rte_strerror(-xdp->object));
@@ -245,18 +245,18 @@ int gremc_xdp_plug(struct gremc_port_set *set, struct gremc_port_state *state)
 				 config->interface);
 		return -ENODEV;
 	}
-	xdp->lock = lock_interface(xdp->if_index);
+	xdp->lock = netdev_lock(xdp->if_index);
 	if (xdp->lock < 0) {
 		gremc_port_error(set, state, "%s cannot be had: %s", config->interface,
 				 xdp->lock == -EADDRINUSE ? "another dpdk-gremc has it"
 							  : rte_strerror(-xdp->lock));
 		return xdp->lock;
 	}
-	ret = take_over(set, state);
+	ret = xdp_program_take_over(set, state);
 	if (ret)
 		return ret;
-	warn_of_vlan(config);
-	return make_device(set, state);
+	vlan_offload_warn(config);
+	return xdp_device_create(set, state);
 }
 
 void gremc_xdp_unplug(struct gremc_xdp *xdp)
@@ -265,26 +265,26 @@ void gremc_xdp_unplug(struct gremc_xdp *xdp)
 		return;
 	if (xdp->plugged && rte_eal_hotplug_remove("vdev", xdp->device))
 		GREMC_LOG(ERR, "the device `%s` could not be removed", xdp->device);
-	close_if_open(xdp->vlan);
-	close_if_open(xdp->flows);
-	close_if_open(xdp->groups);
-	close_if_open(xdp->tunnels);
-	close_if_open(xdp->allmulti);
-	close_if_open(xdp->object);
-	close_if_open(xdp->lock);
+	fd_close_if_open(xdp->vlan);
+	fd_close_if_open(xdp->flows);
+	fd_close_if_open(xdp->groups);
+	fd_close_if_open(xdp->tunnels);
+	fd_close_if_open(xdp->allmulti);
+	fd_close_if_open(xdp->object);
+	fd_close_if_open(xdp->lock);
 	free(xdp);
 }
 
 /* ---- attach ---- */
 
-static void keep_map(struct gremc_xdp *xdp, uint32_t id)
+static void xdp_map_keep(struct gremc_xdp *xdp, uint32_t id)
 {
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof(info);
 	int fd = bpf_map_get_fd_by_id(id);
 
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
-		close_if_open(fd);
+		fd_close_if_open(fd);
 	else if (strcmp(info.name, RTE_STR(GREMC_XDP_TUNNELS)) == 0)
 		xdp->tunnels = fd;
 	else if (strcmp(info.name, RTE_STR(GREMC_XDP_GROUPS)) == 0)
@@ -298,7 +298,7 @@ static void keep_map(struct gremc_xdp *xdp, uint32_t id)
 }
 
 /* In the kernel's network core instead of the interface's driver. */
-static void warn_of_generic(const struct gremc_port_state *state)
+static void generic_mode_warn(const struct gremc_port_state *state)
 {
 	struct bpf_xdp_query_opts options = {.sz = sizeof(options)};
 
@@ -314,10 +314,10 @@ int gremc_xdp_attach(struct gremc_port_set *set, struct gremc_port_state *state)
 	struct gremc_xdp *xdp = state->xdp;
 	char name[BPF_OBJ_NAME_LEN] = "";
 	uint32_t id = 0, maps[MAPS_MAX], count = RTE_DIM(maps), zero = 0, vlan = state->config->vlan;
-	int ret = query(xdp->if_index, &id, name, maps, &count);
+	int ret = xdp_program_query(xdp->if_index, &id, name, maps, &count);
 
 	for (uint32_t i = 0; ret == 0 && id && i < count; i++)
-		keep_map(xdp, maps[i]);
+		xdp_map_keep(xdp, maps[i]);
 	if (ret == 0 && (xdp->tunnels < 0 || xdp->groups < 0 || xdp->flows < 0 || xdp->vlan < 0))
 		ret = -ENOENT;
 	if (ret == 0 && bpf_map_update_elem(xdp->vlan, &zero, &vlan, BPF_ANY))
@@ -327,10 +327,10 @@ int gremc_xdp_attach(struct gremc_port_set *set, struct gremc_port_state *state)
 				 state->config->interface, rte_strerror(-ret));
 		return ret;
 	}
-	warn_of_generic(state);
+	generic_mode_warn(state);
 	if (!state->config->multicast)
 		return 0;
-	xdp->allmulti = open_allmulti(xdp->if_index);
+	xdp->allmulti = netdev_allmulti_open(xdp->if_index);
 	if (xdp->allmulti < 0)
 		GREMC_LOG(WARNING,
 			  "port %s: %s cannot be told to receive all groups (%s): multicast may not come in",
@@ -346,7 +346,7 @@ union key {
 	struct gremc_xdp_flow flow;
 };
 
-static int map_of(const struct gremc_xdp *xdp, const struct gremc_steer_group *steer, union key *key)
+static int group_map_find(const struct gremc_xdp *xdp, const struct gremc_steer_group *steer, union key *key)
 {
 	if (steer->source) {
 		key->flow = (struct gremc_xdp_flow){steer->source, steer->group.address};
@@ -356,7 +356,7 @@ static int map_of(const struct gremc_xdp *xdp, const struct gremc_steer_group *s
 	return xdp->groups;
 }
 
-static struct gremc_xdp_tunnel map_tunnel_of(const struct gremc_steer_tunnel *tunnel)
+static struct gremc_xdp_tunnel tunnel_to_map_key(const struct gremc_steer_tunnel *tunnel)
 {
 	return (struct gremc_xdp_tunnel){.local = tunnel->local,
 					 .remote = tunnel->remote,
@@ -364,7 +364,7 @@ static struct gremc_xdp_tunnel map_tunnel_of(const struct gremc_steer_tunnel *tu
 					 .has_key = tunnel->has_key};
 }
 
-static struct gremc_steer_tunnel steer_tunnel_of(const struct gremc_xdp_tunnel *tunnel)
+static struct gremc_steer_tunnel tunnel_from_map_key(const struct gremc_xdp_tunnel *tunnel)
 {
 	return (struct gremc_steer_tunnel){.local = tunnel->local,
 					   .remote = tunnel->remote,
@@ -372,9 +372,9 @@ static struct gremc_steer_tunnel steer_tunnel_of(const struct gremc_xdp_tunnel *
 					   .has_key = tunnel->has_key};
 }
 
-static int add_tunnel(struct gremc_xdp *xdp, const struct gremc_steer_tunnel *tunnel)
+static int xdp_tunnel_add(struct gremc_xdp *xdp, const struct gremc_steer_tunnel *tunnel)
 {
-	const struct gremc_xdp_tunnel key = map_tunnel_of(tunnel);
+	const struct gremc_xdp_tunnel key = tunnel_to_map_key(tunnel);
 	const uint32_t take = GREMC_XDP_TAKE;
 
 	if (bpf_map_update_elem(xdp->tunnels, &key, &take, BPF_NOEXIST) == 0)
@@ -393,10 +393,10 @@ int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *steer,
 
 	/* a system call each: of 100,000 tunnels only those that are new */
 	for (uint32_t i = 0; i < steer->tunnel_count && ret == 0; i++)
-		if (!gremc_steer_has_tunnel(present, &steer->tunnels[i], GREMC_STEER_TUNNEL))
-			ret = add_tunnel(xdp, &steer->tunnels[i]);
+		if (!gremc_steer_set_has_tunnel(present, &steer->tunnels[i], GREMC_STEER_TUNNEL))
+			ret = xdp_tunnel_add(xdp, &steer->tunnels[i]);
 	for (uint32_t i = 0; i < steer->group_count && ret == 0; i++)
-		if (bpf_map_update_elem(map_of(xdp, &steer->groups[i], &key), &key, &take, BPF_ANY))
+		if (bpf_map_update_elem(group_map_find(xdp, &steer->groups[i], &key), &key, &take, BPF_ANY))
 			ret = -errno;
 	return ret;
 }
@@ -406,7 +406,7 @@ void gremc_xdp_remove(struct gremc_xdp *xdp, const struct gremc_steer_set *steer
 	union key key;
 
 	for (uint32_t i = 0; i < steer->group_count; i++)
-		bpf_map_delete_elem(map_of(xdp, &steer->groups[i], &key), &key);
+		bpf_map_delete_elem(group_map_find(xdp, &steer->groups[i], &key), &key);
 }
 
 bool gremc_xdp_pass(struct gremc_xdp *xdp, const struct gremc_steer_group *group)
@@ -414,46 +414,46 @@ bool gremc_xdp_pass(struct gremc_xdp *xdp, const struct gremc_steer_group *group
 	uint32_t pass = GREMC_XDP_PASS_NEXT;
 	union key key;
 
-	return bpf_map_update_elem(map_of(xdp, group, &key), &key, &pass, BPF_EXIST) == 0;
+	return bpf_map_update_elem(group_map_find(xdp, group, &key), &key, &pass, BPF_EXIST) == 0;
 }
 
-static void remove_tunnel(struct gremc_xdp *xdp, const struct gremc_xdp_tunnel *key)
+static void xdp_tunnel_remove(struct gremc_xdp *xdp, const struct gremc_xdp_tunnel *key)
 {
 	if (bpf_map_delete_elem(xdp->tunnels, key) == 0)
 		xdp->tunnel_count--;
 }
 
 /* Whatever is in the map: after a failure that may be anything. */
-static void sweep_tunnels(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
+static void xdp_tunnels_sweep(struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
 {
 	struct gremc_xdp_tunnel key, next;
 	bool more = bpf_map_get_next_key(xdp->tunnels, NULL, &next) == 0;
 
 	while (more) {
-		const struct gremc_steer_tunnel tunnel = steer_tunnel_of(&next);
+		const struct gremc_steer_tunnel tunnel = tunnel_from_map_key(&next);
 
 		key = next;
 		/* before the key is gone: behind a key that is not there the map begins again */
 		more = bpf_map_get_next_key(xdp->tunnels, &key, &next) == 0;
-		if (!gremc_steer_has_tunnel(steer, &tunnel, GREMC_STEER_TUNNEL))
-			remove_tunnel(xdp, &key);
+		if (!gremc_steer_set_has_tunnel(steer, &tunnel, GREMC_STEER_TUNNEL))
+			xdp_tunnel_remove(xdp, &key);
 	}
 }
 
-static void trim_tunnels(struct gremc_xdp *xdp, const struct gremc_steer_set *steer,
-			 const struct gremc_steer_set *present)
+static void xdp_tunnels_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *steer,
+			     const struct gremc_steer_set *present)
 {
 	for (uint32_t i = 0; i < present->tunnel_count; i++) {
-		const struct gremc_xdp_tunnel key = map_tunnel_of(&present->tunnels[i]);
+		const struct gremc_xdp_tunnel key = tunnel_to_map_key(&present->tunnels[i]);
 
-		if (!gremc_steer_has_tunnel(steer, &present->tunnels[i], GREMC_STEER_TUNNEL))
-			remove_tunnel(xdp, &key);
+		if (!gremc_steer_set_has_tunnel(steer, &present->tunnels[i], GREMC_STEER_TUNNEL))
+			xdp_tunnel_remove(xdp, &key);
 	}
 	if (xdp->tunnel_count != steer->tunnel_count)
-		sweep_tunnels(xdp, steer);
+		xdp_tunnels_sweep(xdp, steer);
 }
 
-static void trim_groups(const struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
+static void xdp_groups_trim(const struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
 {
 	struct gremc_xdp_group key, next;
 	bool more = bpf_map_get_next_key(xdp->groups, NULL, &next) == 0;
@@ -463,12 +463,12 @@ static void trim_groups(const struct gremc_xdp *xdp, const struct gremc_steer_se
 
 		key = next;
 		more = bpf_map_get_next_key(xdp->groups, &key, &next) == 0;
-		if (!gremc_steer_has_group(steer, &group))
+		if (!gremc_steer_set_has_group(steer, &group))
 			bpf_map_delete_elem(xdp->groups, &key);
 	}
 }
 
-static void trim_flows(const struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
+static void xdp_flows_trim(const struct gremc_xdp *xdp, const struct gremc_steer_set *steer)
 {
 	struct gremc_xdp_flow key, next;
 	bool more = bpf_map_get_next_key(xdp->flows, NULL, &next) == 0;
@@ -478,7 +478,7 @@ static void trim_flows(const struct gremc_xdp *xdp, const struct gremc_steer_set
 
 		key = next;
 		more = bpf_map_get_next_key(xdp->flows, &key, &next) == 0;
-		if (!gremc_steer_has_group(steer, &flow))
+		if (!gremc_steer_set_has_group(steer, &flow))
 			bpf_map_delete_elem(xdp->flows, &key);
 	}
 }
@@ -486,7 +486,7 @@ static void trim_flows(const struct gremc_xdp *xdp, const struct gremc_steer_set
 void gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *steer,
 		    const struct gremc_steer_set *present)
 {
-	trim_tunnels(xdp, steer, present);
-	trim_groups(xdp, steer);
-	trim_flows(xdp, steer);
+	xdp_tunnels_trim(xdp, steer, present);
+	xdp_groups_trim(xdp, steer);
+	xdp_flows_trim(xdp, steer);
 }

@@ -34,7 +34,7 @@ struct bench_environment {
 	struct rte_mempool *rx_pool;
 	struct rte_mempool *header_pool,
 		*large_header_pool; /* for copies up to the threshold; up to any size */
-	uint32_t header_room, large_header_room;
+	uint32_t header_capacity, large_header_room;
 	bool hugepages;
 };
 

@@ -145,7 +145,7 @@ int bench_environment_init(struct bench_environment *environment, const struct b
 {
 	if (bench_eal_init(environment, options))
 		return -1;
-	environment->header_room = HEADER_ROOM;
+	environment->header_capacity = HEADER_ROOM;
 	environment->large_header_room = LARGE_ROOM;
 	environment->rx_pool = bench_pool_create("rx", RX_MBUFS, RX_ROOM);
 	environment->header_pool = bench_pool_create("headers", HEADERS, HEADER_ROOM);

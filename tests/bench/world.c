@@ -249,7 +249,8 @@ int bench_world_workers_create(struct bench_world *world, enum bench_mode mode, 
 			.lcore = lcore,
 			.socket = SOCKET_ID_ANY,
 			.header_pool = large ? environment->large_header_pool : environment->header_pool,
-			.header_room = large ? environment->large_header_room : environment->header_room,
+			.header_capacity =
+				large ? environment->large_header_room : environment->header_capacity,
 			.shard_pool = world->workers > 1 ? environment->rx_pool : NULL,
 		};
 	}

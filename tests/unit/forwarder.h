@@ -59,7 +59,7 @@ static void forwarder_start_workers(struct forwarder *f, unsigned workers)
 		f->ports.worker[i] = (struct gremc_worker_place){.lcore = 0,
 								 .socket = f->socket[i],
 								 .header_pool = headers,
-								 .header_room = 9300,
+								 .header_capacity = 9300,
 								 .shard_pool = workers > 1 ? payloads : NULL};
 	f->group = gremc_workers_create(&f->ports, &default_settings, f->vifs, f->fanout, f->rcu);
 	assert_non_null(f->group);

@@ -83,7 +83,7 @@ static int host_path_port_init(void **state, bool host_tx)
 	f->ports = (struct gremc_ports){.count = 1, .worker_count = 1, .port = {&f->port}};
 	gremc_ring_sizes_init(&f->ports.rings, 1);
 	f->ports.worker[0] = (struct gremc_worker_place){
-		.socket = SOCKET_ID_ANY, .header_pool = pool, .header_room = 2000};
+		.socket = SOCKET_ID_ANY, .header_pool = pool, .header_capacity = 2000};
 	f->group = gremc_workers_create(&f->ports, &settings, f->vifs, f->fanout, f->rcu);
 	assert_non_null(f->group);
 	f->worker = f->group->worker[0];

@@ -103,7 +103,7 @@ static bool turn(struct gremc_ports *open)
 	if (n == 1)
 		((struct gremc_watch *)event.data.ptr)
 			->ready(((struct gremc_watch *)event.data.ptr)->argument);
-	gremc_ports_run(open, now, -1);
+	gremc_ports_poll(open, now, -1);
 	return n == 1;
 }
 
@@ -144,8 +144,8 @@ static void a_link_is_followed(void **state)
 	assert_int_equal(told[0] + told[1], 3);
 	now += 1;
 	/* sooner, because one of them has no link */
-	assert_int_equal(gremc_ports_run(p, now, -1), 100);
-	assert_int_equal(gremc_ports_run(p, now, 5), 5);
+	assert_int_equal(gremc_ports_poll(p, now, -1), 100);
+	assert_int_equal(gremc_ports_poll(p, now, 5), 5);
 	assert_int_equal(p->port[0]->status, GREMC_PORT_UP);
 	assert_int_equal(p->port[1]->status, GREMC_PORT_DOWN);
 	assert_int_equal(told[0], 3);
@@ -287,7 +287,7 @@ static void a_reset_waits_for_the_workers(void **state)
 	assert_int_equal(p->port[0]->status, GREMC_PORT_RESETTING);
 	assert_int_equal(told[0], 2);
 	for (unsigned i = 0; i < 3; i++) {
-		assert_in_range(gremc_ports_run(p, now, -1), 0, 5);
+		assert_in_range(gremc_ports_poll(p, now, -1), 0, 5);
 		assert_int_equal(device.stops + device.resets + device.starts, 0);
 	}
 	/* what a reset may change */

@@ -332,7 +332,7 @@ static void check_segments(void **state, uint16_t threshold, uint16_t mtu, bool 
 	assert_int_equal(open->port[0]->multi_seg, chains);
 	assert_int_equal(open->port[0]->copies, !chains);
 	if (!chains) /* a copy of the longest packet fits */
-		assert_true(open->worker[0].header_room >= mtu + GREMC_PORT_HEADERS);
+		assert_true(open->worker[0].header_capacity >= mtu + GREMC_PORT_HEADERS);
 	gremc_ports_close(open);
 	again(state);
 }

@@ -170,10 +170,10 @@ static int host_set_up(void **state)
 	f->port =
 		(struct gremc_port){.id = device, .mac = mac_a, .mtu = 1500, .rx_queues = 1, .tx_queues = 1};
 	f->ports = (struct gremc_ports){
-		.count = 1, .worker_count = 1, .port = {&f->port}, .host_pool = pool, .host_room = 1600};
+		.count = 1, .worker_count = 1, .port = {&f->port}, .host_pool = pool, .host_capacity = 1600};
 	gremc_ring_sizes_init(&f->ports.rings, 1);
 	f->ports.worker[0] = (struct gremc_worker_place){
-		.socket = SOCKET_ID_ANY, .header_pool = pool, .header_room = 2000};
+		.socket = SOCKET_ID_ANY, .header_pool = pool, .header_capacity = 2000};
 	f->workers = gremc_workers_create(&f->ports, &settings, f->vifs, f->fanout, f->rcu);
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
 	tunnel_create(f);
@@ -479,7 +479,7 @@ static void a_deleted_device_comes_back(void **state)
 
 static bool has_carrier(const char *name)
 {
-	return gremc_kernel_is_running(if_nametoindex(name));
+	return gremc_netdev_has_carrier(if_nametoindex(name));
 }
 
 /* The TAP of a port has the carrier of its link, also after it has been made again; a tunnel's TUN keeps it.

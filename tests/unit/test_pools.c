@@ -68,7 +68,7 @@ static void reach_worker(struct reach *reach, uint16_t w)
 static uint32_t on_wires(const struct gremc_port_set *set, const struct gremc_port *port,
 			 uint32_t descriptors)
 {
-	return descriptors * set->state[port->index].wire_count;
+	return descriptors * set->state[port->index].lower_count;
 }
 
 /* By the queues of a port, from the hands of all workers that have been reached. */
@@ -110,7 +110,7 @@ static uint64_t worst_case(const struct gremc_port_set *set, const struct gremc_
 		const struct gremc_port *port = all->port[i];
 
 		for (uint16_t q = 0; pool->kind == RX && i == pool->port && q < port->rx_queues; q++) {
-			if (gremc_port_rx_pool_queue(set, port, q) != pool->queue)
+			if (gremc_port_rx_pool_owner(set, port, q) != pool->queue)
 				continue;
 			reach.mbufs += on_wires(set, port, port->rx_descriptors);
 			reach_worker(&reach, port->rx_worker[q]);
@@ -123,7 +123,7 @@ static uint64_t worst_case(const struct gremc_port_set *set, const struct gremc_
 		if (all->port[i])
 			reach_queues(&reach, all->port[i]);
 	if (pool->kind == RX && set->state[pool->port].umem)
-		reach.mbufs += GREMC_PORT_UMEM_HOLDS;
+		reach.mbufs += GREMC_PORT_UMEM_HELD;
 	if (pool->kind == HOST)
 		reach.mbufs += rings->down;
 	reach.mbufs += 2 * GREMC_BURST; /* what the control thread has in its hands */
@@ -176,12 +176,12 @@ static struct gremc_port_set *make_set(const struct shape *shape)
 		port->host_tx = shape->host && shape->tx_queues > shape->workers;
 		port->rx_descriptors = port->tx_descriptors = shape->descriptors;
 		port->multi_seg = true;
-		set->state[i] = (struct gremc_port_state){.wanted_mtu = 1500,
-							  .room = GREMC_PORT_ROOM_MINIMUM,
-							  .wire_count = shape->wires,
+		set->state[i] = (struct gremc_port_state){.planned_mtu = 1500,
+							  .room = GREMC_PORT_RX_CAPACITY_MIN,
+							  .lower_count = shape->wires,
 							  .copies = shape->copies};
 	}
-	gremc_port_deal(&set->ports);
+	gremc_port_queues_assign(&set->ports);
 	return set;
 }
 

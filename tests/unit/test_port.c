@@ -48,7 +48,7 @@ static void test_deal(void **state)
 							      .socket = SOCKET_ID_ANY};
 				port[i].tx_queues = RTE_MIN(1 + (rest + i) % 6, workers);
 			}
-			gremc_port_deal(&p);
+			gremc_port_queues_assign(&p);
 			for (unsigned i = 0; i < 3; i++) {
 				check_deal(&p, &port[i]);
 				for (unsigned q = 0; q < port[i].rx_queues; q++)
@@ -70,7 +70,7 @@ static void test_deal_prefers_node_and_spreads_owners(void **state)
 
 	RTE_SET_USED(state);
 	p.worker[2].socket = 1;
-	gremc_port_deal(&p);
+	gremc_port_queues_assign(&p);
 	assert_int_equal(a.rx_worker[0], 2);
 	assert_int_equal(b.rx_worker[0], 0);
 	assert_int_equal(c.rx_worker[0], 1);
@@ -258,7 +258,7 @@ static void test_ring_device_drains(void **state)
 	p = open_ports(2);
 	assert_true(p->port[0]->multi_seg);
 	assert_int_equal(p->port[0]->max_segments, 0);
-	assert_int_equal(p->worker[0].header_room, 256 + GREMC_PORT_HEADERS + 32); /* whole cache lines */
+	assert_int_equal(p->worker[0].header_capacity, 256 + GREMC_PORT_HEADERS + 32); /* whole cache lines */
 	packet = rte_pktmbuf_alloc(p->port[0]->rx_pool[0]);
 	assert_int_equal(rte_eth_tx_burst(p->port[0]->id, 0, &packet, 1), 1);
 	packet = rte_pktmbuf_alloc(p->worker[1].header_pool);
@@ -306,7 +306,7 @@ static void test_mtu(void **state)
 	assert_int_equal(p->port[2]->vlan, 7);
 	/* net_null takes single segments only: whole copies must fit */
 	assert_false(p->port[0]->multi_seg);
-	assert_true(p->worker[0].header_room >= 9000 + GREMC_PORT_HEADERS);
+	assert_true(p->worker[0].header_capacity >= 9000 + GREMC_PORT_HEADERS);
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
@@ -325,9 +325,9 @@ static void test_mtu_arithmetic(void **state)
 	assert_int_equal(gremc_port_vlan_extra(&info), 0);
 	info.max_rx_pktlen = UINT32_MAX;
 	assert_int_equal(gremc_port_mtu_max(&info), UINT16_MAX);
-	assert_int_equal(gremc_port_room_next(1), 2048);
-	assert_int_equal(gremc_port_room_next(2048), 4096);
-	assert_int_equal(gremc_port_room_next(GREMC_PORT_ROOM_MAXIMUM), 0);
+	assert_int_equal(gremc_port_rx_capacity_next(1), 2048);
+	assert_int_equal(gremc_port_rx_capacity_next(2048), 4096);
+	assert_int_equal(gremc_port_rx_capacity_next(GREMC_PORT_RX_CAPACITY_MAX), 0);
 }
 
 /* ---- af_packet, on a veth pair in our own namespace ---- */
@@ -347,7 +347,7 @@ static void test_af_packet_jumbo(void **state)
 	assert_int_equal(interface_mtu("v0", 0), 9000);
 	assert_true(rte_pktmbuf_data_room_size(p->port[0]->rx_pool[0]) >= RTE_PKTMBUF_HEADROOM + 16384 - 32);
 	assert_int_equal(p->port[0]->tx_queues, 1);
-	assert_int_equal(p->worker[2].header_room, 384); /* chains, no copies */
+	assert_int_equal(p->worker[2].header_capacity, 384); /* chains, no copies */
 	assert_int_equal(around(p->port[0], p->port[1], p->worker[2].header_pool, 9018), 9018);
 	assert_int_equal(gremc_ports_close(p), 0);
 }
@@ -694,7 +694,7 @@ static void test_numa(void **state)
 	assert_int_equal(gremc_numa_check(&topology, findings, RTE_DIM(findings)), RTE_DIM(expected));
 	for (unsigned i = 0; i < RTE_DIM(expected); i++) {
 		assert_memory_equal(&findings[i], &expected[i].finding, sizeof(findings[i]));
-		gremc_numa_text(&topology, &findings[i], text, sizeof(text));
+		gremc_numa_finding_format(&topology, &findings[i], text, sizeof(text));
 		if (strstr(text, expected[i].text) == NULL)
 			fail_msg("`%s` is not in: %s", expected[i].text, text);
 	}

@@ -287,24 +287,24 @@ static void test_set(void **state)
 	assert_int_equal(steer.tunnels[0].local, address_of("9.0.0.2"));
 	assert_false(steer.tunnels[1].has_key);
 	assert_true(steer.tunnels[2].has_key);
-	assert_true(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
+	assert_true(gremc_steer_set_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
 	tunnel.has_key = true;
-	assert_false(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
-	assert_true(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_ADDRESSES));
+	assert_false(gremc_steer_set_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
+	assert_true(gremc_steer_set_has_tunnel(&steer, &tunnel, GREMC_STEER_ADDRESSES));
 	tunnel.key = 7;
-	assert_true(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
+	assert_true(gremc_steer_set_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
 	tunnel.key = 8;
-	assert_false(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
+	assert_false(gremc_steer_set_has_tunnel(&steer, &tunnel, GREMC_STEER_TUNNEL));
 	tunnel.remote = address_of("198.51.100.2");
-	assert_false(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_ADDRESSES));
-	assert_true(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_LOCAL));
+	assert_false(gremc_steer_set_has_tunnel(&steer, &tunnel, GREMC_STEER_ADDRESSES));
+	assert_true(gremc_steer_set_has_tunnel(&steer, &tunnel, GREMC_STEER_LOCAL));
 	tunnel.local = address_of("10.0.0.2");
-	assert_false(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_LOCAL));
+	assert_false(gremc_steer_set_has_tunnel(&steer, &tunnel, GREMC_STEER_LOCAL));
 	assert_int_equal(steer.group_count, 2);
-	assert_true(gremc_steer_has_group(&steer, &group));
-	assert_false(gremc_steer_has_group(&steer, &longer));
-	assert_true(gremc_steer_has_group(&steer, &flow));
-	assert_false(gremc_steer_has_group(&steer, &any));
+	assert_true(gremc_steer_set_has_group(&steer, &group));
+	assert_false(gremc_steer_set_has_group(&steer, &longer));
+	assert_true(gremc_steer_set_has_group(&steer, &flow));
+	assert_false(gremc_steer_set_has_group(&steer, &any));
 	gremc_steer_set_fini(&steer);
 	/* a port without native multicast takes no group */
 	assert_int_equal(gremc_steer_set_init(&steer, &config, 1), 0);
@@ -314,7 +314,7 @@ static void test_set(void **state)
 	config.tunnel_count = config.mroute_count = 0;
 	assert_int_equal(gremc_steer_set_init(&steer, &config, 0), 0);
 	assert_int_equal(steer.tunnel_count, 0);
-	assert_false(gremc_steer_has_tunnel(&steer, &tunnel, GREMC_STEER_LOCAL));
+	assert_false(gremc_steer_set_has_tunnel(&steer, &tunnel, GREMC_STEER_LOCAL));
 	gremc_steer_set_fini(&steer);
 }
 

@@ -74,7 +74,7 @@ struct {
 } GREMC_XDP_VLAN SEC(".maps");
 
 /* The IPv4 header behind Ethernet and at most one tag, which must be the port's; or NULL. */
-static __always_inline const struct iphdr *ip_of(const void *data, const void *end)
+static __always_inline const struct iphdr *frame_ip_header(const void *data, const void *end)
 {
 	const struct ethhdr *ether = data;
 	const struct vlan_tag *tag = (const struct vlan_tag *)(ether + 1);
@@ -100,7 +100,7 @@ static __always_inline const struct iphdr *ip_of(const void *data, const void *e
 }
 
 /* What is never forwarded is the kernel's: its daemons speak these protocols. */
-static __always_inline bool is_control(const struct iphdr *ip)
+static __always_inline bool packet_is_control(const struct iphdr *ip)
 {
 	const __u32 group = bpf_ntohl(ip->daddr), protocol = ip->protocol;
 
@@ -112,13 +112,13 @@ static __always_inline bool is_control(const struct iphdr *ip)
 	return false;
 }
 
-static __always_inline bool is_our_group(const struct iphdr *ip)
+static __always_inline bool packet_is_own_group(const struct iphdr *ip)
 {
 	struct gremc_xdp_group key = {.length = ADDRESS_BITS, .address = ip->daddr};
 	struct gremc_xdp_flow flow = {.source = ip->saddr, .group = ip->daddr};
 	__u32 *state;
 
-	if (is_control(ip))
+	if (packet_is_control(ip))
 		return false;
 	state = bpf_map_lookup_elem(&GREMC_XDP_FLOWS, &flow);
 	if (state == NULL)
@@ -138,7 +138,7 @@ struct gre_header {
 
 /* Other GRE may be a tunnel's that the kernel has, or a program's: of other addresses, of another key, of
  * another protocol type (gretap, ERSPAN, IPv6) or version (PPTP). */
-static __always_inline bool is_our_tunnel(const struct iphdr *ip, const void *end)
+static __always_inline bool packet_is_own_tunnel(const struct iphdr *ip, const void *end)
 {
 	const struct gre_header *gre = (const void *)ip + ip->ihl * 4;
 	struct gremc_xdp_tunnel tunnel = {.local = ip->daddr, .remote = ip->saddr};
@@ -167,12 +167,12 @@ SEC("xdp")
 int GREMC_XDP_PROGRAM(struct xdp_md *context)
 {
 	const void *data = (const void *)(long)context->data, *end = (const void *)(long)context->data_end;
-	const struct iphdr *ip = ip_of(data, end);
+	const struct iphdr *ip = frame_ip_header(data, end);
 
 	if (ip == NULL)
 		return XDP_PASS;
-	if ((ip->daddr & bpf_htonl(MULTICAST_MASK)) == bpf_htonl(MULTICAST) ? !is_our_group(ip)
-									    : !is_our_tunnel(ip, end))
+	if ((ip->daddr & bpf_htonl(MULTICAST_MASK)) == bpf_htonl(MULTICAST) ? !packet_is_own_group(ip)
+									    : !packet_is_own_tunnel(ip, end))
 		return XDP_PASS;
 	return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
 }

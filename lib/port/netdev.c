@@ -27,14 +27,14 @@
 #define TX_OVERHEAD (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
 #define RX_OVERHEAD (TPACKET_ALIGN(TPACKET2_HDRLEN + 16) - RTE_ETHER_HDR_LEN)
 
-static bool is_af_packet(const struct rte_eth_dev_info *info)
+static bool driver_is_af_packet(const struct rte_eth_dev_info *info)
 {
 	const struct gremc_driver_trait *trait = gremc_driver_trait(info->driver_name);
 
 	return trait && trait->frames;
 }
 
-bool gremc_kernel_has_mtu(const struct rte_eth_dev_info *info)
+bool gremc_netdev_has_mtu(const struct rte_eth_dev_info *info)
 {
 	const struct gremc_driver_trait *trait = gremc_driver_trait(info->driver_name);
 
@@ -42,7 +42,7 @@ bool gremc_kernel_has_mtu(const struct rte_eth_dev_info *info)
 }
 
 /* `framesz` of the device's arguments. */
-static uint32_t frame_size(const struct rte_eth_dev_info *info)
+static uint32_t af_packet_frame_size(const struct rte_eth_dev_info *info)
 {
 	const struct rte_devargs *devargs = rte_dev_devargs(info->device);
 	struct rte_kvargs *arguments =
@@ -54,17 +54,17 @@ static uint32_t frame_size(const struct rte_eth_dev_info *info)
 	return size;
 }
 
-uint32_t gremc_kernel_frame_max(const struct rte_eth_dev_info *info)
+uint32_t gremc_netdev_frame_max(const struct rte_eth_dev_info *info)
 {
-	return is_af_packet(info) ? RTE_MAX(frame_size(info), RX_OVERHEAD) - RX_OVERHEAD : 0;
+	return driver_is_af_packet(info) ? RTE_MAX(af_packet_frame_size(info), RX_OVERHEAD) - RX_OVERHEAD : 0;
 }
 
-uint32_t gremc_kernel_room(const struct rte_eth_dev_info *info)
+uint32_t gremc_netdev_rx_capacity(const struct rte_eth_dev_info *info)
 {
-	return is_af_packet(info) ? RTE_MAX(frame_size(info), TX_OVERHEAD) - TX_OVERHEAD : 0;
+	return driver_is_af_packet(info) ? RTE_MAX(af_packet_frame_size(info), TX_OVERHEAD) - TX_OVERHEAD : 0;
 }
 
-static int interface_ioctl(unsigned if_index, unsigned long request, struct ifreq *ifr)
+static int netdev_ioctl(unsigned if_index, unsigned long request, struct ifreq *ifr)
 {
 	int fd, ret = 0;
 
@@ -79,46 +79,46 @@ static int interface_ioctl(unsigned if_index, unsigned long request, struct ifre
 	return ret;
 }
 
-int gremc_kernel_mtu_get(unsigned if_index, uint16_t *mtu)
+int gremc_netdev_mtu_get(unsigned if_index, uint16_t *mtu)
 {
 	struct ifreq ifr = {0};
-	int ret = interface_ioctl(if_index, SIOCGIFMTU, &ifr);
+	int ret = netdev_ioctl(if_index, SIOCGIFMTU, &ifr);
 
 	if (ret == 0)
 		*mtu = RTE_MIN(ifr.ifr_mtu, UINT16_MAX); /* lo has 65536 */
 	return ret;
 }
 
-int gremc_kernel_mtu_set(unsigned if_index, uint16_t mtu)
+int gremc_netdev_mtu_set(unsigned if_index, uint16_t mtu)
 {
 	struct ifreq ifr = {.ifr_mtu = mtu};
 	uint16_t now;
 
 	/* Nothing to change needs no right to change it. */
-	if (gremc_kernel_mtu_get(if_index, &now) == 0 && now == mtu)
+	if (gremc_netdev_mtu_get(if_index, &now) == 0 && now == mtu)
 		return 0;
-	return interface_ioctl(if_index, SIOCSIFMTU, &ifr);
+	return netdev_ioctl(if_index, SIOCSIFMTU, &ifr);
 }
 
-bool gremc_kernel_is_running(unsigned if_index)
+bool gremc_netdev_has_carrier(unsigned if_index)
 {
 	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
 	struct ifreq ifr = {.ifr_data = (char *)&link};
 
 	/* the carrier itself; the flag below may be a second late */
-	if (interface_ioctl(if_index, SIOCETHTOOL, &ifr) == 0)
+	if (netdev_ioctl(if_index, SIOCETHTOOL, &ifr) == 0)
 		return link.data;
-	return interface_ioctl(if_index, SIOCGIFFLAGS, &ifr) == 0 && ifr.ifr_flags & IFF_UP &&
+	return netdev_ioctl(if_index, SIOCGIFFLAGS, &ifr) == 0 && ifr.ifr_flags & IFF_UP &&
 	       ifr.ifr_flags & IFF_RUNNING;
 }
 
-void gremc_kernel_mtu_remember(struct gremc_port_set *set)
+void gremc_netdev_mtus_save(struct gremc_port_set *set)
 {
 	struct rte_eth_dev_info info;
 	uint16_t id;
 
 	RTE_ETH_FOREACH_DEV (id)
-		if (rte_eth_dev_info_get(id, &info) == 0 && gremc_kernel_has_mtu(&info) &&
-		    gremc_kernel_mtu_get(info.if_index, &set->kernel_mtu[id]))
-			set->kernel_mtu[id] = 0;
+		if (rte_eth_dev_info_get(id, &info) == 0 && gremc_netdev_has_mtu(&info) &&
+		    gremc_netdev_mtu_get(info.if_index, &set->netdev_mtu[id]))
+			set->netdev_mtu[id] = 0;
 }

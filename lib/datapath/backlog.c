@@ -209,11 +209,11 @@ void gremc_backlog_add(struct gremc_worker *worker, struct gremc_tx *tx, struct 
 /* Returns how many packets are held no longer. */
 static uint32_t backlog_transmit_or_drop(struct gremc_worker *worker, struct gremc_tx *tx)
 {
-	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
+	const enum gremc_tx_drop closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
 	const uint32_t count = tx->backlog->count;
 
-	if (closed) {
-		backlog_drop_all(worker, tx, closed - 1);
+	if (closed != GREMC_TX_DROP_NONE) {
+		backlog_drop_all(worker, tx, closed);
 		return count;
 	}
 	backlog_transmit(tx);

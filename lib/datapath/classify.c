@@ -180,7 +180,7 @@ void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *r
 		}
 		error = frame_classify(rxq, packet, &burst->tunnel[alive]);
 		if (unlikely(error != GREMC_PROTO_OK)) {
-			gremc_frame_punt_or_drop(worker, rxq, mbuf, (enum gremc_drop)error);
+			gremc_frame_punt_or_drop(worker, rxq, mbuf, gremc_drop_from_proto(error));
 			continue;
 		}
 		alive++;

@@ -57,7 +57,7 @@ enum gremc_drop gremc_conditional_oifs_check(const struct gremc_worker *worker,
 	if (packet->mroute->sampled && gremc_punt_sample_due(worker, packet))
 		return GREMC_DROP_no_mroute;
 	return oifs_collect(worker, packet, ip->time_to_live, &at, packet->mroute->oif_count, vifs)
-		       ? GREMC_DROP_COUNT
+		       ? GREMC_DROP_NONE
 		       : drop_reason_find(packet);
 }
 

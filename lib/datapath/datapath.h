@@ -61,8 +61,9 @@ struct gremc_tx {
 	uint16_t queue;
 	uint16_t max_segments; /* of one packet; UINT16_MAX: no limit; 1: single-segment packets only */
 	bool keep_alive;
-	/* 0: it sends; else 1 + the loss by which it does not. The control thread stores it; atomic. */
-	uint8_t closed;
+	/* GREMC_TX_DROP_NONE: the port is open; else why its replicas are dropped. Atomic; writer: the
+	 * control thread. */
+	enum gremc_tx_drop closed;
 	bool to_host;          /* the ring is the control thread's: what it takes is sent */
 	bool holds;            /* the port has not taken everything: the rest is in the backlog */
 	uint16_t givers;       /* workers that use our queue through `share` */

@@ -68,7 +68,7 @@ void gremc_punt_flush(struct gremc_worker *worker);
 
 /* ---- limit.c: oils whose interfaces do not take all packets ---- */
 
-/* lookup: is the packet, of a limited mroute, for any of the oil? GREMC_DROP_COUNT: it is;
+/* lookup: is the packet, of a limited mroute, for any of the oil? GREMC_DROP_NONE: it is;
  * GREMC_DROP_no_mroute: it is for the kernel, as if there were none. */
 enum gremc_drop gremc_conditional_oifs_check(const struct gremc_worker *worker,
 					     const struct gremc_packet *packet);

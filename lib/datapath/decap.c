@@ -76,7 +76,7 @@ void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 		packet->iif = vif[i];
 		error = packet_decap(packet, &burst->key[alive]);
 		if (unlikely(error != GREMC_PROTO_OK)) {
-			gremc_inner_punt_or_drop(worker, packet, (enum gremc_drop)error);
+			gremc_inner_punt_or_drop(worker, packet, gremc_drop_from_proto(error));
 			continue;
 		}
 		gremc_counter_pair_add(&cold[vif[i]].rx_packets, 1, packet->length);

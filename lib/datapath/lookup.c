@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "datapath/datapath_priv.h"
 
-/* RPF and split horizon for one packet whose mroute is known: GREMC_DROP_COUNT when it goes on,
+/* RPF and split horizon for one packet whose mroute is known: GREMC_DROP_NONE when it goes on,
  * GREMC_DROP_no_mroute when it is for the kernel. */
 static enum gremc_drop packet_rpf_check(const struct gremc_worker *worker, struct gremc_packet *packet)
 {
@@ -9,14 +9,14 @@ static enum gremc_drop packet_rpf_check(const struct gremc_worker *worker, struc
 
 	if (likely(mroute->plain && mroute->iif == packet->iif)) {
 		packet->oif_skip = mroute->oif_count;
-		return GREMC_DROP_COUNT;
+		return GREMC_DROP_NONE;
 	}
 	if (unlikely(!gremc_mroute_accepts(mroute, packet->iif)))
 		return gremc_punt_wrong_vif_due(worker, packet) ? GREMC_DROP_no_mroute : GREMC_DROP_rpf;
 	packet->oif_skip = gremc_mroute_skip(mroute, packet->iif);
 	if (unlikely(mroute->limited))
 		return gremc_conditional_oifs_check(worker, packet);
-	return likely(mroute->oif_count > (packet->oif_skip < mroute->oif_count)) ? GREMC_DROP_COUNT
+	return likely(mroute->oif_count > (packet->oif_skip < mroute->oif_count)) ? GREMC_DROP_NONE
 										  : GREMC_DROP_empty_oil;
 }
 
@@ -44,7 +44,7 @@ void gremc_stage_lookup(struct gremc_worker *worker)
 		packet->mroute = mroute[i];
 		reason = unlikely(packet->mroute == NULL) ? GREMC_DROP_no_mroute
 							  : packet_rpf_check(worker, packet);
-		if (unlikely(reason != GREMC_DROP_COUNT)) {
+		if (unlikely(reason != GREMC_DROP_NONE)) {
 			if (reason == GREMC_DROP_no_mroute)
 				gremc_unrouted_punt_or_drop(worker, packet);
 			else

@@ -161,7 +161,8 @@ void gremc_frame_punt_or_drop(struct gremc_worker *worker, const struct gremc_rx
 
 /* ---- packets of a vif ---- */
 
-/* The bit of a vif that sends such a packet up (0: none does), and its class. */
+/* The bit of a vif that sends such a packet up (0: none does), and its class. A reason with a bit implies
+ * that the parser has checked the whole header. */
 static uint8_t reason_punt_bit(enum gremc_drop reason, enum gremc_punt *class)
 {
 	*class = GREMC_PUNT_multicast;
@@ -208,11 +209,6 @@ void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *
 	enum gremc_punt class;
 	uint8_t bit;
 
-	/* Before these the header has not been checked whole. */
-	if (reason < GREMC_DROP_inner_unicast || reason == GREMC_DROP_ecn) {
-		gremc_drop(worker, packet->mbuf, reason);
-		return;
-	}
 	bit = reason_punt_bit(reason, &class);
 	if (reason == GREMC_DROP_inner_unicast)
 		class = protocol_punt_class(ip->next_proto_id);
@@ -332,7 +328,7 @@ static void class_enqueue(struct gremc_worker *worker, enum gremc_punt class)
 		stamp(burst, class);
 	taken = gremc_ring_enqueue(worker->up[class], burst->punted[class], n);
 	for (uint32_t i = taken; i < n; i++)
-		gremc_drop(worker, burst->punted[class][i], GREMC_DROP_punt_neighbor + class);
+		gremc_drop(worker, burst->punted[class][i], gremc_drop_from_punt(class));
 	worker->punted[class] += taken;
 	burst->punt_count[class] = 0;
 }

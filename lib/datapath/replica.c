@@ -136,7 +136,7 @@ enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint6
 	fields.data_len = run->chained ? run->headers : run->pkt_len;
 	fields.vlan_tci = length; /* gremc_tx_enqueue() */
 	memcpy(run->fields, &fields, sizeof(fields));
-	return GREMC_TX_DROP_COUNT;
+	return GREMC_TX_DROP_NONE;
 }
 
 void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_replication *job, uint32_t vif,
@@ -260,7 +260,7 @@ static __rte_always_inline uint32_t oifs_replicate(struct gremc_worker *worker,
 
 	do {
 		const uint64_t shape = __atomic_load_n(&job->encap[*vifs].shape, __ATOMIC_RELAXED);
-		enum gremc_tx_drop loss = GREMC_TX_DROP_COUNT;
+		enum gremc_tx_drop loss = GREMC_TX_DROP_NONE;
 		uint32_t left = RTE_MIN((uint32_t)(end - vifs), CHUNK);
 
 		if (unlikely(run->shape != shape || run->like != job->like))
@@ -269,9 +269,9 @@ static __rte_always_inline uint32_t oifs_replicate(struct gremc_worker *worker,
 			left = header_mbufs_refill(worker, left);
 		if (unlikely(left == 0 ||
 			     (job->blocks == 0 && !header_mbuf_fits(worker, job->inner.length))) &&
-		    loss == GREMC_TX_DROP_COUNT)
+		    loss == GREMC_TX_DROP_NONE)
 			loss = GREMC_TX_DROP_no_mbuf;
-		if (unlikely(loss != GREMC_TX_DROP_COUNT)) {
+		if (unlikely(loss != GREMC_TX_DROP_NONE)) {
 			replica_hold_or_drop(worker, job, *vifs++, loss);
 			continue;
 		}

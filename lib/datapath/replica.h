@@ -57,7 +57,7 @@ static __rte_always_inline struct gremc_replication gremc_replication_make(const
 	};
 }
 
-/* Settle what replicas of this shape of packets like this one have in common. Returns GREMC_TX_DROP_COUNT, or
+/* Settle what replicas of this shape of packets like this one have in common. Returns GREMC_TX_DROP_NONE, or
  * why there can be none. */
 enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint64_t shape, uint64_t like);
 /* Over headers at `ip` that are written from the vif's encap: what a run's shape with flags asks for. */
@@ -113,7 +113,7 @@ static __rte_always_inline bool gremc_replica_send_in_place(struct gremc_worker 
 	if (unlikely(run->shape != shape || run->like != job->like)) {
 		enum gremc_tx_drop loss = gremc_replica_cache_update(worker, shape, job->like);
 
-		if (unlikely(loss != GREMC_TX_DROP_COUNT)) {
+		if (unlikely(loss != GREMC_TX_DROP_NONE)) {
 			gremc_replica_hold_or_drop(worker, mbuf, vif, loss);
 			return true;
 		}

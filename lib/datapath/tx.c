@@ -23,6 +23,7 @@ struct gremc_tx *gremc_tx_create(const struct gremc_port *port, uint16_t queue, 
 
 	if (tx == NULL)
 		return NULL;
+	tx->closed = GREMC_TX_DROP_NONE;
 	tx->id = port->id;
 	tx->queue = queue;
 	tx->max_segments = port_max_segments(port);
@@ -81,13 +82,14 @@ static __rte_noinline void tx_backlog_rest(struct gremc_worker *worker, struct g
 static inline void tx_transmit(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
 			       uint32_t n, uint64_t bytes, bool fresh)
 {
-	const uint8_t closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE); /* before tx->id */
+	/* acquire: an open port is the device whose number is read after */
+	const enum gremc_tx_drop closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
 	uint32_t sent = 0;
 
-	if (unlikely(closed)) {
+	if (unlikely(closed != GREMC_TX_DROP_NONE)) {
 		if (fresh)
 			mbufs_set_vif_serial(worker, packet, n);
-		gremc_tx_drop_packets(worker, tx, packet, n, closed - 1);
+		gremc_tx_drop_packets(worker, tx, packet, n, closed);
 		return;
 	}
 	if (likely(!tx->holds)) {
@@ -211,7 +213,7 @@ void gremc_tx_keep_alive(struct gremc_worker *worker, uint64_t now)
 	worker->last_keep_alive = now;
 	for (uint16_t i = 0; i < worker->port_count; i++)
 		if (worker->tx[i] && worker->tx[i]->keep_alive && worker->tx[i]->ring == NULL &&
-		    __atomic_load_n(&worker->tx[i]->closed, __ATOMIC_ACQUIRE) != GREMC_TX_DROP_port_down + 1)
+		    __atomic_load_n(&worker->tx[i]->closed, __ATOMIC_ACQUIRE) != GREMC_TX_DROP_port_down)
 			rte_eth_tx_burst(worker->tx[i]->id, worker->tx[i]->queue, NULL, 0);
 }
 

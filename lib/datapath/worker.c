@@ -72,6 +72,7 @@ static int worker_add_host(struct gremc_worker *worker, uint16_t port, const str
 	worker->tx[port] = tx;
 	if (tx == NULL || gremc_worker_rings_init(worker, port, rings))
 		return -ENOMEM;
+	tx->closed = GREMC_TX_DROP_NONE;
 	tx->to_host = true;
 	tx->max_segments = UINT16_MAX;
 	tx->ring = worker->up[GREMC_PUNT_multicast];
@@ -244,20 +245,20 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 	free(group);
 }
 
-/* Why replicas to the port are lost: 1 + the reason, 0 where they are sent. */
-static uint8_t port_drop_reason(const struct gremc_port *port)
+/* Why replicas to the port are dropped. */
+static enum gremc_tx_drop port_drop_reason(const struct gremc_port *port)
 {
 	if (gremc_port_is_closed(port->status))
-		return GREMC_TX_DROP_port_down + 1;
+		return GREMC_TX_DROP_port_down;
 	/* Some drivers never report a link: the driver decides until the port has had one. */
 	if (port->status != GREMC_PORT_DOWN || port->link_changes == 0 || port->refuses)
-		return 0;
-	return GREMC_TX_DROP_link_down + 1;
+		return GREMC_TX_DROP_NONE;
+	return GREMC_TX_DROP_link_down;
 }
 
 static void worker_port_changed(struct gremc_worker *worker, const struct gremc_port *port)
 {
-	const uint8_t closed = port_drop_reason(port);
+	const enum gremc_tx_drop closed = port_drop_reason(port);
 	struct gremc_tx *tx = worker->tx[port->index];
 
 	/* A number changes while its queues are closed, and is seen before they are open. */

@@ -64,20 +64,48 @@
 	X(port_down, "the port is being reset, or its device has been removed")
 
 #define GREMC_X(name, text) GREMC_DROP_##name,
-enum gremc_drop { GREMC_DROPS(GREMC_X) GREMC_DROP_COUNT };
+enum gremc_drop {
+	GREMC_DROP_NONE = -1, /* the packet is forwarded */
+	GREMC_DROPS(GREMC_X) GREMC_DROP_COUNT
+};
 #undef GREMC_X
 #define GREMC_X(name, text) GREMC_TX_DROP_##name,
-enum gremc_tx_drop { GREMC_TX_DROPS(GREMC_X) GREMC_TX_DROP_COUNT };
+enum gremc_tx_drop {
+	GREMC_TX_DROP_NONE = -1, /* the replica is sent */
+	GREMC_TX_DROPS(GREMC_X) GREMC_TX_DROP_COUNT
+};
 #undef GREMC_X
 #define GREMC_X(name, text) GREMC_PUNT_##name,
 enum gremc_punt { GREMC_PUNTS(GREMC_X) GREMC_PUNT_COUNT };
 #undef GREMC_X
 
-/* A parser's answer is a drop reason. */
-static_assert((int)GREMC_PROTO_ecn == (int)GREMC_DROP_ecn, "GREMC_DROPS begins with GREMC_PROTO_ERRORS");
-/* A class that is full is a drop reason. */
-static_assert((int)GREMC_DROP_punt_multicast - (int)GREMC_DROP_punt_neighbor == (int)GREMC_PUNT_multicast,
-	      "the drops punt_* follow GREMC_PUNTS");
+/* The drop reason of a packet that a parser rejects: it has the name of the parser's error. */
+static inline enum gremc_drop gremc_drop_from_proto(enum gremc_proto_error error)
+{
+	switch (error) {
+#define GREMC_X(name, text)                                                                                  \
+case GREMC_PROTO_##name:                                                                                     \
+	return GREMC_DROP_##name;
+		GREMC_PROTO_ERRORS(GREMC_X)
+#undef GREMC_X
+	default:
+		return GREMC_DROP_NONE;
+	}
+}
+
+/* The drop reason of a punted packet that its class's ring has no space for. */
+static inline enum gremc_drop gremc_drop_from_punt(enum gremc_punt class)
+{
+	switch (class) {
+#define GREMC_X(name, text)                                                                                  \
+case GREMC_PUNT_##name:                                                                                      \
+	return GREMC_DROP_punt_##name;
+		GREMC_PUNTS(GREMC_X)
+#undef GREMC_X
+	default:
+		return GREMC_DROP_NONE;
+	}
+}
 
 const char *gremc_drop_name(enum gremc_drop reason);
 const char *gremc_drop_text(enum gremc_drop reason);

@@ -17,7 +17,7 @@ struct packet_query {
 	bool native;   /* it comes by a port, not by a tunnel */
 	uint16_t port; /* if native: its index */
 	struct gremc_fanout_key key;
-	enum gremc_drop reason; /* GREMC_DROP_COUNT: forwarded */
+	enum gremc_drop reason; /* GREMC_DROP_NONE: forwarded */
 	bool punted;            /* not dropped for it, but in this class: */
 	enum gremc_punt class;
 	const struct gremc_mroute *mroute; /* NULL: none matched, or it was not asked for */
@@ -104,7 +104,7 @@ static enum gremc_drop input_check(const struct packet_query *packet_query)
 	    (packet_query->iif == GREMC_VIF_NONE || !gremc_ipv4_is_multicast(packet_query->key.group)))
 		return GREMC_DROP_not_gre;
 	error = gremc_ipv4_check_multicast(&ip);
-	return error == GREMC_PROTO_OK ? GREMC_DROP_COUNT : (enum gremc_drop)error;
+	return gremc_drop_from_proto(error);
 }
 
 /* The TTL that a packet's must be above. */
@@ -146,7 +146,7 @@ static enum gremc_drop mroute_lookup(struct packet_query *packet_query)
 			mroute->vif[i] != packet_query->iif && !oif_accepts_source(packet_query, i);
 		packet_query->limited += mroute->vif[i] != packet_query->iif && oif_threshold(mroute, i) > 0;
 	}
-	return packet_query->wanted ? GREMC_DROP_COUNT : GREMC_DROP_source_guard;
+	return packet_query->wanted ? GREMC_DROP_NONE : GREMC_DROP_source_guard;
 }
 
 /* What is not forwarded may be the kernel's. */
@@ -365,19 +365,19 @@ static const char *reason_name(const struct packet_query *packet_query)
 {
 	if (packet_query->punted)
 		return gremc_punt_name(packet_query->class);
-	return packet_query->reason == GREMC_DROP_COUNT ? "" : gremc_drop_name(packet_query->reason);
+	return packet_query->reason == GREMC_DROP_NONE ? "" : gremc_drop_name(packet_query->reason);
 }
 
 static const char *reason_text(const struct packet_query *packet_query)
 {
 	if (packet_query->punted)
 		return gremc_punt_text(packet_query->class);
-	return packet_query->reason == GREMC_DROP_COUNT ? "" : gremc_drop_text(packet_query->reason);
+	return packet_query->reason == GREMC_DROP_NONE ? "" : gremc_drop_text(packet_query->reason);
 }
 
 static void verdict_reply(const struct packet_query *packet_query, struct rte_tel_data *reply)
 {
-	const bool forward = packet_query->reason == GREMC_DROP_COUNT;
+	const bool forward = packet_query->reason == GREMC_DROP_NONE;
 
 	gremc_reply_text(reply, "iif", packet_query->iif_name);
 	gremc_reply_address(reply, "source", packet_query->key.source);
@@ -437,9 +437,9 @@ void gremc_command_why(struct gremc_query *query)
 	if (!iif_argument_find(&packet_query) || !address_arguments_parse(&packet_query))
 		return;
 	packet_query.reason = input_check(&packet_query);
-	if (packet_query.reason == GREMC_DROP_COUNT)
+	if (packet_query.reason == GREMC_DROP_NONE)
 		packet_query.reason = mroute_lookup(&packet_query);
-	if (packet_query.reason == GREMC_DROP_COUNT)
+	if (packet_query.reason == GREMC_DROP_NONE)
 		oifs_check(&packet_query);
 	else
 		packet_query.punted = punt_lookup(&packet_query);
@@ -448,6 +448,6 @@ void gremc_command_why(struct gremc_query *query)
 		missing_members_reply(&packet_query, query->reply);
 	if (packet_query.mroute)
 		mroute_match_reply(query, packet_query.mroute);
-	if (packet_query.reason == GREMC_DROP_COUNT)
+	if (packet_query.reason == GREMC_DROP_NONE)
 		oifs_reply(&packet_query);
 }

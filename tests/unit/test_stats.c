@@ -24,7 +24,7 @@ static void test_every_reason_has_a_text(void **state)
 		assert_true(strlen(gremc_tx_drop_text(i)) > 8);
 	}
 	/* a parser's answer is a drop reason of the same name */
-	assert_string_equal(gremc_drop_name((enum gremc_drop)GREMC_PROTO_gre_version), "gre_version");
+	assert_string_equal(gremc_drop_name(gremc_drop_from_proto(GREMC_PROTO_gre_version)), "gre_version");
 }
 
 /* A worker that keeps its sums true only between bursts. */

@@ -14,8 +14,8 @@
 #define ASK_TIMES   3
 #define ASK_SECONDS 0.5
 
-static uint16_t put_l2(const struct gremc_engine *engine, uint32_t port, struct rte_mbuf *packet,
-		       const struct rte_ether_addr *target, const struct rte_ether_addr *sender)
+static uint16_t arp_ethernet_write(const struct gremc_engine *engine, uint32_t port, struct rte_mbuf *packet,
+				   const struct rte_ether_addr *target, const struct rte_ether_addr *sender)
 {
 	uint16_t vlan = engine->config->ports[port].vlan,
 		 length = RTE_ETHER_HDR_LEN + (vlan ? RTE_VLAN_HLEN : 0);
@@ -30,16 +30,16 @@ static uint16_t put_l2(const struct gremc_engine *engine, uint32_t port, struct 
 	return length;
 }
 
-static int send_arp(struct gremc_engine *engine, uint32_t port, uint16_t opcode,
-		    const struct rte_arp_ipv4 *data, const struct rte_ether_addr *target)
+static int arp_packet_send(struct gremc_engine *engine, uint32_t port, uint16_t opcode,
+			   const struct rte_arp_ipv4 *data, const struct rte_ether_addr *target)
 {
-	struct rte_mbuf *packet = gremc_engine_buffer(engine);
+	struct rte_mbuf *packet = gremc_engine_mbuf_alloc(engine);
 	struct rte_arp_hdr *arp;
 	uint16_t l2;
 
 	if (packet == NULL)
 		return -ENOBUFS;
-	l2 = put_l2(engine, port, packet, target, &data->arp_sha);
+	l2 = arp_ethernet_write(engine, port, packet, target, &data->arp_sha);
 	arp = rte_pktmbuf_mtod_offset(packet, struct rte_arp_hdr *, l2);
 	*arp = (struct rte_arp_hdr){
 		.arp_hardware = RTE_BE16(RTE_ARP_HRD_ETHER),
@@ -57,7 +57,7 @@ static int send_arp(struct gremc_engine *engine, uint32_t port, uint16_t opcode,
 }
 
 /* Is it an address that we play on this port: anything of its subnets but the forwarder's own. */
-static bool is_ours(const struct gremc_config_port *port, rte_be32_t address)
+static bool arp_address_is_played(const struct gremc_config_port *port, rte_be32_t address)
 {
 	bool on_link = false;
 
@@ -71,7 +71,7 @@ static bool is_ours(const struct gremc_config_port *port, rte_be32_t address)
 	return on_link;
 }
 
-static void learn(struct gremc_engine *engine, uint32_t port, const struct rte_arp_ipv4 *data)
+static void arp_forwarder_learn(struct gremc_engine *engine, uint32_t port, const struct rte_arp_ipv4 *data)
 {
 	const struct gremc_config_port *config = &engine->config->ports[port];
 	struct gremc_port_map *map = &engine->options.map[port];
@@ -83,14 +83,15 @@ static void learn(struct gremc_engine *engine, uint32_t port, const struct rte_a
 		}
 }
 
-static void take(struct gremc_engine *engine, uint32_t port, const struct rte_arp_hdr *arp)
+static void arp_message_handle(struct gremc_engine *engine, uint32_t port, const struct rte_arp_hdr *arp)
 {
 	const struct gremc_config_port *config = &engine->config->ports[port];
 	const struct rte_ether_addr *mac;
 	struct rte_arp_ipv4 answer;
 
-	learn(engine, port, &arp->arp_data);
-	if (arp->arp_opcode != RTE_BE16(RTE_ARP_OP_REQUEST) || !is_ours(config, arp->arp_data.arp_tip))
+	arp_forwarder_learn(engine, port, &arp->arp_data);
+	if (arp->arp_opcode != RTE_BE16(RTE_ARP_OP_REQUEST) ||
+	    !arp_address_is_played(config, arp->arp_data.arp_tip))
 		return;
 	mac = gremc_config_neighbor(config, arp->arp_data.arp_tip);
 	answer = (struct rte_arp_ipv4){
@@ -100,10 +101,10 @@ static void take(struct gremc_engine *engine, uint32_t port, const struct rte_ar
 		.arp_tip = arp->arp_data.arp_sip,
 	};
 	engine->arp_answered +=
-		send_arp(engine, port, RTE_ARP_OP_REPLY, &answer, &arp->arp_data.arp_sha) == 0;
+		arp_packet_send(engine, port, RTE_ARP_OP_REPLY, &answer, &arp->arp_data.arp_sha) == 0;
 }
 
-void gremc_arp_take(struct gremc_engine *engine, struct rte_mbuf *packet)
+void gremc_arp_receive(struct gremc_engine *engine, struct rte_mbuf *packet)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
 	uint16_t l2 = sizeof(*ether);
@@ -114,12 +115,13 @@ void gremc_arp_take(struct gremc_engine *engine, struct rte_mbuf *packet)
 		l2 += RTE_VLAN_HLEN;
 	}
 	if (type == RTE_BE16(RTE_ETHER_TYPE_ARP) && packet->data_len >= l2 + sizeof(struct rte_arp_hdr))
-		take(engine, packet->port, rte_pktmbuf_mtod_offset(packet, const struct rte_arp_hdr *, l2));
+		arp_message_handle(engine, packet->port,
+				   rte_pktmbuf_mtod_offset(packet, const struct rte_arp_hdr *, l2));
 	rte_pktmbuf_free(packet);
 }
 
 /* Ask as a site of that port would. */
-static void ask(struct gremc_engine *engine, uint32_t port)
+static void arp_request_send(struct gremc_engine *engine, uint32_t port)
 {
 	static const struct rte_ether_addr everybody = {.addr_bytes = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	const struct gremc_config_port *config = &engine->config->ports[port];
@@ -134,10 +136,10 @@ static void ask(struct gremc_engine *engine, uint32_t port)
 	} else if (config->route_count) {
 		question.arp_sip = config->routes[0].via;
 	}
-	send_arp(engine, port, RTE_ARP_OP_REQUEST, &question, &everybody);
+	arp_packet_send(engine, port, RTE_ARP_OP_REQUEST, &question, &everybody);
 }
 
-static int resolve_one(struct gremc_engine *engine, uint32_t port, struct gremc_errors *errors)
+static int port_mac_resolve(struct gremc_engine *engine, uint32_t port, struct gremc_errors *errors)
 {
 	const struct gremc_config_port *config = &engine->config->ports[port];
 	const struct gremc_port_map *map = &engine->options.map[port];
@@ -148,9 +150,9 @@ static int resolve_one(struct gremc_engine *engine, uint32_t port, struct gremc_
 	for (int i = 0; config->address_count && i < ASK_TIMES; i++) {
 		uint64_t end = rte_rdtsc() + (uint64_t)(ASK_SECONDS * (double)engine->hz);
 
-		ask(engine, port);
+		arp_request_send(engine, port);
 		while (!map->has_mac && rte_rdtsc() < end) {
-			gremc_engine_serve(engine);
+			gremc_engine_arp_poll(engine);
 			usleep(1000);
 		}
 		if (map->has_mac)
@@ -164,7 +166,7 @@ static int resolve_one(struct gremc_engine *engine, uint32_t port, struct gremc_
 	return -1;
 }
 
-int gremc_engine_resolve(struct gremc_engine *engine, struct gremc_errors *errors)
+int gremc_engine_macs_resolve(struct gremc_engine *engine, struct gremc_errors *errors)
 {
 	int rc = 0;
 
@@ -175,7 +177,7 @@ int gremc_engine_resolve(struct gremc_engine *engine, struct gremc_errors *error
 		for (uint32_t t = 0; t < engine->config->tunnel_count && !tunnels; t++)
 			tunnels = engine->config->tunnels[t].port == i;
 		if (tunnels && engine->tx_port[i] != GREMC_CONFIG_NONE)
-			rc |= resolve_one(engine, i, errors);
+			rc |= port_mac_resolve(engine, i, errors);
 	}
 	return rc;
 }

@@ -20,20 +20,21 @@
 #define MBUFS          2047u
 #define SOURCE         RTE_BE32(0x0a000001)
 
-struct world {
+struct loadgen_bench {
 	struct gremc_config config;
 	struct gremc_flows *flows;
 	struct gremc_template *templates;
-	struct gremc_tx *tx;
-	struct gremc_rx *rx;
+	struct gremc_transmitter *tx;
+	struct gremc_receiver *rx;
 	uint64_t *sequence;
 	uint32_t *order;
 	uint64_t *cycles; /* of each slice */
-	struct gremc_rx_macs *macs;
+	struct gremc_site_macs *macs;
 };
 
 /* Every group from another tunnel to the `fanout` next ones. */
-static int make_config(struct gremc_config *config, const struct gremc_options *options, uint32_t fanout)
+static int bench_config_create(struct gremc_config *config, const struct gremc_loadgen_options *options,
+			       uint32_t fanout)
 {
 	static struct gremc_config_port port = {.name = "wan", .member_of = GREMC_CONFIG_NONE};
 
@@ -71,70 +72,71 @@ static int make_config(struct gremc_config *config, const struct gremc_options *
 	return 0;
 }
 
-static int make_world(struct world *world, const struct gremc_options *options, uint32_t fanout,
-		      uint16_t inner)
+static int loadgen_bench_create(struct loadgen_bench *loadgen_bench,
+				const struct gremc_loadgen_options *options, uint32_t fanout, uint16_t inner)
 {
 	static const uint8_t one_size[1];
 	struct gremc_flows_options flows = {.groups_per_route = 1, .senders = 1};
 	struct gremc_errors errors = {0};
 	uint32_t count;
 
-	if (make_config(&world->config, options, fanout))
+	if (bench_config_create(&loadgen_bench->config, options, fanout))
 		return -ENOMEM;
-	world->flows = gremc_flows_create(&world->config, &flows, &errors);
-	if (world->flows == NULL)
+	loadgen_bench->flows = gremc_flows_create(&loadgen_bench->config, &flows, &errors);
+	if (loadgen_bench->flows == NULL)
 		return -ENOMEM;
-	count = world->flows->count;
-	world->templates = aligned_alloc(128, count * sizeof(*world->templates));
-	world->tx = rte_zmalloc("bench_tx", sizeof(*world->tx), RTE_CACHE_LINE_SIZE);
-	world->rx = rte_zmalloc("bench_rx", sizeof(*world->rx), RTE_CACHE_LINE_SIZE);
-	world->sequence = calloc(count, sizeof(*world->sequence));
-	world->order = calloc(count, sizeof(*world->order));
-	world->cycles = calloc(SLICES, sizeof(*world->cycles));
-	world->macs = calloc(world->flows->site_count, sizeof(*world->macs));
-	if (!world->templates || !world->tx || !world->rx || !world->sequence || !world->order ||
-	    !world->cycles || !world->macs || gremc_rx_init(world->rx, world->flows))
+	count = loadgen_bench->flows->count;
+	loadgen_bench->templates = aligned_alloc(128, count * sizeof(*loadgen_bench->templates));
+	loadgen_bench->tx = rte_zmalloc("bench_tx", sizeof(*loadgen_bench->tx), RTE_CACHE_LINE_SIZE);
+	loadgen_bench->rx = rte_zmalloc("bench_rx", sizeof(*loadgen_bench->rx), RTE_CACHE_LINE_SIZE);
+	loadgen_bench->sequence = calloc(count, sizeof(*loadgen_bench->sequence));
+	loadgen_bench->order = calloc(count, sizeof(*loadgen_bench->order));
+	loadgen_bench->cycles = calloc(SLICES, sizeof(*loadgen_bench->cycles));
+	loadgen_bench->macs = calloc(loadgen_bench->flows->site_count, sizeof(*loadgen_bench->macs));
+	if (!loadgen_bench->templates || !loadgen_bench->tx || !loadgen_bench->rx ||
+	    !loadgen_bench->sequence || !loadgen_bench->order || !loadgen_bench->cycles ||
+	    !loadgen_bench->macs || gremc_receiver_init(loadgen_bench->rx, loadgen_bench->flows))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
-		world->order[i] = i;
-		gremc_template_make(&world->templates[i], world->flows, i, inner, &gremc_replica_mac,
-				    &gremc_replica_mac);
+		loadgen_bench->order[i] = i;
+		gremc_template_build(&loadgen_bench->templates[i], loadgen_bench->flows, i, inner,
+				     &gremc_replica_mac, &gremc_replica_mac);
 	}
-	world->tx->pool = gremc_tx_pool_create("bench", MBUFS, inner, SOCKET_ID_ANY);
-	world->tx->templates = world->templates;
-	world->tx->template_stride = world->tx->order_count = count;
-	world->tx->order = world->order;
-	world->tx->sizes = one_size;
-	world->tx->size_count = 1;
-	world->tx->sequence = world->sequence;
-	world->rx->ttl_step = 1;
-	for (uint32_t i = 0; i < world->flows->site_count; i++)
-		world->macs[i] = (struct gremc_rx_macs){gremc_replica_mac, gremc_replica_mac};
-	world->rx->macs = world->macs;
-	return world->tx->pool ? 0 : -ENOMEM;
+	loadgen_bench->tx->pool = gremc_pattern_pool_create("bench", MBUFS, inner, SOCKET_ID_ANY);
+	loadgen_bench->tx->templates = loadgen_bench->templates;
+	loadgen_bench->tx->template_stride = loadgen_bench->tx->order_count = count;
+	loadgen_bench->tx->order = loadgen_bench->order;
+	loadgen_bench->tx->sizes = one_size;
+	loadgen_bench->tx->size_count = 1;
+	loadgen_bench->tx->sequence = loadgen_bench->sequence;
+	loadgen_bench->rx->ttl_step = 1;
+	for (uint32_t i = 0; i < loadgen_bench->flows->site_count; i++)
+		loadgen_bench->macs[i] = (struct gremc_site_macs){gremc_replica_mac, gremc_replica_mac};
+	loadgen_bench->rx->macs = loadgen_bench->macs;
+	return loadgen_bench->tx->pool ? 0 : -ENOMEM;
 }
 
-static void free_world(struct world *world)
+static void loadgen_bench_destroy(struct loadgen_bench *loadgen_bench)
 {
-	if (world->rx)
-		gremc_rx_fini(world->rx);
-	if (world->tx)
-		rte_mempool_free(world->tx->pool);
-	rte_free(world->rx);
-	rte_free(world->tx);
-	gremc_flows_destroy(world->flows);
-	for (uint32_t i = 0; world->config.mroutes && i < world->config.mroute_count; i++)
-		free(world->config.mroutes[i].from);
-	free(world->config.mroutes);
-	free(world->config.tunnels);
-	free(world->templates);
-	free(world->sequence);
-	free(world->order);
-	free(world->cycles);
-	free(world->macs);
+	if (loadgen_bench->rx)
+		gremc_receiver_fini(loadgen_bench->rx);
+	if (loadgen_bench->tx)
+		rte_mempool_free(loadgen_bench->tx->pool);
+	rte_free(loadgen_bench->rx);
+	rte_free(loadgen_bench->tx);
+	gremc_flows_destroy(loadgen_bench->flows);
+	for (uint32_t i = 0; loadgen_bench->config.mroutes && i < loadgen_bench->config.mroute_count; i++)
+		free(loadgen_bench->config.mroutes[i].from);
+	free(loadgen_bench->config.mroutes);
+	free(loadgen_bench->config.tunnels);
+	free(loadgen_bench->templates);
+	free(loadgen_bench->sequence);
+	free(loadgen_bench->order);
+	free(loadgen_bench->cycles);
+	free(loadgen_bench->macs);
 }
 
-static int by_value(const void *a, const void *b)
+static int cycles_compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
@@ -142,14 +144,14 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Cycles a packet: the minimum of all slices, and their median. */
-static double summarize(struct world *world, unsigned packets, double *median)
+static double bench_cycles_summarize(struct loadgen_bench *loadgen_bench, unsigned packets, double *median)
 {
-	qsort(world->cycles, SLICES, sizeof(*world->cycles), by_value);
-	*median = (double)world->cycles[SLICES / 2] / packets;
-	return (double)world->cycles[0] / packets;
+	qsort(loadgen_bench->cycles, SLICES, sizeof(*loadgen_bench->cycles), cycles_compare);
+	*median = (double)loadgen_bench->cycles[SLICES / 2] / packets;
+	return (double)loadgen_bench->cycles[0] / packets;
 }
 
-static int generate(struct world *world, double *least, double *median)
+static int bench_packets_generate(struct loadgen_bench *loadgen_bench, double *least, double *median)
 {
 	struct rte_mbuf *packet[GREMC_PACE_BURST];
 
@@ -159,76 +161,79 @@ static int generate(struct world *world, double *least, double *median)
 		for (unsigned r = 0; r < ROUNDS; r++) {
 			uint64_t begin = rte_rdtsc();
 
-			if (gremc_tx_make(world->tx, begin, packet, GREMC_PACE_BURST))
+			if (gremc_transmitter_packets_build(loadgen_bench->tx, begin, packet,
+							    GREMC_PACE_BURST))
 				return -ENOBUFS;
 			cycles += rte_rdtsc() - begin;
 			rte_pktmbuf_free_bulk(packet, GREMC_PACE_BURST); /* the driver's part */
 		}
-		world->cycles[s] = cycles;
+		loadgen_bench->cycles[s] = cycles;
 	}
-	*least = summarize(world, ROUNDS * GREMC_PACE_BURST, median);
+	*least = bench_cycles_summarize(loadgen_bench, ROUNDS * GREMC_PACE_BURST, median);
 	return 0;
 }
 
 /* The next GREMC_RX_BURST replicas, in the forwarder's order: all of a packet, then all of the next. */
-static void write_burst(struct world *world, struct rte_mbuf **packet, uint16_t inner, uint32_t *flow,
-			uint32_t *member)
+static void bench_burst_write(struct loadgen_bench *loadgen_bench, struct rte_mbuf **packet, uint16_t inner,
+			      uint32_t *flow, uint32_t *member)
 {
 	for (unsigned i = 0; i < GREMC_RX_BURST; i++) {
-		const struct gremc_flow *f = &world->flows->flow[*flow];
+		const struct gremc_flow *f = &loadgen_bench->flows->flow[*flow];
 		struct gremc_stamp stamp = {
-			.flow = *flow, .sequence = world->sequence[*flow], .time = rte_rdtsc()};
+			.flow = *flow, .sequence = loadgen_bench->sequence[*flow], .time = rte_rdtsc()};
 		uint8_t *frame = rte_pktmbuf_mtod(packet[i], uint8_t *);
 
 		packet[i]->data_len =
-			gremc_replica_write(world->flows, f->first + *member, inner, &stamp, frame);
+			gremc_replica_write(loadgen_bench->flows, f->first + *member, inner, &stamp, frame);
 		packet[i]->pkt_len = packet[i]->data_len;
 		if (++*member < f->fanout)
 			continue;
 		*member = 0;
-		world->sequence[*flow]++;
-		*flow = (*flow + 1) % world->flows->count;
+		loadgen_bench->sequence[*flow]++;
+		*flow = (*flow + 1) % loadgen_bench->flows->count;
 	}
 }
 
-static int check(struct world *world, uint16_t inner, double *least, double *median)
+static int bench_replicas_check(struct loadgen_bench *loadgen_bench, uint16_t inner, double *least,
+				double *median)
 {
 	struct rte_mbuf *packet[ROUNDS * GREMC_RX_BURST];
 	uint32_t flow = 0, member = 0;
 
-	memset(world->sequence, 0, world->flows->count * sizeof(*world->sequence));
-	if (rte_pktmbuf_alloc_bulk(world->tx->pool, packet, RTE_DIM(packet)))
+	memset(loadgen_bench->sequence, 0, loadgen_bench->flows->count * sizeof(*loadgen_bench->sequence));
+	if (rte_pktmbuf_alloc_bulk(loadgen_bench->tx->pool, packet, RTE_DIM(packet)))
 		return -ENOBUFS;
 	for (unsigned s = 0; s < SLICES; s++) {
 		uint64_t begin;
 
 		for (unsigned r = 0; r < ROUNDS; r++)
-			write_burst(world, &packet[r * GREMC_RX_BURST], inner, &flow, &member);
+			bench_burst_write(loadgen_bench, &packet[r * GREMC_RX_BURST], inner, &flow, &member);
 		begin = rte_rdtsc();
 		for (unsigned r = 0; r < ROUNDS; r++)
-			gremc_rx_check(world->rx, 0, begin, &packet[r * GREMC_RX_BURST], GREMC_RX_BURST);
-		world->cycles[s] = rte_rdtsc() - begin;
+			gremc_receiver_check(loadgen_bench->rx, 0, begin, &packet[r * GREMC_RX_BURST],
+					     GREMC_RX_BURST);
+		loadgen_bench->cycles[s] = rte_rdtsc() - begin;
 	}
 	rte_pktmbuf_free_bulk(packet, RTE_DIM(packet));
-	*least = summarize(world, ROUNDS * GREMC_RX_BURST, median);
+	*least = bench_cycles_summarize(loadgen_bench, ROUNDS * GREMC_RX_BURST, median);
 	/* A figure is only given when every replica was found good. */
-	return world->rx->counters.replicas == (uint64_t)SLICES * ROUNDS * GREMC_RX_BURST &&
-			       world->rx->counters.fault[GREMC_FAULT_duplicated] +
-					       world->rx->counters.fault[GREMC_FAULT_late] ==
+	return loadgen_bench->rx->counters.replicas == (uint64_t)SLICES * ROUNDS * GREMC_RX_BURST &&
+			       loadgen_bench->rx->counters.fault[GREMC_FAULT_duplicated] +
+					       loadgen_bench->rx->counters.fault[GREMC_FAULT_late] ==
 				       0
 		       ? 0
 		       : -EBADMSG;
 }
 
-static void say(const char *what, double least, double median, double limit)
+static void bench_result_print(const char *what, double least, double median, double limit)
 {
 	printf("%-22s %6.1f cycles (median %.1f), limit %.0f: %s\n", what, least, median, limit,
 	       least <= limit ? "kept" : "MISSED");
 }
 
-int gremc_bench(const struct gremc_options *options)
+int gremc_bench_run(const struct gremc_loadgen_options *options)
 {
-	struct world world = {0};
+	struct loadgen_bench loadgen_bench = {0};
 	uint32_t fanout = options->fanout_count ? options->fanout[0] : RTE_MIN(16u, options->tunnels - 1);
 	uint16_t inner = options->mix[0].size[0].bytes;
 	double least = 0, median = 0, checked = 0;
@@ -239,22 +244,23 @@ int gremc_bench(const struct gremc_options *options)
 			"gremc-loadgen: bench takes one inner size, and a --fanout below --tunnels\n");
 		return GREMC_EXIT_USAGE;
 	}
-	rc = make_world(&world, options, fanout, inner);
+	rc = loadgen_bench_create(&loadgen_bench, options, fanout, inner);
 	if (rc == 0)
-		rc = generate(&world, &least, &median);
+		rc = bench_packets_generate(&loadgen_bench, &least, &median);
 	if (rc == 0) {
 		printf("%u tunnels, %u flows, fan-out %u, inner packets of %u bytes, TSC %.0f MHz\n",
-		       options->tunnels, world.flows->count, fanout, inner, (double)rte_get_tsc_hz() / 1e6);
-		say("generate a packet", least, median, GENERATE_LIMIT);
-		rc = check(&world, inner, &checked, &median);
+		       options->tunnels, loadgen_bench.flows->count, fanout, inner,
+		       (double)rte_get_tsc_hz() / 1e6);
+		bench_result_print("generate a packet", least, median, GENERATE_LIMIT);
+		rc = bench_replicas_check(&loadgen_bench, inner, &checked, &median);
 	}
 	if (rc == 0)
-		say("check a replica", checked, median, CHECK_LIMIT);
+		bench_result_print("check a replica", checked, median, CHECK_LIMIT);
 	else
 		fprintf(stderr, "gremc-loadgen: bench: %s\n",
 			rc == -ENOMEM || rc == -ENOBUFS ? "out of memory; give DPDK more (-m)"
 							: "a replica was not found good");
-	free_world(&world);
+	loadgen_bench_destroy(&loadgen_bench);
 	return rc == 0 && least <= GENERATE_LIMIT && checked <= CHECK_LIMIT ? GREMC_EXIT_DONE
 									    : GREMC_EXIT_FAILURE;
 }

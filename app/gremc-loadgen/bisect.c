@@ -9,13 +9,13 @@
 #define TRIALS_MOST 100
 #define REOPEN_MOST 3
 
-struct range {
+struct rate_range {
 	double low, high, highest; /* passed, failed, where it began */
 	double step;
 	bool failed; /* high: in a trial; false: it is only where the search began */
 };
 
-static int one(struct gremc_bisect *bisect, double rate, struct gremc_answer *answer)
+static int bisect_trial_run(struct gremc_bisect *bisect, double rate, struct gremc_bisect_answer *answer)
 {
 	int rc = bisect->ask(bisect->argument, rate, answer);
 
@@ -31,14 +31,14 @@ static int one(struct gremc_bisect *bisect, double rate, struct gremc_answer *an
 
 /* Does one of `confirm` trials pass? If none does *ours says whether each may have been the generator's
  * fault. */
-static int attempt(struct gremc_bisect *bisect, double rate, bool *passed, bool *ours)
+static int bisect_rate_attempt(struct gremc_bisect *bisect, double rate, bool *passed, bool *ours)
 {
-	struct gremc_answer answer;
+	struct gremc_bisect_answer answer;
 
 	*passed = false;
 	*ours = true;
 	for (unsigned i = 0; i < bisect->confirm && !*passed; i++) {
-		int rc = one(bisect, rate, &answer);
+		int rc = bisect_trial_run(bisect, rate, &answer);
 
 		if (rc)
 			return rc;
@@ -51,48 +51,49 @@ static int attempt(struct gremc_bisect *bisect, double rate, bool *passed, bool 
 }
 
 /* Growing steps while one side is open, then the middle. */
-static double next_rate(struct range *range)
+static double range_next_rate(struct rate_range *rate_range)
 {
 	double rate;
 
-	if (range->low > 0 && range->failed)
-		return (range->low + range->high) / 2;
-	range->step *= 2;
-	rate = range->low > 0 ? range->low * (1 + range->step) : range->high / (1 + range->step);
-	return rate >= range->high ? (range->low + range->high) / 2 : rate;
+	if (rate_range->low > 0 && rate_range->failed)
+		return (rate_range->low + rate_range->high) / 2;
+	rate_range->step *= 2;
+	rate = rate_range->low > 0 ? rate_range->low * (1 + rate_range->step)
+				   : rate_range->high / (1 + rate_range->step);
+	return rate >= rate_range->high ? (rate_range->low + rate_range->high) / 2 : rate;
 }
 
-static bool is_open(const struct gremc_bisect *bisect, const struct range *range)
+static bool range_is_open(const struct gremc_bisect *bisect, const struct rate_range *rate_range)
 {
-	return range->high - range->low > bisect->resolution * range->high &&
-	       range->high > range->highest * LOWEST && bisect->trials < TRIALS_MOST;
+	return rate_range->high - rate_range->low > bisect->resolution * rate_range->high &&
+	       rate_range->high > rate_range->highest * LOWEST && bisect->trials < TRIALS_MOST;
 }
 
-static int narrow(struct gremc_bisect *bisect, struct range *range, double rate)
+static int range_narrow(struct gremc_bisect *bisect, struct rate_range *rate_range, double rate)
 {
-	while (is_open(bisect, range)) {
+	while (range_is_open(bisect, rate_range)) {
 		bool passed, ours;
-		int rc = attempt(bisect, rate, &passed, &ours);
+		int rc = bisect_rate_attempt(bisect, rate, &passed, &ours);
 
 		if (rc)
 			return rc;
 		if (!passed) {
-			range->high = rate;
-			range->failed = true;
+			rate_range->high = rate;
+			rate_range->failed = true;
 			bisect->limited = ours;
 		}
 		/* what was sent of a rate that could not be sent has passed, too */
-		range->low = RTE_MIN(RTE_MAX(range->low, bisect->found), range->high);
-		rate = next_rate(range);
+		rate_range->low = RTE_MIN(RTE_MAX(rate_range->low, bisect->found), rate_range->high);
+		rate = range_next_rate(rate_range);
 	}
 	return 0;
 }
 
 /* The rate that failed, once more. Passed: everything above it is open again. */
-static int reopen(struct gremc_bisect *bisect, struct range *range, bool *passed)
+static int range_failed_retry(struct gremc_bisect *bisect, struct rate_range *rate_range, bool *passed)
 {
 	bool ours;
-	int rc = attempt(bisect, range->high, passed, &ours);
+	int rc = bisect_rate_attempt(bisect, rate_range->high, passed, &ours);
 
 	if (rc)
 		return rc;
@@ -100,38 +101,38 @@ static int reopen(struct gremc_bisect *bisect, struct range *range, bool *passed
 		bisect->limited &= ours;
 		return 0;
 	}
-	range->low = range->high;
-	range->high = range->highest;
-	range->failed = false;
-	range->step = FIRST_STEP / 2;
+	rate_range->low = rate_range->high;
+	rate_range->high = rate_range->highest;
+	rate_range->failed = false;
+	rate_range->step = FIRST_STEP / 2;
 	return 0;
 }
 
-int gremc_bisect_between(struct gremc_bisect *bisect, double first, double highest)
+int gremc_bisect_range_search(struct gremc_bisect *bisect, double first, double highest)
 {
-	struct range range = {.high = highest, .highest = highest, .step = FIRST_STEP / 2};
+	struct rate_range rate_range = {.high = highest, .highest = highest, .step = FIRST_STEP / 2};
 	int rc;
 
 	bisect->limited = !bisect->highest_failed;
-	rc = narrow(bisect, &range, RTE_MAX(first, highest * LOWEST));
-	for (unsigned i = 0; rc == 0 && i < REOPEN_MOST && range.low > 0 && range.failed; i++) {
+	rc = range_narrow(bisect, &rate_range, RTE_MAX(first, highest * LOWEST));
+	for (unsigned i = 0; rc == 0 && i < REOPEN_MOST && rate_range.low > 0 && rate_range.failed; i++) {
 		bool passed;
 
-		rc = reopen(bisect, &range, &passed);
+		rc = range_failed_retry(bisect, &rate_range, &passed);
 		if (rc || !passed)
 			break;
 		bisect->limited = !bisect->highest_failed;
-		rc = narrow(bisect, &range, next_rate(&range));
+		rc = range_narrow(bisect, &rate_range, range_next_rate(&rate_range));
 	}
 	return rc;
 }
 
-int gremc_bisect_flat_out(struct gremc_bisect *bisect, bool *found)
+int gremc_bisect_max_confirm(struct gremc_bisect *bisect, bool *found)
 {
 	*found = false;
 	for (unsigned i = 0; i < bisect->confirm; i++) {
-		struct gremc_answer answer;
-		int rc = one(bisect, 0, &answer);
+		struct gremc_bisect_answer answer;
+		int rc = bisect_trial_run(bisect, 0, &answer);
 
 		if (rc)
 			return rc;

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 /* What one trial said. */
-struct gremc_answer {
+struct gremc_bisect_answer {
 	double sent;  /* packets/s; where the whole rate was sent that rate */
 	double loss;  /* share */
 	bool clean;   /* all came, whole and in order */
@@ -25,7 +25,7 @@ struct gremc_bisect {
 	unsigned confirm;
 	bool highest_failed; /* it is known that the highest rate fails by the forwarder's fault */
 	/* A trial at `rate`; 0: as fast as possible. 0, or a negative errno, which ends the search. */
-	int (*ask)(void *argument, double rate, struct gremc_answer *answer);
+	int (*ask)(void *argument, double rate, struct gremc_bisect_answer *answer);
 	void *argument;
 	/* the result */
 	double found; /* packets/s; 0: nothing passed */
@@ -35,9 +35,9 @@ struct gremc_bisect {
 };
 
 /* Search up to `highest`, beginning at `first`. 0 or what ask() returned. */
-int gremc_bisect_between(struct gremc_bisect *bisect, double first, double highest);
+int gremc_bisect_range_search(struct gremc_bisect *bisect, double first, double highest);
 /* Nothing is lost as fast as can be sent, it seems: the best of `confirm` trials, true in *found; or none is
  * clean after all, false. 0 or what ask() returned. */
-int gremc_bisect_flat_out(struct gremc_bisect *bisect, bool *found);
+int gremc_bisect_max_confirm(struct gremc_bisect *bisect, bool *found);
 
 #endif

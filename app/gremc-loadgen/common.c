@@ -27,8 +27,8 @@
 
 /* ---- sizes ---- */
 
-const char *gremc_mix_misfit(const struct gremc_tester *tester, const struct gremc_selection *selection,
-			     const struct gremc_mix *mix)
+const char *gremc_mix_check(const struct gremc_tester *tester, const struct gremc_selection *selection,
+			    const struct gremc_mix *mix)
 {
 	static char text[192];
 
@@ -37,14 +37,14 @@ const char *gremc_mix_misfit(const struct gremc_tester *tester, const struct gre
 		const struct gremc_site *from = &tester->flows->site[flow->from];
 
 		for (unsigned s = 0; s < mix->size_count; s++) {
-			uint16_t inner = gremc_template_inner(from, mix->size[s]), most;
+			uint16_t inner = gremc_size_inner_length(from, mix->size[s]), most;
 
 			if (inner == 0) {
 				snprintf(
 					text, sizeof(text),
 					"a frame of %u bytes cannot hold headers and stamp: the smallest is outer:%u",
 					mix->size[s].bytes,
-					gremc_template_overhead(from) + FCS + GREMC_INNER_LEAST);
+					gremc_site_tx_overhead(from) + FCS + GREMC_INNER_MIN);
 				return text;
 			}
 			for (uint32_t k = 0; k < flow->fanout; k++) {
@@ -69,7 +69,7 @@ const char *gremc_mix_misfit(const struct gremc_tester *tester, const struct gre
 
 /* ---- rates ---- */
 
-static double line_speed(const struct gremc_tester *tester)
+static double line_speed_get(const struct gremc_tester *tester)
 {
 	struct rte_eth_link link;
 	double slowest = tester->options->line;
@@ -88,9 +88,9 @@ static double line_speed(const struct gremc_tester *tester)
 	return slowest;
 }
 
-double gremc_rate_pps(struct gremc_tester *tester, const struct gremc_trial *trial, struct gremc_rate rate)
+double gremc_rate_to_pps(struct gremc_tester *tester, const struct gremc_trial *trial, struct gremc_rate rate)
 {
-	double line = line_speed(tester);
+	double line = line_speed_get(tester);
 
 	switch (rate.unit) {
 	case GREMC_RATE_PPS:
@@ -109,22 +109,22 @@ double gremc_rate_pps(struct gremc_tester *tester, const struct gremc_trial *tri
 
 /* ---- where the forwarder is ---- */
 
-double gremc_distance_now(const struct gremc_tester *tester)
+double gremc_tester_distance_measure(const struct gremc_tester *tester)
 {
 	const struct gremc_engine *engine = tester->engine;
 	int ours = rte_lcore_to_cpu_id((int)engine->lcore[engine->lcore_count - 1].lcore);
 
 	if (tester->options->given[GREMC_OPTION_dut_cpu] == NULL || ours < 0)
 		return NAN;
-	return gremc_distance_measure((unsigned)ours, tester->options->dut_cpu);
+	return gremc_cpu_distance_measure((unsigned)ours, tester->options->dut_cpu);
 }
 
 /* ---- rows ---- */
 
-static void put_rates(struct gremc_tester *tester, const struct gremc_trial *trial,
-		      const struct gremc_outcome *o, struct gremc_result *row)
+static void row_rates_set(struct gremc_tester *tester, const struct gremc_trial *trial,
+			  const struct gremc_outcome *o, struct gremc_result *row)
 {
-	double line = line_speed(tester);
+	double line = line_speed_get(tester);
 
 	if (trial->rate > 0)
 		row->offered_pps = trial->rate;
@@ -139,33 +139,33 @@ static void put_rates(struct gremc_tester *tester, const struct gremc_trial *tri
 }
 
 /* A trial that fell behind its schedule says so: its delays hold the wait, and its rate was not constant. */
-static void note_behind(const struct gremc_trial *trial, const struct gremc_outcome *o,
-			struct gremc_result *row)
+static void row_note_behind(const struct gremc_trial *trial, const struct gremc_outcome *o,
+			    struct gremc_result *row)
 {
 	char earlier[NOTE_TEXT];
 
 	if (trial->rate <= 0 || trial->closed || o->late < BEHIND_SECONDS)
 		return;
 	snprintf(earlier, sizeof(earlier), "%s%s", row->note ? row->note : "", row->note ? "; " : "");
-	gremc_result_set(&row->note,
-			 "%ssending fell behind its schedule, by %.3g ms and %" PRIu64
-			 " packets at most: %s. Delays count from the schedule",
-			 earlier, o->late * 1e3, o->behind,
-			 o->held_up >= o->late / 2 ? "the generator itself was held up"
-			 : o->blocked > 0          ? "the device took no packets meanwhile"
-						   : "the generator did not send so fast");
+	gremc_result_text_set(&row->note,
+			      "%ssending fell behind its schedule, by %.3g ms and %" PRIu64
+			      " packets at most: %s. Delays count from the schedule",
+			      earlier, o->late * 1e3, o->behind,
+			      o->held_up >= o->late / 2 ? "the generator itself was held up"
+			      : o->blocked > 0          ? "the device took no packets meanwhile"
+							: "the generator did not send so fast");
 }
 
-struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, const char *section,
-			       const struct gremc_trial *trial, const struct gremc_outcome *o,
-			       uint32_t fanout)
+struct gremc_result *gremc_trial_row_add(struct gremc_tester *tester, const char *test, const char *section,
+					 const struct gremc_trial *trial, const struct gremc_outcome *o,
+					 uint32_t fanout)
 {
-	struct gremc_result *row = gremc_results_add(&tester->results, test, section);
+	struct gremc_result *row = gremc_results_row_add(&tester->results, test, section);
 	char faults[FAULTS_TEXT];
 
 	if (row == NULL)
 		return NULL;
-	gremc_result_set(&row->size, "%s", trial->mix->name);
+	gremc_result_text_set(&row->size, "%s", trial->mix->name);
 	if (fanout)
 		row->fanout = fanout;
 	row->flows = trial->selection->flows;
@@ -182,41 +182,43 @@ struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, co
 	row->late = o->fault[GREMC_FAULT_late];
 	row->damaged = o->damaged;
 	row->unexpected = o->unexpected;
-	row->line_ns = gremc_distance_now(tester);
+	row->line_ns = gremc_tester_distance_measure(tester);
 	row->held_up_ms = o->held_up * 1e3;
 	if (trial->rate > 0 && !trial->closed) {
 		row->behind = o->behind;
 		row->behind_ms = o->late * 1e3;
 	}
-	gremc_result_set(&row->faults, "%s", gremc_outcome_faults(o, faults, sizeof(faults)));
-	put_rates(tester, trial, o, row);
-	if (gremc_tester_stopped(tester))
-		gremc_result_set(&row->note, "a signal ended it after %.3g s", o->seconds);
+	gremc_result_text_set(&row->faults, "%s", gremc_outcome_faults_format(o, faults, sizeof(faults)));
+	row_rates_set(tester, trial, o, row);
+	if (gremc_tester_is_stopped(tester))
+		gremc_result_text_set(&row->note, "a signal ended it after %.3g s", o->seconds);
 	else if (o->cut)
-		gremc_result_set(&row->note,
-				 "the device did not take all packets in time: has the forwarder stopped?");
+		gremc_result_text_set(
+			&row->note,
+			"the device did not take all packets in time: has the forwarder stopped?");
 	else if (o->lost && (o->saturated || o->disturbed))
-		gremc_result_set(&row->note,
-				 "what was lost may be the generator's own loss: it was held up, or its "
-				 "receive queue was full");
+		gremc_result_text_set(&row->note,
+				      "what was lost may be the generator's own loss: it was held up, or its "
+				      "receive queue was full");
 	else if (o->shortfall)
-		gremc_result_set(
+		gremc_result_text_set(
 			&row->note,
 			"less was sent than was asked for (offered_pps in the table of all columns)");
-	note_behind(trial, o, row);
+	row_note_behind(trial, o, row);
 	return row;
 }
 
-void gremc_row_judge(struct gremc_result *row, const struct gremc_outcome *outcome)
+void gremc_trial_row_verdict_set(struct gremc_result *row, const struct gremc_outcome *outcome)
 {
 	bool ours = outcome->shortfall || (outcome->lost && (outcome->saturated || outcome->disturbed));
 
-	gremc_result_set(&row->verdict, ours ? "limited" : "measured");
+	gremc_result_text_set(&row->verdict, ours ? "limited" : "measured");
 }
 
-int gremc_skip(struct gremc_tester *tester, const char *test, const char *section, const char *format, ...)
+int gremc_skipped_row_add(struct gremc_tester *tester, const char *test, const char *section,
+			  const char *format, ...)
 {
-	struct gremc_result *row = gremc_results_add(&tester->results, test, section);
+	struct gremc_result *row = gremc_results_row_add(&tester->results, test, section);
 	va_list arguments;
 	char text[512];
 
@@ -225,35 +227,36 @@ int gremc_skip(struct gremc_tester *tester, const char *test, const char *sectio
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	gremc_result_set(&row->verdict, "skipped");
-	gremc_result_set(&row->note, "%s", text);
-	gremc_progress_say(tester, "%s: skipped: %s", test, text);
+	gremc_result_text_set(&row->verdict, "skipped");
+	gremc_result_text_set(&row->note, "%s", text);
+	gremc_progress_print(tester, "%s: skipped: %s", test, text);
 	return 0;
 }
 
 /* ---- trials ---- */
 
-int gremc_try_once(struct gremc_tester *tester, const struct gremc_trial *trial,
-		   struct gremc_outcome *outcome)
+int gremc_trial_run_once(struct gremc_tester *tester, const struct gremc_trial *trial,
+			 struct gremc_outcome *outcome)
 {
 	int rc = gremc_trial_run(tester, trial, outcome);
 
 	if (rc)
 		fprintf(stderr, "gremc-loadgen: %s\n", outcome->error);
-	else if (gremc_tester_stopped(tester))
+	else if (gremc_tester_is_stopped(tester))
 		rc = -EINTR;
 	return rc;
 }
 
-int gremc_try(struct gremc_tester *tester, const struct gremc_trial *trial, struct gremc_outcome *outcome)
+int gremc_trial_run_undisturbed(struct gremc_tester *tester, const struct gremc_trial *trial,
+				struct gremc_outcome *outcome)
 {
 	for (int i = 0; i < TRIES; i++) {
-		int rc = gremc_try_once(tester, trial, outcome);
+		int rc = gremc_trial_run_once(tester, trial, outcome);
 
 		if (rc || !outcome->disturbed)
 			return rc;
 		if (i + 1 < TRIES)
-			gremc_progress_say(
+			gremc_progress_print(
 				tester,
 				"%s: the generator itself was held up for %.1f ms: the trial is repeated",
 				trial->label, outcome->held_up * 1e3);
@@ -261,7 +264,7 @@ int gremc_try(struct gremc_tester *tester, const struct gremc_trial *trial, stru
 	return 0;
 }
 
-int gremc_warm_up(struct gremc_tester *tester, const struct gremc_trial *trial, double rate)
+int gremc_trial_warm_up(struct gremc_tester *tester, const struct gremc_trial *trial, double rate)
 {
 	struct gremc_trial warm = *trial;
 	struct gremc_outcome outcome;
@@ -273,55 +276,58 @@ int gremc_warm_up(struct gremc_tester *tester, const struct gremc_trial *trial, 
 	warm.packets = 0;
 	warm.measure = warm.keep_times = false;
 	warm.label = "warming up";
-	return gremc_try(tester, &warm, &outcome);
+	return gremc_trial_run_undisturbed(tester, &warm, &outcome);
 }
 
 /* ---- cases ---- */
 
-static int one_case(struct gremc_tester *tester, const char *test, const char *section, int way,
-		    uint32_t fanout, int (*each)(struct gremc_tester *, const struct gremc_case *))
+static int fanout_cases_run(struct gremc_tester *tester, const char *test, const char *section, int tunneling,
+			    uint32_t fanout,
+			    int (*each)(struct gremc_tester *, const struct gremc_test_case *))
 {
-	struct gremc_filter filter = {.fanout = fanout, .way = way};
+	struct gremc_flow_filter filter = {.fanout = fanout, .tunneling = tunneling};
 	struct gremc_selection selection;
-	int rc = gremc_selection_make(tester, &filter, &selection);
+	int rc = gremc_selection_create(tester, &filter, &selection);
 
 	if (rc == 0 && selection.count == 0)
-		rc = fanout ? gremc_skip(tester, test, section,
-					 "the configuration has no such flow with fan-out %u", fanout)
-			    : gremc_skip(
+		rc = fanout ? gremc_skipped_row_add(tester, test, section,
+						    "the configuration has no such flow with fan-out %u",
+						    fanout)
+			    : gremc_skipped_row_add(
 				      tester, test, section,
 				      "the configuration has no flow of this kind (for LANs a port needs `multicast: true`)");
 	else
 		for (unsigned i = 0;
-		     rc == 0 && i < tester->options->mix_count && !gremc_tester_stopped(tester); i++) {
+		     rc == 0 && i < tester->options->mix_count && !gremc_tester_is_stopped(tester); i++) {
 			const struct gremc_mix *mix = &tester->options->mix[i];
-			const char *misfit = gremc_mix_misfit(tester, &selection, mix);
-			struct gremc_case that = {.selection = &selection, .mix = mix, .fanout = fanout};
+			const char *misfit = gremc_mix_check(tester, &selection, mix);
+			struct gremc_test_case that = {.selection = &selection, .mix = mix, .fanout = fanout};
 
 			if (fanout == 0 && selection.fanout == (uint32_t)selection.fanout)
 				that.fanout = (uint32_t)selection.fanout;
-			rc = misfit ? gremc_skip(tester, test, section, "size %s: %s", mix->name, misfit)
+			rc = misfit ? gremc_skipped_row_add(tester, test, section, "size %s: %s", mix->name,
+							    misfit)
 				    : each(tester, &that);
 		}
 	gremc_selection_fini(&selection);
 	return rc;
 }
 
-int gremc_for_each_size(struct gremc_tester *tester, const char *test, const char *section, int way,
-			int (*each)(struct gremc_tester *, const struct gremc_case *))
+int gremc_sizes_run(struct gremc_tester *tester, const char *test, const char *section, int tunneling,
+		    int (*each)(struct gremc_tester *, const struct gremc_test_case *))
 {
-	return one_case(tester, test, section, way, 0, each);
+	return fanout_cases_run(tester, test, section, tunneling, 0, each);
 }
 
-int gremc_for_each_case(struct gremc_tester *tester, const char *test, const char *section, int way,
-			int (*each)(struct gremc_tester *, const struct gremc_case *))
+int gremc_cases_run(struct gremc_tester *tester, const char *test, const char *section, int tunneling,
+		    int (*each)(struct gremc_tester *, const struct gremc_test_case *))
 {
 	int rc = 0;
 
 	if (tester->options->fanout_count == 0)
-		return gremc_for_each_size(tester, test, section, way, each);
-	for (unsigned i = 0; rc == 0 && i < tester->options->fanout_count && !gremc_tester_stopped(tester);
+		return gremc_sizes_run(tester, test, section, tunneling, each);
+	for (unsigned i = 0; rc == 0 && i < tester->options->fanout_count && !gremc_tester_is_stopped(tester);
 	     i++)
-		rc = one_case(tester, test, section, way, tester->options->fanout[i], each);
+		rc = fanout_cases_run(tester, test, section, tunneling, tester->options->fanout[i], each);
 	return rc;
 }

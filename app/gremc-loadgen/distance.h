@@ -13,10 +13,10 @@
 
 /* Nanoseconds that a cache line takes from CPU `a` to CPU `b` and back, the least of many rounds; NAN: they
  * are the same, or one of them may not be used. Takes some 2 ms, at most 20, and keeps both CPUs busy. */
-double gremc_distance_measure(unsigned a, unsigned b);
+double gremc_cpu_distance_measure(unsigned a, unsigned b);
 
 /* Not the same place any more? Nothing is known of NAN. */
-static inline bool gremc_distance_differs(double before, double after)
+static inline bool gremc_cpu_distance_differs(double before, double after)
 {
 	return fmax(before, after) > 2 * fmin(before, after);
 }

@@ -22,13 +22,13 @@
 
 /* ---- the loop ---- */
 
-static void send_injected(struct gremc_lcore *lcore)
+static void lcore_injected_send(struct gremc_lcore *lcore)
 {
 	struct rte_mbuf *packet[GREMC_PACE_BURST];
 	unsigned count = gremc_ring_dequeue(lcore->engine->inject, packet, GREMC_PACE_BURST);
 
 	for (unsigned i = 0; i < count; i++) {
-		struct gremc_tx_port *port = &lcore->tx->port[packet[i]->port];
+		struct gremc_transmitter_port *port = &lcore->tx->port[packet[i]->port];
 		unsigned tries = 0;
 
 		while (rte_eth_tx_burst(port->id, port->queue, &packet[i], 1) == 0)
@@ -42,15 +42,15 @@ static void send_injected(struct gremc_lcore *lcore)
 		__atomic_store_n(&lcore->injected, lcore->injected + count, __ATOMIC_RELEASE);
 }
 
-static void enter(struct gremc_lcore *lcore, uint32_t command)
+static void lcore_command_accept(struct gremc_lcore *lcore, uint32_t command)
 {
-	struct gremc_tx *tx = lcore->tx;
+	struct gremc_transmitter *tx = lcore->tx;
 
-	if ((command & PHASE_MASK) == GREMC_SEND && tx) {
+	if ((command & PHASE_MASK) == GREMC_PHASE_SEND && tx) {
 		/* The clock of the schedule starts here, not when the control thread said so. */
 		tx->pace.start = tx->pace.not_yet = rte_rdtsc();
 	}
-	if ((command & PHASE_MASK) == GREMC_SEND)
+	if ((command & PHASE_MASK) == GREMC_PHASE_SEND)
 		lcore->longest = lcore->held = 0;
 	__atomic_store_n(&lcore->answer, command, __ATOMIC_RELEASE);
 }
@@ -58,14 +58,14 @@ static void enter(struct gremc_lcore *lcore, uint32_t command)
 /* What has come is taken before more is sent: a burst comes back as often as its fan-out, and where we cannot
  * check so much, it is the sending that has to fall short, and not our own queue that has to overflow. When a
  * whole ring has been taken without a pause, there is no more to be saved. */
-static bool must_receive(struct gremc_lcore *lcore)
+static bool lcore_must_receive(struct gremc_lcore *lcore)
 {
-	lcore->rounds = gremc_rx_poll(lcore->rx) ? lcore->rounds + 1 : 0;
+	lcore->rounds = gremc_receiver_poll(lcore->rx) ? lcore->rounds + 1 : 0;
 	return lcore->rounds > 0 && lcore->rounds * GREMC_RX_BURST < lcore->engine->rx_ring;
 }
 
 /* In a closed loop: is as much under way as may be? */
-static bool is_window_full(const struct gremc_engine *engine)
+static bool closed_window_is_full(const struct gremc_engine *engine)
 {
 	uint64_t made = 0, frames = 0;
 
@@ -82,39 +82,39 @@ static bool is_window_full(const struct gremc_engine *engine)
 	return (double)made * engine->closed_fanout > (double)frames + WINDOW * engine->rx_ring;
 }
 
-static void work(struct gremc_lcore *lcore, bool sending)
+static void lcore_round(struct gremc_lcore *lcore, bool sending)
 {
-	struct gremc_tx *tx = lcore->tx;
-	bool behind = lcore->rx && must_receive(lcore);
+	struct gremc_transmitter *tx = lcore->tx;
+	bool behind = lcore->rx && lcore_must_receive(lcore);
 
 	if (tx == NULL)
 		return;
 	if (lcore->number == 0 && !rte_ring_empty(lcore->engine->inject))
-		send_injected(lcore);
-	if (sending && !behind && !is_window_full(lcore->engine))
-		gremc_tx_poll(tx, rte_rdtsc());
+		lcore_injected_send(lcore);
+	if (sending && !behind && !closed_window_is_full(lcore->engine))
+		gremc_transmitter_poll(tx, rte_rdtsc());
 	else if (!sending && tx->pending)
-		gremc_tx_flush(tx);
+		gremc_transmitter_pending_flush(tx);
 }
 
-void gremc_engine_run(struct gremc_lcore *lcore)
+void gremc_lcore_loop(struct gremc_lcore *lcore)
 {
 	const struct gremc_engine *engine = lcore->engine;
 	uint64_t last = rte_rdtsc(), now, pause = engine->hz / GREMC_HELD_UP;
 	uint32_t command;
 
-	while ((command = __atomic_load_n(&engine->command, __ATOMIC_ACQUIRE)) != GREMC_QUIT) {
+	while ((command = __atomic_load_n(&engine->command, __ATOMIC_ACQUIRE)) != GREMC_PHASE_QUIT) {
 		if (unlikely(command != lcore->answer)) {
-			enter(lcore, command);
+			lcore_command_accept(lcore, command);
 			last = rte_rdtsc();
 		}
-		if ((command & PHASE_MASK) == GREMC_REST) {
+		if ((command & PHASE_MASK) == GREMC_PHASE_REST) {
 			if (lcore->tx && lcore->number == 0)
-				send_injected(lcore);
+				lcore_injected_send(lcore);
 			usleep(REST_MICRO);
 			continue;
 		}
-		work(lcore, (command & PHASE_MASK) == GREMC_SEND);
+		lcore_round(lcore, (command & PHASE_MASK) == GREMC_PHASE_SEND);
 		now = rte_rdtsc();
 		if (unlikely(now - last > lcore->longest))
 			lcore->longest = now - last;
@@ -126,7 +126,7 @@ void gremc_engine_run(struct gremc_lcore *lcore)
 
 /* ---- the control thread's side ---- */
 
-static bool all_answered(const struct gremc_engine *engine, uint32_t command)
+static bool lcores_have_answered(const struct gremc_engine *engine, uint32_t command)
 {
 	for (uint32_t i = 0; i < engine->lcore_count; i++)
 		if (__atomic_load_n(&engine->lcore[i].answer, __ATOMIC_ACQUIRE) != command)
@@ -134,13 +134,13 @@ static bool all_answered(const struct gremc_engine *engine, uint32_t command)
 	return true;
 }
 
-int gremc_engine_tell(struct gremc_engine *engine, enum gremc_phase phase)
+int gremc_engine_phase_set(struct gremc_engine *engine, enum gremc_phase phase)
 {
 	uint32_t command = (engine->command & ~PHASE_MASK) + PHASE_MASK + 1 + phase;
 	uint64_t end = rte_rdtsc() + ANSWER_SECONDS * engine->hz;
 
 	__atomic_store_n(&engine->command, command, __ATOMIC_RELEASE);
-	while (!all_answered(engine, command)) {
+	while (!lcores_have_answered(engine, command)) {
 		if (rte_rdtsc() > end)
 			return -ETIMEDOUT;
 		usleep(20);
@@ -148,15 +148,15 @@ int gremc_engine_tell(struct gremc_engine *engine, enum gremc_phase phase)
 	return 0;
 }
 
-void gremc_engine_serve(struct gremc_engine *engine)
+void gremc_engine_arp_poll(struct gremc_engine *engine)
 {
 	struct rte_mbuf *packet;
 
 	for (unsigned i = 0; i < ARP_EACH && gremc_ring_dequeue(engine->arp, &packet, 1) == 1; i++)
-		gremc_arp_take(engine, packet);
+		gremc_arp_receive(engine, packet);
 }
 
-struct rte_mbuf *gremc_engine_buffer(struct gremc_engine *engine)
+struct rte_mbuf *gremc_engine_mbuf_alloc(struct gremc_engine *engine)
 {
 	return rte_pktmbuf_alloc(engine->lcore[0].tx->pool);
 }
@@ -170,7 +170,7 @@ int gremc_engine_inject(struct gremc_engine *engine, uint32_t port, struct rte_m
 	return -ENOBUFS;
 }
 
-bool gremc_engine_injected(const struct gremc_engine *engine)
+bool gremc_engine_inject_is_done(const struct gremc_engine *engine)
 {
 	return rte_ring_empty(engine->inject);
 }
@@ -190,7 +190,7 @@ struct rte_ether_addr gremc_engine_site_mac(const struct gremc_engine *engine, u
 	return mac ? *mac : engine->ports->port[engine->tx_port[s->port]]->mac;
 }
 
-void gremc_engine_expect_macs(struct gremc_engine *engine)
+void gremc_engine_macs_expect(struct gremc_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->flows->site_count; i++) {
 		const struct gremc_site *site = &engine->flows->site[i];
@@ -207,11 +207,12 @@ void gremc_engine_expect_macs(struct gremc_engine *engine)
 
 /* ---- life ---- */
 
-static int equip_tx(struct gremc_engine *engine, struct gremc_lcore *lcore, struct gremc_errors *errors)
+static int lcore_transmitter_create(struct gremc_engine *engine, struct gremc_lcore *lcore,
+				    struct gremc_errors *errors)
 {
 	unsigned mbufs = GREMC_TX_POOL - 1;
 	char name[RTE_MEMPOOL_NAMESIZE];
-	struct gremc_tx *tx = rte_zmalloc("gremc_tx", sizeof(*tx), RTE_CACHE_LINE_SIZE);
+	struct gremc_transmitter *tx = rte_zmalloc("gremc_tx", sizeof(*tx), RTE_CACHE_LINE_SIZE);
 
 	lcore->tx = tx;
 	if (tx == NULL)
@@ -236,8 +237,8 @@ static int equip_tx(struct gremc_engine *engine, struct gremc_lcore *lcore, stru
 		mbufs += port->tx_descriptors;
 	}
 	snprintf(name, sizeof(name), "gen_%u", lcore->lcore);
-	tx->pool = gremc_tx_pool_create(name, mbufs, engine->options.inner_max,
-					(int)rte_lcore_to_socket_id(lcore->lcore));
+	tx->pool = gremc_pattern_pool_create(name, mbufs, engine->options.inner_max,
+					     (int)rte_lcore_to_socket_id(lcore->lcore));
 	if (tx->pool)
 		return 0;
 no_memory:
@@ -246,12 +247,13 @@ no_memory:
 	return -1;
 }
 
-static int equip_rx(struct gremc_engine *engine, struct gremc_lcore *lcore, struct gremc_errors *errors)
+static int lcore_receiver_create(struct gremc_engine *engine, struct gremc_lcore *lcore,
+				 struct gremc_errors *errors)
 {
-	struct gremc_rx *rx = rte_zmalloc("gremc_rx", sizeof(*rx), RTE_CACHE_LINE_SIZE);
+	struct gremc_receiver *rx = rte_zmalloc("gremc_rx", sizeof(*rx), RTE_CACHE_LINE_SIZE);
 
 	lcore->rx = rx;
-	if (rx == NULL || gremc_rx_init(rx, engine->flows)) {
+	if (rx == NULL || gremc_receiver_init(rx, engine->flows)) {
 		gremc_errors_add(errors, NULL, 0, 0,
 				 "no memory for the receivers; give DPDK more (-m or --socket-mem)");
 		return -1;
@@ -263,7 +265,7 @@ static int equip_rx(struct gremc_engine *engine, struct gremc_lcore *lcore, stru
 }
 
 /* The queues that port's worker w polls are those of receiver w. */
-static void deal_queues(struct gremc_engine *engine)
+static void rx_queues_assign(struct gremc_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->config->port_count; i++) {
 		const struct gremc_port *port;
@@ -273,32 +275,33 @@ static void deal_queues(struct gremc_engine *engine)
 		port = engine->ports->port[engine->rx_port[i]];
 		for (uint16_t q = 0; q < port->rx_queues; q++) {
 			uint32_t receiver = port->rx_worker[q] % engine->rx_count;
-			struct gremc_rx *rx =
+			struct gremc_receiver *rx =
 				engine->lcore[engine->lcore_count - engine->rx_count + receiver].rx;
 
 			if (rx->queue_count < RTE_DIM(rx->queue))
-				rx->queue[rx->queue_count++] = (struct gremc_rx_queue){
+				rx->queue[rx->queue_count++] = (struct gremc_receiver_queue){
 					.id = port->id, .queue = q, .port = (uint16_t)i};
 		}
 	}
 }
 
-static int equip(struct gremc_engine *engine, const unsigned *lcores, struct gremc_errors *errors)
+static int lcores_create(struct gremc_engine *engine, const unsigned *lcores, struct gremc_errors *errors)
 {
 	for (uint32_t i = 0; i < engine->lcore_count; i++) {
 		struct gremc_lcore *lcore = &engine->lcore[i];
 
 		*lcore = (struct gremc_lcore){.engine = engine, .lcore = lcores[i], .number = i};
-		if (i < engine->tx_count && equip_tx(engine, lcore, errors))
+		if (i < engine->tx_count && lcore_transmitter_create(engine, lcore, errors))
 			return -1;
-		if (i >= engine->lcore_count - engine->rx_count && equip_rx(engine, lcore, errors))
+		if (i >= engine->lcore_count - engine->rx_count &&
+		    lcore_receiver_create(engine, lcore, errors))
 			return -1;
 	}
-	deal_queues(engine);
+	rx_queues_assign(engine);
 	return 0;
 }
 
-static int make_rings(struct gremc_engine *engine, struct gremc_errors *errors)
+static int engine_rings_create(struct gremc_engine *engine, struct gremc_errors *errors)
 {
 	engine->arp = rte_ring_create("gen_arp", ARP_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	engine->inject = rte_ring_create("gen_inject", GREMC_INJECT_RING, SOCKET_ID_ANY,
@@ -312,7 +315,7 @@ static int make_rings(struct gremc_engine *engine, struct gremc_errors *errors)
 }
 
 /* Roles: one lcore does both; of several the first `tx_lcores` send, the others receive. */
-static void share_out(struct gremc_engine *engine, unsigned count)
+static void lcore_roles_assign(struct gremc_engine *engine, unsigned count)
 {
 	unsigned senders = RTE_MAX(1u, engine->options.tx_lcores);
 
@@ -336,18 +339,18 @@ struct gremc_engine *gremc_engine_create(const struct gremc_config *config, stru
 	engine->flows = flows;
 	engine->options = *options;
 	engine->hz = rte_get_tsc_hz();
-	share_out(engine, count);
+	lcore_roles_assign(engine, count);
 	engine->lcore = rte_zmalloc("gremc_lcores", sizeof(*engine->lcore) * count, RTE_CACHE_LINE_SIZE);
-	if (engine->lcore && make_rings(engine, errors) == 0 &&
-	    gremc_engine_open_ports(engine, lcores, RTE_MAX(engine->tx_count, engine->rx_count), errors) ==
+	if (engine->lcore && engine_rings_create(engine, errors) == 0 &&
+	    gremc_engine_ports_open(engine, lcores, RTE_MAX(engine->tx_count, engine->rx_count), errors) ==
 		    0 &&
-	    equip(engine, lcores, errors) == 0)
+	    lcores_create(engine, lcores, errors) == 0)
 		return engine;
 	gremc_engine_destroy(engine);
 	return NULL;
 }
 
-static void drain_ring(struct rte_ring *ring)
+static void control_ring_free(struct rte_ring *ring)
 {
 	struct rte_mbuf *packet;
 
@@ -360,19 +363,19 @@ unsigned gremc_engine_destroy(struct gremc_engine *engine)
 {
 	unsigned missing;
 
-	drain_ring(engine->arp);
-	drain_ring(engine->inject);
+	control_ring_free(engine->arp);
+	control_ring_free(engine->inject);
 	missing = engine->ports ? gremc_ports_close(engine->ports) : 0;
 	for (uint32_t i = 0; engine->lcore && i < engine->lcore_count; i++) {
 		struct gremc_lcore *lcore = &engine->lcore[i];
 
 		if (lcore->tx) {
-			gremc_tx_drop(lcore->tx);
+			gremc_transmitter_pending_free(lcore->tx);
 			rte_mempool_free(lcore->tx->pool);
 			rte_free(lcore->tx);
 		}
 		if (lcore->rx) {
-			gremc_rx_fini(lcore->rx);
+			gremc_receiver_fini(lcore->rx);
 			rte_free(lcore->rx);
 		}
 	}

@@ -21,7 +21,7 @@
 #define GREMC_INJECT_RING 1024u /* packets that the control thread has sent: ARP, IGMP */
 #define GREMC_HELD_UP     1000u /* the part of a second that a round of the loop takes when it is held up */
 
-enum gremc_phase { GREMC_REST, GREMC_SEND, GREMC_DRAIN, GREMC_QUIT };
+enum gremc_phase { GREMC_PHASE_REST, GREMC_PHASE_SEND, GREMC_PHASE_DRAIN, GREMC_PHASE_QUIT };
 
 /* Which devices play the networks around the forwarder's port. */
 struct gremc_port_map {
@@ -41,8 +41,8 @@ struct gremc_engine_options {
 struct gremc_lcore {
 	struct gremc_engine *engine;
 	unsigned lcore, number;
-	struct gremc_tx *tx;            /* NULL: does not send */
-	struct gremc_rx *rx;            /* NULL: does not receive */
+	struct gremc_transmitter *tx;   /* NULL: does not send */
+	struct gremc_receiver *rx;      /* NULL: does not receive */
 	uint32_t answer;                /* the command that it follows; store-release */
 	uint32_t rounds;                /* of the loop in a row in which a receive queue gave a full burst */
 	uint64_t longest;               /* cycles between two rounds of the loop: it was held up so long */
@@ -63,10 +63,10 @@ struct gremc_engine {
 	uint32_t lcore_count, tx_count, rx_count;
 	uint32_t rx_ring; /* frames that the smallest receive queue holds while nobody looks */
 	struct rte_ring *arp, *inject;
-	struct gremc_rx_macs *macs; /* [site], heap */
-	double closed_fanout;       /* closed loop: replicas of a packet, mean; 0: open */
-	uint64_t *sequence;         /* [flow] sent so far in this trial */
-	uint64_t arp_answered;      /* requests; the control thread's */
+	struct gremc_site_macs *macs; /* [site], heap */
+	double closed_fanout;         /* closed loop: replicas of a packet, mean; 0: open */
+	uint64_t *sequence;           /* [flow] sent so far in this trial */
+	uint64_t arp_answered;        /* requests; the control thread's */
 	uint64_t hz;
 };
 
@@ -79,43 +79,43 @@ struct gremc_engine *gremc_engine_create(const struct gremc_config *config, stru
 unsigned gremc_engine_destroy(struct gremc_engine *engine);
 
 /* The polling loop; returns after gremc_engine_quit(). */
-void gremc_engine_run(struct gremc_lcore *lcore);
+void gremc_lcore_loop(struct gremc_lcore *lcore);
 
 /* Control thread. Tell all, and wait until all have answered: 0, or -ETIMEDOUT when one has not within two
  * seconds. */
-int gremc_engine_tell(struct gremc_engine *engine, enum gremc_phase phase);
+int gremc_engine_phase_set(struct gremc_engine *engine, enum gremc_phase phase);
 static inline void gremc_engine_quit(struct gremc_engine *engine)
 {
-	__atomic_store_n(&engine->command, GREMC_QUIT, __ATOMIC_RELEASE);
+	__atomic_store_n(&engine->command, GREMC_PHASE_QUIT, __ATOMIC_RELEASE);
 }
 /* Control thread, often: answer ARP, learn MACs. */
-void gremc_engine_serve(struct gremc_engine *engine);
+void gremc_engine_arp_poll(struct gremc_engine *engine);
 /* A buffer for gremc_engine_inject(); NULL: none left. */
-struct rte_mbuf *gremc_engine_buffer(struct gremc_engine *engine);
+struct rte_mbuf *gremc_engine_mbuf_alloc(struct gremc_engine *engine);
 /* Have a packet sent by the forwarder's port `port`. 0 or -ENOBUFS: it is freed. */
 int gremc_engine_inject(struct gremc_engine *engine, uint32_t port, struct rte_mbuf *packet);
 /* All that was injected has left? */
-bool gremc_engine_injected(const struct gremc_engine *engine);
+bool gremc_engine_inject_is_done(const struct gremc_engine *engine);
 /* The MAC that packets of a site come from: that of its next hop in the forwarder's configuration, else our
  * own. */
 struct rte_ether_addr gremc_engine_site_mac(const struct gremc_engine *engine, uint32_t site);
 /* The forwarder's MACs are known now: from here on replicas must have the right ones. While the lcores rest.
  */
-void gremc_engine_expect_macs(struct gremc_engine *engine);
+void gremc_engine_macs_expect(struct gremc_engine *engine);
 /* NULL: all links are up. Otherwise the name of a port whose link is down. */
-const char *gremc_engine_down(const struct gremc_engine *engine);
+const char *gremc_engine_link_down(const struct gremc_engine *engine);
 
 /* Is any of our devices one without a wire (memif, veth)? The speed that it says it has means nothing. */
 bool gremc_engine_is_virtual(const struct gremc_engine *engine);
 /* Frames, since the start, for which the receive queues had no room, where a device counts them. */
-uint64_t gremc_engine_missed(const struct gremc_engine *engine);
+uint64_t gremc_engine_rx_missed(const struct gremc_engine *engine);
 
 /* links.c: open `own`'s devices; wait for links. */
-int gremc_engine_open_ports(struct gremc_engine *engine, const unsigned *lcores, unsigned count,
+int gremc_engine_ports_open(struct gremc_engine *engine, const unsigned *lcores, unsigned count,
 			    struct gremc_errors *errors);
-int gremc_engine_wait_links(struct gremc_engine *engine, struct gremc_errors *errors);
+int gremc_engine_links_wait(struct gremc_engine *engine, struct gremc_errors *errors);
 /* arp.c */
-int gremc_engine_resolve(struct gremc_engine *engine, struct gremc_errors *errors);
-void gremc_arp_take(struct gremc_engine *engine, struct rte_mbuf *packet);
+int gremc_engine_macs_resolve(struct gremc_engine *engine, struct gremc_errors *errors);
+void gremc_arp_receive(struct gremc_engine *engine, struct rte_mbuf *packet);
 
 #endif

@@ -14,7 +14,7 @@
 
 /* ---- JSON ---- */
 
-static void json_string(FILE *out, const char *text)
+static void json_string_write(FILE *out, const char *text)
 {
 	fputc('"', out);
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
@@ -30,7 +30,7 @@ static void json_string(FILE *out, const char *text)
 	fputc('"', out);
 }
 
-static void json_row(FILE *out, const struct gremc_result *row)
+static void json_row_write(FILE *out, const struct gremc_result *row)
 {
 	const char *separator = "";
 	char cell[CELL];
@@ -39,19 +39,19 @@ static void json_row(FILE *out, const struct gremc_result *row)
 		const struct gremc_column *column = &gremc_columns[c];
 		const char *const *text = (const void *)((const char *)row + column->offset);
 
-		gremc_column_text(column, row, false, cell, sizeof(cell));
+		gremc_column_text_format(column, row, false, cell, sizeof(cell));
 		if (cell[0] == '\0')
 			continue;
 		fprintf(out, "%s\"%s\": ", separator, column->name);
 		if (column->kind == GREMC_COLUMN_text)
-			json_string(out, *text);
+			json_string_write(out, *text);
 		else
 			fputs(cell, out);
 		separator = ", ";
 	}
 }
 
-int gremc_results_json(const struct gremc_results *results, const char *path)
+int gremc_results_json_write(const struct gremc_results *results, const char *path)
 {
 	FILE *out = fopen(path, "we");
 
@@ -60,14 +60,14 @@ int gremc_results_json(const struct gremc_results *results, const char *path)
 	fputs("{\"setup\": {", out);
 	for (unsigned i = 0; i < results->fact_count; i++) {
 		fputs(i ? ",\n  " : "\n  ", out);
-		json_string(out, results->fact[i].name);
+		json_string_write(out, results->fact[i].name);
 		fputs(": ", out);
-		json_string(out, results->fact[i].value ? results->fact[i].value : "");
+		json_string_write(out, results->fact[i].value ? results->fact[i].value : "");
 	}
 	fputs("},\n \"results\": [", out);
 	for (unsigned i = 0; i < results->count; i++) {
 		fputs(i ? ",\n  {" : "\n  {", out);
-		json_row(out, &results->row[i]);
+		json_row_write(out, &results->row[i]);
 		fputc('}', out);
 	}
 	fputs("]}\n", out);
@@ -76,7 +76,7 @@ int gremc_results_json(const struct gremc_results *results, const char *path)
 
 /* ---- CSV (RFC 4180) ---- */
 
-static void csv_cell(FILE *out, const char *text)
+static void csv_cell_write(FILE *out, const char *text)
 {
 	if (strpbrk(text, ",\"\n") == NULL) {
 		fputs(text, out);
@@ -88,7 +88,7 @@ static void csv_cell(FILE *out, const char *text)
 	fputc('"', out);
 }
 
-int gremc_results_csv(const struct gremc_results *results, const char *path)
+int gremc_results_csv_write(const struct gremc_results *results, const char *path)
 {
 	FILE *out = fopen(path, "we");
 	char cell[CELL];
@@ -104,10 +104,10 @@ int gremc_results_csv(const struct gremc_results *results, const char *path)
 			const char *const *text =
 				(const void *)((const char *)&results->row[i] + column->offset);
 
-			gremc_column_text(column, &results->row[i], false, cell, sizeof(cell));
+			gremc_column_text_format(column, &results->row[i], false, cell, sizeof(cell));
 			if (c)
 				fputc(',', out);
-			csv_cell(out, column->kind == GREMC_COLUMN_text && *text ? *text : cell);
+			csv_cell_write(out, column->kind == GREMC_COLUMN_text && *text ? *text : cell);
 		}
 		fputs("\r\n", out);
 	}
@@ -116,7 +116,7 @@ int gremc_results_csv(const struct gremc_results *results, const char *path)
 
 /* ---- reading ---- */
 
-static void take_cell(struct gremc_result *row, const char *name, const char *value)
+static void row_cell_read(struct gremc_result *row, const char *name, const char *value)
 {
 	for (unsigned c = 0; c < gremc_column_count; c++) {
 		const struct gremc_column *column = &gremc_columns[c];
@@ -125,7 +125,7 @@ static void take_cell(struct gremc_result *row, const char *name, const char *va
 		if (strcmp(column->name, name))
 			continue;
 		if (column->kind == GREMC_COLUMN_text)
-			gremc_result_set(at, "%s", value);
+			gremc_result_text_set(at, "%s", value);
 		else if (column->kind == GREMC_COLUMN_count)
 			*(uint64_t *)at = strtoull(value, NULL, 10);
 		else
@@ -133,46 +133,48 @@ static void take_cell(struct gremc_result *row, const char *name, const char *va
 	}
 }
 
-static const char *scalar(yaml_document_t *document, int index)
+static const char *yaml_scalar_text(yaml_document_t *document, int index)
 {
 	yaml_node_t *node = yaml_document_get_node(document, index);
 
 	return node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
 }
 
-static int take_row(struct gremc_results *results, yaml_document_t *document, yaml_node_t *node)
+static int results_row_read(struct gremc_results *results, yaml_document_t *document, yaml_node_t *node)
 {
-	struct gremc_result *row = gremc_results_add(results, "", NULL);
+	struct gremc_result *row = gremc_results_row_add(results, "", NULL);
 
 	if (row == NULL)
 		return -ENOMEM;
 	if (node == NULL || node->type != YAML_MAPPING_NODE)
 		return -EINVAL;
 	for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
-		const char *name = scalar(document, p->key), *value = scalar(document, p->value);
+		const char *name = yaml_scalar_text(document, p->key),
+			   *value = yaml_scalar_text(document, p->value);
 
 		if (name && value)
-			take_cell(row, name, value);
+			row_cell_read(row, name, value);
 	}
 	return 0;
 }
 
-static int take_part(struct gremc_results *results, yaml_document_t *document, const char *name,
-		     yaml_node_t *node)
+static int results_part_read(struct gremc_results *results, yaml_document_t *document, const char *name,
+			     yaml_node_t *node)
 {
 	if (strcmp(name, "setup") == 0 && node->type == YAML_MAPPING_NODE) {
 		for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
 		     p++) {
-			const char *fact = scalar(document, p->key), *value = scalar(document, p->value);
+			const char *fact = yaml_scalar_text(document, p->key),
+				   *value = yaml_scalar_text(document, p->value);
 
 			if (fact && value)
-				gremc_results_fact(results, fact, "%s", value);
+				gremc_results_fact_add(results, fact, "%s", value);
 		}
 	}
 	if (strcmp(name, "results") == 0 && node->type == YAML_SEQUENCE_NODE)
 		for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top;
 		     i++) {
-			int rc = take_row(results, document, yaml_document_get_node(document, *i));
+			int rc = results_row_read(results, document, yaml_document_get_node(document, *i));
 
 			if (rc)
 				return rc;
@@ -180,23 +182,23 @@ static int take_part(struct gremc_results *results, yaml_document_t *document, c
 	return 0;
 }
 
-static int take_document(struct gremc_results *results, yaml_document_t *document)
+static int results_document_read(struct gremc_results *results, yaml_document_t *document)
 {
 	yaml_node_t *root = yaml_document_get_root_node(document);
 	int rc = root && root->type == YAML_MAPPING_NODE ? 0 : -EINVAL;
 
 	for (yaml_node_pair_t *p = rc ? NULL : root->data.mapping.pairs.start;
 	     rc == 0 && p < root->data.mapping.pairs.top; p++) {
-		const char *name = scalar(document, p->key);
+		const char *name = yaml_scalar_text(document, p->key);
 		yaml_node_t *node = yaml_document_get_node(document, p->value);
 
 		if (name && node)
-			rc = take_part(results, document, name, node);
+			rc = results_part_read(results, document, name, node);
 	}
 	return rc ? rc : results->count ? 0 : -EINVAL;
 }
 
-int gremc_results_load(struct gremc_results *results, const char *path, struct gremc_errors *errors)
+int gremc_results_json_read(struct gremc_results *results, const char *path, struct gremc_errors *errors)
 {
 	FILE *file = fopen(path, "re");
 	yaml_document_t document;
@@ -210,7 +212,7 @@ int gremc_results_load(struct gremc_results *results, const char *path, struct g
 	if (yaml_parser_initialize(&parser)) {
 		yaml_parser_set_input_file(&parser, file);
 		if (yaml_parser_load(&parser, &document)) {
-			rc = take_document(results, &document);
+			rc = results_document_read(results, &document);
 			yaml_document_delete(&document);
 		}
 		yaml_parser_delete(&parser);

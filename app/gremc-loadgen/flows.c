@@ -17,7 +17,7 @@
 
 /* ---- sites ---- */
 
-static void describe_tunnel(struct gremc_site *site, const struct gremc_config *config, uint32_t number)
+static void site_tunnel_init(struct gremc_site *site, const struct gremc_config *config, uint32_t number)
 {
 	const struct gremc_config_tunnel *tunnel = &config->tunnels[number];
 	const struct gremc_config_port *port = &config->ports[tunnel->port];
@@ -41,7 +41,7 @@ static void describe_tunnel(struct gremc_site *site, const struct gremc_config *
 		site->mtu = tunnel->mtu;
 }
 
-static int describe_sites(struct gremc_flows *flows)
+static int sites_create(struct gremc_flows *flows)
 {
 	const struct gremc_config *config = flows->config;
 
@@ -50,7 +50,7 @@ static int describe_sites(struct gremc_flows *flows)
 	if (flows->site == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < config->tunnel_count; i++)
-		describe_tunnel(&flows->site[i], config, i);
+		site_tunnel_init(&flows->site[i], config, i);
 	for (uint32_t i = 0; i < config->port_count; i++)
 		flows->site[config->tunnel_count + i] = (struct gremc_site){
 			.name = config->ports[i].name,
@@ -94,7 +94,8 @@ uint32_t gremc_flows_match(const struct gremc_config *config, rte_be32_t source,
 
 /* Could another mroute take packets of this one's group away? Exact ones are unique in a valid configuration,
  * and the sources that we make up are nobody's, so only a prefix can lose to a longer one. */
-static bool is_won(const struct gremc_config *config, uint32_t mroute, rte_be32_t source, rte_be32_t group)
+static bool mroute_is_selected(const struct gremc_config *config, uint32_t mroute, rte_be32_t source,
+			       rte_be32_t group)
 {
 	const struct gremc_config_mroute *m = &config->mroutes[mroute];
 
@@ -104,7 +105,7 @@ static bool is_won(const struct gremc_config *config, uint32_t mroute, rte_be32_
 /* ---- adding ---- */
 
 /* Twice the room, or -ENOMEM. Both arrays are aligned to cache lines, which realloc() would not keep. */
-static int grow(void **array, size_t size, uint32_t used, uint32_t *room, uint32_t wanted)
+static int aligned_array_grow(void **array, size_t size, uint32_t used, uint32_t *room, uint32_t wanted)
 {
 	uint32_t more = *room ? *room : 1024;
 	void *larger;
@@ -122,26 +123,26 @@ static int grow(void **array, size_t size, uint32_t used, uint32_t *room, uint32
 	return 0;
 }
 
-struct rooms {
+struct flows_storage {
 	struct gremc_flows flows;
 	uint32_t flow_room, stream_room;
 };
 
-static enum gremc_kernel_next_hop way_of(const struct gremc_flows *flows, uint32_t from,
-					 const uint32_t *sites, uint32_t count)
+static enum gremc_kernel_next_hop flow_tunneling(const struct gremc_flows *flows, uint32_t from,
+						 const uint32_t *sites, uint32_t count)
 {
 	uint32_t native = 0;
 
 	for (uint32_t i = 0; i < count; i++)
 		native += flows->site[sites[i]].native;
 	if (flows->site[from].native)
-		return native == 0 ? GREMC_WAY_ENCAP : GREMC_WAY_MIXED;
+		return native == 0 ? GREMC_TUNNELING_ENCAP : GREMC_TUNNELING_MIXED;
 	if (native == 0)
-		return GREMC_WAY_REENCAP;
-	return native == count ? GREMC_WAY_DECAP : GREMC_WAY_MIXED;
+		return GREMC_TUNNELING_REENCAP;
+	return native == count ? GREMC_TUNNELING_DECAP : GREMC_TUNNELING_MIXED;
 }
 
-static struct gremc_stream stream_of(const struct gremc_site *site, uint32_t number, uint32_t flow)
+static struct gremc_stream stream_make(const struct gremc_site *site, uint32_t number, uint32_t flow)
 {
 	return (struct gremc_stream){
 		.remote = site->native ? 0 : site->site,
@@ -157,35 +158,36 @@ static struct gremc_stream stream_of(const struct gremc_site *site, uint32_t num
 int gremc_flows_add(struct gremc_flows *flows, const struct gremc_flow *flow, const uint32_t *sites,
 		    uint32_t count)
 {
-	struct rooms *rooms = (struct rooms *)flows;
+	struct flows_storage *flows_storage = (struct flows_storage *)flows;
 	struct gremc_flow *added;
 
 	if (flows->count >= GREMC_FLOWS_MAX || flows->stream_count + count > GREMC_STREAMS_MAX)
 		return -ENOSPC;
-	if (flows->count == rooms->flow_room &&
-	    grow((void **)&flows->flow, sizeof(*flow), flows->count, &rooms->flow_room, flows->count + 1))
+	if (flows->count == flows_storage->flow_room &&
+	    aligned_array_grow((void **)&flows->flow, sizeof(*flow), flows->count, &flows_storage->flow_room,
+			       flows->count + 1))
 		return -ENOMEM;
-	if (flows->stream_count + count > rooms->stream_room &&
-	    grow((void **)&flows->stream, sizeof(*flows->stream), flows->stream_count, &rooms->stream_room,
-		 flows->stream_count + count))
+	if (flows->stream_count + count > flows_storage->stream_room &&
+	    aligned_array_grow((void **)&flows->stream, sizeof(*flows->stream), flows->stream_count,
+			       &flows_storage->stream_room, flows->stream_count + count))
 		return -ENOMEM;
 	added = &flows->flow[flows->count];
 	*added = *flow;
 	added->first = flows->stream_count;
 	added->fanout = count;
-	added->way = way_of(flows, flow->from, sites, count);
+	added->tunneling = flow_tunneling(flows, flow->from, sites, count);
 	added->source_port = rte_cpu_to_be_16(FIRST_PORT + (flows->count & PORT_MASK));
 	added->target_port = RTE_BE16(UDP_ECHO);
 	for (uint32_t i = 0; i < count; i++)
 		flows->stream[flows->stream_count++] =
-			stream_of(&flows->site[sites[i]], sites[i], flows->count);
+			stream_make(&flows->site[sites[i]], sites[i], flows->count);
 	flows->count++;
 	return 0;
 }
 
 /* ---- from mroutes to flows ---- */
 
-struct maker {
+struct flow_maker {
 	struct gremc_flows *flows;
 	const struct gremc_flows_options *options;
 	uint32_t *all; /* every vif that `any` and `all` mean */
@@ -194,58 +196,59 @@ struct maker {
 	uint32_t limit;
 };
 
-static int add_one(struct maker *maker, uint32_t number, uint32_t from, rte_be32_t group)
+static int mroute_flow_add(struct flow_maker *flow_maker, uint32_t number, uint32_t from, rte_be32_t group)
 {
-	const struct gremc_config_mroute *mroute = &maker->flows->config->mroutes[number];
-	const uint32_t *to = mroute->to_all ? maker->all : mroute->to;
-	uint32_t to_count = mroute->to_all ? maker->all_count : mroute->to_count, count = 0;
+	const struct gremc_config_mroute *mroute = &flow_maker->flows->config->mroutes[number];
+	const uint32_t *to = mroute->to_all ? flow_maker->all : mroute->to;
+	uint32_t to_count = mroute->to_all ? flow_maker->all_count : mroute->to_count, count = 0;
 	struct gremc_flow flow = {
-		.source = mroute->source ? mroute->source : maker->flows->site[from].inner,
+		.source = mroute->source ? mroute->source : flow_maker->flows->site[from].inner,
 		.group = group,
 		.from = from,
 		.mroute = number,
 	};
 
-	if (maker->flows->count >= maker->limit || !is_won(maker->flows->config, number, flow.source, group))
+	if (flow_maker->flows->count >= flow_maker->limit ||
+	    !mroute_is_selected(flow_maker->flows->config, number, flow.source, group))
 		return 0;
 	for (uint32_t i = 0; i < to_count; i++)
 		if (to[i] != from) /* never back to where it came from */
-			maker->sites[count++] = to[i];
-	return count ? gremc_flows_add(maker->flows, &flow, maker->sites, count) : 0;
+			flow_maker->sites[count++] = to[i];
+	return count ? gremc_flows_add(flow_maker->flows, &flow, flow_maker->sites, count) : 0;
 }
 
 /* Up to `senders` tunnels, and as many LANs, beginning at another one for each mroute. */
-static int add_senders(struct maker *maker, uint32_t number, rte_be32_t group)
+static int mroute_senders_add(struct flow_maker *flow_maker, uint32_t number, rte_be32_t group)
 {
-	const struct gremc_config_mroute *mroute = &maker->flows->config->mroutes[number];
-	const uint32_t *from = mroute->from_any ? maker->all : mroute->from;
-	uint32_t count = mroute->from_any ? maker->all_count : mroute->from_count, tunnels = 0, lans = 0;
+	const struct gremc_config_mroute *mroute = &flow_maker->flows->config->mroutes[number];
+	const uint32_t *from = mroute->from_any ? flow_maker->all : mroute->from;
+	uint32_t count = mroute->from_any ? flow_maker->all_count : mroute->from_count, tunnels = 0, lans = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t site = from[(number + i) % count];
-		uint32_t *used = maker->flows->site[site].native ? &lans : &tunnels;
+		uint32_t *used = flow_maker->flows->site[site].native ? &lans : &tunnels;
 		int rc;
 
-		if ((*used)++ >= maker->options->senders)
+		if ((*used)++ >= flow_maker->options->senders)
 			continue;
-		rc = add_one(maker, number, site, group);
+		rc = mroute_flow_add(flow_maker, number, site, group);
 		if (rc)
 			return rc;
 	}
 	return 0;
 }
 
-static int add_mroute(struct maker *maker, uint32_t number)
+static int mroute_flows_add(struct flow_maker *flow_maker, uint32_t number)
 {
-	const struct gremc_prefix *group = &maker->flows->config->mroutes[number].group;
-	uint64_t groups = UINT64_C(1) << (32 - group->length), wanted = maker->options->groups_per_route;
+	const struct gremc_prefix *group = &flow_maker->flows->config->mroutes[number].group;
+	uint64_t groups = UINT64_C(1) << (32 - group->length), wanted = flow_maker->options->groups_per_route;
 	/* Not the first address of a prefix, which in 224.0.0.0 would be link-local. */
 	uint32_t first = rte_be_to_cpu_32(group->address) + (group->length < 24 ? 1 << 8 : 0);
 
 	if (groups > 256)
 		groups -= 256;
 	for (uint64_t i = 0; i < groups && i < wanted; i++) {
-		int rc = add_senders(maker, number, rte_cpu_to_be_32(first + (uint32_t)i));
+		int rc = mroute_senders_add(flow_maker, number, rte_cpu_to_be_32(first + (uint32_t)i));
 
 		if (rc)
 			return rc;
@@ -254,20 +257,20 @@ static int add_mroute(struct maker *maker, uint32_t number)
 }
 
 /* Unicast from each tunnel to the inner address of another one. */
-static int add_unicast(struct maker *maker)
+static int unicast_flows_add(struct flow_maker *flow_maker)
 {
-	uint32_t tunnels = maker->flows->config->tunnel_count;
+	uint32_t tunnels = flow_maker->flows->config->tunnel_count;
 
-	for (uint32_t i = 0; tunnels > 1 && i < maker->options->unicast; i++) {
+	for (uint32_t i = 0; tunnels > 1 && i < flow_maker->options->unicast; i++) {
 		uint32_t from = i % tunnels, to = (from + 1 + i / tunnels % (tunnels - 1)) % tunnels;
 		struct gremc_flow flow = {
-			.source = maker->flows->site[from].inner,
-			.group = maker->flows->site[to].inner,
+			.source = flow_maker->flows->site[from].inner,
+			.group = flow_maker->flows->site[to].inner,
 			.from = from,
 			.mroute = GREMC_FLOW_NONE,
 			.kind = GREMC_FLOW_UNICAST,
 		};
-		int rc = gremc_flows_add(maker->flows, &flow, &to, 1);
+		int rc = gremc_flows_add(flow_maker->flows, &flow, &to, 1);
 
 		if (rc)
 			return rc;
@@ -275,40 +278,40 @@ static int add_unicast(struct maker *maker)
 	return 0;
 }
 
-static int maker_init(struct maker *maker, struct gremc_flows *flows,
-		      const struct gremc_flows_options *options)
+static int flow_maker_init(struct flow_maker *flow_maker, struct gremc_flows *flows,
+			   const struct gremc_flows_options *options)
 {
-	*maker = (struct maker){.flows = flows, .options = options};
-	maker->limit = options->limit ? options->limit : GREMC_FLOWS_MAX;
-	maker->all = malloc((flows->site_count + 1) * sizeof(*maker->all));
-	maker->sites = malloc((flows->site_count + 1) * sizeof(*maker->sites));
-	if (maker->all == NULL || maker->sites == NULL)
+	*flow_maker = (struct flow_maker){.flows = flows, .options = options};
+	flow_maker->limit = options->limit ? options->limit : GREMC_FLOWS_MAX;
+	flow_maker->all = malloc((flows->site_count + 1) * sizeof(*flow_maker->all));
+	flow_maker->sites = malloc((flows->site_count + 1) * sizeof(*flow_maker->sites));
+	if (flow_maker->all == NULL || flow_maker->sites == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < flows->site_count; i++)
 		if (flows->site[i].used)
-			maker->all[maker->all_count++] = i;
+			flow_maker->all[flow_maker->all_count++] = i;
 	return 0;
 }
 
-static int make_all(struct gremc_flows *flows, const struct gremc_flows_options *options)
+static int config_flows_add(struct gremc_flows *flows, const struct gremc_flows_options *options)
 {
-	struct maker maker;
-	int rc = maker_init(&maker, flows, options);
+	struct flow_maker flow_maker;
+	int rc = flow_maker_init(&flow_maker, flows, options);
 
 	for (uint32_t i = 0; rc == 0 && i < flows->config->mroute_count; i++)
-		rc = add_mroute(&maker, i);
+		rc = mroute_flows_add(&flow_maker, i);
 	if (rc == 0)
-		rc = add_unicast(&maker);
-	free(maker.all);
-	free(maker.sites);
+		rc = unicast_flows_add(&flow_maker);
+	free(flow_maker.all);
+	free(flow_maker.sites);
 	return rc;
 }
 
 struct gremc_flows *gremc_flows_create(const struct gremc_config *config,
 				       const struct gremc_flows_options *options, struct gremc_errors *errors)
 {
-	struct rooms *rooms = calloc(1, sizeof(*rooms));
-	struct gremc_flows *flows = rooms ? &rooms->flows : NULL;
+	struct flows_storage *flows_storage = calloc(1, sizeof(*flows_storage));
+	struct gremc_flows *flows = flows_storage ? &flows_storage->flows : NULL;
 	int rc;
 
 	if (flows == NULL) {
@@ -316,9 +319,9 @@ struct gremc_flows *gremc_flows_create(const struct gremc_config *config,
 		return NULL;
 	}
 	flows->config = config;
-	rc = describe_sites(flows);
+	rc = sites_create(flows);
 	if (rc == 0)
-		rc = make_all(flows, options);
+		rc = config_flows_add(flows, options);
 	if (rc == 0 && flows->count == 0) {
 		gremc_errors_add(
 			errors, NULL, 0, 0,

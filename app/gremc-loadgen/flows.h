@@ -35,7 +35,12 @@ enum gremc_flow_kind {
 	GREMC_FLOW_JOINED /* multicast that no mroute covers: in no selection, only by its number */
 };
 /* What enters and what leaves. */
-enum gremc_kernel_next_hop { GREMC_WAY_ENCAP, GREMC_WAY_DECAP, GREMC_WAY_REENCAP, GREMC_WAY_MIXED };
+enum gremc_kernel_next_hop {
+	GREMC_TUNNELING_ENCAP,
+	GREMC_TUNNELING_DECAP,
+	GREMC_TUNNELING_REENCAP,
+	GREMC_TUNNELING_MIXED
+};
 
 struct gremc_flow {
 	rte_be32_t source, group;
@@ -44,7 +49,7 @@ struct gremc_flow {
 	uint32_t from;          /* site that sends it */
 	uint32_t mroute;        /* of the configuration, or GREMC_FLOW_NONE */
 	uint8_t kind;           /* enum gremc_flow_kind */
-	uint8_t way;            /* enum gremc_kernel_next_hop */
+	uint8_t tunneling;      /* enum gremc_kernel_next_hop */
 	uint8_t burden;         /* background of a test: its delays are not measured */
 	uint8_t reserved;
 } __rte_cache_aligned;
@@ -114,8 +119,8 @@ static inline uint32_t gremc_stream_hash(rte_be32_t remote, rte_be32_t local, ui
 	return (uint32_t)(a >> 32);
 }
 
-static inline bool gremc_stream_is(const struct gremc_stream *stream, rte_be32_t remote, rte_be32_t local,
-				   uint32_t key, uint32_t flow)
+static inline bool gremc_stream_matches(const struct gremc_stream *stream, rte_be32_t remote,
+					rte_be32_t local, uint32_t key, uint32_t flow)
 {
 	return stream->remote == remote && stream->local == local && stream->key == key &&
 	       stream->flow == flow;
@@ -132,7 +137,7 @@ static inline struct gremc_stream *gremc_stream_find(const struct gremc_flows *f
 
 		if (number == 0)
 			return NULL;
-		if (gremc_stream_is(&flows->stream[number - 1], remote, local, key, flow))
+		if (gremc_stream_matches(&flows->stream[number - 1], remote, local, key, flow))
 			return &flows->stream[number - 1];
 	}
 }

@@ -22,7 +22,7 @@
 #define ALL_V3_ROUTERS RTE_BE32(0xe0000016)
 #define CHECKSUM_AT    2u
 
-static uint16_t write_v2(uint8_t *at, bool join, rte_be32_t group)
+static uint16_t igmp_v2_report_write(uint8_t *at, bool join, rte_be32_t group)
 {
 	at[0] = join ? V2_REPORT : V2_LEAVE;
 	memcpy(at + 4, &group, sizeof(group));
@@ -30,7 +30,7 @@ static uint16_t write_v2(uint8_t *at, bool join, rte_be32_t group)
 }
 
 /* A change of filter mode for a group of any source, a change of the source list for one of a source. */
-static uint16_t write_v3(uint8_t *at, bool join, rte_be32_t group, rte_be32_t source)
+static uint16_t igmp_v3_report_write(uint8_t *at, bool join, rte_be32_t group, rte_be32_t source)
 {
 	at[0] = V3_REPORT;
 	at[7] = 1; /* record */
@@ -51,7 +51,8 @@ uint16_t gremc_igmp_write(uint8_t *packet, unsigned version, bool join, rte_be32
 	uint16_t length, sum;
 
 	memset(packet, 0, GREMC_IGMP_MOST);
-	length = version == 2 ? write_v2(igmp, join, group) : write_v3(igmp, join, group, source);
+	length = version == 2 ? igmp_v2_report_write(igmp, join, group)
+			      : igmp_v3_report_write(igmp, join, group, source);
 	sum = (uint16_t)~rte_raw_cksum(igmp, length);
 	memcpy(igmp + CHECKSUM_AT, &sum, sizeof(sum));
 	*ip = (struct rte_ipv4_hdr){
@@ -75,14 +76,14 @@ int gremc_igmp_send(struct gremc_engine *engine, uint32_t site, unsigned version
 {
 	const struct gremc_site *s = &engine->flows->site[site];
 	struct rte_ether_addr mac = gremc_engine_site_mac(engine, site);
-	struct rte_mbuf *packet = gremc_engine_buffer(engine);
+	struct rte_mbuf *packet = gremc_engine_mbuf_alloc(engine);
 	struct gremc_template outer = {0};
 	uint8_t inner[GREMC_IGMP_MOST];
 	uint16_t length = gremc_igmp_write(inner, version, join, s->inner, group, source);
 
 	if (packet == NULL)
 		return -ENOBUFS;
-	gremc_template_wrap(&outer, s, length, &engine->options.map[s->port].forwarder, &mac);
+	gremc_template_tunnel_add(&outer, s, length, &engine->options.map[s->port].forwarder, &mac);
 	packet->data_len = outer.header_length + length;
 	packet->pkt_len = packet->data_len;
 	memcpy(rte_pktmbuf_mtod(packet, uint8_t *),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Groups that no mroute covers: the site of the first tunnel sends to them, and sites of others join and
- * leave. Control thread, while the lcores rest, but for gremc_joins_report(). */
+ * leave. Control thread, while the lcores rest, but for gremc_joins_report_send(). */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,20 +12,20 @@
 
 #define LEAVE_RING_SECONDS 1 /* reports that have not left by then never will */
 
-static rte_be32_t group_at(const struct gremc_tester *tester, uint32_t number)
+static rte_be32_t join_group_at(const struct gremc_tester *tester, uint32_t number)
 {
 	return rte_cpu_to_be_32(rte_be_to_cpu_32(tester->options->join_group) + number);
 }
 
-const char *gremc_joins_cannot(const struct gremc_tester *tester, uint32_t groups)
+const char *gremc_joins_check(const struct gremc_tester *tester, uint32_t groups)
 {
 	if (tester->config->tunnel_count < 2)
 		return "it needs two tunnels";
-	if (!gremc_ipv4_is_multicast(group_at(tester, groups - 1)))
+	if (!gremc_ipv4_is_multicast(join_group_at(tester, groups - 1)))
 		return "there are not so many groups behind --join-group";
 	for (uint32_t i = 0; i < groups; i++)
-		if (gremc_flows_match(tester->config, tester->flows->site[0].inner, group_at(tester, i)) !=
-		    GREMC_FLOW_NONE)
+		if (gremc_flows_match(tester->config, tester->flows->site[0].inner,
+				      join_group_at(tester, i)) != GREMC_FLOW_NONE)
 			return "a mroute of the configuration covers the group, so that nobody has to join it: choose "
 			       "another with --join-group";
 	return NULL;
@@ -42,7 +42,7 @@ int gremc_joins_add(struct gremc_tester *tester, uint32_t groups, uint32_t sites
 		site[i] = i + 1;
 	for (uint32_t i = 0; rc == 0 && i < groups; i++) {
 		struct gremc_flow flow = {.source = tester->flows->site[0].inner,
-					  .group = group_at(tester, i),
+					  .group = join_group_at(tester, i),
 					  .from = 0,
 					  .mroute = GREMC_FLOW_NONE,
 					  .kind = GREMC_FLOW_JOINED};
@@ -64,7 +64,7 @@ void gremc_joins_remove(struct gremc_tester *tester, uint32_t first)
 	tester->template_flows = 0;
 }
 
-void gremc_joins_report(struct gremc_tester *tester, uint32_t number, bool join)
+void gremc_joins_report_send(struct gremc_tester *tester, uint32_t number, bool join)
 {
 	const struct gremc_flow *flow = &tester->flows->flow[number];
 	uint64_t end = rte_rdtsc() + LEAVE_RING_SECONDS * tester->engine->hz;
@@ -73,6 +73,6 @@ void gremc_joins_report(struct gremc_tester *tester, uint32_t number, bool join)
 		gremc_igmp_send(tester->engine, tester->flows->stream[flow->first + i].site,
 				tester->options->igmp, join, flow->group,
 				gremc_ipv4_is_ssm(flow->group) ? flow->source : 0);
-	while (!gremc_engine_injected(tester->engine) && rte_rdtsc() < end)
+	while (!gremc_engine_inject_is_done(tester->engine) && rte_rdtsc() < end)
 		rte_pause();
 }

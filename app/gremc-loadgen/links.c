@@ -22,7 +22,7 @@
 #define AF_PACKET_RING 512
 
 /* A number of a device's arguments, `name=N`. */
-static uint32_t number_of(const struct rte_kvargs *arguments, const char *name, uint32_t standard)
+static uint32_t kvargs_number_get(const struct rte_kvargs *arguments, const char *name, uint32_t standard)
 {
 	const char *text = arguments ? rte_kvargs_get(arguments, name) : NULL;
 
@@ -31,7 +31,7 @@ static uint32_t number_of(const struct rte_kvargs *arguments, const char *name, 
 
 /* The frames that a device holds for us while we do not look. memif's and af_packet's rings do not follow the
  * number of descriptors; memif's is the client's, and of a peer's nothing is known. */
-static uint32_t ring_of(const struct gremc_port *port)
+static uint32_t rx_ring_size(const struct gremc_port *port)
 {
 	struct rte_eth_dev_info info;
 	const struct rte_devargs *given;
@@ -46,17 +46,17 @@ static uint32_t ring_of(const struct gremc_port *port)
 	if (strcmp(info.driver_name, "net_memif") == 0) {
 		role = arguments ? rte_kvargs_get(arguments, "role") : NULL;
 		ring = role && strcmp(role, "client") == 0
-			       ? 1u << (number_of(arguments, "rsize", MEMIF_RING_LOG) & 15)
+			       ? 1u << (kvargs_number_get(arguments, "rsize", MEMIF_RING_LOG) & 15)
 			       : 1u << MEMIF_RING_LOG;
 	} else if (strcmp(info.driver_name, "net_af_packet") == 0) {
-		ring = number_of(arguments, "framecnt", AF_PACKET_RING);
+		ring = kvargs_number_get(arguments, "framecnt", AF_PACKET_RING);
 	}
 	rte_kvargs_free(arguments);
 	return ring;
 }
 
 /* The port of `own` for a device, made when it is not there yet. */
-static uint32_t own_port(struct gremc_engine *engine, const char *device)
+static uint32_t own_port_get(struct gremc_engine *engine, const char *device)
 {
 	struct gremc_config *own = &engine->own;
 	struct gremc_config_port *port;
@@ -74,7 +74,7 @@ static uint32_t own_port(struct gremc_engine *engine, const char *device)
 	return own->port_count++;
 }
 
-static int describe(struct gremc_engine *engine, struct gremc_errors *errors)
+static int own_ports_describe(struct gremc_engine *engine, struct gremc_errors *errors)
 {
 	engine->own.ports = calloc((size_t)GREMC_CONFIG_PORTS_MAX * 2, sizeof(*engine->own.ports));
 	if (engine->own.ports == NULL) {
@@ -86,16 +86,16 @@ static int describe(struct gremc_engine *engine, struct gremc_errors *errors)
 	for (uint32_t i = 0; i < engine->config->port_count; i++) {
 		const struct gremc_port_map *map = &engine->options.map[i];
 
-		engine->rx_port[i] = map->rx[0] ? own_port(engine, map->rx) : GREMC_CONFIG_NONE;
-		engine->tx_port[i] = map->tx[0] ? own_port(engine, map->tx) : engine->rx_port[i];
+		engine->rx_port[i] = map->rx[0] ? own_port_get(engine, map->rx) : GREMC_CONFIG_NONE;
+		engine->tx_port[i] = map->tx[0] ? own_port_get(engine, map->tx) : engine->rx_port[i];
 	}
 	return 0;
 }
 
-int gremc_engine_open_ports(struct gremc_engine *engine, const unsigned *lcores, unsigned count,
+int gremc_engine_ports_open(struct gremc_engine *engine, const unsigned *lcores, unsigned count,
 			    struct gremc_errors *errors)
 {
-	if (describe(engine, errors))
+	if (own_ports_describe(engine, errors))
 		return -1;
 	engine->ports = gremc_ports_open(&engine->own, lcores, count, errors);
 	if (engine->ports == NULL)
@@ -104,9 +104,9 @@ int gremc_engine_open_ports(struct gremc_engine *engine, const unsigned *lcores,
 	engine->rx_ring = UINT32_MAX;
 	for (uint16_t i = 0; i < engine->ports->count; i++) {
 		rte_eth_promiscuous_enable(engine->ports->port[i]->id);
-		engine->rx_ring = RTE_MIN(engine->rx_ring, ring_of(engine->ports->port[i]));
+		engine->rx_ring = RTE_MIN(engine->rx_ring, rx_ring_size(engine->ports->port[i]));
 	}
-	return gremc_engine_wait_links(engine, errors);
+	return gremc_engine_links_wait(engine, errors);
 }
 
 bool gremc_engine_is_virtual(const struct gremc_engine *engine)
@@ -117,7 +117,7 @@ bool gremc_engine_is_virtual(const struct gremc_engine *engine)
 	return false;
 }
 
-uint64_t gremc_engine_missed(const struct gremc_engine *engine)
+uint64_t gremc_engine_rx_missed(const struct gremc_engine *engine)
 {
 	struct rte_eth_stats stats;
 	uint64_t missed = 0;
@@ -128,7 +128,7 @@ uint64_t gremc_engine_missed(const struct gremc_engine *engine)
 	return missed;
 }
 
-const char *gremc_engine_down(const struct gremc_engine *engine)
+const char *gremc_engine_link_down(const struct gremc_engine *engine)
 {
 	struct rte_eth_link link;
 
@@ -139,12 +139,12 @@ const char *gremc_engine_down(const struct gremc_engine *engine)
 	return NULL;
 }
 
-int gremc_engine_wait_links(struct gremc_engine *engine, struct gremc_errors *errors)
+int gremc_engine_links_wait(struct gremc_engine *engine, struct gremc_errors *errors)
 {
 	uint64_t end = rte_rdtsc() + (uint64_t)(engine->options.link_wait * (double)engine->hz);
 	const char *down;
 
-	while ((down = gremc_engine_down(engine)) != NULL) {
+	while ((down = gremc_engine_link_down(engine)) != NULL) {
 		if (rte_rdtsc() > end) {
 			gremc_errors_add(
 				errors, NULL, 0, 0,

@@ -20,7 +20,7 @@
 /* For the signal handler. */
 static struct gremc_tester tester;
 
-static void on_signal(int number)
+static void signal_stop_request(int number)
 {
 	RTE_SET_USED(number);
 	__atomic_store_n(&tester.stop, 1, __ATOMIC_RELAXED);
@@ -28,7 +28,7 @@ static void on_signal(int number)
 
 #ifndef __SANITIZE_ADDRESS__ /* which has more to say */
 /* DPDK's memif frees the queues of a peer that leaves while they may be polled. */
-static void on_crash(int number)
+static void signal_crash_report(int number)
 {
 	static const char text[] =
 		"gremc-loadgen: crashed; over memif that is what happens when the forwarder ends while packets are sent\n";
@@ -38,30 +38,30 @@ static void on_crash(int number)
 	raise(number);
 }
 
-static void catch_crash(void)
+static void signal_crash_catch(void)
 {
-	struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction action = {.sa_handler = signal_crash_report, .sa_flags = (int)SA_RESETHAND};
 
 	sigaction(SIGSEGV, &action, NULL);
 }
 #else
-static void catch_crash(void)
+static void signal_crash_catch(void)
 {
 }
 #endif
 
-static void catch_signals(void)
+static void signals_catch(void)
 {
-	struct sigaction action = {.sa_handler = on_signal};
+	struct sigaction action = {.sa_handler = signal_stop_request};
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	catch_crash();
+	signal_crash_catch();
 }
 
 /* ---- which device is which port ---- */
 
-static uint32_t port_named(const struct gremc_config *config, const struct gremc_named *named)
+static uint32_t config_port_find(const struct gremc_config *config, const struct gremc_named_value *named)
 {
 	for (uint32_t i = 0; i < config->port_count; i++)
 		if (strlen(config->ports[i].name) == named->name_length &&
@@ -71,7 +71,7 @@ static uint32_t port_named(const struct gremc_config *config, const struct gremc
 }
 
 /* Ports that carry packets of their own. */
-static unsigned plain_ports(const struct gremc_config *config, uint32_t *first)
+static unsigned config_ports_count(const struct gremc_config *config, uint32_t *first)
 {
 	unsigned count = 0;
 
@@ -84,19 +84,19 @@ static unsigned plain_ports(const struct gremc_config *config, uint32_t *first)
 }
 
 /* Nothing said, and as many devices as ports: in order. */
-static int map_in_order(const struct gremc_config *config, struct gremc_engine_options *engine,
-			struct gremc_errors *errors)
+static int devices_map_in_order(const struct gremc_config *config, struct gremc_engine_options *engine,
+				struct gremc_errors *errors)
 {
 	uint32_t port = 0, devices = 0, first = 0;
 	uint16_t id;
 
 	RTE_ETH_FOREACH_DEV (id)
 		devices++;
-	if (devices != plain_ports(config, &first)) {
+	if (devices != config_ports_count(config, &first)) {
 		gremc_errors_add(
 			errors, NULL, 0, 0,
 			"the forwarder has %u ports and this EAL %u devices: say which is wired to which, --port %s=DEVICE",
-			plain_ports(config, &first), devices, config->ports[first].name);
+			config_ports_count(config, &first), devices, config->ports[first].name);
 		return -1;
 	}
 	RTE_ETH_FOREACH_DEV (id) {
@@ -107,14 +107,14 @@ static int map_in_order(const struct gremc_config *config, struct gremc_engine_o
 	return 0;
 }
 
-static int map_devices(const struct gremc_config *config, const struct gremc_options *options,
+static int devices_map(const struct gremc_config *config, const struct gremc_loadgen_options *options,
 		       struct gremc_engine_options *engine, struct gremc_errors *errors)
 {
 	for (unsigned i = 0; i < options->port_count + options->tx_port_count; i++) {
 		bool tx = i >= options->port_count;
-		const struct gremc_named *named =
+		const struct gremc_named_value *named =
 			tx ? &options->tx_port[i - options->port_count] : &options->port[i];
-		uint32_t port = port_named(config, named);
+		uint32_t port = config_port_find(config, named);
 
 		if (port == GREMC_CONFIG_NONE || config->ports[port].member_of != GREMC_CONFIG_NONE) {
 			gremc_errors_add(errors, NULL, 0, 0,
@@ -125,16 +125,16 @@ static int map_devices(const struct gremc_config *config, const struct gremc_opt
 		snprintf(tx ? engine->map[port].tx : engine->map[port].rx, GREMC_DEVICE_SIZE, "%s",
 			 named->value);
 	}
-	return options->port_count ? 0 : map_in_order(config, engine, errors);
+	return options->port_count ? 0 : devices_map_in_order(config, engine, errors);
 }
 
-static int map_macs(const struct gremc_config *config, const struct gremc_options *options,
+static int macs_map(const struct gremc_config *config, const struct gremc_loadgen_options *options,
 		    struct gremc_engine_options *engine, struct gremc_errors *errors)
 {
 	for (unsigned i = 0; i < options->dut_mac_count; i++) {
-		const struct gremc_named *named = &options->dut_mac[i];
+		const struct gremc_named_value *named = &options->dut_mac[i];
 		struct rte_ether_addr mac;
-		uint32_t port = named->name ? port_named(config, named) : 0;
+		uint32_t port = named->name ? config_port_find(config, named) : 0;
 
 		if (rte_ether_unformat_addr(named->value, &mac) || port == GREMC_CONFIG_NONE) {
 			gremc_errors_add(
@@ -154,7 +154,7 @@ static int map_macs(const struct gremc_config *config, const struct gremc_option
 
 /* The largest inner packet that any site could send or get: larger ones are skipped, and no buffer need hold
  * them. */
-static uint16_t largest_inner(const struct gremc_options *options, const struct gremc_flows *flows)
+static uint16_t inner_length_max(const struct gremc_loadgen_options *options, const struct gremc_flows *flows)
 {
 	uint16_t largest = 0, most = 0;
 
@@ -169,55 +169,55 @@ static uint16_t largest_inner(const struct gremc_options *options, const struct 
 
 /* ---- lcores ---- */
 
-static int run_lcore(void *lcore)
+static int lcore_main(void *lcore)
 {
-	gremc_engine_run(lcore);
+	gremc_lcore_loop(lcore);
 	return 0;
 }
 
-static void control(struct gremc_tester *t)
+static void control_main(struct gremc_tester *t)
 {
-	t->status = gremc_tester_main(t);
+	t->status = gremc_tester_execute(t);
 	gremc_engine_quit(t->engine);
 }
 
-static gremc_thread_result run_control(void *t)
+static gremc_thread_result control_thread_main(void *t)
 {
-	control(t);
+	control_main(t);
 	return (gremc_thread_result)0;
 }
 
 /* With one lcore it polls, and control is a thread beside it; with more the first controls. */
-static int run(struct gremc_tester *t)
+static int lcores_run(struct gremc_tester *t)
 {
 	gremc_thread thread;
 
 	if (rte_lcore_count() == 1) {
-		if (gremc_thread_create(&thread, "gremc-control", run_control, t)) {
+		if (gremc_thread_create(&thread, "gremc-control", control_thread_main, t)) {
 			fprintf(stderr, "gremc-loadgen: cannot start the control thread\n");
 			return GREMC_EXIT_FAILURE;
 		}
-		gremc_engine_run(&t->engine->lcore[0]);
+		gremc_lcore_loop(&t->engine->lcore[0]);
 		gremc_thread_join(thread);
 		return t->status;
 	}
 	for (uint32_t i = 0; i < t->engine->lcore_count; i++)
-		rte_eal_remote_launch(run_lcore, &t->engine->lcore[i], t->engine->lcore[i].lcore);
-	control(t);
+		rte_eal_remote_launch(lcore_main, &t->engine->lcore[i], t->engine->lcore[i].lcore);
+	control_main(t);
 	rte_eal_mp_wait_lcore();
 	return t->status;
 }
 
 /* ---- a test ---- */
 
-static int complain(struct gremc_errors *errors, int status)
+static int errors_print(struct gremc_errors *errors, int status)
 {
 	fprintf(stderr, "gremc-loadgen: %s", errors->text ? errors->text : "out of memory\n");
 	gremc_errors_fini(errors);
 	return status;
 }
 
-static int test_forwarder(const struct gremc_options *options)
+static int forwarder_test(const struct gremc_loadgen_options *options)
 {
 	struct gremc_flows_options flows = {.groups_per_route = options->groups_per_route,
 					    .senders = options->senders,
@@ -230,27 +230,27 @@ static int test_forwarder(const struct gremc_options *options)
 	tester.options = options;
 	tester.flows = gremc_flows_create(tester.config, &flows, &errors);
 	if (tester.flows == NULL)
-		return complain(&errors, GREMC_EXIT_CONFIG);
+		return errors_print(&errors, GREMC_EXIT_CONFIG);
 	engine.tx_lcores = options->tx_lcores;
-	engine.inner_max = largest_inner(options, tester.flows);
+	engine.inner_max = inner_length_max(options, tester.flows);
 	engine.link_wait = options->link_wait;
 	engine.ttl_step = options->keep_ttl ? 0 : 1;
-	if (map_devices(tester.config, options, &engine, &errors) == 0 &&
-	    map_macs(tester.config, options, &engine, &errors) == 0)
+	if (devices_map(tester.config, options, &engine, &errors) == 0 &&
+	    macs_map(tester.config, options, &engine, &errors) == 0)
 		tester.engine = gremc_engine_create(tester.config, tester.flows, &engine, &errors);
 	if (tester.engine) {
-		catch_signals();
-		status = run(&tester);
+		signals_catch();
+		status = lcores_run(&tester);
 		if (gremc_engine_destroy(tester.engine) && status == GREMC_EXIT_DONE)
 			status = GREMC_EXIT_FAILURE;
 	} else {
-		complain(&errors, status);
+		errors_print(&errors, status);
 	}
 	gremc_flows_destroy(tester.flows);
 	return status;
 }
 
-static int with_eal(const struct gremc_options *options)
+static int eal_run(const struct gremc_loadgen_options *options)
 {
 	int status;
 
@@ -262,13 +262,13 @@ static int with_eal(const struct gremc_options *options)
 		return GREMC_EXIT_FAILURE;
 	}
 	gremc_pattern_init();
-	status = strcmp(options->test, "bench") == 0 ? gremc_bench(options) : test_forwarder(options);
+	status = strcmp(options->test, "bench") == 0 ? gremc_bench_run(options) : forwarder_test(options);
 	(void)rte_eal_cleanup();
 	return status;
 }
 
 /* Hours of a test are not to end with results that cannot be written. */
-static int check_outputs(const struct gremc_options *options)
+static int outputs_check(const struct gremc_loadgen_options *options)
 {
 	const char *const path[] = {options->json, options->csv, options->report};
 
@@ -290,12 +290,12 @@ static int check_outputs(const struct gremc_options *options)
 }
 
 /* The configuration is read first: a mistake in it is said before DPDK says all it has to say. */
-static int load_and_test(const struct gremc_options *options)
+static int config_load_and_test(const struct gremc_loadgen_options *options)
 {
 	struct gremc_errors errors = {0};
 	int status;
 
-	if (check_outputs(options))
+	if (outputs_check(options))
 		return GREMC_EXIT_FAILURE;
 	tester.config = gremc_config_load(options->dut_config, NULL, &errors);
 	if (tester.config == NULL) {
@@ -303,36 +303,36 @@ static int load_and_test(const struct gremc_options *options)
 		gremc_errors_fini(&errors);
 		return GREMC_EXIT_CONFIG;
 	}
-	status = with_eal(options);
+	status = eal_run(options);
 	gremc_config_free(tester.config);
 	return status;
 }
 
 int main(int argc, char **argv)
 {
-	static struct gremc_options options;
+	static struct gremc_loadgen_options options;
 	enum gremc_action_needs needs;
-	int status = gremc_options_parse(&options, argc, argv);
+	int status = gremc_loadgen_options_parse(&options, argc, argv);
 
 	if (status)
 		return status;
 	if (options.shown_help) {
-		gremc_options_help(stdout, program_invocation_short_name);
+		gremc_loadgen_help_print(stdout, program_invocation_short_name);
 		return GREMC_EXIT_DONE;
 	}
 	if (options.shown_version) {
 		printf("gremc-loadgen %s, %s\n", GREMC_VERSION, rte_version());
 		return GREMC_EXIT_DONE;
 	}
-	gremc_test_needs(options.test, &needs);
+	gremc_action_needs_get(options.test, &needs);
 	switch (needs) {
 	case GREMC_NEEDS_NOTHING:
-		return gremc_make_config(&options);
+		return gremc_hub_config_print(&options);
 	case GREMC_NEEDS_RESULTS:
-		return gremc_report_several(&options);
+		return gremc_report_write(&options);
 	case GREMC_NEEDS_EAL:
-		return with_eal(&options);
+		return eal_run(&options);
 	default:
-		return load_and_test(&options);
+		return config_load_and_test(&options);
 	}
 }

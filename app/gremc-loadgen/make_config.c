@@ -16,12 +16,12 @@
 #define INNER_OWN "10.0.0.1"  /* the forwarder's, in every tunnel */
 #define GROUP_NET 0xef010000u /* 239.1.0.0 and on */
 
-static const char *address(char *text, uint32_t value)
+static const char *address_format(char *text, uint32_t value)
 {
 	return gremc_ipv4_format(text, rte_cpu_to_be_32(value));
 }
 
-static void put_ports(const struct gremc_options *options)
+static void hub_ports_print(const struct gremc_loadgen_options *options)
 {
 	printf("ethernets:\n"
 	       "  wan:\n"
@@ -38,14 +38,14 @@ static void put_ports(const struct gremc_options *options)
 		       options->lan_device);
 }
 
-static void put_tunnels(const struct gremc_options *options)
+static void hub_tunnels_print(const struct gremc_loadgen_options *options)
 {
 	char remote[GREMC_IPV4_TEXT], inner[GREMC_IPV4_TEXT];
 
 	printf("tunnels:\n");
 	for (uint32_t i = 0; i < options->tunnels; i++) {
 		printf("  t%u: {mode: gre, local: " FORWARDER ", remote: %s", i,
-		       address(remote, SITE_NET + 1 + i));
+		       address_format(remote, SITE_NET + 1 + i));
 		if (options->keys)
 			printf(", key: %u", i);
 		if (options->host || options->querier)
@@ -54,25 +54,26 @@ static void put_tunnels(const struct gremc_options *options)
 			printf(", host: true");
 		if (options->querier) /* one host is at the other end, we */
 			printf(", igmp: {fast-leave: true}");
-		printf(", peer: %s}\n", address(inner, INNER_NET + 256 + i));
+		printf(", peer: %s}\n", address_format(inner, INNER_NET + 256 + i));
 	}
 }
 
 /* (S,G) from one tunnel, another one for each group, to the next `fanout`. */
-static void put_group(const struct gremc_options *options, uint32_t number, uint32_t fanout)
+static void hub_group_print(const struct gremc_loadgen_options *options, uint32_t number, uint32_t fanout)
 {
 	uint32_t from = number % options->tunnels;
 	char group[GREMC_IPV4_TEXT], source[GREMC_IPV4_TEXT];
 
-	printf("  - {group: %s, source: %s, from: [t%u], to: [", address(group, GROUP_NET + 256 + number),
-	       address(source, INNER_NET + 256 + from), from);
+	printf("  - {group: %s, source: %s, from: [t%u], to: [",
+	       address_format(group, GROUP_NET + 256 + number),
+	       address_format(source, INNER_NET + 256 + from), from);
 	for (uint32_t k = 1; k <= fanout; k++)
 		printf("%st%u", k > 1 ? ", " : "", (from + k) % options->tunnels);
 	printf("]}\n");
 }
 
 /* One group from the LAN into tunnels, one from a tunnel onto the LAN. */
-static void put_lan_groups(const struct gremc_options *options, uint32_t fanout)
+static void hub_lan_groups_print(const struct gremc_loadgen_options *options, uint32_t fanout)
 {
 	printf("  - {group: 239.0.1.1, source: 198.51.100.2, from: [lan], to: [");
 	for (uint32_t k = 0; k < RTE_MIN(fanout, options->tunnels); k++)
@@ -80,7 +81,7 @@ static void put_lan_groups(const struct gremc_options *options, uint32_t fanout)
 	printf("]}\n  - {group: 239.0.2.1, source: 10.0.1.0, from: [t0], to: [lan]}\n");
 }
 
-int gremc_make_config(const struct gremc_options *options)
+int gremc_hub_config_print(const struct gremc_loadgen_options *options)
 {
 	uint32_t standard = RTE_MIN(16u, options->tunnels - 1), count = options->fanout_count;
 	const uint32_t *fanout = count ? options->fanout : &standard;
@@ -96,12 +97,12 @@ int gremc_make_config(const struct gremc_options *options)
 	printf("# %u tunnels and %u groups; written by gremc-loadgen make-config. The sites are all behind " GATEWAY
 	       ".\n",
 	       options->tunnels, options->groups);
-	put_ports(options);
-	put_tunnels(options);
+	hub_ports_print(options);
+	hub_tunnels_print(options);
 	printf("mroutes:\n");
 	for (uint32_t i = 0; i < options->groups; i++)
-		put_group(options, i, fanout[i % count]);
+		hub_group_print(options, i, fanout[i % count]);
 	if (options->lan_device)
-		put_lan_groups(options, fanout[count - 1]);
+		hub_lan_groups_print(options, fanout[count - 1]);
 	return fflush(stdout) ? GREMC_EXIT_FAILURE : GREMC_EXIT_DONE;
 }

@@ -22,16 +22,16 @@ static struct option_text option_texts[] = {
 };
 
 /* Names are written with hyphens. */
-static void spell(void)
+static void option_names_spell(void)
 {
 	for (unsigned i = 0; i < GREMC_OPTION_COUNT; i++)
 		for (char *c = option_texts[i].name; *c; c++)
 			*c = *c == '_' ? '-' : *c;
 }
 
-void gremc_options_help(FILE *out, const char *program)
+void gremc_loadgen_help_print(FILE *out, const char *program)
 {
-	spell();
+	option_names_spell();
 	fprintf(out,
 		"usage: %s [EAL options] -- TEST --dut-config FILE [options]\n"
 		"       %s make-config [--tunnels N] [--groups G] [--fanout F[,F...]]\n"
@@ -40,7 +40,7 @@ void gremc_options_help(FILE *out, const char *program)
 		"\n"
 		"tests:\n",
 		program, program, program);
-	gremc_tests_help(out);
+	gremc_tests_help_print(out);
 	fprintf(out, "\noptions (RATE is of packets into the forwarder):\n");
 	for (unsigned i = 0; i < GREMC_OPTION_COUNT; i++) {
 		const struct option_text *text = &option_texts[i];
@@ -59,9 +59,9 @@ void gremc_options_help(FILE *out, const char *program)
 
 /* ---- values ---- */
 
-static int complain(const char *format, ...) __rte_format_printf(1, 2);
+static int usage_error_print(const char *format, ...) __rte_format_printf(1, 2);
 
-static int complain(const char *format, ...)
+static int usage_error_print(const char *format, ...)
 {
 	va_list arguments;
 
@@ -73,79 +73,82 @@ static int complain(const char *format, ...)
 	return GREMC_EXIT_USAGE;
 }
 
-static int take_number(enum gremc_option option, const char *text, double least, double most, double *value)
+static int option_number_set(enum gremc_option option, const char *text, double least, double most,
+			     double *value)
 {
 	char *end;
 
 	*value = strtod(text, &end);
 	if (*text >= '0' && *text <= '9' && *end == '\0' && *value >= least && *value <= most)
 		return 0;
-	return complain("--%s `%s`: a number from %g to %g is needed", option_texts[option].name, text, least,
-			most);
+	return usage_error_print("--%s `%s`: a number from %g to %g is needed", option_texts[option].name,
+				 text, least, most);
 }
 
-static int take_count(enum gremc_option option, const char *text, uint32_t least, uint32_t most,
-		      uint32_t *value)
+static int option_count_set(enum gremc_option option, const char *text, uint32_t least, uint32_t most,
+			    uint32_t *value)
 {
 	double number;
 
-	if (take_number(option, text, least, most, &number))
+	if (option_number_set(option, text, least, most, &number))
 		return GREMC_EXIT_USAGE;
 	if (number != (double)(uint32_t)number)
-		return complain("--%s `%s`: a whole number is needed", option_texts[option].name, text);
+		return usage_error_print("--%s `%s`: a whole number is needed", option_texts[option].name,
+					 text);
 	*value = (uint32_t)number;
 	return 0;
 }
 
-static int take_rate(enum gremc_option option, const char *text, struct gremc_rate *rate)
+static int option_rate_set(enum gremc_option option, const char *text, struct gremc_rate *rate)
 {
 	if (gremc_rate_parse(text, rate) == 0)
 		return 0;
-	return complain("--%s `%s` is no rate: 250k, 1.5Mpps, 2Gbps or 40%%", option_texts[option].name,
-			text);
+	return usage_error_print("--%s `%s` is no rate: 250k, 1.5Mpps, 2Gbps or 40%%",
+				 option_texts[option].name, text);
 }
 
-static int take_named(enum gremc_option option, const char *text, bool may_lack_name,
-		      struct gremc_named *list, unsigned *count)
+static int option_named_add(enum gremc_option option, const char *text, bool may_lack_name,
+			    struct gremc_named_value *list, unsigned *count)
 {
 	const char *equals = strchr(text, '=');
-	struct gremc_named named = {.value = text};
+	struct gremc_named_value named = {.value = text};
 
 	if (equals) {
-		named = (struct gremc_named){
+		named = (struct gremc_named_value){
 			.name = text, .name_length = (size_t)(equals - text), .value = equals + 1};
 	} else if (!may_lack_name) {
-		return complain(
+		return usage_error_print(
 			"--%s `%s`: NAME=VALUE is needed, NAME being a port of the forwarder's configuration",
 			option_texts[option].name, text);
 	}
 	if (*count == GREMC_CONFIG_PORTS_MAX)
-		return complain("--%s: more than %u", option_texts[option].name, GREMC_CONFIG_PORTS_MAX);
+		return usage_error_print("--%s: more than %u", option_texts[option].name,
+					 GREMC_CONFIG_PORTS_MAX);
 	list[(*count)++] = named;
 	return 0;
 }
 
 /* Each part of a comma-separated list to `take`. The list is the user's argument, copied. */
-static int each(const char *list, int (*take)(struct gremc_options *, const char *),
-		struct gremc_options *options)
+static int list_parts_parse(const char *list, int (*option_set)(struct gremc_loadgen_options *, const char *),
+			    struct gremc_loadgen_options *options)
 {
 	char *copy = strdup(list), *rest = copy, *part;
-	int rc = copy ? 0 : complain("out of memory");
+	int rc = copy ? 0 : usage_error_print("out of memory");
 
 	while (rc == 0 && (part = strsep(&rest, ",")) != NULL)
-		rc = take(options, part);
+		rc = option_set(options, part);
 	free(copy);
 	return rc;
 }
 
-static int take_mix(struct gremc_options *options, const char *text)
+static int option_mix_add(struct gremc_loadgen_options *options, const char *text)
 {
 	if (strcmp(text, "rfc") == 0)
-		return each(RFC_SIZES, take_mix, options);
+		return list_parts_parse(RFC_SIZES, option_mix_add, options);
 	if (options->mix_count == GREMC_MIXES_MAX)
-		return complain("--size: more than %u sizes", GREMC_MIXES_MAX);
+		return usage_error_print("--size: more than %u sizes", GREMC_MIXES_MAX);
 	if (gremc_mix_parse(text, &options->mix[options->mix_count]))
-		return complain(
+		return usage_error_print(
 			"--size `%s`: 56 to 9600 (an inner IP packet; the stamp needs 56), outer:N (a frame with FCS), "
 			"imix or rfc",
 			text);
@@ -153,46 +156,47 @@ static int take_mix(struct gremc_options *options, const char *text)
 	return 0;
 }
 
-static int take_fanout(struct gremc_options *options, const char *text)
+static int option_fanout_add(struct gremc_loadgen_options *options, const char *text)
 {
 	uint32_t value = 0;
 
 	if (options->fanout_count == GREMC_FANOUTS_MAX)
-		return complain("--fanout: more than %u", GREMC_FANOUTS_MAX);
-	if (take_count(GREMC_OPTION_fanout, text, 1, 65535, &value))
+		return usage_error_print("--fanout: more than %u", GREMC_FANOUTS_MAX);
+	if (option_count_set(GREMC_OPTION_fanout, text, 1, 65535, &value))
 		return GREMC_EXIT_USAGE;
 	options->fanout[options->fanout_count++] = value;
 	return 0;
 }
 
-static int take_unicast(struct gremc_options *options, const char *text)
+static int option_unicast_add(struct gremc_loadgen_options *options, const char *text)
 {
 	if (options->unicast_count == RTE_DIM(options->unicast))
-		return complain("--unicast: more than %zu shares", RTE_DIM(options->unicast));
-	return take_number(GREMC_OPTION_unicast, text, 0, 99, &options->unicast[options->unicast_count++]);
+		return usage_error_print("--unicast: more than %zu shares", RTE_DIM(options->unicast));
+	return option_number_set(GREMC_OPTION_unicast, text, 0, 99,
+				 &options->unicast[options->unicast_count++]);
 }
 
-static int take_line(struct gremc_options *options, const char *text)
+static int option_line_set(struct gremc_loadgen_options *options, const char *text)
 {
 	struct gremc_rate rate;
 
 	if (gremc_rate_parse(text, &rate) || rate.unit == GREMC_RATE_PERCENT)
-		return complain("--line `%s`: bits/s are needed, as 10G or 100Gbps", text);
+		return usage_error_print("--line `%s`: bits/s are needed, as 10G or 100Gbps", text);
 	options->line = rate.value;
 	return 0;
 }
 
-static int take_group(struct gremc_options *options, const char *text)
+static int option_group_set(struct gremc_loadgen_options *options, const char *text)
 {
 	if (gremc_ipv4_parse(text, &options->join_group) || !gremc_ipv4_is_multicast(options->join_group) ||
 	    gremc_ipv4_is_link_local_group(options->join_group))
-		return complain("--join-group `%s`: a multicast group outside of 224.0.0.0/24 is needed",
-				text);
+		return usage_error_print(
+			"--join-group `%s`: a multicast group outside of 224.0.0.0/24 is needed", text);
 	return 0;
 }
 
 /* Numbers and texts that need no more than a range. */
-static int take_plain(struct gremc_options *o, enum gremc_option option, const char *text)
+static int option_value_set(struct gremc_loadgen_options *o, enum gremc_option option, const char *text)
 {
 	static const double long_time = 86400;
 	uint32_t count = 0;
@@ -220,56 +224,56 @@ static int take_plain(struct gremc_options *o, enum gremc_option option, const c
 		o->lan_device = text;
 		return 0;
 	case GREMC_OPTION_flows:
-		return take_count(option, text, 1, GREMC_FLOWS_MAX, &o->flows);
+		return option_count_set(option, text, 1, GREMC_FLOWS_MAX, &o->flows);
 	case GREMC_OPTION_senders:
-		return take_count(option, text, 1, 65536, &o->senders);
+		return option_count_set(option, text, 1, 65536, &o->senders);
 	case GREMC_OPTION_groups_per_route:
-		return take_count(option, text, 1, GREMC_FLOWS_MAX, &o->groups_per_route);
+		return option_count_set(option, text, 1, GREMC_FLOWS_MAX, &o->groups_per_route);
 	case GREMC_OPTION_tunnels:
-		return take_count(option, text, 2, GREMC_CONFIG_TUNNELS_MAX, &o->tunnels);
+		return option_count_set(option, text, 2, GREMC_CONFIG_TUNNELS_MAX, &o->tunnels);
 	case GREMC_OPTION_groups:
-		return take_count(option, text, 1, GREMC_CONFIG_MROUTES_MAX, &o->groups);
+		return option_count_set(option, text, 1, GREMC_CONFIG_MROUTES_MAX, &o->groups);
 	case GREMC_OPTION_join_groups:
-		return take_count(option, text, 1, 65536, &o->join_groups);
+		return option_count_set(option, text, 1, 65536, &o->join_groups);
 	case GREMC_OPTION_repeat:
-		return take_count(option, text, 1, 1000, &o->repeat);
+		return option_count_set(option, text, 1, 1000, &o->repeat);
 	case GREMC_OPTION_confirm:
-		return take_count(option, text, 1, 100, &o->confirm);
+		return option_count_set(option, text, 1, 100, &o->confirm);
 	case GREMC_OPTION_dut_cpu:
-		return take_count(option, text, 0, CPU_SETSIZE - 1, &o->dut_cpu);
+		return option_count_set(option, text, 0, CPU_SETSIZE - 1, &o->dut_cpu);
 	case GREMC_OPTION_igmp:
-		return take_count(option, text, 2, 3, &o->igmp);
+		return option_count_set(option, text, 2, 3, &o->igmp);
 	case GREMC_OPTION_tx_lcores:
-		return take_count(option, text, 1, GREMC_WORKERS_MAX, &o->tx_lcores);
+		return option_count_set(option, text, 1, GREMC_WORKERS_MAX, &o->tx_lcores);
 	case GREMC_OPTION_burst:
-		if (take_count(option, text, 2, UINT32_MAX, &count))
+		if (option_count_set(option, text, 2, UINT32_MAX, &count))
 			return GREMC_EXIT_USAGE;
 		o->burst = count;
 		return 0;
 	case GREMC_OPTION_duration:
-		return take_number(option, text, 0.01, long_time, &o->duration);
+		return option_number_set(option, text, 0.01, long_time, &o->duration);
 	case GREMC_OPTION_latency_duration:
-		return take_number(option, text, 0.01, long_time, &o->latency_duration);
+		return option_number_set(option, text, 0.01, long_time, &o->latency_duration);
 	case GREMC_OPTION_warmup:
-		return take_number(option, text, 0, long_time, &o->warmup);
+		return option_number_set(option, text, 0, long_time, &o->warmup);
 	case GREMC_OPTION_settle:
-		return take_number(option, text, 0.01, 60, &o->settle);
+		return option_number_set(option, text, 0.01, 60, &o->settle);
 	case GREMC_OPTION_resolution:
-		return take_number(option, text, 0.01, 50, &o->resolution);
+		return option_number_set(option, text, 0.01, 50, &o->resolution);
 	case GREMC_OPTION_step:
-		return take_number(option, text, 1, 50, &o->step);
+		return option_number_set(option, text, 1, 50, &o->step);
 	case GREMC_OPTION_burden:
-		return take_number(option, text, 1, 99, &o->burden);
+		return option_number_set(option, text, 1, 99, &o->burden);
 	case GREMC_OPTION_join_wait:
-		return take_number(option, text, 0.01, 3600, &o->join_wait);
+		return option_number_set(option, text, 0.01, 3600, &o->join_wait);
 	case GREMC_OPTION_link_wait:
-		return take_number(option, text, 0, 3600, &o->link_wait);
+		return option_number_set(option, text, 0, 3600, &o->link_wait);
 	default:
-		return complain("--%s is not to be given here", option_texts[option].name);
+		return usage_error_print("--%s is not to be given here", option_texts[option].name);
 	}
 }
 
-static int take(struct gremc_options *o, enum gremc_option option, const char *text)
+static int option_set(struct gremc_loadgen_options *o, enum gremc_option option, const char *text)
 {
 	o->given[option] = text ? text : "";
 	switch (option) {
@@ -298,48 +302,48 @@ static int take(struct gremc_options *o, enum gremc_option option, const char *t
 		o->querier = true;
 		return 0;
 	case GREMC_OPTION_port:
-		return take_named(option, text, false, o->port, &o->port_count);
+		return option_named_add(option, text, false, o->port, &o->port_count);
 	case GREMC_OPTION_tx_port:
-		return take_named(option, text, false, o->tx_port, &o->tx_port_count);
+		return option_named_add(option, text, false, o->tx_port, &o->tx_port_count);
 	case GREMC_OPTION_dut_mac:
-		return take_named(option, text, true, o->dut_mac, &o->dut_mac_count);
+		return option_named_add(option, text, true, o->dut_mac, &o->dut_mac_count);
 	case GREMC_OPTION_rate:
-		return take_rate(option, text, &o->rate);
+		return option_rate_set(option, text, &o->rate);
 	case GREMC_OPTION_max_rate:
-		return take_rate(option, text, &o->max_rate);
+		return option_rate_set(option, text, &o->max_rate);
 	case GREMC_OPTION_size:
 		o->mix_count = 0;
-		return each(text, take_mix, o);
+		return list_parts_parse(text, option_mix_add, o);
 	case GREMC_OPTION_fanout:
-		return each(text, take_fanout, o);
+		return list_parts_parse(text, option_fanout_add, o);
 	case GREMC_OPTION_unicast:
 		o->unicast_count = 0;
-		return each(text, take_unicast, o);
+		return list_parts_parse(text, option_unicast_add, o);
 	case GREMC_OPTION_line:
-		return take_line(o, text);
+		return option_line_set(o, text);
 	case GREMC_OPTION_join_group:
-		return take_group(o, text);
+		return option_group_set(o, text);
 	default:
-		return take_plain(o, option, text);
+		return option_value_set(o, option, text);
 	}
 }
 
 /* ---- defaults ---- */
 
 /* A standard value, unless the user has given one. */
-static int settle_default(struct gremc_options *o, enum gremc_option option, const char *quick)
+static int option_default_set(struct gremc_loadgen_options *o, enum gremc_option option, const char *quick)
 {
 	const char *standard = o->quick && quick ? quick : option_texts[option].standard;
 	int rc;
 
 	if (o->given[option])
 		return 0;
-	rc = take(o, option, standard);
+	rc = option_set(o, option, standard);
 	o->given[option] = NULL;
 	return rc;
 }
 
-static int settle_defaults(struct gremc_options *o)
+static int option_defaults_set(struct gremc_loadgen_options *o)
 {
 	static const struct {
 		enum gremc_option option;
@@ -361,7 +365,7 @@ static int settle_defaults(struct gremc_options *o)
 	};
 
 	for (unsigned i = 0; i < RTE_DIM(list); i++)
-		if (settle_default(o, list[i].option, list[i].quick))
+		if (option_default_set(o, list[i].option, list[i].quick))
 			return GREMC_EXIT_USAGE;
 	/* By the RFC the whole time is waited; in a hurry only until all is there. */
 	o->settle_whole = !o->quick && o->given[GREMC_OPTION_settle] == NULL;
@@ -372,7 +376,7 @@ static int settle_defaults(struct gremc_options *o)
 /* ---- the line ---- */
 
 /* Where our arguments begin: behind `--`, or, without one, at the first. */
-static int split(int argc, char **argv)
+static int eal_arguments_end(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], "--") == 0)
@@ -380,35 +384,35 @@ static int split(int argc, char **argv)
 	return 0;
 }
 
-static int check_whole(const struct gremc_options *o)
+static int options_validate(const struct gremc_loadgen_options *o)
 {
 	enum gremc_action_needs needs;
 
 	if (o->shown_help || o->shown_version)
 		return 0;
 	if (o->test == NULL)
-		return complain(
+		return usage_error_print(
 			"no test is named; there are rate, throughput, loss, latency, suite and more: see --help");
-	if (gremc_test_needs(o->test, &needs))
-		return complain("there is no test `%s`; see --help", o->test);
+	if (gremc_action_needs_get(o->test, &needs))
+		return usage_error_print("there is no test `%s`; see --help", o->test);
 	if (needs == GREMC_NEEDS_FORWARDER && o->dut_config == NULL)
-		return complain(
+		return usage_error_print(
 			"--dut-config FILE is missing: the configuration that the forwarder runs with "
 			"(make-config writes one for both)");
 	if (needs == GREMC_NEEDS_RESULTS && (o->operand_count == 0 || o->report == NULL))
-		return complain("report needs at least one RESULT.json and --report FILE");
+		return usage_error_print("report needs at least one RESULT.json and --report FILE");
 	if (needs != GREMC_NEEDS_RESULTS && o->operand_count)
-		return complain("unexpected argument `%s`", o->operand[0]);
+		return usage_error_print("unexpected argument `%s`", o->operand[0]);
 	return 0;
 }
 
-int gremc_options_parse(struct gremc_options *o, int argc, char **argv)
+int gremc_loadgen_options_parse(struct gremc_loadgen_options *o, int argc, char **argv)
 {
 	struct option list[GREMC_OPTION_COUNT + 1] = {0};
-	int start = split(argc, argv), option;
+	int start = eal_arguments_end(argc, argv), option;
 
-	spell();
-	*o = (struct gremc_options){.eal_argc = start ? start : 1, .eal_argv = argv};
+	option_names_spell();
+	*o = (struct gremc_loadgen_options){.eal_argc = start ? start : 1, .eal_argv = argv};
 	for (int i = 0; i < GREMC_OPTION_COUNT; i++)
 		list[i] = (struct option){option_texts[i].name,
 					  *option_texts[i].argument ? required_argument : no_argument, NULL,
@@ -419,18 +423,18 @@ int gremc_options_parse(struct gremc_options *o, int argc, char **argv)
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", list, NULL)) != -1) {
 		if (option == ':')
-			return complain("an argument is missing after %s", argv[optind - 1]);
+			return usage_error_print("an argument is missing after %s", argv[optind - 1]);
 		if (option == '?')
-			return complain("unknown option %s%s; see --help", argv[optind - 1],
-					start ? "" : " (EAL options end with `--`)");
-		if (take(o, (enum gremc_option)(option - 1), optarg))
+			return usage_error_print("unknown option %s%s; see --help", argv[optind - 1],
+						 start ? "" : " (EAL options end with `--`)");
+		if (option_set(o, (enum gremc_option)(option - 1), optarg))
 			return GREMC_EXIT_USAGE;
 	}
 	if (optind < argc)
 		o->test = argv[optind++];
 	o->operand = &argv[optind];
 	o->operand_count = argc - optind;
-	if (settle_defaults(o))
+	if (option_defaults_set(o))
 		return GREMC_EXIT_USAGE;
-	return check_whole(o);
+	return options_validate(o);
 }

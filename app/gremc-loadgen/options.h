@@ -87,13 +87,13 @@ struct gremc_rate {
 	enum gremc_rate_unit unit;
 };
 
-struct gremc_named { /* NAME=VALUE; NAME may be missing */
+struct gremc_named_value { /* NAME=VALUE; NAME may be missing */
 	const char *name;
 	size_t name_length;
 	const char *value;
 };
 
-struct gremc_options {
+struct gremc_loadgen_options {
 	const char *test;
 	const char *given[GREMC_OPTION_COUNT]; /* as the user wrote it; NULL: not given */
 	bool shown_help, shown_version;
@@ -103,7 +103,7 @@ struct gremc_options {
 	int operand_count;
 
 	const char *dut_config;
-	struct gremc_named port[GREMC_CONFIG_PORTS_MAX], tx_port[GREMC_CONFIG_PORTS_MAX],
+	struct gremc_named_value port[GREMC_CONFIG_PORTS_MAX], tx_port[GREMC_CONFIG_PORTS_MAX],
 		dut_mac[GREMC_CONFIG_PORTS_MAX];
 	unsigned port_count, tx_port_count, dut_mac_count;
 	struct gremc_mix mix[GREMC_MIXES_MAX];
@@ -123,8 +123,8 @@ struct gremc_options {
 };
 
 /* Returns 0, or GREMC_EXIT_USAGE after a sentence on stderr. */
-int gremc_options_parse(struct gremc_options *options, int argc, char **argv);
-void gremc_options_help(FILE *out, const char *program);
+int gremc_loadgen_options_parse(struct gremc_loadgen_options *options, int argc, char **argv);
+void gremc_loadgen_help_print(FILE *out, const char *program);
 
 /* Pure, for the tests. 0 or -EINVAL. */
 int gremc_rate_parse(const char *text, struct gremc_rate *rate);

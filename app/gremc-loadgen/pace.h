@@ -39,7 +39,7 @@ struct gremc_pace {
 void gremc_pace_start(struct gremc_pace *pace, double rate, uint64_t hz, uint64_t now);
 
 /* Packets that may leave now, at most `limit`. */
-static inline uint32_t gremc_pace_due(struct gremc_pace *pace, uint64_t now, uint32_t limit)
+static inline uint32_t gremc_pace_due_count(struct gremc_pace *pace, uint64_t now, uint32_t limit)
 {
 	uint64_t due, ahead;
 
@@ -81,21 +81,21 @@ static inline uint64_t gremc_pace_lag(struct gremc_pace *pace, uint64_t now)
 }
 
 /* Do the next `count` packets belong to a burst that has been begun, or is begun with them? Then all have the
- * lag of the first one, and one call of gremc_pace_lag() with gremc_pace_skip() stands for all. */
+ * lag of the first one, and one call of gremc_pace_lag() with gremc_pace_lag_skip() stands for all. */
 static inline bool gremc_pace_is_one_burst(const struct gremc_pace *pace, uint32_t count)
 {
 	return pace->period == 0 || count <= (pace->left ? pace->left : pace->least);
 }
 
 /* After gremc_pace_lag(): `count` more packets of the same burst are made. */
-static inline void gremc_pace_skip(struct gremc_pace *pace, uint32_t count)
+static inline void gremc_pace_lag_skip(struct gremc_pace *pace, uint32_t count)
 {
 	if (pace->period)
 		pace->left -= count;
 }
 
 /* `count` packets have left. */
-static inline void gremc_pace_sent(struct gremc_pace *pace, uint64_t now, uint32_t count)
+static inline void gremc_pace_sent_add(struct gremc_pace *pace, uint64_t now, uint32_t count)
 {
 	pace->sent += count;
 	pace->not_yet = now + (count * pace->interval >> 16);

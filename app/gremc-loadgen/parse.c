@@ -11,7 +11,7 @@
 
 #define SIZE_MOST 9600
 
-static double multiplier(const char **text)
+static double rate_multiplier_parse(const char **text)
 {
 	switch (**text) {
 	case 'k':
@@ -38,7 +38,7 @@ int gremc_rate_parse(const char *text, struct gremc_rate *rate)
 		return -EINVAL; /* strtod() would take signs, spaces, hexadecimal and "inf" */
 	value = strtod(text, &end);
 	unit = end;
-	value *= multiplier(&unit);
+	value *= rate_multiplier_parse(&unit);
 	if (strcmp(unit, "%") == 0)
 		*rate = (struct gremc_rate){value, GREMC_RATE_PERCENT};
 	else if (strcasecmp(unit, "bps") == 0 || strcasecmp(unit, "bit/s") == 0)
@@ -50,7 +50,7 @@ int gremc_rate_parse(const char *text, struct gremc_rate *rate)
 	return value > 0 && value < 1e13 && (rate->unit != GREMC_RATE_PERCENT || value <= 100) ? 0 : -EINVAL;
 }
 
-static void add_size(struct gremc_mix *mix, uint16_t bytes, unsigned times)
+static void mix_size_add(struct gremc_mix *mix, uint16_t bytes, unsigned times)
 {
 	mix->size[mix->size_count] = (struct gremc_size){.bytes = bytes, .outer = mix->outer};
 	for (unsigned i = 0; i < times; i++)
@@ -59,13 +59,13 @@ static void add_size(struct gremc_mix *mix, uint16_t bytes, unsigned times)
 }
 
 /* The seven small ones are not sent in a row. */
-static void make_imix(struct gremc_mix *mix)
+static void mix_imix_make(struct gremc_mix *mix)
 {
 	static const uint8_t pattern[] = {0, 1, 0, 1, 0, 2, 0, 1, 0, 1, 0, 0};
 
-	add_size(mix, 64, 7);
-	add_size(mix, 570, 4);
-	add_size(mix, 1400, 1);
+	mix_size_add(mix, 64, 7);
+	mix_size_add(mix, 570, 4);
+	mix_size_add(mix, 1400, 1);
 	memcpy(mix->pattern, pattern, sizeof(pattern));
 }
 
@@ -86,14 +86,14 @@ int gremc_mix_parse(const char *text, struct gremc_mix *mix)
 		rest += 6;
 	}
 	if (strcmp(rest, "imix") == 0) {
-		make_imix(mix);
+		mix_imix_make(mix);
 		return 0;
 	}
 	if (!isdigit((unsigned char)rest[0]))
 		return -EINVAL;
 	bytes = strtoul(rest, &end, 10);
-	if (*end || bytes > SIZE_MOST || (!mix->outer && bytes < GREMC_INNER_LEAST))
+	if (*end || bytes > SIZE_MOST || (!mix->outer && bytes < GREMC_INNER_MIN))
 		return -EINVAL;
-	add_size(mix, (uint16_t)bytes, 1);
+	mix_size_add(mix, (uint16_t)bytes, 1);
 	return 0;
 }

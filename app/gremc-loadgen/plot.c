@@ -24,7 +24,7 @@ struct axis {
 	bool log;
 };
 
-void gremc_html_text(FILE *out, const char *text)
+void gremc_html_text_write(FILE *out, const char *text)
 {
 	for (const char *c = text; *c; c++)
 		switch (*c) {
@@ -45,7 +45,7 @@ void gremc_html_text(FILE *out, const char *text)
 		}
 }
 
-struct gremc_series *gremc_plot_series(struct gremc_plot *plot, unsigned key, const char *name)
+struct gremc_series *gremc_plot_series_get(struct gremc_plot *plot, unsigned key, const char *name)
 {
 	for (unsigned i = 0; i < plot->count; i++)
 		if (plot->series[i].key == key &&
@@ -60,7 +60,7 @@ struct gremc_series *gremc_plot_series(struct gremc_plot *plot, unsigned key, co
 	return &plot->series[plot->count++];
 }
 
-void gremc_plot_add(struct gremc_series *series, double x, double y, bool hollow)
+void gremc_series_point_add(struct gremc_series *series, double x, double y, bool hollow)
 {
 	if (series == NULL || series->count == GREMC_PLOT_POINTS || isnan(x) || isnan(y))
 		return;
@@ -71,19 +71,19 @@ void gremc_plot_add(struct gremc_series *series, double x, double y, bool hollow
 
 /* ---- axes ---- */
 
-static bool is_shown(const struct gremc_plot *plot, double x, double y)
+static bool point_is_shown(const struct gremc_plot *plot, double x, double y)
 {
 	return (!plot->log_x || x > 0) && (!plot->log_y || y > 0);
 }
 
-static void widen(struct axis *axis, double value)
+static void axis_widen(struct axis *axis, double value)
 {
 	axis->low = isnan(axis->low) ? value : RTE_MIN(axis->low, value);
 	axis->high = isnan(axis->high) ? value : RTE_MAX(axis->high, value);
 }
 
 /* Round numbers at both ends; a linear axis begins at 0. */
-static void settle(struct axis *axis)
+static void axis_bounds_round(struct axis *axis)
 {
 	if (axis->log) {
 		axis->low = pow(10, floor(log10(axis->low)));
@@ -97,7 +97,7 @@ static void settle(struct axis *axis)
 		axis->high = axis->low + 1;
 }
 
-static double place(const struct axis *axis, double value, double from, double to)
+static double axis_coordinate(const struct axis *axis, double value, double from, double to)
 {
 	double share = axis->log ? log(value / axis->low) / log(axis->high / axis->low)
 				 : (value - axis->low) / (axis->high - axis->low);
@@ -106,7 +106,7 @@ static double place(const struct axis *axis, double value, double from, double t
 }
 
 /* 1, 2 or 5 times a power of ten. */
-static double step_of(const struct axis *axis)
+static double axis_step(const struct axis *axis)
 {
 	double raw = (axis->high - axis->low) / TICKS, power = pow(10, floor(log10(raw)));
 
@@ -116,7 +116,7 @@ static double step_of(const struct axis *axis)
 				   : 10 * power;
 }
 
-static void put_number(FILE *out, double value)
+static void axis_number_write(FILE *out, double value)
 {
 	double size = fabs(value);
 
@@ -130,9 +130,10 @@ static void put_number(FILE *out, double value)
 		fprintf(out, "%.4g", value);
 }
 
-static void put_tick(FILE *out, const struct axis *axis, double value, bool is_x)
+static void axis_tick_write(FILE *out, const struct axis *axis, double value, bool is_x)
 {
-	double at = is_x ? place(axis, value, LEFT, WIDTH - RIGHT) : place(axis, value, HEIGHT - BOTTOM, TOP);
+	double at = is_x ? axis_coordinate(axis, value, LEFT, WIDTH - RIGHT)
+			 : axis_coordinate(axis, value, HEIGHT - BOTTOM, TOP);
 
 	if (is_x)
 		fprintf(out,
@@ -142,51 +143,51 @@ static void put_tick(FILE *out, const struct axis *axis, double value, bool is_x
 		fprintf(out,
 			"<path d='M%.1f %.1fH%.1f' class='grid'/><text x='%.1f' y='%.1f' text-anchor='end'>",
 			LEFT, at, WIDTH - RIGHT, LEFT - 6, at + 4);
-	put_number(out, value);
+	axis_number_write(out, value);
 	fputs("</text>\n", out);
 }
 
-static void put_axis(FILE *out, const struct axis *axis, bool is_x)
+static void axis_write(FILE *out, const struct axis *axis, bool is_x)
 {
 	double step;
 
 	if (axis->log) {
 		for (double value = axis->low; value <= axis->high * 1.01; value *= 10)
-			put_tick(out, axis, value, is_x);
+			axis_tick_write(out, axis, value, is_x);
 		return;
 	}
-	step = step_of(axis);
+	step = axis_step(axis);
 	for (double i = ceil(axis->low / step - 1e-9); i * step <= axis->high * (1 + 1e-9); i++)
-		put_tick(out, axis, i == 0 ? 0 : i * step, is_x);
+		axis_tick_write(out, axis, i == 0 ? 0 : i * step, is_x);
 }
 
 /* ---- lines ---- */
 
-static void put_series(FILE *out, const struct gremc_plot *plot, unsigned number, const struct axis *x,
-		       const struct axis *y)
+static void series_write(FILE *out, const struct gremc_plot *plot, unsigned number, const struct axis *x,
+			 const struct axis *y)
 {
 	const struct gremc_series *series = &plot->series[number];
 	const char *command = "M";
 
 	fprintf(out, "<path fill='none' stroke='%s' stroke-width='2' d='", colours[number]);
 	for (unsigned i = 0; i < series->count; i++) {
-		if (!is_shown(plot, series->x[i], series->y[i]))
+		if (!point_is_shown(plot, series->x[i], series->y[i]))
 			continue;
-		fprintf(out, "%s%.1f %.1f", command, place(x, series->x[i], LEFT, WIDTH - RIGHT),
-			place(y, series->y[i], HEIGHT - BOTTOM, TOP));
+		fprintf(out, "%s%.1f %.1f", command, axis_coordinate(x, series->x[i], LEFT, WIDTH - RIGHT),
+			axis_coordinate(y, series->y[i], HEIGHT - BOTTOM, TOP));
 		command = "L";
 	}
 	fputs("'/>\n", out);
 	for (unsigned i = 0; i < series->count && series->count <= 64; i++)
-		if (is_shown(plot, series->x[i], series->y[i]))
+		if (point_is_shown(plot, series->x[i], series->y[i]))
 			fprintf(out, "<circle cx='%.1f' cy='%.1f' r='3' fill='%s' stroke='%s'/>\n",
-				place(x, series->x[i], LEFT, WIDTH - RIGHT),
-				place(y, series->y[i], HEIGHT - BOTTOM, TOP),
+				axis_coordinate(x, series->x[i], LEFT, WIDTH - RIGHT),
+				axis_coordinate(y, series->y[i], HEIGHT - BOTTOM, TOP),
 				series->hollow[i] ? "white" : colours[number], colours[number]);
 }
 
 /* What stands below the names. Returns how many. */
-static unsigned notes_of(const struct gremc_plot *plot, const char *note[2])
+static unsigned plot_notes(const struct gremc_plot *plot, const char *note[2])
 {
 	bool hollow = false;
 	unsigned count = 0;
@@ -201,10 +202,10 @@ static unsigned notes_of(const struct gremc_plot *plot, const char *note[2])
 	return count;
 }
 
-static void put_legend(FILE *out, const struct gremc_plot *plot)
+static void plot_legend_write(FILE *out, const struct gremc_plot *plot)
 {
 	const char *note[2];
-	unsigned notes = notes_of(plot, note);
+	unsigned notes = plot_notes(plot, note);
 
 	for (unsigned i = 0; i < plot->count; i++) {
 		double at = HEIGHT + i * LEGEND_ROW;
@@ -212,7 +213,7 @@ static void put_legend(FILE *out, const struct gremc_plot *plot)
 		fprintf(out,
 			"<rect x='%.1f' y='%.1f' width='14' height='4' fill='%s'/><text x='%.1f' y='%.1f'>",
 			LEFT, at - 4, colours[i], LEFT + 20, at + 2);
-		gremc_html_text(out, plot->series[i].name);
+		gremc_html_text_write(out, plot->series[i].name);
 		fputs("</text>\n", out);
 	}
 	for (unsigned i = 0; i < notes; i++)
@@ -220,21 +221,21 @@ static void put_legend(FILE *out, const struct gremc_plot *plot)
 			HEIGHT + (plot->count + i) * LEGEND_ROW + 2, note[i]);
 }
 
-static void put_titles(FILE *out, const struct gremc_plot *plot)
+static void plot_titles_write(FILE *out, const struct gremc_plot *plot)
 {
 	fprintf(out, "<text x='%.1f' y='18' class='title'>", LEFT);
-	gremc_html_text(out, plot->title);
+	gremc_html_text_write(out, plot->title);
 	fprintf(out, "</text><text x='%.1f' y='%.1f' text-anchor='middle'>", (LEFT + WIDTH - RIGHT) / 2,
 		HEIGHT - BOTTOM + 34);
-	gremc_html_text(out, plot->x_title);
+	gremc_html_text_write(out, plot->x_title);
 	fprintf(out, "</text><text transform='translate(14 %.1f) rotate(-90)' text-anchor='middle'>",
 		(TOP + HEIGHT - BOTTOM) / 2);
-	gremc_html_text(out, plot->y_title);
+	gremc_html_text_write(out, plot->y_title);
 	fputs("</text>\n", out);
 }
 
 /* From left to right, whatever the order in which the rows came. */
-static void sort(struct gremc_series *series)
+static void series_points_sort(struct gremc_series *series)
 {
 	for (unsigned i = 1; i < series->count; i++)
 		for (unsigned k = i; k > 0 && series->x[k - 1] > series->x[k]; k--) {
@@ -250,28 +251,28 @@ bool gremc_plot_write(struct gremc_plot *plot, FILE *out)
 	const char *note[2];
 
 	for (unsigned s = 0; s < plot->count; s++) {
-		sort(&plot->series[s]);
+		series_points_sort(&plot->series[s]);
 		for (unsigned i = 0; i < plot->series[s].count; i++)
-			if (is_shown(plot, plot->series[s].x[i], plot->series[s].y[i])) {
-				widen(&x, plot->series[s].x[i]);
-				widen(&y, plot->series[s].y[i]);
+			if (point_is_shown(plot, plot->series[s].x[i], plot->series[s].y[i])) {
+				axis_widen(&x, plot->series[s].x[i]);
+				axis_widen(&y, plot->series[s].y[i]);
 			}
 	}
 	if (isnan(x.low) || x.low >= x.high)
 		return false;
-	settle(&x);
-	settle(&y);
+	axis_bounds_round(&x);
+	axis_bounds_round(&y);
 	fprintf(out,
 		"<svg viewBox='0 0 %.0f %.0f' width='%.0f' xmlns='http://www.w3.org/2000/svg' font-family='sans-serif' "
 		"font-size='12'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
-		WIDTH, HEIGHT + (plot->count + notes_of(plot, note)) * LEGEND_ROW, WIDTH);
+		WIDTH, HEIGHT + (plot->count + plot_notes(plot, note)) * LEGEND_ROW, WIDTH);
 	fputs("<style>.grid{stroke:#ddd;fill:none}.title{font-weight:bold;font-size:14px}</style>\n", out);
-	put_axis(out, &x, true);
-	put_axis(out, &y, false);
+	axis_write(out, &x, true);
+	axis_write(out, &y, false);
 	for (unsigned s = 0; s < plot->count; s++)
-		put_series(out, plot, s, &x, &y);
-	put_titles(out, plot);
-	put_legend(out, plot);
+		series_write(out, plot, s, &x, &y);
+	plot_titles_write(out, plot);
+	plot_legend_write(out, plot);
 	fputs("</svg>\n", out);
 	return true;
 }

@@ -29,13 +29,13 @@ struct gremc_plot {
 
 /* The series with that key and name, made when it is not there; NULL: there are too many. Keys keep series
  * apart whose names are alike, or are so long that they are cut to the same. */
-struct gremc_series *gremc_plot_series(struct gremc_plot *plot, unsigned key, const char *name);
+struct gremc_series *gremc_plot_series_get(struct gremc_plot *plot, unsigned key, const char *name);
 /* Does nothing with NULL or when the series is full. */
-void gremc_plot_add(struct gremc_series *series, double x, double y, bool hollow);
+void gremc_series_point_add(struct gremc_series *series, double x, double y, bool hollow);
 /* Returns false, and writes nothing, when all points have the same x: that is no line, and the table says it,
  * too. */
 bool gremc_plot_write(struct gremc_plot *plot, FILE *out);
 /* Text with what HTML and SVG reserve escaped. */
-void gremc_html_text(FILE *out, const char *text);
+void gremc_html_text_write(FILE *out, const char *text);
 
 #endif

@@ -11,18 +11,18 @@
 
 #define EACH_SECONDS 5 /* updates a second on a terminal: 1 / 5 */
 
-static bool is_terminal(void)
+static bool stderr_is_terminal(void)
 {
 	return isatty(STDERR_FILENO);
 }
 
-void gremc_progress(const struct gremc_tester *tester, const char *label, double done, double seconds,
-		    uint64_t sent, uint64_t received)
+void gremc_progress_update(const struct gremc_tester *tester, const char *label, double done, double seconds,
+			   uint64_t sent, uint64_t received)
 {
 	static uint64_t last;
 	uint64_t now = rte_rdtsc();
 
-	if (tester->options->quiet || !is_terminal() || now - last < tester->engine->hz / EACH_SECONDS)
+	if (tester->options->quiet || !stderr_is_terminal() || now - last < tester->engine->hz / EACH_SECONDS)
 		return;
 	last = now;
 	fprintf(stderr, "\r\033[K%s: trial %u, %.1f of %.1f s, %" PRIu64 " sent, %" PRIu64 " replicas back",
@@ -32,13 +32,13 @@ void gremc_progress(const struct gremc_tester *tester, const char *label, double
 
 void gremc_progress_clear(const struct gremc_tester *tester)
 {
-	if (tester->options->quiet || !is_terminal())
+	if (tester->options->quiet || !stderr_is_terminal())
 		return;
 	fprintf(stderr, "\r\033[K");
 	fflush(stderr);
 }
 
-void gremc_progress_say(const struct gremc_tester *tester, const char *format, ...)
+void gremc_progress_print(const struct gremc_tester *tester, const char *format, ...)
 {
 	va_list arguments;
 

@@ -63,7 +63,7 @@ enum {
 const char *gremc_fault_name(unsigned fault);
 const char *gremc_fault_text(unsigned fault);
 
-struct gremc_rx_counters {
+struct gremc_receiver_counters {
 	uint64_t frames, bytes; /* all that came in; bytes without FCS */
 	uint64_t replicas;      /* recognised as some stream's, damaged ones too */
 	uint64_t anonymous;     /* damaged so that no stream could be told: they came, so they are not lost */
@@ -74,7 +74,7 @@ struct gremc_rx_counters {
 	uint64_t backlog;
 };
 
-struct gremc_rx_queue {
+struct gremc_receiver_queue {
 	uint16_t id, queue; /* ethdev */
 	uint16_t port;      /* index of the forwarder's port */
 	uint64_t waiting;   /* frames since a fetch last left nothing in the queue */
@@ -82,13 +82,13 @@ struct gremc_rx_queue {
 
 /* The addresses of frames to a site, as they stand in a frame. All 0: not known, and not checked; on a LAN
  * the destination is the group's. */
-struct gremc_rx_macs {
+struct gremc_site_macs {
 	struct rte_ether_addr target, source;
 };
 
 /* What is known of a frame between the stages. */
-struct gremc_seen {
-	const uint8_t *frame; /* contiguous */
+struct gremc_rx_frame {
+	const uint8_t *data;  /* contiguous */
 	const uint8_t *inner; /* IPv4 header */
 	struct gremc_stream *stream;
 	uint64_t sequence, time, lag;
@@ -99,10 +99,10 @@ struct gremc_seen {
 	uint8_t fault; /* GREMC_FAULT_COUNT: good so far */
 };
 
-struct gremc_rx {
-	struct gremc_rx_counters counters;
+struct gremc_receiver {
+	struct gremc_receiver_counters counters;
 	const struct gremc_flows *flows;
-	const struct gremc_rx_macs *macs; /* [site], borrowed; NULL: none are known */
+	const struct gremc_site_macs *macs; /* [site], borrowed; NULL: none are known */
 	uint32_t *hint; /* [flow] its stream that came last here: the next one is the next, mostly */
 	struct gremc_histogram *histogram; /* [site], reserved memory; NULL: delays are not measured */
 	struct gremc_histogram *from_sent; /* one, of all sites; with `histogram`: those count from the
@@ -110,26 +110,26 @@ struct gremc_rx {
 	uint64_t *first_time, *last_time;  /* [stream] NULL: not kept */
 	struct rte_ring *arp; /* ARP packets for the control thread; bounded, what does not fit is dropped */
 	uint8_t *scratch;     /* [GREMC_RX_BURST][GREMC_RX_SCRATCH] for packets of several segments */
-	uint32_t run;
+	uint32_t trial_id;
 	uint8_t ttl_step; /* by how much the forwarder lowers the inner TTL */
 	uint16_t queue_count;
-	struct gremc_rx_queue queue[GREMC_CONFIG_PORTS_MAX * 4];
-	struct gremc_seen seen[GREMC_RX_BURST];
+	struct gremc_receiver_queue queue[GREMC_CONFIG_PORTS_MAX * 4];
+	struct gremc_rx_frame frame[GREMC_RX_BURST];
 } __rte_cache_aligned;
 
 #define GREMC_RX_SCRATCH 10240u
 
 /* Heap and reserved memory that the fields above point to. 0 or -ENOMEM. Control thread. */
-int gremc_rx_init(struct gremc_rx *rx, const struct gremc_flows *flows);
-void gremc_rx_fini(struct gremc_rx *rx);
+int gremc_receiver_init(struct gremc_receiver *rx, const struct gremc_flows *flows);
+void gremc_receiver_fini(struct gremc_receiver *rx);
 /* Before a trial, by the lcore or while it rests. */
-void gremc_rx_reset(struct gremc_rx *rx, uint32_t run);
+void gremc_receiver_reset(struct gremc_receiver *rx, uint32_t trial_id);
 
 /* Fetch and check a burst from each queue. True: one was full, and more may be waiting. */
-bool gremc_rx_poll(struct gremc_rx *rx);
+bool gremc_receiver_poll(struct gremc_receiver *rx);
 /* Check `count` <= GREMC_RX_BURST frames that came in by `port` at `now`; they stay the caller's, but for
  * ARP. */
-void gremc_rx_check(struct gremc_rx *rx, uint16_t port, uint64_t now, struct rte_mbuf **packet,
-		    unsigned count);
+void gremc_receiver_check(struct gremc_receiver *rx, uint16_t port, uint64_t now, struct rte_mbuf **packet,
+			  unsigned count);
 
 #endif

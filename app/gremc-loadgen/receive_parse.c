@@ -13,48 +13,49 @@
 #define ETHER_SLOW 0x8809u /* LACP */
 #define ETHER_LLDP 0x88ccu
 
-static unsigned judge_ethernet(rte_be16_t type)
+static unsigned ethertype_fault(rte_be16_t type)
 {
 	switch (rte_be_to_cpu_16(type)) {
 	case ETHER_SLOW:
 	case ETHER_LLDP:
 	case RTE_ETHER_TYPE_IPV6:
 	case RTE_ETHER_TYPE_ARP:
-		return CONTROL;
+		return FRAME_CONTROL;
 	default:
 		return GREMC_FAULT_foreign;
 	}
 }
 
 /* RFC 2784, 2.3: over the GRE header and the payload, when the packet has one. */
-static bool gre_checksum_good(const uint8_t *gre, size_t length)
+static bool gre_checksum_is_valid(const uint8_t *gre, size_t length)
 {
 	if ((gre[0] & (GREMC_GRE_CHECKSUM >> 8)) == 0)
 		return true;
 	return rte_raw_cksum(gre, length) == 0xffff;
 }
 
-static unsigned parse_gre(struct gremc_seen *seen, const uint8_t *gre, size_t length, const uint8_t **inner)
+static unsigned gre_header_parse(struct gremc_rx_frame *frame, const uint8_t *gre, size_t length,
+				 const uint8_t **inner)
 {
 	struct gremc_gre header;
 
 	if (unlikely(gremc_gre_parse(gre, length, &header) != GREMC_PROTO_OK ||
-		     header.protocol != GREMC_GRE_IPV4 || !gre_checksum_good(gre, length)))
+		     header.protocol != GREMC_GRE_IPV4 || !gre_checksum_is_valid(gre, length)))
 		return GREMC_FAULT_gre_header;
-	seen->key = header.key;
-	seen->has_key = header.has_key;
+	frame->key = header.key;
+	frame->has_key = header.has_key;
 	*inner = gre + header.length;
-	return NONE;
+	return FRAME_GOOD;
 }
 
-static unsigned outer_fault(enum gremc_proto_error error)
+static unsigned outer_error_fault(enum gremc_proto_error error)
 {
 	return error == GREMC_PROTO_outer_checksum ? GREMC_FAULT_outer_checksum : GREMC_FAULT_outer_header;
 }
 
 /* From the outer (or the only) IPv4 header to the inner one. */
-static unsigned parse_outer(struct gremc_seen *seen, const uint8_t *at, size_t length, uint16_t port,
-			    const uint8_t **inner, size_t *inner_length)
+static unsigned outer_header_parse(struct gremc_rx_frame *frame, const uint8_t *at, size_t length,
+				   uint16_t port, const uint8_t **inner, size_t *inner_length)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)at;
 	struct gremc_ipv4 outer;
@@ -63,30 +64,30 @@ static unsigned parse_outer(struct gremc_seen *seen, const uint8_t *at, size_t l
 	unsigned fault;
 
 	if (unlikely(error != GREMC_PROTO_OK))
-		return outer_fault(error);
+		return outer_error_fault(error);
 	if (unlikely(ip->fragment_offset & RTE_BE16(0x3fff)) || unlikely(ip->time_to_live == 0))
 		return GREMC_FAULT_outer_header;
 	*inner = at;
 	*inner_length = outer.total_length;
 	if (ip->next_proto_id == IPPROTO_GRE) {
-		seen->remote = ip->dst_addr;
-		seen->local = ip->src_addr;
-		fault = parse_gre(seen, at + outer.header_length, outer.total_length - outer.header_length,
-				  inner);
+		frame->remote = ip->dst_addr;
+		frame->local = ip->src_addr;
+		fault = gre_header_parse(frame, at + outer.header_length,
+					 outer.total_length - outer.header_length, inner);
 		*inner_length -= *inner - at;
 		return fault;
 	}
 	if (ip->next_proto_id == IPPROTO_IGMP || ip->next_proto_id == IPPROTO_PIM)
-		return CONTROL;
-	seen->remote = 0;
-	seen->local = port;
-	seen->key = 0;
-	seen->has_key = 0;
-	return NONE;
+		return FRAME_CONTROL;
+	frame->remote = 0;
+	frame->local = port;
+	frame->key = 0;
+	frame->has_key = 0;
+	return FRAME_GOOD;
 }
 
-static unsigned parse_inner(struct gremc_seen *seen, const uint8_t *at, size_t length,
-			    struct gremc_stamp *stamp)
+static unsigned inner_headers_parse(struct gremc_rx_frame *frame, const uint8_t *at, size_t length,
+				    struct gremc_stamp *stamp)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)at;
 	struct gremc_ipv4 inner;
@@ -97,19 +98,19 @@ static unsigned parse_inner(struct gremc_seen *seen, const uint8_t *at, size_t l
 		return error == GREMC_PROTO_inner_checksum ? GREMC_FAULT_inner_checksum
 							   : GREMC_FAULT_inner_header;
 	if (unlikely(ip->next_proto_id == IPPROTO_IGMP || ip->next_proto_id == IPPROTO_PIM))
-		return CONTROL;
-	if (unlikely(ip->next_proto_id != IPPROTO_UDP || inner.total_length < GREMC_INNER_LEAST ||
+		return FRAME_CONTROL;
+	if (unlikely(ip->next_proto_id != IPPROTO_UDP || inner.total_length < GREMC_INNER_MIN ||
 		     inner.header_length != sizeof(*ip)))
-		return seen->remote ? GREMC_FAULT_inner_header : GREMC_FAULT_foreign;
-	seen->inner = at;
-	seen->payload = inner.total_length - sizeof(*ip) - sizeof(struct rte_udp_hdr);
-	return gremc_stamp_read(at + sizeof(*ip) + sizeof(struct rte_udp_hdr), stamp) ? NONE
+		return frame->remote ? GREMC_FAULT_inner_header : GREMC_FAULT_foreign;
+	frame->inner = at;
+	frame->payload = inner.total_length - sizeof(*ip) - sizeof(struct rte_udp_hdr);
+	return gremc_stamp_read(at + sizeof(*ip) + sizeof(struct rte_udp_hdr), stamp) ? FRAME_GOOD
 										      : GREMC_FAULT_stamp;
 }
 
 /* Contiguous bytes of the frame: in place, or, of several segments, in the scratch room. */
-static const uint8_t *bytes_of(struct gremc_rx *rx, const struct rte_mbuf *packet, unsigned place,
-			       size_t *length)
+static const uint8_t *frame_bytes_get(struct gremc_receiver *rx, const struct rte_mbuf *packet,
+				      unsigned place, size_t *length)
 {
 	*length = RTE_MIN(rte_pktmbuf_pkt_len(packet), GREMC_RX_SCRATCH);
 	if (likely(packet->nb_segs == 1))
@@ -117,16 +118,16 @@ static const uint8_t *bytes_of(struct gremc_rx *rx, const struct rte_mbuf *packe
 	return rte_pktmbuf_read(packet, 0, (uint32_t)*length, rx->scratch + (size_t)place * GREMC_RX_SCRATCH);
 }
 
-static unsigned parse(struct gremc_rx *rx, struct gremc_seen *seen, const struct rte_mbuf *packet,
-		      unsigned place, uint16_t port)
+static unsigned frame_parse(struct gremc_receiver *rx, struct gremc_rx_frame *frame,
+			    const struct rte_mbuf *packet, unsigned place, uint16_t port)
 {
 	size_t length, inner_length, at = RTE_ETHER_HDR_LEN;
-	const uint8_t *data = bytes_of(rx, packet, place, &length), *inner;
+	const uint8_t *data = frame_bytes_get(rx, packet, place, &length), *inner;
 	struct gremc_stamp stamp = {0};
 	rte_be16_t type;
 	unsigned fault;
 
-	seen->frame = data;
+	frame->data = data;
 	if (unlikely(length < RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN))
 		return GREMC_FAULT_foreign;
 	memcpy(&type, data + RTE_ETHER_ADDR_LEN * 2, sizeof(type));
@@ -135,31 +136,31 @@ static unsigned parse(struct gremc_rx *rx, struct gremc_seen *seen, const struct
 		memcpy(&type, data + at - sizeof(type), sizeof(type));
 	}
 	if (unlikely(type != RTE_BE16(RTE_ETHER_TYPE_IPV4)))
-		return judge_ethernet(type);
-	fault = parse_outer(seen, data + at, length - at, port, &inner, &inner_length);
-	if (likely(fault == NONE))
-		fault = parse_inner(seen, inner, inner_length, &stamp);
-	if (unlikely(fault != NONE))
+		return ethertype_fault(type);
+	fault = outer_header_parse(frame, data + at, length - at, port, &inner, &inner_length);
+	if (likely(fault == FRAME_GOOD))
+		fault = inner_headers_parse(frame, inner, inner_length, &stamp);
+	if (unlikely(fault != FRAME_GOOD))
 		return fault;
-	seen->flow = stamp.flow;
-	seen->sequence = stamp.sequence;
-	seen->time = stamp.time;
-	seen->lag = stamp.lag;
-	if (unlikely(stamp.run != rx->run))
+	frame->flow = stamp.flow;
+	frame->sequence = stamp.sequence;
+	frame->time = stamp.time;
+	frame->lag = stamp.lag;
+	if (unlikely(stamp.trial_id != rx->trial_id))
 		return GREMC_FAULT_stale;
-	return likely(stamp.flow < rx->flows->count) ? NONE : GREMC_FAULT_stamp;
+	return likely(stamp.flow < rx->flows->count) ? FRAME_GOOD : GREMC_FAULT_stamp;
 }
 
-void gremc_rx_parse(struct gremc_rx *rx, uint16_t port, struct rte_mbuf **packet, unsigned count)
+void gremc_receiver_parse(struct gremc_receiver *rx, uint16_t port, struct rte_mbuf **packet, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		struct gremc_seen *seen = &rx->seen[i];
+		struct gremc_rx_frame *frame = &rx->frame[i];
 
-		seen->stream = NULL;
-		seen->fault = (uint8_t)parse(rx, seen, packet[i], i, port);
-		if (likely(seen->fault == NONE)) {
-			rte_prefetch0(&rx->flows->flow[seen->flow]);
-			rte_prefetch0(&rx->hint[seen->flow]);
+		frame->stream = NULL;
+		frame->fault = (uint8_t)frame_parse(rx, frame, packet[i], i, port);
+		if (likely(frame->fault == FRAME_GOOD)) {
+			rte_prefetch0(&rx->flows->flow[frame->flow]);
+			rte_prefetch0(&rx->hint[frame->flow]);
 		}
 	}
 }

@@ -9,7 +9,7 @@
 #define INNER_HEADERS (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
 
 /* A site's packet with the addresses exchanged is one that the site gets. */
-static struct gremc_site reversed(const struct gremc_site *site)
+static struct gremc_site site_reverse(const struct gremc_site *site)
 {
 	struct gremc_site back = *site;
 
@@ -23,7 +23,7 @@ static struct gremc_site reversed(const struct gremc_site *site)
 uint16_t gremc_replica_write(const struct gremc_flows *flows, uint32_t stream, uint16_t inner,
 			     const struct gremc_stamp *stamp, uint8_t *frame)
 {
-	struct gremc_site site = reversed(&flows->site[flows->stream[stream].site]);
+	struct gremc_site site = site_reverse(&flows->site[flows->stream[stream].site]);
 	struct gremc_flow flow = flows->flow[stamp->flow];
 	struct gremc_flows one = {.site = &site, .flow = &flow};
 	struct gremc_template made;
@@ -31,7 +31,7 @@ uint16_t gremc_replica_write(const struct gremc_flows *flows, uint32_t stream, u
 	uint16_t sum;
 
 	flow.from = 0;
-	gremc_template_make(&made, &one, 0, inner, &gremc_replica_mac, &gremc_replica_mac);
+	gremc_template_build(&made, &one, 0, inner, &gremc_replica_mac, &gremc_replica_mac);
 	payload = frame + made.header_length;
 	memcpy(frame, made.header + GREMC_TEMPLATE_HEADER - made.header_length, made.header_length);
 	memcpy(payload, gremc_pattern, made.payload);

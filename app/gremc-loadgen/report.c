@@ -34,70 +34,70 @@ static struct {
 } named[RUNS_MOST];
 static unsigned named_count;
 
-static const char *label_of(const struct gremc_results *results)
+static const char *run_label(const struct gremc_results *results)
 {
-	const char *label = gremc_results_get_fact(results, "label");
+	const char *label = gremc_results_fact_get(results, "label");
 
 	return label ? label : "forwarder";
 }
 
-static void name_runs(const struct gremc_results *const *results, unsigned count)
+static void runs_name(const struct gremc_results *const *results, unsigned count)
 {
 	named_count = 0;
 	for (unsigned r = 0; r < count && named_count < RUNS_MOST; r++) {
 		unsigned alike = 0, before = 0;
 
 		for (unsigned k = 0; k < count; k++)
-			if (strcmp(label_of(results[k]), label_of(results[r])) == 0) {
+			if (strcmp(run_label(results[k]), run_label(results[r])) == 0) {
 				alike++;
 				before += k < r;
 			}
 		if (alike == 1)
 			continue;
 		named[named_count].run = results[r];
-		snprintf(named[named_count++].text, NAME, "run %u: %s", before + 1, label_of(results[r]));
+		snprintf(named[named_count++].text, NAME, "run %u: %s", before + 1, run_label(results[r]));
 	}
 }
 
-const char *gremc_report_label(const struct gremc_results *results)
+const char *gremc_results_label(const struct gremc_results *results)
 {
 	for (unsigned i = 0; i < named_count; i++)
 		if (named[i].run == results)
 			return named[i].text;
-	return label_of(results);
+	return run_label(results);
 }
 
-bool gremc_report_is_of(const struct gremc_results *results, unsigned row, const char *test)
+bool gremc_results_row_is_of(const struct gremc_results *results, unsigned row, const char *test)
 {
 	return strcmp(results->row[row].test, test) == 0;
 }
 
 /* ---- set-up ---- */
 
-static bool is_long(const struct gremc_fact *fact)
+static bool fact_is_long(const struct gremc_fact *fact)
 {
 	return fact->value && strchr(fact->value, '\n') != NULL;
 }
 
-static void put_setup(FILE *out, const struct gremc_results *results)
+static void setup_table_write(FILE *out, const struct gremc_results *results)
 {
 	fputs("<table>\n", out);
 	for (unsigned i = 0; i < results->fact_count; i++) {
 		const struct gremc_fact *fact = &results->fact[i];
 
-		if (fact->value == NULL || is_long(fact) || strncmp(fact->name, "claim", 5) == 0)
+		if (fact->value == NULL || fact_is_long(fact) || strncmp(fact->name, "claim", 5) == 0)
 			continue;
 		fputs("<tr><th>", out);
-		gremc_html_text(out, fact->name);
+		gremc_html_text_write(out, fact->name);
 		fputs("</th><td>", out);
-		gremc_html_text(out, fact->value);
+		gremc_html_text_write(out, fact->value);
 		fputs("</td></tr>\n", out);
 	}
 	fputs("</table>\n", out);
 }
 
 /* What the figures do not say. */
-static void put_claims(FILE *out, const struct gremc_results *results)
+static void claims_list_write(FILE *out, const struct gremc_results *results)
 {
 	fputs("<ul>\n", out);
 	for (unsigned i = 0; i < results->fact_count; i++) {
@@ -106,25 +106,25 @@ static void put_claims(FILE *out, const struct gremc_results *results)
 		if (fact->value == NULL || strncmp(fact->name, "claim: ", 7))
 			continue;
 		fputs("<li><b>", out);
-		gremc_html_text(out, fact->name + 7);
+		gremc_html_text_write(out, fact->name + 7);
 		fputs("</b>: ", out);
-		gremc_html_text(out, fact->value);
+		gremc_html_text_write(out, fact->value);
 		fputs("</li>\n", out);
 	}
 	fputs("</ul>\n", out);
 }
 
-static void put_configurations(FILE *out, const struct gremc_results *results)
+static void configurations_write(FILE *out, const struct gremc_results *results)
 {
 	for (unsigned i = 0; i < results->fact_count; i++) {
-		if (results->fact[i].value == NULL || !is_long(&results->fact[i]))
+		if (results->fact[i].value == NULL || !fact_is_long(&results->fact[i]))
 			continue;
 		fputs("<details><summary>", out);
-		gremc_html_text(out, gremc_report_label(results));
+		gremc_html_text_write(out, gremc_results_label(results));
 		fputs(": ", out);
-		gremc_html_text(out, results->fact[i].name);
+		gremc_html_text_write(out, results->fact[i].name);
 		fputs("</summary><pre>", out);
-		gremc_html_text(out, results->fact[i].value);
+		gremc_html_text_write(out, results->fact[i].value);
 		fputs("</pre></details>\n", out);
 	}
 }
@@ -132,7 +132,7 @@ static void put_configurations(FILE *out, const struct gremc_results *results)
 /* ---- plots ---- */
 
 /* Bytes of a size that is one number; NAN of a mix. */
-static double size_of(const struct gremc_result *row)
+static double row_size_x(const struct gremc_result *row)
 {
 	const char *text = row->size ? row->size : "";
 	const char *digits = strchr(text, ':') ? strchr(text, ':') + 1 : text;
@@ -140,12 +140,12 @@ static double size_of(const struct gremc_result *row)
 	return *digits >= '0' && *digits <= '9' ? strtod(digits, NULL) : NAN;
 }
 
-static double count_of(uint64_t count)
+static double count_to_double(uint64_t count)
 {
 	return count == GREMC_RESULT_NONE ? NAN : (double)count;
 }
 
-static double share_of(const struct gremc_result *row)
+static double row_share_x(const struct gremc_result *row)
 {
 	return row->variant ? strtod(row->variant, NULL) : NAN;
 }
@@ -159,37 +159,37 @@ struct view {
 	bool each_fanout; /* has a plot */
 };
 
-static double fanout_x(const struct gremc_result *row)
+static double row_fanout_x(const struct gremc_result *row)
 {
-	return count_of(row->fanout);
+	return count_to_double(row->fanout);
 }
 
-static double rate_x(const struct gremc_result *row)
+static double row_rate_x(const struct gremc_result *row)
 {
 	return row->achieved_pps;
 }
 
-static double groups_x(const struct gremc_result *row)
+static double row_groups_x(const struct gremc_result *row)
 {
-	return count_of(row->groups);
+	return count_to_double(row->groups);
 }
 
-static double replicas_y(const struct gremc_result *row)
+static double row_replicas_y(const struct gremc_result *row)
 {
 	return row->replicas_ps;
 }
 
-static double input_y(const struct gremc_result *row)
+static double row_input_y(const struct gremc_result *row)
 {
 	return row->achieved_pps;
 }
 
-static double bits_y(const struct gremc_result *row)
+static double row_bits_y(const struct gremc_result *row)
 {
 	return row->received_bps;
 }
 
-static double loss_y(const struct gremc_result *row)
+static double row_loss_y(const struct gremc_result *row)
 {
 	return row->loss_percent;
 }
@@ -199,52 +199,52 @@ static const struct view views[] = {
 	 .title = "Throughput against size",
 	 .x_title = "bytes of inner packet",
 	 .y_title = "replicas/s",
-	 .x = size_of,
-	 .y = replicas_y,
+	 .x = row_size_x,
+	 .y = row_replicas_y,
 	 .by_fanout = true},
 	{.test = "throughput",
 	 .title = "Throughput in bits against size",
 	 .x_title = "bytes of inner packet",
 	 .y_title = "bits/s out",
-	 .x = size_of,
-	 .y = bits_y,
+	 .x = row_size_x,
+	 .y = row_bits_y,
 	 .by_fanout = true},
 	{.test = "throughput",
 	 .title = "Throughput against fan-out",
 	 .x_title = "fan-out",
 	 .y_title = "replicas/s",
-	 .x = fanout_x,
-	 .y = replicas_y,
+	 .x = row_fanout_x,
+	 .y = row_replicas_y,
 	 .by_size = true,
 	 .log_x = true},
 	{.test = "loss",
 	 .title = "Loss against rate",
 	 .x_title = "packets/s into the forwarder",
 	 .y_title = "% lost",
-	 .x = rate_x,
-	 .y = loss_y,
+	 .x = row_rate_x,
+	 .y = row_loss_y,
 	 .by_size = true,
 	 .each_fanout = true},
 	{.test = "mixed",
 	 .title = "Throughput with unicast",
 	 .x_title = "% unicast",
 	 .y_title = "packets/s in",
-	 .x = share_of,
-	 .y = input_y,
+	 .x = row_share_x,
+	 .y = row_input_y,
 	 .by_size = true,
 	 .each_fanout = true},
 	{.test = "matrix",
 	 .title = "Loss against groups, at one rate",
 	 .x_title = "flows",
 	 .y_title = "% lost",
-	 .x = groups_x,
-	 .y = loss_y,
+	 .x = row_groups_x,
+	 .y = row_loss_y,
 	 .by_size = true,
 	 .log_x = true,
 	 .each_fanout = true},
 };
 
-static struct gremc_plot *plot_of(const char *title, const char *x_title, const char *y_title)
+static struct gremc_plot *plot_create(const char *title, const char *x_title, const char *y_title)
 {
 	struct gremc_plot *plot = calloc(1, sizeof(*plot));
 
@@ -256,10 +256,10 @@ static struct gremc_plot *plot_of(const char *title, const char *x_title, const 
 	return plot;
 }
 
-static void series_name(char *name, size_t size, const struct view *view, const struct gremc_results *results,
-			const struct gremc_result *row)
+static void series_name_format(char *name, size_t size, const struct view *view,
+			       const struct gremc_results *results, const struct gremc_result *row)
 {
-	size_t used = (size_t)snprintf(name, size, "%s", gremc_report_label(results));
+	size_t used = (size_t)snprintf(name, size, "%s", gremc_results_label(results));
 
 	if (view->by_size && row->size && used < size)
 		used += (size_t)snprintf(name + used, size - used, ", size %s", row->size);
@@ -274,7 +274,8 @@ struct fanouts {
 	unsigned count;
 };
 
-static struct fanouts fanouts_of(const struct gremc_results *const *results, unsigned count, const char *test)
+static struct fanouts fanouts_collect(const struct gremc_results *const *results, unsigned count,
+				      const char *test)
 {
 	struct fanouts fanouts = {.count = 0};
 
@@ -283,7 +284,7 @@ static struct fanouts fanouts_of(const struct gremc_results *const *results, uns
 			uint64_t fanout = results[r]->row[i].fanout;
 			unsigned k = 0;
 
-			if (!gremc_report_is_of(results[r], i, test))
+			if (!gremc_results_row_is_of(results[r], i, test))
 				continue;
 			while (k < fanouts.count && fanouts.value[k] != fanout)
 				k++;
@@ -293,7 +294,7 @@ static struct fanouts fanouts_of(const struct gremc_results *const *results, uns
 	return fanouts;
 }
 
-static void title_of(char *title, const char *what, uint64_t fanout)
+static void plot_title_format(char *title, const char *what, uint64_t fanout)
 {
 	if (fanout == GREMC_RESULT_NONE)
 		snprintf(title, TITLE, "%s", what);
@@ -302,53 +303,55 @@ static void title_of(char *title, const char *what, uint64_t fanout)
 }
 
 /* With `one`, of the rows with that fan-out. */
-static void put_view(FILE *out, const struct view *view, const struct gremc_results *const *results,
-		     unsigned count, const uint64_t *one)
+static void view_write(FILE *out, const struct view *view, const struct gremc_results *const *results,
+		       unsigned count, const uint64_t *one)
 {
 	char name[GREMC_PLOT_NAME], title[TITLE];
-	struct gremc_plot *plot = plot_of(title, view->x_title, view->y_title);
+	struct gremc_plot *plot = plot_create(title, view->x_title, view->y_title);
 
 	if (plot == NULL)
 		return;
-	title_of(title, view->title, one ? *one : GREMC_RESULT_NONE);
+	plot_title_format(title, view->title, one ? *one : GREMC_RESULT_NONE);
 	plot->log_x = view->log_x;
 	plot->log_y = view->log_y;
 	for (unsigned r = 0; r < count; r++)
 		for (unsigned i = 0; i < results[r]->count; i++) {
 			const struct gremc_result *row = &results[r]->row[i];
 
-			if (!gremc_report_is_of(results[r], i, view->test) || isnan(view->x(row)) ||
+			if (!gremc_results_row_is_of(results[r], i, view->test) || isnan(view->x(row)) ||
 			    isnan(view->y(row)) || (one && row->fanout != *one))
 				continue;
-			series_name(name, sizeof(name), view, results[r], row);
-			gremc_plot_add(gremc_plot_series(plot, r, name), view->x(row), view->y(row),
-				       row->verdict && strcmp(row->verdict, "limited") == 0);
+			series_name_format(name, sizeof(name), view, results[r], row);
+			gremc_series_point_add(gremc_plot_series_get(plot, r, name), view->x(row),
+					       view->y(row),
+					       row->verdict && strcmp(row->verdict, "limited") == 0);
 		}
 	gremc_plot_write(plot, out);
 	free(plot);
 }
 
-static void put_views(FILE *out, const struct gremc_results *const *results, unsigned count, const char *test)
+static void views_write(FILE *out, const struct gremc_results *const *results, unsigned count,
+			const char *test)
 {
-	struct fanouts fanouts = fanouts_of(results, count, test);
+	struct fanouts fanouts = fanouts_collect(results, count, test);
 
 	for (unsigned v = 0; v < RTE_DIM(views); v++) {
 		if (strcmp(views[v].test, test) != 0)
 			continue;
 		if (!views[v].each_fanout)
-			put_view(out, &views[v], results, count, NULL);
+			view_write(out, &views[v], results, count, NULL);
 		for (unsigned k = 0; views[v].each_fanout && k < fanouts.count; k++)
-			put_view(out, &views[v], results, count, &fanouts.value[k]);
+			view_write(out, &views[v], results, count, &fanouts.value[k]);
 	}
 }
 
-static bool is_alike(const char *a, const char *b)
+static bool texts_are_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 /* Each bucket's share of the delays above it: a line that falls to the largest. */
-static void add_delays(struct gremc_series *series, const char *histogram)
+static void series_delays_add(struct gremc_series *series, const char *histogram)
 {
 	double total = 0, seen = 0, us;
 	unsigned long count;
@@ -359,13 +362,13 @@ static void add_delays(struct gremc_series *series, const char *histogram)
 		total += (double)count;
 	for (const char *at = histogram; sscanf(at, "%lf:%lu%n", &us, &count, &length) == 2;
 	     at += at[length] == ';' ? length + 1 : length) {
-		gremc_plot_add(series, us, (total - seen) / total * 100, false);
+		gremc_series_point_add(series, us, (total - seen) / total * 100, false);
 		seen += (double)count;
 	}
 }
 
 /* How many rows of the same kind the run has up to this one: repeated trials are lines of their own. */
-static unsigned repetition_of(const struct gremc_results *results, unsigned number)
+static unsigned row_repetition(const struct gremc_results *results, unsigned number)
 {
 	const struct gremc_result *row = &results->row[number];
 	unsigned count = 1;
@@ -374,79 +377,80 @@ static unsigned repetition_of(const struct gremc_results *results, unsigned numb
 		const struct gremc_result *other = &results->row[i];
 
 		count += strcmp(other->test, row->test) == 0 && other->histogram &&
-			 other->fanout == row->fanout && is_alike(other->size, row->size) &&
-			 is_alike(other->variant, row->variant);
+			 other->fanout == row->fanout && texts_are_equal(other->size, row->size) &&
+			 texts_are_equal(other->variant, row->variant);
 	}
 	return count;
 }
 
-static void put_delays_of(FILE *out, const struct gremc_results *const *results, unsigned count,
-			  const char *test, uint64_t fanout)
+static void delay_plot_write(FILE *out, const struct gremc_results *const *results, unsigned count,
+			     const char *test, uint64_t fanout)
 {
 	char name[GREMC_PLOT_NAME], title[TITLE], trial[24];
 	unsigned again;
-	struct gremc_plot *plot = plot_of(title, "microseconds", "% of replicas that took at least so long");
+	struct gremc_plot *plot =
+		plot_create(title, "microseconds", "% of replicas that took at least so long");
 
 	if (plot == NULL)
 		return;
-	title_of(title, "Delays", fanout);
+	plot_title_format(title, "Delays", fanout);
 	plot->log_x = plot->log_y = true;
 	for (unsigned r = 0; r < count; r++)
 		for (unsigned i = 0; i < results[r]->count; i++) {
 			const struct gremc_result *row = &results[r]->row[i];
 
-			if (!gremc_report_is_of(results[r], i, test) || row->histogram == NULL ||
+			if (!gremc_results_row_is_of(results[r], i, test) || row->histogram == NULL ||
 			    row->fanout != fanout)
 				continue;
-			again = repetition_of(results[r], i);
+			again = row_repetition(results[r], i);
 			if (again > 1)
 				snprintf(trial, sizeof(trial), ", trial %u", again);
 			snprintf(name, sizeof(name), "%s%ssize %s, %s%s%.0f packets/s%s",
-				 count > 1 ? gremc_report_label(results[r]) : "", count > 1 ? ", " : "",
+				 count > 1 ? gremc_results_label(results[r]) : "", count > 1 ? ", " : "",
 				 row->size ? row->size : "", row->variant ? row->variant : "",
 				 row->variant ? ", " : "", row->achieved_pps, again > 1 ? trial : "");
-			add_delays(gremc_plot_series(plot, r << 16 | i, name), row->histogram);
+			series_delays_add(gremc_plot_series_get(plot, r << 16 | i, name), row->histogram);
 		}
 	gremc_plot_write(plot, out);
 	free(plot);
 }
 
-static void put_delays(FILE *out, const struct gremc_results *const *results, unsigned count,
-		       const char *test)
+static void delay_plots_write(FILE *out, const struct gremc_results *const *results, unsigned count,
+			      const char *test)
 {
-	struct fanouts fanouts = fanouts_of(results, count, test);
+	struct fanouts fanouts = fanouts_collect(results, count, test);
 
 	for (unsigned k = 0; k < fanouts.count; k++)
-		put_delays_of(out, results, count, test, fanouts.value[k]);
+		delay_plot_write(out, results, count, test, fanouts.value[k]);
 }
 
 /* ---- the page ---- */
 
-static bool has_rows(const struct gremc_results *const *results, unsigned count, const char *test)
+static bool test_has_rows(const struct gremc_results *const *results, unsigned count, const char *test)
 {
 	for (unsigned r = 0; r < count; r++)
 		for (unsigned i = 0; i < results[r]->count; i++)
-			if (gremc_report_is_of(results[r], i, test))
+			if (gremc_results_row_is_of(results[r], i, test))
 				return true;
 	return false;
 }
 
-static void put_test(FILE *out, const struct gremc_results *const *results, unsigned count, const char *name,
-		     const char *section, const char *meaning)
+static void test_section_write(FILE *out, const struct gremc_results *const *results, unsigned count,
+			       const char *name, const char *section, const char *meaning)
 {
-	if (!has_rows(results, count, name))
+	if (!test_has_rows(results, count, name))
 		return;
 	fprintf(out, "<h2>%s%s%s%s</h2>\n<p>", name, *section ? " (" : "", section, *section ? ")" : "");
-	gremc_html_text(out, meaning);
+	gremc_html_text_write(out, meaning);
 	fputs("</p>\n<div class='plots'>\n", out);
-	put_views(out, results, count, name);
-	put_delays(out, results, count, name);
+	views_write(out, results, count, name);
+	delay_plots_write(out, results, count, name);
 	fputs("</div>\n", out);
-	gremc_report_table(out, results, count, name);
+	gremc_report_table_write(out, results, count, name);
 }
 
 /* What was tested, and what a reader must know of the verdicts, before anything else. */
-static void put_summary(FILE *out, const struct gremc_results *const *results, unsigned count)
+static void summary_write(FILE *out, const struct gremc_results *const *results, unsigned count)
 {
 	static const char *const facts[] = {"date", "processor", "port 0", "lcores"};
 
@@ -456,12 +460,12 @@ static void put_summary(FILE *out, const struct gremc_results *const *results, u
 	fputs("</tr>\n", out);
 	for (unsigned r = 0; r < count; r++) {
 		fputs("<tr><td>", out);
-		gremc_html_text(out, gremc_report_label(results[r]));
+		gremc_html_text_write(out, gremc_results_label(results[r]));
 		for (unsigned f = 0; f < RTE_DIM(facts); f++) {
-			const char *value = gremc_results_get_fact(results[r], facts[f]);
+			const char *value = gremc_results_fact_get(results[r], facts[f]);
 
 			fputs("</td><td>", out);
-			gremc_html_text(out, value ? value : "");
+			gremc_html_text_write(out, value ? value : "");
 		}
 		fputs("</td></tr>\n", out);
 	}
@@ -472,37 +476,38 @@ static void put_summary(FILE *out, const struct gremc_results *const *results, u
 	      out);
 }
 
-static void put_page(FILE *out, const struct gremc_results *const *results, unsigned count)
+static void page_write(FILE *out, const struct gremc_results *const *results, unsigned count)
 {
-	name_runs(results, count);
+	runs_name(results, count);
 	fputs(head, out);
-	put_summary(out, results, count);
-#define GREMC_X(function, name, section, meaning) put_test(out, results, count, name, section, meaning);
+	summary_write(out, results, count);
+#define GREMC_X(function, name, section, meaning)                                                            \
+	test_section_write(out, results, count, name, section, meaning);
 	GREMC_TESTS(GREMC_X)
 #undef GREMC_X
 	for (unsigned r = 0; r < count; r++) {
 		fputs("<h2>Set-up: ", out);
-		gremc_html_text(out, gremc_report_label(results[r]));
+		gremc_html_text_write(out, gremc_results_label(results[r]));
 		fputs("</h2>\n", out);
-		put_setup(out, results[r]);
+		setup_table_write(out, results[r]);
 		fputs("<h3>What these figures do not say</h3>\n", out);
-		put_claims(out, results[r]);
-		put_configurations(out, results[r]);
+		claims_list_write(out, results[r]);
+		configurations_write(out, results[r]);
 	}
 	fputs("</body></html>\n", out);
 }
 
-int gremc_results_html(const struct gremc_results *const *results, unsigned count, const char *path)
+int gremc_results_html_write(const struct gremc_results *const *results, unsigned count, const char *path)
 {
 	FILE *out = fopen(path, "we");
 
 	if (out == NULL)
 		return -1;
-	put_page(out, results, count);
+	page_write(out, results, count);
 	return fclose(out) ? -1 : 0;
 }
 
-int gremc_report_several(const struct gremc_options *options)
+int gremc_report_write(const struct gremc_loadgen_options *options)
 {
 	static struct gremc_results loaded[RUNS_MOST];
 	const struct gremc_results *list[RUNS_MOST] = {NULL};
@@ -515,14 +520,14 @@ int gremc_report_several(const struct gremc_options *options)
 		return GREMC_EXIT_USAGE;
 	}
 	for (int i = 0; i < options->operand_count; i++) {
-		gremc_results_load(&loaded[count], options->operand[i], &errors);
+		gremc_results_json_read(&loaded[count], options->operand[i], &errors);
 		list[count] = &loaded[count];
 		count++;
 	}
 	if (errors.count) {
 		fputs(errors.text ? errors.text : "out of memory\n", stderr);
 		status = GREMC_EXIT_FAILURE;
-	} else if (gremc_results_html(list, count, options->report)) {
+	} else if (gremc_results_html_write(list, count, options->report)) {
 		fprintf(stderr, "gremc-loadgen: %s cannot be written: %s\n", options->report,
 			strerror(errno));
 		status = GREMC_EXIT_FAILURE;

@@ -14,7 +14,7 @@
 /* What a row is about. */
 enum part { WHOLE, SITE, SKIPPED };
 
-struct table {
+struct html_table {
 	const struct gremc_results *const *results;
 	unsigned count;
 	const char *test;
@@ -23,7 +23,7 @@ struct table {
 	unsigned notes;
 };
 
-static enum part part_of(const struct gremc_result *row)
+static enum part row_part(const struct gremc_result *row)
 {
 	if (row->verdict && strcmp(row->verdict, "skipped") == 0)
 		return SKIPPED;
@@ -31,23 +31,24 @@ static enum part part_of(const struct gremc_result *row)
 }
 
 /* The next row of a part at or behind (*run, *row); NULL: there is none. */
-static const struct gremc_result *next(const struct table *table, enum part part, unsigned *run,
-				       unsigned *row)
+static const struct gremc_result *table_row_next(const struct html_table *html_table, enum part part,
+						 unsigned *run, unsigned *row)
 {
-	for (; *run < table->count; ++*run, *row = 0)
-		for (; *row < table->results[*run]->count; ++*row)
-			if (gremc_report_is_of(table->results[*run], *row, table->test) &&
-			    part_of(&table->results[*run]->row[*row]) == part)
-				return &table->results[*run]->row[*row];
+	for (; *run < html_table->count; ++*run, *row = 0)
+		for (; *row < html_table->results[*run]->count; ++*row)
+			if (gremc_results_row_is_of(html_table->results[*run], *row, html_table->test) &&
+			    row_part(&html_table->results[*run]->row[*row]) == part)
+				return &html_table->results[*run]->row[*row];
 	return NULL;
 }
 
-#define FOREACH_ROW(table, part, run, number, row)                                                           \
-	for (unsigned run = 0, number = 0; (row = next(table, part, &run, &number)) != NULL; number++)
+#define FOREACH_ROW(html_table, part, run, number, row)                                                      \
+	for (unsigned run = 0, number = 0; (row = table_row_next(html_table, part, &run, &number)) != NULL;  \
+	     number++)
 
 /* ---- which columns ---- */
 
-static bool is_one_of(const char *name, const char *const *list, unsigned count)
+static bool name_is_in(const char *name, const char *const *list, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		if (strcmp(name, list[i]) == 0)
@@ -56,22 +57,22 @@ static bool is_one_of(const char *name, const char *const *list, unsigned count)
 }
 
 /* The test's heading says it, or it stands below the table. */
-static bool is_elsewhere(const struct gremc_column *column)
+static bool column_is_outside_table(const struct gremc_column *column)
 {
 	static const char *const names[] = {"test", "section", "histogram", "note"};
 
-	return is_one_of(column->name, names, RTE_DIM(names));
+	return name_is_in(column->name, names, RTE_DIM(names));
 }
 
 /* Of the short table: what the terminal shows, and a little more. */
-static bool is_brief(const struct gremc_column *column)
+static bool column_is_brief(const struct gremc_column *column)
 {
 	static const char *const more[] = {"trials", "lossy_pps", "line_percent", "received_bps"};
 
-	return *column->heading || is_one_of(column->name, more, RTE_DIM(more));
+	return *column->heading || name_is_in(column->name, more, RTE_DIM(more));
 }
 
-static void choose_columns(struct table *table, enum part part, bool brief)
+static void table_columns_choose(struct html_table *html_table, enum part part, bool brief)
 {
 	const struct gremc_result *row;
 	char cell[CELL];
@@ -79,42 +80,46 @@ static void choose_columns(struct table *table, enum part part, bool brief)
 	for (unsigned c = 0; c < gremc_column_count; c++) {
 		const struct gremc_column *column = &gremc_columns[c];
 
-		table->shown[c] = false;
-		if (is_elsewhere(column) || (brief && !is_brief(column)))
+		html_table->shown[c] = false;
+		if (column_is_outside_table(column) || (brief && !column_is_brief(column)))
 			continue;
-		FOREACH_ROW(table, part, run, number, row)
+		FOREACH_ROW(html_table, part, run, number, row)
 		{
-			gremc_column_text(column, row, true, cell, sizeof(cell));
-			table->shown[c] |= brief ? !gremc_column_is_dull(column, cell) : *cell != '\0';
+			gremc_column_text_format(column, row, true, cell, sizeof(cell));
+			html_table->shown[c] |=
+				brief ? !gremc_column_is_trivial(column, cell) : *cell != '\0';
 		}
 	}
 }
 
 /* ---- cells ---- */
 
-static bool is_number(const struct gremc_column *column)
+static bool column_is_number(const struct gremc_column *column)
 {
 	return column->kind != GREMC_COLUMN_text;
 }
 
-static bool is_verdict(const struct gremc_column *column)
+static bool column_is_verdict(const struct gremc_column *column)
 {
 	return strcmp(column->name, "verdict") == 0;
 }
 
 /* The heading of the terminal's table, or the name where that has none. */
-static void put_heading(FILE *out, const struct gremc_column *column)
+static void heading_write(FILE *out, const struct gremc_column *column)
 {
 	fputs("<th title='", out);
-	gremc_html_text(out, column->meaning);
-	fputs(is_number(column) ? "' class='n'>" : is_verdict(column) ? "' class='v'>" : "'>", out);
+	gremc_html_text_write(out, column->meaning);
+	fputs(column_is_number(column)    ? "' class='n'>"
+	      : column_is_verdict(column) ? "' class='v'>"
+					  : "'>",
+	      out);
 	for (const char *c = *column->heading ? column->heading : column->name; *c; c++)
 		fputc(*c == '_' ? ' ' : *c, out);
 	fputs("</th>", out);
 }
 
 /* Digits in groups of three. */
-static void put_number(FILE *out, const char *text)
+static void grouped_number_write(FILE *out, const char *text)
 {
 	size_t whole = strspn(text, "0123456789");
 
@@ -126,36 +131,36 @@ static void put_number(FILE *out, const char *text)
 }
 
 /* Number of a note, from 1; 0: there is none, or no room for it. */
-static unsigned note_of(struct table *table, const char *note)
+static unsigned table_note_number(struct html_table *html_table, const char *note)
 {
 	if (note == NULL)
 		return 0;
-	for (unsigned i = 0; i < table->notes; i++)
-		if (strcmp(table->note[i], note) == 0)
+	for (unsigned i = 0; i < html_table->notes; i++)
+		if (strcmp(html_table->note[i], note) == 0)
 			return i + 1;
-	if (table->notes == NOTES_MOST)
+	if (html_table->notes == NOTES_MOST)
 		return 0;
-	table->note[table->notes++] = note;
-	return table->notes;
+	html_table->note[html_table->notes++] = note;
+	return html_table->notes;
 }
 
-static void put_cell(FILE *out, struct table *table, const struct gremc_column *column,
-		     const struct gremc_result *row)
+static void cell_write(FILE *out, struct html_table *html_table, const struct gremc_column *column,
+		       const struct gremc_result *row)
 {
 	unsigned note = 0;
 	char cell[CELL];
 
-	gremc_column_text(column, row, true, cell, sizeof(cell));
-	if (is_number(column)) {
+	gremc_column_text_format(column, row, true, cell, sizeof(cell));
+	if (column_is_number(column)) {
 		fputs("<td class='n'>", out);
-		put_number(out, cell);
-	} else if (is_verdict(column)) {
+		grouped_number_write(out, cell);
+	} else if (column_is_verdict(column)) {
 		fputs("<td class='v'>", out);
-		gremc_html_text(out, cell);
-		note = note_of(table, row->note);
+		gremc_html_text_write(out, cell);
+		note = table_note_number(html_table, row->note);
 	} else {
 		fputs("<td>", out);
-		gremc_html_text(out, cell);
+		gremc_html_text_write(out, cell);
 	}
 	if (note)
 		fprintf(out, " <sup>%u</sup>", note);
@@ -166,104 +171,106 @@ static void put_cell(FILE *out, struct table *table, const struct gremc_column *
 
 /* The verdict is the first column, and stays in sight when a wide table is moved: no reader has to look for
  * it. */
-static void put_headings(FILE *out, const struct table *table, bool verdict)
+static void headings_write(FILE *out, const struct html_table *html_table, bool verdict)
 {
 	for (unsigned c = 0; c < gremc_column_count; c++)
-		if (table->shown[c] && is_verdict(&gremc_columns[c]) == verdict)
-			put_heading(out, &gremc_columns[c]);
+		if (html_table->shown[c] && column_is_verdict(&gremc_columns[c]) == verdict)
+			heading_write(out, &gremc_columns[c]);
 }
 
-static void put_cells(FILE *out, struct table *table, const struct gremc_result *row, bool verdict)
+static void cells_write(FILE *out, struct html_table *html_table, const struct gremc_result *row,
+			bool verdict)
 {
 	for (unsigned c = 0; c < gremc_column_count; c++)
-		if (table->shown[c] && is_verdict(&gremc_columns[c]) == verdict)
-			put_cell(out, table, &gremc_columns[c], row);
+		if (html_table->shown[c] && column_is_verdict(&gremc_columns[c]) == verdict)
+			cell_write(out, html_table, &gremc_columns[c], row);
 }
 
-static void put_rows(FILE *out, struct table *table, enum part part)
+static void table_rows_write(FILE *out, struct html_table *html_table, enum part part)
 {
 	const struct gremc_result *row;
 
 	fputs("<div class='scroll'><table><tr>", out);
-	put_headings(out, table, true);
-	if (table->count > 1)
+	headings_write(out, html_table, true);
+	if (html_table->count > 1)
 		fputs("<th class='r'>forwarder</th>", out);
-	put_headings(out, table, false);
+	headings_write(out, html_table, false);
 	fputs("</tr>\n", out);
-	FOREACH_ROW(table, part, run, number, row)
+	FOREACH_ROW(html_table, part, run, number, row)
 	{
 		fprintf(out, "<tr class='%s'>", row->verdict ? row->verdict : "");
-		put_cells(out, table, row, true);
-		if (table->count > 1) {
+		cells_write(out, html_table, row, true);
+		if (html_table->count > 1) {
 			fputs("<td class='r'>", out);
-			gremc_html_text(out, gremc_report_label(table->results[run]));
+			gremc_html_text_write(out, gremc_results_label(html_table->results[run]));
 			fputs("</td>", out);
 		}
-		put_cells(out, table, row, false);
+		cells_write(out, html_table, row, false);
 		fputs("</tr>\n", out);
 	}
 	fputs("</table></div>\n", out);
 }
 
-static void put_notes(FILE *out, const struct table *table)
+static void table_notes_write(FILE *out, const struct html_table *html_table)
 {
-	if (table->notes == 0)
+	if (html_table->notes == 0)
 		return;
 	fputs("<ol class='notes'>\n", out);
-	for (unsigned i = 0; i < table->notes; i++) {
+	for (unsigned i = 0; i < html_table->notes; i++) {
 		fputs("<li>", out);
-		gremc_html_text(out, table->note[i]);
+		gremc_html_text_write(out, html_table->note[i]);
 		fputs("</li>\n", out);
 	}
 	fputs("</ol>\n", out);
 }
 
-static void put_skipped(FILE *out, const struct table *table)
+static void skipped_rows_write(FILE *out, const struct html_table *html_table)
 {
 	const struct gremc_result *row;
 
-	FOREACH_ROW(table, SKIPPED, run, number, row)
+	FOREACH_ROW(html_table, SKIPPED, run, number, row)
 	{
 		fputs("<p class='notes'>skipped", out);
-		if (table->count > 1) {
+		if (html_table->count > 1) {
 			fputs(" (", out);
-			gremc_html_text(out, gremc_report_label(table->results[run]));
+			gremc_html_text_write(out, gremc_results_label(html_table->results[run]));
 			fputc(')', out);
 		}
 		fputs(": ", out);
-		gremc_html_text(out, row->note ? row->note : "");
+		gremc_html_text_write(out, row->note ? row->note : "");
 		fputs("</p>\n", out);
 	}
 }
 
-static bool has(const struct table *table, enum part part)
+static bool table_has_part(const struct html_table *html_table, enum part part)
 {
 	unsigned run = 0, row = 0;
 
-	return next(table, part, &run, &row) != NULL;
+	return table_row_next(html_table, part, &run, &row) != NULL;
 }
 
-static void put_folded(FILE *out, struct table *table, enum part part, bool brief, const char *title)
+static void folded_table_write(FILE *out, struct html_table *html_table, enum part part, bool brief,
+			       const char *title)
 {
 	fprintf(out, "<details><summary>%s</summary>\n", title);
-	choose_columns(table, part, brief);
-	put_rows(out, table, part);
+	table_columns_choose(html_table, part, brief);
+	table_rows_write(out, html_table, part);
 	fputs("</details>\n", out);
 }
 
-void gremc_report_table(FILE *out, const struct gremc_results *const *results, unsigned count,
-			const char *test)
+void gremc_report_table_write(FILE *out, const struct gremc_results *const *results, unsigned count,
+			      const char *test)
 {
-	struct table table = {.results = results, .count = count, .test = test};
+	struct html_table html_table = {.results = results, .count = count, .test = test};
 
-	if (has(&table, WHOLE)) {
-		choose_columns(&table, WHOLE, true);
-		put_rows(out, &table, WHOLE);
-		put_notes(out, &table);
+	if (table_has_part(&html_table, WHOLE)) {
+		table_columns_choose(&html_table, WHOLE, true);
+		table_rows_write(out, &html_table, WHOLE);
+		table_notes_write(out, &html_table);
 	}
-	put_skipped(out, &table);
-	if (has(&table, SITE))
-		put_folded(out, &table, SITE, true, "each tunnel and LAN");
-	if (has(&table, WHOLE))
-		put_folded(out, &table, WHOLE, false, "all columns");
+	skipped_rows_write(out, &html_table);
+	if (table_has_part(&html_table, SITE))
+		folded_table_write(out, &html_table, SITE, true, "each tunnel and LAN");
+	if (table_has_part(&html_table, WHOLE))
+		folded_table_write(out, &html_table, WHOLE, false, "all columns");
 }

@@ -17,7 +17,7 @@ const struct gremc_column gremc_columns[] = {
 };
 const unsigned gremc_column_count = RTE_DIM(gremc_columns);
 
-static void clear(struct gremc_result *row)
+static void row_clear(struct gremc_result *row)
 {
 #define GREMC_EMPTY_text                      NULL
 #define GREMC_EMPTY_count                     GREMC_RESULT_NONE
@@ -27,7 +27,7 @@ static void clear(struct gremc_result *row)
 #undef GREMC_X
 }
 
-void gremc_result_set(char **text, const char *format, ...)
+void gremc_result_text_set(char **text, const char *format, ...)
 {
 	char *made = NULL;
 	va_list arguments;
@@ -40,7 +40,8 @@ void gremc_result_set(char **text, const char *format, ...)
 	*text = made;
 }
 
-struct gremc_result *gremc_results_add(struct gremc_results *results, const char *test, const char *section)
+struct gremc_result *gremc_results_row_add(struct gremc_results *results, const char *test,
+					   const char *section)
 {
 	struct gremc_result *more = realloc(results->row, (results->count + 1) * sizeof(*more)), *row;
 
@@ -48,14 +49,14 @@ struct gremc_result *gremc_results_add(struct gremc_results *results, const char
 		return NULL;
 	results->row = more;
 	row = &more[results->count++];
-	clear(row);
-	gremc_result_set(&row->test, "%s", test);
+	row_clear(row);
+	gremc_result_text_set(&row->test, "%s", test);
 	if (section)
-		gremc_result_set(&row->section, "%s", section);
+		gremc_result_text_set(&row->section, "%s", section);
 	return row;
 }
 
-static void free_texts(struct gremc_result *row)
+static void row_texts_free(struct gremc_result *row)
 {
 #define GREMC_FREE_text(name) free(row->name);
 #define GREMC_FREE_count(name)
@@ -68,7 +69,7 @@ static void free_texts(struct gremc_result *row)
 void gremc_results_fini(struct gremc_results *results)
 {
 	for (unsigned i = 0; i < results->count; i++)
-		free_texts(&results->row[i]);
+		row_texts_free(&results->row[i]);
 	for (unsigned i = 0; i < results->fact_count; i++) {
 		free(results->fact[i].name);
 		free(results->fact[i].value);
@@ -78,7 +79,7 @@ void gremc_results_fini(struct gremc_results *results)
 	*results = (struct gremc_results){0};
 }
 
-void gremc_results_fact(struct gremc_results *results, const char *name, const char *format, ...)
+void gremc_results_fact_add(struct gremc_results *results, const char *name, const char *format, ...)
 {
 	struct gremc_fact *more = realloc(results->fact, (results->fact_count + 1) * sizeof(*more));
 	char *value = NULL;
@@ -94,7 +95,7 @@ void gremc_results_fact(struct gremc_results *results, const char *name, const c
 	more[results->fact_count++] = (struct gremc_fact){strdup(name), value};
 }
 
-const char *gremc_results_get_fact(const struct gremc_results *results, const char *name)
+const char *gremc_results_fact_get(const struct gremc_results *results, const char *name)
 {
 	for (unsigned i = 0; i < results->fact_count; i++)
 		if (results->fact[i].name && strcmp(results->fact[i].name, name) == 0)
@@ -102,7 +103,7 @@ const char *gremc_results_get_fact(const struct gremc_results *results, const ch
 	return NULL;
 }
 
-static void put_buckets(struct gremc_result *row, const struct gremc_histogram *histogram, double us)
+static void row_buckets_set(struct gremc_result *row, const struct gremc_histogram *histogram, double us)
 {
 	size_t used = 0, filled = 0;
 	char *text;
@@ -121,8 +122,8 @@ static void put_buckets(struct gremc_result *row, const struct gremc_histogram *
 	row->histogram = text;
 }
 
-void gremc_result_delay(struct gremc_result *row, const struct gremc_histogram *histogram, uint64_t hz,
-			bool with_buckets)
+void gremc_result_delay_set(struct gremc_result *row, const struct gremc_histogram *histogram, uint64_t hz,
+			    bool with_buckets)
 {
 	double us = 1e6 / (double)hz;
 
@@ -137,10 +138,11 @@ void gremc_result_delay(struct gremc_result *row, const struct gremc_histogram *
 	row->delay_p999_us = (double)gremc_histogram_percentile(histogram, 0.999) * us;
 	row->jitter_us = (double)histogram->jitter_sum / (double)histogram->count * us;
 	if (with_buckets)
-		put_buckets(row, histogram, us);
+		row_buckets_set(row, histogram, us);
 }
 
-void gremc_result_sent_delay(struct gremc_result *row, const struct gremc_histogram *histogram, uint64_t hz)
+void gremc_result_sent_delay_set(struct gremc_result *row, const struct gremc_histogram *histogram,
+				 uint64_t hz)
 {
 	double us = 1e6 / (double)hz;
 
@@ -153,7 +155,7 @@ void gremc_result_sent_delay(struct gremc_result *row, const struct gremc_histog
 	row->sent_delay_max_us = (double)histogram->max * us;
 }
 
-static void number_text(double value, bool brief, char *text, size_t size)
+static void number_format(double value, bool brief, char *text, size_t size)
 {
 	if (isnan(value))
 		text[0] = '\0';
@@ -165,8 +167,8 @@ static void number_text(double value, bool brief, char *text, size_t size)
 		snprintf(text, size, "%.4g", value);
 }
 
-char *gremc_column_text(const struct gremc_column *column, const struct gremc_result *row, bool brief,
-			char *text, size_t size)
+char *gremc_column_text_format(const struct gremc_column *column, const struct gremc_result *row, bool brief,
+			       char *text, size_t size)
 {
 	const char *at = (const char *)row + column->offset, *const * string;
 	uint64_t count;
@@ -186,13 +188,13 @@ char *gremc_column_text(const struct gremc_column *column, const struct gremc_re
 		break;
 	case GREMC_COLUMN_number:
 		memcpy(&number, at, sizeof(number));
-		number_text(number, brief, text, size);
+		number_format(number, brief, text, size);
 		break;
 	}
 	return text;
 }
 
-bool gremc_column_is_dull(const struct gremc_column *column, const char *text)
+bool gremc_column_is_trivial(const struct gremc_column *column, const char *text)
 {
 	return *text == '\0' || (strcmp(column->name, "faults") == 0 && strcmp(text, "none") == 0) ||
 	       (strcmp(column->name, "loss_percent") == 0 && strcmp(text, "0") == 0) ||

@@ -107,33 +107,35 @@ struct gremc_results {
 
 /* A new row with nothing in it but the test's name; valid until the next one is added. NULL: out of memory.
  */
-struct gremc_result *gremc_results_add(struct gremc_results *results, const char *test, const char *section);
+struct gremc_result *gremc_results_row_add(struct gremc_results *results, const char *test,
+					   const char *section);
 void gremc_results_fini(struct gremc_results *results);
 /* Replace a text column's value by a copy (printf). */
-void gremc_result_set(char **text, const char *format, ...) __rte_format_printf(2, 3);
-void gremc_results_fact(struct gremc_results *results, const char *name, const char *format, ...)
+void gremc_result_text_set(char **text, const char *format, ...) __rte_format_printf(2, 3);
+void gremc_results_fact_add(struct gremc_results *results, const char *name, const char *format, ...)
 	__rte_format_printf(3, 4);
 /* NULL: no such fact. */
-const char *gremc_results_get_fact(const struct gremc_results *results, const char *name);
+const char *gremc_results_fact_get(const struct gremc_results *results, const char *name);
 /* Delay columns from a histogram of delays from when packets were due; hz is the TSC's. */
-void gremc_result_delay(struct gremc_result *row, const struct gremc_histogram *histogram, uint64_t hz,
-			bool with_buckets);
+void gremc_result_delay_set(struct gremc_result *row, const struct gremc_histogram *histogram, uint64_t hz,
+			    bool with_buckets);
 /* And from one of the same delays from when packets were sent. */
-void gremc_result_sent_delay(struct gremc_result *row, const struct gremc_histogram *histogram, uint64_t hz);
+void gremc_result_sent_delay_set(struct gremc_result *row, const struct gremc_histogram *histogram,
+				 uint64_t hz);
 
 /* A column's value as text; "" when there is none. Returns text. */
-char *gremc_column_text(const struct gremc_column *column, const struct gremc_result *row, bool brief,
-			char *text, size_t size);
+char *gremc_column_text_format(const struct gremc_column *column, const struct gremc_result *row, bool brief,
+			       char *text, size_t size);
 
 /* A value that says that all is well, or nothing: a column of only such need not be shown. */
-bool gremc_column_is_dull(const struct gremc_column *column, const char *text);
+bool gremc_column_is_trivial(const struct gremc_column *column, const char *text);
 
 /* Writers: 0, or -1 with errno. */
 void gremc_results_print(const struct gremc_results *results, FILE *out); /* tables, one a test */
-int gremc_results_json(const struct gremc_results *results, const char *path);
-int gremc_results_csv(const struct gremc_results *results, const char *path);
-int gremc_results_html(const struct gremc_results *const *results, unsigned count, const char *path);
-/* Read what gremc_results_json() wrote. 0, or -1 with the reason in *errors. */
-int gremc_results_load(struct gremc_results *results, const char *path, struct gremc_errors *errors);
+int gremc_results_json_write(const struct gremc_results *results, const char *path);
+int gremc_results_csv_write(const struct gremc_results *results, const char *path);
+int gremc_results_html_write(const struct gremc_results *const *results, unsigned count, const char *path);
+/* Read what gremc_results_json_write() wrote. 0, or -1 with the reason in *errors. */
+int gremc_results_json_read(struct gremc_results *results, const char *path, struct gremc_errors *errors);
 
 #endif

@@ -17,20 +17,20 @@ void gremc_selection_describe(const struct gremc_tester *tester, struct gremc_se
 	selection->streams = (uint32_t)RTE_MIN(replicas, UINT32_MAX);
 }
 
-static bool fits(const struct gremc_flow *flow, const struct gremc_filter *filter)
+static bool flow_matches_filter(const struct gremc_flow *flow, const struct gremc_flow_filter *filter)
 {
 	return flow->kind == filter->kind && (filter->fanout == 0 || flow->fanout == filter->fanout) &&
-	       (filter->way < 0 || flow->way == filter->way);
+	       (filter->tunneling < 0 || flow->tunneling == filter->tunneling);
 }
 
-int gremc_selection_make(const struct gremc_tester *tester, const struct gremc_filter *filter,
-			 struct gremc_selection *selection)
+int gremc_selection_create(const struct gremc_tester *tester, const struct gremc_flow_filter *filter,
+			   struct gremc_selection *selection)
 {
 	*selection = (struct gremc_selection){.order = malloc((tester->flows->count + 1) * sizeof(uint32_t))};
 	if (selection->order == NULL)
 		return -ENOMEM;
 	for (uint32_t f = 0; f < tester->flows->count; f++)
-		if (fits(&tester->flows->flow[f], filter) &&
+		if (flow_matches_filter(&tester->flows->flow[f], filter) &&
 		    (filter->limit == 0 || selection->count < filter->limit))
 			selection->order[selection->count++] = f;
 	gremc_selection_describe(tester, selection);

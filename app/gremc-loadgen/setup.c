@@ -16,7 +16,7 @@
 
 #define CONFIG_MOST (256 * 1024) /* of a configuration in the report; a longer one is cut, and it says so */
 
-static void cpu(struct gremc_results *results)
+static void fact_processor_add(struct gremc_results *results)
 {
 	char line[256] = "", name[200] = "unknown";
 	FILE *file = fopen("/proc/cpuinfo", "re");
@@ -26,21 +26,21 @@ static void cpu(struct gremc_results *results)
 			break;
 	if (file)
 		fclose(file);
-	gremc_results_fact(results, "processor", "%s, %ld CPUs, TSC %.0f MHz", name,
-			   sysconf(_SC_NPROCESSORS_ONLN), (double)rte_get_tsc_hz() / 1e6);
+	gremc_results_fact_add(results, "processor", "%s, %ld CPUs, TSC %.0f MHz", name,
+			       sysconf(_SC_NPROCESSORS_ONLN), (double)rte_get_tsc_hz() / 1e6);
 }
 
-static void when(struct gremc_results *results)
+static void fact_date_add(struct gremc_results *results)
 {
 	char text[64];
 	time_t now = time(NULL);
 	struct tm tm;
 
 	if (localtime_r(&now, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z", &tm))
-		gremc_results_fact(results, "date", "%s", text);
+		gremc_results_fact_add(results, "date", "%s", text);
 }
 
-static void ports(struct gremc_tester *tester)
+static void facts_ports_add(struct gremc_tester *tester)
 {
 	for (uint16_t i = 0; i < tester->engine->ports->count; i++) {
 		const struct gremc_port *port = tester->engine->ports->port[i];
@@ -56,25 +56,25 @@ static void ports(struct gremc_tester *tester)
 		else if (rte_eth_link_get_nowait(port->id, &link) == 0)
 			rte_eth_link_to_str(speed, sizeof(speed), &link);
 		snprintf(name, sizeof(name), "port %u", i);
-		gremc_results_fact(&tester->results, name,
-				   "%s, driver %s, %s, %u RX and %u TX queues, MTU %u", port->device,
-				   info.driver_name ? info.driver_name : "unknown", speed, port->rx_queues,
-				   port->tx_queues, port->mtu);
+		gremc_results_fact_add(&tester->results, name,
+				       "%s, driver %s, %s, %u RX and %u TX queues, MTU %u", port->device,
+				       info.driver_name ? info.driver_name : "unknown", speed,
+				       port->rx_queues, port->tx_queues, port->mtu);
 	}
 }
 
-static void lcores(struct gremc_tester *tester)
+static void fact_lcores_add(struct gremc_tester *tester)
 {
 	const struct gremc_engine *engine = tester->engine;
 
 	if (engine->lcore_count == 1)
-		gremc_results_fact(&tester->results, "lcores", "one, which sends and receives in turn");
+		gremc_results_fact_add(&tester->results, "lcores", "one, which sends and receives in turn");
 	else
-		gremc_results_fact(&tester->results, "lcores", "%u send, %u receive", engine->tx_count,
-				   engine->rx_count);
+		gremc_results_fact_add(&tester->results, "lcores", "%u send, %u receive", engine->tx_count,
+				       engine->rx_count);
 }
 
-static void command(struct gremc_tester *tester)
+static void fact_command_add(struct gremc_tester *tester)
 {
 	char text[4096];
 	size_t used = 0;
@@ -88,10 +88,10 @@ static void command(struct gremc_tester *tester)
 		if (text[i] == '\0')
 			text[i] = ' ';
 	text[used] = '\0';
-	gremc_results_fact(&tester->results, "command", "%s", text);
+	gremc_results_fact_add(&tester->results, "command", "%s", text);
 }
 
-static void configuration(struct gremc_tester *tester)
+static void fact_configuration_add(struct gremc_tester *tester)
 {
 	char *text = malloc(CONFIG_MOST + 1);
 	FILE *file = fopen(tester->options->dut_config, "re");
@@ -99,44 +99,44 @@ static void configuration(struct gremc_tester *tester)
 
 	if (length) {
 		text[length] = '\0';
-		gremc_results_fact(&tester->results, "forwarder's configuration", "%s%s", text,
-				   length == CONFIG_MOST ? "\n... (cut here)" : "");
+		gremc_results_fact_add(&tester->results, "forwarder's configuration", "%s%s", text,
+				       length == CONFIG_MOST ? "\n... (cut here)" : "");
 	}
 	if (file)
 		fclose(file);
 	free(text);
 }
 
-static void limits(struct gremc_tester *tester)
+static void facts_claims_add(struct gremc_tester *tester)
 {
 	struct gremc_results *results = &tester->results;
 
 	if (gremc_engine_is_virtual(tester->engine))
-		gremc_results_fact(
+		gremc_results_fact_add(
 			results, "claim: virtual devices",
 			"the wire is a virtual device (memif, veth or the like): its speed is that of copies between two "
 			"processes, not of a NIC; what a NIC's driver, PCIe and the wire cost is not in the figures");
 	if (!tester->options->tested_by_rfc)
-		gremc_results_fact(
+		gremc_results_fact_add(
 			results, "claim: short times",
 			"trials of %.3g s, %.3g s of settling, a rate fails after %u losing trials: not by RFC 2544, which "
 			"asks for 60 s, 2 s and one",
 			tester->options->duration, tester->options->settle, tester->options->confirm);
-	gremc_results_fact(
+	gremc_results_fact_add(
 		results, "claim: repetitions",
 		"a figure is that of one trial, or of one search: RFC 2544 asks for the mean of 20 latency trials (--repeat) and "
 		"of 50 bursts");
 	if (tester->options->given[GREMC_OPTION_dut_cpu])
-		gremc_results_fact(
+		gremc_results_fact_add(
 			results, "claim: one machine",
 			"the forwarder's packets come by the caches that its CPU and the generator's share, or do not: `line ns` says "
 			"how long a cache line took from the one to the other and back. A hypervisor moves its CPUs about, and "
 			"figures change with that: compare rows of about the same `line ns` only");
 	if (rte_eal_has_hugepages() == 0)
-		gremc_results_fact(results, "claim: no huge pages",
-				   "the generator ran without huge pages: its own limit is lower than "
-				   "it could be");
-	gremc_results_fact(
+		gremc_results_fact_add(results, "claim: no huge pages",
+				       "the generator ran without huge pages: its own limit is lower than "
+				       "it could be");
+	gremc_results_fact_add(
 		results, "claim: delays",
 		"a delay runs from when the burst that a packet belongs to was due by the schedule (10 us of packets, at most 32) "
 		"to the fetching of the burst that its replica came in (at most 64): a wait because the forwarder took nothing, or "
@@ -144,41 +144,41 @@ static void limits(struct gremc_tester *tester)
 		"burst; percentiles are at most 3.2 %% above the true ones");
 }
 
-void gremc_setup_describe(struct gremc_tester *tester)
+void gremc_setup_facts_add(struct gremc_tester *tester)
 {
 	struct gremc_results *results = &tester->results;
 	struct utsname name;
 
-	gremc_results_fact(results, "label", "%s", tester->options->label);
-	when(results);
-	cpu(results);
+	gremc_results_fact_add(results, "label", "%s", tester->options->label);
+	fact_date_add(results);
+	fact_processor_add(results);
 	if (uname(&name) == 0)
-		gremc_results_fact(results, "kernel", "%s %s", name.sysname, name.release);
-	gremc_results_fact(results, "generator", "gremc-loadgen %s, %s, %s", GREMC_VERSION, rte_version(),
-			   rte_eal_has_hugepages() ? "huge pages" : "no huge pages");
-	ports(tester);
-	lcores(tester);
-	gremc_results_fact(
+		gremc_results_fact_add(results, "kernel", "%s %s", name.sysname, name.release);
+	gremc_results_fact_add(results, "generator", "gremc-loadgen %s, %s, %s", GREMC_VERSION, rte_version(),
+			       rte_eal_has_hugepages() ? "huge pages" : "no huge pages");
+	facts_ports_add(tester);
+	fact_lcores_add(tester);
+	gremc_results_fact_add(
 		results, "packets",
 		"IPv4 UDP multicast, inner TTL 64, UDP checksum on; a stamp of %u bytes and a pattern; outer DF set",
-		GREMC_INNER_LEAST - 28);
-	gremc_results_fact(results, "configured", "%u tunnels, %u mroutes; %u flows, %u streams",
-			   tester->config->tunnel_count, tester->config->mroute_count, tester->flows->count,
-			   tester->flows->stream_count);
-	gremc_results_fact(
+		GREMC_INNER_MIN - 28);
+	gremc_results_fact_add(results, "configured", "%u tunnels, %u mroutes; %u flows, %u streams",
+			       tester->config->tunnel_count, tester->config->mroute_count,
+			       tester->flows->count, tester->flows->stream_count);
+	gremc_results_fact_add(
 		results, "times",
 		"trial %.3g s, latency %.3g s, warm-up %.3g s, settling %.3g s, resolution %.3g %%",
 		tester->options->duration, tester->options->latency_duration, tester->options->warmup,
 		tester->options->settle, tester->options->resolution);
-	gremc_results_fact(
+	gremc_results_fact_add(
 		results, "search",
 		"a rate passes when one of %u trials does; the lowest that failed gets as many again at "
 		"the end (RFC 2544, 26.1 leaves the order open)",
 		tester->options->confirm);
-	gremc_results_fact(results, "receive queue",
-			   "%u frames: what overflows it is our own loss, and marked so",
-			   tester->engine->rx_ring);
-	command(tester);
-	limits(tester);
-	configuration(tester);
+	gremc_results_fact_add(results, "receive queue",
+			       "%u frames: what overflows it is our own loss, and marked so",
+			       tester->engine->rx_ring);
+	fact_command_add(tester);
+	facts_claims_add(tester);
+	fact_configuration_add(tester);
 }

@@ -6,6 +6,6 @@
 struct gremc_tester;
 
 /* Add the facts to the results. Control thread, with the engine up. */
-void gremc_setup_describe(struct gremc_tester *tester);
+void gremc_setup_facts_add(struct gremc_tester *tester);
 
 #endif

@@ -27,13 +27,13 @@
 #define GREMC_STAMP_LENGTH 28u
 #define GREMC_PATTERN_SIZE 9728u /* the largest payload of a jumbo frame */
 /* The smallest inner packet: IPv4 and UDP header and the stamp. */
-#define GREMC_INNER_LEAST (20u + 8u + GREMC_STAMP_LENGTH)
+#define GREMC_INNER_MIN (20u + 8u + GREMC_STAMP_LENGTH)
 
 #define GREMC_STAMP_SEQUENCE_BITS 40u
 #define GREMC_STAMP_LAG_BITS      19u /* of the mantissa */
 
 struct gremc_stamp {
-	uint32_t run, flow;
+	uint32_t trial_id, flow;
 	uint64_t sequence, time;
 	uint64_t lag; /* cycles; time - lag is when the packet was due by the schedule */
 };
@@ -46,7 +46,7 @@ extern uint16_t gremc_pattern_sum[GREMC_PATTERN_SIZE + 1];
 /* Control thread, once, before the first packet. */
 void gremc_pattern_init(void);
 
-static inline uint32_t gremc_stamp_check(uint64_t a, uint64_t b, uint64_t c)
+static inline uint32_t gremc_stamp_crc(uint64_t a, uint64_t b, uint64_t c)
 {
 	return rte_hash_crc_8byte(c, rte_hash_crc_8byte(b, rte_hash_crc_8byte(a, UINT32_MAX)));
 }
@@ -70,7 +70,7 @@ static inline uint16_t gremc_sum_fold(uint64_t sum)
 }
 
 /* Exact below 2^19 cycles, and 2^-18 of the value too small at most above; the largest is 2^50, days. */
-static inline uint32_t gremc_stamp_pack_lag(uint64_t cycles)
+static inline uint32_t gremc_stamp_lag_pack(uint64_t cycles)
 {
 	unsigned bits = 64u - (unsigned)__builtin_clzll(cycles | 1), exponent;
 
@@ -82,7 +82,7 @@ static inline uint32_t gremc_stamp_pack_lag(uint64_t cycles)
 	return exponent << GREMC_STAMP_LAG_BITS | (uint32_t)(cycles >> exponent);
 }
 
-static inline uint64_t gremc_stamp_unpack_lag(uint32_t lag)
+static inline uint64_t gremc_stamp_lag_unpack(uint32_t lag)
 {
 	return (uint64_t)(lag & ((1u << GREMC_STAMP_LAG_BITS) - 1)) << (lag >> GREMC_STAMP_LAG_BITS);
 }
@@ -90,10 +90,10 @@ static inline uint64_t gremc_stamp_unpack_lag(uint32_t lag)
 /* With a lag that has been packed: senders pack one for a whole burst. The stamp's own lag is not read. */
 static inline void gremc_stamp_write_packed(uint8_t *at, const struct gremc_stamp *stamp, uint64_t lag)
 {
-	uint64_t word[3] = {rte_cpu_to_le_64((uint64_t)stamp->flow << 32 | stamp->run),
+	uint64_t word[3] = {rte_cpu_to_le_64((uint64_t)stamp->flow << 32 | stamp->trial_id),
 			    rte_cpu_to_le_64(lag << GREMC_STAMP_SEQUENCE_BITS | stamp->sequence),
 			    rte_cpu_to_le_64(stamp->time)};
-	uint32_t check = rte_cpu_to_le_32(gremc_stamp_check(word[0], word[1], word[2]));
+	uint32_t check = rte_cpu_to_le_32(gremc_stamp_crc(word[0], word[1], word[2]));
 
 	memcpy(at, word, sizeof(word));
 	memcpy(at + sizeof(word), &check, sizeof(check));
@@ -101,7 +101,7 @@ static inline void gremc_stamp_write_packed(uint8_t *at, const struct gremc_stam
 
 static inline void gremc_stamp_write(uint8_t *at, const struct gremc_stamp *stamp)
 {
-	gremc_stamp_write_packed(at, stamp, gremc_stamp_pack_lag(stamp->lag));
+	gremc_stamp_write_packed(at, stamp, gremc_stamp_lag_pack(stamp->lag));
 }
 
 /* False: the check value does not fit, nothing of it can be believed. */
@@ -112,13 +112,13 @@ static inline bool gremc_stamp_read(const uint8_t *at, struct gremc_stamp *stamp
 
 	memcpy(word, at, sizeof(word));
 	memcpy(&check, at + sizeof(word), sizeof(check));
-	stamp->run = (uint32_t)rte_le_to_cpu_64(word[0]);
+	stamp->trial_id = (uint32_t)rte_le_to_cpu_64(word[0]);
 	stamp->flow = (uint32_t)(rte_le_to_cpu_64(word[0]) >> 32);
 	stamp->sequence = rte_le_to_cpu_64(word[1]) & ((UINT64_C(1) << GREMC_STAMP_SEQUENCE_BITS) - 1);
 	stamp->lag =
-		gremc_stamp_unpack_lag((uint32_t)(rte_le_to_cpu_64(word[1]) >> GREMC_STAMP_SEQUENCE_BITS));
+		gremc_stamp_lag_unpack((uint32_t)(rte_le_to_cpu_64(word[1]) >> GREMC_STAMP_SEQUENCE_BITS));
 	stamp->time = rte_le_to_cpu_64(word[2]);
-	return rte_le_to_cpu_32(check) == gremc_stamp_check(word[0], word[1], word[2]);
+	return rte_le_to_cpu_32(check) == gremc_stamp_crc(word[0], word[1], word[2]);
 }
 
 #endif

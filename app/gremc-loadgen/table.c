@@ -9,99 +9,99 @@
 #define CELL       512
 #define NOTES_MOST 16
 
-struct notes {
+struct table_notes {
 	const char *text[NOTES_MOST];
 	unsigned count;
 };
 
-static bool same_test(const struct gremc_results *results, unsigned a, unsigned b)
+static bool rows_are_of_same_test(const struct gremc_results *results, unsigned a, unsigned b)
 {
 	return strcmp(results->row[a].test, results->row[b].test) == 0;
 }
 
 /* Its number, from 1; 0: there is none, or no room for it. */
-static unsigned number_of(struct notes *notes, const char *text)
+static unsigned note_number_get(struct table_notes *table_notes, const char *text)
 {
 	unsigned i = 0;
 
-	while (text && i < notes->count && strcmp(notes->text[i], text) != 0)
+	while (text && i < table_notes->count && strcmp(table_notes->text[i], text) != 0)
 		i++;
 	if (text == NULL || i == NOTES_MOST)
 		return 0;
-	notes->text[i] = text;
-	notes->count = RTE_MAX(notes->count, i + 1);
+	table_notes->text[i] = text;
+	table_notes->count = RTE_MAX(table_notes->count, i + 1);
 	return i + 1;
 }
 
 /* A verdict bears the number of its note. */
-static void cell_of(const struct gremc_column *column, const struct gremc_result *row, struct notes *notes,
-		    char *cell)
+static void table_cell_format(const struct gremc_column *column, const struct gremc_result *row,
+			      struct table_notes *table_notes, char *cell)
 {
 	unsigned note;
 
-	gremc_column_text(column, row, true, cell, CELL);
+	gremc_column_text_format(column, row, true, cell, CELL);
 	if (strcmp(column->name, "verdict") != 0)
 		return;
-	note = number_of(notes, row->note);
+	note = note_number_get(table_notes, row->note);
 	if (note)
 		snprintf(cell + strlen(cell), CELL - strlen(cell), " (%u)", note);
 }
 
 /* The test and its section stand above the table, notes below it. */
-static bool is_elsewhere(const struct gremc_column *column)
+static bool column_is_outside_text_table(const struct gremc_column *column)
 {
 	return strcmp(column->name, "test") == 0 || strcmp(column->name, "section") == 0 ||
 	       strcmp(column->name, "note") == 0;
 }
 
-static int width_of(const struct gremc_results *results, const struct gremc_column *column, unsigned first,
-		    unsigned last, struct notes *notes)
+static int column_width(const struct gremc_results *results, const struct gremc_column *column,
+			unsigned first, unsigned last, struct table_notes *table_notes)
 {
 	char cell[CELL];
 	size_t width = 0;
 	bool shown = false;
 
-	if (*column->heading == '\0' || is_elsewhere(column))
+	if (*column->heading == '\0' || column_is_outside_text_table(column))
 		return 0;
 	for (unsigned i = first; i < last; i++) {
-		cell_of(column, &results->row[i], notes, cell);
+		table_cell_format(column, &results->row[i], table_notes, cell);
 		width = RTE_MAX(width, strlen(cell));
-		shown |= !gremc_column_is_dull(column, cell);
+		shown |= !gremc_column_is_trivial(column, cell);
 	}
 	return shown ? (int)RTE_MAX(width, strlen(column->heading)) : 0;
 }
 
-static void put(FILE *out, const struct gremc_column *column, int width, const char *text)
+static void padded_cell_print(FILE *out, const struct gremc_column *column, int width, const char *text)
 {
 	if (width)
 		fprintf(out, column->kind == GREMC_COLUMN_text ? "%-*s  " : "%*s  ", width, text);
 }
 
-static void print_one(const struct gremc_results *results, unsigned first, unsigned last, FILE *out)
+static void test_table_print(const struct gremc_results *results, unsigned first, unsigned last, FILE *out)
 {
 	const struct gremc_result *head = &results->row[first];
-	struct notes notes = {.count = 0};
+	struct table_notes table_notes = {.count = 0};
 	char cell[CELL];
 	int width[64];
 
 	fprintf(out, "%s%s%s%s\n", head->test, head->section ? " (" : "", head->section ? head->section : "",
 		head->section ? ")" : "");
 	for (unsigned c = 0; c < gremc_column_count; c++) {
-		width[c] = width_of(results, &gremc_columns[c], first, last, &notes);
-		put(out, &gremc_columns[c], width[c], gremc_columns[c].heading);
+		width[c] = column_width(results, &gremc_columns[c], first, last, &table_notes);
+		padded_cell_print(out, &gremc_columns[c], width[c], gremc_columns[c].heading);
 	}
 	fputc('\n', out);
 	for (unsigned i = first; i < last; i++) {
 		for (unsigned c = 0; c < gremc_column_count; c++) {
 			if (width[c] == 0)
 				continue;
-			cell_of(&gremc_columns[c], &results->row[i], &notes, cell);
-			put(out, &gremc_columns[c], width[c], cell);
+			table_cell_format(&gremc_columns[c], &results->row[i], &table_notes, cell);
+			padded_cell_print(out, &gremc_columns[c], width[c], cell);
 		}
 		fputc('\n', out);
 	}
-	for (unsigned i = 0; i < notes.count; i++)
-		fprintf(out, "(%u) %s\n", i + 1, notes.text[i]);
+	for (unsigned i = 0; i < table_notes.count; i++)
+		fprintf(out, "(%u) %s\n", i + 1, table_notes.text[i]);
 	fputc('\n', out);
 }
 
@@ -110,9 +110,9 @@ void gremc_results_print(const struct gremc_results *results, FILE *out)
 	unsigned first = 0;
 
 	for (unsigned i = 1; i <= results->count; i++) {
-		if (i < results->count && same_test(results, first, i))
+		if (i < results->count && rows_are_of_same_test(results, first, i))
 			continue;
-		print_one(results, first, i, out);
+		test_table_print(results, first, i, out);
 		first = i;
 	}
 }

@@ -32,21 +32,21 @@ struct gremc_size {
 };
 
 /* Bytes around the inner packet of what site `site` sends: Ethernet, VLAN, IPv4, GRE; no FCS. */
-uint16_t gremc_template_overhead(const struct gremc_site *site);
+uint16_t gremc_site_tx_overhead(const struct gremc_site *site);
 /* The same of what the site receives. */
-uint16_t gremc_template_overhead_back(const struct gremc_site *site);
+uint16_t gremc_site_rx_overhead(const struct gremc_site *site);
 /* Inner bytes of a packet of `size` in a flow from `site`; 0: too small to hold a stamp. */
-uint16_t gremc_template_inner(const struct gremc_site *site, struct gremc_size size);
+uint16_t gremc_size_inner_length(const struct gremc_site *site, struct gremc_size size);
 
-/* `target` is the forwarder's MAC at that port, `sender` the site's. `inner` is at least GREMC_INNER_LEAST.
+/* `target` is the forwarder's MAC at that port, `sender` the site's. `inner` is at least GREMC_INNER_MIN.
  */
-void gremc_template_make(struct gremc_template *made, const struct gremc_flows *flows, uint32_t flow,
-			 uint16_t inner, const struct rte_ether_addr *target,
-			 const struct rte_ether_addr *sender);
+void gremc_template_build(struct gremc_template *template, const struct gremc_flows *flows, uint32_t flow,
+			  uint16_t inner, const struct rte_ether_addr *target,
+			  const struct rte_ether_addr *sender);
 
 /* Put Ethernet, IPv4 and GRE header of what a tunnel's site sends before what `made` has so far; `inner` is
  * the length of the packet inside. */
-void gremc_template_wrap(struct gremc_template *made, const struct gremc_site *site, uint16_t inner,
-			 const struct rte_ether_addr *target, const struct rte_ether_addr *sender);
+void gremc_template_tunnel_add(struct gremc_template *template, const struct gremc_site *site, uint16_t inner,
+			       const struct rte_ether_addr *target, const struct rte_ether_addr *sender);
 
 #endif

@@ -27,15 +27,15 @@ struct joining {
 	double step_began;
 };
 
-static struct gremc_flow *flow_of(const struct joining *joining)
+static struct gremc_flow *joined_flow(const struct joining *joining)
 {
 	return &joining->tester->flows->flow[joining->flow];
 }
 
 /* Sites that have had a replica at all, and TSC of the latest one of any. */
-static uint32_t sites_with(const struct joining *joining, uint64_t *latest)
+static uint32_t sites_reached_count(const struct joining *joining, uint64_t *latest)
 {
-	const struct gremc_flow *flow = flow_of(joining);
+	const struct gremc_flow *flow = joined_flow(joining);
 	uint32_t count = 0;
 
 	*latest = 0;
@@ -49,7 +49,7 @@ static uint32_t sites_with(const struct joining *joining, uint64_t *latest)
 	return count;
 }
 
-static bool meanwhile(void *argument, double elapsed)
+static bool join_step_advance(void *argument, double elapsed)
 {
 	struct joining *joining = argument;
 	double wait = joining->tester->options->join_wait;
@@ -60,19 +60,19 @@ static bool meanwhile(void *argument, double elapsed)
 		if (elapsed < BEFORE_SECONDS)
 			return false;
 		joining->joined_at = rte_rdtsc();
-		gremc_joins_report(joining->tester, joining->flow, true);
+		gremc_joins_report_send(joining->tester, joining->flow, true);
 		break;
 	case JOINING:
-		if (sites_with(joining, &latest) < flow_of(joining)->fanout &&
+		if (sites_reached_count(joining, &latest) < joined_flow(joining)->fanout &&
 		    elapsed - joining->step_began < wait)
 			return false;
 		if (latest == 0)
 			return true; /* it learns no groups */
 		joining->left_at = rte_rdtsc();
-		gremc_joins_report(joining->tester, joining->flow, false);
+		gremc_joins_report_send(joining->tester, joining->flow, false);
 		break;
 	case LEAVING:
-		sites_with(joining, &latest);
+		sites_reached_count(joining, &latest);
 		joining->quiet =
 			rte_rdtsc() > RTE_MAX(latest, joining->left_at) +
 					      (uint64_t)(QUIET_SECONDS * (double)joining->tester->engine->hz);
@@ -83,40 +83,40 @@ static bool meanwhile(void *argument, double elapsed)
 	return false;
 }
 
-static double milliseconds(const struct gremc_tester *tester, uint64_t from, uint64_t to)
+static double cycles_to_milliseconds(const struct gremc_tester *tester, uint64_t from, uint64_t to)
 {
 	return to > from ? (double)(to - from) / (double)tester->engine->hz * 1e3 : 0;
 }
 
-static void put_verdict(const struct joining *joining, uint32_t joined, struct gremc_result *row)
+static void join_verdict_set(const struct joining *joining, uint32_t joined, struct gremc_result *row)
 {
 	double wait = joining->tester->options->join_wait;
-	uint32_t sites = flow_of(joining)->fanout;
+	uint32_t sites = joined_flow(joining)->fanout;
 
-	gremc_result_set(&row->variant, "%u of %u sites, IGMPv%u", joined, sites,
-			 joining->tester->options->igmp);
-	gremc_result_set(&row->verdict, joined == sites && joining->quiet ? "measured" : "failed");
+	gremc_result_text_set(&row->variant, "%u of %u sites, IGMPv%u", joined, sites,
+			      joining->tester->options->igmp);
+	gremc_result_text_set(&row->verdict, joined == sites && joining->quiet ? "measured" : "failed");
 	if (joined < sites)
-		gremc_result_set(&row->note, "%u sites that joined received nothing within %.1f s",
-				 sites - joined, wait);
+		gremc_result_text_set(&row->note, "%u sites that joined received nothing within %.1f s",
+				      sites - joined, wait);
 	else if (!joining->quiet)
-		gremc_result_set(
+		gremc_result_text_set(
 			&row->note,
 			"replicas still came %.1f s after all sites had left; --join-wait waits longer",
 			wait);
 }
 
-static void put_delays(const struct joining *joining, struct gremc_result *row)
+static void join_delays_set(const struct joining *joining, struct gremc_result *row)
 {
 	struct gremc_tester *tester = joining->tester;
-	const struct gremc_flow *flow = flow_of(joining);
+	const struct gremc_flow *flow = joined_flow(joining);
 	uint32_t joined = 0;
 
 	for (uint32_t i = 0; i < flow->fanout; i++) {
 		uint64_t first = tester->first_time[flow->first + i],
 			 last = tester->last_time[flow->first + i];
-		double join = milliseconds(tester, joining->joined_at, first);
-		double leave = milliseconds(tester, joining->left_at, last);
+		double join = cycles_to_milliseconds(tester, joining->joined_at, first);
+		double leave = cycles_to_milliseconds(tester, joining->left_at, last);
 
 		if (first == 0)
 			continue;
@@ -129,11 +129,11 @@ static void put_delays(const struct joining *joining, struct gremc_result *row)
 		row->leave_max_ms = joined > 1 ? RTE_MAX(row->leave_max_ms, leave) : leave;
 	}
 	row->groups = 1;
-	put_verdict(joining, joined, row);
+	join_verdict_set(joining, joined, row);
 }
 
-static int run(struct gremc_tester *tester, const char *test, const char *section, struct joining *joining,
-	       const struct gremc_selection *selection, double rate)
+static int join_trial_run(struct gremc_tester *tester, const char *test, const char *section,
+			  struct joining *joining, const struct gremc_selection *selection, double rate)
 {
 	struct gremc_trial trial = {.selection = selection,
 				    .mix = &tester->options->mix[0],
@@ -142,35 +142,35 @@ static int run(struct gremc_tester *tester, const char *test, const char *sectio
 					       2 * QUIET_SECONDS,
 				    .keep_times = true,
 				    .label = test,
-				    .meanwhile = meanwhile,
+				    .meanwhile = join_step_advance,
 				    .argument = joining};
 	struct gremc_outcome outcome;
 	struct gremc_result *row;
 	char group[GREMC_IPV4_TEXT];
 	uint64_t latest;
-	int rc = gremc_try_once(tester, &trial, &outcome);
+	int rc = gremc_trial_run_once(tester, &trial, &outcome);
 
 	if (rc)
 		return rc;
-	if (sites_with(joining, &latest) == 0)
-		return gremc_skip(
+	if (sites_reached_count(joining, &latest) == 0)
+		return gremc_skipped_row_add(
 			tester, test, section,
 			"no replica of %s came within %.1f s after IGMPv%u reports from %u sites: the forwarder learns "
 			"no groups",
 			gremc_ipv4_format(group, tester->options->join_group), tester->options->join_wait,
-			tester->options->igmp, flow_of(joining)->fanout);
-	row = gremc_results_add(&tester->results, test, section);
+			tester->options->igmp, joined_flow(joining)->fanout);
+	row = gremc_results_row_add(&tester->results, test, section);
 	if (row == NULL)
 		return -ENOMEM;
-	gremc_result_set(&row->size, "%s", trial.mix->name);
+	gremc_result_text_set(&row->size, "%s", trial.mix->name);
 	row->offered_pps = rate;
 	row->achieved_pps = outcome.rate;
-	put_delays(joining, row);
+	join_delays_set(joining, row);
 	return 0;
 }
 
-static int with_times(struct gremc_tester *tester, const char *test, const char *section,
-		      const struct gremc_selection *load, double rate)
+static int join_test_run(struct gremc_tester *tester, const char *test, const char *section,
+			 const struct gremc_selection *load, double rate)
 {
 	struct joining joining = {.tester = tester};
 	struct gremc_selection one = {.order = &joining.flow, .count = 1}, both = {0};
@@ -185,7 +185,7 @@ static int with_times(struct gremc_tester *tester, const char *test, const char 
 	if (rc == 0 && load)
 		rc = gremc_selection_mix(tester, load, &one, LOAD_SHARE, &both);
 	if (rc == 0)
-		rc = run(tester, test, section, &joining, load ? &both : &one, rate);
+		rc = join_trial_run(tester, test, section, &joining, load ? &both : &one, rate);
 	gremc_selection_fini(&both);
 	free(tester->first_time);
 	free(tester->last_time);
@@ -197,20 +197,20 @@ static int with_times(struct gremc_tester *tester, const char *test, const char 
 int gremc_test_join(struct gremc_tester *tester)
 {
 	struct gremc_trial any = {.mix = &tester->options->mix[0]};
-	const char *why = gremc_joins_cannot(tester, 1);
+	const char *why = gremc_joins_check(tester, 1);
 	double rate;
 
 	if (why)
-		return gremc_skip(tester, "join", "RFC 3918 6.1, 6.2", "%s", why);
+		return gremc_skipped_row_add(tester, "join", "RFC 3918 6.1, 6.2", "%s", why);
 	if (tester->options->rate.unit != GREMC_RATE_PPS) {
 		struct gremc_selection one = {.order = (uint32_t[]){0}, .count = 1};
 
 		any.selection = &one;
-		rate = gremc_rate_pps(tester, &any, tester->options->rate);
+		rate = gremc_rate_to_pps(tester, &any, tester->options->rate);
 	} else {
 		rate = tester->options->rate.value;
 	}
-	return rate > 0 ? with_times(tester, "join", "RFC 3918 6.1, 6.2", NULL, rate) : -EINVAL;
+	return rate > 0 ? join_test_run(tester, "join", "RFC 3918 6.1, 6.2", NULL, rate) : -EINVAL;
 }
 
 /* Is it known by now that the forwarder learns nothing? */
@@ -224,24 +224,25 @@ static bool join_was_skipped(const struct gremc_tester *tester)
 
 int gremc_test_burdened_join(struct gremc_tester *tester)
 {
-	struct gremc_filter filter = {.way = -1};
+	struct gremc_flow_filter filter = {.tunneling = -1};
 	struct gremc_selection load;
-	struct gremc_case all = {.selection = &load, .mix = &tester->options->mix[0]};
-	const char *why = gremc_joins_cannot(tester, 1);
+	struct gremc_test_case all = {.selection = &load, .mix = &tester->options->mix[0]};
+	const char *why = gremc_joins_check(tester, 1);
 	double throughput = 0;
 	int rc;
 
 	if (why || join_was_skipped(tester))
-		return gremc_skip(tester, "burdened-join", "RFC 3918 8.2", "%s", why ? why : "see join");
-	rc = gremc_selection_make(tester, &filter, &load);
+		return gremc_skipped_row_add(tester, "burdened-join", "RFC 3918 8.2", "%s",
+					     why ? why : "see join");
+	rc = gremc_selection_create(tester, &filter, &load);
 	if (rc == 0)
-		rc = gremc_throughput_of(tester, &all, "burdened-join", &throughput);
+		rc = gremc_throughput_find(tester, &all, "burdened-join", &throughput);
 	if (rc == 0 && throughput <= 0)
-		rc = gremc_skip(tester, "burdened-join", "RFC 3918 8.2",
-				"nothing passes without loss at any rate");
+		rc = gremc_skipped_row_add(tester, "burdened-join", "RFC 3918 8.2",
+					   "nothing passes without loss at any rate");
 	else if (rc == 0)
-		rc = with_times(tester, "burdened-join", "RFC 3918 8.2", &load,
-				throughput * tester->options->burden / 100);
+		rc = join_test_run(tester, "burdened-join", "RFC 3918 8.2", &load,
+				   throughput * tester->options->burden / 100);
 	gremc_selection_fini(&load);
 	return rc;
 }

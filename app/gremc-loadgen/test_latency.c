@@ -10,19 +10,20 @@
 
 #define TUNNELS_MOST 64 /* rows; of more tunnels the ones with the largest maximum */
 
-struct worst {
+struct site_max {
 	uint32_t site;
 	uint64_t max;
 };
 
-static int by_max(const void *a, const void *b)
+static int site_max_compare(const void *a, const void *b)
 {
-	uint64_t x = ((const struct worst *)a)->max, y = ((const struct worst *)b)->max;
+	uint64_t x = ((const struct site_max *)a)->max, y = ((const struct site_max *)b)->max;
 
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-static void site_histogram(const struct gremc_tester *tester, uint32_t site, struct gremc_histogram *whole)
+static void site_histogram_merge(const struct gremc_tester *tester, uint32_t site,
+				 struct gremc_histogram *whole)
 {
 	*whole = (struct gremc_histogram){0};
 	for (uint32_t r = 0; r < tester->engine->rx_count; r++)
@@ -30,88 +31,90 @@ static void site_histogram(const struct gremc_tester *tester, uint32_t site, str
 				      &tester->histogram[(size_t)r * tester->flows->site_count + site]);
 }
 
-static int add_site(struct gremc_tester *tester, uint32_t site, const char *size, double rate)
+static int site_latency_row_add(struct gremc_tester *tester, uint32_t site, const char *size, double rate)
 {
 	static struct gremc_histogram histogram;
-	struct gremc_result *row = gremc_results_add(&tester->results, "latency", "RFC 3918 5.1");
+	struct gremc_result *row = gremc_results_row_add(&tester->results, "latency", "RFC 3918 5.1");
 
 	if (row == NULL)
 		return -ENOMEM;
-	site_histogram(tester, site, &histogram);
-	gremc_result_set(&row->variant, "%s", tester->flows->site[site].name);
-	gremc_result_set(&row->size, "%s", size);
+	site_histogram_merge(tester, site, &histogram);
+	gremc_result_text_set(&row->variant, "%s", tester->flows->site[site].name);
+	gremc_result_text_set(&row->size, "%s", size);
 	row->achieved_pps = rate;
 	row->received = histogram.count;
-	gremc_result_delay(row, &histogram, tester->engine->hz, false);
-	gremc_result_set(&row->verdict, "measured");
+	gremc_result_delay_set(row, &histogram, tester->engine->hz, false);
+	gremc_result_text_set(&row->verdict, "measured");
 	return 0;
 }
 
-static int add_sites(struct gremc_tester *tester, const char *size, double rate)
+static int site_latency_rows_add(struct gremc_tester *tester, const char *size, double rate)
 {
 	uint32_t count = 0, sites = tester->flows->site_count;
-	struct worst *list = malloc((sites + 1) * sizeof(*list));
+	struct site_max *list = malloc((sites + 1) * sizeof(*list));
 	static struct gremc_histogram histogram;
 	int rc = list ? 0 : -ENOMEM;
 
 	for (uint32_t s = 0; rc == 0 && s < sites; s++) {
-		site_histogram(tester, s, &histogram);
+		site_histogram_merge(tester, s, &histogram);
 		if (histogram.count)
-			list[count++] = (struct worst){s, histogram.max};
+			list[count++] = (struct site_max){s, histogram.max};
 	}
 	if (rc == 0)
-		qsort(list, count, sizeof(*list), by_max);
+		qsort(list, count, sizeof(*list), site_max_compare);
 	for (uint32_t i = 0; rc == 0 && i < RTE_MIN(count, TUNNELS_MOST); i++)
-		rc = add_site(tester, list[i].site, size, rate);
+		rc = site_latency_row_add(tester, list[i].site, size, rate);
 	free(list);
 	return rc;
 }
 
 /* The rate: what the user said, else one that is safe. */
-static int choose_rate(struct gremc_tester *tester, struct gremc_trial *trial, const struct gremc_case *that)
+static int latency_rate_choose(struct gremc_tester *tester, struct gremc_trial *trial,
+			       const struct gremc_test_case *that)
 {
 	int rc = 0;
 
 	if (tester->options->given[GREMC_OPTION_rate]) {
-		trial->rate = gremc_rate_pps(tester, trial, tester->options->rate);
+		trial->rate = gremc_rate_to_pps(tester, trial, tester->options->rate);
 		return trial->rate > 0 ? 0 : -EINVAL;
 	}
-	rc = gremc_safe_rate_of(tester, that, "latency", &trial->rate);
+	rc = gremc_safe_rate_find(tester, that, "latency", &trial->rate);
 	return rc ? rc : trial->rate > 0 ? 0 : -ENODATA;
 }
 
-static int one(struct gremc_tester *tester, const struct gremc_case *that)
+static int latency_case_run(struct gremc_tester *tester, const struct gremc_test_case *that)
 {
 	struct gremc_trial trial = {.selection = that->selection, .mix = that->mix, .label = "latency"};
 	struct gremc_outcome outcome;
 	struct gremc_result *row;
-	int rc = choose_rate(tester, &trial, that);
+	int rc = latency_rate_choose(tester, &trial, that);
 
 	if (rc == -ENODATA)
-		return gremc_skip(tester, "latency", "RFC 3918 5.1",
-				  "nothing passes without loss at any rate");
+		return gremc_skipped_row_add(tester, "latency", "RFC 3918 5.1",
+					     "nothing passes without loss at any rate");
 	trial.seconds = tester->options->latency_duration;
 	trial.measure = true;
-	for (unsigned i = 0; rc == 0 && i < tester->options->repeat && !gremc_tester_stopped(tester); i++) {
-		rc = gremc_try(tester, &trial, &outcome);
+	for (unsigned i = 0; rc == 0 && i < tester->options->repeat && !gremc_tester_is_stopped(tester);
+	     i++) {
+		rc = gremc_trial_run_undisturbed(tester, &trial, &outcome);
 		if (rc)
 			break;
-		row = gremc_row(tester, "latency", "RFC 3918 5.1", &trial, &outcome, that->fanout);
+		row = gremc_trial_row_add(tester, "latency", "RFC 3918 5.1", &trial, &outcome, that->fanout);
 		if (row == NULL)
 			return -ENOMEM;
-		gremc_result_set(&row->variant, "all tunnels");
-		gremc_result_delay(row, &outcome.delay, tester->engine->hz, true);
-		gremc_result_sent_delay(row, &outcome.from_sent, tester->engine->hz);
-		gremc_row_judge(row, &outcome);
-		gremc_progress_say(
+		gremc_result_text_set(&row->variant, "all tunnels");
+		gremc_result_delay_set(row, &outcome.delay, tester->engine->hz, true);
+		gremc_result_sent_delay_set(row, &outcome.from_sent, tester->engine->hz);
+		gremc_trial_row_verdict_set(row, &outcome);
+		gremc_progress_print(
 			tester, "latency: size %s at %.0f packets/s: p50 %.1f us, p99 %.1f us, max %.1f us",
 			that->mix->name, outcome.rate, row->delay_p50_us, row->delay_p99_us,
 			row->delay_max_us);
 	}
-	return rc ? rc : add_sites(tester, that->mix->name, outcome.rate);
+	return rc ? rc : site_latency_rows_add(tester, that->mix->name, outcome.rate);
 }
 
 int gremc_test_latency(struct gremc_tester *tester)
 {
-	return gremc_for_each_case(tester, "latency", "RFC 3918 5.1", -1, one);
+	return gremc_cases_run(tester, "latency", "RFC 3918 5.1", -1, latency_case_run);
 }

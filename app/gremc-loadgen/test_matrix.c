@@ -6,7 +6,8 @@
 #include "tester.h"
 #include "tests.h"
 
-static int one_step(struct gremc_tester *tester, const struct gremc_case *that, uint32_t flows, double rate)
+static int matrix_step_run(struct gremc_tester *tester, const struct gremc_test_case *that, uint32_t flows,
+			   double rate)
 {
 	struct gremc_selection part = *that->selection;
 	struct gremc_trial trial = {
@@ -18,22 +19,22 @@ static int one_step(struct gremc_tester *tester, const struct gremc_case *that, 
 	part.count = flows;
 	gremc_selection_describe(tester, &part);
 	trial.selection = &part;
-	rc = gremc_try(tester, &trial, &outcome);
+	rc = gremc_trial_run_undisturbed(tester, &trial, &outcome);
 	if (rc)
 		return rc;
-	row = gremc_row(tester, "matrix", "RFC 3918 4.2", &trial, &outcome, that->fanout);
+	row = gremc_trial_row_add(tester, "matrix", "RFC 3918 4.2", &trial, &outcome, that->fanout);
 	if (row == NULL)
 		return -ENOMEM;
 	row->groups = flows;
-	gremc_result_set(&row->variant, "%u of %u flows", flows, that->selection->count);
-	gremc_row_judge(row, &outcome);
-	gremc_progress_say(tester, "matrix: %u flows at %.0f packets/s: %.4f %% lost", flows, outcome.rate,
-			   gremc_outcome_loss(&outcome) * 100);
+	gremc_result_text_set(&row->variant, "%u of %u flows", flows, that->selection->count);
+	gremc_trial_row_verdict_set(row, &outcome);
+	gremc_progress_print(tester, "matrix: %u flows at %.0f packets/s: %.4f %% lost", flows, outcome.rate,
+			     gremc_outcome_loss(&outcome) * 100);
 	return 0;
 }
 
 /* The rate: --rate, else one at which all flows together lose nothing. */
-static int matrix(struct gremc_tester *tester, const struct gremc_case *that)
+static int matrix_case_run(struct gremc_tester *tester, const struct gremc_test_case *that)
 {
 	struct gremc_trial trial = {.selection = that->selection,
 				    .mix = that->mix,
@@ -43,15 +44,15 @@ static int matrix(struct gremc_tester *tester, const struct gremc_case *that)
 	int rc = 0;
 
 	if (tester->options->given[GREMC_OPTION_rate]) {
-		rate = gremc_rate_pps(tester, &trial, tester->options->rate);
+		rate = gremc_rate_to_pps(tester, &trial, tester->options->rate);
 	} else {
-		rc = gremc_safe_rate_of(tester, that, "matrix", &rate);
+		rc = gremc_safe_rate_find(tester, that, "matrix", &rate);
 	}
 	if (rc == 0 && rate <= 0)
-		return gremc_skip(tester, "matrix", "RFC 3918 4.2",
-				  "nothing passes without loss at any rate");
-	for (uint32_t flows = 1; rc == 0 && !gremc_tester_stopped(tester); flows *= 4) {
-		rc = one_step(tester, that, RTE_MIN(flows, that->selection->count), rate);
+		return gremc_skipped_row_add(tester, "matrix", "RFC 3918 4.2",
+					     "nothing passes without loss at any rate");
+	for (uint32_t flows = 1; rc == 0 && !gremc_tester_is_stopped(tester); flows *= 4) {
+		rc = matrix_step_run(tester, that, RTE_MIN(flows, that->selection->count), rate);
 		if (flows >= that->selection->count)
 			break;
 	}
@@ -60,5 +61,5 @@ static int matrix(struct gremc_tester *tester, const struct gremc_case *that)
 
 int gremc_test_matrix(struct gremc_tester *tester)
 {
-	return gremc_for_each_case(tester, "matrix", "RFC 3918 4.2", -1, matrix);
+	return gremc_cases_run(tester, "matrix", "RFC 3918 4.2", -1, matrix_case_run);
 }

@@ -5,7 +5,7 @@
 #include "tester.h"
 #include "tests.h"
 
-static int one(struct gremc_tester *tester, const struct gremc_case *that)
+static int rate_case_run(struct gremc_tester *tester, const struct gremc_test_case *that)
 {
 	struct gremc_trial trial = {.selection = that->selection,
 				    .mix = that->mix,
@@ -17,27 +17,27 @@ static int one(struct gremc_tester *tester, const struct gremc_case *that)
 	bool passed;
 	int rc;
 
-	trial.rate = gremc_rate_pps(tester, &trial, tester->options->rate);
+	trial.rate = gremc_rate_to_pps(tester, &trial, tester->options->rate);
 	if (trial.rate <= 0)
 		return -EINVAL;
-	rc = gremc_warm_up(tester, &trial, trial.rate);
+	rc = gremc_trial_warm_up(tester, &trial, trial.rate);
 	if (rc)
 		return rc;
 	/* What came before a signal counts, too. */
-	rc = gremc_try_once(tester, &trial, &outcome);
+	rc = gremc_trial_run_once(tester, &trial, &outcome);
 	if (rc && rc != -EINTR)
 		return rc;
-	row = gremc_row(tester, "rate", NULL, &trial, &outcome, that->fanout);
+	row = gremc_trial_row_add(tester, "rate", NULL, &trial, &outcome, that->fanout);
 	if (row == NULL)
 		return -ENOMEM;
-	gremc_result_delay(row, &outcome.delay, tester->engine->hz, true);
-	gremc_result_sent_delay(row, &outcome.from_sent, tester->engine->hz);
-	passed = gremc_outcome_clean(&outcome) && !outcome.shortfall && (!outcome.cut || rc == -EINTR);
-	gremc_result_set(&row->verdict, passed ? "passed" : "failed");
+	gremc_result_delay_set(row, &outcome.delay, tester->engine->hz, true);
+	gremc_result_sent_delay_set(row, &outcome.from_sent, tester->engine->hz);
+	passed = gremc_outcome_is_clean(&outcome) && !outcome.shortfall && (!outcome.cut || rc == -EINTR);
+	gremc_result_text_set(&row->verdict, passed ? "passed" : "failed");
 	return rc;
 }
 
 int gremc_test_rate(struct gremc_tester *tester)
 {
-	return gremc_for_each_case(tester, "rate", NULL, -1, one);
+	return gremc_cases_run(tester, "rate", NULL, -1, rate_case_run);
 }

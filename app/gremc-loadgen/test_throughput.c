@@ -5,20 +5,21 @@
 #include "tester.h"
 #include "tests.h"
 
-static int one(struct gremc_tester *tester, const struct gremc_case *that)
+static int throughput_case_run(struct gremc_tester *tester, const struct gremc_test_case *that)
 {
 	int rc = 0;
 	char variant[32];
 
-	for (unsigned i = 0; rc == 0 && i < tester->options->repeat && !gremc_tester_stopped(tester); i++) {
+	for (unsigned i = 0; rc == 0 && i < tester->options->repeat && !gremc_tester_is_stopped(tester);
+	     i++) {
 		snprintf(variant, sizeof(variant), "run %u of %u", i + 1, tester->options->repeat);
-		rc = gremc_search_row(tester, "throughput", "RFC 2544 26.1",
-				      tester->options->repeat > 1 ? variant : NULL, that);
+		rc = gremc_search_row_add(tester, "throughput", "RFC 2544 26.1",
+					  tester->options->repeat > 1 ? variant : NULL, that);
 	}
 	return rc;
 }
 
 int gremc_test_throughput(struct gremc_tester *tester)
 {
-	return gremc_for_each_case(tester, "throughput", "RFC 2544 26.1", -1, one);
+	return gremc_cases_run(tester, "throughput", "RFC 2544 26.1", -1, throughput_case_run);
 }

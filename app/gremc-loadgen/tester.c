@@ -23,7 +23,7 @@
 
 /* ---- does it forward at all? ---- */
 
-static void say_nothing_back(const struct gremc_tester *tester, const struct gremc_outcome *outcome)
+static void proof_nothing_back_print(const struct gremc_tester *tester, const struct gremc_outcome *outcome)
 {
 	char mac[GREMC_MAC_TEXT], faults[256];
 
@@ -33,13 +33,14 @@ static void say_nothing_back(const struct gremc_tester *tester, const struct gre
 		"  Is the forwarder running with this configuration (%s)?\n"
 		"  Is its port's MAC %s (--dut-mac), and are the neighbours in its configuration the ones we play?\n"
 		"  Its drop counters say what it thinks of the packets (dpdk-gremc: telemetry /gremc/drops).\n",
-		outcome->sent, outcome->frames, gremc_outcome_faults(outcome, faults, sizeof(faults)),
+		outcome->sent, outcome->frames, gremc_outcome_faults_format(outcome, faults, sizeof(faults)),
 		tester->options->dut_config,
 		gremc_mac_format(mac, &tester->engine->options.map[0].forwarder));
 }
 
 /* Streams of the selection that nothing came by. */
-static uint32_t say_silent(const struct gremc_tester *tester, const struct gremc_selection *selection)
+static uint32_t proof_silent_streams_print(const struct gremc_tester *tester,
+					   const struct gremc_selection *selection)
 {
 	uint32_t silent = 0;
 	char group[GREMC_IPV4_TEXT], source[GREMC_IPV4_TEXT];
@@ -64,20 +65,20 @@ static uint32_t say_silent(const struct gremc_tester *tester, const struct gremc
 
 /* A forwarder whose kernel looks for its neighbours does so when it has something to send, and what it sends
  * before they have answered is lost. */
-static bool asked_for_us(struct gremc_tester *tester, uint64_t answered)
+static bool forwarder_sends_arp(struct gremc_tester *tester, uint64_t answered)
 {
 	uint64_t end = rte_rdtsc() + (uint64_t)(ASKED_SECONDS * (double)tester->engine->hz);
 
-	if (gremc_engine_tell(tester->engine, GREMC_DRAIN))
+	if (gremc_engine_phase_set(tester->engine, GREMC_PHASE_DRAIN))
 		return false;
 	while (tester->engine->arp_answered == answered && rte_rdtsc() < end) {
-		gremc_engine_serve(tester->engine);
+		gremc_engine_arp_poll(tester->engine);
 		usleep(1000);
 	}
 	return tester->engine->arp_answered != answered;
 }
 
-static int judge_proof(struct gremc_tester *tester, const struct gremc_selection *selection,
+static int proof_check(struct gremc_tester *tester, const struct gremc_selection *selection,
 		       const struct gremc_outcome *outcome)
 {
 	uint32_t silent;
@@ -88,10 +89,10 @@ static int judge_proof(struct gremc_tester *tester, const struct gremc_selection
 		return -EIO;
 	}
 	if (outcome->frames == 0 || outcome->received == 0) {
-		say_nothing_back(tester, outcome);
+		proof_nothing_back_print(tester, outcome);
 		return -ENODATA;
 	}
-	silent = say_silent(tester, selection);
+	silent = proof_silent_streams_print(tester, selection);
 	if (silent == 0)
 		return 0;
 	fprintf(stderr,
@@ -102,9 +103,9 @@ static int judge_proof(struct gremc_tester *tester, const struct gremc_selection
 }
 
 /* Some packets of each flow at a low rate: everything that the configuration says must come. */
-static int prove(struct gremc_tester *tester)
+static int forwarder_prove(struct gremc_tester *tester)
 {
-	struct gremc_filter filter = {.way = -1};
+	struct gremc_flow_filter filter = {.tunneling = -1};
 	struct gremc_selection selection;
 	struct gremc_trial trial = {.selection = &selection,
 				    .mix = &tester->options->mix[0],
@@ -112,20 +113,20 @@ static int prove(struct gremc_tester *tester)
 				    .label = "proof"};
 	struct gremc_outcome outcome;
 	uint64_t answered;
-	int rc = gremc_selection_make(tester, &filter, &selection);
+	int rc = gremc_selection_create(tester, &filter, &selection);
 
-	if (rc || gremc_mix_misfit(tester, &selection, trial.mix))
+	if (rc || gremc_mix_check(tester, &selection, trial.mix))
 		goto done;
 	trial.packets = RTE_MIN(selection.count * PROOF_EACH, PROOF_MOST);
 	for (unsigned i = 0; i < PROOF_TRIES; i++) {
 		answered = tester->engine->arp_answered;
-		rc = gremc_try(tester, &trial, &outcome);
+		rc = gremc_trial_run_undisturbed(tester, &trial, &outcome);
 		if (rc)
 			goto done;
-		if (outcome.lost == 0 || !asked_for_us(tester, answered))
+		if (outcome.lost == 0 || !forwarder_sends_arp(tester, answered))
 			break;
 	}
-	rc = judge_proof(tester, &selection, &outcome);
+	rc = proof_check(tester, &selection, &outcome);
 done:
 	gremc_selection_fini(&selection);
 	return rc;
@@ -133,7 +134,7 @@ done:
 
 /* ---- results ---- */
 
-static bool all_good(const struct gremc_results *results)
+static bool results_have_passed(const struct gremc_results *results)
 {
 	for (unsigned i = 0; i < results->count; i++)
 		if (results->row[i].verdict && strcmp(results->row[i].verdict, "failed") == 0)
@@ -141,7 +142,7 @@ static bool all_good(const struct gremc_results *results)
 	return results->count > 0;
 }
 
-static int wrote(int rc, const char *path)
+static int written_file_check(int rc, const char *path)
 {
 	if (rc == 0)
 		return 0;
@@ -149,26 +150,26 @@ static int wrote(int rc, const char *path)
 	return -1;
 }
 
-static int write_results(const struct gremc_tester *tester)
+static int results_write(const struct gremc_tester *tester)
 {
-	const struct gremc_options *options = tester->options;
+	const struct gremc_loadgen_options *options = tester->options;
 	const struct gremc_results *one = &tester->results;
 	int rc = 0;
 
 	gremc_results_print(one, stdout);
 	fflush(stdout);
 	if (options->json)
-		rc |= wrote(gremc_results_json(one, options->json), options->json);
+		rc |= written_file_check(gremc_results_json_write(one, options->json), options->json);
 	if (options->csv)
-		rc |= wrote(gremc_results_csv(one, options->csv), options->csv);
+		rc |= written_file_check(gremc_results_csv_write(one, options->csv), options->csv);
 	if (options->report)
-		rc |= wrote(gremc_results_html(&one, 1, options->report), options->report);
+		rc |= written_file_check(gremc_results_html_write(&one, 1, options->report), options->report);
 	return rc;
 }
 
 /* ---- the run ---- */
 
-static int make_rooms(struct gremc_tester *tester)
+static int histograms_create(struct gremc_tester *tester)
 {
 	size_t sites = (size_t)tester->flows->site_count * tester->engine->rx_count;
 
@@ -178,26 +179,27 @@ static int make_rooms(struct gremc_tester *tester)
 	return tester->histogram && tester->from_sent ? 0 : -ENOMEM;
 }
 
-static int find_forwarder(struct gremc_tester *tester)
+static int forwarder_find(struct gremc_tester *tester)
 {
 	struct gremc_errors errors = {0};
-	int rc = gremc_engine_tell(tester->engine, GREMC_DRAIN);
+	int rc = gremc_engine_phase_set(tester->engine, GREMC_PHASE_DRAIN);
 
 	if (rc == 0)
-		rc = gremc_engine_resolve(tester->engine, &errors);
+		rc = gremc_engine_macs_resolve(tester->engine, &errors);
 	if (rc == 0)
-		rc = gremc_engine_tell(tester->engine, GREMC_REST);
+		rc = gremc_engine_phase_set(tester->engine, GREMC_PHASE_REST);
 	if (rc == 0)
-		gremc_engine_expect_macs(tester->engine);
+		gremc_engine_macs_expect(tester->engine);
 	if (errors.text)
 		fprintf(stderr, "gremc-loadgen: %s", errors.text);
 	gremc_errors_fini(&errors);
 	return rc;
 }
 
-static int check_distance(const struct gremc_tester *tester)
+static int cpu_distance_check(const struct gremc_tester *tester)
 {
-	if (tester->options->given[GREMC_OPTION_dut_cpu] == NULL || !isnan(gremc_distance_now(tester)))
+	if (tester->options->given[GREMC_OPTION_dut_cpu] == NULL ||
+	    !isnan(gremc_tester_distance_measure(tester)))
 		return 0;
 	fprintf(stderr,
 		"gremc-loadgen: --dut-cpu %u: that is our own CPU, or none that this process may run on\n",
@@ -205,21 +207,22 @@ static int check_distance(const struct gremc_tester *tester)
 	return -EINVAL;
 }
 
-int gremc_tester_main(struct gremc_tester *tester)
+int gremc_tester_execute(struct gremc_tester *tester)
 {
-	int rc = make_rooms(tester), status = GREMC_EXIT_FAILURE;
+	int rc = histograms_create(tester), status = GREMC_EXIT_FAILURE;
 
 	if (rc == 0)
-		rc = check_distance(tester);
+		rc = cpu_distance_check(tester);
 	if (rc == 0)
-		rc = find_forwarder(tester);
+		rc = forwarder_find(tester);
 	if (rc == 0)
-		rc = prove(tester);
+		rc = forwarder_prove(tester);
 	if (rc == 0) {
-		gremc_setup_describe(tester);
+		gremc_setup_facts_add(tester);
 		rc = gremc_test_run(tester, tester->options->test);
 	}
-	if (tester->results.count && write_results(tester) == 0 && rc == 0 && all_good(&tester->results))
+	if (tester->results.count && results_write(tester) == 0 && rc == 0 &&
+	    results_have_passed(&tester->results))
 		status = GREMC_EXIT_DONE;
 	if (rc == -EINTR)
 		fprintf(stderr, "gremc-loadgen: stopped by a signal; the results are those so far\n");

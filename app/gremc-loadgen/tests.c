@@ -24,7 +24,7 @@ static const struct {
 #undef GREMC_X
 };
 
-int gremc_test_needs(const char *name, enum gremc_action_needs *needs)
+int gremc_action_needs_get(const char *name, enum gremc_action_needs *needs)
 {
 	*needs = GREMC_NEEDS_FORWARDER;
 	for (unsigned i = 0; i < RTE_DIM(tests); i++)
@@ -38,7 +38,7 @@ int gremc_test_needs(const char *name, enum gremc_action_needs *needs)
 	return -ENOENT;
 }
 
-void gremc_tests_help(FILE *out)
+void gremc_tests_help_print(FILE *out)
 {
 	for (unsigned i = 0; i < RTE_DIM(tests); i++)
 		fprintf(out, "  %-17s %s%s%s%s\n", tests[i].name, tests[i].meaning,
@@ -51,8 +51,8 @@ int gremc_test_suite(struct gremc_tester *tester)
 {
 	int rc = 0;
 
-	for (unsigned i = 0; rc == 0 && i < RTE_DIM(tests) && !gremc_tester_stopped(tester); i++) {
-		gremc_progress_say(tester, "---- %s: %s", tests[i].name, tests[i].meaning);
+	for (unsigned i = 0; rc == 0 && i < RTE_DIM(tests) && !gremc_tester_is_stopped(tester); i++) {
+		gremc_progress_print(tester, "---- %s: %s", tests[i].name, tests[i].meaning);
 		rc = tests[i].run(tester);
 	}
 	return rc;

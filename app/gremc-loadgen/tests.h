@@ -50,64 +50,66 @@ int gremc_test_suite(struct gremc_tester *tester);
 /* The test of this name, or all for "suite". 0, or a negative errno. */
 int gremc_test_run(struct gremc_tester *tester, const char *name);
 /* 0, or -ENOENT. */
-int gremc_test_needs(const char *name, enum gremc_action_needs *needs);
-void gremc_tests_help(FILE *out);
+int gremc_action_needs_get(const char *name, enum gremc_action_needs *needs);
+void gremc_tests_help_print(FILE *out);
 
 /* The actions that are no tests return exit codes. */
-int gremc_make_config(const struct gremc_options *options);
-int gremc_report_several(const struct gremc_options *options);
-int gremc_bench(const struct gremc_options *options);
+int gremc_hub_config_print(const struct gremc_loadgen_options *options);
+int gremc_report_write(const struct gremc_loadgen_options *options);
+int gremc_bench_run(const struct gremc_loadgen_options *options);
 
 /* ---- common.c: what several tests do ---- */
 
 /* For each mix that fits, and each fan-out asked for: call `each`. What does not fit becomes a skipped row.
  */
-struct gremc_case {
+struct gremc_test_case {
 	const struct gremc_selection *selection;
 	const struct gremc_mix *mix;
 	uint32_t fanout; /* 0: mixed */
 };
-int gremc_for_each_case(struct gremc_tester *tester, const char *test, const char *section, int way,
-			int (*each)(struct gremc_tester *, const struct gremc_case *));
+int gremc_cases_run(struct gremc_tester *tester, const char *test, const char *section, int tunneling,
+		    int (*each)(struct gremc_tester *, const struct gremc_test_case *));
 /* The same with flows of all fan-outs together. */
-int gremc_for_each_size(struct gremc_tester *tester, const char *test, const char *section, int way,
-			int (*each)(struct gremc_tester *, const struct gremc_case *));
+int gremc_sizes_run(struct gremc_tester *tester, const char *test, const char *section, int tunneling,
+		    int (*each)(struct gremc_tester *, const struct gremc_test_case *));
 /* NULL: it fits; otherwise why it does not, valid until the next call. */
-const char *gremc_mix_misfit(const struct gremc_tester *tester, const struct gremc_selection *selection,
-			     const struct gremc_mix *mix);
+const char *gremc_mix_check(const struct gremc_tester *tester, const struct gremc_selection *selection,
+			    const struct gremc_mix *mix);
 /* Packets/s of a rate; 0: not known (% of a line without a speed), after a sentence on stderr. */
-double gremc_rate_pps(struct gremc_tester *tester, const struct gremc_trial *trial, struct gremc_rate rate);
+double gremc_rate_to_pps(struct gremc_tester *tester, const struct gremc_trial *trial,
+			 struct gremc_rate rate);
 /* Nanoseconds from the CPU that receives to the forwarder's and back (distance.h), now, while the lcores
  * rest; NAN without --dut-cpu. */
-double gremc_distance_now(const struct gremc_tester *tester);
+double gremc_tester_distance_measure(const struct gremc_tester *tester);
 /* A row of one trial: everything but the verdict. */
-struct gremc_result *gremc_row(struct gremc_tester *tester, const char *test, const char *section,
-			       const struct gremc_trial *trial, const struct gremc_outcome *outcome,
-			       uint32_t fanout);
+struct gremc_result *gremc_trial_row_add(struct gremc_tester *tester, const char *test, const char *section,
+					 const struct gremc_trial *trial, const struct gremc_outcome *outcome,
+					 uint32_t fanout);
 /* The verdict of a trial at a rate that was given: nothing passes or fails, but was it the forwarder's doing?
  */
-void gremc_row_judge(struct gremc_result *row, const struct gremc_outcome *outcome);
+void gremc_trial_row_verdict_set(struct gremc_result *row, const struct gremc_outcome *outcome);
 /* A row that says why there is no result. 0 or -ENOMEM. */
-int gremc_skip(struct gremc_tester *tester, const char *test, const char *section, const char *format, ...)
-	__rte_format_printf(4, 5);
+int gremc_skipped_row_add(struct gremc_tester *tester, const char *test, const char *section,
+			  const char *format, ...) __rte_format_printf(4, 5);
 /* Run a trial, and say a failure on stderr; the other one again when we ourselves were held up, up to 3
  * times. */
-int gremc_try_once(struct gremc_tester *tester, const struct gremc_trial *trial,
-		   struct gremc_outcome *outcome);
-int gremc_try(struct gremc_tester *tester, const struct gremc_trial *trial, struct gremc_outcome *outcome);
+int gremc_trial_run_once(struct gremc_tester *tester, const struct gremc_trial *trial,
+			 struct gremc_outcome *outcome);
+int gremc_trial_run_undisturbed(struct gremc_tester *tester, const struct gremc_trial *trial,
+				struct gremc_outcome *outcome);
 /* The warm-up of a case: some packets of each flow, at a tenth of `rate` at most. */
-int gremc_warm_up(struct gremc_tester *tester, const struct gremc_trial *trial, double rate);
+int gremc_trial_warm_up(struct gremc_tester *tester, const struct gremc_trial *trial, double rate);
 
 /* joins.c: groups that no mroute covers, from the first tunnel's site to those that join them. */
 /* NULL: they can be joined, beginning with --join-group; otherwise why not. */
-const char *gremc_joins_cannot(const struct gremc_tester *tester, uint32_t groups);
+const char *gremc_joins_check(const struct gremc_tester *tester, uint32_t groups);
 /* Their flows, to at most `sites` sites; they begin with number *first, are the last ones, and have to be
  * removed again. 0 or a negative errno (which may leave some of them). */
 int gremc_joins_add(struct gremc_tester *tester, uint32_t groups, uint32_t sites, uint32_t *first);
 void gremc_joins_remove(struct gremc_tester *tester, uint32_t first);
 /* Each site of a flow reports that it wants, or no longer wants, its group; returns when the reports have
  * left. */
-void gremc_joins_report(struct gremc_tester *tester, uint32_t number, bool join);
+void gremc_joins_report_send(struct gremc_tester *tester, uint32_t number, bool join);
 
 /* search.c */
 struct gremc_search {
@@ -127,17 +129,17 @@ struct gremc_search {
 int gremc_search_run(struct gremc_tester *tester, const struct gremc_trial *trial,
 		     struct gremc_search *search);
 /* Packets/s, 0: nothing passes. What the suite has found by now for this case, else what a search finds. */
-int gremc_throughput_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
-			double *rate);
+int gremc_throughput_find(struct gremc_tester *tester, const struct gremc_test_case *that, const char *test,
+			  double *rate);
 /* The same, a tenth below; and half of it where it is not known to be the forwarder's limit: what is measured
  * there is to be the forwarder's delay and loss, and not those of our own queue. */
-int gremc_safe_rate_of(struct gremc_tester *tester, const struct gremc_case *that, const char *test,
-		       double *rate);
+int gremc_safe_rate_find(struct gremc_tester *tester, const struct gremc_test_case *that, const char *test,
+			 double *rate);
 /* A trial of at most a second, as fast as possible. */
-int gremc_overload(struct gremc_tester *tester, const struct gremc_trial *trial,
-		   struct gremc_outcome *outcome);
+int gremc_overload_run(struct gremc_tester *tester, const struct gremc_trial *trial,
+		       struct gremc_outcome *outcome);
 /* Search, and add its row. */
-int gremc_search_row(struct gremc_tester *tester, const char *test, const char *section, const char *variant,
-		     const struct gremc_case *that);
+int gremc_search_row_add(struct gremc_tester *tester, const char *test, const char *section,
+			 const char *variant, const struct gremc_test_case *that);
 
 #endif

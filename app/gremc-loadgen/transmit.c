@@ -20,7 +20,7 @@
 
 /* ---- the pool ---- */
 
-static void fill(struct rte_mempool *pool, void *argument, void *object, unsigned index)
+static void mbuf_pattern_write(struct rte_mempool *pool, void *argument, void *object, unsigned index)
 {
 	struct rte_mbuf *packet = object;
 	uint16_t room = packet->buf_len - PAYLOAD_AT;
@@ -31,12 +31,12 @@ static void fill(struct rte_mempool *pool, void *argument, void *object, unsigne
 	memcpy((uint8_t *)packet->buf_addr + PAYLOAD_AT, gremc_pattern, RTE_MIN(room, GREMC_PATTERN_SIZE));
 }
 
-void gremc_tx_pool_refill(struct rte_mempool *pool)
+void gremc_pattern_pool_refill(struct rte_mempool *pool)
 {
-	rte_mempool_obj_iter(pool, fill, NULL);
+	rte_mempool_obj_iter(pool, mbuf_pattern_write, NULL);
 }
 
-struct rte_mempool *gremc_tx_pool_create(const char *name, unsigned count, uint16_t inner, int socket)
+struct rte_mempool *gremc_pattern_pool_create(const char *name, unsigned count, uint16_t inner, int socket)
 {
 	unsigned cache = RTE_MIN(POOL_CACHE, count / 4);
 	uint16_t room = RTE_ALIGN(PAYLOAD_AT + RTE_MAX(inner, 512), RTE_CACHE_LINE_SIZE);
@@ -45,19 +45,19 @@ struct rte_mempool *gremc_tx_pool_create(const char *name, unsigned count, uint1
 	if (pool == NULL)
 		pool = rte_pktmbuf_pool_create(name, count, cache, 0, room, SOCKET_ID_ANY);
 	if (pool)
-		gremc_tx_pool_refill(pool);
+		gremc_pattern_pool_refill(pool);
 	return pool;
 }
 
 /* ---- making packets ---- */
 
-static inline const struct gremc_template *template_at(const struct gremc_tx *tx, uint32_t order_at,
-						       uint32_t size_at)
+static inline const struct gremc_template *transmitter_template_at(const struct gremc_transmitter *tx,
+								   uint32_t order_at, uint32_t size_at)
 {
 	return &tx->templates[tx->sizes[size_at] * tx->template_stride + tx->order[order_at]];
 }
 
-static inline void advance(struct gremc_tx *tx)
+static inline void transmitter_order_advance(struct gremc_transmitter *tx)
 {
 	if (unlikely(++tx->order_at == tx->order_count))
 		tx->order_at = 0;
@@ -65,24 +65,24 @@ static inline void advance(struct gremc_tx *tx)
 		tx->size_at = 0;
 }
 
-static inline void prefetch_ahead(const struct gremc_tx *tx)
+static inline void transmitter_templates_prefetch(const struct gremc_transmitter *tx)
 {
 	uint32_t at = tx->order_at + TEMPLATE_AHEAD;
 	const struct gremc_template *next;
 
 	if (unlikely(at >= tx->order_count))
 		return;
-	next = template_at(tx, at, tx->size_at);
+	next = transmitter_template_at(tx, at, tx->size_at);
 	rte_prefetch0(next);
 	rte_prefetch0((const uint8_t *)next + RTE_CACHE_LINE_SIZE);
 	rte_prefetch0(&tx->sequence[tx->order[at]]);
 }
 
-static __rte_always_inline void make_one(struct gremc_tx *tx, uint64_t now, uint64_t lag,
-					 struct rte_mbuf *packet)
+static __rte_always_inline void packet_build(struct gremc_transmitter *tx, uint64_t now, uint64_t lag,
+					     struct rte_mbuf *packet)
 {
-	const struct gremc_template *template = template_at(tx, tx->order_at, tx->size_at);
-	struct gremc_stamp stamp = {.run = tx->run,
+	const struct gremc_template *template = transmitter_template_at(tx, tx->order_at, tx->size_at);
+	struct gremc_stamp stamp = {.trial_id = tx->trial_id,
 				    .flow = template->flow,
 				    .sequence = tx->sequence[template->flow]++,
 				    .time = now};
@@ -103,46 +103,47 @@ static __rte_always_inline void make_one(struct gremc_tx *tx, uint64_t now, uint
 }
 
 /* Packets of one burst of the schedule: all have the same lag. */
-static __rte_always_inline void make_burst(struct gremc_tx *tx, uint64_t now, struct rte_mbuf **packet,
-					   unsigned count)
+static __rte_always_inline void on_time_packets_build(struct gremc_transmitter *tx, uint64_t now,
+						      struct rte_mbuf **packet, unsigned count)
 {
-	uint64_t lag = gremc_stamp_pack_lag(gremc_pace_lag(&tx->pace, now));
+	uint64_t lag = gremc_stamp_lag_pack(gremc_pace_lag(&tx->pace, now));
 
-	gremc_pace_skip(&tx->pace, count - 1);
+	gremc_pace_lag_skip(&tx->pace, count - 1);
 	for (unsigned i = 0; i < count; i++) {
-		prefetch_ahead(tx);
-		make_one(tx, now, lag, packet[i]);
-		advance(tx);
+		transmitter_templates_prefetch(tx);
+		packet_build(tx, now, lag, packet[i]);
+		transmitter_order_advance(tx);
 	}
 }
 
 /* Packets of several bursts, because the sender is behind: each has its own lag. */
-static __rte_noinline void make_late(struct gremc_tx *tx, uint64_t now, struct rte_mbuf **packet,
-				     unsigned count)
+static __rte_noinline void late_packets_build(struct gremc_transmitter *tx, uint64_t now,
+					      struct rte_mbuf **packet, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		make_one(tx, now, gremc_stamp_pack_lag(gremc_pace_lag(&tx->pace, now)), packet[i]);
-		advance(tx);
+		packet_build(tx, now, gremc_stamp_lag_pack(gremc_pace_lag(&tx->pace, now)), packet[i]);
+		transmitter_order_advance(tx);
 	}
 }
 
-int gremc_tx_make(struct gremc_tx *tx, uint64_t now, struct rte_mbuf **packet, unsigned count)
+int gremc_transmitter_packets_build(struct gremc_transmitter *tx, uint64_t now, struct rte_mbuf **packet,
+				    unsigned count)
 {
 	if (unlikely(rte_pktmbuf_alloc_bulk(tx->pool, packet, count))) {
 		tx->no_mbufs++;
 		return -ENOBUFS;
 	}
 	if (likely(gremc_pace_is_one_burst(&tx->pace, count)))
-		make_burst(tx, now, packet, count);
+		on_time_packets_build(tx, now, packet, count);
 	else
-		make_late(tx, now, packet, count);
+		late_packets_build(tx, now, packet, count);
 	tx->made += count;
 	return 0;
 }
 
 /* ---- handing them over ---- */
 
-static unsigned flush_port(struct gremc_tx *tx, struct gremc_tx_port *port)
+static unsigned tx_port_flush(struct gremc_transmitter *tx, struct gremc_transmitter_port *port)
 {
 	uint16_t sent = rte_eth_tx_burst(port->id, port->queue, &port->pending[port->first], port->count);
 
@@ -155,18 +156,18 @@ static unsigned flush_port(struct gremc_tx *tx, struct gremc_tx_port *port)
 	return port->count;
 }
 
-unsigned gremc_tx_flush(struct gremc_tx *tx)
+unsigned gremc_transmitter_pending_flush(struct gremc_transmitter *tx)
 {
 	for (uint16_t i = 0; i < tx->port_count; i++)
 		if (tx->port[i].count)
-			flush_port(tx, &tx->port[i]);
+			tx_port_flush(tx, &tx->port[i]);
 	return tx->pending;
 }
 
-static void deal(struct gremc_tx *tx, struct rte_mbuf **packet, unsigned count)
+static void packets_to_ports_append(struct gremc_transmitter *tx, struct rte_mbuf **packet, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		struct gremc_tx_port *port = &tx->port[packet[i]->port];
+		struct gremc_transmitter_port *port = &tx->port[packet[i]->port];
 
 		port->pending[port->first + port->count++] = packet[i];
 	}
@@ -174,41 +175,41 @@ static void deal(struct gremc_tx *tx, struct rte_mbuf **packet, unsigned count)
 }
 
 /* Packets wait for a device. True: they still do. */
-static bool is_blocked(struct gremc_tx *tx, uint64_t now)
+static bool transmitter_is_blocked(struct gremc_transmitter *tx, uint64_t now)
 {
 	if (tx->blocked_at == 0)
 		tx->blocked_at = now;
-	if (gremc_tx_flush(tx))
+	if (gremc_transmitter_pending_flush(tx))
 		return true;
 	tx->blocked += now - tx->blocked_at;
 	tx->blocked_at = 0;
 	return false;
 }
 
-unsigned gremc_tx_poll(struct gremc_tx *tx, uint64_t now)
+unsigned gremc_transmitter_poll(struct gremc_transmitter *tx, uint64_t now)
 {
 	struct rte_mbuf *packet[GREMC_PACE_BURST];
 	uint64_t left = tx->packets - tx->made;
 	unsigned count;
 
-	if (unlikely(tx->pending) && is_blocked(tx, now))
+	if (unlikely(tx->pending) && transmitter_is_blocked(tx, now))
 		return 0;
-	count = gremc_pace_due(&tx->pace, now, (uint32_t)RTE_MIN(left, GREMC_PACE_BURST));
-	if (count == 0 || gremc_tx_make(tx, now, packet, count))
+	count = gremc_pace_due_count(&tx->pace, now, (uint32_t)RTE_MIN(left, GREMC_PACE_BURST));
+	if (count == 0 || gremc_transmitter_packets_build(tx, now, packet, count))
 		return 0;
 	if (unlikely(tx->first == 0))
 		tx->first = now;
 	tx->last = now;
-	gremc_pace_sent(&tx->pace, now, count);
-	deal(tx, packet, count);
-	gremc_tx_flush(tx);
+	gremc_pace_sent_add(&tx->pace, now, count);
+	packets_to_ports_append(tx, packet, count);
+	gremc_transmitter_pending_flush(tx);
 	return count;
 }
 
-void gremc_tx_drop(struct gremc_tx *tx)
+void gremc_transmitter_pending_free(struct gremc_transmitter *tx)
 {
 	for (uint16_t i = 0; i < tx->port_count; i++) {
-		struct gremc_tx_port *port = &tx->port[i];
+		struct gremc_transmitter_port *port = &tx->port[i];
 
 		rte_pktmbuf_free_bulk(&port->pending[port->first], port->count);
 		port->first = port->count = 0;

@@ -21,13 +21,13 @@
 #define GREMC_TX_POOL    4096u /* mbufs beyond those that the devices' rings hold */
 
 /* Packets that a port has yet to take. */
-struct gremc_tx_port {
+struct gremc_transmitter_port {
 	uint16_t id, queue; /* ethdev; id RTE_MAX_ETHPORTS: we do not send here */
 	uint16_t first, count;
 	struct rte_mbuf *pending[GREMC_TX_PENDING];
 };
 
-struct gremc_tx {
+struct gremc_transmitter {
 	struct gremc_pace pace;
 	struct rte_mempool *pool;
 	/* of the trial; borrowed from the control thread */
@@ -39,7 +39,7 @@ struct gremc_tx {
 	uint32_t size_count;
 	uint64_t *sequence; /* [flow]; a flow is sent by one lcore only */
 	uint64_t packets;   /* to send */
-	uint32_t run;
+	uint32_t trial_id;
 	/* what happened */
 	uint32_t order_at, size_at;
 	uint64_t made;        /* packets stamped */
@@ -51,28 +51,29 @@ struct gremc_tx {
 	uint64_t blocked_at;  /* TSC since when it does not; 0: it does */
 	uint16_t pending;
 	uint16_t port_count;
-	struct gremc_tx_port port[GREMC_CONFIG_PORTS_MAX]; /* by index of the forwarder's port */
+	struct gremc_transmitter_port port[GREMC_CONFIG_PORTS_MAX]; /* by index of the forwarder's port */
 } __rte_cache_aligned;
 
 /* A pool whose buffers hold the pattern. NULL: rte_errno. */
-struct rte_mempool *gremc_tx_pool_create(const char *name, unsigned count, uint16_t inner, int socket);
+struct rte_mempool *gremc_pattern_pool_create(const char *name, unsigned count, uint16_t inner, int socket);
 /* Write the pattern again: something that shares our memory may have changed it. */
-void gremc_tx_pool_refill(struct rte_mempool *pool);
+void gremc_pattern_pool_refill(struct rte_mempool *pool);
 
 /* Send what is due at `now`. Returns how many packets were made. */
-unsigned gremc_tx_poll(struct gremc_tx *tx, uint64_t now);
+unsigned gremc_transmitter_poll(struct gremc_transmitter *tx, uint64_t now);
 /* Offer the devices once more what they have not taken. Returns how many still wait. */
-unsigned gremc_tx_flush(struct gremc_tx *tx);
+unsigned gremc_transmitter_pending_flush(struct gremc_transmitter *tx);
 /* All sent and taken? */
-static inline bool gremc_tx_done(const struct gremc_tx *tx)
+static inline bool gremc_transmitter_is_done(const struct gremc_transmitter *tx)
 {
 	return tx->made == tx->packets && tx->pending == 0;
 }
 /* Free what no device has taken, at the end of a trial that was cut short. */
-void gremc_tx_drop(struct gremc_tx *tx);
+void gremc_transmitter_pending_free(struct gremc_transmitter *tx);
 
 /* Make `count` packets at `now` into `packet`; the port index of each is in its mbuf's port. 0 or -ENOBUFS.
  */
-int gremc_tx_make(struct gremc_tx *tx, uint64_t now, struct rte_mbuf **packet, unsigned count);
+int gremc_transmitter_packets_build(struct gremc_transmitter *tx, uint64_t now, struct rte_mbuf **packet,
+				    unsigned count);
 
 #endif

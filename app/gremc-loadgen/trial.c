@@ -22,12 +22,12 @@
 /* times what comes in a pause may be lost by it: the forwarder has packets, too */
 #define HELD_UP_COSTS 4.0
 
-static double seconds_of(const struct gremc_tester *tester, uint64_t cycles)
+static double cycles_to_seconds(const struct gremc_tester *tester, uint64_t cycles)
 {
 	return (double)cycles / (double)tester->engine->hz;
 }
 
-static int fail(struct gremc_outcome *outcome, int error, const char *text)
+static int outcome_fail(struct gremc_outcome *outcome, int error, const char *text)
 {
 	snprintf(outcome->error, sizeof(outcome->error), "%s", text);
 	outcome->failed = true;
@@ -35,14 +35,14 @@ static int fail(struct gremc_outcome *outcome, int error, const char *text)
 }
 
 /* As fast as possible, and no number: the time ends it. */
-static bool is_endless(const struct gremc_trial *trial)
+static bool trial_is_endless(const struct gremc_trial *trial)
 {
 	return trial->packets == 0 && trial->rate <= 0;
 }
 
 /* ---- before ---- */
 
-static int make_templates(struct gremc_tester *tester, const struct gremc_mix *mix)
+static int trial_templates_build(struct gremc_tester *tester, const struct gremc_mix *mix)
 {
 	struct gremc_flows *flows = tester->flows;
 	size_t count = (size_t)mix->size_count * flows->count;
@@ -59,9 +59,9 @@ static int make_templates(struct gremc_tester *tester, const struct gremc_mix *m
 		struct rte_ether_addr mac = gremc_engine_site_mac(tester->engine, flows->flow[f].from);
 
 		for (unsigned s = 0; s < mix->size_count; s++)
-			gremc_template_make(&tester->templates[(size_t)s * flows->count + f], flows, f,
-					    gremc_template_inner(site, mix->size[s]),
-					    &tester->engine->options.map[site->port].forwarder, &mac);
+			gremc_template_build(&tester->templates[(size_t)s * flows->count + f], flows, f,
+					     gremc_size_inner_length(site, mix->size[s]),
+					     &tester->engine->options.map[site->port].forwarder, &mac);
 	}
 	tester->template_mix = *mix;
 	tester->template_flows = flows->count;
@@ -70,8 +70,8 @@ static int make_templates(struct gremc_tester *tester, const struct gremc_mix *m
 
 /* Each sender gets the flows whose number modulo the senders is its own, and its share of rate and packets.
  */
-static int share_out(struct gremc_tester *tester, const struct gremc_trial *trial, uint64_t packets,
-		     uint32_t *orders)
+static int transmitters_prepare(struct gremc_tester *tester, const struct gremc_trial *trial,
+				uint64_t packets, uint32_t *orders)
 {
 	struct gremc_engine *engine = tester->engine;
 	const struct gremc_selection *selection = trial->selection;
@@ -79,7 +79,7 @@ static int share_out(struct gremc_tester *tester, const struct gremc_trial *tria
 	uint32_t at = 0;
 
 	for (uint32_t i = 0; i < engine->tx_count; i++) {
-		struct gremc_tx *tx = engine->lcore[i].tx;
+		struct gremc_transmitter *tx = engine->lcore[i].tx;
 		uint32_t first = at;
 		double share;
 
@@ -98,14 +98,14 @@ static int share_out(struct gremc_tester *tester, const struct gremc_trial *tria
 		tx->sizes = trial->mix->pattern;
 		tx->size_count = trial->mix->pattern_count;
 		tx->sequence = engine->sequence;
-		tx->run = tester->run;
+		tx->trial_id = tester->trial_id;
 		tx->order_at = tx->size_at = 0;
 		tx->made = tx->taken = tx->bytes = tx->no_mbufs = tx->first = tx->last = 0;
 		tx->blocked = tx->blocked_at = 0;
 		gremc_pace_start(&tx->pace, trial->rate * share, engine->hz, 0);
 		if (trial->closed) /* what leaves when is the forwarder's choice: nothing is late */
 			tx->pace.period = 0;
-		gremc_tx_pool_refill(tx->pool);
+		gremc_pattern_pool_refill(tx->pool);
 	}
 	/* Rounding may have left packets to a sender without flows. */
 	for (uint32_t i = 0; left && i < engine->tx_count; i++)
@@ -116,13 +116,13 @@ static int share_out(struct gremc_tester *tester, const struct gremc_trial *tria
 	return 0;
 }
 
-static void ready_receivers(struct gremc_tester *tester, const struct gremc_trial *trial)
+static void receivers_prepare(struct gremc_tester *tester, const struct gremc_trial *trial)
 {
 	struct gremc_engine *engine = tester->engine;
 	uint32_t receiver = 0;
 
 	for (uint32_t i = 0; i < engine->lcore_count; i++) {
-		struct gremc_rx *rx = engine->lcore[i].rx;
+		struct gremc_receiver *rx = engine->lcore[i].rx;
 		struct gremc_histogram *own;
 
 		if (rx == NULL)
@@ -131,7 +131,7 @@ static void ready_receivers(struct gremc_tester *tester, const struct gremc_tria
 		if (trial->measure)
 			*rx->from_sent = (struct gremc_histogram){0};
 		own = &tester->histogram[(size_t)receiver++ * tester->flows->site_count];
-		gremc_rx_reset(rx, tester->run);
+		gremc_receiver_reset(rx, tester->trial_id);
 		rx->histogram = trial->measure ? own : NULL;
 		rx->first_time = trial->keep_times ? tester->first_time : NULL;
 		rx->last_time = trial->keep_times ? tester->last_time : NULL;
@@ -150,13 +150,13 @@ struct watch {
 
 /* A look from outside: counters move while we read them, which is good enough to see whether they still move.
  */
-static struct watch look(const struct gremc_engine *engine)
+static struct watch counters_watch(const struct gremc_engine *engine)
 {
 	struct watch watch = {.done = true};
 
 	for (uint32_t i = 0; i < engine->lcore_count; i++) {
-		const struct gremc_tx *tx = engine->lcore[i].tx;
-		const struct gremc_rx *rx = engine->lcore[i].rx;
+		const struct gremc_transmitter *tx = engine->lcore[i].tx;
+		const struct gremc_receiver *rx = engine->lcore[i].rx;
 
 		if (tx) {
 			uint64_t made = __atomic_load_n(&tx->made, __ATOMIC_RELAXED);
@@ -175,73 +175,74 @@ static struct watch look(const struct gremc_engine *engine)
 	return watch;
 }
 
-static void sending(struct gremc_tester *tester, const struct gremc_trial *trial, double seconds)
+static void trial_send_wait(struct gremc_tester *tester, const struct gremc_trial *trial, double seconds)
 {
 	uint64_t begin = rte_rdtsc();
-	double limit = is_endless(trial) ? seconds : seconds * 1.1 + CATCH_UP, elapsed = 0;
+	double limit = trial_is_endless(trial) ? seconds : seconds * 1.1 + CATCH_UP, elapsed = 0;
 	struct watch watch;
 	bool enough;
 
 	do {
 		/* each look costs us a twentieth of a millisecond where control has no CPU of its own */
 		usleep(trial->meanwhile || seconds < 0.05 ? 100 : WATCH_MICRO);
-		gremc_engine_serve(tester->engine);
-		elapsed = seconds_of(tester, rte_rdtsc() - begin);
-		watch = look(tester->engine);
+		gremc_engine_arp_poll(tester->engine);
+		elapsed = cycles_to_seconds(tester, rte_rdtsc() - begin);
+		watch = counters_watch(tester->engine);
 		enough = trial->meanwhile && trial->meanwhile(trial->argument, elapsed);
-		gremc_progress(tester, trial->label, elapsed, seconds, watch.made, watch.replicas);
-	} while (!watch.done && !enough && elapsed < limit && !gremc_tester_stopped(tester));
+		gremc_progress_update(tester, trial->label, elapsed, seconds, watch.made, watch.replicas);
+	} while (!watch.done && !enough && elapsed < limit && !gremc_tester_is_stopped(tester));
 }
 
 /* Until all is there and nothing has come for a moment (--settle full: for the whole time, RFC 2544, 23), or
  * the time is over. */
-static void settling(struct gremc_tester *tester, uint64_t expected)
+static void trial_settle_wait(struct gremc_tester *tester, uint64_t expected)
 {
 	uint64_t begin = rte_rdtsc(), changed = begin, now;
 	double settle = tester->options->settle;
-	struct watch last = look(tester->engine), watch;
+	struct watch last = counters_watch(tester->engine), watch;
 	bool all;
 
 	do {
 		usleep(500);
-		gremc_engine_serve(tester->engine);
-		watch = look(tester->engine);
+		gremc_engine_arp_poll(tester->engine);
+		watch = counters_watch(tester->engine);
 		now = rte_rdtsc();
 		if (watch.frames != last.frames || watch.taken != last.taken)
 			changed = now;
 		last = watch;
 		all = watch.replicas + watch.damaged >= expected;
 		if (all && !tester->options->settle_whole &&
-		    seconds_of(tester, now - changed) > QUIET_SECONDS)
+		    cycles_to_seconds(tester, now - changed) > QUIET_SECONDS)
 			return;
-	} while (seconds_of(tester, now - (tester->options->settle_whole ? begin : changed)) < settle &&
-		 seconds_of(tester, now - begin) < 5 * settle);
+	} while (cycles_to_seconds(tester, now - (tester->options->settle_whole ? begin : changed)) <
+			 settle &&
+		 cycles_to_seconds(tester, now - begin) < 5 * settle);
 }
 
 /* What an earlier trial left on the way is not this one's: wait until nothing comes. */
-static int flush(struct gremc_tester *tester)
+static int network_drain(struct gremc_tester *tester)
 {
 	uint64_t begin = rte_rdtsc(), changed = begin, now;
-	struct watch last = look(tester->engine), watch;
+	struct watch last = counters_watch(tester->engine), watch;
 
-	if (gremc_engine_tell(tester->engine, GREMC_DRAIN))
+	if (gremc_engine_phase_set(tester->engine, GREMC_PHASE_DRAIN))
 		return -ETIMEDOUT;
 	do {
 		usleep(200);
-		gremc_engine_serve(tester->engine);
-		watch = look(tester->engine);
+		gremc_engine_arp_poll(tester->engine);
+		watch = counters_watch(tester->engine);
 		now = rte_rdtsc();
 		if (watch.frames != last.frames)
 			changed = now;
 		last = watch;
-	} while (seconds_of(tester, now - changed) < FLUSH_QUIET &&
-		 seconds_of(tester, now - begin) < FLUSH_SECONDS);
-	return gremc_engine_tell(tester->engine, GREMC_REST);
+	} while (cycles_to_seconds(tester, now - changed) < FLUSH_QUIET &&
+		 cycles_to_seconds(tester, now - begin) < FLUSH_SECONDS);
+	return gremc_engine_phase_set(tester->engine, GREMC_PHASE_REST);
 }
 
 /* ---- after ---- */
 
-static uint64_t expected_of(const struct gremc_tester *tester)
+static uint64_t trial_expected_replicas(const struct gremc_tester *tester)
 {
 	uint64_t expected = 0;
 
@@ -250,13 +251,13 @@ static uint64_t expected_of(const struct gremc_tester *tester)
 	return expected;
 }
 
-static void collect_rx(struct gremc_tester *tester, const struct gremc_trial *trial,
-		       struct gremc_outcome *outcome)
+static void receivers_collect(struct gremc_tester *tester, const struct gremc_trial *trial,
+			      struct gremc_outcome *outcome)
 {
 	uint64_t first = 0, last = 0, replicas = 0, anonymous = 0;
 
 	for (uint32_t i = 0; i < tester->engine->lcore_count; i++) {
-		const struct gremc_rx *rx = tester->engine->lcore[i].rx;
+		const struct gremc_receiver *rx = tester->engine->lcore[i].rx;
 
 		if (rx == NULL)
 			continue;
@@ -282,11 +283,11 @@ static void collect_rx(struct gremc_tester *tester, const struct gremc_trial *tr
 	outcome->received = replicas;
 	outcome->lost = anonymous; /* taken off what is missing, below */
 	if (last > first)
-		outcome->replica_rate = (double)replicas / seconds_of(tester, last - first);
+		outcome->replica_rate = (double)replicas / cycles_to_seconds(tester, last - first);
 }
 
 /* Missing is what no stream has: a replica too damaged to say whose it was did come. */
-static void count_lost(struct gremc_tester *tester, struct gremc_outcome *outcome)
+static void lost_replicas_count(struct gremc_tester *tester, struct gremc_outcome *outcome)
 {
 	uint64_t anonymous = outcome->lost, missing = 0, unique = 0;
 
@@ -308,8 +309,8 @@ static void count_lost(struct gremc_tester *tester, struct gremc_outcome *outcom
 
 /* `end`: when sending was over. Where a device took nothing any more, or a closed loop was full, it did not
  * end with the last burst. */
-static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *trial, uint64_t end,
-		       struct gremc_outcome *outcome)
+static void transmitters_collect(struct gremc_tester *tester, const struct gremc_trial *trial, uint64_t end,
+				 struct gremc_outcome *outcome)
 {
 	uint64_t first = 0, last = 0, longest = 0, held = 0, late = 0;
 	uint32_t dropped = 0;
@@ -323,7 +324,7 @@ static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *tr
 			continue;
 		outcome->sent += lcore->tx->made;
 		outcome->sent_bytes += lcore->tx->bytes;
-		outcome->blocked += seconds_of(tester, lcore->tx->blocked);
+		outcome->blocked += cycles_to_seconds(tester, lcore->tx->blocked);
 		outcome->behind += lcore->tx->pace.behind;
 		late = RTE_MAX(late, lcore->tx->pace.latest);
 		outcome->cut |= lcore->tx->made < lcore->tx->packets;
@@ -331,12 +332,12 @@ static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *tr
 			first = lcore->tx->first;
 		last = RTE_MAX(last, lcore->tx->pending || trial->closed ? end : lcore->tx->last);
 		dropped += lcore->tx->pending;
-		gremc_tx_drop(lcore->tx);
+		gremc_transmitter_pending_free(lcore->tx);
 	}
-	outcome->held_up = seconds_of(tester, longest);
-	outcome->held = seconds_of(tester, held);
-	outcome->late = seconds_of(tester, late);
-	outcome->seconds = seconds_of(tester, last - first);
+	outcome->held_up = cycles_to_seconds(tester, longest);
+	outcome->held = cycles_to_seconds(tester, held);
+	outcome->late = cycles_to_seconds(tester, late);
+	outcome->seconds = cycles_to_seconds(tester, last - first);
 	outcome->cut |= dropped > 0;
 	/* From the first burst to the last there are all packets but those of the last. */
 	if (outcome->sent > 1 && last > first)
@@ -346,11 +347,11 @@ static void collect_tx(struct gremc_tester *tester, const struct gremc_trial *tr
 }
 
 /* The schedule's own grain: bursts of 10 us, of which the last may be short. */
-static void judge_rate(const struct gremc_trial *trial, double planned, struct gremc_outcome *outcome)
+static void outcome_rate_check(const struct gremc_trial *trial, double planned, struct gremc_outcome *outcome)
 {
 	double grain = planned > 0 ? 20e-6 / planned : 0;
 
-	if (is_endless(trial))
+	if (trial_is_endless(trial))
 		outcome->cut = false;
 	outcome->shortfall = trial->rate > 0 && outcome->rate < trial->rate * (1 - TOLERANCE - grain);
 }
@@ -358,7 +359,7 @@ static void judge_rate(const struct gremc_trial *trial, double planned, struct g
 /* May what is missing be our own doing? Not if nothing came at all. A queue that never held a ring's frames
  * lost none. More than a pause can have cost is not due to it; where only the rate was missed, any pause may
  * be why. */
-static void judge_ourselves(const struct gremc_tester *tester, struct gremc_outcome *outcome)
+static void outcome_disturbance_check(const struct gremc_tester *tester, struct gremc_outcome *outcome)
 {
 	double during = outcome->held * outcome->replica_rate;
 
@@ -369,10 +370,10 @@ static void judge_ourselves(const struct gremc_tester *tester, struct gremc_outc
 					    : outcome->shortfall || outcome->cut);
 }
 
-static int prepare(struct gremc_tester *tester, const struct gremc_trial *trial, uint64_t packets,
-		   uint32_t *orders, struct gremc_outcome *outcome)
+static int trial_prepare(struct gremc_tester *tester, const struct gremc_trial *trial, uint64_t packets,
+			 uint32_t *orders, struct gremc_outcome *outcome)
 {
-	const char *down = gremc_engine_down(tester->engine);
+	const char *down = gremc_engine_link_down(tester->engine);
 
 	*outcome = (struct gremc_outcome){0};
 	if (down) {
@@ -381,24 +382,24 @@ static int prepare(struct gremc_tester *tester, const struct gremc_trial *trial,
 		outcome->failed = true;
 		return -ENOLINK;
 	}
-	if (flush(tester))
-		return fail(outcome, -ETIMEDOUT,
-			    "an lcore does not answer: is another program using its CPU?");
-	if (make_templates(tester, trial->mix))
-		return fail(outcome, -ENOMEM, "out of memory for the packets' templates");
-	outcome->missed = gremc_engine_missed(tester->engine); /* before; the difference after */
-	tester->run++;
+	if (network_drain(tester))
+		return outcome_fail(outcome, -ETIMEDOUT,
+				    "an lcore does not answer: is another program using its CPU?");
+	if (trial_templates_build(tester, trial->mix))
+		return outcome_fail(outcome, -ENOMEM, "out of memory for the packets' templates");
+	outcome->missed = gremc_engine_rx_missed(tester->engine); /* before; the difference after */
+	tester->trial_id++;
 	tester->trials++;
 	tester->engine->closed_fanout = trial->closed ? trial->selection->fanout : 0;
 	memset(tester->engine->sequence, 0, tester->flows->count * sizeof(*tester->engine->sequence));
 	gremc_flows_reset(tester->flows);
-	ready_receivers(tester, trial);
-	return share_out(tester, trial, packets, orders);
+	receivers_prepare(tester, trial);
+	return transmitters_prepare(tester, trial, packets, orders);
 }
 
-static uint64_t packets_of(const struct gremc_trial *trial)
+static uint64_t trial_packet_count(const struct gremc_trial *trial)
 {
-	if (is_endless(trial))
+	if (trial_is_endless(trial))
 		return UINT64_C(1) << 62;
 	return trial->packets ? trial->packets : (uint64_t)RTE_MAX(1.0, round(trial->rate * trial->seconds));
 }
@@ -406,45 +407,45 @@ static uint64_t packets_of(const struct gremc_trial *trial)
 int gremc_trial_run(struct gremc_tester *tester, const struct gremc_trial *trial,
 		    struct gremc_outcome *outcome)
 {
-	uint64_t packets = packets_of(trial);
+	uint64_t packets = trial_packet_count(trial);
 	double planned = trial->rate > 0 ? (double)packets / trial->rate : trial->seconds;
 	uint32_t *orders = malloc(((size_t)trial->selection->count + 1) * sizeof(*orders));
 	uint64_t end = 0;
 	int rc;
 
 	if (orders == NULL)
-		return fail(outcome, -ENOMEM, "out of memory");
-	rc = prepare(tester, trial, packets, orders, outcome);
+		return outcome_fail(outcome, -ENOMEM, "out of memory");
+	rc = trial_prepare(tester, trial, packets, orders, outcome);
 	if (rc)
 		goto done;
-	rc = gremc_engine_tell(tester->engine, GREMC_SEND);
+	rc = gremc_engine_phase_set(tester->engine, GREMC_PHASE_SEND);
 	if (rc == 0) {
-		sending(tester, trial, planned);
+		trial_send_wait(tester, trial, planned);
 		end = rte_rdtsc();
-		rc = gremc_engine_tell(tester->engine, GREMC_DRAIN);
+		rc = gremc_engine_phase_set(tester->engine, GREMC_PHASE_DRAIN);
 	}
 	if (rc == 0) {
-		settling(tester, expected_of(tester));
-		rc = gremc_engine_tell(tester->engine, GREMC_REST);
+		trial_settle_wait(tester, trial_expected_replicas(tester));
+		rc = gremc_engine_phase_set(tester->engine, GREMC_PHASE_REST);
 	}
 	if (rc) {
-		fail(outcome, rc, "an lcore does not answer: is another program using its CPU?");
+		outcome_fail(outcome, rc, "an lcore does not answer: is another program using its CPU?");
 		goto done;
 	}
-	outcome->missed = gremc_engine_missed(tester->engine) - outcome->missed;
-	outcome->expected = expected_of(tester);
-	collect_tx(tester, trial, end, outcome);
-	collect_rx(tester, trial, outcome);
-	count_lost(tester, outcome);
-	judge_rate(trial, planned, outcome);
-	judge_ourselves(tester, outcome);
+	outcome->missed = gremc_engine_rx_missed(tester->engine) - outcome->missed;
+	outcome->expected = trial_expected_replicas(tester);
+	transmitters_collect(tester, trial, end, outcome);
+	receivers_collect(tester, trial, outcome);
+	lost_replicas_count(tester, outcome);
+	outcome_rate_check(trial, planned, outcome);
+	outcome_disturbance_check(tester, outcome);
 	gremc_progress_clear(tester);
 done:
 	free(orders);
 	return rc;
 }
 
-char *gremc_outcome_faults(const struct gremc_outcome *outcome, char *text, size_t size)
+char *gremc_outcome_faults_format(const struct gremc_outcome *outcome, char *text, size_t size)
 {
 	size_t used = 0;
 
@@ -466,8 +467,8 @@ double gremc_trial_frame_bits(const struct gremc_tester *tester, const struct gr
 			&tester->flows->site[tester->flows->flow[selection->order[i]].from];
 
 		for (unsigned k = 0; k < trial->mix->pattern_count; k++)
-			bytes += gremc_template_inner(site, trial->mix->size[trial->mix->pattern[k]]) +
-				 gremc_template_overhead(site) + FCS + (line ? LINE_OVERHEAD : 0);
+			bytes += gremc_size_inner_length(site, trial->mix->size[trial->mix->pattern[k]]) +
+				 gremc_site_tx_overhead(site) + FCS + (line ? LINE_OVERHEAD : 0);
 	}
 	return bytes * 8 / selection->count / trial->mix->pattern_count;
 }

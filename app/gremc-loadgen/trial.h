@@ -80,7 +80,7 @@ int gremc_trial_run(struct gremc_tester *tester, const struct gremc_trial *trial
 		    struct gremc_outcome *outcome);
 
 /* Was every replica there, whole, once, in order? */
-static inline bool gremc_outcome_clean(const struct gremc_outcome *outcome)
+static inline bool gremc_outcome_is_clean(const struct gremc_outcome *outcome)
 {
 	return outcome->lost == 0 && outcome->damaged == 0 && outcome->unexpected == 0 &&
 	       outcome->sequence == 0;
@@ -90,7 +90,7 @@ static inline double gremc_outcome_loss(const struct gremc_outcome *outcome)
 	return outcome->expected ? (double)outcome->lost / (double)outcome->expected : 0;
 }
 /* Faults that are not 0, as "name 3, name 1"; "none" when all are. Returns text. */
-char *gremc_outcome_faults(const struct gremc_outcome *outcome, char *text, size_t size);
+char *gremc_outcome_faults_format(const struct gremc_outcome *outcome, char *text, size_t size);
 
 /* Bits/s of layer 2 and of the line (with preamble, gap and FCS) that `rate` packets/s of the mix make into
  * the forwarder, mean over the selection. */

@@ -133,7 +133,8 @@ static uint32_t backlog_transmit(struct gremc_tx *tx)
 	return total;
 }
 
-static void backlog_drop_all(struct gremc_worker *worker, struct gremc_tx *tx, enum gremc_tx_drop reason)
+static void backlog_drop_all(struct gremc_worker *worker, struct gremc_tx *tx,
+			     enum gremc_transmitter_pending_free reason)
 {
 	struct gremc_backlog *backlog = tx->backlog;
 
@@ -209,7 +210,7 @@ void gremc_backlog_add(struct gremc_worker *worker, struct gremc_tx *tx, struct 
 /* Returns how many packets are held no longer. */
 static uint32_t backlog_transmit_or_drop(struct gremc_worker *worker, struct gremc_tx *tx)
 {
-	const enum gremc_tx_drop closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
+	const enum gremc_transmitter_pending_free closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
 	const uint32_t count = tx->backlog->count;
 
 	if (closed != GREMC_TX_DROP_NONE) {

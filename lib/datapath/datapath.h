@@ -63,7 +63,7 @@ struct gremc_tx {
 	bool keep_alive;
 	/* GREMC_TX_DROP_NONE: the port is open; else why its replicas are dropped. Atomic; writer: the
 	 * control thread. */
-	enum gremc_tx_drop closed;
+	enum gremc_transmitter_pending_free closed;
 	bool to_host;          /* the ring is the control thread's: what it takes is sent */
 	bool holds;            /* the port has not taken everything: the rest is in the backlog */
 	uint16_t givers;       /* workers that use our queue through `share` */

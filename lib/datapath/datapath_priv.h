@@ -37,7 +37,7 @@ static inline void gremc_burst_retain(struct gremc_burst *burst, uint32_t *alive
 
 /* `n` replicas for one outgoing interface are not sent; `length` is of the inner packet. */
 static inline void gremc_replica_count_drop(struct gremc_worker *worker, uint32_t vif,
-					    enum gremc_tx_drop reason, uint16_t length)
+					    enum gremc_transmitter_pending_free reason, uint16_t length)
 {
 	struct gremc_vif_cold *cold = &worker->stats->vif_cold[vif];
 
@@ -159,7 +159,7 @@ static inline void gremc_tx_enqueue(struct gremc_worker *worker, struct gremc_tx
 
 /* Replicas, which name their vifs, that nobody takes: lost for those that are still there. Frees them. */
 void gremc_tx_drop_packets(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
-			   uint32_t n, enum gremc_tx_drop reason);
+			   uint32_t n, enum gremc_transmitter_pending_free reason);
 /* Send what other workers have put into our rings by now, as far as GREMC_POLL_BUDGET_US allow. Returns how
  * many packets were taken out. */
 uint32_t gremc_tx_shared_poll(struct gremc_worker *worker);

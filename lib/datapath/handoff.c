@@ -102,7 +102,7 @@ static inline bool oil_part_next(const struct gremc_mroute *mroute, uint32_t sha
 
 /* Nobody will replicate to these: wanted, and lost. */
 static void oil_part_drop(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t shard,
-			  enum gremc_tx_drop reason)
+			  enum gremc_transmitter_pending_free reason)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
 

@@ -102,7 +102,7 @@ static void pending_replica_send(struct gremc_worker *worker, struct rte_mbuf *m
 					  mbuf->pkt_len};
 	const struct gremc_encap encap = gremc_encap_read(worker->vifs, vif);
 	const struct gremc_adjacency *adjacency = adjacency_load(worker, encap.adjacency);
-	enum gremc_tx_drop loss = GREMC_TX_DROP_no_mbuf;
+	enum gremc_transmitter_pending_free loss = GREMC_TX_DROP_no_mbuf;
 	struct gremc_outer_fields outer;
 
 	if (!mbuf_fits_headers(worker, mbuf, vif))

@@ -81,7 +81,7 @@ static __rte_always_inline void payload_copy_blocks(uint8_t *to, const uint8_t *
 /* A replica that is wanted, and waits for its next hop or is lost. */
 static __rte_noinline void replica_hold_or_drop(struct gremc_worker *worker,
 						const struct gremc_replication *job, uint32_t vif,
-						enum gremc_tx_drop reason)
+						enum gremc_transmitter_pending_free reason)
 {
 	gremc_counter_pair_add(&job->hot[vif].tx_packets, 1, job->inner.length);
 	if (reason == GREMC_TX_DROP_no_adjacency)
@@ -91,7 +91,7 @@ static __rte_noinline void replica_hold_or_drop(struct gremc_worker *worker,
 }
 
 void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *packet, uint32_t vif,
-				enum gremc_tx_drop reason)
+				enum gremc_transmitter_pending_free reason)
 {
 	gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, 1, packet->pkt_len);
 	if (reason == GREMC_TX_DROP_no_adjacency) {
@@ -102,7 +102,8 @@ void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *pa
 	rte_pktmbuf_free(packet);
 }
 
-enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint64_t shape, uint64_t like)
+enum gremc_transmitter_pending_free gremc_replica_cache_update(struct gremc_worker *worker, uint64_t shape,
+							       uint64_t like)
 {
 	const uint16_t length = (uint16_t)like, chain = (uint16_t)(like >> 32);
 	const uint8_t tos = (uint8_t)(like >> 16);
@@ -260,7 +261,7 @@ static __rte_always_inline uint32_t oifs_replicate(struct gremc_worker *worker,
 
 	do {
 		const uint64_t shape = __atomic_load_n(&job->encap[*vifs].shape, __ATOMIC_RELAXED);
-		enum gremc_tx_drop loss = GREMC_TX_DROP_NONE;
+		enum gremc_transmitter_pending_free loss = GREMC_TX_DROP_NONE;
 		uint32_t left = RTE_MIN((uint32_t)(end - vifs), CHUNK);
 
 		if (unlikely(run->shape != shape || run->like != job->like))

@@ -59,7 +59,8 @@ static __rte_always_inline struct gremc_replication gremc_replication_make(const
 
 /* Settle what replicas of this shape of packets like this one have in common. Returns GREMC_TX_DROP_NONE, or
  * why there can be none. */
-enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint64_t shape, uint64_t like);
+enum gremc_transmitter_pending_free gremc_replica_cache_update(struct gremc_worker *worker, uint64_t shape,
+							       uint64_t like);
 /* Over headers at `ip` that are written from the vif's encap: what a run's shape with flags asks for. */
 void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_replication *job, uint32_t vif,
 			       uint8_t *ip);
@@ -82,7 +83,7 @@ void gremc_packet_replicate_shared(struct gremc_worker *worker, const struct gre
 
 /* A replica that is wanted, and waits for its next hop or is lost; takes the packet over. */
 void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *packet, uint32_t vif,
-				enum gremc_tx_drop reason);
+				enum gremc_transmitter_pending_free reason);
 
 /* The inner packet `mbuf` has got `headers` bytes before it: it is a replica, and queued. */
 static __rte_always_inline void gremc_replica_enqueue_in_place(struct gremc_worker *worker,
@@ -111,7 +112,8 @@ static __rte_always_inline bool gremc_replica_send_in_place(struct gremc_worker 
 	struct rte_mbuf *mbuf = job->payload;
 
 	if (unlikely(run->shape != shape || run->like != job->like)) {
-		enum gremc_tx_drop loss = gremc_replica_cache_update(worker, shape, job->like);
+		enum gremc_transmitter_pending_free loss =
+			gremc_replica_cache_update(worker, shape, job->like);
 
 		if (unlikely(loss != GREMC_TX_DROP_NONE)) {
 			gremc_replica_hold_or_drop(worker, mbuf, vif, loss);

@@ -47,7 +47,7 @@ static void mbufs_set_vif_serial(const struct gremc_worker *worker, struct rte_m
 }
 
 void gremc_tx_drop_packets(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
-			   uint32_t n, enum gremc_tx_drop reason)
+			   uint32_t n, enum gremc_transmitter_pending_free reason)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		const uint32_t vif = gremc_mbuf_vif(packet[i], worker->vifs);
@@ -83,7 +83,7 @@ static inline void tx_transmit(struct gremc_worker *worker, struct gremc_tx *tx,
 			       uint32_t n, uint64_t bytes, bool fresh)
 {
 	/* acquire: an open port is the device whose number is read after */
-	const enum gremc_tx_drop closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
+	const enum gremc_transmitter_pending_free closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
 	uint32_t sent = 0;
 
 	if (unlikely(closed != GREMC_TX_DROP_NONE)) {

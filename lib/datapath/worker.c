@@ -246,7 +246,7 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 }
 
 /* Why replicas to the port are dropped. */
-static enum gremc_tx_drop port_drop_reason(const struct gremc_port *port)
+static enum gremc_transmitter_pending_free port_drop_reason(const struct gremc_port *port)
 {
 	if (gremc_port_is_closed(port->status))
 		return GREMC_TX_DROP_port_down;
@@ -258,7 +258,7 @@ static enum gremc_tx_drop port_drop_reason(const struct gremc_port *port)
 
 static void worker_port_changed(struct gremc_worker *worker, const struct gremc_port *port)
 {
-	const enum gremc_tx_drop closed = port_drop_reason(port);
+	const enum gremc_transmitter_pending_free closed = port_drop_reason(port);
 	struct gremc_tx *tx = worker->tx[port->index];
 
 	/* A number changes while its queues are closed, and is seen before they are open. */

@@ -70,7 +70,7 @@ enum gremc_drop {
 };
 #undef GREMC_X
 #define GREMC_X(name, text) GREMC_TX_DROP_##name,
-enum gremc_tx_drop {
+enum gremc_transmitter_pending_free {
 	GREMC_TX_DROP_NONE = -1, /* the replica is sent */
 	GREMC_TX_DROPS(GREMC_X) GREMC_TX_DROP_COUNT
 };
@@ -109,8 +109,8 @@ case GREMC_PUNT_##name:                                                         
 
 const char *gremc_drop_name(enum gremc_drop reason);
 const char *gremc_drop_text(enum gremc_drop reason);
-const char *gremc_tx_drop_name(enum gremc_tx_drop reason);
-const char *gremc_tx_drop_text(enum gremc_tx_drop reason);
+const char *gremc_tx_drop_name(enum gremc_transmitter_pending_free reason);
+const char *gremc_tx_drop_text(enum gremc_transmitter_pending_free reason);
 const char *gremc_punt_name(enum gremc_punt class);
 const char *gremc_punt_text(enum gremc_punt class);
 

@@ -52,13 +52,13 @@ struct forwarder {
 
 static volatile sig_atomic_t stopped;
 
-static void stop(int number)
+static void faults_stop(int number)
 {
 	RTE_SET_USED(number);
 	stopped = 1;
 }
 
-static int open_port(struct rte_mempool *pool)
+static int faults_port_open(struct rte_mempool *pool)
 {
 	struct rte_eth_conf conf = {0};
 
@@ -68,7 +68,7 @@ static int open_port(struct rte_mempool *pool)
 }
 
 /* Loses nothing but what it is told to: until it is taken, for as long as we run. */
-static void send_one(struct rte_mbuf *packet)
+static void packet_send_blocking(struct rte_mbuf *packet)
 {
 	while (rte_eth_tx_burst(0, 0, &packet, 1) == 0)
 		if (stopped) {
@@ -77,18 +77,19 @@ static void send_one(struct rte_mbuf *packet)
 		}
 }
 
-static struct rte_ipv4_hdr *header(const struct rte_mbuf *packet, unsigned offset)
+static struct rte_ipv4_hdr *ipv4_header_at(const struct rte_mbuf *packet, unsigned offset)
 {
 	return rte_pktmbuf_mtod_offset(packet, struct rte_ipv4_hdr *, offset);
 }
 
-static bool is_next_of(const struct rte_mbuf *a, const struct rte_mbuf *b)
+static bool packet_follows_held(const struct rte_mbuf *a, const struct rte_mbuf *b)
 {
-	return header(a, OUTER)->dst_addr == header(b, OUTER)->dst_addr &&
-	       header(a, INNER)->dst_addr == header(b, INNER)->dst_addr;
+	return ipv4_header_at(a, OUTER)->dst_addr == ipv4_header_at(b, OUTER)->dst_addr &&
+	       ipv4_header_at(a, INNER)->dst_addr == ipv4_header_at(b, INNER)->dst_addr;
 }
 
-static void make_fault(struct forwarder *forwarder, const struct fault *fault, struct rte_mbuf *packet)
+static void replica_fault_apply(struct forwarder *forwarder, const struct fault *fault,
+				struct rte_mbuf *packet)
 {
 	forwarder->done[fault->kind]++;
 	switch (fault->kind) {
@@ -99,35 +100,36 @@ static void make_fault(struct forwarder *forwarder, const struct fault *fault, s
 		forwarder->held = packet;
 		return;
 	case DOUBLE:
-		send_one(rte_pktmbuf_copy(packet, forwarder->pool, 0, UINT32_MAX));
+		packet_send_blocking(rte_pktmbuf_copy(packet, forwarder->pool, 0, UINT32_MAX));
 		break;
 	default:
 		rte_pktmbuf_mtod(packet, uint8_t *)[fault->byte % packet->data_len] ^= 0xff;
 	}
-	send_one(packet);
+	packet_send_blocking(packet);
 }
 
-static void send_replica(struct forwarder *forwarder, struct rte_mbuf *packet)
+static void replica_send(struct forwarder *forwarder, struct rte_mbuf *packet)
 {
 	struct rte_mbuf *held = forwarder->held;
 
 	forwarder->counted++;
 	for (unsigned i = 0; i < forwarder->fault_count; i++)
 		if (forwarder->fault[i].number == forwarder->counted) {
-			make_fault(forwarder, &forwarder->fault[i], packet);
+			replica_fault_apply(forwarder, &forwarder->fault[i], packet);
 			return;
 		}
-	if (held && is_next_of(held, packet)) {
+	if (held && packet_follows_held(held, packet)) {
 		forwarder->held = NULL;
-		send_one(packet);
+		packet_send_blocking(packet);
 		packet = held;
 	}
-	send_one(packet);
+	packet_send_blocking(packet);
 }
 
 /* Back to where the packet came from, which is the gateway of all sites; the outer header from us to the
  * site, the inner TTL one less; both checksums from the beginning. */
-static struct rte_mbuf *replica(struct forwarder *forwarder, const struct rte_mbuf *packet, rte_be32_t site)
+static struct rte_mbuf *replica_create(struct forwarder *forwarder, const struct rte_mbuf *packet,
+				       rte_be32_t site)
 {
 	struct rte_mbuf *copy = rte_pktmbuf_copy(packet, forwarder->pool, 0, UINT32_MAX);
 	struct rte_ipv4_hdr *outer, *inner;
@@ -140,8 +142,8 @@ static struct rte_mbuf *replica(struct forwarder *forwarder, const struct rte_mb
 	us = ether->dst_addr;
 	ether->dst_addr = ether->src_addr;
 	ether->src_addr = us;
-	outer = header(copy, OUTER);
-	inner = header(copy, INNER);
+	outer = ipv4_header_at(copy, OUTER);
+	inner = ipv4_header_at(copy, INNER);
 	outer->src_addr = LOCAL;
 	outer->dst_addr = site;
 	inner->time_to_live--;
@@ -151,23 +153,23 @@ static struct rte_mbuf *replica(struct forwarder *forwarder, const struct rte_mb
 	return copy;
 }
 
-static void forward(struct forwarder *forwarder, struct rte_mbuf *packet)
+static void faults_packet_replicate(struct forwarder *forwarder, struct rte_mbuf *packet)
 {
 	if (packet->data_len > INNER + sizeof(struct rte_ipv4_hdr) &&
-	    header(packet, OUTER)->next_proto_id == IPPROTO_GRE)
+	    ipv4_header_at(packet, OUTER)->next_proto_id == IPPROTO_GRE)
 		for (unsigned i = 0; i < forwarder->tunnels; i++) {
 			rte_be32_t site = rte_cpu_to_be_32(FIRST_SITE + i);
-			struct rte_mbuf *copy = site == header(packet, OUTER)->src_addr
+			struct rte_mbuf *copy = site == ipv4_header_at(packet, OUTER)->src_addr
 							? NULL
-							: replica(forwarder, packet, site);
+							: replica_create(forwarder, packet, site);
 
 			if (copy)
-				send_replica(forwarder, copy);
+				replica_send(forwarder, copy);
 		}
 	rte_pktmbuf_free(packet);
 }
 
-static int take_fault(struct forwarder *forwarder, const char *text)
+static int fault_argument_parse(struct forwarder *forwarder, const char *text)
 {
 	struct fault *fault = &forwarder->fault[forwarder->fault_count];
 	char name[16];
@@ -181,11 +183,11 @@ static int take_fault(struct forwarder *forwarder, const char *text)
 	return fault->kind < KINDS ? 0 : -1;
 }
 
-static int take_arguments(struct forwarder *forwarder, int argc, char **argv)
+static int arguments_parse(struct forwarder *forwarder, int argc, char **argv)
 {
 	forwarder->tunnels = argc > 0 ? (unsigned)atoi(argv[0]) : 0;
 	for (int i = 1; i < argc; i++)
-		if (take_fault(forwarder, argv[i])) {
+		if (fault_argument_parse(forwarder, argv[i])) {
 			fprintf(stderr, "gremc-faults: `%s` is no fault\n", argv[i]);
 			return -1;
 		}
@@ -193,7 +195,7 @@ static int take_arguments(struct forwarder *forwarder, int argc, char **argv)
 }
 
 /* What has been done so far; the last line is the one that counts. */
-static void report(const struct forwarder *forwarder)
+static void faults_report_print(const struct forwarder *forwarder)
 {
 	printf("counted %" PRIu64, forwarder->counted);
 	for (unsigned i = 0; i < KINDS; i++)
@@ -209,12 +211,12 @@ int main(int argc, char **argv)
 	unsigned empty = 0;
 	int used = rte_eal_init(argc, argv);
 
-	signal(SIGTERM, stop);
-	if (used < 0 || take_arguments(&forwarder, argc - used - 1, argv + used + 1))
+	signal(SIGTERM, faults_stop);
+	if (used < 0 || arguments_parse(&forwarder, argc - used - 1, argv + used + 1))
 		return 2;
 	forwarder.pool =
 		rte_pktmbuf_pool_create("faults", POOL, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (forwarder.pool == NULL || rte_eth_dev_count_avail() != 1 || open_port(forwarder.pool)) {
+	if (forwarder.pool == NULL || rte_eth_dev_count_avail() != 1 || faults_port_open(forwarder.pool)) {
 		fprintf(stderr, "gremc-faults: it needs one port and memory\n");
 		return 1;
 	}
@@ -227,14 +229,14 @@ int main(int argc, char **argv)
 		 * end of us: then we mostly sleep, and have said what there is to say. */
 		empty = count ? 0 : empty + 1;
 		if (empty == EMPTY_POLLS)
-			report(&forwarder);
+			faults_report_print(&forwarder);
 		if (empty > EMPTY_POLLS)
 			usleep(SLEEP_MICRO);
 		for (unsigned i = 0; i < count; i++)
-			forward(&forwarder, packet[i]);
+			faults_packet_replicate(&forwarder, packet[i]);
 	}
 	rte_pktmbuf_free(forwarder.held);
-	report(&forwarder);
+	faults_report_print(&forwarder);
 	rte_eth_dev_stop(0);
 	rte_eal_cleanup();
 	return 0;

@@ -22,17 +22,17 @@
 
 #include "test.h"
 
-#define WORLD_RUN 7
+#define WORLD_TRIAL_ID 7
 
-struct world {
+struct loadgen_world {
 	struct gremc_config *config;
 	struct gremc_flows *flows;
-	struct gremc_rx *rx;
+	struct gremc_receiver *rx;
 	struct rte_mempool *pool;
-	struct gremc_rx_macs macs[8];
+	struct gremc_site_macs macs[8];
 };
 
-static inline int start_eal(void **state)
+static inline int loadgen_eal_start(void **state)
 {
 	static char *arguments[] = {"test_loadgen",      "-l",       "0",
 				    "--no-huge",         "-m",       "128",
@@ -44,7 +44,7 @@ static inline int start_eal(void **state)
 	return rte_eal_init(RTE_DIM(arguments) - 1, arguments) < 0 ? -1 : 0;
 }
 
-static inline struct gremc_config *load_config(const char *text)
+static inline struct gremc_config *loadgen_config_load(const char *text)
 {
 	char path[] = "/tmp/gremc-loadgen-XXXXXX";
 	int fd = mkstemp(path);
@@ -61,8 +61,8 @@ static inline struct gremc_config *load_config(const char *text)
 	return config;
 }
 
-static inline struct gremc_flows *make_flows(const struct gremc_config *config,
-					     struct gremc_flows_options options)
+static inline struct gremc_flows *loadgen_flows_create(const struct gremc_config *config,
+						       struct gremc_flows_options options)
 {
 	struct gremc_errors errors = {0};
 	struct gremc_flows *flows;
@@ -75,66 +75,69 @@ static inline struct gremc_flows *make_flows(const struct gremc_config *config,
 	return flows;
 }
 
-static inline void world_open(struct world *world, const char *text)
+static inline void loadgen_world_open(struct loadgen_world *loadgen_world, const char *text)
 {
-	world->config = load_config(text);
-	world->flows = make_flows(world->config, (struct gremc_flows_options){0});
-	world->pool = gremc_tx_pool_create("world", 511, 9000, SOCKET_ID_ANY);
-	world->rx = rte_zmalloc(NULL, sizeof(*world->rx), RTE_CACHE_LINE_SIZE);
-	assert_non_null(world->pool);
-	assert_non_null(world->rx);
-	assert_int_equal(gremc_rx_init(world->rx, world->flows), 0);
-	world->rx->ttl_step = 1;
-	assert_true(world->flows->site_count <= RTE_DIM(world->macs));
-	for (uint32_t i = 0; i < world->flows->site_count; i++)
-		world->macs[i] = (struct gremc_rx_macs){gremc_replica_mac, gremc_replica_mac};
-	world->rx->macs = world->macs;
-	gremc_rx_reset(world->rx, WORLD_RUN);
+	loadgen_world->config = loadgen_config_load(text);
+	loadgen_world->flows = loadgen_flows_create(loadgen_world->config, (struct gremc_flows_options){0});
+	loadgen_world->pool = gremc_pattern_pool_create("world", 511, 9000, SOCKET_ID_ANY);
+	loadgen_world->rx = rte_zmalloc(NULL, sizeof(*loadgen_world->rx), RTE_CACHE_LINE_SIZE);
+	assert_non_null(loadgen_world->pool);
+	assert_non_null(loadgen_world->rx);
+	assert_int_equal(gremc_receiver_init(loadgen_world->rx, loadgen_world->flows), 0);
+	loadgen_world->rx->ttl_step = 1;
+	assert_true(loadgen_world->flows->site_count <= RTE_DIM(loadgen_world->macs));
+	for (uint32_t i = 0; i < loadgen_world->flows->site_count; i++)
+		loadgen_world->macs[i] = (struct gremc_site_macs){gremc_replica_mac, gremc_replica_mac};
+	loadgen_world->rx->macs = loadgen_world->macs;
+	gremc_receiver_reset(loadgen_world->rx, WORLD_TRIAL_ID);
 }
 
-static inline void world_close(struct world *world)
+static inline void loadgen_world_close(struct loadgen_world *loadgen_world)
 {
-	assert_int_equal(rte_mempool_avail_count(world->pool), 511);
-	gremc_rx_fini(world->rx);
-	rte_free(world->rx);
-	rte_mempool_free(world->pool);
-	gremc_flows_destroy(world->flows);
-	gremc_config_free(world->config);
+	assert_int_equal(rte_mempool_avail_count(loadgen_world->pool), 511);
+	gremc_receiver_fini(loadgen_world->rx);
+	rte_free(loadgen_world->rx);
+	rte_mempool_free(loadgen_world->pool);
+	gremc_flows_destroy(loadgen_world->flows);
+	gremc_config_free(loadgen_world->config);
 }
 
 /* A replica of flow `flow` at its member `member`. */
-static inline struct rte_mbuf *replica(struct world *world, uint32_t flow, uint32_t member, uint64_t sequence,
-				       uint16_t inner)
+static inline struct rte_mbuf *replica_alloc(struct loadgen_world *loadgen_world, uint32_t flow,
+					     uint32_t member, uint64_t sequence, uint16_t inner)
 {
-	struct rte_mbuf *packet = rte_pktmbuf_alloc(world->pool);
-	struct gremc_stamp stamp = {.run = WORLD_RUN, .flow = flow, .sequence = sequence, .time = 1000};
+	struct rte_mbuf *packet = rte_pktmbuf_alloc(loadgen_world->pool);
+	struct gremc_stamp stamp = {
+		.trial_id = WORLD_TRIAL_ID, .flow = flow, .sequence = sequence, .time = 1000};
 
 	assert_non_null(packet);
-	packet->data_len = gremc_replica_write(world->flows, world->flows->flow[flow].first + member, inner,
-					       &stamp, rte_pktmbuf_mtod(packet, uint8_t *));
+	packet->data_len =
+		gremc_replica_write(loadgen_world->flows, loadgen_world->flows->flow[flow].first + member,
+				    inner, &stamp, rte_pktmbuf_mtod(packet, uint8_t *));
 	packet->pkt_len = packet->data_len;
 	return packet;
 }
 
-static inline uint8_t *bytes(struct rte_mbuf *packet)
+static inline uint8_t *mbuf_bytes(struct rte_mbuf *packet)
 {
 	return rte_pktmbuf_mtod(packet, uint8_t *);
 }
 
 /* Check one frame that came in by `port`, and free it. */
-static inline void come(struct world *world, uint16_t port, struct rte_mbuf *packet)
+static inline void frame_receive(struct loadgen_world *loadgen_world, uint16_t port, struct rte_mbuf *packet)
 {
-	gremc_rx_check(world->rx, port, 3000, &packet, 1);
+	gremc_receiver_check(loadgen_world->rx, port, 3000, &packet, 1);
 	rte_pktmbuf_free(packet);
 }
 
 /* These faults have been found since the last call, and no others. */
-static inline void found(struct world *world, unsigned fault, uint64_t times)
+static inline void expect_only_fault(struct loadgen_world *loadgen_world, unsigned fault, uint64_t times)
 {
 	for (unsigned i = 0; i < GREMC_FAULT_COUNT; i++)
-		if (world->rx->counters.fault[i] != (i == fault ? times : 0))
-			fail_msg("%s: %lu", gremc_fault_name(i), (unsigned long)world->rx->counters.fault[i]);
-	gremc_rx_reset(world->rx, WORLD_RUN);
+		if (loadgen_world->rx->counters.fault[i] != (i == fault ? times : 0))
+			fail_msg("%s: %lu", gremc_fault_name(i),
+				 (unsigned long)loadgen_world->rx->counters.fault[i]);
+	gremc_receiver_reset(loadgen_world->rx, WORLD_TRIAL_ID);
 }
 
 #define NO_FAULT GREMC_FAULT_COUNT

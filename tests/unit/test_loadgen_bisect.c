@@ -26,35 +26,36 @@ struct world {
 	unsigned asked;
 };
 
-static double draw(struct world *world)
+static double random_draw(struct world *world)
 {
 	world->random = world->random * 1664525u + 1013904223u;
 	return (world->random >> 8) / (double)(1u << 24);
 }
 
-static int ask(void *argument, double rate, struct gremc_answer *answer)
+static int simulated_trial_run(void *argument, double rate, struct gremc_bisect_answer *answer)
 {
 	struct world *world = argument;
 	double capacity = world->capacity * (world->asked++ < world->slow ? 0.5 : 1);
 	double sent = rate > 0 ? rate : HIGHEST;
 
-	capacity *= 1 - world->jitter * draw(world);
+	capacity *= 1 - world->jitter * random_draw(world);
 	if (world->sendable > 0)
-		sent = RTE_MIN(sent, world->sendable * (1 - world->jitter * draw(world)));
-	*answer = (struct gremc_answer){.sent = sent, .clean = sent <= capacity};
+		sent = RTE_MIN(sent, world->sendable * (1 - world->jitter * random_draw(world)));
+	*answer = (struct gremc_bisect_answer){.sent = sent, .clean = sent <= capacity};
 	if (!answer->clean)
 		answer->loss = 1 - capacity / sent;
-	else if (draw(world) < world->bad)
-		*answer = (struct gremc_answer){.sent = sent, .loss = 1e-5};
+	else if (random_draw(world) < world->bad)
+		*answer = (struct gremc_bisect_answer){.sent = sent, .loss = 1e-5};
 	answer->limited = answer->clean ? sent < rate : world->ours;
 	return 0;
 }
 
-static struct gremc_bisect search(struct world *world, unsigned confirm, double first)
+static struct gremc_bisect simulated_search(struct world *world, unsigned confirm, double first)
 {
-	struct gremc_bisect bisect = {.resolution = 0.01, .confirm = confirm, .ask = ask, .argument = world};
+	struct gremc_bisect bisect = {
+		.resolution = 0.01, .confirm = confirm, .ask = simulated_trial_run, .argument = world};
 
-	assert_int_equal(gremc_bisect_between(&bisect, first, HIGHEST), 0);
+	assert_int_equal(gremc_bisect_range_search(&bisect, first, HIGHEST), 0);
 	return bisect;
 }
 
@@ -72,7 +73,7 @@ static void test_quiet(void **state)
 	RTE_SET_USED(state);
 	for (unsigned i = 0; i < RTE_DIM(first); i++) {
 		struct world world = {.capacity = CAPACITY};
-		struct gremc_bisect found = search(&world, 1, first[i]);
+		struct gremc_bisect found = simulated_search(&world, 1, first[i]);
 
 		assert_true(found.found <= CAPACITY);
 		assert_near(found.found, CAPACITY, 0.0101);
@@ -89,7 +90,7 @@ static void test_bad_moments(void **state)
 	for (uint32_t seed = 1; seed < 200; seed++) {
 		struct world world = {
 			.capacity = CAPACITY, .bad = 0.2, .jitter = 0.01, .random = seed * 7919};
-		struct gremc_bisect found = search(&world, 3, 1.1e6);
+		struct gremc_bisect found = simulated_search(&world, 3, 1.1e6);
 
 		assert_near(found.found, CAPACITY, 0.03);
 		assert_true(found.lossy > 0);
@@ -102,7 +103,7 @@ static void test_slow_at_first(void **state)
 	RTE_SET_USED(state);
 	for (unsigned slow = 1; slow < 12; slow++) {
 		struct world world = {.capacity = CAPACITY, .slow = slow};
-		struct gremc_bisect found = search(&world, 1, 1.2e6);
+		struct gremc_bisect found = simulated_search(&world, 1, 1.2e6);
 
 		assert_near(found.found, CAPACITY, 0.0101);
 	}
@@ -116,20 +117,20 @@ static void test_generator_is_slow(void **state)
 	bool flat_out;
 
 	RTE_SET_USED(state);
-	found = search(&world, 3, 1.5e6);
+	found = simulated_search(&world, 3, 1.5e6);
 	assert_true(found.limited);
 	assert_near(found.found, CAPACITY, 0.02);
 	assert_true(found.lossy <= 0);
 
-	found = (struct gremc_bisect){.confirm = 3, .ask = ask, .argument = &world};
-	assert_int_equal(gremc_bisect_flat_out(&found, &flat_out), 0);
+	found = (struct gremc_bisect){.confirm = 3, .ask = simulated_trial_run, .argument = &world};
+	assert_int_equal(gremc_bisect_max_confirm(&found, &flat_out), 0);
 	assert_true(flat_out && found.limited);
 	assert_near(found.found, CAPACITY, 0.02);
 	assert_int_equal(found.trials, 3);
 	world.sendable = 0;
 	world.capacity = CAPACITY;
-	found = (struct gremc_bisect){.confirm = 3, .ask = ask, .argument = &world};
-	assert_int_equal(gremc_bisect_flat_out(&found, &flat_out), 0);
+	found = (struct gremc_bisect){.confirm = 3, .ask = simulated_trial_run, .argument = &world};
+	assert_int_equal(gremc_bisect_max_confirm(&found, &flat_out), 0);
 	assert_false(flat_out);
 	assert_int_equal(found.trials, 1);
 }
@@ -138,7 +139,7 @@ static void test_generator_is_slow(void **state)
 static void test_generator_loses(void **state)
 {
 	struct world world = {.capacity = CAPACITY, .ours = true};
-	struct gremc_bisect found = search(&world, 2, HIGHEST);
+	struct gremc_bisect found = simulated_search(&world, 2, HIGHEST);
 
 	RTE_SET_USED(state);
 	assert_true(found.limited);
@@ -155,10 +156,10 @@ static void test_highest(void **state)
 		struct gremc_bisect bisect = {.resolution = 0.01,
 					      .confirm = 1,
 					      .highest_failed = failed,
-					      .ask = ask,
+					      .ask = simulated_trial_run,
 					      .argument = &world};
 
-		assert_int_equal(gremc_bisect_between(&bisect, CAPACITY * 0.999, CAPACITY * 1.005), 0);
+		assert_int_equal(gremc_bisect_range_search(&bisect, CAPACITY * 0.999, CAPACITY * 1.005), 0);
 		assert_near(bisect.found, CAPACITY, 0.01);
 		assert_int_equal(bisect.limited, !failed);
 	}
@@ -167,7 +168,7 @@ static void test_highest(void **state)
 static void test_nothing_passes(void **state)
 {
 	struct world world = {.capacity = 0};
-	struct gremc_bisect found = search(&world, 2, 1e6);
+	struct gremc_bisect found = simulated_search(&world, 2, 1e6);
 
 	RTE_SET_USED(state);
 	assert_true(found.found <= 0 && found.lossy > 0 && found.lossy < 1e3);

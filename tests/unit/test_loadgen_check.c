@@ -29,23 +29,23 @@ static const char CONFIG[] = "ethernets:\n"
 			     "  - {group: 239.1.1.1, source: 10.1.1.1, from: [t0], to: [t1, t2, lan]}\n"
 			     "  - {group: 239.1.1.2, source: 10.1.1.2, from: [lan], to: [t0]}\n";
 
-static struct world world;
+static struct loadgen_world loadgen_world;
 
-static int open_world(void **state)
+static int world_setup(void **state)
 {
 	RTE_SET_USED(state);
-	world_open(&world, CONFIG);
+	loadgen_world_open(&loadgen_world, CONFIG);
 	return 0;
 }
 
-static int close_world(void **state)
+static int world_teardown(void **state)
 {
 	RTE_SET_USED(state);
-	world_close(&world);
+	loadgen_world_close(&loadgen_world);
 	return 0;
 }
 
-static void fix_outer(uint8_t *frame)
+static void outer_checksum_fix(uint8_t *frame)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + OUTER);
 
@@ -57,17 +57,18 @@ static void fix_outer(uint8_t *frame)
 
 static void test_good(void **state)
 {
-	static const uint16_t sizes[] = {GREMC_INNER_LEAST, 57, 64, 65, 1400, 8999};
+	static const uint16_t sizes[] = {GREMC_INNER_MIN, 57, 64, 65, 1400, 8999};
 
 	RTE_SET_USED(state);
 	for (unsigned i = 0; i < RTE_DIM(sizes); i++)
 		for (uint32_t member = 0; member < 3; member++)
-			come(&world, member == 2, replica(&world, 0, member, i, sizes[i]));
-	come(&world, 0, replica(&world, 1, 0, 0, 64));
-	assert_int_equal(world.rx->counters.replicas, 3 * RTE_DIM(sizes) + 1);
-	found(&world, NO_FAULT, 0);
+			frame_receive(&loadgen_world, member == 2,
+				      replica_alloc(&loadgen_world, 0, member, i, sizes[i]));
+	frame_receive(&loadgen_world, 0, replica_alloc(&loadgen_world, 1, 0, 0, 64));
+	assert_int_equal(loadgen_world.rx->counters.replicas, 3 * RTE_DIM(sizes) + 1);
+	expect_only_fault(&loadgen_world, NO_FAULT, 0);
 	for (uint32_t i = 0; i < 3; i++)
-		assert_int_equal(world.flows->stream[i].received, RTE_DIM(sizes));
+		assert_int_equal(loadgen_world.flows->stream[i].received, RTE_DIM(sizes));
 }
 
 /* Any order of a packet's replicas, and whole bursts. */
@@ -79,51 +80,52 @@ static void test_burst_of_any_order(void **state)
 	RTE_SET_USED(state);
 	for (uint64_t sequence = 0; sequence < 30; sequence++)
 		for (unsigned k = 0; k < 2; k++)
-			packet[count++] = replica(&world, 0, (sequence + k) % 2, sequence, 64);
-	gremc_rx_check(world.rx, 0, 3000, packet, count);
+			packet[count++] = replica_alloc(&loadgen_world, 0, (sequence + k) % 2, sequence, 64);
+	gremc_receiver_check(loadgen_world.rx, 0, 3000, packet, count);
 	rte_pktmbuf_free_bulk(packet, count);
-	assert_int_equal(world.rx->counters.replicas, 60);
-	found(&world, NO_FAULT, 0);
+	assert_int_equal(loadgen_world.rx->counters.replicas, 60);
+	expect_only_fault(&loadgen_world, NO_FAULT, 0);
 }
 
 static void test_several_segments(void **state)
 {
-	struct rte_mbuf *whole = replica(&world, 0, 0, 0, 1000), *head = rte_pktmbuf_alloc(world.pool),
-			*tail = rte_pktmbuf_alloc(world.pool);
+	struct rte_mbuf *whole = replica_alloc(&loadgen_world, 0, 0, 0, 1000),
+			*head = rte_pktmbuf_alloc(loadgen_world.pool),
+			*tail = rte_pktmbuf_alloc(loadgen_world.pool);
 
 	RTE_SET_USED(state);
-	memcpy(rte_pktmbuf_append(head, 50), bytes(whole), 50);
-	memcpy(rte_pktmbuf_append(tail, whole->data_len - 50), bytes(whole) + 50, whole->data_len - 50);
+	memcpy(rte_pktmbuf_append(head, 50), mbuf_bytes(whole), 50);
+	memcpy(rte_pktmbuf_append(tail, whole->data_len - 50), mbuf_bytes(whole) + 50, whole->data_len - 50);
 	rte_pktmbuf_free(whole);
 	assert_int_equal(rte_pktmbuf_chain(head, tail), 0);
-	come(&world, 0, head);
-	assert_int_equal(world.rx->counters.replicas, 1);
-	found(&world, NO_FAULT, 0);
+	frame_receive(&loadgen_world, 0, head);
+	assert_int_equal(loadgen_world.rx->counters.replicas, 1);
+	expect_only_fault(&loadgen_world, NO_FAULT, 0);
 }
 
 /* ---- sequence ---- */
 
-static void arrive(const uint64_t *sequence, unsigned count)
+static void replica_receive(const uint64_t *sequence, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		come(&world, 0, replica(&world, 0, 0, sequence[i], 64));
+		frame_receive(&loadgen_world, 0, replica_alloc(&loadgen_world, 0, 0, sequence[i], 64));
 }
 
 static void test_sequence(void **state)
 {
 	static const uint64_t gap[] = {0, 1, 5, 6}, twice[] = {7, 7}, swapped[] = {9, 8, 10},
 			      twice_late[] = {8};
-	const struct gremc_stream *stream = &world.flows->stream[0];
+	const struct gremc_stream *stream = &loadgen_world.flows->stream[0];
 
 	RTE_SET_USED(state);
-	arrive(gap, RTE_DIM(gap)); /* a gap is a loss, which is known at the end only */
-	found(&world, NO_FAULT, 0);
-	arrive(twice, RTE_DIM(twice));
-	found(&world, GREMC_FAULT_duplicated, 1);
-	arrive(swapped, RTE_DIM(swapped));
-	found(&world, GREMC_FAULT_reordered, 1);
-	arrive(twice_late, RTE_DIM(twice_late));
-	found(&world, GREMC_FAULT_duplicated, 1);
+	replica_receive(gap, RTE_DIM(gap)); /* a gap is a loss, which is known at the end only */
+	expect_only_fault(&loadgen_world, NO_FAULT, 0);
+	replica_receive(twice, RTE_DIM(twice));
+	expect_only_fault(&loadgen_world, GREMC_FAULT_duplicated, 1);
+	replica_receive(swapped, RTE_DIM(swapped));
+	expect_only_fault(&loadgen_world, GREMC_FAULT_reordered, 1);
+	replica_receive(twice_late, RTE_DIM(twice_late));
+	expect_only_fault(&loadgen_world, GREMC_FAULT_duplicated, 1);
 	assert_int_equal(stream->received - stream->duplicated, 8);
 	assert_int_equal(stream->duplicated, 2);
 	assert_int_equal(stream->reordered, 1);
@@ -134,22 +136,22 @@ static void test_window(void **state)
 	static const uint64_t jump[] = {0, 100}, inside[] = {37}, outside[] = {36}, far[] = {100 + 64, 500};
 
 	RTE_SET_USED(state);
-	arrive(jump, RTE_DIM(jump));
-	found(&world, NO_FAULT, 0);
-	arrive(inside, 1);
-	found(&world, GREMC_FAULT_reordered, 1);
-	arrive(outside, 1);
-	found(&world, GREMC_FAULT_late, 1);
-	arrive(far, RTE_DIM(far));
-	found(&world, NO_FAULT, 0);
-	arrive(&far[0], 1);
-	found(&world, GREMC_FAULT_late, 1);
+	replica_receive(jump, RTE_DIM(jump));
+	expect_only_fault(&loadgen_world, NO_FAULT, 0);
+	replica_receive(inside, 1);
+	expect_only_fault(&loadgen_world, GREMC_FAULT_reordered, 1);
+	replica_receive(outside, 1);
+	expect_only_fault(&loadgen_world, GREMC_FAULT_late, 1);
+	replica_receive(far, RTE_DIM(far));
+	expect_only_fault(&loadgen_world, NO_FAULT, 0);
+	replica_receive(&far[0], 1);
+	expect_only_fault(&loadgen_world, GREMC_FAULT_late, 1);
 }
 
 /* ---- damage: each byte of a frame ---- */
 
 /* What a changed byte must be called (outer TTL, TOS and identification are under the outer checksum). */
-static bool is_expected(unsigned at, unsigned fault)
+static bool byte_change_is_detected(unsigned at, unsigned fault)
 {
 	if (at < 2 * RTE_ETHER_ADDR_LEN)
 		return fault == (at < RTE_ETHER_ADDR_LEN ? GREMC_FAULT_target_mac : GREMC_FAULT_source_mac);
@@ -168,13 +170,13 @@ static bool is_expected(unsigned at, unsigned fault)
 	return fault == (at < STAMP + GREMC_STAMP_LENGTH ? GREMC_FAULT_stamp : GREMC_FAULT_payload);
 }
 
-static unsigned the_fault(void)
+static unsigned only_fault_get(void)
 {
 	unsigned fault = NO_FAULT;
 
 	for (unsigned i = 0; i < GREMC_FAULT_COUNT; i++) {
-		assert_true(world.rx->counters.fault[i] <= 1);
-		if (world.rx->counters.fault[i]) {
+		assert_true(loadgen_world.rx->counters.fault[i] <= 1);
+		if (loadgen_world.rx->counters.fault[i]) {
 			assert_int_equal(fault, NO_FAULT);
 			fault = i;
 		}
@@ -189,20 +191,20 @@ static void test_every_byte(void **state)
 	RTE_SET_USED(state);
 	for (unsigned at = 0; at < INNER + SIZE; at++)
 		for (unsigned bit = 0; bit < 8; bit++) {
-			struct rte_mbuf *packet = replica(&world, 0, 0, sequence++, SIZE);
+			struct rte_mbuf *packet = replica_alloc(&loadgen_world, 0, 0, sequence++, SIZE);
 			unsigned fault;
 
 			assert_int_equal(packet->data_len, INNER + SIZE);
-			bytes(packet)[at] ^= 1u << bit;
-			come(&world, 0, packet);
-			fault = the_fault();
+			mbuf_bytes(packet)[at] ^= 1u << bit;
+			frame_receive(&loadgen_world, 0, packet);
+			fault = only_fault_get();
 			/* the reserved bits 6 to 12 of GRE are ignored on receipt (RFC 2784, 2.3) */
-			if (!is_expected(at, fault))
+			if (!byte_change_is_detected(at, fault))
 				fail_msg("byte %u bit %u: %s", at, bit,
 					 fault == NO_FAULT ? "not noticed" : gremc_fault_name(fault));
 			if (fault == NO_FAULT && at >= OUTER)
 				assert_true(at == GRE || at == GRE + 1);
-			gremc_rx_reset(world.rx, WORLD_RUN);
+			gremc_receiver_reset(loadgen_world.rx, WORLD_TRIAL_ID);
 		}
 }
 
@@ -211,96 +213,97 @@ static void test_every_length(void **state)
 {
 	RTE_SET_USED(state);
 	for (unsigned length = 0; length < INNER + SIZE; length++) {
-		struct rte_mbuf *packet = replica(&world, 0, 0, length, SIZE);
+		struct rte_mbuf *packet = replica_alloc(&loadgen_world, 0, 0, length, SIZE);
 
 		packet->data_len = packet->pkt_len = (uint16_t)length;
-		come(&world, 0, packet);
-		assert_int_equal(world.rx->counters.replicas, 0);
-		assert_true(the_fault() != NO_FAULT);
-		gremc_rx_reset(world.rx, WORLD_RUN);
+		frame_receive(&loadgen_world, 0, packet);
+		assert_int_equal(loadgen_world.rx->counters.replicas, 0);
+		assert_true(only_fault_get() != NO_FAULT);
+		gremc_receiver_reset(loadgen_world.rx, WORLD_TRIAL_ID);
 	}
 }
 
 static void test_damaged_is_not_lost(void **state)
 {
-	struct rte_mbuf *packet = replica(&world, 0, 0, 0, SIZE);
+	struct rte_mbuf *packet = replica_alloc(&loadgen_world, 0, 0, 0, SIZE);
 
 	RTE_SET_USED(state);
-	bytes(packet)[STAMP + 60] ^= 1;
-	come(&world, 0, packet);
-	assert_int_equal(world.flows->stream[0].received, 1);
-	assert_int_equal(world.rx->counters.anonymous, 0);
-	found(&world, GREMC_FAULT_payload, 1);
-	packet = replica(&world, 0, 0, 1, SIZE);
-	bytes(packet)[STAMP] ^= 1;
-	come(&world, 0, packet);
-	assert_int_equal(world.flows->stream[0].received, 1);
-	assert_int_equal(world.rx->counters.anonymous, 1);
-	found(&world, GREMC_FAULT_stamp, 1);
+	mbuf_bytes(packet)[STAMP + 60] ^= 1;
+	frame_receive(&loadgen_world, 0, packet);
+	assert_int_equal(loadgen_world.flows->stream[0].received, 1);
+	assert_int_equal(loadgen_world.rx->counters.anonymous, 0);
+	expect_only_fault(&loadgen_world, GREMC_FAULT_payload, 1);
+	packet = replica_alloc(&loadgen_world, 0, 0, 1, SIZE);
+	mbuf_bytes(packet)[STAMP] ^= 1;
+	frame_receive(&loadgen_world, 0, packet);
+	assert_int_equal(loadgen_world.flows->stream[0].received, 1);
+	assert_int_equal(loadgen_world.rx->counters.anonymous, 1);
+	expect_only_fault(&loadgen_world, GREMC_FAULT_stamp, 1);
 }
 
 static void test_ttl(void **state)
 {
-	struct rte_mbuf *packet = replica(&world, 0, 0, 0, 64);
+	struct rte_mbuf *packet = replica_alloc(&loadgen_world, 0, 0, 0, 64);
 
 	RTE_SET_USED(state);
-	gremc_ipv4_decrement_ttl((struct rte_ipv4_hdr *)(bytes(packet) + INNER));
-	come(&world, 0, packet);
-	found(&world, GREMC_FAULT_inner_ttl, 1);
-	world.rx->ttl_step = 2;
-	packet = replica(&world, 0, 0, 1, 64);
-	gremc_ipv4_decrement_ttl((struct rte_ipv4_hdr *)(bytes(packet) + INNER));
-	come(&world, 0, packet);
-	found(&world, NO_FAULT, 0);
-	world.rx->ttl_step = 1;
+	gremc_ipv4_decrement_ttl((struct rte_ipv4_hdr *)(mbuf_bytes(packet) + INNER));
+	frame_receive(&loadgen_world, 0, packet);
+	expect_only_fault(&loadgen_world, GREMC_FAULT_inner_ttl, 1);
+	loadgen_world.rx->ttl_step = 2;
+	packet = replica_alloc(&loadgen_world, 0, 0, 1, 64);
+	gremc_ipv4_decrement_ttl((struct rte_ipv4_hdr *)(mbuf_bytes(packet) + INNER));
+	frame_receive(&loadgen_world, 0, packet);
+	expect_only_fault(&loadgen_world, NO_FAULT, 0);
+	loadgen_world.rx->ttl_step = 1;
 }
 
 /* ---- what should not be there ---- */
 
 static void test_wrong_place(void **state)
 {
-	struct rte_mbuf *packet = replica(&world, 0, 0, 0, 64);
-	struct rte_ipv4_hdr *outer = (struct rte_ipv4_hdr *)(bytes(packet) + OUTER);
+	struct rte_mbuf *packet = replica_alloc(&loadgen_world, 0, 0, 0, 64);
+	struct rte_ipv4_hdr *outer = (struct rte_ipv4_hdr *)(mbuf_bytes(packet) + OUTER);
 
 	RTE_SET_USED(state);
 	outer->dst_addr = RTE_BE32(0xcb007101); /* t0, which sends this flow */
-	fix_outer(bytes(packet));
-	come(&world, 0, packet);
-	found(&world, GREMC_FAULT_misdirected, 1);
-	packet = replica(&world, 0, 0, 0, 64);
-	outer = (struct rte_ipv4_hdr *)(bytes(packet) + OUTER);
+	outer_checksum_fix(mbuf_bytes(packet));
+	frame_receive(&loadgen_world, 0, packet);
+	expect_only_fault(&loadgen_world, GREMC_FAULT_misdirected, 1);
+	packet = replica_alloc(&loadgen_world, 0, 0, 0, 64);
+	outer = (struct rte_ipv4_hdr *)(mbuf_bytes(packet) + OUTER);
 	outer->dst_addr = RTE_BE32(0xcb007109); /* nobody */
-	fix_outer(bytes(packet));
-	come(&world, 0, packet);
-	found(&world, GREMC_FAULT_unknown_tunnel, 1);
-	come(&world, 1, replica(&world, 0, 0, 0, 64));
-	found(&world, GREMC_FAULT_wrong_port, 1);
+	outer_checksum_fix(mbuf_bytes(packet));
+	frame_receive(&loadgen_world, 0, packet);
+	expect_only_fault(&loadgen_world, GREMC_FAULT_unknown_tunnel, 1);
+	frame_receive(&loadgen_world, 1, replica_alloc(&loadgen_world, 0, 0, 0, 64));
+	expect_only_fault(&loadgen_world, GREMC_FAULT_wrong_port, 1);
 }
 
 /* A key of 0 is not the absence of a key. */
 static void test_key_zero(void **state)
 {
-	struct rte_mbuf *keyed = replica(&world, 0, 1, 0, 64), *plain = replica(&world, 0, 0, 0, 64);
-	struct rte_ipv4_hdr *outer = (struct rte_ipv4_hdr *)(bytes(plain) + OUTER);
+	struct rte_mbuf *keyed = replica_alloc(&loadgen_world, 0, 1, 0, 64),
+			*plain = replica_alloc(&loadgen_world, 0, 0, 0, 64);
+	struct rte_ipv4_hdr *outer = (struct rte_ipv4_hdr *)(mbuf_bytes(plain) + OUTER);
 
 	RTE_SET_USED(state);
-	come(&world, 0, keyed);
-	found(&world, NO_FAULT, 0);
+	frame_receive(&loadgen_world, 0, keyed);
+	expect_only_fault(&loadgen_world, NO_FAULT, 0);
 	outer->dst_addr = RTE_BE32(0xcb007103); /* t2, without its key */
-	fix_outer(bytes(plain));
-	come(&world, 0, plain);
-	found(&world, GREMC_FAULT_unknown_tunnel, 1);
+	outer_checksum_fix(mbuf_bytes(plain));
+	frame_receive(&loadgen_world, 0, plain);
+	expect_only_fault(&loadgen_world, GREMC_FAULT_unknown_tunnel, 1);
 }
 
 static void test_stale(void **state)
 {
-	struct rte_mbuf *packet = replica(&world, 0, 0, 0, 64);
+	struct rte_mbuf *packet = replica_alloc(&loadgen_world, 0, 0, 0, 64);
 
 	RTE_SET_USED(state);
-	gremc_rx_reset(world.rx, WORLD_RUN + 1);
-	come(&world, 0, packet);
-	found(&world, GREMC_FAULT_stale, 1);
-	gremc_rx_reset(world.rx, WORLD_RUN);
+	gremc_receiver_reset(loadgen_world.rx, WORLD_TRIAL_ID + 1);
+	frame_receive(&loadgen_world, 0, packet);
+	expect_only_fault(&loadgen_world, GREMC_FAULT_stale, 1);
+	gremc_receiver_reset(loadgen_world.rx, WORLD_TRIAL_ID);
 }
 
 static void test_control_is_no_fault(void **state)
@@ -310,29 +313,29 @@ static void test_control_is_no_fault(void **state)
 
 	RTE_SET_USED(state);
 	for (unsigned i = 0; i < RTE_DIM(types); i++) {
-		packet = replica(&world, 0, 0, 0, 64);
-		bytes(packet)[12] = (uint8_t)(types[i] >> 8);
-		bytes(packet)[13] = (uint8_t)types[i];
-		come(&world, 0, packet);
+		packet = replica_alloc(&loadgen_world, 0, 0, 0, 64);
+		mbuf_bytes(packet)[12] = (uint8_t)(types[i] >> 8);
+		mbuf_bytes(packet)[13] = (uint8_t)types[i];
+		frame_receive(&loadgen_world, 0, packet);
 	}
-	assert_int_equal(world.rx->counters.control, RTE_DIM(types));
-	found(&world, NO_FAULT, 0);
+	assert_int_equal(loadgen_world.rx->counters.control, RTE_DIM(types));
+	expect_only_fault(&loadgen_world, NO_FAULT, 0);
 }
 
 /* ---- delays ---- */
 
 static void test_delay_per_site(void **state)
 {
-	struct gremc_histogram *histogram = calloc(world.flows->site_count, sizeof(*histogram));
+	struct gremc_histogram *histogram = calloc(loadgen_world.flows->site_count, sizeof(*histogram));
 	static struct gremc_histogram from_sent;
 
 	RTE_SET_USED(state);
-	world.rx->histogram = histogram;
-	world.rx->from_sent = &from_sent;
-	come(&world, 0, replica(&world, 0, 0, 0, 64));
-	come(&world, 0, replica(&world, 0, 1, 0, 64));
-	world.rx->histogram = NULL;
-	for (uint32_t i = 0; i < world.flows->site_count; i++)
+	loadgen_world.rx->histogram = histogram;
+	loadgen_world.rx->from_sent = &from_sent;
+	frame_receive(&loadgen_world, 0, replica_alloc(&loadgen_world, 0, 0, 0, 64));
+	frame_receive(&loadgen_world, 0, replica_alloc(&loadgen_world, 0, 1, 0, 64));
+	loadgen_world.rx->histogram = NULL;
+	for (uint32_t i = 0; i < loadgen_world.flows->site_count; i++)
 		assert_int_equal(histogram[i].count, i == 1 || i == 2);
 	assert_int_equal(histogram[1].min, 2000);
 	assert_true(from_sent.count == 2 && from_sent.max == 2000);
@@ -342,20 +345,21 @@ static void test_delay_per_site(void **state)
 /* A replica of a packet that left late: its delay counts from when it was due, and from when it was sent. */
 static void test_delay_by_schedule(void **state)
 {
-	struct gremc_histogram *histogram = calloc(world.flows->site_count, sizeof(*histogram));
+	struct gremc_histogram *histogram = calloc(loadgen_world.flows->site_count, sizeof(*histogram));
 	static struct gremc_histogram from_sent;
-	struct rte_mbuf *packet = rte_pktmbuf_alloc(world.pool);
-	struct gremc_stamp stamp = {.run = WORLD_RUN, .flow = 0, .sequence = 7, .time = 1000, .lag = 500000};
+	struct rte_mbuf *packet = rte_pktmbuf_alloc(loadgen_world.pool);
+	struct gremc_stamp stamp = {
+		.trial_id = WORLD_TRIAL_ID, .flow = 0, .sequence = 7, .time = 1000, .lag = 500000};
 
 	RTE_SET_USED(state);
 	assert_non_null(packet);
-	packet->data_len = gremc_replica_write(world.flows, world.flows->flow[0].first, 64, &stamp,
-					       rte_pktmbuf_mtod(packet, uint8_t *));
+	packet->data_len = gremc_replica_write(loadgen_world.flows, loadgen_world.flows->flow[0].first, 64,
+					       &stamp, rte_pktmbuf_mtod(packet, uint8_t *));
 	packet->pkt_len = packet->data_len;
-	world.rx->histogram = histogram;
-	world.rx->from_sent = &from_sent;
-	come(&world, 0, packet);
-	world.rx->histogram = world.rx->from_sent = NULL;
+	loadgen_world.rx->histogram = histogram;
+	loadgen_world.rx->from_sent = &from_sent;
+	frame_receive(&loadgen_world, 0, packet);
+	loadgen_world.rx->histogram = loadgen_world.rx->from_sent = NULL;
 	assert_true(histogram[1].count == 1 && histogram[1].min == 502000);
 	assert_true(from_sent.count == 1 && from_sent.min == 2000);
 	free(histogram);
@@ -364,7 +368,7 @@ static void test_delay_by_schedule(void **state)
 /* ---- how full a queue was ---- */
 
 /* What is sent by it comes in by it. */
-static uint16_t open_loop(struct rte_mempool *pool)
+static uint16_t measured_replica_receive(struct rte_mempool *pool)
 {
 	const struct rte_eth_conf conf = {0};
 	uint16_t id;
@@ -381,33 +385,33 @@ static uint16_t open_loop(struct rte_mempool *pool)
 /* A queue that never held a ring's frames has lost none by us: the most that it can have held is known. */
 static void test_backlog(void **state)
 {
-	uint16_t loop = open_loop(world.pool);
+	uint16_t loop = measured_replica_receive(loadgen_world.pool);
 	uint64_t sequence = 0;
 
 	RTE_SET_USED(state);
-	world.rx->queue[world.rx->queue_count++] = (struct gremc_rx_queue){.id = loop};
+	loadgen_world.rx->queue[loadgen_world.rx->queue_count++] = (struct gremc_receiver_queue){.id = loop};
 	for (unsigned waiting = 10; waiting <= 210; waiting += 100) {
 		for (unsigned i = 0; i < waiting; i++) {
-			struct rte_mbuf *packet = replica(&world, 0, 0, sequence++, 64);
+			struct rte_mbuf *packet = replica_alloc(&loadgen_world, 0, 0, sequence++, 64);
 
 			assert_int_equal(rte_eth_tx_burst(loop, 0, &packet, 1), 1);
 		}
-		while (gremc_rx_poll(world.rx))
+		while (gremc_receiver_poll(loadgen_world.rx))
 			;
-		assert_false(gremc_rx_poll(world.rx)); /* finds it empty */
-		assert_int_equal(world.rx->counters.backlog, waiting);
+		assert_false(gremc_receiver_poll(loadgen_world.rx)); /* finds it empty */
+		assert_int_equal(loadgen_world.rx->counters.backlog, waiting);
 	}
-	assert_int_equal(world.rx->counters.replicas, sequence);
-	assert_int_equal(world.rx->queue[0].waiting, 0);
-	found(&world, NO_FAULT, 0);
-	assert_int_equal(world.rx->counters.backlog, 0);
+	assert_int_equal(loadgen_world.rx->counters.replicas, sequence);
+	assert_int_equal(loadgen_world.rx->queue[0].waiting, 0);
+	expect_only_fault(&loadgen_world, NO_FAULT, 0);
+	assert_int_equal(loadgen_world.rx->counters.backlog, 0);
 	rte_eth_dev_stop(loop);
 	rte_eth_dev_close(loop);
 }
 
 int main(void)
 {
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		IN_WORLD(test_good),
 		IN_WORLD(test_burst_of_any_order),
@@ -427,5 +431,5 @@ int main(void)
 		IN_WORLD(test_backlog),
 	};
 
-	return cmocka_run_group_tests_name("loadgen_check", tests, start_eal, NULL);
+	return cmocka_run_group_tests_name("loadgen_check", tests, loadgen_eal_start, NULL);
 }

@@ -22,17 +22,17 @@
 /* ---- pace ---- */
 
 /* Packets that leave in `cycles`, polled every `step` cycles. */
-static uint64_t paced(double rate, uint64_t cycles, uint64_t step)
+static uint64_t pace_sent_after(double rate, uint64_t cycles, uint64_t step)
 {
 	struct gremc_pace pace;
 
 	gremc_pace_start(&pace, rate, HZ, 1000);
 	for (uint64_t now = 1000; now < 1000 + cycles; now += step) {
-		uint32_t count = gremc_pace_due(&pace, now, GREMC_PACE_BURST);
+		uint32_t count = gremc_pace_due_count(&pace, now, GREMC_PACE_BURST);
 
 		assert_true(count <= GREMC_PACE_BURST);
 		if (count)
-			gremc_pace_sent(&pace, now, count);
+			gremc_pace_sent_add(&pace, now, count);
 	}
 	return pace.sent;
 }
@@ -55,7 +55,7 @@ static void test_pace_keeps_rate(void **state)
 			expected = rates[i] * seconds;
 			if (rates[i] > 50e6 && step > 300)
 				continue; /* a burst of 32 each 368 cycles is less than that */
-			sent = paced(rates[i], (uint64_t)(seconds * HZ), step);
+			sent = pace_sent_after(rates[i], (uint64_t)(seconds * HZ), step);
 			assert_true(fabs((double)sent - expected) <= RTE_MAX(1.0, expected * 0.001));
 		}
 }
@@ -71,32 +71,32 @@ static void test_pace_catches_up_gently(void **state)
 	now = HZ / 100; /* 10 ms asleep: 10,000 packets behind */
 	before = now;
 	while (now < before + HZ / 1000) {
-		uint32_t count = gremc_pace_due(&pace, now, GREMC_PACE_BURST);
+		uint32_t count = gremc_pace_due_count(&pace, now, GREMC_PACE_BURST);
 
 		if (count)
-			gremc_pace_sent(&pace, now, count);
+			gremc_pace_sent_add(&pace, now, count);
 		now += 100;
 	}
 	assert_in_range(pace.sent, 1200, 1290); /* in a millisecond, at 1.25 million */
 	assert_in_range(pace.behind, 9990, 10100);
 	while (now < before + HZ / 10) {
-		uint32_t count = gremc_pace_due(&pace, now, GREMC_PACE_BURST);
+		uint32_t count = gremc_pace_due_count(&pace, now, GREMC_PACE_BURST);
 
 		if (count)
-			gremc_pace_sent(&pace, now, count);
+			gremc_pace_sent_add(&pace, now, count);
 		now += 100;
 	}
 	assert_in_range(pace.sent, 109900, 110010); /* all of 110 ms */
 }
 
 /* Poll every `step` cycles from `*now` to `end`; the largest lag, and how many lags were above `limit`. */
-static uint64_t lags(struct gremc_pace *pace, uint64_t *now, uint64_t end, uint64_t step, uint64_t limit,
-		     uint64_t *above)
+static uint64_t pace_lags_get(struct gremc_pace *pace, uint64_t *now, uint64_t end, uint64_t step,
+			      uint64_t limit, uint64_t *above)
 {
 	uint64_t most = 0;
 
 	for (*above = 0; *now < end; *now += step) {
-		uint32_t count = gremc_pace_due(pace, *now, GREMC_PACE_BURST);
+		uint32_t count = gremc_pace_due_count(pace, *now, GREMC_PACE_BURST);
 
 		for (uint32_t i = 0; i < count; i++) {
 			uint64_t lag = gremc_pace_lag(pace, *now);
@@ -105,7 +105,7 @@ static uint64_t lags(struct gremc_pace *pace, uint64_t *now, uint64_t end, uint6
 			*above += lag > limit;
 		}
 		if (count)
-			gremc_pace_sent(pace, *now, count);
+			gremc_pace_sent_add(pace, *now, count);
 	}
 	return most;
 }
@@ -122,7 +122,7 @@ static void test_pace_lag_on_time(void **state)
 
 		now = 5000;
 		gremc_pace_start(&pace, rates[i], HZ, now);
-		assert_in_range(lags(&pace, &now, 5000 + HZ, 100, 0, &above), 0, 110);
+		assert_in_range(pace_lags_get(&pace, &now, 5000 + HZ, 100, 0, &above), 0, 110);
 		assert_int_equal(pace.latest <= 110, 1);
 	}
 }
@@ -136,16 +136,16 @@ static void test_pace_lag_after_a_pause(void **state)
 
 	RTE_SET_USED(state);
 	gremc_pace_start(&pace, 20000, HZ, 0);
-	assert_in_range(lags(&pace, &now, HZ, 100, 0, &above), 0, 110);
+	assert_in_range(pace_lags_get(&pace, &now, HZ, 100, 0, &above), 0, 110);
 	now += pause;
-	most = lags(&pace, &now, HZ + pause + HZ * 2, 100, HZ / 20, &above);
+	most = pace_lags_get(&pace, &now, HZ + pause + HZ * 2, 100, HZ / 20, &above);
 	assert_in_range(most, pause - HZ / 1000, pause + HZ / 1000);
 	/* the lag falls from 300 to 50 ms in 1.0 s, in which 25,000 packets leave */
 	assert_in_range(above, 24800, 25200);
 	assert_int_equal(pace.latest, most);
 	assert_in_range(pace.behind, 5990, 6010);
 	/* as before afterwards */
-	assert_in_range(lags(&pace, &now, now + HZ, 100, 0, &above), 0, 110);
+	assert_in_range(pace_lags_get(&pace, &now, now + HZ, 100, 0, &above), 0, 110);
 	/* no schedule, no lag */
 	gremc_pace_start(&pace, 0, HZ, 0);
 	assert_int_equal(gremc_pace_lag(&pace, HZ), 0);
@@ -161,11 +161,11 @@ static void test_lag_in_the_stamp(void **state)
 
 		gremc_stamp_write(at, &stamp);
 		assert_true(gremc_stamp_read(at, &read));
-		assert_true(read.run == 1 && read.flow == 2 && read.sequence == stamp.sequence &&
+		assert_true(read.trial_id == 1 && read.flow == 2 && read.sequence == stamp.sequence &&
 			    read.time == stamp.time);
 		assert_true(read.lag <= lag && lag - read.lag <= lag >> 18);
 	}
-	assert_int_equal(gremc_stamp_unpack_lag(gremc_stamp_pack_lag(UINT64_MAX)), ((UINT64_C(1) << 19) - 1)
+	assert_int_equal(gremc_stamp_lag_unpack(gremc_stamp_lag_pack(UINT64_MAX)), ((UINT64_C(1) << 19) - 1)
 											   << 31);
 }
 
@@ -265,8 +265,8 @@ static const char CONFIG[] = "ethernets:\n"
 
 static void test_flows(void **state)
 {
-	struct gremc_config *config = load_config(CONFIG);
-	struct gremc_flows *flows = make_flows(
+	struct gremc_config *config = loadgen_config_load(CONFIG);
+	struct gremc_flows *flows = loadgen_flows_create(
 		config, (struct gremc_flows_options){.senders = 1, .groups_per_route = 2, .unicast = 4});
 	unsigned ways[4] = {0}, unicast = 0;
 
@@ -278,7 +278,7 @@ static void test_flows(void **state)
 			unicast++;
 			continue;
 		}
-		ways[flow->way]++;
+		ways[flow->tunneling]++;
 		assert_int_equal(gremc_flows_match(config, flow->source, flow->group), flow->mroute);
 		assert_false(gremc_ipv4_is_link_local_group(flow->group));
 		for (uint32_t k = 0; k < flow->fanout; k++) {
@@ -290,16 +290,16 @@ static void test_flows(void **state)
 	}
 	assert_int_equal(unicast, 4);
 	/* /8: a tunnel and the LAN, 2 groups each; /16: 239.1.1.0 is another mroute's, so one of two */
-	assert_int_equal(ways[GREMC_WAY_ENCAP], 2);
-	assert_int_equal(ways[GREMC_WAY_DECAP], 1);
-	assert_int_equal(ways[GREMC_WAY_MIXED], 2);
-	assert_int_equal(ways[GREMC_WAY_REENCAP], 2);
+	assert_int_equal(ways[GREMC_TUNNELING_ENCAP], 2);
+	assert_int_equal(ways[GREMC_TUNNELING_DECAP], 1);
+	assert_int_equal(ways[GREMC_TUNNELING_MIXED], 2);
+	assert_int_equal(ways[GREMC_TUNNELING_REENCAP], 2);
 	assert_null(gremc_stream_find(flows, RTE_BE32(1), RTE_BE32(2), 3, 0));
 	gremc_flows_destroy(flows);
 	gremc_config_free(config);
 }
 
-static uint32_t match(const struct gremc_config *config, rte_be32_t source, const char *text)
+static uint32_t mroute_expect_match(const struct gremc_config *config, rte_be32_t source, const char *text)
 {
 	rte_be32_t group = 0;
 
@@ -309,30 +309,32 @@ static uint32_t match(const struct gremc_config *config, rte_be32_t source, cons
 
 static void test_match(void **state)
 {
-	struct gremc_config *config = load_config(CONFIG);
+	struct gremc_config *config = loadgen_config_load(CONFIG);
 	rte_be32_t any = RTE_BE32(0x0a010101);
 
 	RTE_SET_USED(state);
-	assert_int_equal(match(config, any, "239.2.0.1"), 0);
-	assert_int_equal(match(config, any, "239.1.0.1"), 1);
-	assert_int_equal(match(config, any, "239.1.1.0"), 2);
-	assert_int_equal(match(config, any, "232.1.1.1"), GREMC_FLOW_NONE);
-	assert_int_equal(match(config, RTE_BE32(0x0a090909), "232.1.1.1"), 3);
+	assert_int_equal(mroute_expect_match(config, any, "239.2.0.1"), 0);
+	assert_int_equal(mroute_expect_match(config, any, "239.1.0.1"), 1);
+	assert_int_equal(mroute_expect_match(config, any, "239.1.1.0"), 2);
+	assert_int_equal(mroute_expect_match(config, any, "232.1.1.1"), GREMC_FLOW_NONE);
+	assert_int_equal(mroute_expect_match(config, RTE_BE32(0x0a090909), "232.1.1.1"), 3);
 	gremc_config_free(config);
 }
 
 /* ---- packets as they are sent ---- */
 
 /* Make packets at `now`; the lag in each stamp is that since `due` of its burst. */
-static void made_with_lag(struct gremc_tx *tx, uint64_t now, unsigned count, const uint64_t *due)
+static void packet_built_with_lag(struct gremc_transmitter *tx, uint64_t now, unsigned count,
+				  const uint64_t *due)
 {
 	struct rte_mbuf *packet[GREMC_PACE_BURST];
 
-	assert_int_equal(gremc_tx_make(tx, now, packet, count), 0);
+	assert_int_equal(gremc_transmitter_packets_build(tx, now, packet, count), 0);
 	for (unsigned i = 0; i < count; i++) {
 		struct gremc_stamp stamp;
 
-		assert_true(gremc_stamp_read(bytes(packet[i]) + packet[i]->data_len - (141 - 28), &stamp));
+		assert_true(
+			gremc_stamp_read(mbuf_bytes(packet[i]) + packet[i]->data_len - (141 - 28), &stamp));
 		assert_true(stamp.time == now && stamp.lag == now - due[i]);
 	}
 	rte_pktmbuf_free_bulk(packet, count);
@@ -340,7 +342,7 @@ static void made_with_lag(struct gremc_tx *tx, uint64_t now, unsigned count, con
 
 /* At a million packets/s a burst of the schedule is 10: on time, several of them late in one call, and the
  * rest of one. */
-static void check_lags(struct gremc_tx *tx)
+static void packet_lags_check(struct gremc_transmitter *tx)
 {
 	const uint64_t period = HZ / 1000000;
 	uint64_t due[GREMC_PACE_BURST];
@@ -348,27 +350,27 @@ static void check_lags(struct gremc_tx *tx)
 	gremc_pace_start(&tx->pace, 1e6, HZ, 0);
 	for (unsigned i = 0; i < RTE_DIM(due); i++)
 		due[i] = 9 * period;
-	made_with_lag(tx, 9 * period + 500, 10, due);
+	packet_built_with_lag(tx, 9 * period + 500, 10, due);
 	for (unsigned i = 0; i < RTE_DIM(due); i++)
 		due[i] = (10 + i / 10 * 10 + 9) * period;
-	made_with_lag(tx, 200 * period, 32, due);
+	packet_built_with_lag(tx, 200 * period, 32, due);
 	for (unsigned i = 0; i < RTE_DIM(due); i++)
 		due[i] = 49 * period;
-	made_with_lag(tx, 201 * period, 8, due);
+	packet_built_with_lag(tx, 201 * period, 8, due);
 	due[0] = 59 * period;
-	made_with_lag(tx, 202 * period, 1, due);
+	packet_built_with_lag(tx, 202 * period, 1, due);
 	assert_int_equal(tx->pace.latest, 200 * period - 19 * period);
 }
 
 /* Every header and checksum of what the templates make, by independent sums. */
 static void test_packets(void **state)
 {
-	struct gremc_config *config = load_config(CONFIG);
-	struct gremc_flows *flows = make_flows(config, (struct gremc_flows_options){0});
+	struct gremc_config *config = loadgen_config_load(CONFIG);
+	struct gremc_flows *flows = loadgen_flows_create(config, (struct gremc_flows_options){0});
 	static const struct rte_ether_addr target = {.addr_bytes = {2, 0, 0, 0, 0, 1}},
 					   sender = {.addr_bytes = {2}};
 	static struct gremc_template template[16];
-	static struct gremc_tx tx;
+	static struct gremc_transmitter tx;
 	static uint64_t sequence[16];
 	static uint32_t order[16];
 	static const uint8_t one_size[1];
@@ -378,21 +380,21 @@ static void test_packets(void **state)
 	assert_in_range(flows->count, 2, 16);
 	for (uint32_t f = 0; f < flows->count; f++) {
 		order[f] = f;
-		gremc_template_make(&template[f], flows, f, 141, &target, &sender);
+		gremc_template_build(&template[f], flows, f, 141, &target, &sender);
 	}
-	tx.pool = gremc_tx_pool_create("packets", 255, 141, SOCKET_ID_ANY);
+	tx.pool = gremc_pattern_pool_create("packets", 255, 141, SOCKET_ID_ANY);
 	tx.templates = template;
 	tx.template_stride = tx.order_count = flows->count;
 	tx.order = order;
 	tx.sizes = one_size;
 	tx.size_count = 1;
 	tx.sequence = sequence;
-	tx.run = 3;
-	assert_int_equal(gremc_tx_make(&tx, 99, packet, RTE_DIM(packet)), 0);
+	tx.trial_id = 3;
+	assert_int_equal(gremc_transmitter_packets_build(&tx, 99, packet, RTE_DIM(packet)), 0);
 	for (unsigned i = 0; i < RTE_DIM(packet); i++) {
 		const struct gremc_flow *flow = &flows->flow[i % flows->count];
 		const struct gremc_site *site = &flows->site[flow->from];
-		uint8_t *frame = bytes(packet[i]);
+		uint8_t *frame = mbuf_bytes(packet[i]);
 		struct gremc_ipv4 outer, inner;
 		const struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + 14);
 		struct gremc_stamp stamp;
@@ -418,11 +420,11 @@ static void test_packets(void **state)
 		assert_int_equal(gremc_ipv4_check_multicast(ip), GREMC_PROTO_OK);
 		assert_int_equal(rte_ipv4_udptcp_cksum_verify(ip, ip + 1), 0);
 		assert_true(gremc_stamp_read((const uint8_t *)ip + 28, &stamp));
-		assert_true(stamp.run == 3 && stamp.flow == i % flows->count &&
+		assert_true(stamp.trial_id == 3 && stamp.flow == i % flows->count &&
 			    stamp.sequence == i / flows->count && stamp.time == 99 && stamp.lag == 0);
 	}
 	rte_pktmbuf_free_bulk(packet, RTE_DIM(packet));
-	check_lags(&tx);
+	packet_lags_check(&tx);
 	rte_mempool_free(tx.pool);
 	gremc_flows_destroy(flows);
 	gremc_config_free(config);
@@ -466,24 +468,24 @@ static void test_results_as_files(void **state)
 	RTE_SET_USED(state);
 	assert_true(fd >= 0);
 	close(fd);
-	gremc_results_fact(&written, "label", "a \"forwarder\"\nof two lines");
-	row = gremc_results_add(&written, "throughput", "RFC 2544 26.1");
-	gremc_result_set(&row->size, "64");
+	gremc_results_fact_add(&written, "label", "a \"forwarder\"\nof two lines");
+	row = gremc_results_row_add(&written, "throughput", "RFC 2544 26.1");
+	gremc_result_text_set(&row->size, "64");
 	row->sent = UINT64_C(1) << 60;
 	row->loss_percent = 0.125;
-	assert_int_equal(gremc_results_json(&written, path), 0);
-	assert_int_equal(gremc_results_load(&read, path, &errors), 0);
+	assert_int_equal(gremc_results_json_write(&written, path), 0);
+	assert_int_equal(gremc_results_json_read(&read, path, &errors), 0);
 	assert_int_equal(read.count, 1);
-	assert_string_equal(gremc_results_get_fact(&read, "label"), "a \"forwarder\"\nof two lines");
+	assert_string_equal(gremc_results_fact_get(&read, "label"), "a \"forwarder\"\nof two lines");
 	for (unsigned c = 0; c < gremc_column_count; c++) {
 		char other[64];
 
-		gremc_column_text(&gremc_columns[c], &written.row[0], false, text, sizeof(text));
-		gremc_column_text(&gremc_columns[c], &read.row[0], false, other, sizeof(other));
+		gremc_column_text_format(&gremc_columns[c], &written.row[0], false, text, sizeof(text));
+		gremc_column_text_format(&gremc_columns[c], &read.row[0], false, other, sizeof(other));
 		assert_string_equal(text, other);
 	}
-	gremc_result_set(&written.row[0].note, "a, b and \"c\"");
-	assert_int_equal(gremc_results_csv(&written, path), 0);
+	gremc_result_text_set(&written.row[0].note, "a, b and \"c\"");
+	assert_int_equal(gremc_results_csv_write(&written, path), 0);
 	file = fopen(path, "r");
 	assert_non_null(fgets(line, sizeof(line), file));
 	assert_non_null(strstr(line, "test,section,variant,size"));
@@ -491,7 +493,7 @@ static void test_results_as_files(void **state)
 	assert_non_null(strstr(line, "\"a, b and \"\"c\"\"\""));
 	fclose(file);
 	gremc_results_fini(&read);
-	assert_int_equal(gremc_results_load(&read, path, &errors), -1);
+	assert_int_equal(gremc_results_json_read(&read, path, &errors), -1);
 	assert_non_null(strstr(errors.text, "not the results"));
 	gremc_errors_fini(&errors);
 	gremc_results_fini(&read);
@@ -499,7 +501,7 @@ static void test_results_as_files(void **state)
 	unlink(path);
 }
 
-static unsigned times_in(const char *text, const char *what)
+static unsigned substring_count(const char *text, const char *what)
 {
 	unsigned count = 0;
 
@@ -508,18 +510,18 @@ static unsigned times_in(const char *text, const char *what)
 	return count;
 }
 
-static void add_latency(struct gremc_results *results, const char *label)
+static void latency_row_add(struct gremc_results *results, const char *label)
 {
 	struct gremc_result *row;
 
-	gremc_results_fact(results, "label", "%s", label);
+	gremc_results_fact_add(results, "label", "%s", label);
 	/* repeated trials at one rate */
 	for (unsigned i = 0; i < 2; i++) {
-		row = gremc_results_add(results, "latency", "RFC 3918 5.1");
-		gremc_result_set(&row->size, "64");
-		gremc_result_set(&row->variant, "all tunnels");
-		gremc_result_set(&row->histogram, "%u.5:7;%u.5:3", 1 + i, 3 + i);
-		gremc_result_set(&row->verdict, "measured");
+		row = gremc_results_row_add(results, "latency", "RFC 3918 5.1");
+		gremc_result_text_set(&row->size, "64");
+		gremc_result_text_set(&row->variant, "all tunnels");
+		gremc_result_text_set(&row->histogram, "%u.5:7;%u.5:3", 1 + i, 3 + i);
+		gremc_result_text_set(&row->verdict, "measured");
 		row->fanout = 4;
 		row->sent = row->received = 10;
 		row->achieved_pps = 1000;
@@ -539,21 +541,21 @@ static void test_report_of_several_runs(void **state)
 	ssize_t size;
 
 	RTE_SET_USED(state);
-	add_latency(&one, "dpdk-gremc");
-	add_latency(&two, "dpdk-gremc");
-	assert_int_equal(gremc_results_html(runs, 2, path), 0);
+	latency_row_add(&one, "dpdk-gremc");
+	latency_row_add(&two, "dpdk-gremc");
+	assert_int_equal(gremc_results_html_write(runs, 2, path), 0);
 	size = read(fd, text, sizeof(text) - 1);
 	assert_true(size > 0);
 	close(fd);
 	unlink(path);
-	assert_int_equal(times_in(text, "<path fill='none' stroke='"), 4);
+	assert_int_equal(substring_count(text, "<path fill='none' stroke='"), 4);
 	for (unsigned i = 0; i < 4; i++) {
 		char name[96];
 
 		snprintf(name, sizeof(name),
 			 ">run %u: dpdk-gremc, size 64, all tunnels, 1000 packets/s%s</text>", i / 2 + 1,
 			 i % 2 ? ", trial 2" : "");
-		assert_int_equal(times_in(text, name), 1);
+		assert_int_equal(substring_count(text, name), 1);
 	}
 	table = strstr(text, "<div class='scroll'><table><tr>");
 	assert_non_null(table);
@@ -576,18 +578,18 @@ static void test_distance(void **state)
 	double there;
 
 	RTE_SET_USED(state);
-	assert_true(isnan(gremc_distance_measure(0, 0)));
-	assert_true(isnan(gremc_distance_measure(0, CPU_SETSIZE)));
-	assert_true(isnan(gremc_distance_measure(0, CPU_SETSIZE - 1)));
-	assert_true(gremc_distance_differs(80, 350) && gremc_distance_differs(350, 80));
-	assert_false(gremc_distance_differs(80, 100) || gremc_distance_differs(NAN, 80));
+	assert_true(isnan(gremc_cpu_distance_measure(0, 0)));
+	assert_true(isnan(gremc_cpu_distance_measure(0, CPU_SETSIZE)));
+	assert_true(isnan(gremc_cpu_distance_measure(0, CPU_SETSIZE - 1)));
+	assert_true(gremc_cpu_distance_differs(80, 350) && gremc_cpu_distance_differs(350, 80));
+	assert_false(gremc_cpu_distance_differs(80, 100) || gremc_cpu_distance_differs(NAN, 80));
 	for (unsigned i = 0; i < CPU_SETSIZE && count < 2; i++)
 		if (CPU_ISSET(i, &allowed))
 			cpu[count++] = i;
 	if (count < 2)
 		skip();
 	/* how long it takes is the machine's, but no answer from another CPU is as quick as one's own */
-	there = gremc_distance_measure(cpu[0], cpu[1]);
+	there = gremc_cpu_distance_measure(cpu[0], cpu[1]);
 	assert_true(there > 5);
 }
 
@@ -614,5 +616,5 @@ int main(void)
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed))
 		return EXIT_FAILURE;
-	return cmocka_run_group_tests_name("loadgen_parts", tests, start_eal, NULL);
+	return cmocka_run_group_tests_name("loadgen_parts", tests, loadgen_eal_start, NULL);
 }

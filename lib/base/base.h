@@ -163,6 +163,11 @@ static inline rte_be32_t gremc_netmask(uint8_t length)
 	return length ? rte_cpu_to_be_32(UINT32_MAX << (32 - length)) : 0;
 }
 
+static inline bool gremc_prefix_is_equal(const struct gremc_prefix *a, const struct gremc_prefix *b)
+{
+	return a->address == b->address && a->length == b->length;
+}
+
 static inline bool gremc_prefix_covers(const struct gremc_prefix *prefix, rte_be32_t address)
 {
 	return (address & gremc_netmask(prefix->length)) == prefix->address;

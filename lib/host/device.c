@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A TUN or TAP device: made or found again, given its settings, left or removed. */
+/* One TUN or TAP device: open, settings, commit, close. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,13 +9,14 @@
 #include <unistd.h>
 
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 
 #include "host/host_priv.h"
 
-/* The kernel's queue towards us, packets: what it may send before we read. */
+/* Packets that the kernel queues until the program reads them. */
 #define TX_QUEUE 2000
 
-/* A setting of the interface in /proc/sys/net. Where the kernel has none there is nothing to set. */
+/* Write a setting of the interface in /proc/sys/net; no-op if the kernel has no such setting. */
 static void sysctl_write(const char *tree, const char *device, const char *name, const char *value)
 {
 	char path[128];
@@ -30,7 +31,7 @@ static void sysctl_write(const char *tree, const char *device, const char *name,
 	close(fd);
 }
 
-/* The value of such a setting; 0 where the kernel has none. */
+/* Read such a setting. Returns: 0 if the kernel has none. */
 static int sysctl_read(const char *tree, const char *device, const char *name)
 {
 	char path[128], text[16] = "";
@@ -46,7 +47,7 @@ static int sysctl_read(const char *tree, const char *device, const char *name)
 	return (int)strtol(text, NULL, 10);
 }
 
-/* Attach to a device of this name, or make it. */
+/* Attach to the device of this name, or create it. Returns: 0 or a negative errno. */
 static int tun_attach(struct gremc_device *device)
 {
 	struct ifreq request = {.ifr_flags = (device->is_tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | IFF_VNET_HDR};
@@ -69,7 +70,7 @@ static int tun_attach(struct gremc_device *device)
 	return device->ifindex ? 0 : -ENODEV;
 }
 
-/* A new device as it is to be; one that was there keeps what was changed of it. */
+/* Set the properties of the device. An existing device keeps an MTU that an operator has lowered. */
 static int device_properties_set(struct gremc_host *host, struct gremc_device *device)
 {
 	struct gremc_link_settings settings = {.tx_queue = TX_QUEUE, .gso_segments = GREMC_HOST_SEGMENTS};
@@ -78,19 +79,19 @@ static int device_properties_set(struct gremc_host *host, struct gremc_device *d
 
 	if (rc)
 		return rc;
-	/* a kernel that does not do it does the work itself */
+	/* without offloads the kernel computes checksums and segments itself */
 	if (ioctl(device->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4))
 		GREMC_LOG(DEBUG, "%s: no offloads: %s", device->name, strerror(errno));
 	if (!device->was_there || link.mtu > device->mtu_max)
 		settings.mtu = device->mtu;
 	if (device->is_tap && memcmp(&link.mac, &device->mac, sizeof(link.mac)))
 		settings.mac = &device->mac;
-	/* an address that goes must not take those of its network with it */
+	/* removing an address must not remove the other addresses of its network */
 	sysctl_write("ipv4/conf", device->name, "promote_secondaries", "1");
-	/* a next hop that comes back is found within half a second, not one */
+	/* the kernel probes a neighbour twice a second, so that a next hop is found early */
 	if (device->is_tap)
 		sysctl_write("ipv4/neigh", device->name, "retrans_time_ms", "500");
-	/* a tunnel carries IPv4: no addresses by which the kernel would begin with IPv6 */
+	/* a tunnel carries IPv4 only, so the kernel generates no IPv6 address */
 	if (!device->is_tap)
 		sysctl_write("ipv6/conf", device->name, "addr_gen_mode", "1");
 	return gremc_link_set(&host->netlink, device->ifindex, &settings);
@@ -100,7 +101,7 @@ void gremc_device_carrier_set(const struct gremc_host *host, const struct gremc_
 {
 	const int carrier = !host->no_carrier[device->port];
 
-	/* a kernel before 5.0 has no such request */
+	/* kernels before 5.0 do not support this request */
 	if (device->is_tap && device->fd >= 0 && ioctl(device->fd, TUNSETCARRIER, &carrier))
 		GREMC_LOG(DEBUG, "%s: no carrier can be set: %s", device->name, strerror(errno));
 }
@@ -113,13 +114,13 @@ int gremc_device_open(struct gremc_host *host, struct gremc_device *device)
 	if (rc)
 		return rc;
 	rc = device_properties_set(host, device);
-	if (rc == 0 && epoll_ctl(host->epoll, EPOLL_CTL_ADD, device->fd, &event))
+	if (rc == 0 && epoll_ctl(host->context.epoll, EPOLL_CTL_ADD, device->fd, &event))
 		rc = -errno;
 	if (rc) {
 		gremc_device_close(host, device, !device->was_there);
 		return rc;
 	}
-	/* attaching has given it one */
+	/* attaching to the device has set its carrier */
 	gremc_device_carrier_set(host, device);
 	return 0;
 }
@@ -131,9 +132,9 @@ int gremc_device_persist(struct gremc_device *device)
 
 /* ---- the reverse path filter ---- */
 
-/* The mroutes of the configuration say by which interface a source's packets may come. A second opinion of
- * the kernel only loses packets. `all` may overrule the device, but a device that is loose makes a strict
- * `all` loose. */
+/* The mroutes of the configuration decide by which interface a source's packets may come, so the kernel's
+ * reverse path filter only drops packets. The kernel uses the larger of `all` and the device's setting, and a
+ * loose device (2) turns a strict `all` (1) into a loose filter. */
 static void device_rp_filter_disable(const struct gremc_device *device)
 {
 	sysctl_write("ipv4/conf", device->name, "rp_filter",
@@ -142,7 +143,6 @@ static void device_rp_filter_disable(const struct gremc_device *device)
 
 int gremc_device_rp_filter_read(const struct gremc_device *device)
 {
-	/* the kernel goes by the larger one */
 	return RTE_MAX(sysctl_read("ipv4/conf", "all", "rp_filter"),
 		       sysctl_read("ipv4/conf", device->name, "rp_filter"));
 }
@@ -158,8 +158,8 @@ void gremc_device_commit(struct gremc_host *host, struct gremc_device *device)
 	device->link_config = (struct gremc_link_config){0};
 	rc = device->was_there ? gremc_device_config_read(host, device) : 0;
 	if (rc)
-		GREMC_LOG(WARNING, "%s: cannot find what an earlier start has left: %s", device->name,
-			  strerror(-rc));
+		GREMC_LOG(WARNING, "%s: cannot read the addresses and routes of an earlier start: %s",
+			  device->name, strerror(-rc));
 	if (!device->is_tap && !device->was_there)
 		device_rp_filter_disable(device);
 	host->rp_filter_due |= device->accepts_groups;
@@ -173,26 +173,11 @@ void gremc_device_close(struct gremc_host *host, struct gremc_device *device, bo
 {
 	if (device->fd < 0)
 		return;
-	/* closing it does the same */
-	(void)epoll_ctl(host->epoll, EPOLL_CTL_DEL, device->fd, NULL);
+	/* close() removes it as well */
+	(void)epoll_ctl(host->context.epoll, EPOLL_CTL_DEL, device->fd, NULL);
 	if (remove && ioctl(device->fd, TUNSETPERSIST, 0))
 		GREMC_LOG(WARNING, "%s: cannot be removed: %s", device->name, strerror(errno));
 	close(device->fd);
 	device->fd = -1;
 	device->ifindex = 0;
-}
-
-bool gremc_tap_is_abandoned(const char *name)
-{
-	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	bool is_free;
-
-	if (fd < 0)
-		return false;
-	/* one program at a time may attach */
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	is_free = ioctl(fd, TUNSETIFF, &request) == 0;
-	close(fd);
-	return is_free;
 }

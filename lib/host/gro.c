@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TCP segments on their way to the kernel, put together: one system call and one way through its network
- * stack for many. rte_gro does it; here is what it leaves to its callers: checksums before and after, that
- * nothing of one stream overtakes anything, and what it does not look at (TOS and TTL). */
+/* Generic receive offload: TCP segments for the kernel are merged, so that many packets cost one system call
+ * and one pass through the kernel's network stack. rte_gro merges; this file checks and computes checksums,
+ * preserves the order, and compares TOS and TTL, which rte_gro ignores. */
 #include <netinet/in.h>
 #include <stddef.h>
 
+#include <rte_ether.h>
 #include <rte_gro.h>
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
-#include "host/host_priv.h"
+#include "host/offload_priv.h"
 
 static struct rte_ipv4_hdr *mbuf_ipv4_header(const struct rte_mbuf *mbuf)
 {
@@ -28,7 +29,7 @@ static bool frame_is_ipv4(const struct rte_mbuf *mbuf)
 		       RTE_BE16(RTE_ETHER_TYPE_IPV4);
 }
 
-/* A segment with data and without anything that ends a series of such. */
+/* A segment with data and no flag or option that forbids a merge. */
 static bool tcp_segment_is_mergeable(const struct rte_mbuf *mbuf)
 {
 	const struct rte_ipv4_hdr *ip = mbuf_ipv4_header(mbuf);
@@ -50,7 +51,7 @@ bool gremc_gro_is_mergeable(const struct rte_mbuf *mbuf)
 	if (mbuf->l2_len > 0 ? !frame_is_ipv4(mbuf)
 			     : rte_pktmbuf_headroom(mbuf) < sizeof(struct rte_ether_hdr))
 		return false;
-	/* the kernel will not look at the sums of what has been put together */
+	/* the kernel does not verify the checksums of a merged packet */
 	return tcp_segment_is_mergeable(mbuf) && rte_ipv4_cksum(mbuf_ipv4_header(mbuf)) == 0 &&
 	       rte_ipv4_udptcp_cksum_verify(mbuf_ipv4_header(mbuf), mbuf_tcp_header(mbuf)) == 0;
 }
@@ -61,7 +62,7 @@ bool gremc_gro_is_same_class(const struct rte_mbuf *a, const struct rte_mbuf *b)
 	       mbuf_ipv4_header(a)->time_to_live == mbuf_ipv4_header(b)->time_to_live;
 }
 
-/* As rte_gro wants a packet: with an Ethernet header, which it compares. */
+/* rte_gro compares Ethernet headers, so a packet of a TUN gets a zeroed one. */
 static void gro_segment_prepare(struct rte_mbuf *mbuf, bool is_frame)
 {
 	if (!is_frame)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the kernel leaves to a NIC, done for ports that have none: checksums, and TCP segmentation.
+/* Generic segmentation offload: checksums and TCP segmentation that the kernel leaves to the device.
  *
- * Not by rte_gso: its segments are chains of a header and pieces of the packet, which half of the ports
- * cannot send, and their checksums would have to be summed afterwards all the same. */
+ * rte_gso is not used: it makes chains of a header and pieces of the packet, which half of the drivers cannot
+ * send, and it leaves the checksums to the caller. */
 #include <errno.h>
 #include <string.h>
 
+#include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
-#include "host/host_priv.h"
+#include "host/offload_priv.h"
 
 #define TCP_ONCE_AT_END   (RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG)
 #define TCP_ONCE_AT_FRONT RTE_TCP_CWR_FLAG /* RFC 3168, 6.1.2 */
@@ -25,7 +26,7 @@ static uint32_t frame_ip_offset(const uint8_t *frame, uint32_t length)
 	return at + sizeof(rte_be16_t);
 }
 
-/* The kernel has put the pseudo header's sum into the field. */
+/* Complete a checksum: the field holds the sum of the pseudo header. */
 static int gso_checksum_finish(const struct virtio_net_hdr *header, uint8_t *packet, uint32_t length)
 {
 	uint32_t at = header->csum_start + header->csum_offset;
@@ -34,7 +35,7 @@ static int gso_checksum_finish(const struct virtio_net_hdr *header, uint8_t *pac
 	if (at + sizeof(sum) > length)
 		return -EINVAL;
 	sum = (uint16_t)~rte_raw_cksum(packet + header->csum_start, length - header->csum_start);
-	/* what says the same, and does not say of UDP that there is none (RFC 768) */
+	/* 0 and 0xffff are equal sums, but 0 means "no checksum" in UDP (RFC 768) */
 	if (sum == 0)
 		sum = UINT16_MAX;
 	memcpy(packet + at, &sum, sizeof(sum));

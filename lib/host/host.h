@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* host: the kernel's side of the forwarder. TAP devices in the place of ports, TUN devices in the place of
- * tunnels, by which the kernel keeps its network; and the mirror of what the kernel knows: routes to the
- * tunnels' remotes and their next hops' neighbours become adjacencies. No ARP, no ICMP, no routing of our
- * own.
+/* host: the kernel's view of the forwarder. A TAP device represents a port and a TUN device a tunnel, so that
+ * the kernel keeps its network: packets that the workers punt are written to these devices, and packets that
+ * the kernel sends by them are injected into ports. No ARP, no ICMP and no routing of its own.
  *
- * Everything here is the control thread's, in its epoll, and never blocks on anybody but the kernel. Counters
- * have one writer and may be read by any thread. */
+ * Every function runs on the control thread, in its epoll loop, and blocks on the kernel only, unless its
+ * contract names another thread. */
 #ifndef GREMC_HOST_HOST_H
 #define GREMC_HOST_HOST_H
 
@@ -14,32 +13,35 @@
 
 #include "config/config.h"
 #include "datapath/datapath.h"
+#include "nexthop/nexthop.h"
 #include "port/port.h"
+#include "takeover/takeover.h"
 #include "vif/vif.h"
 
-#define GREMC_HOST_INTERFACE "gremc0" /* of the host's own vif, and of all tunnels that have none */
+/* The TUN of the host's own vif, and of all tunnels that have no device of their own. */
+#define GREMC_HOST_INTERFACE "gremc0"
 
-/* Why a packet between the kernel and a worker was not handed on: name, text. What a worker could not hand
- * over is counted there, as a drop punt_*. */
+/* Why a packet between the kernel and a worker was dropped: name, text. A packet that a worker could not hand
+ * over is counted by the worker, as a drop punt_*. */
 #define GREMC_HOST_DROPS(X)                                                                                  \
 	X(no_device, "there is no host interface for it")                                                    \
 	X(device_down, "the host interface is down")                                                         \
 	X(device_full, "the kernel had no buffer for it")                                                    \
-	X(refused, "the kernel did not take it for a packet")                                                \
+	X(refused, "the kernel rejected it as malformed, or its offload request is not supported")           \
 	X(no_mbuf, "no free buffer in the host pool")                                                        \
-	X(ring_full, "the worker had no room for it")                                                        \
-	X(not_ipv4, "not IPv4, which is all that a tunnel carries")                                          \
-	X(too_big, "larger than the tunnel or port carries")                                                 \
-	X(no_adjacency, "the tunnel's next hop has no MAC address")
+	X(ring_full, "the worker's ring was full")                                                           \
+	X(not_ipv4, "not IPv4, and a tunnel carries IPv4 only")                                              \
+	X(too_big, "larger than the MTU of the tunnel or port")                                              \
+	X(no_adjacency, "the MAC address of the tunnel's next hop is not known")
 
 #define GREMC_X(name, text) GREMC_HOST_DROP_##name,
-enum gremc_host_drop { GREMC_HOST_DROPS(GREMC_X) GREMC_HOST_DROP_COUNT };
+enum gremc_host_drop { GREMC_HOST_DROP_NONE = -1, GREMC_HOST_DROPS(GREMC_X) GREMC_HOST_DROP_COUNT };
 #undef GREMC_X
 const char *gremc_host_drop_name(enum gremc_host_drop reason);
 const char *gremc_host_drop_text(enum gremc_host_drop reason);
 
-/* Of one host interface. up: towards the kernel, down: from it. Relaxed atomics, written by the control
- * thread. */
+/* Counters of one host interface; up: to the kernel, down: from the kernel. Relaxed atomics.
+ * Thread:  control thread: write; any: read, by gremc_counter_read(). */
 struct gremc_host_counters {
 	uint64_t up_packets, up_bytes, down_packets, down_bytes;
 	uint64_t lost[GREMC_HOST_DROP_COUNT];
@@ -47,100 +49,102 @@ struct gremc_host_counters {
 
 struct gremc_host; /* heap */
 
-/* What the host room works on; all of it outlives it. */
+/* The objects that the host module works on.
+ * Lifetime: all of it outlives the host. */
 struct gremc_host_context {
 	const struct gremc_ports *ports;
 	struct gremc_vifs *vifs;
 	struct gremc_worker_group *workers;
 	struct gremc_rcu *rcu;
 	int epoll; /* the control loop's: data.ptr is a struct gremc_watch */
-	/* Where a takeover keeps its journal, the same for all processes; NULL: it keeps none. */
+	/* The directory of the takeover journals, the same for all processes; NULL: keep no journal. */
 	const char *state_directory;
 };
 
-/* NULL: the reason is in *errors. Makes no device yet. Undoes takeovers whose processes were killed. */
+/* Create the object and undo takeovers whose processes were killed. No device is created yet.
+ * Returns: NULL: *errors has the reason. */
 struct gremc_host *gremc_host_create(const struct gremc_host_context *context, struct gremc_errors *errors);
-/* The workers have stopped: what they punted before is written, then the devices are left as they are, or
- * removed. Before gremc_host_commit() the devices that were made go in any case. */
+/* Write the packets that were punted before, and leave the devices as they are or remove them. Before
+ * gremc_host_commit() the devices that were created are removed in any case.
+ * Order:   after the workers have stopped. */
 void gremc_host_destroy(struct gremc_host *host, bool remove_devices);
 
-/* The link of a port: its TAP has a carrier, or none, now and whenever it is made.
- * Thread:  control thread, at any time. */
+/* Set the carrier of a port's TAP to the port's link state. The state is kept for a TAP that is created
+ * later. */
 void gremc_host_carrier_set(struct gremc_host *host, uint16_t port, bool up);
 
-/* Before gremc_host_apply() and at any time: the kernel has an interface of its own for the port (a
- * bifurcated driver, AF_XDP): neighbours and routes of the port's tunnels are taken from there, without a
- * TAP. The interface may come and go. */
+/* See gremc_nexthops_port_interface_set(). */
 void gremc_host_kernel_interface_set(struct gremc_host *host, uint16_t port, const char *interface);
-/* Are the next hops of this port's tunnels taken from the kernel? By the configuration's `host: true`, or by
- * gremc_host_kernel_interface_set(). */
+/* See gremc_nexthops_port_follows_kernel(). */
 bool gremc_host_port_follows_kernel(const struct gremc_host *host, const struct gremc_config *config,
 				    uint16_t port);
-
-/* The adjacency by which a tunnel of a mirrored port leaves as the kernel's routes and neighbours are now.
- * The caller holds it once more. Thread:  control thread. Input:   `config` is the one that the tunnel is
- * from; it need not be the running one. Returns: 0 or a negative errno. */
+/* See gremc_nexthops_tunnel_adjacency(). */
 int gremc_host_tunnel_adjacency(struct gremc_host *host, const struct gremc_config *config,
 				const struct gremc_config_tunnel *tunnel, uint32_t *adjacency);
 
-/* At start, before the configuration is applied: the kernel's interface `name`, whose place the TAP of a port
- * takes, goes down and gets another name; its MAC address becomes the port's. With the TAP of an earlier
- * start in its place, or with nothing, there is nothing to do. gremc_host_commit() gives the TAP the
- * addresses and routes, gremc_host_destroy() before it undoes it all. Returns 0 or a negative errno with the
- * reason in *errors. */
+/* Take over the kernel interface `name` for the port of that name, see gremc_takeover_begin().
+ * gremc_host_commit() finishes the takeover; gremc_host_destroy() before it undoes the takeover.
+ * Order:   at start, before gremc_host_apply().
+ * Returns: 0, or a negative errno with the reason in *errors. */
 int gremc_host_takeover_begin(struct gremc_host *host, const struct gremc_config *config, const char *name,
 			      struct gremc_errors *errors);
 
-/* Bring devices, addresses, routes and the mirror to `config`, whose vif numbers are vif[]: tunnels first,
- * then ports. What is the same stays untouched. A port of the configuration that is not running any more is
- * an error; a device that cannot be made is one, too, and the others are made all the same. Before
- * gremc_host_commit() the devices are made and nothing else. Returns how many errors were added to *errors.
- */
+/* Apply a configuration to the devices, their addresses and routes, and the mirrored tunnels. Unchanged
+ * objects stay untouched. A device that cannot be created is an error, and the others are created
+ * nevertheless. Before gremc_host_commit() devices are created and nothing else.
+ * Input:    vif: of each tunnel of `config`, then of each port.
+ * Lifetime: `config` until the next call.
+ * Returns:  the number of errors added to *errors. */
 unsigned gremc_host_apply(struct gremc_host *host, const struct gremc_config *config, const uint32_t *vif,
 			  struct gremc_errors *errors);
 
-/* The last step of a start: devices outlive the process from now on, and get their addresses and routes.
- * Until then the kernel's network is as it was, and gremc_host_destroy() or the end of the process removes
- * the devices that were made. Returns 0, or a negative errno with the reason in *errors: then nothing has
- * changed. Addresses and routes that cannot be set are only logged. */
+/* Make the devices persistent and add their addresses and routes: the last step of a start. Until then the
+ * end of the process removes the devices that it created. Addresses and routes that cannot be added are
+ * logged only.
+ * Returns: 0, or a negative errno with the reason in *errors: nothing has changed. */
 int gremc_host_commit(struct gremc_host *host, struct gremc_errors *errors);
 
-/* The host's own vif, for mroutes that name it, made when it is asked for the first time; GREMC_VIF_NONE: out
- * of memory. */
+/* Get the host's own vif, for mroutes that name it; the first call creates it.
+ * Returns: GREMC_VIF_NONE: out of memory. */
 uint32_t gremc_host_vif_get(struct gremc_host *host);
 
-/* Around epoll_wait(): how long it may wait (milliseconds, -1: for ever), at most `timeout`; then, after the
- * watches that are ready, whatever else there is to do. */
+/* Do the work that is due before epoll_wait().
+ * Input:   timeout in milliseconds, -1: infinite.
+ * Returns: the timeout for epoll_wait(), at most `timeout`. */
 int gremc_host_loop_prepare(struct gremc_host *host, int timeout);
+/* Do the work that is due after epoll_wait() and its watches. */
 void gremc_host_loop_poll(struct gremc_host *host);
 
-/* Called for each packet of class `control` that came by a vif (IGMP, PIM, other link-local multicast): `ip`
- * is its contiguous beginning, `length` bytes, and `stamp` when a worker handed it over
- * (gremc_timestamp_age()). It goes on to the vif's device all the same. One listener at most. */
+/* A listener for packets of class `control` that came by a vif (IGMP, PIM, other link-local multicast). The
+ * packets go to the vif's device as well.
+ * Input:   ip: the contiguous beginning of the packet, `length` bytes; stamp: the time at which a worker
+ *          handed the packet over, see gremc_timestamp_age(). */
 typedef void gremc_host_listener(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length,
 				 uint32_t stamp);
+/* Set the only listener. */
 void gremc_host_listener_set(struct gremc_host *host, gremc_host_listener *listener, void *argument);
 
-/* Give the kernel an IPv4 packet as if it had come by this vif. Returns 0; -ENODEV: the vif has no device of
- * its own; or why the kernel did not take it. */
+/* Write an IPv4 packet to the device of a vif, as if the packet had come by that vif.
+ * Returns: 0; -ENODEV: the vif has no device of its own; another negative errno of the kernel. */
 int gremc_host_packet_write(struct gremc_host *host, uint32_t vif, const void *packet, size_t length);
 
-/* ---- for telemetry: any thread ---- */
+/* ---- for telemetry; Thread: any ---- */
 
 struct gremc_host_device_info {
 	char name[GREMC_NAME_SIZE];
-	bool is_tap; /* of a port; else of a tunnel, or of the host's own vif */
+	bool is_tap; /* of a port; false: a TUN of a tunnel, or of the host's own vif */
 	bool open;
 	bool up; /* not set down by the operator */
 	uint32_t ifindex;
 	struct gremc_host_counters counters;
 };
-/* How many entries there are (their numbers have no gaps), and a copy of one. false: it has gone. */
+/* Returns: the number of devices; their numbers have no gaps. */
 uint32_t gremc_host_device_count(struct gremc_host *host);
-bool gremc_host_device_info(struct gremc_host *host, uint32_t number, struct gremc_host_device_info *entry);
-/* The sums over all devices, those that have gone too, and what had no device. */
+/* Copy one device's state. Returns: false: there is no such device any more. */
+bool gremc_host_device_info(struct gremc_host *host, uint32_t number, struct gremc_host_device_info *info);
+/* Sum over all devices, including those that were removed, and packets that had no device. */
 void gremc_host_totals_read(struct gremc_host *host, struct gremc_host_counters *sum);
-/* Times that all links, addresses, routes and neighbours were looked at again, for events were lost. */
+/* See gremc_nexthops_overruns_read(). */
 uint64_t gremc_host_overruns_read(struct gremc_host *host);
 
 #endif

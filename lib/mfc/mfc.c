@@ -1,34 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Processes netlink events, and combines them with dumps. */
 #include <errno.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-
-#include <libmnl/libmnl.h>
 
 #include "mfc/mfc.h"
 
-#define RECEIVE_BUFFER (4 << 20) /* a daemon that starts sets thousands of routes at once */
-#define CACHE          128u      /* names that are remembered between dumps */
+#define RECEIVE_BUFFER (4 << 20) /* a daemon adds thousands of routes at once when it starts */
+#define CACHE          128u      /* interfaces whose numbers are cached until the next dump */
+
+static const unsigned mfc_event_groups[] = {RTNLGRP_IPV4_MROUTE, RTNLGRP_LINK, RTNLGRP_IPV4_NETCONF};
 
 struct gremc_mfc {
 	struct gremc_mfc_callbacks callbacks;
-	struct mnl_socket *socket;
-	uint32_t sequence; /* of the dump on its way */
-	bool dumping, again;
-	bool lost;       /* events, since the socket was empty */
-	bool interfaces; /* have changed since the last look */
-	uint64_t looked; /* milliseconds of the caller's clock */
+	struct gremc_netlink_events events;
+	uint32_t sequence; /* of the present dump */
+	bool dumping;
+	bool again;              /* request another dump when the present one ends */
+	bool interfaces_changed; /* since the last dump was due */
+	uint64_t resynced;       /* milliseconds of the caller's clock; 0: never */
 	struct {
 		uint32_t ifindex, interface;
 	} cache[CACHE];
 	uint32_t cached;
-	pthread_mutex_t lock; /* of info */
+	pthread_mutex_t lock; /* protects info, which telemetry reads */
 	struct gremc_mfc_info info;
-	uint8_t buffer[32768];
 };
 
 static void mfc_counter_increment(struct gremc_mfc *mfc, uint64_t *counter)
@@ -55,7 +52,7 @@ static void unknown_name_add(struct gremc_mfc *mfc, const char *name)
 	pthread_mutex_unlock(&mfc->lock);
 }
 
-#define REGISTER "pimreg" /* the kernel's name, with the number of a table behind it */
+#define REGISTER "pimreg" /* prefix of the register interface's name; the number of its table may follow */
 
 static uint32_t interface_by_ifindex(struct gremc_mfc *mfc, uint32_t ifindex)
 {
@@ -66,7 +63,7 @@ static uint32_t interface_by_ifindex(struct gremc_mfc *mfc, uint32_t ifindex)
 		if (mfc->cache[i].ifindex == ifindex)
 			return mfc->cache[i].interface;
 	if (if_indextoname(ifindex, name) == NULL)
-		return GREMC_MFC_NONE; /* it has gone: the kernel will say that of its routes, too */
+		return GREMC_MFC_NONE; /* removed: another event or dump corrects the route */
 	interface = mfc->callbacks.interface_of(mfc->callbacks.argument, name);
 	if (interface == GREMC_MFC_NONE)
 		unknown_name_add(mfc, name);
@@ -145,41 +142,42 @@ static void mroute_dump_request(struct gremc_mfc *mfc)
 	pthread_mutex_unlock(&mfc->lock);
 	mfc->again = false;
 	mfc->cached = 0;
-	mfc->dumping = mnl_socket_sendto(mfc->socket, header, header->nlmsg_len) >= 0;
+	mfc->dumping = mnl_socket_sendto(mfc->events.socket, header, header->nlmsg_len) >= 0;
 	if (mfc->dumping)
 		mfc->callbacks.begin(mfc->callbacks.argument);
 	else
-		GREMC_LOG_LIMITED(ERR, "cannot ask for the kernel's multicast routes: %s", strerror(errno));
+		GREMC_LOG_LIMITED(ERR, "cannot request the kernel's multicast routes: %s", strerror(errno));
 }
 
 void gremc_mfc_resync(struct gremc_mfc *mfc)
 {
 	if (mfc->dumping)
-		mfc->again = true; /* the kernel does one dump at a time */
+		mfc->again = true; /* the kernel processes one dump at a time */
 	else
 		mroute_dump_request(mfc);
 }
 
 uint32_t gremc_mfc_resync_poll(struct gremc_mfc *mfc, uint64_t now)
 {
-	const uint64_t age = now - mfc->looked;
-	const uint32_t interval = mfc->interfaces ? GREMC_MFC_REDUMP_INTERVAL : GREMC_MFC_DUMP_INTERVAL;
+	const uint64_t age = now - mfc->resynced;
+	const uint32_t interval =
+		mfc->interfaces_changed ? GREMC_MFC_REDUMP_INTERVAL : GREMC_MFC_DUMP_INTERVAL;
 
-	if (mfc->looked && age < interval)
+	if (mfc->resynced && age < interval)
 		return (uint32_t)(interval - age);
-	/* the first one is made when the mirror is opened */
-	if (mfc->looked)
+	/* gremc_mfc_open() has requested the first dump */
+	if (mfc->resynced)
 		gremc_mfc_resync(mfc);
-	mfc->interfaces = false;
-	mfc->looked = now;
+	mfc->interfaces_changed = false;
+	mfc->resynced = now;
 	return GREMC_MFC_DUMP_INTERVAL;
 }
 
-/* The dump is over; one that something changed under, or that failed, is made again. */
-static void mroute_dump_end(struct gremc_mfc *mfc, bool whole)
+/* End a dump. A dump during which something changed is requested again. */
+static void mroute_dump_end(struct gremc_mfc *mfc)
 {
 	mfc->dumping = false;
-	if (whole && !mfc->again)
+	if (!mfc->again)
 		mfc->callbacks.end(mfc->callbacks.argument);
 	else
 		mroute_dump_request(mfc);
@@ -199,45 +197,48 @@ static void netlink_message_handle(struct gremc_mfc *mfc, const struct nlmsghdr 
 	if (ours && header->nlmsg_flags & NLM_F_DUMP_INTR)
 		mfc->again = true;
 	if (ours && header->nlmsg_type == NLMSG_DONE) {
-		mroute_dump_end(mfc, true);
+		mroute_dump_end(mfc);
 	} else if (ours && header->nlmsg_type == NLMSG_ERROR) {
-		GREMC_LOG_LIMITED(ERR, "the kernel refuses to tell its multicast routes: %s",
+		GREMC_LOG_LIMITED(ERR, "the kernel rejects the dump of its multicast routes: %s",
 				  strerror(netlink_error_parse(header)));
-		mfc->dumping = false; /* as a kernel without multicast routing does: events may come yet */
+		/* a kernel without multicast routing answers so; events may follow when it has it */
+		mfc->dumping = false;
 		mfc->callbacks.end(mfc->callbacks.argument);
 	} else if (header->nlmsg_type == RTM_DELLINK || header->nlmsg_type == RTM_NEWNETCONF ||
 		   header->nlmsg_type == RTM_DELNETCONF) {
-		mfc->interfaces = true;
+		mfc->interfaces_changed = true;
 	} else if (header->nlmsg_type >= NLMSG_MIN_TYPE && header->nlmsg_type != RTM_NEWLINK) {
 		mroute_message_handle(mfc, header);
 	}
 }
 
+static void datagram_handle(struct gremc_mfc *mfc, size_t length)
+{
+	const struct nlmsghdr *header = (const struct nlmsghdr *)mfc->events.buffer;
+	int left = (int)length;
+
+	for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left))
+		netlink_message_handle(mfc, header);
+}
+
 void gremc_mfc_events_read(struct gremc_mfc *mfc)
 {
 	for (;;) {
-		ssize_t n = mnl_socket_recvfrom(mfc->socket, mfc->buffer, sizeof(mfc->buffer));
-		const struct nlmsghdr *header = (const struct nlmsghdr *)mfc->buffer;
-		int left = (int)n;
+		size_t length = 0;
 
-		if (n < 0 && (errno == ENOBUFS || errno == ENOSPC)) {
+		switch (gremc_netlink_events_receive(&mfc->events, &length)) {
+		case GREMC_NETLINK_MESSAGES:
+			datagram_handle(mfc, length);
+			break;
+		case GREMC_NETLINK_OVERFLOW:
 			mfc_counter_increment(mfc, &mfc->info.overruns);
-			mfc->lost = true;
-			continue;
-		}
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0 && !mfc->lost)
-			return;
-		if (n <= 0) {
-			/* not before: until the socket is empty the kernel loses what is new without a word
-			 */
-			mfc->lost = false;
+			break;
+		case GREMC_NETLINK_RESYNC:
 			gremc_mfc_resync(mfc);
-			continue;
+			break;
+		case GREMC_NETLINK_EMPTY:
+			return;
 		}
-		for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left))
-			netlink_message_handle(mfc, header);
 	}
 }
 
@@ -246,26 +247,19 @@ void gremc_mfc_events_read(struct gremc_mfc *mfc)
 struct gremc_mfc *gremc_mfc_open(const struct gremc_mfc_callbacks *callbacks)
 {
 	struct gremc_mfc *mfc = calloc(1, sizeof(*mfc));
-	const int size = RECEIVE_BUFFER, netconf = RTNLGRP_IPV4_NETCONF;
-	int error;
+	int rc;
 
 	if (mfc == NULL)
 		return NULL;
 	mfc->callbacks = *callbacks;
 	pthread_mutex_init(&mfc->lock, NULL);
-	mfc->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (mfc->socket == NULL ||
-	    mnl_socket_bind(mfc->socket, RTMGRP_IPV4_MROUTE | RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_setsockopt(mfc->socket, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&netconf,
-				  sizeof(netconf))) {
-		error = errno;
+	rc = gremc_netlink_events_open(&mfc->events, mfc_event_groups, RTE_DIM(mfc_event_groups),
+				       RECEIVE_BUFFER);
+	if (rc) {
 		gremc_mfc_close(mfc);
-		errno = error;
+		errno = -rc;
 		return NULL;
 	}
-	/* more than that it may have only with CAP_NET_ADMIN; it works with less, too */
-	if (setsockopt(gremc_mfc_fd_get(mfc), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-		setsockopt(gremc_mfc_fd_get(mfc), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	mroute_dump_request(mfc);
 	return mfc;
 }
@@ -274,15 +268,14 @@ void gremc_mfc_close(struct gremc_mfc *mfc)
 {
 	if (mfc == NULL)
 		return;
-	if (mfc->socket)
-		mnl_socket_close(mfc->socket);
+	gremc_netlink_events_close(&mfc->events);
 	pthread_mutex_destroy(&mfc->lock);
 	free(mfc);
 }
 
 int gremc_mfc_fd_get(const struct gremc_mfc *mfc)
 {
-	return mnl_socket_get_fd(mfc->socket);
+	return gremc_netlink_events_fd(&mfc->events);
 }
 
 void gremc_mfc_info(struct gremc_mfc *mfc, struct gremc_mfc_info *info)

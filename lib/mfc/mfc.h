@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* mfc: the kernel's multicast forwarding cache, mirrored: what a routing daemon (smcroute, pimd, FRR) told
- * the kernel to do with a group. By rtnetlink: a dump at the start, events from then on, another dump when
- * events were lost (ENOBUFS) or when the names of interfaces mean something else.
+/* mfc: a mirror of the kernel's multicast forwarding cache, which a routing daemon (smcroute, pimd, FRR)
+ * fills. Netlink events keep it current. A dump of all routes is requested at the start, after events were
+ * dropped, after interfaces have changed, and every GREMC_MFC_DUMP_INTERVAL.
  *
- * The kernel sends no message about a route whose multicast interface goes (MRT_DEL_VIF, or the device is
- * removed). So a message that an interface has gone, or takes part in multicast routing no more, leads to
- * another dump; and there is one every GREMC_MFC_DUMP_INTERVAL in any case.
+ * The periodic dump is needed because the kernel sends no message about a route whose interface is removed or
+ * leaves multicast routing (MRT_DEL_VIF).
  *
- * Interfaces are matched by name: the caller says which number a name has. One thread (control); the state
- * may be asked for from any. */
+ * Interfaces are matched by name: the caller maps a name to its own number.
+ * Thread:  control thread, unless a contract names another one. */
 #ifndef GREMC_MFC_MFC_H
 #define GREMC_MFC_MFC_H
 
@@ -17,70 +16,72 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "netlink/netlink.h"
 
 #define GREMC_MFC_DUMP_INTERVAL   10000u /* milliseconds between two dumps, at most */
 #define GREMC_MFC_REDUMP_INTERVAL 100u   /* milliseconds between two dumps for changed interfaces, at least */
 
-#define GREMC_MFC_OIFS_MAX  64u /* the kernel has 32 multicast interfaces */
-#define GREMC_MFC_NAME_SIZE 16
-#define GREMC_MFC_NONE      UINT32_MAX
-#define GREMC_MFC_REGISTER  (UINT32_MAX - 1)
+#define GREMC_MFC_OIFS_MAX  64u        /* a route's outgoing interfaces that are kept */
+#define GREMC_MFC_NAME_SIZE IFNAMSIZ   /* bytes of an interface name, with its NUL */
+#define GREMC_MFC_NONE      UINT32_MAX /* not an interface of the caller */
+#define GREMC_MFC_REGISTER                                                                                   \
+	(UINT32_MAX - 1) /* the register interface (pimreg), which a daemon reads packets from */
 
-struct nlmsghdr;
+static_assert(GREMC_MFC_OIFS_MAX >= 32, "the kernel has 32 multicast interfaces (MAXVIFS)");
 
-/* What a netlink message says. */
+/* The meaning of a netlink message. */
 enum gremc_mfc_message_kind {
-	GREMC_MFC_OTHER,       /* nothing of ours */
-	GREMC_MFC_SET,         /* the kernel has this route now */
-	GREMC_MFC_REMOVED,     /* and now it has not */
-	GREMC_MFC_UNRESOLVED,  /* packets wait for a daemon to decide */
-	GREMC_MFC_OTHER_TABLE, /* of a table that is not the default one */
+	GREMC_MFC_OTHER,       /* not about multicast routes */
+	GREMC_MFC_SET,         /* the kernel has added or changed the route */
+	GREMC_MFC_REMOVED,     /* the kernel has removed the route */
+	GREMC_MFC_UNRESOLVED,  /* packets wait for the daemon's decision */
+	GREMC_MFC_OTHER_TABLE, /* a table other than the default one */
 	GREMC_MFC_MALFORMED,
 };
 
 struct gremc_mfc_message {
-	rte_be32_t source, group; /* 0: any; group 0: of any group (a proxy's) */
+	rte_be32_t source, group; /* source 0: any; group 0: any (a proxy's route) */
 	uint32_t iif;             /* ifindex, 0: none */
 	uint32_t oif_count;
-	uint32_t oifs[GREMC_MFC_OIFS_MAX];      /* ifindexes; of (*,G) the kernel's iif is among them */
-	uint8_t thresholds[GREMC_MFC_OIFS_MAX]; /* of the oifs: a packet's TTL is greater */
+	uint32_t oifs[GREMC_MFC_OIFS_MAX]; /* ifindexes; of a (*,G) route the kernel's iif is among them */
+	uint8_t thresholds[GREMC_MFC_OIFS_MAX]; /* [oif] a packet's TTL must be greater */
 };
 
-/* Pure: bytes in, meaning out. The message is whole: its length has been checked against what was received.
- */
+/* Parse a netlink message; a pure function.
+ * Input:   a complete message: its length was checked against the received bytes. */
 enum gremc_mfc_message_kind gremc_mfc_message_parse(const struct nlmsghdr *header,
 						    struct gremc_mfc_message *message);
 
 struct gremc_mfc_callbacks {
-	/* The interface of this name, or GREMC_MFC_NONE. */
+	/* Returns: the caller's number of the interface, or GREMC_MFC_NONE. */
 	uint32_t (*interface_of)(void *argument, const char *name);
-	/* A route of the kernel's, in interfaces; those without a number are left out, and an iif without one
-	 * is GREMC_MFC_NONE. The register interface, by which a daemon asks for the packets themselves
-	 * (pimreg), is GREMC_MFC_REGISTER. group 0: any. thresholds: of the oifs, what a packet's TTL
-	 * exceeds. */
+	/* A route was added or changed. Interfaces are the caller's numbers.
+	 * Input:   iif: may be GREMC_MFC_NONE or GREMC_MFC_REGISTER; oifs: without GREMC_MFC_NONE;
+	 *          thresholds: [oif] a packet's TTL must be greater; group 0: any. */
 	void (*set)(void *argument, rte_be32_t source, rte_be32_t group, uint32_t iif, const uint32_t *oifs,
 		    const uint8_t *thresholds, uint32_t oif_count);
 	void (*remove)(void *argument, rte_be32_t source, rte_be32_t group);
-	/* Between the two every route that there is is set. */
+	/* A dump begins and ends. In between set() is called for every route of the kernel. */
 	void (*begin)(void *argument);
 	void (*end)(void *argument);
 	void *argument;
 };
 
-struct gremc_mfc;
+struct gremc_mfc; /* heap */
 
-/* Begin to mirror, in the caller's network namespace. NULL: errno says why. */
+/* Open the mirror in the caller's network namespace and request a dump.
+ * Returns: NULL: errno has the reason. */
 struct gremc_mfc *gremc_mfc_open(const struct gremc_mfc_callbacks *callbacks);
-/* Without a word to the callbacks. */
+/* Close the mirror without calling a callback; no-op for NULL. */
 void gremc_mfc_close(struct gremc_mfc *mfc);
-/* For epoll: readable when gremc_mfc_events_read() has something to do. */
+/* Returns: a file descriptor for epoll, readable while gremc_mfc_events_read() has work. */
 int gremc_mfc_fd_get(const struct gremc_mfc *mfc);
-/* Take what there is. Never blocks. */
+/* Process the events that have arrived. */
 void gremc_mfc_events_read(struct gremc_mfc *mfc);
-/* Names may have other numbers now: ask for everything again. */
+/* Request a dump, because names may map to other numbers now. */
 void gremc_mfc_resync(struct gremc_mfc *mfc);
-/* Ask for everything again where that is due.
- * Input:   the caller's clock, in milliseconds.
+/* Request a dump if one is due.
+ * Input:   the caller's monotonic clock, in milliseconds.
  * Returns: milliseconds until the next call. */
 uint32_t gremc_mfc_resync_poll(struct gremc_mfc *mfc, uint64_t now);
 
@@ -88,14 +89,14 @@ uint32_t gremc_mfc_resync_poll(struct gremc_mfc *mfc, uint64_t now);
 
 struct gremc_mfc_info {
 	uint64_t messages, unresolved, removed, set;
-	uint64_t resyncs;  /* dumps asked for */
-	uint64_t overruns; /* of them, because events were lost */
+	uint64_t resyncs;  /* dumps requested */
+	uint64_t overruns; /* of these, because events were dropped */
 	uint64_t other_table, malformed;
 	uint32_t unknown_count;
-	char unknown[GREMC_MFC_UNKNOWN][GREMC_MFC_NAME_SIZE]; /* names in routes that are none of ours */
+	char unknown[GREMC_MFC_UNKNOWN][GREMC_MFC_NAME_SIZE]; /* names in routes without a caller's number */
 };
 
-/* Any thread. */
+/* Copy the counters. Thread: any. */
 void gremc_mfc_info(struct gremc_mfc *mfc, struct gremc_mfc_info *info);
 
 #endif

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* RTM_NEWROUTE and RTM_DELROUTE of the family IPMR (net/ipv4/ipmr_base.c writes them). */
-#include <linux/rtnetlink.h>
+/* Parses RTM_NEWROUTE and RTM_DELROUTE of the family IPMR, which net/ipv4/ipmr_base.c of Linux writes. */
 #include <string.h>
-
-#include <libmnl/libmnl.h>
 
 #include "mfc/mfc.h"
 
-/* Where the attributes of one message are. */
+/* The attributes of one message; NULL: absent. */
 struct mroute_attributes {
 	const struct nlattr *source, *group, *iif, *multipath, *table;
 };
@@ -38,7 +35,7 @@ static int mroute_attribute_collect(const struct nlattr *attribute, void *data)
 	return MNL_CB_OK;
 }
 
-/* A value of 32 bits, 0 where there is none; false: of another size. */
+/* Parse a value of 32 bits; an absent attribute is 0. Returns: false: the attribute has another size. */
 static bool attribute_u32_parse(const struct nlattr *attribute, uint32_t *value)
 {
 	*value = 0;
@@ -50,7 +47,7 @@ static bool attribute_u32_parse(const struct nlattr *attribute, uint32_t *value)
 	return true;
 }
 
-/* struct rtnexthop by struct rtnexthop. */
+/* Parse the outgoing interfaces, a sequence of struct rtnexthop. Returns: false: a length is wrong. */
 static bool oifs_parse(const struct nlattr *attribute, struct gremc_mfc_message *message)
 {
 	const uint8_t *at = mnl_attr_get_payload(attribute);
@@ -108,6 +105,6 @@ enum gremc_mfc_message_kind gremc_mfc_message_parse(const struct nlmsghdr *heade
 		return GREMC_MFC_MALFORMED;
 	if (header->nlmsg_type == RTM_DELROUTE)
 		return GREMC_MFC_REMOVED;
-	/* packets wait in a queue: there is no iif yet */
+	/* a route without an iif holds packets that wait for the daemon */
 	return message->iif == 0 ? GREMC_MFC_UNRESOLVED : GREMC_MFC_SET;
 }

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 # A folder of lib/ includes only folders before it.
-ROOMS = ["base", "proto", "stats", "rcu", "hash", "config", "port", "vif", "fanout", "igmp", "rib", "mfc", "datapath", "host",
-         "telemetry"]
+ROOMS = ["base", "proto", "stats", "rcu", "hash", "netlink", "config", "port", "vif", "fanout", "igmp", "rib", "mfc", "datapath",
+         "nexthop", "takeover", "host", "telemetry"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 

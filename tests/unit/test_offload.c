@@ -12,7 +12,7 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "host/host_priv.h"
+#include "host/offload_priv.h"
 #include "test.h"
 
 #define OPTIONS 12 /* timestamps, as every TCP has them */

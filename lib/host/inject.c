@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The pump down: what the kernel sends, as frames for a worker. */
+/* Inject: packets from the kernel's devices to ports. */
 #include <errno.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -7,15 +7,16 @@
 #include <rte_mbuf.h>
 
 #include "host/host_priv.h"
+#include "host/offload_priv.h"
 
 #define BURST 64u
 #define MACS  (2 * RTE_ETHER_ADDR_LEN)
 
-/* What is on its way to the worker. */
+/* Packets on their way to a port. */
 struct inject_batch {
 	struct rte_mbuf *mbufs[BURST];
 	uint32_t count;
-	uint32_t total; /* with those that are with the worker */
+	uint32_t total; /* including those that were injected already */
 };
 
 static void inject_drop_count(struct gremc_device *device, enum gremc_host_drop reason)
@@ -23,7 +24,7 @@ static void inject_drop_count(struct gremc_device *device, enum gremc_host_drop 
 	gremc_counter_add(&device->counters.lost[reason], 1);
 }
 
-/* The tag of the port's VLAN into a frame that has none. false: no room. */
+/* Insert the port's VLAN tag into a frame that has none. Returns: false: no headroom. */
 static bool vlan_tag_insert(struct rte_mbuf *mbuf, uint16_t vlan)
 {
 	uint8_t *bytes = rte_pktmbuf_mtod(mbuf, uint8_t *), *start;
@@ -39,7 +40,7 @@ static bool vlan_tag_insert(struct rte_mbuf *mbuf, uint16_t vlan)
 	return true;
 }
 
-/* Make a read packet ready for the worker. GREMC_HOST_DROP_COUNT: it is. */
+/* Prepare a frame that was read from a TAP. */
 static enum gremc_host_drop inject_frame_prepare(struct gremc_host *host, const struct gremc_device *device,
 						 struct rte_mbuf *mbuf)
 {
@@ -52,7 +53,7 @@ static enum gremc_host_drop inject_frame_prepare(struct gremc_host *host, const 
 		return GREMC_HOST_DROP_too_big;
 	mbuf->port = device->port;
 	mbuf->hash.usr = GREMC_VIF_NONE;
-	return GREMC_HOST_DROP_COUNT;
+	return GREMC_HOST_DROP_NONE;
 }
 
 static enum gremc_host_drop inject_packet_prepare(struct gremc_host *host, const struct gremc_device *device,
@@ -63,11 +64,11 @@ static enum gremc_host_drop inject_packet_prepare(struct gremc_host *host, const
 	if (device->vif_is_host) {
 		mbuf->port = host->host_port;
 		mbuf->hash.usr = device->vif;
-		return GREMC_HOST_DROP_COUNT;
+		return GREMC_HOST_DROP_NONE;
 	}
 	switch (gremc_inject_encap(host->context.workers, mbuf, device->vif)) {
 	case 0:
-		return GREMC_HOST_DROP_COUNT;
+		return GREMC_HOST_DROP_NONE;
 	case -EHOSTUNREACH:
 		return GREMC_HOST_DROP_no_adjacency;
 	case -ENETDOWN:
@@ -78,23 +79,23 @@ static enum gremc_host_drop inject_packet_prepare(struct gremc_host *host, const
 }
 
 static void inject_batch_flush(struct gremc_host *host, struct gremc_device *device,
-			       struct inject_batch *inject_batch)
+			       struct inject_batch *batch)
 {
-	uint32_t taken = gremc_inject_frames(host->context.workers, inject_batch->mbufs, inject_batch->count);
+	uint32_t taken = gremc_inject_frames(host->context.workers, batch->mbufs, batch->count);
 
-	for (uint32_t i = taken; i < inject_batch->count; i++)
+	for (uint32_t i = taken; i < batch->count; i++)
 		inject_drop_count(device, GREMC_HOST_DROP_ring_full);
-	rte_pktmbuf_free_bulk(inject_batch->mbufs + taken, inject_batch->count - taken);
-	inject_batch->count = 0;
+	rte_pktmbuf_free_bulk(batch->mbufs + taken, batch->count - taken);
+	batch->count = 0;
 }
 
-/* Segment `n` of what was read, as a packet of its own. GREMC_HOST_DROP_COUNT: it is in *mbuf. */
+/* Create a packet of its own from segment `n`. Returns: GREMC_HOST_DROP_NONE: it is in *mbuf. */
 static enum gremc_host_drop inject_segment_create(struct gremc_host *host, const struct gremc_device *device,
 						  const struct gremc_gso *gso, uint32_t n,
 						  struct rte_mbuf **mbuf)
 {
 	uint32_t length = gremc_gso_segment_length(gso, n);
-	enum gremc_host_drop loss;
+	enum gremc_host_drop reason;
 
 	if (length > host->context.ports->host_capacity)
 		return GREMC_HOST_DROP_too_big;
@@ -103,33 +104,33 @@ static enum gremc_host_drop inject_segment_create(struct gremc_host *host, const
 		return GREMC_HOST_DROP_no_mbuf;
 	gremc_gso_segment_write(gso, n, rte_pktmbuf_mtod(*mbuf, uint8_t *));
 	(*mbuf)->data_len = (*mbuf)->pkt_len = length;
-	loss = device->is_tap ? inject_frame_prepare(host, device, *mbuf)
-			      : inject_packet_prepare(host, device, *mbuf);
-	if (loss != GREMC_HOST_DROP_COUNT)
+	reason = device->is_tap ? inject_frame_prepare(host, device, *mbuf)
+				: inject_packet_prepare(host, device, *mbuf);
+	if (reason != GREMC_HOST_DROP_NONE)
 		rte_pktmbuf_free(*mbuf);
-	return loss;
+	return reason;
 }
 
 static void inject_segments_append(struct gremc_host *host, struct gremc_device *device,
-				   const struct gremc_gso *gso, struct inject_batch *inject_batch)
+				   const struct gremc_gso *gso, struct inject_batch *batch)
 {
 	for (uint32_t n = 0; n < gso->count; n++) {
-		enum gremc_host_drop loss = inject_segment_create(host, device, gso, n,
-								  &inject_batch->mbufs[inject_batch->count]);
+		enum gremc_host_drop reason =
+			inject_segment_create(host, device, gso, n, &batch->mbufs[batch->count]);
 
-		if (loss != GREMC_HOST_DROP_COUNT) {
-			inject_drop_count(device, loss);
+		if (reason != GREMC_HOST_DROP_NONE) {
+			inject_drop_count(device, reason);
 			continue;
 		}
 		gremc_counter_add(&device->counters.down_packets, 1);
 		gremc_counter_add(&device->counters.down_bytes, gremc_gso_segment_length(gso, n));
-		inject_batch->total++;
-		if (++inject_batch->count == BURST)
-			inject_batch_flush(host, device, inject_batch);
+		batch->total++;
+		if (++batch->count == BURST)
+			inject_batch_flush(host, device, batch);
 	}
 }
 
-/* Returns how many bytes there are in the host's buffer; 0: nothing. */
+/* Read one packet into the host's buffer. Returns: its bytes; 0: there is none. */
 static uint32_t device_packet_read(struct gremc_host *host, const struct gremc_device *device,
 				   struct virtio_net_hdr *header)
 {
@@ -143,14 +144,14 @@ void gremc_device_inject(void *argument)
 {
 	struct gremc_device *device = argument;
 	struct gremc_host *host = device->host;
-	struct inject_batch inject_batch = {.count = 0};
+	struct inject_batch batch = {.count = 0};
 	struct virtio_net_hdr header;
 	struct gremc_gso gso;
 
-	/* what the ring has no room for stays in the kernel's queue */
+	/* without capacity in the ring the packets stay in the kernel's queue */
 	if (device->fd < 0 || gremc_inject_capacity(host->context.workers) < BURST + GREMC_HOST_SEGMENTS)
 		return;
-	for (uint32_t reads = 0; reads < BURST && inject_batch.total < BURST; reads++) {
+	for (uint32_t reads = 0; reads < BURST && batch.total < BURST; reads++) {
 		uint32_t length = device_packet_read(host, device, &header);
 
 		if (length == 0)
@@ -158,7 +159,7 @@ void gremc_device_inject(void *argument)
 		if (gremc_gso_init(&gso, &header, device->is_tap, host->buffer, length))
 			inject_drop_count(device, GREMC_HOST_DROP_refused);
 		else
-			inject_segments_append(host, device, &gso, &inject_batch);
+			inject_segments_append(host, device, &gso, &batch);
 	}
-	inject_batch_flush(host, device, &inject_batch);
+	inject_batch_flush(host, device, &batch);
 }

@@ -1,61 +1,63 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The devices that a configuration wants, with their addresses and routes, and from one such set to the next.
- */
+/* The desired state: the devices of a configuration with their addresses and routes. The reconciliation
+ * destroys, creates and changes devices until the kernel has that state. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/host_priv.h"
 
-/* The devices of a configuration, as they are being collected. */
+/* The devices of a configuration. */
 struct desired_state {
 	struct gremc_host *host;
-	struct gremc_device **devices;          /* those that stay, and new ones */
-	struct gremc_link_config *link_configs; /* of each */
+	struct gremc_device **devices;          /* existing and new ones */
+	struct gremc_link_config *link_configs; /* [device] */
 	uint32_t count;
 	struct gremc_errors *errors;
 	unsigned failed;
 	bool kernel_mroutes;
 };
 
-static void device_error_add(struct desired_state *desired_state, const char *name, int rc)
+static void device_error_add(struct desired_state *state, const char *name, int rc)
 {
 	static const char in_use[] =
 		"; the kernel has an interface of this name already: another program holds it, or "
 		"it is no TUN or TAP device (--takeover renames it)";
 
-	desired_state->failed++;
-	gremc_errors_add(desired_state->errors, NULL, 0, 0, "host interface %s: %s%s", name, strerror(-rc),
+	state->failed++;
+	gremc_errors_add(state->errors, NULL, 0, 0, "host interface %s: %s%s", name, strerror(-rc),
 			 rc == -EBUSY || rc == -EINVAL ? in_use
 			 : rc == -EPERM                ? "; making one needs CAP_NET_ADMIN"
 			 : rc == -ENOENT               ? "; there is no /dev/net/tun: load the module tun"
 						       : "");
 }
 
-/* The device of this name and kind: the one that is there, or another. */
-static struct gremc_device *desired_device_add(struct desired_state *desired_state, const char *name,
-					       bool is_tap, struct gremc_link_config *link_config)
+/* Add a device to the desired state: the existing one of this name and kind, or a new one.
+ * Owner:   *link_config moves to the desired state.
+ * Returns: NULL: out of memory, which is recorded. */
+static struct gremc_device *desired_device_add(struct desired_state *state, const char *name, bool is_tap,
+					       struct gremc_link_config *link_config)
 {
-	struct gremc_device *device = gremc_host_device_find(desired_state->host, name);
+	struct gremc_device *device = gremc_host_device_find(state->host, name);
 
 	if (device && device->is_tap == is_tap && !device->in_config) {
-		gremc_host_device_unpublish(desired_state->host, device);
+		gremc_host_device_unpublish(state->host, device);
 	} else {
 		device = calloc(1, sizeof(*device));
 		if (device == NULL) {
-			device_error_add(desired_state, name, -ENOMEM);
+			device_error_add(state, name, -ENOMEM);
 			gremc_link_config_fini(link_config);
 			return NULL;
 		}
 		snprintf(device->name, sizeof(device->name), "%s", name);
 		device->fd = -1;
 		device->is_tap = is_tap;
-		device->host = desired_state->host;
+		device->host = state->host;
 		device->watch = (struct gremc_watch){.ready = gremc_device_inject, .argument = device};
 	}
 	device->in_config = true;
-	desired_state->link_configs[desired_state->count] = *link_config;
-	desired_state->devices[desired_state->count++] = device;
+	state->link_configs[state->count] = *link_config;
+	state->devices[state->count++] = device;
 	return device;
 }
 
@@ -92,41 +94,41 @@ static int tunnel_link_config(const struct gremc_config_tunnel *tunnel, struct g
 {
 	if (link_config_init(link_config, 1, tunnel->route_count))
 		return -ENOMEM;
-	/* with a peer the length is the peer's: a single address */
+	/* of a point-to-point address the kernel takes the length to be the peer's */
 	if (tunnel->address.address)
 		link_config->addresses[link_config->address_count++] =
 			(struct gremc_link_address){.address = tunnel->address.address,
 						    .peer = tunnel->peer,
 						    .length = tunnel->peer ? 32 : tunnel->address.length};
-	/* a tunnel has one other end: each next hop is on its link */
+	/* a tunnel has one remote end, so every gateway is on the link */
 	link_config_routes_add(link_config, tunnel->routes, tunnel->route_count, true);
 	return 0;
 }
 
-static void desired_port_add(struct desired_state *desired_state, const struct gremc_config_port *config,
+static void desired_port_add(struct desired_state *state, const struct gremc_config_port *config,
 			     uint16_t index)
 {
-	const struct gremc_port *port = desired_state->host->context.ports->port[index];
+	const struct gremc_port *port = state->host->context.ports->port[index];
 	struct gremc_link_config link_config = {0};
 	struct gremc_device *device;
 
 	if (!config->host || port == NULL)
 		return;
 	if (port_link_config(config, &link_config)) {
-		device_error_add(desired_state, config->name, -ENOMEM);
+		device_error_add(state, config->name, -ENOMEM);
 		return;
 	}
-	device = desired_device_add(desired_state, config->name, true, &link_config);
+	device = desired_device_add(state, config->name, true, &link_config);
 	if (device == NULL)
 		return;
 	device->port = index;
 	device->mac = port->mac;
 	device->mtu = device->mtu_max = port->mtu;
-	/* packets that keep the kernel's multicast routes alive enter by it */
-	device->accepts_groups = desired_state->kernel_mroutes && config->multicast;
+	/* app/dpdk-gremc writes packets that keep the kernel's multicast routes alive */
+	device->accepts_groups = state->kernel_mroutes && config->multicast;
 }
 
-static void desired_tunnel_add(struct desired_state *desired_state, const struct gremc_config_tunnel *tunnel,
+static void desired_tunnel_add(struct desired_state *state, const struct gremc_config_tunnel *tunnel,
 			       uint32_t vif)
 {
 	struct gremc_link_config link_config = {0};
@@ -135,53 +137,53 @@ static void desired_tunnel_add(struct desired_state *desired_state, const struct
 	if (!tunnel->host)
 		return;
 	if (tunnel_link_config(tunnel, &link_config)) {
-		device_error_add(desired_state, tunnel->name, -ENOMEM);
+		device_error_add(state, tunnel->name, -ENOMEM);
 		return;
 	}
-	device = desired_device_add(desired_state, tunnel->name, false, &link_config);
+	device = desired_device_add(state, tunnel->name, false, &link_config);
 	if (device == NULL)
 		return;
 	device->vif = vif;
-	device->mtu = device->mtu_max = desired_state->host->context.vifs->info[vif]->mtu;
+	device->mtu = device->mtu_max = state->host->context.vifs->info[vif]->mtu;
 	device->accepts_groups = true;
 }
 
-static void desired_host_add(struct desired_state *desired_state, const struct gremc_config *config)
+static void desired_host_add(struct desired_state *state, const struct gremc_config *config)
 {
 	struct gremc_link_config link_config = {0};
 	struct gremc_device *device;
 
-	desired_state->host->host_device = NULL;
+	state->host->host_device = NULL;
 	if (!config->names_host)
 		return;
-	device = desired_device_add(desired_state, GREMC_HOST_INTERFACE, false, &link_config);
+	device = desired_device_add(state, GREMC_HOST_INTERFACE, false, &link_config);
 	if (device == NULL)
 		return;
-	device->vif = desired_state->host->host_vif;
+	device->vif = state->host->host_vif;
 	device->vif_is_host = true;
 	device->accepts_groups = true;
 	device->mtu = 1500;
 	device->mtu_max = UINT16_MAX;
-	desired_state->host->host_device = device;
+	state->host->host_device = device;
 }
 
-static int desired_state_init(struct desired_state *desired_state, struct gremc_host *host,
+static int desired_state_init(struct desired_state *state, struct gremc_host *host,
 			      const struct gremc_config *config, struct gremc_errors *errors)
 {
 	uint32_t most = config->port_count + config->tunnel_count + 1;
 
-	*desired_state = (struct desired_state){
+	*state = (struct desired_state){
 		.host = host, .errors = errors, .kernel_mroutes = config->kernel_mroutes};
-	desired_state->devices = calloc(most, sizeof(struct gremc_device *));
-	desired_state->link_configs = calloc(most, sizeof(*desired_state->link_configs));
-	if (desired_state->devices && desired_state->link_configs)
+	state->devices = calloc(most, sizeof(struct gremc_device *));
+	state->link_configs = calloc(most, sizeof(*state->link_configs));
+	if (state->devices && state->link_configs)
 		return 0;
-	free(desired_state->devices);
-	free(desired_state->link_configs);
+	free(state->devices);
+	free(state->link_configs);
 	return -ENOMEM;
 }
 
-/* What nobody wants any more goes before what is new comes: names may change their kind. */
+/* Destroy before the reconciliation creates: a name may change from a TAP to a TUN. */
 static void unconfigured_devices_destroy(struct gremc_host *host)
 {
 	for (uint32_t i = 0; i < host->device_count; i++) {
@@ -193,7 +195,7 @@ static void unconfigured_devices_destroy(struct gremc_host *host)
 	}
 }
 
-/* Takes the plan over. */
+/* Owner:   *link_config moves to the device. Returns: 0 or a negative errno. */
 static int device_reconcile(struct gremc_host *host, struct gremc_device *device,
 			    struct gremc_link_config *link_config)
 {
@@ -210,31 +212,31 @@ static int device_reconcile(struct gremc_host *host, struct gremc_device *device
 	return 0;
 }
 
-static void devices_reconcile(struct desired_state *desired_state)
+static void devices_reconcile(struct desired_state *state)
 {
-	struct gremc_host *host = desired_state->host;
+	struct gremc_host *host = state->host;
 
 	pthread_mutex_lock(&host->lock);
 	unconfigured_devices_destroy(host);
 	free(host->devices);
-	host->devices = desired_state->devices;
-	host->device_count = desired_state->count;
+	host->devices = state->devices;
+	host->device_count = state->count;
 	pthread_mutex_unlock(&host->lock);
-	for (uint32_t i = 0; i < desired_state->count; i++) {
+	for (uint32_t i = 0; i < state->count; i++) {
 		struct gremc_device *device = host->devices[i];
-		int rc = device_reconcile(host, device, &desired_state->link_configs[i]);
+		int rc = device_reconcile(host, device, &state->link_configs[i]);
 
 		if (rc)
-			device_error_add(desired_state, device->name, rc);
+			device_error_add(state, device->name, rc);
 		device->in_config = false;
 	}
-	free(desired_state->link_configs);
+	free(state->link_configs);
 	pthread_mutex_lock(&host->lock);
 	gremc_host_devices_sort(host);
 	pthread_mutex_unlock(&host->lock);
 }
 
-/* The workers punt what has somebody to take it. */
+/* Make the workers punt the packets that have a receiver: a device, or IGMP. */
 static void punt_flags_set(struct gremc_host *host, const struct gremc_config *config, const uint32_t *vif)
 {
 	struct gremc_vifs *vifs = host->context.vifs;
@@ -245,15 +247,14 @@ static void punt_flags_set(struct gremc_host *host, const struct gremc_config *c
 		if (host->context.ports->port[i] == NULL)
 			continue;
 		gremc_port_punt_set(vifs, i, config->ports[i].host ? GREMC_VIF_PUNT_FRAMES : 0);
-		/* without an interface there is none that could be down */
+		/* a port without an interface cannot be down */
 		if (!gremc_host_port_follows_kernel(host, config, i))
 			gremc_host_port_down_set(host, i, false);
 	}
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
-		gremc_vif_punt_set(vifs, vif[i],
-				   config->tunnels[i].host   ? all
-				   : config->tunnels[i].igmp ? igmp
-							     : shared);
+		uint8_t bits = config->tunnels[i].host ? all : config->tunnels[i].igmp ? igmp : shared;
+
+		gremc_vif_punt_set(vifs, vif[i], bits);
 		if (!config->tunnels[i].host)
 			gremc_vif_down_set(vifs, vif[i], false);
 	}
@@ -266,22 +267,22 @@ static void punt_flags_set(struct gremc_host *host, const struct gremc_config *c
 unsigned gremc_host_apply(struct gremc_host *host, const struct gremc_config *config, const uint32_t *vif,
 			  struct gremc_errors *errors)
 {
-	struct desired_state desired_state;
+	struct desired_state state;
 
-	if (desired_state_init(&desired_state, host, config, errors)) {
+	if (desired_state_init(&state, host, config, errors)) {
 		gremc_errors_add(errors, NULL, 0, 0, "out of memory for the host interfaces");
 		return 1;
 	}
 	for (uint32_t i = 0; i < config->port_count; i++)
-		desired_port_add(&desired_state, &config->ports[i], i);
+		desired_port_add(&state, &config->ports[i], i);
 	for (uint32_t i = 0; i < config->tunnel_count; i++)
-		desired_tunnel_add(&desired_state, &config->tunnels[i], vif[i]);
-	desired_host_add(&desired_state, config);
-	devices_reconcile(&desired_state);
+		desired_tunnel_add(&state, &config->tunnels[i], vif[i]);
+	desired_host_add(&state, config);
+	devices_reconcile(&state);
 	punt_flags_set(host, config, vif);
 	if (gremc_nexthops_config_apply(host->nexthops, config, vif)) {
-		desired_state.failed++;
+		state.failed++;
 		gremc_errors_add(errors, NULL, 0, 0, "out of memory for the mirror of the kernel's routes");
 	}
-	return desired_state.failed;
+	return state.failed;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The pump up: what workers punt to the kernel's devices. */
+/* Punt: packets from the workers to the kernel's devices. */
 #include <errno.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -8,9 +8,10 @@
 #include <rte_mbuf.h>
 
 #include "host/host_priv.h"
+#include "host/offload_priv.h"
 
-#define BURST    64u
-#define ROUNDS   8     /* of all classes before the loop looks at anything else */
+#define BURST    GREMC_GRO_BURST
+#define ROUNDS   8     /* over all classes per turn of the control loop */
 #define SEGMENTS BURST /* of one packet */
 #define MACS     (2 * RTE_ETHER_ADDR_LEN)
 
@@ -24,56 +25,56 @@ static void punt_drop_count(struct gremc_host *host, struct gremc_device *device
 
 /* ---- one packet ---- */
 
-/* A packet in pieces, as writev() takes it: the first says what the kernel is to know of it. */
+/* The pieces of a packet for writev(). The first one is the virtio header. */
 struct write_vector {
 	struct iovec piece[SEGMENTS + 4];
 	int count;
 };
 
-static void vector_bytes_append(struct write_vector *write_vector, const void *bytes, size_t length)
+static void vector_bytes_append(struct write_vector *vector, const void *bytes, size_t length)
 {
-	write_vector->piece[write_vector->count++] = (struct iovec){(void *)(uintptr_t)bytes, length};
+	vector->piece[vector->count++] = (struct iovec){(void *)(uintptr_t)bytes, length};
 }
 
-/* The mbuf from byte `skip` of its first segment on. */
-static void vector_mbuf_append(struct write_vector *write_vector, const struct rte_mbuf *mbuf, uint16_t skip)
+/* Append the mbuf, without the first `skip` bytes of its first segment. */
+static void vector_mbuf_append(struct write_vector *vector, const struct rte_mbuf *mbuf, uint16_t skip)
 {
-	vector_bytes_append(write_vector, rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, skip),
+	vector_bytes_append(vector, rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, skip),
 			    mbuf->data_len - skip);
 	for (mbuf = mbuf->next; mbuf; mbuf = mbuf->next)
-		vector_bytes_append(write_vector, rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->data_len);
+		vector_bytes_append(vector, rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->data_len);
 }
 
-/* A frame as the kernel is to see it: the port's own VLAN is not its concern, others are in their place. */
-static void vector_frame_append(struct write_vector *write_vector, const struct rte_mbuf *mbuf,
-				uint16_t port_vlan, struct rte_vlan_hdr *tag)
+/* Append a frame. The TAP is in the port's VLAN, so that tag is left out; a tag of another VLAN that the
+ * device has stripped is inserted again. */
+static void vector_frame_append(struct write_vector *vector, const struct rte_mbuf *mbuf, uint16_t port_vlan,
+				struct rte_vlan_hdr *tag)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
 	const struct rte_vlan_hdr *inside = (const struct rte_vlan_hdr *)(ether + 1);
 
 	if (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
 		if ((mbuf->vlan_tci & 0xfff) == port_vlan) {
-			vector_mbuf_append(write_vector, mbuf, 0);
+			vector_mbuf_append(vector, mbuf, 0);
 			return;
 		}
-		/* the tag goes where it was: before the type */
 		((rte_be16_t *)tag)[0] = RTE_BE16(RTE_ETHER_TYPE_VLAN);
 		((rte_be16_t *)tag)[1] = rte_cpu_to_be_16(mbuf->vlan_tci);
-		vector_bytes_append(write_vector, ether, MACS);
-		vector_bytes_append(write_vector, tag, sizeof(*tag));
-		vector_mbuf_append(write_vector, mbuf, MACS);
+		vector_bytes_append(vector, ether, MACS);
+		vector_bytes_append(vector, tag, sizeof(*tag));
+		vector_mbuf_append(vector, mbuf, MACS);
 	} else if (port_vlan && ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) &&
 		   mbuf->data_len >= sizeof(*ether) + sizeof(*inside) &&
 		   (rte_be_to_cpu_16(inside->vlan_tci) & 0xfff) == port_vlan) {
-		vector_bytes_append(write_vector, ether, MACS);
-		vector_mbuf_append(write_vector, mbuf, MACS + sizeof(*tag));
+		vector_bytes_append(vector, ether, MACS);
+		vector_mbuf_append(vector, mbuf, MACS + sizeof(*tag));
 	} else {
-		vector_mbuf_append(write_vector, mbuf, 0);
+		vector_mbuf_append(vector, mbuf, 0);
 	}
 }
 
-/* Which device, and from which byte on? A replica for the host goes where the original came from, if that
- * tunnel has a device, else to the host's own. */
+/* Find the device of a packet, and the bytes to skip before it. A replica for the host goes to the device of
+ * the tunnel that its original came by, or to the host's own device. */
 static struct gremc_device *punt_device_find(struct gremc_host *host, const struct rte_mbuf *mbuf,
 					     uint16_t *skip)
 {
@@ -89,7 +90,7 @@ static struct gremc_device *punt_device_find(struct gremc_host *host, const stru
 	}
 	if (mbuf->port != GREMC_PORT_NONE)
 		return mbuf->port < RTE_DIM(host->port_device) ? host->port_device[mbuf->port] : NULL;
-	if (vif == GREMC_VIF_NONE) /* removed since */
+	if (vif == GREMC_VIF_NONE) /* the vif has been removed */
 		return NULL;
 	return host->vif_device[vif] ? host->vif_device[vif] : host->host_device;
 }
@@ -113,7 +114,7 @@ static void device_packet_write(struct gremc_host *host, struct gremc_device *de
 				const struct rte_mbuf *mbuf, uint16_t skip)
 {
 	uint32_t packets = gremc_gro_segment_count(mbuf);
-	struct write_vector write_vector = {.count = 0};
+	struct write_vector vector = {.count = 0};
 	struct virtio_net_hdr header;
 	struct rte_vlan_hdr tag;
 	ssize_t written;
@@ -127,28 +128,27 @@ static void device_packet_write(struct gremc_host *host, struct gremc_device *de
 		return;
 	}
 	gremc_gro_header_write(mbuf, &header);
-	vector_bytes_append(&write_vector, &header, sizeof(header));
+	vector_bytes_append(&vector, &header, sizeof(header));
 	if (device->is_tap)
-		vector_frame_append(&write_vector, mbuf, host->context.ports->port[device->port]->vlan, &tag);
+		vector_frame_append(&vector, mbuf, host->context.ports->port[device->port]->vlan, &tag);
 	else
-		vector_mbuf_append(&write_vector, mbuf, skip);
-	written = writev(device->fd, write_vector.piece, write_vector.count);
+		vector_mbuf_append(&vector, mbuf, skip);
+	written = writev(device->fd, vector.piece, vector.count);
 	if (written < 0) {
 		punt_drop_count(host, device, drop_from_errno(errno), packets);
 		return;
 	}
-	/* what came together counts as it came */
+	/* a merged packet counts as its segments did on the wire */
 	gremc_counter_add(&device->counters.up_packets, packets);
 	gremc_counter_add(&device->counters.up_bytes,
 			  written - sizeof(header) + (packets - 1) * (size_t)header.hdr_len);
 }
 
-/* The L2 header of a multicast packet, as a TAP wants it. */
+/* The L2 header of a multicast packet for a TAP. The kernel drops a frame from the device's own address. */
 static struct rte_ether_hdr multicast_header_make(const struct gremc_device *device, const void *packet)
 {
 	struct rte_ether_hdr ether = {.src_addr = device->mac, .ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4)};
 
-	/* from somebody else than the device itself, which would be taken for an echo */
 	ether.src_addr.addr_bytes[0] ^= 0x04;
 	gremc_group_mac(ether.dst_addr.addr_bytes, ((const struct rte_ipv4_hdr *)packet)->dst_addr);
 	return ether;
@@ -167,22 +167,21 @@ int gremc_host_packet_write(struct gremc_host *host, uint32_t vif, const void *p
 {
 	struct gremc_device *device = vif_device_find(host, vif);
 	const struct virtio_net_hdr header = {.gso_type = VIRTIO_NET_HDR_GSO_NONE};
-	struct write_vector write_vector = {.count = 0};
+	struct write_vector vector = {.count = 0};
 	struct rte_ether_hdr ether;
 
 	if (device == NULL || device->fd < 0)
 		return -ENODEV;
-	vector_bytes_append(&write_vector, &header, sizeof(header));
+	vector_bytes_append(&vector, &header, sizeof(header));
 	if (device->is_tap) {
 		ether = multicast_header_make(device, packet);
-		vector_bytes_append(&write_vector, &ether, sizeof(ether));
+		vector_bytes_append(&vector, &ether, sizeof(ether));
 	}
-	vector_bytes_append(&write_vector, packet, length);
-	return writev(device->fd, write_vector.piece, write_vector.count) < 0 ? -errno : 0;
+	vector_bytes_append(&vector, packet, length);
+	return writev(device->fd, vector.piece, vector.count) < 0 ? -errno : 0;
 }
 
-/* Who listens gets a vif's own packets, from their IP header on. Returns whether there is a listener for it.
- */
+/* Pass a packet that came by a vif to the listener. Returns: whether there is a listener for it. */
 static bool listener_notify(struct gremc_host *host, const struct rte_mbuf *mbuf)
 {
 	uint32_t vif = gremc_mbuf_vif(mbuf, host->context.vifs);
@@ -197,25 +196,25 @@ static bool listener_notify(struct gremc_host *host, const struct rte_mbuf *mbuf
 
 /* ---- many ---- */
 
-/* Segments in a row, for one device, that may be put together. */
+/* Consecutive TCP segments for one device that may be merged. */
 struct gro_batch {
 	struct gremc_device *device;
 	struct rte_mbuf *mbufs[BURST];
 	uint32_t count;
 };
 
-static void gro_batch_write(struct gremc_host *host, struct gro_batch *gro_batch)
+static void gro_batch_write(struct gremc_host *host, struct gro_batch *batch)
 {
-	if (gro_batch->count == 0)
+	if (batch->count == 0)
 		return;
-	gro_batch->count = gremc_gro_merge(gro_batch->mbufs, gro_batch->count, gro_batch->device->is_tap);
-	for (uint32_t i = 0; i < gro_batch->count; i++)
-		device_packet_write(host, gro_batch->device, gro_batch->mbufs[i], 0);
-	rte_pktmbuf_free_bulk(gro_batch->mbufs, gro_batch->count);
-	gro_batch->count = 0;
+	batch->count = gremc_gro_merge(batch->mbufs, batch->count, batch->device->is_tap);
+	for (uint32_t i = 0; i < batch->count; i++)
+		device_packet_write(host, batch->device, batch->mbufs[i], 0);
+	rte_pktmbuf_free_bulk(batch->mbufs, batch->count);
+	batch->count = 0;
 }
 
-/* A tag that the port took out, and that the kernel is to see, is written between the MACs and the rest. */
+/* Whether vector_frame_append() inserts a tag, which a merged packet has no place for. */
 static bool frame_has_other_vlan(const struct gremc_host *host, const struct gremc_device *device,
 				 const struct rte_mbuf *mbuf)
 {
@@ -223,17 +222,16 @@ static bool frame_has_other_vlan(const struct gremc_host *host, const struct gre
 	       (mbuf->vlan_tci & 0xfff) != host->context.ports->port[device->port]->vlan;
 }
 
-/* Takes the packet over if it is for the run. */
-static bool gro_batch_append(struct gremc_host *host, struct gro_batch *gro_batch,
-			     struct gremc_device *device, struct rte_mbuf *mbuf)
+/* Returns: true: the packet belongs to the batch now. */
+static bool gro_batch_append(struct gremc_host *host, struct gro_batch *batch, struct gremc_device *device,
+			     struct rte_mbuf *mbuf)
 {
 	if (device == NULL || frame_has_other_vlan(host, device, mbuf) || !gremc_gro_is_mergeable(mbuf))
 		return false;
-	if (gro_batch->count > 0 &&
-	    (gro_batch->device != device || !gremc_gro_is_same_class(gro_batch->mbufs[0], mbuf)))
-		gro_batch_write(host, gro_batch);
-	gro_batch->device = device;
-	gro_batch->mbufs[gro_batch->count++] = mbuf;
+	if (batch->count > 0 && (batch->device != device || !gremc_gro_is_same_class(batch->mbufs[0], mbuf)))
+		gro_batch_write(host, batch);
+	batch->device = device;
+	batch->mbufs[batch->count++] = mbuf;
 	return true;
 }
 
@@ -241,23 +239,23 @@ static uint32_t punt_class_write(struct gremc_host *host, enum gremc_punt class)
 {
 	struct rte_mbuf *mbufs[BURST];
 	uint32_t n = gremc_punt_dequeue(host->context.workers, class, mbufs, BURST);
-	struct gro_batch gro_batch = {.count = 0};
+	struct gro_batch batch = {.count = 0};
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t skip;
 		struct gremc_device *device = punt_device_find(host, mbufs[i], &skip);
 		bool told = class == GREMC_PUNT_control && listener_notify(host, mbufs[i]);
 
-		if (class == GREMC_PUNT_tcp && gro_batch_append(host, &gro_batch, device, mbufs[i]))
+		if (class == GREMC_PUNT_tcp && gro_batch_append(host, &batch, device, mbufs[i]))
 			continue;
-		/* nothing overtakes what came before it */
-		gro_batch_write(host, &gro_batch);
-		/* a listener is enough: its packet is not lost for want of a device */
+		/* any other packet ends the batch, so packets are never reordered */
+		gro_batch_write(host, &batch);
+		/* without a device a packet that the listener got is not dropped */
 		if (device || !told)
 			device_packet_write(host, device, mbufs[i], skip);
 		rte_pktmbuf_free(mbufs[i]);
 	}
-	gro_batch_write(host, &gro_batch);
+	gro_batch_write(host, &batch);
 	return n;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The journal of a takeover: a file that exists while a takeover is neither finished nor undone. It holds all
- * that undoing needs, and the process that writes it keeps it locked. A journal that nobody holds is that of
+/* The journal of a takeover: a file that exists until the takeover is finished or undone. It holds everything
+ * that the reversal needs. The process that writes it keeps it locked, so a journal without a lock belongs to
  * a process that was killed. */
 #include <dirent.h>
 #include <errno.h>
@@ -11,18 +11,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/takeover_priv.h"
+#include "takeover/takeover_priv.h"
 
 #define PREFIX "gremc-takeover-"
-#define MAGIC  0x314f5447u /* of this layout */
+#define MAGIC  0x314f5447u /* version of the layout: "GTO1" */
 #define LIMIT  (64u << 20) /* bytes of a journal */
 
 struct journal_header {
 	uint32_t magic, ifindex, flags, address_count, route_count;
 	char name[IFNAMSIZ], aside[IFNAMSIZ];
 };
+static_assert(sizeof(struct journal_header) == 5 * sizeof(uint32_t) + 2 * IFNAMSIZ,
+	      "a journal is read by another build of the program, so its layout is fixed");
 
-/* Interface names are unique in a network namespace only. */
+/* The name includes the network namespace, because interface names are unique only within one. */
 static int journal_prefix_format(char *text, size_t size)
 {
 	struct stat status;
@@ -96,7 +98,6 @@ int gremc_takeover_journal_write(const char *directory, struct gremc_takeover *t
 	if (takeover->fd < 0)
 		return -errno;
 	rc = flock(takeover->fd, LOCK_EX | LOCK_NB) ? -errno : journal_contents_write(takeover->fd, takeover);
-	/* it appears whole, or not at all */
 	if (rc == 0 && rename(temporary, takeover->journal))
 		rc = -errno;
 	if (rc == 0)
@@ -136,7 +137,7 @@ static uint8_t *journal_bytes_read(int fd, size_t *size)
 	return bytes;
 }
 
-/* Returns the bytes that were read, 0: they are damaged, or there is no memory. */
+/* Returns: bytes that were read; 0: the messages are damaged, or out of memory. */
 static size_t journal_messages_read(const uint8_t *bytes, size_t left, uint32_t count,
 				    struct gremc_netlink_messages *messages)
 {
@@ -177,7 +178,7 @@ static bool journal_parse(const uint8_t *bytes, size_t size, struct gremc_takeov
 	return at + length == size;
 }
 
-/* NULL: a process holds it, or it is of no use, which is logged. */
+/* Returns: NULL: a process holds the journal, or it cannot be read, which is logged. */
 static struct gremc_takeover *journal_open(const char *directory, const char *name)
 {
 	struct gremc_takeover *takeover = gremc_takeover_new();

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
+#include "netlink/netlink.h"
+
+int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
+		      const struct gremc_link_address *address, bool add)
+{
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, add ? RTM_NEWADDR : RTM_DELADDR,
+							      add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+	bool point_to_point = address->peer && address->peer != address->address;
+	int rc;
+
+	message->ifa_family = AF_INET;
+	message->ifa_prefixlen = address->length;
+	message->ifa_scope = RT_SCOPE_UNIVERSE;
+	message->ifa_index = ifindex;
+	mnl_attr_put_u32(request, IFA_LOCAL, address->address);
+	mnl_attr_put_u32(request, IFA_ADDRESS, point_to_point ? address->peer : address->address);
+	if (!point_to_point && address->length < 31)
+		mnl_attr_put_u32(request, IFA_BROADCAST, address->address | ~gremc_netmask(address->length));
+	/* Kernels before 5.18 ignore this attribute. */
+	mnl_attr_put_u8(request, GREMC_IFA_PROTO, GREMC_RTPROT);
+	rc = gremc_netlink_send(netlink, request, NULL, NULL);
+	return rc == -EADDRNOTAVAIL && !add ? 0 : rc;
+}
+
+struct address_visit {
+	unsigned ifindex;
+	gremc_address_visitor *visit;
+	void *argument;
+};
+
+static int address_message_visit(const struct nlmsghdr *header, void *argument)
+{
+	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
+	const struct address_visit *context = argument;
+	struct gremc_link_address address = {.length = message->ifa_prefixlen};
+	struct nlattr *attribute;
+	uint8_t protocol = 0;
+
+	if (message->ifa_family != AF_INET || message->ifa_index != context->ifindex)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attribute, header, sizeof(*message))
+	{
+		if (mnl_attr_get_type(attribute) == IFA_LOCAL)
+			address.address = mnl_attr_get_u32(attribute);
+		else if (mnl_attr_get_type(attribute) == IFA_ADDRESS)
+			address.peer = mnl_attr_get_u32(attribute);
+		else if (mnl_attr_get_type(attribute) == GREMC_IFA_PROTO)
+			protocol = mnl_attr_get_u8(attribute);
+	}
+	if (address.peer == address.address)
+		address.peer = 0;
+	context->visit(context->argument, &address, protocol);
+	return MNL_CB_OK;
+}
+
+int gremc_address_each(struct gremc_netlink *netlink, unsigned ifindex, gremc_address_visitor *visit,
+		       void *argument)
+{
+	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_GETADDR, NLM_F_DUMP);
+	struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
+	struct address_visit context = {.ifindex = ifindex, .visit = visit, .argument = argument};
+
+	message->ifa_family = AF_INET;
+	message->ifa_index = ifindex;
+	return gremc_netlink_dump(netlink, request, address_message_visit, &context);
+}

@@ -29,7 +29,7 @@ static void loaded(void *argument)
 	struct gremc_config *config = gremc_loading_finish(&forwarder->reload.loading, &errors);
 
 	if (config == NULL ||
-	    gremc_config_restart_needed(forwarder->config, config, options->config, &errors) ||
+	    gremc_config_restart_check(forwarder->config, config, options->config, &errors) ||
 	    gremc_forwarder_apply(forwarder, config, &errors)) {
 		refuse(forwarder, &errors);
 		gremc_loading_free(config);

@@ -86,7 +86,7 @@ static int start(struct gremc_forwarder *forwarder)
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &kernel->watch};
 	struct gremc_mfc *mfc = gremc_mfc_open(&callbacks);
 
-	kernel->seen = gremc_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*kernel->seen), SOCKET_ID_ANY);
+	kernel->seen = gremc_memory_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*kernel->seen), SOCKET_ID_ANY);
 	kernel->watch = (struct gremc_watch){.ready = ready, .argument = forwarder};
 	if (mfc == NULL || kernel->seen == NULL ||
 	    epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, gremc_mfc_fd_get(mfc), &event)) {
@@ -121,7 +121,7 @@ void gremc_kernel_fini(struct gremc_kernel *kernel)
 {
 	gremc_mfc_close(kernel->mfc);
 	if (kernel->seen)
-		gremc_release(kernel->seen, GREMC_MROUTE_IDS_MAX * sizeof(*kernel->seen));
+		gremc_memory_release(kernel->seen, GREMC_MROUTE_IDS_MAX * sizeof(*kernel->seen));
 }
 
 /* ---- from the fast path to the kernel's counters ---- */

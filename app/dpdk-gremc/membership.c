@@ -80,8 +80,9 @@ int gremc_membership_init(struct gremc_forwarder *forwarder)
 	const struct gremc_igmp_settings settings = {.robustness = 2};
 	struct gremc_membership *membership = &forwarder->membership;
 
-	membership->interface_vif = gremc_reserve(GREMC_INTERFACES_MAX * sizeof(uint32_t), SOCKET_ID_ANY);
-	membership->vif_interface = gremc_reserve(GREMC_VIFS_MAX * sizeof(uint32_t), SOCKET_ID_ANY);
+	membership->interface_vif =
+		gremc_memory_reserve(GREMC_INTERFACES_MAX * sizeof(uint32_t), SOCKET_ID_ANY);
+	membership->vif_interface = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(uint32_t), SOCKET_ID_ANY);
 	membership->igmp = gremc_igmp_create(&settings, &callbacks, gremc_clock());
 	membership->rib = gremc_rib_create(forwarder->fanout, &rib_callbacks);
 	return membership->interface_vif && membership->vif_interface && membership->igmp && membership->rib
@@ -94,9 +95,9 @@ void gremc_membership_fini(struct gremc_membership *membership)
 	gremc_igmp_destroy(membership->igmp);
 	gremc_rib_destroy(membership->rib);
 	if (membership->interface_vif)
-		gremc_release(membership->interface_vif, GREMC_INTERFACES_MAX * sizeof(uint32_t));
+		gremc_memory_release(membership->interface_vif, GREMC_INTERFACES_MAX * sizeof(uint32_t));
 	if (membership->vif_interface)
-		gremc_release(membership->vif_interface, GREMC_VIFS_MAX * sizeof(uint32_t));
+		gremc_memory_release(membership->vif_interface, GREMC_VIFS_MAX * sizeof(uint32_t));
 	free(membership->routes.specs);
 	free(membership->routes.lists);
 	free(membership->routes.vifs);

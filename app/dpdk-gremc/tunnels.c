@@ -50,7 +50,7 @@ static struct gremc_vif_info tunnel_info(const struct gremc_port *port,
 /* ---- the next hop ---- */
 
 static bool is_mirrored(const struct gremc_forwarder *forwarder, const struct gremc_config *config,
-			const struct gremc_config_tunnel *tunnel, const struct gremc_config_way *way)
+			const struct gremc_config_tunnel *tunnel, const struct gremc_config_next_hop *way)
 {
 	/* a static neighbour wins over the kernel's */
 	return way->mac == NULL && gremc_host_port_follows_kernel(forwarder->host, config, tunnel->port);
@@ -69,7 +69,7 @@ static int static_adjacency(struct gremc_forwarder *forwarder, const struct grem
 
 /* A MAC that is not known yet is set now. One that is known changes when the reload cannot fail any more. */
 static int new_adjacency(struct gremc_forwarder *forwarder, const struct gremc_config *config,
-			 const struct gremc_config_tunnel *tunnel, const struct gremc_config_way *way,
+			 const struct gremc_config_tunnel *tunnel, const struct gremc_config_next_hop *way,
 			 uint32_t *adjacency, bool *is_resolved)
 {
 	int rc;
@@ -82,7 +82,7 @@ static int new_adjacency(struct gremc_forwarder *forwarder, const struct gremc_c
 	rc = gremc_adjacency_resolve(forwarder->vifs, *adjacency, way->mac);
 	*is_resolved = rc == 0;
 	if (rc)
-		gremc_adjacency_put(forwarder->vifs, *adjacency);
+		gremc_adjacency_release(forwarder->vifs, *adjacency);
 	return rc;
 }
 
@@ -92,7 +92,8 @@ static int vif_make(struct gremc_forwarder *forwarder, const struct gremc_config
 		    struct gremc_change *change)
 {
 	const struct gremc_config_tunnel *tunnel = &config->tunnels[number];
-	const struct gremc_config_way way = gremc_config_way(&config->ports[tunnel->port], tunnel->remote);
+	const struct gremc_config_next_hop way =
+		gremc_config_next_hop(&config->ports[tunnel->port], tunnel->remote);
 	const struct gremc_vif_info info =
 		tunnel_info(forwarder->ports->port[tunnel->port], tunnel, way.next_hop);
 	uint32_t adjacency, *vif = &change->map.vif[number];
@@ -103,7 +104,7 @@ static int vif_make(struct gremc_forwarder *forwarder, const struct gremc_config
 		return rc;
 	rc = gremc_tunnel_add(forwarder->vifs, &info, adjacency, vif);
 	if (rc) {
-		gremc_adjacency_put(forwarder->vifs, adjacency);
+		gremc_adjacency_release(forwarder->vifs, adjacency);
 		return rc;
 	}
 	change->is_new[number] = true;
@@ -121,7 +122,7 @@ static uint32_t vif_kept(const struct gremc_forwarder *forwarder, const struct g
 					    .has_input_key = tunnel->has_input_key,
 					    .input_key = tunnel->input_key};
 
-	return gremc_tunnel_holder(forwarder->vifs, &info);
+	return gremc_tunnel_find(forwarder->vifs, &info);
 }
 
 /* ---- interfaces ---- */
@@ -286,7 +287,8 @@ static void warn_unresolved(const struct gremc_config *config, const struct grem
 static int settings_apply(struct gremc_forwarder *forwarder, const struct gremc_config *config,
 			  const struct gremc_config_tunnel *tunnel, uint32_t vif, bool *is_unresolved)
 {
-	const struct gremc_config_way way = gremc_config_way(&config->ports[tunnel->port], tunnel->remote);
+	const struct gremc_config_next_hop way =
+		gremc_config_next_hop(&config->ports[tunnel->port], tunnel->remote);
 	const struct gremc_vif_info info =
 		tunnel_info(forwarder->ports->port[tunnel->port], tunnel, way.next_hop);
 	const bool mirrored = is_mirrored(forwarder, config, tunnel, &way);
@@ -306,7 +308,7 @@ static int settings_apply(struct gremc_forwarder *forwarder, const struct gremc_
 	/* before the tunnel sends by it */
 	rc = gremc_adjacency_resolve(forwarder->vifs, adjacency, way.mac);
 	if (rc) {
-		gremc_adjacency_put(forwarder->vifs, adjacency);
+		gremc_adjacency_release(forwarder->vifs, adjacency);
 		return rc;
 	}
 	return gremc_tunnel_change(forwarder->vifs, vif, &info, adjacency);
@@ -340,7 +342,7 @@ void gremc_change_settings(const struct gremc_change *change, struct gremc_forwa
 		if (is_unresolved && unresolved++ < WARNINGS_MAX)
 			warn_unresolved(
 				config, tunnel,
-				gremc_config_way(&config->ports[tunnel->port], tunnel->remote).next_hop);
+				gremc_config_next_hop(&config->ports[tunnel->port], tunnel->remote).next_hop);
 	}
 	if (unresolved > WARNINGS_MAX)
 		GREMC_LOG(WARNING, "and %u more tunnels without a usable next hop",

@@ -93,7 +93,7 @@ static void arp_message_handle(struct gremc_engine *engine, uint32_t port, const
 	if (arp->arp_opcode != RTE_BE16(RTE_ARP_OP_REQUEST) ||
 	    !arp_address_is_played(config, arp->arp_data.arp_tip))
 		return;
-	mac = gremc_config_neighbor(config, arp->arp_data.arp_tip);
+	mac = gremc_config_neighbor_find(config, arp->arp_data.arp_tip);
 	answer = (struct rte_arp_ipv4){
 		.arp_sha = mac ? *mac : engine->ports->port[engine->tx_port[port]]->mac,
 		.arp_sip = arp->arp_data.arp_tip,

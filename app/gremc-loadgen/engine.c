@@ -183,9 +183,9 @@ struct rte_ether_addr gremc_engine_site_mac(const struct gremc_engine *engine, u
 	rte_be32_t next_hop;
 
 	if (!s->native) {
-		mac = gremc_config_neighbor(port, s->site);
-		if (mac == NULL && gremc_config_next_hop(port, s->site, &next_hop) == 0)
-			mac = gremc_config_neighbor(port, next_hop);
+		mac = gremc_config_neighbor_find(port, s->site);
+		if (mac == NULL && gremc_config_route_lookup(port, s->site, &next_hop) == 0)
+			mac = gremc_config_neighbor_find(port, next_hop);
 	}
 	return mac ? *mac : engine->ports->port[engine->tx_port[s->port]]->mac;
 }

@@ -173,9 +173,9 @@ static int histograms_create(struct gremc_tester *tester)
 {
 	size_t sites = (size_t)tester->flows->site_count * tester->engine->rx_count;
 
-	tester->histogram = gremc_reserve(sites * sizeof(*tester->histogram), SOCKET_ID_ANY);
+	tester->histogram = gremc_memory_reserve(sites * sizeof(*tester->histogram), SOCKET_ID_ANY);
 	tester->from_sent =
-		gremc_reserve(tester->engine->rx_count * sizeof(*tester->from_sent), SOCKET_ID_ANY);
+		gremc_memory_reserve(tester->engine->rx_count * sizeof(*tester->from_sent), SOCKET_ID_ANY);
 	return tester->histogram && tester->from_sent ? 0 : -ENOMEM;
 }
 
@@ -228,9 +228,9 @@ int gremc_tester_execute(struct gremc_tester *tester)
 		fprintf(stderr, "gremc-loadgen: stopped by a signal; the results are those so far\n");
 	else if (rc == -ENOMEM)
 		fprintf(stderr, "gremc-loadgen: out of memory\n");
-	gremc_release(tester->histogram, (size_t)tester->flows->site_count * tester->engine->rx_count *
-						 sizeof(*tester->histogram));
-	gremc_release(tester->from_sent, tester->engine->rx_count * sizeof(*tester->from_sent));
+	gremc_memory_release(tester->histogram, (size_t)tester->flows->site_count * tester->engine->rx_count *
+							sizeof(*tester->histogram));
+	gremc_memory_release(tester->from_sent, tester->engine->rx_count * sizeof(*tester->from_sent));
 	free(tester->templates);
 	gremc_results_fini(&tester->results);
 	return status;

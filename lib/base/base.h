@@ -116,11 +116,11 @@ uint32_t gremc_nodes_index(const struct gremc_nodes *nodes, int socket);
  * by page where it is touched, from huge pages where the kernel has them, preferably on NUMA node `socket` if
  * the process may use that one's memory: a full node gives pages of another one (SOCKET_ID_ANY: where it is
  * touched). Control thread. Returns NULL when the address space cannot be had. */
-void *gremc_reserve(size_t size, int socket);
-void gremc_release(void *memory, size_t size);
+void *gremc_memory_reserve(size_t size, int socket);
+void gremc_memory_release(void *memory, size_t size);
 /* Zeroed DPDK memory, aligned to a cache line, on NUMA node `socket`, or elsewhere when that one has none
  * left. rte_free() frees it. NULL: ENOMEM. */
-void *gremc_zalloc(size_t size, int socket);
+void *gremc_memory_zalloc(size_t size, int socket);
 
 /* ---- the EAL's files ---- */
 

@@ -6,7 +6,7 @@
 
 #include "base/base.h"
 
-static void append(struct gremc_errors *errors, const char *line, size_t length)
+static void errors_append_line(struct gremc_errors *errors, const char *line, size_t length)
 {
 	char *text = realloc(errors->text, errors->length + length + 1);
 
@@ -38,7 +38,7 @@ void gremc_errors_add(struct gremc_errors *errors, const char *file, unsigned li
 	else
 		length = asprintf(&whole, "%s:%u:%u: %s\n", file, line, column, message);
 	if (length >= 0) {
-		append(errors, whole, length);
+		errors_append_line(errors, whole, length);
 		free(whole);
 	}
 	free(message);

@@ -10,11 +10,11 @@
 RTE_LOG_REGISTER(gremc_logtype, gremc, INFO)
 
 /* Of all limits: messages come from several threads. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct gremc_log_limit *limits; /* those with left out lines */
-static uint64_t left_out;              /* so far; atomic */
+static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct gremc_log_limit *log_limits_listed; /* those with left out lines */
+static uint64_t log_lines_left_out;               /* so far; atomic */
 
-static uint64_t now_ms(void)
+static uint64_t log_clock_read(void)
 {
 	struct timespec now;
 
@@ -23,7 +23,7 @@ static uint64_t now_ms(void)
 }
 
 /* Print how many lines were left out, and take the limit off the list. */
-static void limit_report(struct gremc_log_limit *limit)
+static void log_limit_report(struct gremc_log_limit *limit)
 {
 	if (limit->left_out)
 		rte_log(limit->level, gremc_logtype, "gremc: left out %" PRIu64 " more lines like: %s\n",
@@ -31,24 +31,24 @@ static void limit_report(struct gremc_log_limit *limit)
 	limit->left_out = 0;
 }
 
-static void limit_list(struct gremc_log_limit *limit)
+static void log_limit_list(struct gremc_log_limit *limit)
 {
 	if (limit->is_listed)
 		return;
 	limit->is_listed = true;
-	limit->next = limits;
-	__atomic_store_n(&limits, limit, __ATOMIC_RELAXED);
+	limit->next = log_limits_listed;
+	__atomic_store_n(&log_limits_listed, limit, __ATOMIC_RELAXED);
 }
 
 void gremc_log_limited(struct gremc_log_limit *limit, uint32_t level, const char *format, ...)
 {
-	uint64_t now = now_ms();
+	uint64_t now = log_clock_read();
 	char text[sizeof(limit->text)];
 	va_list arguments;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(&log_mutex);
 	if (limit->begin == 0 || now - limit->begin >= GREMC_LOG_WINDOW) {
-		limit_report(limit);
+		log_limit_report(limit);
 		limit->begin = now;
 		limit->printed = 0;
 	}
@@ -64,21 +64,21 @@ void gremc_log_limited(struct gremc_log_limit *limit, uint32_t level, const char
 	} else {
 		if (limit->left_out++ == 0)
 			snprintf(limit->text, sizeof(limit->text), "%s", text);
-		__atomic_add_fetch(&left_out, 1, __ATOMIC_RELAXED);
-		limit_list(limit);
+		__atomic_add_fetch(&log_lines_left_out, 1, __ATOMIC_RELAXED);
+		log_limit_list(limit);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&log_mutex);
 }
 
 int gremc_log_report(bool all)
 {
-	struct gremc_log_limit **at = &limits;
+	struct gremc_log_limit **at = &log_limits_listed;
 	uint64_t now, next = UINT64_MAX;
 
-	if (__atomic_load_n(&limits, __ATOMIC_RELAXED) == NULL)
+	if (__atomic_load_n(&log_limits_listed, __ATOMIC_RELAXED) == NULL)
 		return -1;
-	pthread_mutex_lock(&lock);
-	now = limits ? now_ms() : 0;
+	pthread_mutex_lock(&log_mutex);
+	now = log_limits_listed ? log_clock_read() : 0;
 	while (*at) {
 		struct gremc_log_limit *limit = *at;
 		uint64_t end = limit->begin + GREMC_LOG_WINDOW;
@@ -88,15 +88,15 @@ int gremc_log_report(bool all)
 			at = &limit->next;
 			continue;
 		}
-		limit_report(limit);
+		log_limit_report(limit);
 		limit->is_listed = false;
 		__atomic_store_n(at, limit->next, __ATOMIC_RELAXED);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&log_mutex);
 	return next == UINT64_MAX ? -1 : (int)next;
 }
 
 uint64_t gremc_log_left_out(void)
 {
-	return __atomic_load_n(&left_out, __ATOMIC_RELAXED);
+	return __atomic_load_n(&log_lines_left_out, __ATOMIC_RELAXED);
 }

@@ -8,7 +8,7 @@
 #define BUCKETS_FIRST 256u
 #define BUCKETS_MAX   (1u << 22)
 
-static struct gremc_map_node **bucket_of(const struct gremc_map *map, uint64_t key)
+static struct gremc_map_node **map_bucket_find(const struct gremc_map *map, uint64_t key)
 {
 	uint64_t h = key ^ map->seed;
 
@@ -39,22 +39,22 @@ void gremc_map_fini(struct gremc_map *map)
 
 struct gremc_map_node *gremc_map_find(const struct gremc_map *map, uint64_t key)
 {
-	struct gremc_map_node *node = *bucket_of(map, key);
+	struct gremc_map_node *node = *map_bucket_find(map, key);
 
 	while (node && node->key != key)
 		node = node->next;
 	return node;
 }
 
-static void put(struct gremc_map *map, struct gremc_map_node *node)
+static void map_node_insert(struct gremc_map *map, struct gremc_map_node *node)
 {
-	struct gremc_map_node **bucket = bucket_of(map, node->key);
+	struct gremc_map_node **bucket = map_bucket_find(map, node->key);
 
 	node->next = *bucket;
 	*bucket = node;
 }
 
-static void grow(struct gremc_map *map)
+static void map_buckets_grow(struct gremc_map *map)
 {
 	struct gremc_map_node **old = map->buckets;
 	uint32_t count = map->mask + 1;
@@ -69,7 +69,7 @@ static void grow(struct gremc_map *map)
 			struct gremc_map_node *node = old[i];
 
 			old[i] = node->next;
-			put(map, node);
+			map_node_insert(map, node);
 		}
 	}
 	free(old);
@@ -78,15 +78,15 @@ static void grow(struct gremc_map *map)
 void gremc_map_add(struct gremc_map *map, struct gremc_map_node *node, uint64_t key)
 {
 	if (map->count > map->mask && map->mask + 1 < BUCKETS_MAX)
-		grow(map);
+		map_buckets_grow(map);
 	node->key = key;
-	put(map, node);
+	map_node_insert(map, node);
 	map->count++;
 }
 
 void gremc_map_remove(struct gremc_map *map, struct gremc_map_node *node)
 {
-	struct gremc_map_node **at = bucket_of(map, node->key);
+	struct gremc_map_node **at = map_bucket_find(map, node->key);
 
 	while (*at != node)
 		at = &(*at)->next;

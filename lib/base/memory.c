@@ -11,7 +11,7 @@
 
 /* Prefer a node, not bind to it: a full node then gives pages of another one. With MPOL_BIND, which
  * numa_tonode_memory() sets by default, the kernel calls its OOM killer instead. */
-static void prefer_node(void *memory, size_t size, int socket)
+static void memory_prefer_node(void *memory, size_t size, int socket)
 {
 	unsigned long mask[GREMC_NODES_MAX / (CHAR_BIT * sizeof(unsigned long)) + 1] = {0};
 	const unsigned bits = CHAR_BIT * sizeof(mask[0]);
@@ -23,7 +23,7 @@ static void prefer_node(void *memory, size_t size, int socket)
 	mbind(memory, size, MPOL_PREFERRED, mask, sizeof(mask) * CHAR_BIT, 0);
 }
 
-void *gremc_reserve(size_t size, int socket)
+void *gremc_memory_reserve(size_t size, int socket)
 {
 	void *memory =
 		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -32,17 +32,17 @@ void *gremc_reserve(size_t size, int socket)
 		return NULL;
 	/* Best effort, both: a kernel without huge pages or NUMA gives ordinary memory, which works. */
 	madvise(memory, size, MADV_HUGEPAGE);
-	prefer_node(memory, size, socket);
+	memory_prefer_node(memory, size, socket);
 	return memory;
 }
 
-void gremc_release(void *memory, size_t size)
+void gremc_memory_release(void *memory, size_t size)
 {
 	if (memory)
 		munmap(memory, size);
 }
 
-void *gremc_zalloc(size_t size, int socket)
+void *gremc_memory_zalloc(size_t size, int socket)
 {
 	void *memory = rte_zmalloc_socket(NULL, size, RTE_CACHE_LINE_SIZE, socket);
 

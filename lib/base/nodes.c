@@ -5,7 +5,7 @@
 
 const struct gremc_nodes gremc_nodes_any = {.count = 1, .socket = {SOCKET_ID_ANY}};
 
-static uint32_t find(const struct gremc_nodes *nodes, int socket)
+static uint32_t nodes_find_socket(const struct gremc_nodes *nodes, int socket)
 {
 	uint32_t i = 0;
 
@@ -16,13 +16,13 @@ static uint32_t find(const struct gremc_nodes *nodes, int socket)
 
 void gremc_nodes_add(struct gremc_nodes *nodes, int socket)
 {
-	if (find(nodes, socket) == nodes->count && nodes->count < GREMC_NODES_MAX)
+	if (nodes_find_socket(nodes, socket) == nodes->count && nodes->count < GREMC_NODES_MAX)
 		nodes->socket[nodes->count++] = socket;
 }
 
 uint32_t gremc_nodes_index(const struct gremc_nodes *nodes, int socket)
 {
-	uint32_t i = find(nodes, socket);
+	uint32_t i = nodes_find_socket(nodes, socket);
 
 	return i < nodes->count ? i : 0;
 }

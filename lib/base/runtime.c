@@ -15,7 +15,7 @@
 
 #include "base/base.h"
 
-static bool begins_with(const char *name, const char *const *prefixes, unsigned count)
+static bool name_has_prefix(const char *name, const char *const *prefixes, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
@@ -24,7 +24,7 @@ static bool begins_with(const char *name, const char *const *prefixes, unsigned 
 }
 
 /* Whether a socket is there that no process listens at. */
-static bool is_dead_socket(int directory, const char *name)
+static bool socket_is_dead(int directory, const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -43,7 +43,7 @@ static bool is_dead_socket(int directory, const char *name)
 }
 
 /* Take the lock that a primary process holds. Returns the file; -1: another process has it; -2: no file. */
-static int lock_config(int directory)
+static int runtime_config_lock(int directory)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = openat(directory, "config", O_RDWR | O_CLOEXEC);
@@ -67,13 +67,13 @@ void gremc_runtime_remove(const char *path)
 	if (directory == NULL)
 		return;
 	fd = dirfd(directory);
-	config = lock_config(fd);
+	config = runtime_config_lock(fd);
 	while ((entry = readdir(directory)) != NULL) {
 		const char *name = entry->d_name;
 
 		/* what cannot be removed is found by the next process, which replaces it */
-		if ((config != -1 && begins_with(name, files, RTE_DIM(files))) ||
-		    (begins_with(name, sockets, RTE_DIM(sockets)) && is_dead_socket(fd, name)))
+		if ((config != -1 && name_has_prefix(name, files, RTE_DIM(files))) ||
+		    (name_has_prefix(name, sockets, RTE_DIM(sockets)) && socket_is_dead(fd, name)))
 			(void)unlinkat(fd, name, 0);
 	}
 	if (config >= 0)
@@ -83,7 +83,7 @@ void gremc_runtime_remove(const char *path)
 	(void)rmdir(path);
 }
 
-static void remove_own(void)
+static void runtime_remove_own(void)
 {
 	const char *path = rte_eal_get_runtime_dir();
 
@@ -93,7 +93,7 @@ static void remove_own(void)
 
 int gremc_runtime_remove_at_exit(void)
 {
-	return atexit(remove_own) ? -ENOMEM : 0;
+	return atexit(runtime_remove_own) ? -ENOMEM : 0;
 }
 
 pid_t gremc_runtime_holder(const char *path)

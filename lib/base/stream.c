@@ -12,7 +12,7 @@
 /* ---- lines with their levels ---- */
 
 /* A level as people read it, and as the journal does (sd-daemon(3)). */
-static size_t level_text(char *text, size_t size, uint32_t level, bool for_journal)
+static size_t log_level_format(char *text, size_t size, uint32_t level, bool for_journal)
 {
 	static const char *const names[] = {"",        "emergency", "alert", "critical", "error",
 					    "warning", "notice",    "info",  "debug"};
@@ -27,7 +27,7 @@ static size_t level_text(char *text, size_t size, uint32_t level, bool for_journ
 char *gremc_log_lines(const char *message, size_t length, uint32_t level, bool for_journal, bool *is_inside)
 {
 	char prefix[16], *text, *at;
-	size_t prefix_length = level_text(prefix, sizeof(prefix), level, for_journal), lines = 1;
+	size_t prefix_length = log_level_format(prefix, sizeof(prefix), level, for_journal), lines = 1;
 
 	for (size_t i = 0; i < length; i++)
 		lines += message[i] == '\n';
@@ -53,7 +53,7 @@ struct destination {
 	bool is_inside; /* of a line */
 };
 
-static ssize_t write_message(void *cookie, const char *message, size_t length)
+static ssize_t stream_message_write(void *cookie, const char *message, size_t length)
 {
 	struct destination *destination = cookie;
 	int level = rte_log_cur_msg_loglevel();
@@ -69,7 +69,7 @@ static ssize_t write_message(void *cookie, const char *message, size_t length)
 }
 
 /* systemd tells the programs whose stderr it reads which file that is. */
-static bool is_journal(void)
+static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long device, inode;
@@ -84,8 +84,8 @@ int gremc_log_open(void)
 	static struct destination destinations[2];
 	static unsigned count;
 	struct destination *destination = &destinations[count++ % 2];
-	FILE *stream = fopencookie(destination, "w", (cookie_io_functions_t){.write = write_message});
+	FILE *stream = fopencookie(destination, "w", (cookie_io_functions_t){.write = stream_message_write});
 
-	destination->for_journal = is_journal();
+	destination->for_journal = stderr_is_journal();
 	return stream && rte_openlog_stream(stream) == 0 ? 0 : -1;
 }

@@ -36,13 +36,13 @@ struct gremc_config_address {
 	uint8_t length;
 };
 
-struct gremc_config_route {
+struct gremc_config_route_read {
 	struct gremc_prefix to; /* 0.0.0.0/0: default; gateway4 is one such */
 	rte_be32_t via;
 	bool on_link; /* the link reaches `via`, whatever the port's networks are */
 };
 
-struct gremc_config_neighbor {
+struct gremc_config_neighbor_find {
 	rte_be32_t address;
 	struct rte_ether_addr mac;
 };
@@ -83,9 +83,10 @@ struct gremc_config_port {
 	struct gremc_config_igmp *igmp; /* NULL: off */
 	struct gremc_config_address *addresses;
 	uint32_t address_count;
-	struct gremc_config_route *routes; /* longest prefix first */
+	struct gremc_config_route_read *routes; /* longest prefix first */
 	uint32_t route_count;
-	struct gremc_config_neighbor *neighbors; /* ascending by address in host order, no address twice */
+	struct gremc_config_neighbor_find
+		*neighbors; /* ascending by address in host order, no address twice */
 	uint32_t neighbor_count;
 };
 
@@ -109,7 +110,8 @@ struct gremc_config_tunnel {
 	struct gremc_config_igmp *igmp;      /* NULL: off */
 	struct gremc_config_address address; /* inner address of this end; length 0 and address 0: none */
 	rte_be32_t peer;                     /* inner address of the other end, or 0 */
-	struct gremc_config_route *routes;   /* the kernel's, by the tunnel's interface; via 0: on the link */
+	struct gremc_config_route_read
+		*routes; /* the kernel's, by the tunnel's interface; via 0: on the link */
 	uint32_t route_count;
 	uint32_t port; /* index of the port that owns `local` */
 };
@@ -171,22 +173,24 @@ void gremc_config_help(FILE *out);
 
 /* What a running program cannot take over (ports: device, interface, isolate, members, mode, mtu, vlan,
  * multicast, their set or order; descriptors): an error for each into *errors; returns how many. */
-unsigned gremc_config_restart_needed(const struct gremc_config *running, const struct gremc_config *wanted,
-				     const char *path, struct gremc_errors *errors);
+unsigned gremc_config_restart_check(const struct gremc_config *running_config,
+				    const struct gremc_config *new_config, const char *path,
+				    struct gremc_errors *errors);
 
 /* Are the two the same to the wire (all but the name)? */
 bool gremc_config_tunnel_equal(const struct gremc_config_tunnel *a, const struct gremc_config_tunnel *b);
 
 /* The tunnel's next hop: the remote itself where an address of the port covers it, else the longest route's
  * via. Returns 0, or -ENETUNREACH. */
-int gremc_config_next_hop(const struct gremc_config_port *port, rte_be32_t remote, rte_be32_t *next_hop);
+int gremc_config_route_lookup(const struct gremc_config_port *port, rte_be32_t remote, rte_be32_t *next_hop);
 /* A way to a remote, as the port's static configuration has it. */
-struct gremc_config_way {
+struct gremc_config_next_hop {
 	rte_be32_t next_hop;              /* 0: none */
 	const struct rte_ether_addr *mac; /* NULL: no static neighbour */
 };
-struct gremc_config_way gremc_config_way(const struct gremc_config_port *port, rte_be32_t remote);
+struct gremc_config_next_hop gremc_config_next_hop(const struct gremc_config_port *port, rte_be32_t remote);
 /* The static neighbour's MAC, or NULL. */
-const struct rte_ether_addr *gremc_config_neighbor(const struct gremc_config_port *port, rte_be32_t address);
+const struct rte_ether_addr *gremc_config_neighbor_find(const struct gremc_config_port *port,
+							rte_be32_t address);
 
 #endif

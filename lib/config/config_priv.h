@@ -149,10 +149,10 @@ struct key {
 	uint32_t minimum, maximum; /* of a number; maximum 0: it takes none */
 	const char *fallback;      /* the default as one would write it, or NULL */
 	bool required;
-	scalar_reader *scalar;  /* NULL: it takes no scalar */
-	node_reader *node;      /* NULL: it takes nothing but a scalar */
-	yaml_node_type_t shape; /* of what `node` takes */
-	uint16_t offset, size;  /* the field in the section's object, for the readers that need no more */
+	scalar_reader *scalar;      /* NULL: it takes no scalar */
+	node_reader *node;          /* NULL: it takes nothing but a scalar */
+	yaml_node_type_t node_type; /* of what `node` takes */
+	uint16_t offset, size;      /* the field in the section's object, for the readers that need no more */
 	const char *meaning;
 };
 
@@ -191,13 +191,13 @@ const struct name *gremc_config_names_nearest(const struct names *names, const c
 void gremc_config_names_fini(struct names *names);
 /* Letters to change, insert, drop or swap to make one text of the other. Texts over 63 bytes are far from
  * all. */
-unsigned gremc_config_distance(const char *a, const char *b);
-bool gremc_config_is_near(unsigned distance, const char *text);
+unsigned gremc_config_text_distance(const char *a, const char *b);
+bool gremc_config_distance_is_near(unsigned distance, const char *text);
 
 /* ---- what is loaded, before it is validated ---- */
 
 struct route_draft {
-	struct gremc_config_route route;
+	struct gremc_config_route_read route;
 	struct place place; /* of the next hop */
 };
 
@@ -263,80 +263,83 @@ struct loader {
 /* ---- report.c ---- */
 
 /* A file's index, by which places name it. */
-uint32_t gremc_config_file(struct loader *l, const char *path);
-void gremc_config_problem(struct loader *l, struct place place, const char *format, ...)
+uint32_t gremc_config_file_add(struct loader *l, const char *path);
+void gremc_config_error_add(struct loader *l, struct place place, const char *format, ...)
 	__rte_format_printf(3, 4);
 /* The file loads, and the user should see this: as a warning when a setting probably does not do what it is
  * for, as a note when it has no effect here. */
-void gremc_config_warn(struct loader *l, struct place place, const char *format, ...)
+void gremc_config_warning_add(struct loader *l, struct place place, const char *format, ...)
 	__rte_format_printf(3, 4);
-void gremc_config_note(struct loader *l, struct place place, const char *format, ...)
+void gremc_config_note_add(struct loader *l, struct place place, const char *format, ...)
 	__rte_format_printf(3, 4);
 /* All problems into *errors, and warnings and notes into l->config, in the order of the files and their
  * lines.
  */
-void gremc_config_report(struct loader *l, struct gremc_errors *errors);
-void gremc_config_report_fini(struct loader *l);
+void gremc_config_messages_report(struct loader *l, struct gremc_errors *errors);
+void gremc_config_messages_fini(struct loader *l);
 /* "line 3", or "FILE:3" when it is in another file than `from`. */
 #define WHERE_TEXT 160
-char *gremc_config_where(char *text, const struct loader *l, struct place place, struct place from);
+char *gremc_config_place_format(char *text, const struct loader *l, struct place place, struct place from);
 /* A user's text made fit for a message: of bounded length, without control characters. */
 #define QUOTE_TEXT 72
-char *gremc_config_quote(char *buffer, const char *text);
-#define QUOTE(text)      gremc_config_quote((char[QUOTE_TEXT]){0}, text)
+char *gremc_config_text_quote(char *buffer, const char *text);
+#define QUOTE(text)      gremc_config_text_quote((char[QUOTE_TEXT]){0}, text)
 #define ADDRESS(address) gremc_ipv4_format((char[GREMC_IPV4_TEXT]){0}, address)
 /* Room for one more in an array that doubles: the array, or NULL when memory is out (said once). */
-void *gremc_config_grow(struct loader *l, void *array, uint32_t count, size_t size);
-void *gremc_config_alloc(struct loader *l, size_t count, size_t size);
+void *gremc_config_array_grow(struct loader *l, void *array, uint32_t count, size_t size);
+void *gremc_config_array_alloc(struct loader *l, size_t count, size_t size);
 
 /* ---- yaml.c ---- */
 
-struct place gremc_config_place(const yaml_node_t *node);
-bool gremc_config_is_null(const yaml_node_t *node);
+struct place gremc_config_node_place(const yaml_node_t *node);
+bool gremc_config_node_is_null(const yaml_node_t *node);
 /* The scalar of a node; false when it is none or holds a NUL. */
-bool gremc_config_scalar(const yaml_node_t *node, struct value *value);
+bool gremc_config_node_scalar(const yaml_node_t *node, struct value *value);
 /* Reads a mapping of the section's keys into object. owner: what to call it, and where, when a key is
  * missing. places: [KEY_COUNT] of the values given, or NULL. */
-void gremc_config_mapping(struct loader *l, yaml_node_t *node, enum section section,
-			  const struct value *owner, void *object, struct place *places);
-void gremc_config_defaults(struct loader *l, enum section section, const struct value *owner, void *object);
-/* `key` was given a value of another kind. */
-void gremc_config_wrong(struct loader *l, const struct key *key, yaml_node_t *node);
-void gremc_config_wrong_entry(struct loader *l, const struct key *key, yaml_node_t *entry);
-void gremc_config_wrong_text(struct loader *l, const struct key *key, const struct value *value);
-/* The value of a name that a mapping has itself, or NULL. */
-yaml_node_t *gremc_config_lookup(struct loader *l, const yaml_node_t *node, const char *name);
-/* Every name of a mapping, or every scalar of a sequence; stops when `each` returns false. */
-void gremc_config_each_name(struct loader *l, yaml_node_t *node,
-			    bool (*each)(struct loader *l, const struct value *name, yaml_node_t *node,
-					 void *object),
-			    void *object);
-void gremc_config_each_text(struct loader *l, const struct key *key, yaml_node_t *node,
-			    bool (*each)(struct loader *l, const struct value *value, void *object),
-			    void *object);
-/* As gremc_config_each_text() for IPv4 addresses of an interface: IPv6 addresses and netplan's options of an
- * address become notes. */
-void gremc_config_each_address(struct loader *l, const struct key *key, yaml_node_t *node,
-			       bool (*each)(struct loader *l, const struct value *value, void *object),
+void gremc_config_mapping_read(struct loader *l, yaml_node_t *node, enum section section,
+			       const struct value *owner, void *object, struct place *places);
+void gremc_config_defaults_set(struct loader *l, enum section section, const struct value *owner,
 			       void *object);
+/* `key` was given a value of another kind. */
+void gremc_config_node_reject(struct loader *l, const struct key *key, yaml_node_t *node);
+void gremc_config_entry_reject(struct loader *l, const struct key *key, yaml_node_t *entry);
+void gremc_config_text_reject(struct loader *l, const struct key *key, const struct value *value);
+/* The value of a name that a mapping has itself, or NULL. */
+yaml_node_t *gremc_config_mapping_find(struct loader *l, const yaml_node_t *node, const char *name);
+/* Every name of a mapping, or every scalar of a sequence; stops when `each` returns false. */
+void gremc_config_mapping_visit(struct loader *l, yaml_node_t *node,
+				bool (*each)(struct loader *l, const struct value *name, yaml_node_t *node,
+					     void *object),
+				void *object);
+void gremc_config_sequence_visit(struct loader *l, const struct key *key, yaml_node_t *node,
+				 bool (*each)(struct loader *l, const struct value *value, void *object),
+				 void *object);
+/* As gremc_config_sequence_visit() for IPv4 addresses of an interface: IPv6 addresses and netplan's options
+ * of an address become notes. */
+void gremc_config_addresses_visit(struct loader *l, const struct key *key, yaml_node_t *node,
+				  bool (*each)(struct loader *l, const struct value *value, void *object),
+				  void *object);
 /* Is the text an IPv6 address, with or without a prefix length? */
-bool gremc_config_is_ipv6(const char *text);
+bool gremc_config_text_is_ipv6(const char *text);
 /* The whole text as one document into the loader. False when it is no YAML. */
-bool gremc_config_document(struct loader *l, const char *text, size_t size);
+bool gremc_config_document_parse(struct loader *l, const char *text, size_t size);
 
 /* ---- scalars.c ---- */
 
-bool gremc_config_number(const char *text, uint64_t *number);
+bool gremc_config_number_parse(const char *text, uint64_t *number);
 /* What a unicast address may not be, in words, or NULL when it may be one. */
-const char *gremc_config_not_unicast(rte_be32_t address);
+const char *gremc_config_unicast_problem(rte_be32_t address);
 /* ADDRESS/LENGTH of an interface. bare: the length, when there is none; 0: there must be one. */
-bool gremc_config_interface_address(struct loader *l, const struct value *value, uint8_t bare,
-				    struct gremc_config_address *address);
-bool gremc_config_unicast(struct loader *l, const char *what, const struct value *value, rte_be32_t *address);
-bool gremc_config_prefix_ok(struct loader *l, const char *what, const struct value *value,
-			    struct gremc_prefix *prefix);
+bool gremc_config_interface_address_read(struct loader *l, const struct value *value, uint8_t bare,
+					 struct gremc_config_address *address);
+bool gremc_config_unicast_read(struct loader *l, const char *what, const struct value *value,
+			       rte_be32_t *address);
+bool gremc_config_prefix_read(struct loader *l, const char *what, const struct value *value,
+			      struct gremc_prefix *prefix);
 /* Checks the name and takes it into the loader's names; fills text. */
-bool gremc_config_name(struct loader *l, const struct value *value, bool is_port, uint32_t index, char *text);
+bool gremc_config_name_read(struct loader *l, const struct value *value, bool is_port, uint32_t index,
+			    char *text);
 scalar_reader gremc_config_read_version, gremc_config_read_number, gremc_config_read_boolean,
 	gremc_config_read_address, gremc_config_read_endpoint, gremc_config_read_device,
 	gremc_config_read_interface, gremc_config_read_mode, gremc_config_read_gre, gremc_config_read_key,
@@ -352,13 +355,13 @@ node_reader gremc_config_read_tunnels, gremc_config_read_key_pair, gremc_config_
 	gremc_config_read_tunnel_routes;
 /* One entry of `routes`: false when it is wrong, or netplan's alone. is_tunnel: `via` may be left out with
  * `scope: link`. */
-bool gremc_config_route(struct loader *l, yaml_node_t *entry, bool is_tunnel,
-			struct gremc_config_route *route, struct place *place);
+bool gremc_config_route_read(struct loader *l, yaml_node_t *entry, bool is_tunnel,
+			     struct gremc_config_route_read *route, struct place *place);
 /* The port of netplan's alone with this name, or with this address; NULL: there is none. */
-const struct netplan_port *gremc_config_netplan_port(const struct loader *l, const char *name);
-const struct netplan_port *gremc_config_netplan_owner(const struct loader *l, rte_be32_t address);
+const struct netplan_port *gremc_config_netplan_port_find(const struct loader *l, const char *name);
+const struct netplan_port *gremc_config_netplan_owner_find(const struct loader *l, rte_be32_t address);
 /* A new tunnel with every default; NULL: over the limit or out of memory, said. */
-struct tunnel_draft *gremc_config_tunnel_new(struct loader *l, const struct value *name);
+struct tunnel_draft *gremc_config_tunnel_add(struct loader *l, const struct value *name);
 node_reader gremc_config_read_mroutes, gremc_config_read_settings, gremc_config_read_vifs;
 scalar_reader gremc_config_read_group, gremc_config_read_source, gremc_config_read_vif;
 scalar_reader gremc_config_read_origin;
@@ -369,8 +372,8 @@ node_reader gremc_config_read_igmp, gremc_config_read_timing, gremc_config_read_
 void gremc_config_igmp_free(struct gremc_config_igmp *igmp);
 void gremc_config_validate_igmp(struct loader *l);
 /* limits.c: warn of settings that contradict each other. igmp NULL: off. */
-void gremc_config_check_limits(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
-			       const char *name);
+void gremc_config_igmp_check_limits(struct loader *l, const struct gremc_config_igmp *igmp,
+				    struct place place, const char *name);
 /* The mroutes are read last: their vifs' numbers depend on how many tunnels there are. */
 void gremc_config_load_mroutes(struct loader *l);
 
@@ -385,13 +388,13 @@ void gremc_config_validate_mroutes(struct loader *l);
 
 void gremc_config_load_ifcfg(struct loader *l, const char *directory);
 /* One file; path ends with ifcfg-NAME. */
-void gremc_config_ifcfg_text(struct loader *l, const char *path, const char *text, size_t size);
+void gremc_config_ifcfg_read(struct loader *l, const char *path, const char *text, size_t size);
 
 /* ---- load.c ---- */
 
 void gremc_config_port_draft_fini(struct port_draft *draft);
 /* The whole file, with a NUL behind it; NULL: said. */
-char *gremc_config_read_file(struct loader *l, const char *path, size_t *size);
+char *gremc_config_file_read(struct loader *l, const char *path, size_t *size);
 /* As gremc_config_load(path, NULL, errors) of a file with this text; path is only a name for messages. */
 struct gremc_config *gremc_config_load_memory(const char *path, const char *text, size_t size,
 					      struct gremc_errors *errors);

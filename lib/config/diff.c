@@ -7,7 +7,7 @@
 #define NAMES_TEXT 256
 
 /* "wan0, wan1", cut where it gets long. */
-static char *port_names(char *text, const struct gremc_config *config)
+static char *config_format_port_names(char *text, const struct gremc_config *config)
 {
 	size_t length = 0;
 
@@ -18,7 +18,7 @@ static char *port_names(char *text, const struct gremc_config *config)
 	return config->port_count ? text : strcpy(text, "none");
 }
 
-static bool has_same_ports(const struct gremc_config *a, const struct gremc_config *b)
+static bool config_ports_equal(const struct gremc_config *a, const struct gremc_config *b)
 {
 	if (a->port_count != b->port_count)
 		return false;
@@ -28,8 +28,8 @@ static bool has_same_ports(const struct gremc_config *a, const struct gremc_conf
 	return true;
 }
 
-static unsigned port_changes(const struct gremc_config_port *a, const struct gremc_config_port *b,
-			     const char *path, struct gremc_errors *errors)
+static unsigned port_report_changes(const struct gremc_config_port *a, const struct gremc_config_port *b,
+				    const char *path, struct gremc_errors *errors)
 {
 	bool is_other_device = strcmp(a->device, b->device) || a->is_bond != b->is_bond;
 	const struct {
@@ -58,8 +58,8 @@ static unsigned port_changes(const struct gremc_config_port *a, const struct gre
 	return count;
 }
 
-static unsigned setting_change(const char *key, unsigned a, unsigned b, const char *path,
-			       struct gremc_errors *errors)
+static unsigned setting_report_change(const char *key, unsigned a, unsigned b, const char *path,
+				      struct gremc_errors *errors)
 {
 	if (a == b)
 		return 0;
@@ -67,23 +67,26 @@ static unsigned setting_change(const char *key, unsigned a, unsigned b, const ch
 	return 1;
 }
 
-unsigned gremc_config_restart_needed(const struct gremc_config *running, const struct gremc_config *wanted,
-				     const char *path, struct gremc_errors *errors)
+unsigned gremc_config_restart_check(const struct gremc_config *running_config,
+				    const struct gremc_config *new_config, const char *path,
+				    struct gremc_errors *errors)
 {
-	const struct gremc_config_settings *a = &running->settings, *b = &wanted->settings;
+	const struct gremc_config_settings *a = &running_config->settings, *b = &new_config->settings;
 	char before[NAMES_TEXT], after[NAMES_TEXT];
 	unsigned count = 0;
 
-	if (has_same_ports(running, wanted)) {
-		for (uint32_t i = 0; i < running->port_count; i++)
-			count += port_changes(&running->ports[i], &wanted->ports[i], path, errors);
+	if (config_ports_equal(running_config, new_config)) {
+		for (uint32_t i = 0; i < running_config->port_count; i++)
+			count += port_report_changes(&running_config->ports[i], &new_config->ports[i], path,
+						     errors);
 	} else {
 		gremc_errors_add(errors, path, 0, 0, "restart dpdk-gremc to change the ports from %s to %s",
-				 port_names(before, running), port_names(after, wanted));
+				 config_format_port_names(before, running_config),
+				 config_format_port_names(after, new_config));
 		count++;
 	}
-	count += setting_change("rx-descriptors", a->rx_descriptors, b->rx_descriptors, path, errors);
-	count += setting_change("tx-descriptors", a->tx_descriptors, b->tx_descriptors, path, errors);
+	count += setting_report_change("rx-descriptors", a->rx_descriptors, b->rx_descriptors, path, errors);
+	count += setting_report_change("tx-descriptors", a->tx_descriptors, b->tx_descriptors, path, errors);
 	return count;
 }
 

@@ -33,31 +33,31 @@ struct ifcfg {
 	struct loader *l; /* NULL: a first look, which says nothing */
 	uint32_t file;
 	bool names_gre;                   /* a TYPE line begins with GRE, whatever follows */
-	char *room;                       /* where the next value without its quotes is put */
+	char *output;                     /* where the next value without its quotes is put */
 	struct value values[IFCFG_COUNT]; /* text NULL: not given */
 };
 
 /* ---- lines ---- */
 
-static const char *skip_blanks(const char *c)
+static const char *text_skip_blanks(const char *c)
 {
 	while (*c == ' ' || *c == '\t' || *c == '\r')
 		c++;
 	return c;
 }
 
-static bool is_blank_or_end(char c)
+static bool char_ends_word(char c)
 {
 	return c == '\0' || c == ' ' || c == '\t' || c == '\r';
 }
 
 /* One shell word, its quotes resolved, into file->room. Returns what follows, or NULL: a quote is not closed.
  */
-static const char *unquote(struct ifcfg *file, const char *c)
+static const char *ifcfg_word_unquote(struct ifcfg *file, const char *c)
 {
-	char *out = file->room;
+	char *out = file->output;
 
-	while (!is_blank_or_end(*c) && *c != ';') {
+	while (!char_ends_word(*c) && *c != ';') {
 		char quote = *c == '"' || *c == '\'' ? *c : '\0';
 
 		if (quote) {
@@ -75,17 +75,17 @@ static const char *unquote(struct ifcfg *file, const char *c)
 		}
 	}
 	*out++ = '\0';
-	file->room = out;
+	file->output = out;
 	return c;
 }
 
-static void line_problem(const struct ifcfg *file, struct place place, const char *what)
+static void ifcfg_line_error(const struct ifcfg *file, struct place place, const char *what)
 {
 	if (file->l)
-		gremc_config_problem(file->l, place, "%s", what);
+		gremc_config_error_add(file->l, place, "%s", what);
 }
 
-static void take(struct ifcfg *file, enum ifcfg_id id, const char *text, struct place place)
+static void ifcfg_value_set(struct ifcfg *file, enum ifcfg_id id, const char *text, struct place place)
 {
 	char where[WHERE_TEXT];
 
@@ -93,21 +93,22 @@ static void take(struct ifcfg *file, enum ifcfg_id id, const char *text, struct 
 	if (*text == '\0')
 		return;
 	if (file->values[id].text && file->l)
-		gremc_config_problem(file->l, place, "`%s` is given twice, first on %s; keep one of them",
-				     ifcfg_keys[id].name,
-				     gremc_config_where(where, file->l, file->values[id].place, place));
+		gremc_config_error_add(
+			file->l, place, "`%s` is given twice, first on %s; keep one of them",
+			ifcfg_keys[id].name,
+			gremc_config_place_format(where, file->l, file->values[id].place, place));
 	file->values[id] = (struct value){text, place, false};
 }
 
 /* Whether the line looks like TYPE=GRE: spaces around the `=`, quotes, and anything behind GRE are allowed.
  * A file with such a line is a tunnel's, so its errors are reported and the file is not skipped. */
-static bool is_type_gre(const char *c)
+static bool line_has_type_gre(const char *c)
 {
 	static const char type[] = "TYPE", gre[] = "GRE";
 
 	if (strncmp(c, type, strlen(type)))
 		return false;
-	c = skip_blanks(c + strlen(type));
+	c = text_skip_blanks(c + strlen(type));
 	if (*c++ != '=')
 		return false;
 	while (*c == '"' || *c == '\'' || *c == '\\' || *c == ' ' || *c == '\t')
@@ -116,61 +117,62 @@ static bool is_type_gre(const char *c)
 	       c[strlen(gre)] != '_';
 }
 
-static void read_line(struct ifcfg *file, const char *line, uint32_t number)
+static void ifcfg_line_read(struct ifcfg *file, const char *line, uint32_t number)
 {
 	struct place place = {file->file, number, 1};
-	const char *c = skip_blanks(line), *name, *value;
+	const char *c = text_skip_blanks(line), *name, *value;
 	size_t length;
 
 	if (*c == '\0' || *c == '#')
 		return;
 	if (strncmp(c, "export", 6) == 0 && (c[6] == ' ' || c[6] == '\t'))
-		c = skip_blanks(c + 6);
-	file->names_gre |= is_type_gre(c);
+		c = text_skip_blanks(c + 6);
+	file->names_gre |= line_has_type_gre(c);
 	name = c;
 	while (isalnum((unsigned char)*c) || *c == '_')
 		c++;
 	length = c - name;
 	place.column = name - line + 1;
 	if (length == 0 || *c != '=') {
-		line_problem(file, place,
-			     "this line is not KEY=VALUE; correct it, or make it a comment with #");
+		ifcfg_line_error(file, place,
+				 "this line is not KEY=VALUE; correct it, or make it a comment with #");
 		return;
 	}
 	place.column = c + 1 - line + 1;
-	value = file->room;
-	c = unquote(file, c + 1);
+	value = file->output;
+	c = ifcfg_word_unquote(file, c + 1);
 	if (c == NULL) {
-		line_problem(file, place, "a quote is not closed on this line; close it");
+		ifcfg_line_error(file, place, "a quote is not closed on this line; close it");
 		return;
 	}
-	c = skip_blanks(c);
+	c = text_skip_blanks(c);
 	if (*c == ';')
-		c = skip_blanks(c + 1);
+		c = text_skip_blanks(c + 1);
 	if (*c && *c != '#') {
 		place.column = c - line + 1;
-		line_problem(file, place,
-			     "there is more after the value; put a value with spaces in quotes, and "
-			     "each assignment on its own line");
+		ifcfg_line_error(file, place,
+				 "there is more after the value; put a value with spaces in quotes, and "
+				 "each assignment on its own line");
 		return;
 	}
 	for (enum ifcfg_id id = 0; id < IFCFG_COUNT; id++)
 		if (strlen(ifcfg_keys[id].name) == length && strncmp(ifcfg_keys[id].name, name, length) == 0)
-			take(file, id, value, place);
+			ifcfg_value_set(file, id, value, place);
 }
 
 /* text: NUL-terminated, is cut into lines. */
-static void read_lines(struct ifcfg *file, char *text)
+static void ifcfg_lines_read(struct ifcfg *file, char *text)
 {
 	char *line;
 
 	for (uint32_t number = 1; (line = strsep(&text, "\n")) != NULL; number++)
-		read_line(file, line, number);
+		ifcfg_line_read(file, line, number);
 }
 
 /* ---- a tunnel ---- */
 
-static void read_key(struct loader *l, const struct ifcfg *file, enum ifcfg_id id, struct tunnel_draft *draft)
+static void ifcfg_key_read(struct loader *l, const struct ifcfg *file, enum ifcfg_id id,
+			   struct tunnel_draft *draft)
 {
 	struct key key = gremc_config_keys[ifcfg_keys[id].key];
 
@@ -183,13 +185,13 @@ static void read_key(struct loader *l, const struct ifcfg *file, enum ifcfg_id i
 	key.scalar(l, &key, &file->values[id], draft);
 }
 
-static void default_local(struct loader *l, const struct ifcfg *file, struct tunnel_draft *draft)
+static void ifcfg_local_default(struct loader *l, const struct ifcfg *file, struct tunnel_draft *draft)
 {
 	/* Where the ports are wrong it is not this file's fault. */
 	if (l->address_count == 1)
 		draft->tunnel.local = l->addresses[0].address;
 	else if (!l->ports_broken)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, file->values[TYPE].place,
 			"there is no `MY_OUTER_IPADDR`, and %s; add it with the outer address of this "
 			"end",
@@ -197,28 +199,28 @@ static void default_local(struct loader *l, const struct ifcfg *file, struct tun
 	draft->local = file->values[TYPE].place;
 }
 
-static void read_inner(struct loader *l, const struct ifcfg *file, struct tunnel_draft *draft)
+static void ifcfg_inner_read(struct loader *l, const struct ifcfg *file, struct tunnel_draft *draft)
 {
 	struct gremc_config_tunnel *tunnel = &draft->tunnel;
 	struct gremc_config_address peer;
 
 	if (file->values[MY_INNER].text)
-		gremc_config_interface_address(l, &file->values[MY_INNER], 32, &tunnel->address);
+		gremc_config_interface_address_read(l, &file->values[MY_INNER], 32, &tunnel->address);
 	/* the scripts give the length to either end */
 	if (file->values[PEER_INNER].text == NULL ||
-	    !gremc_config_interface_address(l, &file->values[PEER_INNER], 32, &peer))
+	    !gremc_config_interface_address_read(l, &file->values[PEER_INNER], 32, &peer))
 		return;
 	/* A route to the remote by its own tunnel would carry nothing; the scripts make none, either. */
 	if (peer.address != tunnel->remote)
 		tunnel->peer = peer.address;
 	else
-		gremc_config_note(
+		gremc_config_note_add(
 			l, file->values[PEER_INNER].place,
 			"`PEER_INNER_IPADDR` is `PEER_OUTER_IPADDR`: it is ignored, because the route to it "
 			"would lead the tunnel into itself");
 }
 
-static void add_tunnel(struct loader *l, const struct ifcfg *file, const char *path)
+static void ifcfg_tunnel_add(struct loader *l, const struct ifcfg *file, const char *path)
 {
 	const struct value *values = file->values;
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
@@ -228,25 +230,25 @@ static void add_tunnel(struct loader *l, const struct ifcfg *file, const char *p
 
 	if (name.text == NULL)
 		name = (struct value){base + strlen("ifcfg-"), values[TYPE].place, false};
-	draft = gremc_config_tunnel_new(l, &name);
+	draft = gremc_config_tunnel_add(l, &name);
 	if (draft == NULL)
 		return;
-	gremc_config_defaults(l, SECTION_TUNNEL, &name, draft);
+	gremc_config_defaults_set(l, SECTION_TUNNEL, &name, draft);
 	/* these files describe an interface of the kernel */
 	draft->tunnel.host = true;
 	draft->local = values[MY_OUTER].place;
 	draft->mtu = values[MTU].place;
 	draft->peer = values[PEER_INNER].place;
-	read_key(l, file, MY_OUTER, draft);
-	read_key(l, file, PEER_OUTER, draft);
-	read_key(l, file, TUNNEL_KEY, draft);
-	read_key(l, file, TTL, draft);
-	read_key(l, file, MTU, draft);
-	read_inner(l, file, draft);
+	ifcfg_key_read(l, file, MY_OUTER, draft);
+	ifcfg_key_read(l, file, PEER_OUTER, draft);
+	ifcfg_key_read(l, file, TUNNEL_KEY, draft);
+	ifcfg_key_read(l, file, TTL, draft);
+	ifcfg_key_read(l, file, MTU, draft);
+	ifcfg_inner_read(l, file, draft);
 	if (values[MY_OUTER].text == NULL)
-		default_local(l, file, draft);
+		ifcfg_local_default(l, file, draft);
 	if (values[PEER_OUTER].text == NULL)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, values[TYPE].place,
 			"there is no `PEER_OUTER_IPADDR`; add it with the outer address of the other "
 			"end");
@@ -254,56 +256,58 @@ static void add_tunnel(struct loader *l, const struct ifcfg *file, const char *p
 }
 
 /* Blanks inside the quotes mean nothing. */
-static bool is_gre(const struct ifcfg *file)
+static bool ifcfg_is_gre(const struct ifcfg *file)
 {
 	const char *text = file->values[TYPE].text;
 
 	if (text == NULL)
 		return false;
-	text = skip_blanks(text);
-	return strncasecmp(text, "GRE", 3) == 0 && *skip_blanks(text + 3) == '\0';
+	text = text_skip_blanks(text);
+	return strncasecmp(text, "GRE", 3) == 0 && *text_skip_blanks(text + 3) == '\0';
 }
 
-static void type_problem(struct loader *l, const struct ifcfg *file)
+static void ifcfg_type_error(struct loader *l, const struct ifcfg *file)
 {
-	gremc_config_problem(l, file->values[TYPE].place,
-			     "`TYPE` is `%s`, though a line begins with TYPE=GRE; write TYPE=GRE, or another "
-			     "type, on one line and nothing else",
-			     file->values[TYPE].text ? file->values[TYPE].text : "");
+	gremc_config_error_add(
+		l, file->values[TYPE].place,
+		"`TYPE` is `%s`, though a line begins with TYPE=GRE; write TYPE=GRE, or another "
+		"type, on one line and nothing else",
+		file->values[TYPE].text ? file->values[TYPE].text : "");
 }
 
-void gremc_config_ifcfg_text(struct loader *l, const char *path, const char *text, size_t size)
+void gremc_config_ifcfg_read(struct loader *l, const char *path, const char *text, size_t size)
 {
-	char *lines = gremc_config_alloc(l, size + 1, 1), *room = gremc_config_alloc(l, size + 1, 1);
-	struct ifcfg file = {.room = room};
+	char *lines = gremc_config_array_alloc(l, size + 1, 1),
+	     *output = gremc_config_array_alloc(l, size + 1, 1);
+	struct ifcfg file = {.output = output};
 	uint32_t problems;
 
-	if (lines == NULL || room == NULL)
+	if (lines == NULL || output == NULL)
 		goto out;
 	memcpy(lines, text, size);
-	read_lines(&file, lines);
-	if (!file.names_gre && !is_gre(&file))
+	ifcfg_lines_read(&file, lines);
+	if (!file.names_gre && !ifcfg_is_gre(&file))
 		goto out;
 	/* It is a tunnel's: read it again, and report what is wrong. */
-	file = (struct ifcfg){.l = l, .file = gremc_config_file(l, path), .room = room};
+	file = (struct ifcfg){.l = l, .file = gremc_config_file_add(l, path), .output = output};
 	if (memchr(text, 0, size))
-		gremc_config_problem(l, (struct place){file.file, 0, 0},
-				     "the file holds a NUL byte; an ifcfg file is text");
+		gremc_config_error_add(l, (struct place){file.file, 0, 0},
+				       "the file holds a NUL byte; an ifcfg file is text");
 	memcpy(lines, text, size);
 	problems = l->problems.count;
-	read_lines(&file, lines);
-	if (is_gre(&file))
-		add_tunnel(l, &file, path);
+	ifcfg_lines_read(&file, lines);
+	if (ifcfg_is_gre(&file))
+		ifcfg_tunnel_add(l, &file, path);
 	else if (l->problems.count == problems)
-		type_problem(l, &file);
+		ifcfg_type_error(l, &file);
 out:
-	free(room);
+	free(output);
 	free(lines);
 }
 
 /* ---- the folder ---- */
 
-static int is_ifcfg(const struct dirent *entry)
+static int entry_is_ifcfg(const struct dirent *entry)
 {
 	static const char *const leftovers[] = {"~", ".bak", ".orig", ".rpmsave", ".rpmnew"};
 	size_t length = strlen(entry->d_name);
@@ -319,7 +323,7 @@ static int is_ifcfg(const struct dirent *entry)
 	return 1;
 }
 
-static void load_file(struct loader *l, const char *directory, const char *name)
+static void ifcfg_file_load(struct loader *l, const char *directory, const char *name)
 {
 	char *path, *text;
 	struct stat status;
@@ -332,16 +336,16 @@ static void load_file(struct loader *l, const char *directory, const char *name)
 	/* a folder or a pipe of that name is nobody's configuration */
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
 		goto out;
-	text = gremc_config_read_file(l, path, &size);
+	text = gremc_config_file_read(l, path, &size);
 	if (text)
-		gremc_config_ifcfg_text(l, path, text, size);
+		gremc_config_ifcfg_read(l, path, text, size);
 	free(text);
 out:
 	free(path);
 }
 
 /* By name, whatever the locale: a tunnel's index must not depend on it. */
-static int by_name(const struct dirent **a, const struct dirent **b)
+static int entry_compare_names(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -350,22 +354,22 @@ void gremc_config_load_ifcfg(struct loader *l, const char *directory)
 {
 	uint32_t problems = l->problems.count;
 	struct dirent **entries;
-	int count = scandir(directory, &entries, is_ifcfg, by_name);
+	int count = scandir(directory, &entries, entry_is_ifcfg, entry_compare_names);
 
 	if (count < 0) {
-		gremc_config_problem(l, (struct place){gremc_config_file(l, directory), 0, 0},
-				     "the folder cannot be read: %s", strerror(errno));
+		gremc_config_error_add(l, (struct place){gremc_config_file_add(l, directory), 0, 0},
+				       "the folder cannot be read: %s", strerror(errno));
 		return;
 	}
 	for (int i = 0; i < count; i++) {
-		load_file(l, directory, entries[i]->d_name);
+		ifcfg_file_load(l, directory, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
 	/* With a file beside it the folder may be empty; alone it is the wrong folder. */
 	if (!l->has_ports && l->tunnel_count == 0 && l->problems.count == problems)
-		gremc_config_problem(
-			l, (struct place){gremc_config_file(l, directory), 0, 0},
+		gremc_config_error_add(
+			l, (struct place){gremc_config_file_add(l, directory), 0, 0},
 			"there is no ifcfg-* file with TYPE=GRE in this folder; name the folder that has "
 			"them");
 }

@@ -18,13 +18,13 @@ void gremc_config_igmp_free(struct gremc_config_igmp *igmp)
 }
 
 /* Where the vif's draft keeps it. */
-static struct gremc_config_igmp **igmp_of(const struct key *key, void *object)
+static struct gremc_config_igmp **igmp_field_of(const struct key *key, void *object)
 {
 	return (struct gremc_config_igmp **)((uint8_t *)object + key->offset);
 }
 
 /* An upstream vif is a member itself and has none: settings of members would be without effect. */
-static void check_upstream_keys(struct loader *l, const struct place *places)
+static void igmp_check_upstream_keys(struct loader *l, const struct place *places)
 {
 	static const enum key_id of_members[] = {KEY_FAST_LEAVE,  KEY_MAX_GROUPS,  KEY_MAX_SOURCES,
 						 KEY_REPORT_RATE, KEY_IGMP_GROUPS, KEY_IGMP_SOURCES,
@@ -32,7 +32,7 @@ static void check_upstream_keys(struct loader *l, const struct place *places)
 
 	for (size_t i = 0; i < RTE_DIM(of_members); i++)
 		if (places[of_members[i]].line)
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, places[of_members[i]],
 				"`%s` is for the members of a `querier` and has no effect with `mode: "
 				"upstream`; remove it",
@@ -41,19 +41,19 @@ static void check_upstream_keys(struct loader *l, const struct place *places)
 
 void gremc_config_read_igmp(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
-	struct value owner = {key->name, gremc_config_place(node), false};
-	struct gremc_config_igmp *igmp = gremc_config_alloc(l, 1, sizeof(*igmp));
+	struct value owner = {key->name, gremc_config_node_place(node), false};
+	struct gremc_config_igmp *igmp = gremc_config_array_alloc(l, 1, sizeof(*igmp));
 	struct place places[KEY_COUNT] = {{0}};
 
-	*igmp_of(key, object) = igmp;
+	*igmp_field_of(key, object) = igmp;
 	if (igmp == NULL)
 		return;
-	gremc_config_mapping(l, node, SECTION_IGMP, &owner, igmp, places);
+	gremc_config_mapping_read(l, node, SECTION_IGMP, &owner, igmp, places);
 	if (igmp->mode == GREMC_CONFIG_IGMP_UPSTREAM)
-		check_upstream_keys(l, places);
+		igmp_check_upstream_keys(l, places);
 }
 
-static bool mode_of(const char *text, enum gremc_config_igmp_mode *mode)
+static bool igmp_mode_parse(const char *text, enum gremc_config_igmp_mode *mode)
 {
 	if (strcmp(text, "querier") == 0)
 		*mode = GREMC_CONFIG_IGMP_QUERIER;
@@ -73,35 +73,35 @@ void gremc_config_read_igmp_word(struct loader *l, const struct key *key, const 
 
 	if (strcmp(value->text, "off") == 0)
 		return;
-	if (!mode_of(value->text, &mode)) {
-		gremc_config_wrong_text(l, key, value);
+	if (!igmp_mode_parse(value->text, &mode)) {
+		gremc_config_text_reject(l, key, value);
 		return;
 	}
-	igmp = gremc_config_alloc(l, 1, sizeof(*igmp));
-	*igmp_of(key, object) = igmp;
+	igmp = gremc_config_array_alloc(l, 1, sizeof(*igmp));
+	*igmp_field_of(key, object) = igmp;
 	if (igmp == NULL)
 		return;
-	gremc_config_defaults(l, SECTION_IGMP, &owner, igmp);
+	gremc_config_defaults_set(l, SECTION_IGMP, &owner, igmp);
 	igmp->mode = mode;
 }
 
 void gremc_config_read_igmp_mode(struct loader *l, const struct key *key, const struct value *value,
 				 void *object)
 {
-	if (!mode_of(value->text, &((struct gremc_config_igmp *)object)->mode))
-		gremc_config_wrong_text(l, key, value);
+	if (!igmp_mode_parse(value->text, &((struct gremc_config_igmp *)object)->mode))
+		gremc_config_text_reject(l, key, value);
 }
 
 void gremc_config_read_timing(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
 	struct gremc_config_igmp_timing *timing = &l->config->igmp;
-	struct value owner = {key->name, gremc_config_place(node), false};
+	struct value owner = {key->name, gremc_config_node_place(node), false};
 	uint32_t problems = l->problems.count;
 
 	(void)object;
-	gremc_config_mapping(l, node, SECTION_TIMING, &owner, timing, NULL);
+	gremc_config_mapping_read(l, node, SECTION_TIMING, &owner, timing, NULL);
 	if (l->problems.count == problems && timing->response_interval >= timing->query_interval * 1000u)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, owner.place,
 			"`query-response-interval` is %u ms, which is not less than the "
 			"`query-interval` of %u s; members answer within it, before the next query",
@@ -110,30 +110,30 @@ void gremc_config_read_timing(struct loader *l, const struct key *key, yaml_node
 
 /* ---- groups, sources, join ---- */
 
-static bool check_group(struct loader *l, const struct value *value, const struct gremc_prefix *group)
+static bool igmp_check_group(struct loader *l, const struct value *value, const struct gremc_prefix *group)
 {
 	if (group->length < 4 || !gremc_ipv4_is_multicast(group->address))
-		gremc_config_problem(l, value->place,
-				     "%s is not multicast; `igmp` takes groups inside 224.0.0.0/4",
-				     value->text);
+		gremc_config_error_add(l, value->place,
+				       "%s is not multicast; `igmp` takes groups inside 224.0.0.0/4",
+				       value->text);
 	else if (group->length >= 24 && gremc_ipv4_is_link_local_group(group->address))
-		gremc_config_problem(l, value->place,
-				     "%s is inside 224.0.0.0/24, which is never forwarded; `igmp` takes "
-				     "groups from 224.0.1.0 on",
-				     value->text);
+		gremc_config_error_add(l, value->place,
+				       "%s is inside 224.0.0.0/24, which is never forwarded; `igmp` takes "
+				       "groups from 224.0.1.0 on",
+				       value->text);
 	else
 		return true;
 	return false;
 }
 
-static bool read_group(struct loader *l, const struct value *value, void *object)
+static bool igmp_group_read(struct loader *l, const struct value *value, void *object)
 {
 	struct gremc_config_igmp *igmp = object;
 	struct gremc_prefix group, *groups;
 
-	if (!gremc_config_prefix_ok(l, "groups", value, &group) || !check_group(l, value, &group))
+	if (!gremc_config_prefix_read(l, "groups", value, &group) || !igmp_check_group(l, value, &group))
 		return true;
-	groups = gremc_config_grow(l, igmp->groups, igmp->group_count, sizeof(*groups));
+	groups = gremc_config_array_grow(l, igmp->groups, igmp->group_count, sizeof(*groups));
 	if (groups == NULL)
 		return false;
 	igmp->groups = groups;
@@ -143,33 +143,33 @@ static bool read_group(struct loader *l, const struct value *value, void *object
 
 void gremc_config_read_igmp_groups(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
-	gremc_config_each_text(l, key, node, read_group, object);
+	gremc_config_sequence_visit(l, key, node, igmp_group_read, object);
 }
 
 /* An address, or a prefix of addresses that hosts may have. false: it was said why not. */
-static bool source_ok(struct loader *l, const struct value *value, struct gremc_prefix *source)
+static bool igmp_source_parse(struct loader *l, const struct value *value, struct gremc_prefix *source)
 {
 	uint8_t net;
 
 	if (strchr(value->text, '/') == NULL) {
 		source->length = 32;
-		return gremc_config_unicast(l, "sources", value, &source->address);
+		return gremc_config_unicast_read(l, "sources", value, &source->address);
 	}
-	if (!gremc_config_prefix_ok(l, "sources", value, source))
+	if (!gremc_config_prefix_read(l, "sources", value, source))
 		return false;
 	net = (uint8_t)(rte_be_to_cpu_32(source->address) >> 24);
 	if (net != 0 && net != 127 && net < 224)
 		return true;
-	gremc_config_problem(l, value->place,
-			     "%s is no prefix of unicast addresses; `sources` takes those of senders, and "
-			     "without it any sender is taken",
-			     value->text);
+	gremc_config_error_add(l, value->place,
+			       "%s is no prefix of unicast addresses; `sources` takes those of senders, and "
+			       "without it any sender is taken",
+			       value->text);
 	return false;
 }
 
 /* What is in the list already is not to be in it again. */
-static bool is_new_source(struct loader *l, const struct value *value, const struct gremc_config_igmp *igmp,
-			  const struct gremc_prefix *source)
+static bool igmp_source_is_new(struct loader *l, const struct value *value,
+			       const struct gremc_config_igmp *igmp, const struct gremc_prefix *source)
 {
 	char text[GREMC_PREFIX_TEXT];
 
@@ -180,33 +180,33 @@ static bool is_new_source(struct loader *l, const struct value *value, const str
 		if (!inside && !gremc_prefix_covers(source, other->address))
 			continue;
 		if (other->length == source->length)
-			gremc_config_problem(l, value->place, "%s is in the list twice; remove it once",
-					     value->text);
+			gremc_config_error_add(l, value->place, "%s is in the list twice; remove it once",
+					       value->text);
 		else
-			gremc_config_problem(l, value->place,
-					     "%s %s %s, which is in the list, too; remove one", value->text,
-					     inside ? "is inside" : "contains",
-					     gremc_prefix_format(text, other));
+			gremc_config_error_add(l, value->place,
+					       "%s %s %s, which is in the list, too; remove one", value->text,
+					       inside ? "is inside" : "contains",
+					       gremc_prefix_format(text, other));
 		return false;
 	}
 	return true;
 }
 
-static bool read_source(struct loader *l, const struct value *value, void *object)
+static bool igmp_source_read(struct loader *l, const struct value *value, void *object)
 {
 	struct gremc_config_igmp *igmp = object;
 	struct gremc_prefix source, *sources;
 
-	if (!source_ok(l, value, &source))
+	if (!igmp_source_parse(l, value, &source))
 		return true;
 	if (igmp->source_count == SOURCES_MAX) {
-		gremc_config_problem(l, value->place, "there are more than %u sources; remove some",
-				     SOURCES_MAX);
+		gremc_config_error_add(l, value->place, "there are more than %u sources; remove some",
+				       SOURCES_MAX);
 		return false;
 	}
-	if (!is_new_source(l, value, igmp, &source))
+	if (!igmp_source_is_new(l, value, igmp, &source))
 		return true;
-	sources = gremc_config_grow(l, igmp->sources, igmp->source_count, sizeof(*sources));
+	sources = gremc_config_array_grow(l, igmp->sources, igmp->source_count, sizeof(*sources));
 	if (sources == NULL)
 		return false;
 	igmp->sources = sources;
@@ -216,7 +216,7 @@ static bool read_source(struct loader *l, const struct value *value, void *objec
 
 void gremc_config_read_igmp_sources(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
-	gremc_config_each_text(l, key, node, read_source, object);
+	gremc_config_sequence_visit(l, key, node, igmp_source_read, object);
 }
 
 void gremc_config_read_join_group(struct loader *l, const struct key *key, const struct value *value,
@@ -225,33 +225,33 @@ void gremc_config_read_join_group(struct loader *l, const struct key *key, const
 	struct gremc_config_join *join = object;
 	struct gremc_prefix group;
 
-	if (!gremc_config_prefix_ok(l, key->name, value, &group) || !check_group(l, value, &group))
+	if (!gremc_config_prefix_read(l, key->name, value, &group) || !igmp_check_group(l, value, &group))
 		return;
 	if (group.length < 32)
-		gremc_config_problem(l, value->place, "`group` is %s; a member joins a single group",
-				     value->text);
+		gremc_config_error_add(l, value->place, "`group` is %s; a member joins a single group",
+				       value->text);
 	join->group = group.address;
 }
 
-static void read_join(struct loader *l, yaml_node_t *node, struct gremc_config_igmp *igmp)
+static void igmp_join_read(struct loader *l, yaml_node_t *node, struct gremc_config_igmp *igmp)
 {
-	struct value owner = {"the member", gremc_config_place(node), false};
+	struct value owner = {"the member", gremc_config_node_place(node), false};
 	struct place places[KEY_COUNT] = {{0}};
 	uint32_t problems = l->problems.count;
 	struct gremc_config_join join = {0}, *joins;
 
-	gremc_config_mapping(l, node, SECTION_JOIN, &owner, &join, places);
+	gremc_config_mapping_read(l, node, SECTION_JOIN, &owner, &join, places);
 	if (l->problems.count != problems)
 		return;
 	if (join.source == 0 && gremc_ipv4_is_ssm(join.group)) {
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, places[KEY_JOIN_GROUP],
 			"`group` is %s, inside 232.0.0.0/8, where a member names its source (RFC "
 			"4607); add `source:`",
 			ADDRESS(join.group));
 		return;
 	}
-	joins = gremc_config_grow(l, igmp->joins, igmp->join_count, sizeof(*joins));
+	joins = gremc_config_array_grow(l, igmp->joins, igmp->join_count, sizeof(*joins));
 	if (joins == NULL)
 		return;
 	igmp->joins = joins;
@@ -263,24 +263,25 @@ void gremc_config_read_joins(struct loader *l, const struct key *key, yaml_node_
 	(void)key;
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
 	     item < node->data.sequence.items.top && !l->no_memory; item++)
-		read_join(l, yaml_document_get_node(&l->document, *item), object);
+		igmp_join_read(l, yaml_document_get_node(&l->document, *item), object);
 }
 
 /* ---- what no single vif can be blamed for ---- */
 
 /* A proxy has one upstream: two would feed each other (RFC 4605, 4). */
-static void check_upstream(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
-			   const char *name, struct place *first)
+static void igmp_check_upstream(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
+				const char *name, struct place *first)
 {
 	char where[WHERE_TEXT];
 
 	if (igmp == NULL || igmp->mode != GREMC_CONFIG_IGMP_UPSTREAM)
 		return;
 	if (first->line)
-		gremc_config_problem(l, place,
-				     "%s cannot be `igmp: upstream`, too; there is one already (%s), and two "
-				     "would make a loop",
-				     name, gremc_config_where(where, l, *first, place));
+		gremc_config_error_add(
+			l, place,
+			"%s cannot be `igmp: upstream`, too; there is one already (%s), and two "
+			"would make a loop",
+			name, gremc_config_place_format(where, l, *first, place));
 	else
 		*first = place;
 }
@@ -294,17 +295,18 @@ void gremc_config_validate_igmp(struct loader *l)
 		struct place place = l->ports[i].places[KEY_PORT_IGMP];
 
 		if (port->igmp && !port->multicast)
-			gremc_config_problem(l, place,
-					     "%s carries no native multicast, so nobody can join there; add "
-					     "`multicast: true` to it, or remove `igmp`",
-					     port->name);
-		check_upstream(l, port->igmp, place, port->name, &first);
-		gremc_config_check_limits(l, port->igmp, place, port->name);
+			gremc_config_error_add(
+				l, place,
+				"%s carries no native multicast, so nobody can join there; add "
+				"`multicast: true` to it, or remove `igmp`",
+				port->name);
+		igmp_check_upstream(l, port->igmp, place, port->name, &first);
+		gremc_config_igmp_check_limits(l, port->igmp, place, port->name);
 	}
 	for (uint32_t i = 0; i < l->tunnel_count; i++) {
 		const struct gremc_config_tunnel *tunnel = &l->config->tunnels[i];
 
-		check_upstream(l, tunnel->igmp, l->tunnels[i].igmp, tunnel->name, &first);
-		gremc_config_check_limits(l, tunnel->igmp, l->tunnels[i].igmp, tunnel->name);
+		igmp_check_upstream(l, tunnel->igmp, l->tunnels[i].igmp, tunnel->name, &first);
+		gremc_config_igmp_check_limits(l, tunnel->igmp, l->tunnels[i].igmp, tunnel->name);
 	}
 }

@@ -13,8 +13,8 @@
 #define TIMING(member)      FIELD(struct gremc_config_igmp_timing, member)
 #define IGMP(member)        FIELD(struct gremc_config_igmp, member)
 #define SCALAR(reader)      .scalar = gremc_config_read_##reader
-#define LIST(reader)        .node = gremc_config_read_##reader, .shape = YAML_SEQUENCE_NODE
-#define MAPPING(reader)     .node = gremc_config_read_##reader, .shape = YAML_MAPPING_NODE
+#define LIST(reader)        .node = gremc_config_read_##reader, .node_type = YAML_SEQUENCE_NODE
+#define MAPPING(reader)     .node = gremc_config_read_##reader, .node_type = YAML_MAPPING_NODE
 
 #define PORTS   (IN(ETHERNET) | IN(BOND))
 #define BOOLEAN "`true` or `false`"
@@ -94,10 +94,10 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		SCALAR(route_to),
 		.meaning = "the network that is reached."},
 	[KEY_ROUTE_VIA] = {"via", IN(ROUTE), UNICAST, SCALAR(address),
-		FIELD(struct gremc_config_route, via),
+		FIELD(struct gremc_config_route_read, via),
 		.meaning = "the next hop, inside a network of the port, or any with `on-link`."},
 	[KEY_ROUTE_ON_LINK] = {"on-link", IN(ROUTE), BOOLEAN, .fallback = "false", SCALAR(boolean),
-		FIELD(struct gremc_config_route, on_link),
+		FIELD(struct gremc_config_route_read, on_link),
 		.meaning = "`via` is reached on the port's link although no network of the port has it."},
 
 	[KEY_TUNNEL_MODE] = {"mode", IN(TUNNEL), "`gre`", .fallback = "gre", SCALAR(gre),
@@ -360,7 +360,7 @@ char *gremc_config_key_suggest(char *text, size_t size, enum section section, co
 
 		if (!(key->sections & (1u << section)))
 			continue;
-		distance = gremc_config_distance(name, key->name);
+		distance = gremc_config_text_distance(name, key->name);
 		if (distance < least) {
 			least = distance;
 			nearest = key->name;
@@ -369,7 +369,7 @@ char *gremc_config_key_suggest(char *text, size_t size, enum section section, co
 			length += snprintf(text + length, size - length, "%s `%s`", listed++ ? "," : "",
 					   key->name);
 	}
-	if (gremc_config_is_near(least, name))
+	if (gremc_config_distance_is_near(least, name))
 		snprintf(text, size, "did you mean `%s`?", nearest);
 	return text;
 }
@@ -394,7 +394,7 @@ char *gremc_config_key_type(char *text, size_t size, const struct key *key)
 #define HELP_WIDTH  100
 
 /* Words after the indent, broken before the width. */
-static void print_wrapped(FILE *out, const char *text)
+static void help_print_wrapped(FILE *out, const char *text)
 {
 	size_t column = HELP_INDENT;
 
@@ -413,7 +413,7 @@ static void print_wrapped(FILE *out, const char *text)
 	fputc('\n', out);
 }
 
-static void print_key(FILE *out, const struct key *key)
+static void help_print_key(FILE *out, const struct key *key)
 {
 	char type[KEY_TEXT], first[KEY_TEXT + 64];
 
@@ -426,10 +426,10 @@ static void print_key(FILE *out, const struct key *key)
 		snprintf(first, sizeof(first), "%s", type);
 	/* a name that is longer than its column still has a space behind it */
 	fprintf(out, "  %-*s %s\n", HELP_INDENT - 3, key->name, first);
-	print_wrapped(out, key->meaning);
+	help_print_wrapped(out, key->meaning);
 }
 
-static void print_netplan_keys(FILE *out)
+static void help_print_netplan_keys(FILE *out)
 {
 	size_t column = HELP_WIDTH;
 
@@ -469,9 +469,9 @@ void gremc_config_help(FILE *out)
 		for (const struct key *key = gremc_config_keys; key < gremc_config_keys + KEY_COUNT; key++)
 			if (key->sections & (1u << section) &&
 			    !(section == SECTION_BOND && key->sections == PORTS))
-				print_key(out, key);
+				help_print_key(out, key);
 		if (section == SECTION_BOND)
 			fprintf(out, "  and every key of ethernets: NAME: from `addresses` to `host`\n");
 	}
-	print_netplan_keys(out);
+	help_print_netplan_keys(out);
 }

@@ -5,7 +5,7 @@
 
 #include "config/config_priv.h"
 
-static bool covered(const struct gremc_prefix *list, uint32_t count, rte_be32_t address)
+static bool prefixes_cover_address(const struct gremc_prefix *list, uint32_t count, rte_be32_t address)
 {
 	bool found = count == 0;
 
@@ -14,13 +14,13 @@ static bool covered(const struct gremc_prefix *list, uint32_t count, rte_be32_t 
 	return found;
 }
 
-static int join_compare(const void *a, const void *b)
+static int join_compare_memory(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct gremc_config_join));
 }
 
 /* Distinct groups of sorted joins, and the most sources that one of them has. */
-static uint32_t groups_count(const struct gremc_config_join *joins, uint32_t count, uint32_t *most)
+static uint32_t joins_count_groups(const struct gremc_config_join *joins, uint32_t count, uint32_t *most)
 {
 	uint32_t groups = 0, sources = 0;
 
@@ -36,60 +36,60 @@ static uint32_t groups_count(const struct gremc_config_join *joins, uint32_t cou
 	return groups;
 }
 
-static void check_join_limits(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
-			      const char *name)
+static void igmp_check_join_limits(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
+				   const char *name)
 {
 	size_t size = igmp->join_count * sizeof(*igmp->joins);
-	struct gremc_config_join *sorted = gremc_config_alloc(l, igmp->join_count + 1, sizeof(*sorted));
+	struct gremc_config_join *sorted = gremc_config_array_alloc(l, igmp->join_count + 1, sizeof(*sorted));
 	uint32_t groups, sources;
 
 	if (sorted == NULL)
 		return;
 	if (size)
 		memcpy(sorted, igmp->joins, size);
-	qsort(sorted, igmp->join_count, sizeof(*sorted), join_compare);
-	groups = groups_count(sorted, igmp->join_count, &sources);
+	qsort(sorted, igmp->join_count, sizeof(*sorted), join_compare_memory);
+	groups = joins_count_groups(sorted, igmp->join_count, &sources);
 	free(sorted);
 	if (groups > igmp->max_groups)
-		gremc_config_warn(
+		gremc_config_warning_add(
 			l, place,
 			"%s: `join` has %u groups and `max-groups` is %u, so some are not joined; raise "
 			"`max-groups`",
 			name, groups, igmp->max_groups);
 	if (sources > igmp->max_sources)
-		gremc_config_warn(
+		gremc_config_warning_add(
 			l, place,
 			"%s: `join` has %u sources of one group and `max-sources` is %u, so some are not "
 			"joined; raise `max-sources`",
 			name, sources, igmp->max_sources);
 }
 
-static void check_join(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
-		       const char *name, const struct gremc_config_join *join)
+static void igmp_check_join(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
+			    const char *name, const struct gremc_config_join *join)
 {
-	if (!covered(igmp->groups, igmp->group_count, join->group))
-		gremc_config_warn(l, place,
-				  "%s: `join` has %s, which is outside `groups`, so it is not joined", name,
-				  ADDRESS(join->group));
-	if (join->source && !covered(igmp->sources, igmp->source_count, join->source))
-		gremc_config_warn(
+	if (!prefixes_cover_address(igmp->groups, igmp->group_count, join->group))
+		gremc_config_warning_add(l, place,
+					 "%s: `join` has %s, which is outside `groups`, so it is not joined",
+					 name, ADDRESS(join->group));
+	if (join->source && !prefixes_cover_address(igmp->sources, igmp->source_count, join->source))
+		gremc_config_warning_add(
 			l, place,
 			"%s: `join` has the source %s, which is outside `sources`, so it is not joined", name,
 			ADDRESS(join->source));
 }
 
-void gremc_config_check_limits(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
-			       const char *name)
+void gremc_config_igmp_check_limits(struct loader *l, const struct gremc_config_igmp *igmp,
+				    struct place place, const char *name)
 {
 	const uint32_t seconds = RTE_MAX(l->config->igmp.response_interval / 1000, 1u);
 
 	if (igmp == NULL || igmp->mode != GREMC_CONFIG_IGMP_QUERIER)
 		return;
-	check_join_limits(l, igmp, place, name);
+	igmp_check_join_limits(l, igmp, place, name);
 	for (uint32_t i = 0; i < igmp->join_count; i++)
-		check_join(l, igmp, place, name, &igmp->joins[i]);
+		igmp_check_join(l, igmp, place, name, &igmp->joins[i]);
 	if (igmp->report_rate && igmp->max_groups > (uint64_t)igmp->report_rate * seconds)
-		gremc_config_warn(
+		gremc_config_warning_add(
 			l, place,
 			"%s: `report-rate` %u lets %u records pass in the %u s in which hosts answer a "
 			"query, and `max-groups` is %u, so groups that come back together are missed; "
@@ -97,6 +97,7 @@ void gremc_config_check_limits(struct loader *l, const struct gremc_config_igmp 
 			name, igmp->report_rate, igmp->report_rate * seconds, seconds, igmp->max_groups,
 			(igmp->max_groups + seconds - 1) / seconds);
 	if (igmp->max_groups > GREMC_CONFIG_MEMBER_ROUTES)
-		gremc_config_warn(l, place, "%s: `max-groups` is %u, and all vifs together join %u at most",
-				  name, igmp->max_groups, GREMC_CONFIG_MEMBER_ROUTES);
+		gremc_config_warning_add(l, place,
+					 "%s: `max-groups` is %u, and all vifs together join %u at most",
+					 name, igmp->max_groups, GREMC_CONFIG_MEMBER_ROUTES);
 }

@@ -50,8 +50,8 @@ static struct loader *loader_create(void)
 		free(l);
 		return NULL;
 	}
-	gremc_config_defaults(l, SECTION_SETTINGS, &program, &l->config->settings);
-	gremc_config_defaults(l, SECTION_TIMING, &program, &l->config->igmp);
+	gremc_config_defaults_set(l, SECTION_SETTINGS, &program, &l->config->settings);
+	gremc_config_defaults_set(l, SECTION_TIMING, &program, &l->config->igmp);
 	return l;
 }
 
@@ -82,20 +82,20 @@ static void loader_destroy(struct loader *l)
 	gremc_config_names_fini(&l->names);
 	if (l->has_document)
 		yaml_document_delete(&l->document);
-	gremc_config_report_fini(l);
+	gremc_config_messages_fini(l);
 	gremc_config_free(l->config);
 	free(l);
 }
 
 void gremc_config_read_settings(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
-	struct value owner = {key->name, gremc_config_place(node), false};
+	struct value owner = {key->name, gremc_config_node_place(node), false};
 
 	(void)object;
-	gremc_config_mapping(l, node, SECTION_SETTINGS, &owner, &l->config->settings, NULL);
+	gremc_config_mapping_read(l, node, SECTION_SETTINGS, &owner, &l->config->settings, NULL);
 }
 
-static const char *kind_of(mode_t mode)
+static const char *file_kind_name(mode_t mode)
 {
 	switch (mode & S_IFMT) {
 	case S_IFDIR:
@@ -111,7 +111,7 @@ static const char *kind_of(mode_t mode)
 
 /* Only a regular file: anything else may have no end, or none that comes. Without O_NONBLOCK a FIFO would be
  * waited for here. NULL: the reason is among the problems. */
-static FILE *file_open(struct loader *l, const char *path)
+static FILE *config_file_open(struct loader *l, const char *path)
 {
 	struct place nowhere = {0};
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -119,47 +119,49 @@ static FILE *file_open(struct loader *l, const char *path)
 	struct stat stat;
 
 	if (fd >= 0 && fstat(fd, &stat) == 0 && !S_ISREG(stat.st_mode)) {
-		nowhere.file = gremc_config_file(l, path);
-		gremc_config_problem(l, nowhere, "this is %s; a configuration is a regular file",
-				     kind_of(stat.st_mode));
+		nowhere.file = gremc_config_file_add(l, path);
+		gremc_config_error_add(l, nowhere, "this is %s; a configuration is a regular file",
+				       file_kind_name(stat.st_mode));
 		close(fd);
 		return NULL;
 	}
 	if (fd >= 0)
 		file = fdopen(fd, "r");
 	if (file == NULL) {
-		nowhere.file = gremc_config_file(l, path);
-		gremc_config_problem(l, nowhere, "the file cannot be opened: %s", strerror(errno));
+		nowhere.file = gremc_config_file_add(l, path);
+		gremc_config_error_add(l, nowhere, "the file cannot be opened: %s", strerror(errno));
 		if (fd >= 0)
 			close(fd);
 	}
 	return file;
 }
 
-char *gremc_config_read_file(struct loader *l, const char *path, size_t *size)
+char *gremc_config_file_read(struct loader *l, const char *path, size_t *size)
 {
 	struct place nowhere = {0};
-	size_t room = 0, length = 0;
+	size_t capacity = 0, length = 0;
 	char *text = NULL;
-	FILE *file = file_open(l, path);
+	FILE *file = config_file_open(l, path);
 
 	if (file == NULL)
 		return NULL;
 	/* not by its size: it may be written meanwhile */
 	do {
-		char *grown = room - length > 1 ? text : realloc(text, room = room ? 2 * room : 65536);
+		char *grown = capacity - length > 1
+				      ? text
+				      : realloc(text, capacity = capacity ? 2 * capacity : 65536);
 
 		if (grown == NULL) {
 			l->no_memory = true;
 			goto fail;
 		}
 		text = grown;
-		length += fread(text + length, 1, room - length - 1, file);
+		length += fread(text + length, 1, capacity - length - 1, file);
 	} while (!feof(file) && !ferror(file) && length < FILE_SIZE_MAX);
 	if (ferror(file) || length >= FILE_SIZE_MAX) {
-		nowhere.file = gremc_config_file(l, path);
-		gremc_config_problem(l, nowhere, "the file cannot be read: %s",
-				     ferror(file) ? strerror(errno) : "it is larger than 1 GiB");
+		nowhere.file = gremc_config_file_add(l, path);
+		gremc_config_error_add(l, nowhere, "the file cannot be read: %s",
+				       ferror(file) ? strerror(errno) : "it is larger than 1 GiB");
 		goto fail;
 	}
 	text[length] = '\0';
@@ -172,33 +174,33 @@ fail:
 	return NULL;
 }
 
-static void no_port_problem(struct loader *l, struct place place)
+static void loader_no_port_error(struct loader *l, struct place place)
 {
 	if (l->netplan_port_count == 0)
-		gremc_config_problem(l, place,
-				     "the file names no port; add `ethernets: {NAME: {device: ...}}`");
+		gremc_config_error_add(l, place,
+				       "the file names no port; add `ethernets: {NAME: {device: ...}}`");
 	for (uint32_t i = 0; i < l->netplan_port_count; i++)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, l->netplan_ports[i].name.place,
 			"%s has no `device`; add `device:`, which takes the EAL's name of a device, "
 			"or `interface:`, which takes one of the kernel",
 			QUOTE(l->netplan_ports[i].name.text));
 }
 
-static void load_yaml(struct loader *l, const char *text, size_t size)
+static void loader_read_yaml(struct loader *l, const char *text, size_t size)
 {
 	struct value owner = {"the file", {0, 1, 1}, false};
 	uint32_t problems;
 
 	l->has_ports = true;
-	if (!gremc_config_document(l, text, size)) {
+	if (!gremc_config_document_parse(l, text, size)) {
 		l->ports_broken = true;
 		return;
 	}
 	problems = l->problems.count;
-	gremc_config_mapping(l, yaml_document_get_root_node(&l->document), SECTION_TOP, &owner, l, NULL);
+	gremc_config_mapping_read(l, yaml_document_get_root_node(&l->document), SECTION_TOP, &owner, l, NULL);
 	if (l->port_count == 0 && l->problems.count == problems)
-		no_port_problem(l, owner.place);
+		loader_no_port_error(l, owner.place);
 }
 
 struct ifcfg_source {
@@ -208,13 +210,13 @@ struct ifcfg_source {
 };
 
 /* Each step stands on the one before, and is not taken when memory ran out there. */
-static void complete(struct loader *l, const struct ifcfg_source *ifcfg)
+static void loader_validate(struct loader *l, const struct ifcfg_source *ifcfg)
 {
 	gremc_config_validate_ports(l);
 	if (!l->no_memory && ifcfg && ifcfg->directory)
 		gremc_config_load_ifcfg(l, ifcfg->directory);
 	else if (!l->no_memory && ifcfg)
-		gremc_config_ifcfg_text(l, ifcfg->path, ifcfg->text, ifcfg->size);
+		gremc_config_ifcfg_read(l, ifcfg->path, ifcfg->text, ifcfg->size);
 	if (!l->no_memory)
 		gremc_config_validate_tunnels(l);
 	if (!l->no_memory)
@@ -226,14 +228,14 @@ static void complete(struct loader *l, const struct ifcfg_source *ifcfg)
 }
 
 /* The configuration, or NULL and every problem in *errors. Ends the loader. */
-static struct gremc_config *finish(struct loader *l, const struct ifcfg_source *ifcfg,
-				   struct gremc_errors *errors)
+static struct gremc_config *loader_finish(struct loader *l, const struct ifcfg_source *ifcfg,
+					  struct gremc_errors *errors)
 {
 	struct gremc_config *config = NULL;
 
 	if (!l->no_memory)
-		complete(l, ifcfg);
-	gremc_config_report(l, errors);
+		loader_validate(l, ifcfg);
+	gremc_config_messages_report(l, errors);
 	if (l->problems.count == 0 && !l->no_memory) {
 		config = l->config;
 		l->config = NULL;
@@ -242,7 +244,7 @@ static struct gremc_config *finish(struct loader *l, const struct ifcfg_source *
 	return config;
 }
 
-static struct loader *begin(struct gremc_errors *errors)
+static struct loader *loader_begin(struct gremc_errors *errors)
 {
 	struct loader *l = loader_create();
 
@@ -254,7 +256,7 @@ static struct loader *begin(struct gremc_errors *errors)
 struct gremc_config *gremc_config_load(const char *path, const char *ifcfg_dir, struct gremc_errors *errors)
 {
 	const struct ifcfg_source ifcfg = {.directory = ifcfg_dir};
-	struct loader *l = begin(errors);
+	struct loader *l = loader_begin(errors);
 	struct gremc_config *config;
 	char *text = NULL;
 	size_t size;
@@ -262,17 +264,17 @@ struct gremc_config *gremc_config_load(const char *path, const char *ifcfg_dir, 
 	if (l == NULL)
 		return NULL;
 	if (path) {
-		text = gremc_config_read_file(l, path, &size);
+		text = gremc_config_file_read(l, path, &size);
 		/* What is there of it is wrong: the ports are not known, and nothing can be said of tunnels.
 		 */
 		l->has_ports = true;
 		l->ports_broken = text == NULL;
 	}
 	if (text) {
-		gremc_config_file(l, path);
-		load_yaml(l, text, size);
+		gremc_config_file_add(l, path);
+		loader_read_yaml(l, text, size);
 	}
-	config = finish(l, ifcfg_dir ? &ifcfg : NULL, errors);
+	config = loader_finish(l, ifcfg_dir ? &ifcfg : NULL, errors);
 	free(text);
 	return config;
 }
@@ -280,20 +282,20 @@ struct gremc_config *gremc_config_load(const char *path, const char *ifcfg_dir, 
 struct gremc_config *gremc_config_load_memory(const char *path, const char *text, size_t size,
 					      struct gremc_errors *errors)
 {
-	struct loader *l = begin(errors);
+	struct loader *l = loader_begin(errors);
 
 	if (l == NULL)
 		return NULL;
-	gremc_config_file(l, path);
-	load_yaml(l, text, size);
-	return finish(l, NULL, errors);
+	gremc_config_file_add(l, path);
+	loader_read_yaml(l, text, size);
+	return loader_finish(l, NULL, errors);
 }
 
 struct gremc_config *gremc_config_load_ifcfg_memory(const char *path, const char *text, size_t size,
 						    struct gremc_errors *errors)
 {
 	const struct ifcfg_source ifcfg = {.path = path, .text = text, .size = size};
-	struct loader *l = begin(errors);
+	struct loader *l = loader_begin(errors);
 
-	return l ? finish(l, &ifcfg, errors) : NULL;
+	return l ? loader_finish(l, &ifcfg, errors) : NULL;
 }

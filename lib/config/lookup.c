@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 
-int gremc_config_next_hop(const struct gremc_config_port *port, rte_be32_t remote, rte_be32_t *next_hop)
+int gremc_config_route_lookup(const struct gremc_config_port *port, rte_be32_t remote, rte_be32_t *next_hop)
 {
 	for (uint32_t i = 0; i < port->address_count; i++) {
 		const struct gremc_config_address *own = &port->addresses[i];
@@ -23,13 +23,14 @@ int gremc_config_next_hop(const struct gremc_config_port *port, rte_be32_t remot
 	return -ENETUNREACH;
 }
 
-const struct rte_ether_addr *gremc_config_neighbor(const struct gremc_config_port *port, rte_be32_t address)
+const struct rte_ether_addr *gremc_config_neighbor_find(const struct gremc_config_port *port,
+							rte_be32_t address)
 {
 	uint32_t low = 0, high = port->neighbor_count;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		const struct gremc_config_neighbor *neighbor = &port->neighbors[middle];
+		const struct gremc_config_neighbor_find *neighbor = &port->neighbors[middle];
 
 		if (neighbor->address == address)
 			return &neighbor->mac;
@@ -41,14 +42,14 @@ const struct rte_ether_addr *gremc_config_neighbor(const struct gremc_config_por
 	return NULL;
 }
 
-struct gremc_config_way gremc_config_way(const struct gremc_config_port *port, rte_be32_t remote)
+struct gremc_config_next_hop gremc_config_next_hop(const struct gremc_config_port *port, rte_be32_t remote)
 {
-	struct gremc_config_way way = {.mac = gremc_config_neighbor(port, remote)};
+	struct gremc_config_next_hop way = {.mac = gremc_config_neighbor_find(port, remote)};
 
 	/* A static neighbour is on the link, whatever the addresses say. */
 	if (way.mac)
 		way.next_hop = remote;
-	else if (gremc_config_next_hop(port, remote, &way.next_hop) == 0)
-		way.mac = gremc_config_neighbor(port, way.next_hop);
+	else if (gremc_config_route_lookup(port, remote, &way.next_hop) == 0)
+		way.mac = gremc_config_neighbor_find(port, way.next_hop);
 	return way;
 }

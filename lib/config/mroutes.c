@@ -20,7 +20,7 @@ void gremc_config_read_origin(struct loader *l, const struct key *key, const str
 {
 	(void)object;
 	if (strcmp(value->text, "kernel"))
-		gremc_config_wrong_text(l, key, value);
+		gremc_config_text_reject(l, key, value);
 	else
 		l->config->kernel_mroutes = true;
 }
@@ -32,15 +32,15 @@ void gremc_config_read_group(struct loader *l, const struct key *key, const stru
 	struct gremc_config_mroute *mroute = object;
 	struct gremc_prefix *group = &mroute->group;
 
-	if (!gremc_config_prefix_ok(l, key->name, value, group))
+	if (!gremc_config_prefix_read(l, key->name, value, group))
 		return;
 	if (group->length < 4 || !gremc_ipv4_is_multicast(group->address))
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, value->place,
 			"`group` is %s, which is not multicast; it takes groups inside 224.0.0.0/4",
 			value->text);
 	else if (group->length >= 24 && gremc_ipv4_is_link_local_group(group->address))
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, value->place,
 			"`group` is %s, inside 224.0.0.0/24, which is never forwarded; it takes groups "
 			"from 224.0.1.0 on",
@@ -52,23 +52,24 @@ void gremc_config_read_source(struct loader *l, const struct key *key, const str
 {
 	struct gremc_config_mroute *mroute = object;
 
-	gremc_config_unicast(l, key->name, value, &mroute->source);
+	gremc_config_unicast_read(l, key->name, value, &mroute->source);
 }
 
 /* What group and source may not be together. */
-static void check_pair(struct loader *l, const struct gremc_config_mroute *mroute, const struct place *places)
+static void mroute_check_pair(struct loader *l, const struct gremc_config_mroute *mroute,
+			      const struct place *places)
 {
 	char text[GREMC_PREFIX_TEXT];
 
 	if (places[KEY_SOURCE].line && mroute->group.length < 32)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, places[KEY_GROUP],
 			"`group` is %s together with a `source`; with a source it takes a single group, "
 			"without a length",
 			gremc_prefix_format(text, &mroute->group));
 	else if (!places[KEY_SOURCE].line && mroute->group.length >= 8 &&
 		 gremc_ipv4_is_ssm(mroute->group.address))
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, places[KEY_GROUP],
 			"`group` is %s, inside 232.0.0.0/8, where each route needs its source (RFC "
 			"4607); add `source:`",
@@ -82,24 +83,24 @@ struct vif_draft {
 	uint32_t order; /* in the list */
 };
 
-static void unknown_vif(struct loader *l, const struct value *value)
+static void vif_unknown_error(struct loader *l, const struct value *value)
 {
 	const struct name *near = NULL;
 
 	if (l->suggestions++ < SUGGESTIONS_MAX)
 		near = gremc_config_names_nearest(&l->names, value->text);
 	if (near)
-		gremc_config_problem(l, value->place, "there is no `%s`; did you mean `%s`?",
-				     QUOTE(value->text), near->text);
+		gremc_config_error_add(l, value->place, "there is no `%s`; did you mean `%s`?",
+				       QUOTE(value->text), near->text);
 	else
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, value->place,
 			"there is no `%s`; name a tunnel, a port with `multicast: true`, or `host`",
 			QUOTE(value->text));
 }
 
 /* The vif's number, or GREMC_CONFIG_NONE when that is no vif. */
-static uint32_t vif_of(struct loader *l, const struct value *value)
+static uint32_t vif_number_find(struct loader *l, const struct value *value)
 {
 	const struct name *name = gremc_config_names_find(&l->names, value->text);
 	const struct gremc_config_port *port;
@@ -109,33 +110,33 @@ static uint32_t vif_of(struct loader *l, const struct value *value)
 		return l->tunnel_count + l->config->port_count;
 	}
 	if (name == NULL) {
-		unknown_vif(l, value);
+		vif_unknown_error(l, value);
 		return GREMC_CONFIG_NONE;
 	}
 	if (!name->is_port)
 		return name->index;
 	port = &l->config->ports[name->index];
 	if (port->member_of != GREMC_CONFIG_NONE) {
-		gremc_config_problem(l, value->place, "%s is a member of %s; name the bond instead",
-				     port->name, l->config->ports[port->member_of].name);
+		gremc_config_error_add(l, value->place, "%s is a member of %s; name the bond instead",
+				       port->name, l->config->ports[port->member_of].name);
 		return GREMC_CONFIG_NONE;
 	}
 	if (!port->multicast) {
-		gremc_config_problem(l, value->place,
-				     "%s carries no native multicast; add `multicast: true` to it",
-				     port->name);
+		gremc_config_error_add(l, value->place,
+				       "%s carries no native multicast; add `multicast: true` to it",
+				       port->name);
 		return GREMC_CONFIG_NONE;
 	}
 	return l->tunnel_count + name->index;
 }
 
-static bool is_every(const char *text)
+static bool text_is_every_vif(const char *text)
 {
 	return strcmp(text, "any") == 0 || strcmp(text, "all") == 0;
 }
 
-static void put_list(const struct key *key, struct gremc_config_mroute *mroute, uint32_t *vifs,
-		     uint32_t count)
+static void mroute_set_vifs(const struct key *key, struct gremc_config_mroute *mroute, uint32_t *vifs,
+			    uint32_t count)
 {
 	bool is_from = key == &gremc_config_keys[KEY_FROM];
 
@@ -149,19 +150,19 @@ void gremc_config_read_vif(struct loader *l, const struct key *key, const struct
 	struct gremc_config_mroute *mroute = object;
 	uint32_t vif, *list;
 
-	if (is_every(value->text)) {
+	if (text_is_every_vif(value->text)) {
 		*(key == &gremc_config_keys[KEY_FROM] ? &mroute->from_any : &mroute->to_all) = true;
 		return;
 	}
-	vif = vif_of(l, value);
-	list = vif == GREMC_CONFIG_NONE ? NULL : gremc_config_alloc(l, 1, sizeof(*list));
+	vif = vif_number_find(l, value);
+	list = vif == GREMC_CONFIG_NONE ? NULL : gremc_config_array_alloc(l, 1, sizeof(*list));
 	if (list) {
 		*list = vif;
-		put_list(key, mroute, list, 1);
+		mroute_set_vifs(key, mroute, list, 1);
 	}
 }
 
-static int compare_vifs(const void *a, const void *b)
+static int vif_draft_compare(const void *a, const void *b)
 {
 	const struct vif_draft *x = a, *y = b;
 
@@ -170,31 +171,31 @@ static int compare_vifs(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static yaml_node_t *item_of(struct loader *l, const yaml_node_t *node, size_t index)
+static yaml_node_t *sequence_item_at(struct loader *l, const yaml_node_t *node, size_t index)
 {
 	return yaml_document_get_node(&l->document, node->data.sequence.items.start[index]);
 }
 
 /* The vifs of a list that are good, in the order of the list. */
-static uint32_t collect_vifs(struct loader *l, const struct key *key, yaml_node_t *node,
-			     struct vif_draft *drafts)
+static uint32_t vif_drafts_collect(struct loader *l, const struct key *key, yaml_node_t *node,
+				   struct vif_draft *drafts)
 {
 	size_t length = node->data.sequence.items.top - node->data.sequence.items.start;
 	uint32_t count = 0;
 
 	for (size_t i = 0; i < length; i++) {
-		yaml_node_t *item = item_of(l, node, i);
+		yaml_node_t *item = sequence_item_at(l, node, i);
 		struct value value;
 		uint32_t vif;
 
-		if (gremc_config_is_null(item) || !gremc_config_scalar(item, &value)) {
-			gremc_config_wrong_entry(l, key, item);
-		} else if (is_every(value.text)) {
-			gremc_config_problem(l, value.place,
-					     "`%s` stands alone; write `%s: %s` without a list", value.text,
-					     key->name, value.text);
+		if (gremc_config_node_is_null(item) || !gremc_config_node_scalar(item, &value)) {
+			gremc_config_entry_reject(l, key, item);
+		} else if (text_is_every_vif(value.text)) {
+			gremc_config_error_add(l, value.place,
+					       "`%s` stands alone; write `%s: %s` without a list", value.text,
+					       key->name, value.text);
 		} else {
-			vif = vif_of(l, &value);
+			vif = vif_number_find(l, &value);
 			if (vif != GREMC_CONFIG_NONE)
 				drafts[count++] = (struct vif_draft){vif, i};
 		}
@@ -209,35 +210,36 @@ void gremc_config_read_vifs(struct loader *l, const struct key *key, yaml_node_t
 	uint32_t count, *list;
 
 	if (length == 0) {
-		gremc_config_problem(l, gremc_config_place(node),
-				     "`%s` is an empty list; name at least one, or write `%s: %s`", key->name,
-				     key->name, key == &gremc_config_keys[KEY_FROM] ? "any" : "all");
+		gremc_config_error_add(l, gremc_config_node_place(node),
+				       "`%s` is an empty list; name at least one, or write `%s: %s`",
+				       key->name, key->name,
+				       key == &gremc_config_keys[KEY_FROM] ? "any" : "all");
 		return;
 	}
-	drafts = gremc_config_alloc(l, length, sizeof(*drafts));
+	drafts = gremc_config_array_alloc(l, length, sizeof(*drafts));
 	if (drafts == NULL)
 		return;
-	count = collect_vifs(l, key, node, drafts);
-	list = gremc_config_alloc(l, count, sizeof(*list));
+	count = vif_drafts_collect(l, key, node, drafts);
+	list = gremc_config_array_alloc(l, count, sizeof(*list));
 	if (list == NULL)
 		goto out;
-	qsort(drafts, count, sizeof(*drafts), compare_vifs);
+	qsort(drafts, count, sizeof(*drafts), vif_draft_compare);
 	for (uint32_t i = 0; i < count; i++) {
-		const yaml_node_t *item = item_of(l, node, drafts[i].order);
+		const yaml_node_t *item = sequence_item_at(l, node, drafts[i].order);
 
 		list[i] = drafts[i].vif;
 		if (i && list[i] == list[i - 1])
-			gremc_config_problem(l, gremc_config_place(item),
-					     "`%s` is in the list twice; remove it once",
-					     (const char *)item->data.scalar.value);
+			gremc_config_error_add(l, gremc_config_node_place(item),
+					       "`%s` is in the list twice; remove it once",
+					       (const char *)item->data.scalar.value);
 	}
-	put_list(key, object, list, count);
+	mroute_set_vifs(key, object, list, count);
 out:
 	free(drafts);
 }
 
 /* `any` and `all` stand for every tunnel and every port with `multicast`. */
-static uint32_t count_vifs(const struct gremc_config *config, uint32_t tunnels)
+static uint32_t config_count_vifs(const struct gremc_config *config, uint32_t tunnels)
 {
 	uint32_t count = tunnels;
 
@@ -246,45 +248,47 @@ static uint32_t count_vifs(const struct gremc_config *config, uint32_t tunnels)
 	return count;
 }
 
-static void check_vif_counts(struct loader *l, const struct gremc_config_mroute *mroute,
-			     const struct place *places)
+static void mroute_check_vif_counts(struct loader *l, const struct gremc_config_mroute *mroute,
+				    const struct place *places)
 {
-	const uint32_t from = mroute->from_any ? count_vifs(l->config, l->tunnel_count) : mroute->from_count;
-	const uint32_t to = mroute->to_all ? count_vifs(l->config, l->tunnel_count) : mroute->to_count;
+	const uint32_t from =
+		mroute->from_any ? config_count_vifs(l->config, l->tunnel_count) : mroute->from_count;
+	const uint32_t to = mroute->to_all ? config_count_vifs(l->config, l->tunnel_count) : mroute->to_count;
 
 	if (from > GREMC_CONFIG_VIFS_MAX)
-		gremc_config_problem(l, places[KEY_FROM], "`from` has %u vifs; an mroute has at most %u",
-				     from, GREMC_CONFIG_VIFS_MAX);
+		gremc_config_error_add(l, places[KEY_FROM], "`from` has %u vifs; an mroute has at most %u",
+				       from, GREMC_CONFIG_VIFS_MAX);
 	if (to > GREMC_CONFIG_VIFS_MAX)
-		gremc_config_problem(l, places[KEY_TO], "`to` has %u vifs; an mroute has at most %u", to,
-				     GREMC_CONFIG_VIFS_MAX);
+		gremc_config_error_add(l, places[KEY_TO], "`to` has %u vifs; an mroute has at most %u", to,
+				       GREMC_CONFIG_VIFS_MAX);
 }
 
 /* ---- the list ---- */
 
-static void read_mroute(struct loader *l, yaml_node_t *node)
+static void mroute_read(struct loader *l, yaml_node_t *node)
 {
-	struct value owner = {"the mroute", gremc_config_place(node), false};
+	struct value owner = {"the mroute", gremc_config_node_place(node), false};
 	struct gremc_config *config = l->config;
 	struct gremc_config_mroute mroute = {0}, *mroutes;
 	struct place places[KEY_COUNT] = {{0}}, *mroute_places;
 	uint32_t problems = l->problems.count;
 	struct value word;
 
-	if (!gremc_config_is_null(node) && gremc_config_scalar(node, &word) &&
+	if (!gremc_config_node_is_null(node) && gremc_config_node_scalar(node, &word) &&
 	    strcmp(word.text, "kernel") == 0) {
 		config->kernel_mroutes = true;
 		return;
 	}
-	gremc_config_mapping(l, node, SECTION_MROUTE, &owner, &mroute, places);
+	gremc_config_mapping_read(l, node, SECTION_MROUTE, &owner, &mroute, places);
 	if (l->problems.count == problems) {
-		check_pair(l, &mroute, places);
-		check_vif_counts(l, &mroute, places);
+		mroute_check_pair(l, &mroute, places);
+		mroute_check_vif_counts(l, &mroute, places);
 	}
-	mroutes = gremc_config_grow(l, config->mroutes, config->mroute_count, sizeof(*mroutes));
+	mroutes = gremc_config_array_grow(l, config->mroutes, config->mroute_count, sizeof(*mroutes));
 	if (mroutes)
 		config->mroutes = mroutes;
-	mroute_places = gremc_config_grow(l, l->mroute_places, config->mroute_count, sizeof(*mroute_places));
+	mroute_places =
+		gremc_config_array_grow(l, l->mroute_places, config->mroute_count, sizeof(*mroute_places));
 	if (mroute_places)
 		l->mroute_places = mroute_places;
 	if (l->problems.count != problems || l->no_memory) {
@@ -305,12 +309,12 @@ void gremc_config_load_mroutes(struct loader *l)
 	length = l->mroutes->data.sequence.items.top - l->mroutes->data.sequence.items.start;
 	for (size_t i = 0; i < length && !l->no_memory; i++) {
 		if (i == GREMC_CONFIG_MROUTES_MAX) {
-			gremc_config_problem(
-				l, gremc_config_place(item_of(l, l->mroutes, i)),
+			gremc_config_error_add(
+				l, gremc_config_node_place(sequence_item_at(l, l->mroutes, i)),
 				"there are more than %u mroutes; remove some, or use a prefix for several",
 				GREMC_CONFIG_MROUTES_MAX);
 			return;
 		}
-		read_mroute(l, item_of(l, l->mroutes, i));
+		mroute_read(l, sequence_item_at(l, l->mroutes, i));
 	}
 }

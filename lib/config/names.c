@@ -9,7 +9,7 @@
 
 /* FNV-1a. hsearch_r() would be the standard's, but its hash forgets all but the first letters of a long name.
  */
-static uint32_t hash(const char *text)
+static uint32_t name_hash(const char *text)
 {
 	uint32_t value = 2166136261u;
 
@@ -19,9 +19,9 @@ static uint32_t hash(const char *text)
 }
 
 /* The slot where the name is, or the free one where it belongs. */
-static uint32_t *slot_of(const struct names *names, const char *text)
+static uint32_t *names_find_slot(const struct names *names, const char *text)
 {
-	uint32_t mask = names->slot_count - 1, i = hash(text) & mask;
+	uint32_t mask = names->slot_count - 1, i = name_hash(text) & mask;
 
 	while (names->slots[i] && strcmp(names->entries[names->slots[i] - 1].text, text))
 		i = (i + 1) & mask;
@@ -29,7 +29,7 @@ static uint32_t *slot_of(const struct names *names, const char *text)
 }
 
 /* At most half full. */
-static int grow(struct names *names)
+static int names_grow(struct names *names)
 {
 	uint32_t slot_count = names->slot_count ? 2 * names->slot_count : 64;
 	struct name *entries = realloc(names->entries, slot_count / 2 * sizeof(*entries));
@@ -45,7 +45,7 @@ static int grow(struct names *names)
 	names->slots = slots;
 	names->slot_count = slot_count;
 	for (uint32_t i = 0; i < names->count; i++)
-		*slot_of(names, entries[i].text) = i + 1;
+		*names_find_slot(names, entries[i].text) = i + 1;
 	return 0;
 }
 
@@ -53,9 +53,9 @@ int gremc_config_names_add(struct names *names, const struct name *name, const s
 {
 	uint32_t *slot;
 
-	if (2 * names->count >= names->slot_count && grow(names))
+	if (2 * names->count >= names->slot_count && names_grow(names))
 		return -ENOMEM;
-	slot = slot_of(names, name->text);
+	slot = names_find_slot(names, name->text);
 	if (*slot) {
 		*other = &names->entries[*slot - 1];
 		return -EEXIST;
@@ -67,7 +67,7 @@ int gremc_config_names_add(struct names *names, const struct name *name, const s
 
 const struct name *gremc_config_names_find(const struct names *names, const char *text)
 {
-	uint32_t slot = names->slot_count ? *slot_of(names, text) : 0;
+	uint32_t slot = names->slot_count ? *names_find_slot(names, text) : 0;
 
 	return slot ? &names->entries[slot - 1] : NULL;
 }
@@ -78,14 +78,14 @@ const struct name *gremc_config_names_nearest(const struct names *names, const c
 	unsigned least = UINT_MAX;
 
 	for (uint32_t i = 0; i < names->count && least > 1; i++) {
-		unsigned distance = gremc_config_distance(text, names->entries[i].text);
+		unsigned distance = gremc_config_text_distance(text, names->entries[i].text);
 
 		if (distance < least) {
 			least = distance;
 			nearest = &names->entries[i];
 		}
 	}
-	return gremc_config_is_near(least, text) ? nearest : NULL;
+	return gremc_config_distance_is_near(least, text) ? nearest : NULL;
 }
 
 void gremc_config_names_fini(struct names *names)
@@ -97,13 +97,13 @@ void gremc_config_names_fini(struct names *names)
 
 #define LONGEST 63
 
-static unsigned least_of(unsigned a, unsigned b)
+static unsigned unsigned_min(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
 }
 
 /* Optimal string alignment, three rows of its matrix. */
-unsigned gremc_config_distance(const char *a, const char *b)
+unsigned gremc_config_text_distance(const char *a, const char *b)
 {
 	unsigned rows[3][LONGEST + 1], *before = rows[0], *last = rows[1], *row = rows[2];
 	size_t a_length = strlen(a), b_length = strlen(b);
@@ -117,10 +117,10 @@ unsigned gremc_config_distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (size_t j = 1; j <= b_length; j++) {
-			row[j] = least_of(last[j], row[j - 1]) + 1;
-			row[j] = least_of(row[j], last[j - 1] + (a[i - 1] != b[j - 1]));
+			row[j] = unsigned_min(last[j], row[j - 1]) + 1;
+			row[j] = unsigned_min(row[j], last[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[j] = least_of(row[j], before[j - 2] + 1);
+				row[j] = unsigned_min(row[j], before[j - 2] + 1);
 		}
 		before = last;
 		last = row;
@@ -129,7 +129,7 @@ unsigned gremc_config_distance(const char *a, const char *b)
 	return last[b_length];
 }
 
-bool gremc_config_is_near(unsigned distance, const char *text)
+bool gremc_config_distance_is_near(unsigned distance, const char *text)
 {
 	size_t length = strlen(text);
 

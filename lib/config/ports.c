@@ -9,7 +9,7 @@
 /* ---- ports of netplan's alone ---- */
 
 /* Keys that only this program has, and that make an Ethernet or a bond one of its ports. */
-static bool visit_own_key(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
+static bool pair_visit_own_key(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
 {
 	static const enum key_id own[] = {KEY_ETHERNET_DEVICE, KEY_INTERFACE, KEY_ISOLATE,
 					  KEY_NEIGHBORS,       KEY_VLAN,      KEY_MULTICAST,
@@ -22,15 +22,15 @@ static bool visit_own_key(struct loader *l, const struct value *name, yaml_node_
 	return !*found;
 }
 
-static bool has_own_key(struct loader *l, yaml_node_t *node)
+static bool port_has_own_key(struct loader *l, yaml_node_t *node)
 {
 	bool found = false;
 
-	gremc_config_each_name(l, node, visit_own_key, &found);
+	gremc_config_mapping_visit(l, node, pair_visit_own_key, &found);
 	return found;
 }
 
-const struct netplan_port *gremc_config_netplan_port(const struct loader *l, const char *name)
+const struct netplan_port *gremc_config_netplan_port_find(const struct loader *l, const char *name)
 {
 	for (uint32_t i = 0; i < l->netplan_port_count; i++)
 		if (strcmp(l->netplan_ports[i].name.text, name) == 0)
@@ -38,7 +38,7 @@ const struct netplan_port *gremc_config_netplan_port(const struct loader *l, con
 	return NULL;
 }
 
-const struct netplan_port *gremc_config_netplan_owner(const struct loader *l, rte_be32_t address)
+const struct netplan_port *gremc_config_netplan_owner_find(const struct loader *l, rte_be32_t address)
 {
 	for (uint32_t i = 0; i < l->netplan_port_count; i++)
 		for (uint32_t j = 0; j < l->netplan_ports[i].address_count; j++)
@@ -48,31 +48,31 @@ const struct netplan_port *gremc_config_netplan_owner(const struct loader *l, rt
 }
 
 /* A bond of netplan's: all of its members are. */
-static bool has_netplan_members(struct loader *l, const yaml_node_t *node)
+static bool bond_has_netplan_members(struct loader *l, const yaml_node_t *node)
 {
-	const yaml_node_t *list = gremc_config_lookup(l, node, "interfaces");
+	const yaml_node_t *list = gremc_config_mapping_find(l, node, "interfaces");
 	struct value name;
 
 	if (list == NULL || list->type != YAML_SEQUENCE_NODE)
 		return false;
 	for (const yaml_node_item_t *item = list->data.sequence.items.start;
 	     item < list->data.sequence.items.top; item++)
-		if (!gremc_config_scalar(yaml_document_get_node(&l->document, *item), &name) ||
-		    gremc_config_netplan_port(l, name.text) == NULL)
+		if (!gremc_config_node_scalar(yaml_document_get_node(&l->document, *item), &name) ||
+		    gremc_config_netplan_port_find(l, name.text) == NULL)
 			return false;
 	return list->data.sequence.items.start < list->data.sequence.items.top;
 }
 
 /* Its keys are checked like a port's; what stays of it are its name and addresses, for messages. */
-static void read_netplan_port(struct loader *l, const struct value *name, yaml_node_t *node,
+static void netplan_port_read(struct loader *l, const struct value *name, yaml_node_t *node,
 			      enum section section)
 {
-	struct port_draft *draft = gremc_config_alloc(l, 1, sizeof(*draft));
+	struct port_draft *draft = gremc_config_array_alloc(l, 1, sizeof(*draft));
 	struct netplan_port *ports =
-		gremc_config_grow(l, l->netplan_ports, l->netplan_port_count, sizeof(*ports));
+		gremc_config_array_grow(l, l->netplan_ports, l->netplan_port_count, sizeof(*ports));
 	struct netplan_port *port;
 	char quoted[QUOTE_TEXT];
-	struct value owner = {gremc_config_quote(quoted, name->text), name->place, false};
+	struct value owner = {gremc_config_text_quote(quoted, name->text), name->place, false};
 
 	if (ports)
 		l->netplan_ports = ports;
@@ -80,46 +80,48 @@ static void read_netplan_port(struct loader *l, const struct value *name, yaml_n
 		free(draft);
 		return;
 	}
-	gremc_config_mapping(l, node, section, &owner, draft, draft->places);
+	gremc_config_mapping_read(l, node, section, &owner, draft, draft->places);
 	port = &ports[l->netplan_port_count];
 	*port = (struct netplan_port){.name = *name, .address_count = draft->port.address_count};
-	port->addresses = gremc_config_alloc(l, port->address_count, sizeof(*port->addresses));
+	port->addresses = gremc_config_array_alloc(l, port->address_count, sizeof(*port->addresses));
 	for (uint32_t i = 0; port->addresses && i < port->address_count; i++)
 		port->addresses[i] = draft->port.addresses[i].address;
 	l->netplan_port_count += port->addresses != NULL;
 	gremc_config_port_draft_fini(draft);
 	free(draft);
-	gremc_config_note(l, name->place,
-			  "%s has neither `device` nor `interface`: it stays the kernel's, and no tunnel's",
-			  owner.text);
+	gremc_config_note_add(
+		l, name->place,
+		"%s has neither `device` nor `interface`: it stays the kernel's, and no tunnel's",
+		owner.text);
 }
 
 /* ---- ports ---- */
 
 /* One port of either kind: false when no more may come. */
-static bool read_port(struct loader *l, const struct value *name, yaml_node_t *node, enum section section)
+static bool port_draft_read(struct loader *l, const struct value *name, yaml_node_t *node,
+			    enum section section)
 {
 	uint32_t index = l->port_count;
 	struct port_draft *draft = &l->ports[index];
 	char quoted[QUOTE_TEXT];
-	struct value owner = {gremc_config_quote(quoted, name->text), name->place, false};
+	struct value owner = {gremc_config_text_quote(quoted, name->text), name->place, false};
 
 	if (index == GREMC_CONFIG_PORTS_MAX) {
-		gremc_config_problem(l, name->place, "there are more than %u ports; remove some",
-				     GREMC_CONFIG_PORTS_MAX);
+		gremc_config_error_add(l, name->place, "there are more than %u ports; remove some",
+				       GREMC_CONFIG_PORTS_MAX);
 		return false;
 	}
 	l->port_count++;
 	draft->name = name->place;
 	draft->is_ethernet = section == SECTION_ETHERNET;
 	draft->port.member_of = GREMC_CONFIG_NONE;
-	gremc_config_name(l, name, true, index, draft->port.name);
-	gremc_config_mapping(l, node, section, &owner, draft, draft->places);
+	gremc_config_name_read(l, name, true, index, draft->port.name);
+	gremc_config_mapping_read(l, node, section, &owner, draft, draft->places);
 	return true;
 }
 
 /* The kernel keeps the device: it needs no TAP in the place of it, and its IGMP is the kernel's. */
-static void check_shared(struct loader *l, const struct port_draft *draft)
+static void port_check_shared(struct loader *l, const struct port_draft *draft)
 {
 	static const char *const instead[] = {
 		[KEY_HOST] = "remove it: the kernel has the interface itself",
@@ -132,75 +134,76 @@ static void check_shared(struct loader *l, const struct port_draft *draft)
 		return;
 	for (enum key_id id = KEY_ADDRESSES; id <= KEY_HOST; id++)
 		if (instead[id] && draft->places[id].line && (id != KEY_HOST || draft->port.host))
-			gremc_config_problem(l, draft->places[id], "`%s` is not for a port with `%s`; %s",
-					     gremc_config_keys[id].name, key, instead[id]);
+			gremc_config_error_add(l, draft->places[id], "`%s` is not for a port with `%s`; %s",
+					       gremc_config_keys[id].name, key, instead[id]);
 }
 
-static bool read_ethernet(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
+static bool ethernet_read(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
 {
 	uint32_t problems = l->problems.count;
 	const struct place *places;
 
 	(void)object;
-	if (node->type == YAML_MAPPING_NODE && !has_own_key(l, node)) {
-		read_netplan_port(l, name, node, SECTION_ETHERNET);
+	if (node->type == YAML_MAPPING_NODE && !port_has_own_key(l, node)) {
+		netplan_port_read(l, name, node, SECTION_ETHERNET);
 		return true;
 	}
-	if (!read_port(l, name, node, SECTION_ETHERNET))
+	if (!port_draft_read(l, name, node, SECTION_ETHERNET))
 		return false;
 	places = l->ports[l->port_count - 1].places;
 	if (l->problems.count != problems)
 		return true;
 	if (places[KEY_ETHERNET_DEVICE].line && places[KEY_INTERFACE].line)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, places[KEY_INTERFACE],
 			"%s has a `device`, which DPDK takes, and an `interface`, which the kernel "
 			"keeps; remove one of them",
 			QUOTE(name->text));
 	else if (!places[KEY_ETHERNET_DEVICE].line && !places[KEY_INTERFACE].line)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, name->place,
 			"%s has no `device`; add `device:`, which takes the EAL's name of a device, "
 			"or `interface:`, which takes one of the kernel",
 			QUOTE(name->text));
 	else if (places[KEY_INTERFACE].line && l->ports[l->port_count - 1].port.isolate)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, places[KEY_ISOLATE],
 			"`isolate` is for a `device`; remove it: the kernel keeps an `interface` anyway");
-	check_shared(l, &l->ports[l->port_count - 1]);
+	port_check_shared(l, &l->ports[l->port_count - 1]);
 	return true;
 }
 
-static bool read_bond(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
+static bool bond_read(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
 {
 	struct port_draft *draft;
 	const struct place *places;
 
 	(void)object;
-	if (node->type == YAML_MAPPING_NODE && !has_own_key(l, node) && has_netplan_members(l, node)) {
-		read_netplan_port(l, name, node, SECTION_BOND);
+	if (node->type == YAML_MAPPING_NODE && !port_has_own_key(l, node) &&
+	    bond_has_netplan_members(l, node)) {
+		netplan_port_read(l, name, node, SECTION_BOND);
 		return true;
 	}
-	if (!read_port(l, name, node, SECTION_BOND))
+	if (!port_draft_read(l, name, node, SECTION_BOND))
 		return false;
 	draft = &l->ports[l->port_count - 1];
 	places = draft->places;
 	draft->port.is_bond = places[KEY_INTERFACES].line != 0;
 	if (places[KEY_BOND_DEVICE].line && (places[KEY_INTERFACES].line || places[KEY_PARAMETERS].line))
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, places[KEY_BOND_DEVICE],
 			"`device` names a bond that the EAL made, with members and a mode of its own; "
 			"remove it, or `interfaces` and `parameters`");
 	else if (!places[KEY_BOND_DEVICE].line && !places[KEY_INTERFACES].line)
-		gremc_config_problem(l, name->place,
-				     "bond %s has no members; add `interfaces: [NAME, ...]`, or "
-				     "`device:` with a bond that the EAL made",
-				     QUOTE(name->text));
+		gremc_config_error_add(l, name->place,
+				       "bond %s has no members; add `interfaces: [NAME, ...]`, or "
+				       "`device:` with a bond that the EAL made",
+				       QUOTE(name->text));
 	else if (places[KEY_INTERFACES].line && !places[KEY_PARAMETERS].line)
-		gremc_config_problem(l, name->place,
-				     "bond %s has no mode; add `parameters: {mode: 802.3ad}`, or "
-				     "another mode",
-				     QUOTE(name->text));
+		gremc_config_error_add(l, name->place,
+				       "bond %s has no mode; add `parameters: {mode: 802.3ad}`, or "
+				       "another mode",
+				       QUOTE(name->text));
 	return true;
 }
 
@@ -209,7 +212,7 @@ void gremc_config_read_ethernets(struct loader *l, const struct key *key, yaml_n
 	uint32_t problems = l->problems.count;
 
 	(void)key;
-	gremc_config_each_name(l, node, read_ethernet, object);
+	gremc_config_mapping_visit(l, node, ethernet_read, object);
 	l->ports_broken |= l->problems.count != problems;
 }
 
@@ -218,15 +221,15 @@ void gremc_config_read_bonds(struct loader *l, const struct key *key, yaml_node_
 	uint32_t problems = l->problems.count;
 
 	(void)key;
-	gremc_config_each_name(l, node, read_bond, object);
+	gremc_config_mapping_visit(l, node, bond_read, object);
 	l->ports_broken |= l->problems.count != problems;
 }
 
 void gremc_config_read_parameters(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
-	struct value owner = {key->name, gremc_config_place(node), false};
+	struct value owner = {key->name, gremc_config_node_place(node), false};
 
-	gremc_config_mapping(l, node, SECTION_PARAMETERS, &owner, object, NULL);
+	gremc_config_mapping_read(l, node, SECTION_PARAMETERS, &owner, object, NULL);
 }
 
 void gremc_config_read_interfaces(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
@@ -237,20 +240,20 @@ void gremc_config_read_interfaces(struct loader *l, const struct key *key, yaml_
 
 /* ---- addresses ---- */
 
-static bool read_address(struct loader *l, const struct value *value, void *object)
+static bool port_address_read(struct loader *l, const struct value *value, void *object)
 {
 	struct port_draft *draft = object;
 	struct gremc_config_port *port = &draft->port;
 	struct gremc_config_address address, *addresses;
 	struct place *places;
 
-	if (!gremc_config_interface_address(l, value, 0, &address))
+	if (!gremc_config_interface_address_read(l, value, 0, &address))
 		return true;
-	addresses = gremc_config_grow(l, port->addresses, port->address_count, sizeof(*addresses));
+	addresses = gremc_config_array_grow(l, port->addresses, port->address_count, sizeof(*addresses));
 	if (addresses == NULL)
 		return false;
 	port->addresses = addresses;
-	places = gremc_config_grow(l, draft->address_places, port->address_count, sizeof(*places));
+	places = gremc_config_array_grow(l, draft->address_places, port->address_count, sizeof(*places));
 	if (places == NULL)
 		return false;
 	draft->address_places = places;
@@ -261,16 +264,16 @@ static bool read_address(struct loader *l, const struct value *value, void *obje
 
 void gremc_config_read_addresses(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
-	gremc_config_each_address(l, key, node, read_address, object);
+	gremc_config_addresses_visit(l, key, node, port_address_read, object);
 }
 
 /* ---- routes ---- */
 
-static void add_route(struct loader *l, struct port_draft *draft, const struct gremc_config_route *route,
-		      struct place place)
+static void port_draft_add_route(struct loader *l, struct port_draft *draft,
+				 const struct gremc_config_route_read *route, struct place place)
 {
 	struct route_draft *routes =
-		gremc_config_grow(l, draft->routes, draft->route_count, sizeof(*draft->routes));
+		gremc_config_array_grow(l, draft->routes, draft->route_count, sizeof(*draft->routes));
 
 	if (routes == NULL)
 		return;
@@ -281,43 +284,44 @@ static void add_route(struct loader *l, struct port_draft *draft, const struct g
 void gremc_config_read_gateway(struct loader *l, const struct key *key, const struct value *value,
 			       void *object)
 {
-	struct gremc_config_route route = {0};
+	struct gremc_config_route_read route = {0};
 
-	if (gremc_config_unicast(l, key->name, value, &route.via))
-		add_route(l, object, &route, value->place);
+	if (gremc_config_unicast_read(l, key->name, value, &route.via))
+		port_draft_add_route(l, object, &route, value->place);
 }
 
 void gremc_config_read_route_to(struct loader *l, const struct key *key, const struct value *value,
 				void *object)
 {
-	struct gremc_config_route *route = object;
+	struct gremc_config_route_read *route = object;
 
 	if (strcmp(value->text, "default") == 0) {
 		route->to = (struct gremc_prefix){0};
 		return;
 	}
-	if (gremc_config_prefix_ok(l, key->name, value, &route->to) && route->to.length &&
-	    gremc_config_not_unicast(route->to.address))
-		gremc_config_problem(l, value->place,
-				     "`to` is %s, %s; it takes a unicast network, or `default`", value->text,
-				     gremc_config_not_unicast(route->to.address));
+	if (gremc_config_prefix_read(l, key->name, value, &route->to) && route->to.length &&
+	    gremc_config_unicast_problem(route->to.address))
+		gremc_config_error_add(l, value->place,
+				       "`to` is %s, %s; it takes a unicast network, or `default`",
+				       value->text, gremc_config_unicast_problem(route->to.address));
 }
 
 /* The value of a route's key as text, or "". */
-static const char *text_of(struct loader *l, const yaml_node_t *entry, const char *name)
+static const char *mapping_find_text(struct loader *l, const yaml_node_t *entry, const char *name)
 {
-	const yaml_node_t *node = gremc_config_lookup(l, entry, name);
+	const yaml_node_t *node = gremc_config_mapping_find(l, entry, name);
 	struct value value;
 
-	return node && gremc_config_scalar(node, &value) ? value.text : "";
+	return node && gremc_config_node_scalar(node, &value) ? value.text : "";
 }
 
 /* A route that netplan gives to the kernel and that leads no tunnel, in words; NULL: it is one of ours. */
-static const char *why_netplans(struct loader *l, const yaml_node_t *entry)
+static const char *route_netplan_reason(struct loader *l, const yaml_node_t *entry)
 {
-	const char *table = text_of(l, entry, "table"), *type = text_of(l, entry, "type");
+	const char *table = mapping_find_text(l, entry, "table"), *type = mapping_find_text(l, entry, "type");
 
-	if (gremc_config_is_ipv6(text_of(l, entry, "to")) || gremc_config_is_ipv6(text_of(l, entry, "via")))
+	if (gremc_config_text_is_ipv6(mapping_find_text(l, entry, "to")) ||
+	    gremc_config_text_is_ipv6(mapping_find_text(l, entry, "via")))
 		return "it is an IPv6 route";
 	if (*table && strcmp(table, "254") && strcmp(table, "main"))
 		return "it is in another table than `main`";
@@ -326,32 +330,32 @@ static const char *why_netplans(struct loader *l, const yaml_node_t *entry)
 	return NULL;
 }
 
-bool gremc_config_route(struct loader *l, yaml_node_t *entry, bool is_tunnel,
-			struct gremc_config_route *route, struct place *place)
+bool gremc_config_route_read(struct loader *l, yaml_node_t *entry, bool is_tunnel,
+			     struct gremc_config_route_read *route, struct place *place)
 {
-	struct value owner = {"the route", gremc_config_place(entry), false};
-	const char *why = why_netplans(l, entry);
-	bool is_link = strcmp(text_of(l, entry, "scope"), "link") == 0;
+	struct value owner = {"the route", gremc_config_node_place(entry), false};
+	const char *why = route_netplan_reason(l, entry);
+	bool is_link = strcmp(mapping_find_text(l, entry, "scope"), "link") == 0;
 	struct place places[KEY_COUNT] = {{0}};
 	uint32_t problems = l->problems.count;
 
 	if (why) {
-		gremc_config_note(l, owner.place, "the route has no effect here: %s", why);
+		gremc_config_note_add(l, owner.place, "the route has no effect here: %s", why);
 		return false;
 	}
-	gremc_config_mapping(l, entry, SECTION_ROUTE, &owner, route, places);
+	gremc_config_mapping_read(l, entry, SECTION_ROUTE, &owner, route, places);
 	*place = places[KEY_ROUTE_VIA].line ? places[KEY_ROUTE_VIA] : owner.place;
 	if (l->problems.count != problems)
 		return false;
 	if (route->via || (is_tunnel && is_link))
 		return true;
 	if (is_link)
-		gremc_config_note(
+		gremc_config_note_add(
 			l, owner.place,
 			"the route has no effect here: it has no `via`, and a port finds no next hop by it");
 	else
-		gremc_config_problem(l, owner.place,
-				     "the route has no `via`; add `via:`, which takes an IPv4 address");
+		gremc_config_error_add(l, owner.place,
+				       "the route has no `via`; add `via:`, which takes an IPv4 address");
 	return false;
 }
 
@@ -360,18 +364,19 @@ void gremc_config_read_routes(struct loader *l, const struct key *key, yaml_node
 	(void)key;
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
 	     item < node->data.sequence.items.top; item++) {
-		struct gremc_config_route route = {0};
+		struct gremc_config_route_read route = {0};
 		struct place place;
 
-		if (gremc_config_route(l, yaml_document_get_node(&l->document, *item), false, &route, &place))
-			add_route(l, object, &route, place);
+		if (gremc_config_route_read(l, yaml_document_get_node(&l->document, *item), false, &route,
+					    &place))
+			port_draft_add_route(l, object, &route, place);
 	}
 }
 
 /* ---- neighbors ---- */
 
 struct neighbor_draft {
-	struct gremc_config_neighbor neighbor;
+	struct gremc_config_neighbor_find neighbor;
 	struct place place;
 };
 
@@ -380,7 +385,7 @@ struct neighbor_drafts {
 	uint32_t count;
 };
 
-static bool parse_mac(const char *text, struct rte_ether_addr *mac)
+static bool mac_parse(const char *text, struct rte_ether_addr *mac)
 {
 	for (size_t i = 0; i < RTE_ETHER_ADDR_LEN; i++, text += 3) {
 		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]) ||
@@ -391,23 +396,25 @@ static bool parse_mac(const char *text, struct rte_ether_addr *mac)
 	return true;
 }
 
-static void check_mac(struct loader *l, const struct value *value, struct rte_ether_addr *mac)
+static void mac_read(struct loader *l, const struct value *value, struct rte_ether_addr *mac)
 {
-	if (!parse_mac(value->text, mac))
-		gremc_config_problem(l, value->place,
-				     "`%s` is no MAC address; write six pairs of hexadecimal digits, such as "
-				     "02:00:00:00:00:11",
-				     QUOTE(value->text));
+	if (!mac_parse(value->text, mac))
+		gremc_config_error_add(
+			l, value->place,
+			"`%s` is no MAC address; write six pairs of hexadecimal digits, such as "
+			"02:00:00:00:00:11",
+			QUOTE(value->text));
 	else if (rte_is_multicast_ether_addr(mac))
-		gremc_config_problem(l, value->place,
-				     "%s is a multicast MAC address; a neighbor has a unicast one",
-				     value->text);
+		gremc_config_error_add(l, value->place,
+				       "%s is a multicast MAC address; a neighbor has a unicast one",
+				       value->text);
 	else if (rte_is_zero_ether_addr(mac))
-		gremc_config_problem(l, value->place,
-				     "%s is no station's MAC address; write the neighbor's own", value->text);
+		gremc_config_error_add(l, value->place,
+				       "%s is no station's MAC address; write the neighbor's own",
+				       value->text);
 }
 
-static bool read_neighbor(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
+static bool neighbor_read(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
 {
 	struct neighbor_drafts *list = object;
 	struct neighbor_draft draft = {.place = name->place};
@@ -415,17 +422,17 @@ static bool read_neighbor(struct loader *l, const struct value *name, yaml_node_
 	struct neighbor_draft *drafts;
 	struct value mac;
 
-	gremc_config_unicast(l, "neighbors", name, &draft.neighbor.address);
-	if (gremc_config_is_null(node) || !gremc_config_scalar(node, &mac))
-		gremc_config_problem(l, gremc_config_place(node),
-				     "the neighbor %s has no MAC address; write "
-				     "`%s: 02:00:00:00:00:11`",
-				     QUOTE(name->text), QUOTE(name->text));
+	gremc_config_unicast_read(l, "neighbors", name, &draft.neighbor.address);
+	if (gremc_config_node_is_null(node) || !gremc_config_node_scalar(node, &mac))
+		gremc_config_error_add(l, gremc_config_node_place(node),
+				       "the neighbor %s has no MAC address; write "
+				       "`%s: 02:00:00:00:00:11`",
+				       QUOTE(name->text), QUOTE(name->text));
 	else
-		check_mac(l, &mac, &draft.neighbor.mac);
+		mac_read(l, &mac, &draft.neighbor.mac);
 	if (l->problems.count != problems)
 		return true;
-	drafts = gremc_config_grow(l, list->drafts, list->count, sizeof(*drafts));
+	drafts = gremc_config_array_grow(l, list->drafts, list->count, sizeof(*drafts));
 	if (drafts == NULL)
 		return false;
 	list->drafts = drafts;
@@ -433,7 +440,7 @@ static bool read_neighbor(struct loader *l, const struct value *name, yaml_node_
 	return true;
 }
 
-static int compare_neighbors(const void *a, const void *b)
+static int neighbor_draft_compare(const void *a, const void *b)
 {
 	const struct neighbor_draft *x = a, *y = b;
 	uint32_t left = rte_be_to_cpu_32(x->neighbor.address), right = rte_be_to_cpu_32(y->neighbor.address);
@@ -451,18 +458,18 @@ void gremc_config_read_neighbors(struct loader *l, const struct key *key, yaml_n
 	struct neighbor_drafts list = {0};
 
 	(void)key;
-	gremc_config_each_name(l, node, read_neighbor, &list);
+	gremc_config_mapping_visit(l, node, neighbor_read, &list);
 	if (list.count == 0)
 		goto out;
-	qsort(list.drafts, list.count, sizeof(*list.drafts), compare_neighbors);
-	port->neighbors = gremc_config_alloc(l, list.count, sizeof(*port->neighbors));
+	qsort(list.drafts, list.count, sizeof(*list.drafts), neighbor_draft_compare);
+	port->neighbors = gremc_config_array_alloc(l, list.count, sizeof(*port->neighbors));
 	if (port->neighbors == NULL)
 		goto out;
 	port->neighbor_count = list.count;
 	for (uint32_t i = 0; i < list.count; i++) {
 		port->neighbors[i] = list.drafts[i].neighbor;
 		if (i && port->neighbors[i].address == port->neighbors[i - 1].address)
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, list.drafts[i].place,
 				"the neighbor %s is given twice, first on line %u; keep one of them",
 				ADDRESS(port->neighbors[i].address), list.drafts[i - 1].place.line);

@@ -6,9 +6,9 @@
 
 #include "config/config_priv.h"
 
-uint32_t gremc_config_file(struct loader *l, const char *path)
+uint32_t gremc_config_file_add(struct loader *l, const char *path)
 {
-	char **files = gremc_config_grow(l, l->files, l->file_count, sizeof(*files));
+	char **files = gremc_config_array_grow(l, l->files, l->file_count, sizeof(*files));
 
 	if (files == NULL)
 		return 0;
@@ -21,10 +21,10 @@ uint32_t gremc_config_file(struct loader *l, const char *path)
 	return l->file_count++;
 }
 
-static void add(struct loader *l, struct problems *problems, struct place place, const char *format,
-		va_list arguments)
+static void message_add(struct loader *l, struct problems *problems, struct place place, const char *format,
+			va_list arguments)
 {
-	struct problem *list = gremc_config_grow(l, problems->list, problems->count, sizeof(*list));
+	struct problem *list = gremc_config_array_grow(l, problems->list, problems->count, sizeof(*list));
 	struct problem *problem;
 
 	if (list == NULL)
@@ -39,34 +39,34 @@ static void add(struct loader *l, struct problems *problems, struct place place,
 	problems->count++;
 }
 
-void gremc_config_problem(struct loader *l, struct place place, const char *format, ...)
+void gremc_config_error_add(struct loader *l, struct place place, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	add(l, &l->problems, place, format, arguments);
+	message_add(l, &l->problems, place, format, arguments);
 	va_end(arguments);
 }
 
-void gremc_config_warn(struct loader *l, struct place place, const char *format, ...)
+void gremc_config_warning_add(struct loader *l, struct place place, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	add(l, &l->warnings, place, format, arguments);
+	message_add(l, &l->warnings, place, format, arguments);
 	va_end(arguments);
 }
 
-void gremc_config_note(struct loader *l, struct place place, const char *format, ...)
+void gremc_config_note_add(struct loader *l, struct place place, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	add(l, &l->notes, place, format, arguments);
+	message_add(l, &l->notes, place, format, arguments);
 	va_end(arguments);
 }
 
-static int compare(const void *a, const void *b)
+static int message_compare(const void *a, const void *b)
 {
 	const struct problem *x = a, *y = b;
 
@@ -80,54 +80,54 @@ static int compare(const void *a, const void *b)
 }
 
 /* The same words at the same place: an alias (`*name`) whose anchor is wrong is read once per use. */
-static bool is_repeated(const struct problem *a, const struct problem *b)
+static bool message_is_repeated(const struct problem *a, const struct problem *b)
 {
 	return a->place.file == b->place.file && a->place.line == b->place.line &&
 	       a->place.column == b->place.column && a->text && b->text && strcmp(a->text, b->text) == 0;
 }
 
-static void report(const struct loader *l, const struct problems *problems, const char *kind,
-		   struct gremc_errors *errors)
+static void messages_report(const struct loader *l, const struct problems *problems, const char *kind,
+			    struct gremc_errors *errors)
 {
 	if (problems->count)
-		qsort(problems->list, problems->count, sizeof(*problems->list), compare);
+		qsort(problems->list, problems->count, sizeof(*problems->list), message_compare);
 	for (uint32_t i = 0; i < problems->count; i++) {
 		const struct problem *problem = &problems->list[i];
 		const char *file = problem->place.file < l->file_count ? l->files[problem->place.file] : NULL;
 
-		if (problem->text && (i == 0 || !is_repeated(problem - 1, problem)))
+		if (problem->text && (i == 0 || !message_is_repeated(problem - 1, problem)))
 			gremc_errors_add(errors, file, problem->place.line, problem->place.column, "%s%s",
 					 kind, problem->text);
 	}
 }
 
-void gremc_config_report(struct loader *l, struct gremc_errors *errors)
+void gremc_config_messages_report(struct loader *l, struct gremc_errors *errors)
 {
-	report(l, &l->problems, "", errors);
+	messages_report(l, &l->problems, "", errors);
 	if (l->no_memory)
 		gremc_errors_add(errors, NULL, 0, 0, "out of memory while loading the configuration");
-	report(l, &l->warnings, "warning: ", &l->config->warnings);
-	report(l, &l->notes, "note: ", &l->config->notes);
+	messages_report(l, &l->warnings, "warning: ", &l->config->warnings);
+	messages_report(l, &l->notes, "note: ", &l->config->notes);
 }
 
-static void problems_fini(struct problems *problems)
+static void messages_fini(struct problems *problems)
 {
 	for (uint32_t i = 0; i < problems->count; i++)
 		free(problems->list[i].text);
 	free(problems->list);
 }
 
-void gremc_config_report_fini(struct loader *l)
+void gremc_config_messages_fini(struct loader *l)
 {
-	problems_fini(&l->problems);
-	problems_fini(&l->warnings);
-	problems_fini(&l->notes);
+	messages_fini(&l->problems);
+	messages_fini(&l->warnings);
+	messages_fini(&l->notes);
 	for (uint32_t i = 0; i < l->file_count; i++)
 		free(l->files[i]);
 	free(l->files);
 }
 
-char *gremc_config_where(char *text, const struct loader *l, struct place place, struct place from)
+char *gremc_config_place_format(char *text, const struct loader *l, struct place place, struct place from)
 {
 	if (place.file == from.file || place.file >= l->file_count)
 		snprintf(text, WHERE_TEXT, "line %u", place.line);
@@ -136,12 +136,12 @@ char *gremc_config_where(char *text, const struct loader *l, struct place place,
 	return text;
 }
 
-char *gremc_config_quote(char *buffer, const char *text)
+char *gremc_config_text_quote(char *buffer, const char *text)
 {
-	const size_t room = QUOTE_TEXT - 4; /* for the dots and the NUL */
+	const size_t capacity = QUOTE_TEXT - 4; /* for the dots and the NUL */
 	size_t length = 0;
 
-	for (; text[length] && length < room; length++) {
+	for (; text[length] && length < capacity; length++) {
 		unsigned char c = text[length];
 
 		buffer[length] = c < 0x20 || c == 0x7f ? '?' : text[length];
@@ -157,7 +157,7 @@ char *gremc_config_quote(char *buffer, const char *text)
 	return buffer;
 }
 
-void *gremc_config_grow(struct loader *l, void *array, uint32_t count, size_t size)
+void *gremc_config_array_grow(struct loader *l, void *array, uint32_t count, size_t size)
 {
 	void *grown;
 
@@ -170,7 +170,7 @@ void *gremc_config_grow(struct loader *l, void *array, uint32_t count, size_t si
 	return grown;
 }
 
-void *gremc_config_alloc(struct loader *l, size_t count, size_t size)
+void *gremc_config_array_alloc(struct loader *l, size_t count, size_t size)
 {
 	void *memory = calloc(count ? count : 1, size);
 

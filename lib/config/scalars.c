@@ -8,13 +8,13 @@
 
 #include "config/config_priv.h"
 
-static void *field_of(const struct key *key, void *object)
+static void *key_field_of(const struct key *key, void *object)
 {
 	return (uint8_t *)object + key->offset;
 }
 
 /* Digits, or hexadecimal after 0x. No leading zeros: YAML 1.1 reads 010 as 8, and a user as 10. */
-bool gremc_config_number(const char *text, uint64_t *number)
+bool gremc_config_number_parse(const char *text, uint64_t *number)
 {
 	size_t length = strlen(text);
 
@@ -31,9 +31,9 @@ bool gremc_config_number(const char *text, uint64_t *number)
 	return true;
 }
 
-static bool number_of(const struct key *key, const struct value *value, uint64_t *number)
+static bool number_read(const struct key *key, const struct value *value, uint64_t *number)
 {
-	return !value->quoted && gremc_config_number(value->text, number) && *number >= key->minimum &&
+	return !value->quoted && gremc_config_number_parse(value->text, number) && *number >= key->minimum &&
 	       *number <= key->maximum;
 }
 
@@ -43,8 +43,8 @@ void gremc_config_read_version(struct loader *l, const struct key *key, const st
 	uint64_t number;
 
 	(void)object;
-	if (!number_of(key, value, &number))
-		gremc_config_wrong_text(l, key, value);
+	if (!number_read(key, value, &number))
+		gremc_config_text_reject(l, key, value);
 }
 
 void gremc_config_read_number(struct loader *l, const struct key *key, const struct value *value,
@@ -52,16 +52,16 @@ void gremc_config_read_number(struct loader *l, const struct key *key, const str
 {
 	uint64_t number;
 
-	if (!number_of(key, value, &number))
-		gremc_config_wrong_text(l, key, value);
+	if (!number_read(key, value, &number))
+		gremc_config_text_reject(l, key, value);
 	else if (key->size == sizeof(uint16_t))
-		*(uint16_t *)field_of(key, object) = number;
+		*(uint16_t *)key_field_of(key, object) = number;
 	else
-		*(uint32_t *)field_of(key, object) = number;
+		*(uint32_t *)key_field_of(key, object) = number;
 }
 
 /* The booleans of YAML 1.1. */
-static int boolean_of(const struct value *value)
+static int boolean_parse(const struct value *value)
 {
 	static const char *const yes[] = {"true", "yes", "on"}, *const no[] = {"false", "no", "off"};
 
@@ -77,17 +77,17 @@ static int boolean_of(const struct value *value)
 void gremc_config_read_boolean(struct loader *l, const struct key *key, const struct value *value,
 			       void *object)
 {
-	int boolean = boolean_of(value);
+	int boolean = boolean_parse(value);
 
 	if (boolean < 0)
-		gremc_config_wrong_text(l, key, value);
+		gremc_config_text_reject(l, key, value);
 	else
-		*(bool *)field_of(key, object) = boolean;
+		*(bool *)key_field_of(key, object) = boolean;
 }
 
 /* ---- addresses ---- */
 
-const char *gremc_config_not_unicast(rte_be32_t address)
+const char *gremc_config_unicast_problem(rte_be32_t address)
 {
 	uint32_t host = rte_be_to_cpu_32(address);
 
@@ -102,21 +102,22 @@ const char *gremc_config_not_unicast(rte_be32_t address)
 	return NULL;
 }
 
-bool gremc_config_unicast(struct loader *l, const char *what, const struct value *value, rte_be32_t *address)
+bool gremc_config_unicast_read(struct loader *l, const char *what, const struct value *value,
+			       rte_be32_t *address)
 {
 	const char *why_not;
 
 	if (gremc_ipv4_parse(value->text, address)) {
-		gremc_config_problem(l, value->place,
-				     "`%s` cannot be `%s`; it takes an IPv4 address such as 192.0.2.1", what,
-				     QUOTE(value->text));
+		gremc_config_error_add(l, value->place,
+				       "`%s` cannot be `%s`; it takes an IPv4 address such as 192.0.2.1",
+				       what, QUOTE(value->text));
 		return false;
 	}
-	why_not = gremc_config_not_unicast(*address);
+	why_not = gremc_config_unicast_problem(*address);
 	if (why_not)
-		gremc_config_problem(l, value->place,
-				     "`%s` is %s, %s; it takes the unicast address of a host", what,
-				     value->text, why_not);
+		gremc_config_error_add(l, value->place,
+				       "`%s` is %s, %s; it takes the unicast address of a host", what,
+				       value->text, why_not);
 	return why_not == NULL;
 }
 
@@ -125,12 +126,12 @@ void gremc_config_read_address(struct loader *l, const struct key *key, const st
 {
 	rte_be32_t address;
 
-	if (gremc_config_unicast(l, key->name, value, &address))
-		*(rte_be32_t *)field_of(key, object) = address;
+	if (gremc_config_unicast_read(l, key->name, value, &address))
+		*(rte_be32_t *)key_field_of(key, object) = address;
 }
 
 /* Linux's wildcard tunnels have no counterpart: a tunnel is found by both of its addresses. */
-static bool is_wildcard(const char *text)
+static bool text_is_wildcard(const char *text)
 {
 	return strcmp(text, "any") == 0 || strcmp(text, "*") == 0 || strcmp(text, "0.0.0.0") == 0;
 }
@@ -138,23 +139,24 @@ static bool is_wildcard(const char *text)
 void gremc_config_read_endpoint(struct loader *l, const struct key *key, const struct value *value,
 				void *object)
 {
-	if (!is_wildcard(value->text))
+	if (!text_is_wildcard(value->text))
 		gremc_config_read_address(l, key, value, object);
 	else if (key->offset == gremc_config_keys[KEY_LOCAL].offset)
-		gremc_config_problem(l, value->place,
-				     "`%s` cannot be `%s`: a tunnel has one outer address; write the port's "
-				     "address that the other end sends to, one of its `addresses`",
-				     key->name, value->text);
+		gremc_config_error_add(
+			l, value->place,
+			"`%s` cannot be `%s`: a tunnel has one outer address; write the port's "
+			"address that the other end sends to, one of its `addresses`",
+			key->name, value->text);
 	else
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, value->place,
 			"`%s` cannot be `%s`: a tunnel has one other end; write its address, and a "
 			"tunnel for each of them",
 			key->name, value->text);
 }
 
-bool gremc_config_interface_address(struct loader *l, const struct value *value, uint8_t bare,
-				    struct gremc_config_address *address)
+bool gremc_config_interface_address_read(struct loader *l, const struct value *value, uint8_t bare,
+					 struct gremc_config_address *address)
 {
 	struct gremc_prefix prefix;
 	rte_be32_t host_bits;
@@ -162,36 +164,36 @@ bool gremc_config_interface_address(struct loader *l, const struct value *value,
 	int rc = gremc_prefix_parse(value->text, &prefix, &host_bits);
 
 	if (rc || (strchr(value->text, '/') && prefix.length == 0)) {
-		gremc_config_problem(l, value->place,
-				     "`%s` is no interface address; write ADDRESS/LENGTH with a "
-				     "length from 1 to 32, such as 192.0.2.1/24",
-				     QUOTE(value->text));
+		gremc_config_error_add(l, value->place,
+				       "`%s` is no interface address; write ADDRESS/LENGTH with a "
+				       "length from 1 to 32, such as 192.0.2.1/24",
+				       QUOTE(value->text));
 		return false;
 	}
 	if (strchr(value->text, '/') == NULL && bare == 0) {
-		gremc_config_problem(l, value->place,
-				     "%s has no prefix length; write the network's, such as %s/24",
-				     value->text, value->text);
+		gremc_config_error_add(l, value->place,
+				       "%s has no prefix length; write the network's, such as %s/24",
+				       value->text, value->text);
 		return false;
 	}
 	address->address = prefix.address | host_bits;
 	address->length = prefix.length;
-	why_not = gremc_config_not_unicast(address->address);
+	why_not = gremc_config_unicast_problem(address->address);
 	if (why_not)
-		gremc_config_problem(l, value->place,
-				     "%s is %s; an interface takes the unicast address of a host",
-				     value->text, why_not);
+		gremc_config_error_add(l, value->place,
+				       "%s is %s; an interface takes the unicast address of a host",
+				       value->text, why_not);
 	return why_not == NULL;
 }
 
-bool gremc_config_prefix_ok(struct loader *l, const char *what, const struct value *value,
-			    struct gremc_prefix *prefix)
+bool gremc_config_prefix_read(struct loader *l, const char *what, const struct value *value,
+			      struct gremc_prefix *prefix)
 {
 	char text[GREMC_PREFIX_TEXT];
 	rte_be32_t host_bits;
 
 	if (gremc_prefix_parse(value->text, prefix, &host_bits)) {
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, value->place,
 			"`%s` cannot be `%s`; it takes ADDRESS or ADDRESS/LENGTH with a length from 0 "
 			"to 32",
@@ -199,7 +201,7 @@ bool gremc_config_prefix_ok(struct loader *l, const char *what, const struct val
 		return false;
 	}
 	if (host_bits)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, value->place,
 			"`%s` is %s, which has bits set behind its prefix; write %s, or one more exact", what,
 			value->text, gremc_prefix_format(text, prefix));
@@ -208,7 +210,7 @@ bool gremc_config_prefix_ok(struct loader *l, const char *what, const struct val
 
 /* ---- names ---- */
 
-static void name_problem(struct loader *l, const struct value *value)
+static void name_check(struct loader *l, const struct value *value)
 {
 	/* words of this file; what the kernel takes as no interface's name, or has as one itself */
 	static const char *const reserved[] = {"any", "all", "host", ".", "..", "default", "lo", "gremc0"};
@@ -217,36 +219,37 @@ static void name_problem(struct loader *l, const struct value *value)
 	static const char refused[] = "/:%,\"'`\\";
 
 	if (*value->text == '\0')
-		gremc_config_problem(l, value->place, "a name is empty; give 1 to 15 characters");
+		gremc_config_error_add(l, value->place, "a name is empty; give 1 to 15 characters");
 	for (size_t i = 0; i < RTE_DIM(reserved); i++)
 		if (strcmp(value->text, reserved[i]) == 0)
-			gremc_config_problem(l, value->place,
-					     "`%s` has a meaning of its own and cannot be a name; "
-					     "choose another",
-					     value->text);
+			gremc_config_error_add(l, value->place,
+					       "`%s` has a meaning of its own and cannot be a name; "
+					       "choose another",
+					       value->text);
 	for (const char *c = value->text; *c; c++) {
 		if (*c > ' ' && *c < 0x7f && strchr(refused, *c) == NULL)
 			continue;
-		gremc_config_problem(l, value->place,
-				     "`%s` has a character that no interface name may have; use "
-				     "letters, digits, `.`, `_` and `-`",
-				     QUOTE(value->text));
+		gremc_config_error_add(l, value->place,
+				       "`%s` has a character that no interface name may have; use "
+				       "letters, digits, `.`, `_` and `-`",
+				       QUOTE(value->text));
 		break;
 	}
 	if (strlen(value->text) >= GREMC_NAME_SIZE)
-		gremc_config_problem(l, value->place,
-				     "`%s` has %zu characters; an interface name has at most 15",
-				     QUOTE(value->text), strlen(value->text));
+		gremc_config_error_add(l, value->place,
+				       "`%s` has %zu characters; an interface name has at most 15",
+				       QUOTE(value->text), strlen(value->text));
 }
 
-bool gremc_config_name(struct loader *l, const struct value *value, bool is_port, uint32_t index, char *text)
+bool gremc_config_name_read(struct loader *l, const struct value *value, bool is_port, uint32_t index,
+			    char *text)
 {
 	struct name name = {.is_port = is_port, .index = index, .place = value->place};
 	uint32_t problems = l->problems.count;
 	const struct name *other;
 	char where[WHERE_TEXT];
 
-	name_problem(l, value);
+	name_check(l, value);
 	if (l->problems.count != problems || l->no_memory)
 		return false;
 	memcpy(name.text, value->text, strlen(value->text) + 1);
@@ -255,10 +258,10 @@ bool gremc_config_name(struct loader *l, const struct value *value, bool is_port
 	case 0:
 		return true;
 	case -EEXIST:
-		gremc_config_problem(l, value->place,
-				     "the name `%s` is taken by the %s of %s; give each its own", text,
-				     other->is_port ? "port" : "tunnel",
-				     gremc_config_where(where, l, other->place, value->place));
+		gremc_config_error_add(l, value->place,
+				       "the name `%s` is taken by the %s of %s; give each its own", text,
+				       other->is_port ? "port" : "tunnel",
+				       gremc_config_place_format(where, l, other->place, value->place));
 		return false;
 	default:
 		l->no_memory = true;
@@ -269,7 +272,7 @@ bool gremc_config_name(struct loader *l, const struct value *value, bool is_port
 /* ---- ports ---- */
 
 /* PCI addresses as the EAL writes them: with their domain, in lower case. Two spellings are one device. */
-static void normalise_device(char *device, const char *text)
+static void device_normalise(char *device, const char *text)
 {
 	static const char form[] = "xxxx:xx:xx.x";
 	size_t length = strlen(text);
@@ -291,19 +294,19 @@ void gremc_config_read_device(struct loader *l, const struct key *key, const str
 			      void *object)
 {
 	if (*value->text == '\0' || strlen(value->text) >= GREMC_DEVICE_SIZE) {
-		gremc_config_wrong_text(l, key, value);
+		gremc_config_text_reject(l, key, value);
 		return;
 	}
 	for (const char *c = value->text; *c; c++) {
 		if (*c > ' ' && *c < 0x7f && *c != ',' && *c != '=')
 			continue;
-		gremc_config_problem(l, value->place,
-				     "`device` cannot be `%s`; it takes the device's name alone, its "
-				     "arguments go to the EAL's -a or --vdev",
-				     QUOTE(value->text));
+		gremc_config_error_add(l, value->place,
+				       "`device` cannot be `%s`; it takes the device's name alone, its "
+				       "arguments go to the EAL's -a or --vdev",
+				       QUOTE(value->text));
 		return;
 	}
-	normalise_device(field_of(key, object), value->text);
+	device_normalise(key_field_of(key, object), value->text);
 }
 
 /* As the kernel has it (dev_valid_name), and no comma, which would end it in the driver's arguments. */
@@ -316,7 +319,7 @@ void gremc_config_read_interface(struct loader *l, const struct key *key, const 
 	if (length == 0 || length >= sizeof(draft->port.interface) ||
 	    strcspn(value->text, "/:, \t\n") < length || strcmp(value->text, ".") == 0 ||
 	    strcmp(value->text, "..") == 0) {
-		gremc_config_wrong_text(l, key, value);
+		gremc_config_text_reject(l, key, value);
 		return;
 	}
 	strcpy(draft->port.interface, value->text);
@@ -334,11 +337,11 @@ void gremc_config_read_mode(struct loader *l, const struct key *key, const struc
 
 	for (size_t i = 0; i < RTE_DIM(modes); i++) {
 		if (strcmp(value->text, modes[i]) == 0) {
-			*(enum gremc_bond_mode *)field_of(key, object) = i;
+			*(enum gremc_bond_mode *)key_field_of(key, object) = i;
 			return;
 		}
 	}
-	gremc_config_wrong_text(l, key, value);
+	gremc_config_text_reject(l, key, value);
 }
 
 /* ---- tunnels ---- */
@@ -347,22 +350,22 @@ void gremc_config_read_gre(struct loader *l, const struct key *key, const struct
 {
 	(void)object;
 	if (strcmp(value->text, "gre"))
-		gremc_config_wrong_text(l, key, value);
+		gremc_config_text_reject(l, key, value);
 }
 
 /* A number, or a dotted quad as `ip tunnel` takes it. Quotes are common here: netplan's examples have them.
  */
-static bool key_of(struct loader *l, const struct key *key, const struct value *value, uint32_t *number)
+static bool gre_key_read(struct loader *l, const struct key *key, const struct value *value, uint32_t *number)
 {
 	uint64_t wide;
 	rte_be32_t quad;
 
-	if (gremc_config_number(value->text, &wide) && wide <= UINT32_MAX)
+	if (gremc_config_number_parse(value->text, &wide) && wide <= UINT32_MAX)
 		*number = wide;
 	else if (gremc_ipv4_parse(value->text, &quad) == 0)
 		*number = rte_be_to_cpu_32(quad);
 	else
-		return gremc_config_wrong_text(l, key, value), false;
+		return gremc_config_text_reject(l, key, value), false;
 	return true;
 }
 
@@ -371,7 +374,7 @@ void gremc_config_read_key(struct loader *l, const struct key *key, const struct
 	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
 	uint32_t number;
 
-	if (!key_of(l, key, value, &number))
+	if (!gre_key_read(l, key, value, &number))
 		return;
 	tunnel->has_input_key = tunnel->has_output_key = true;
 	tunnel->input_key = tunnel->output_key = number;
@@ -384,7 +387,7 @@ void gremc_config_read_key_number(struct loader *l, const struct key *key, const
 	bool is_input = key == &gremc_config_keys[KEY_INPUT];
 	uint32_t number;
 
-	if (!key_of(l, key, value, &number))
+	if (!gre_key_read(l, key, value, &number))
 		return;
 	*(is_input ? &tunnel->has_input_key : &tunnel->has_output_key) = true;
 	*(is_input ? &tunnel->input_key : &tunnel->output_key) = number;
@@ -395,8 +398,8 @@ void gremc_config_read_ttl(struct loader *l, const struct key *key, const struct
 	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
 	uint64_t number = 0;
 
-	if (strcmp(value->text, "inherit") && !number_of(key, value, &number))
-		gremc_config_wrong_text(l, key, value);
+	if (strcmp(value->text, "inherit") && !number_read(key, value, &number))
+		gremc_config_text_reject(l, key, value);
 	else
 		tunnel->ttl = number;
 }
@@ -409,8 +412,8 @@ void gremc_config_read_tos(struct loader *l, const struct key *key, const struct
 	tunnel->tos_inherit = strcmp(value->text, "inherit") == 0;
 	if (tunnel->tos_inherit)
 		tunnel->tos = 0;
-	else if (!number_of(key, value, &number) || number % 4)
-		gremc_config_wrong_text(l, key, value);
+	else if (!number_read(key, value, &number) || number % 4)
+		gremc_config_text_reject(l, key, value);
 	else
 		tunnel->tos = number;
 }
@@ -418,12 +421,12 @@ void gremc_config_read_tos(struct loader *l, const struct key *key, const struct
 void gremc_config_read_df(struct loader *l, const struct key *key, const struct value *value, void *object)
 {
 	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
-	int boolean = boolean_of(value);
+	int boolean = boolean_parse(value);
 
 	if (strcmp(value->text, "inherit") == 0)
 		tunnel->df = GREMC_DF_INHERIT;
 	else if (boolean >= 0)
 		tunnel->df = boolean ? GREMC_DF_SET : GREMC_DF_CLEAR;
 	else
-		gremc_config_wrong_text(l, key, value);
+		gremc_config_text_reject(l, key, value);
 }

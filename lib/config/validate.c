@@ -5,7 +5,7 @@
 
 #include "config/config_priv.h"
 
-static int compare_places(struct place a, struct place b)
+static int place_compare(struct place a, struct place b)
 {
 	if (a.file != b.file)
 		return a.file < b.file ? -1 : 1;
@@ -16,7 +16,7 @@ static int compare_places(struct place a, struct place b)
 
 /* ---- ports ---- */
 
-static void check_devices(struct loader *l)
+static void ports_check_devices(struct loader *l)
 {
 	char where[WHERE_TEXT];
 
@@ -30,10 +30,10 @@ static void check_devices(struct loader *l)
 		for (uint32_t j = 0; j < i && *device; j++) {
 			if (strcmp(device, l->ports[j].port.device))
 				continue;
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, places[id], "device %s is used by %s already (%s); a port has its own",
 				device, l->ports[j].port.name,
-				gremc_config_where(where, l, l->ports[j].name, l->ports[i].name));
+				gremc_config_place_format(where, l, l->ports[j].name, l->ports[i].name));
 			break;
 		}
 	}
@@ -41,13 +41,14 @@ static void check_devices(struct loader *l)
 
 /* A member is nothing but a device, of which the bond is the master: whatever else it is given belongs to the
  * bond. */
-static void check_member(struct loader *l, const struct port_draft *member, const struct port_draft *bond)
+static void bond_check_member(struct loader *l, const struct port_draft *member,
+			      const struct port_draft *bond)
 {
 	static const enum key_id kept[] = {KEY_INTERFACE, KEY_ISOLATE};
 
 	for (size_t i = 0; i < RTE_DIM(kept); i++)
 		if (member->places[kept[i]].line)
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, member->places[kept[i]],
 				"%s is a member of %s, which cannot be: the kernel keeps what has "
 				"`%s`, and a bond sets its members' MAC addresses",
@@ -55,52 +56,54 @@ static void check_member(struct loader *l, const struct port_draft *member, cons
 	/* the bond's own MTU may stand at its members, too, as netplan files have it */
 	for (enum key_id id = KEY_ADDRESSES; id <= KEY_HOST; id++)
 		if (member->places[id].line && (id != KEY_MTU || member->port.mtu != bond->port.mtu))
-			gremc_config_problem(l, member->places[id],
-					     "%s is a member of %s and has no `%s` of its own; give it to %s",
-					     member->port.name, bond->port.name, gremc_config_keys[id].name,
-					     bond->port.name);
+			gremc_config_error_add(
+				l, member->places[id],
+				"%s is a member of %s and has no `%s` of its own; give it to %s",
+				member->port.name, bond->port.name, gremc_config_keys[id].name,
+				bond->port.name);
 }
 
-static bool read_member(struct loader *l, const struct value *value, void *object)
+static bool bond_member_read(struct loader *l, const struct value *value, void *object)
 {
 	struct port_draft *bond = object, *member;
 	const struct name *name = gremc_config_names_find(&l->names, value->text);
 
-	if (gremc_config_netplan_port(l, value->text)) {
-		gremc_config_problem(l, value->place,
-				     "%s has no `device`; a member of a bond that has other members with one "
-				     "needs one, too",
-				     QUOTE(value->text));
+	if (gremc_config_netplan_port_find(l, value->text)) {
+		gremc_config_error_add(
+			l, value->place,
+			"%s has no `device`; a member of a bond that has other members with one "
+			"needs one, too",
+			QUOTE(value->text));
 		return true;
 	}
 	if (name == NULL || !name->is_port) {
 		name = gremc_config_names_nearest(&l->names, value->text);
-		gremc_config_problem(l, value->place, "there is no Ethernet `%s`; %s%s%s", QUOTE(value->text),
-				     name && name->is_port ? "did you mean `" : "name one of `ethernets`",
-				     name && name->is_port ? name->text : "",
-				     name && name->is_port ? "`?" : "");
+		gremc_config_error_add(
+			l, value->place, "there is no Ethernet `%s`; %s%s%s", QUOTE(value->text),
+			name && name->is_port ? "did you mean `" : "name one of `ethernets`",
+			name && name->is_port ? name->text : "", name && name->is_port ? "`?" : "");
 		return true;
 	}
 	member = &l->ports[name->index];
 	if (!member->is_ethernet) {
-		gremc_config_problem(l, value->place, "%s is a bond; a bond's members are `ethernets`",
-				     name->text);
+		gremc_config_error_add(l, value->place, "%s is a bond; a bond's members are `ethernets`",
+				       name->text);
 	} else if (member->port.member_of != GREMC_CONFIG_NONE) {
-		gremc_config_problem(l, value->place, "%s is a member of %s already; a member has one bond",
-				     name->text, l->ports[member->port.member_of].port.name);
+		gremc_config_error_add(l, value->place, "%s is a member of %s already; a member has one bond",
+				       name->text, l->ports[member->port.member_of].port.name);
 	} else if (bond->port.member_count == GREMC_CONFIG_MEMBERS_MAX) {
-		gremc_config_problem(l, value->place, "a bond has at most %u members; remove some",
-				     GREMC_CONFIG_MEMBERS_MAX);
+		gremc_config_error_add(l, value->place, "a bond has at most %u members; remove some",
+				       GREMC_CONFIG_MEMBERS_MAX);
 		return false;
 	} else {
 		bond->port.members[bond->port.member_count++] = name->index;
 		member->port.member_of = bond - l->ports;
-		check_member(l, member, bond);
+		bond_check_member(l, member, bond);
 	}
 	return true;
 }
 
-static void check_members(struct loader *l)
+static void ports_check_members(struct loader *l)
 {
 	for (uint32_t i = 0; i < l->port_count; i++) {
 		struct port_draft *bond = &l->ports[i];
@@ -109,24 +112,24 @@ static void check_members(struct loader *l)
 		if (list == NULL)
 			continue;
 		if (list->data.sequence.items.start == list->data.sequence.items.top)
-			gremc_config_problem(l, gremc_config_place(list),
-					     "bond %s has no members; name 1 to %u of `ethernets`",
-					     bond->port.name, GREMC_CONFIG_MEMBERS_MAX);
-		gremc_config_each_text(l, &gremc_config_keys[KEY_INTERFACES], bond->interfaces, read_member,
-				       bond);
+			gremc_config_error_add(l, gremc_config_node_place(list),
+					       "bond %s has no members; name 1 to %u of `ethernets`",
+					       bond->port.name, GREMC_CONFIG_MEMBERS_MAX);
+		gremc_config_sequence_visit(l, &gremc_config_keys[KEY_INTERFACES], bond->interfaces,
+					    bond_member_read, bond);
 	}
 }
 
-static int compare_owned(const void *a, const void *b)
+static int owned_address_compare(const void *a, const void *b)
 {
 	const struct owned_address *x = a, *y = b;
 
 	if (x->address != y->address)
 		return x->address < y->address ? -1 : 1;
-	return compare_places(x->place, y->place);
+	return place_compare(x->place, y->place);
 }
 
-static void check_addresses(struct loader *l)
+static void ports_check_addresses(struct loader *l)
 {
 	struct owned_address *owned;
 	char where[WHERE_TEXT];
@@ -134,24 +137,24 @@ static void check_addresses(struct loader *l)
 
 	for (uint32_t i = 0; i < l->port_count; i++)
 		count += l->ports[i].port.address_count;
-	owned = l->addresses = gremc_config_alloc(l, count, sizeof(*owned));
+	owned = l->addresses = gremc_config_array_alloc(l, count, sizeof(*owned));
 	if (owned == NULL)
 		return;
 	for (uint32_t i = 0; i < l->port_count; i++)
 		for (uint32_t j = 0; j < l->ports[i].port.address_count; j++)
 			owned[l->address_count++] = (struct owned_address){
 				l->ports[i].port.addresses[j].address, i, l->ports[i].address_places[j]};
-	qsort(owned, count, sizeof(*owned), compare_owned);
+	qsort(owned, count, sizeof(*owned), owned_address_compare);
 	for (uint32_t i = 1; i < count; i++)
 		if (owned[i].address == owned[i - 1].address)
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, owned[i].place, "%s is an address of %s already (%s); give it once",
 				ADDRESS(owned[i].address), l->ports[owned[i - 1].port].port.name,
-				gremc_config_where(where, l, owned[i - 1].place, owned[i].place));
+				gremc_config_place_format(where, l, owned[i - 1].place, owned[i].place));
 }
 
 /* Longest prefix first. */
-static int compare_routes(const void *a, const void *b)
+static int route_draft_compare(const void *a, const void *b)
 {
 	const struct route_draft *x = a, *y = b;
 	uint32_t left = rte_be_to_cpu_32(x->route.to.address), right = rte_be_to_cpu_32(y->route.to.address);
@@ -160,10 +163,11 @@ static int compare_routes(const void *a, const void *b)
 		return x->route.to.length > y->route.to.length ? -1 : 1;
 	if (left != right)
 		return left < right ? -1 : 1;
-	return compare_places(x->place, y->place);
+	return place_compare(x->place, y->place);
 }
 
-static void check_via(struct loader *l, const struct gremc_config_port *port, const struct route_draft *draft)
+static void route_check_via(struct loader *l, const struct gremc_config_port *port,
+			    const struct route_draft *draft)
 {
 	rte_be32_t via = draft->route.via;
 	bool is_covered = false;
@@ -172,38 +176,38 @@ static void check_via(struct loader *l, const struct gremc_config_port *port, co
 		const struct gremc_config_address *own = &port->addresses[i];
 
 		if (own->address == via) {
-			gremc_config_problem(l, draft->place,
-					     "the next hop %s is %s's own address; it takes the gateway's",
-					     ADDRESS(via), port->name);
+			gremc_config_error_add(l, draft->place,
+					       "the next hop %s is %s's own address; it takes the gateway's",
+					       ADDRESS(via), port->name);
 			return;
 		}
 		if ((own->address ^ via) & gremc_netmask(own->length))
 			continue;
 		is_covered = true;
 		if (own->length < 31 && (via | gremc_netmask(own->length)) == RTE_BE32(UINT32_MAX))
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, draft->place,
 				"the next hop %s is the broadcast address of a network of %s; it takes "
 				"the gateway's",
 				ADDRESS(via), port->name);
 	}
 	if (!is_covered && !draft->route.on_link)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, draft->place,
 			"the next hop %s is in no network of %s; it takes an address inside one of its "
 			"`addresses`",
 			ADDRESS(via), port->name);
 }
 
-static void check_routes(struct loader *l, struct port_draft *draft, bool addresses_known)
+static void port_check_routes(struct loader *l, struct port_draft *draft, bool addresses_known)
 {
 	struct gremc_config_port *port = &draft->port;
 	char where[WHERE_TEXT], text[GREMC_PREFIX_TEXT];
 
 	if (draft->route_count == 0)
 		return;
-	qsort(draft->routes, draft->route_count, sizeof(*draft->routes), compare_routes);
-	port->routes = gremc_config_alloc(l, draft->route_count, sizeof(*port->routes));
+	qsort(draft->routes, draft->route_count, sizeof(*draft->routes), route_draft_compare);
+	port->routes = gremc_config_array_alloc(l, draft->route_count, sizeof(*port->routes));
 	if (port->routes == NULL)
 		return;
 	port->route_count = draft->route_count;
@@ -212,19 +216,19 @@ static void check_routes(struct loader *l, struct port_draft *draft, bool addres
 
 		port->routes[i] = route->route;
 		if (addresses_known)
-			check_via(l, port, route);
+			route_check_via(l, port, route);
 		if (i && route->route.to.length == before->route.to.length &&
 		    route->route.to.address == before->route.to.address)
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, route->place, "there is a route to %s already (%s); keep one of them",
 				route->route.to.length ? gremc_prefix_format(text, &route->route.to)
 						       : "`default`",
-				gremc_config_where(where, l, before->place, route->place));
+				gremc_config_place_format(where, l, before->place, route->place));
 	}
 }
 
 /* The kernel has an `interface` under its name already: no device of ours can have it. */
-static void check_interface_names(struct loader *l)
+static void ports_check_interface_names(struct loader *l)
 {
 	for (uint32_t i = 0; i < l->port_count; i++) {
 		const char *interface = l->ports[i].port.interface;
@@ -233,7 +237,7 @@ static void check_interface_names(struct loader *l)
 							   : l->tunnels[name->index].tunnel.host);
 
 		if (makes_device)
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, name->place,
 				"%s has `host: true`, and the kernel has an interface of this name, the "
 				"`interface` of %s; choose another name",
@@ -245,12 +249,12 @@ void gremc_config_validate_ports(struct loader *l)
 {
 	struct gremc_config *config = l->config;
 
-	check_devices(l);
-	check_members(l);
-	check_addresses(l);
+	ports_check_devices(l);
+	ports_check_members(l);
+	ports_check_addresses(l);
 	for (uint32_t i = 0; i < l->port_count; i++)
-		check_routes(l, &l->ports[i], !l->ports_broken);
-	config->ports = gremc_config_alloc(l, l->port_count, sizeof(*config->ports));
+		port_check_routes(l, &l->ports[i], !l->ports_broken);
+	config->ports = gremc_config_array_alloc(l, l->port_count, sizeof(*config->ports));
 	if (config->ports == NULL)
 		return;
 	config->port_count = l->port_count;
@@ -266,7 +270,7 @@ void gremc_config_validate_ports(struct loader *l)
 
 /* ---- tunnels ---- */
 
-static const struct owned_address *owner_of(const struct loader *l, rte_be32_t address)
+static const struct owned_address *address_find_owner(const struct loader *l, rte_be32_t address)
 {
 	uint32_t low = 0, high = l->address_count;
 
@@ -281,14 +285,14 @@ static const struct owned_address *owner_of(const struct loader *l, rte_be32_t a
 	return low < l->address_count && l->addresses[low].address == address ? &l->addresses[low] : NULL;
 }
 
-static void local_problem(struct loader *l, const struct tunnel_draft *draft)
+static void tunnel_local_error(struct loader *l, const struct tunnel_draft *draft)
 {
-	const struct netplan_port *netplan = gremc_config_netplan_owner(l, draft->tunnel.local);
+	const struct netplan_port *netplan = gremc_config_netplan_owner_find(l, draft->tunnel.local);
 	char list[128] = "";
 	size_t length = 0;
 
 	if (netplan) {
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, draft->local,
 			"`local` is %s, an address of %s, which has no `device`; add `device:` to it, which "
 			"takes the EAL's name of a device, or `interface:`, which takes one of the kernel",
@@ -300,18 +304,18 @@ static void local_problem(struct loader *l, const struct tunnel_draft *draft)
 			length += snprintf(list + length, sizeof(list) - length, "%s%s", shown ? ", " : "",
 					   ADDRESS(l->config->ports[i].addresses[j].address));
 	if (*list)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, draft->local,
 			"`local` is %s, an address of no port; the ports have %s%s, or add it to `addresses`",
 			ADDRESS(draft->tunnel.local), list, l->address_count > 4 ? " and more" : "");
 	else
-		gremc_config_problem(l, draft->local,
-				     "`local` is %s, an address of no port; add it to a port's `addresses`",
-				     ADDRESS(draft->tunnel.local));
+		gremc_config_error_add(l, draft->local,
+				       "`local` is %s, an address of no port; add it to a port's `addresses`",
+				       ADDRESS(draft->tunnel.local));
 }
 
 /* The longest network of the port with the address, by its addresses and routes; -1: none. */
-static int port_prefix_length(const struct gremc_config_port *port, rte_be32_t address)
+static int port_find_prefix_length(const struct gremc_config_port *port, rte_be32_t address)
 {
 	int longest = -1;
 
@@ -328,18 +332,18 @@ static int port_prefix_length(const struct gremc_config_port *port, rte_be32_t a
 }
 
 /* The kernel must not route the tunnel's own packets into the tunnel. */
-static void check_inner_networks(struct loader *l, const struct tunnel_draft *draft,
-				 const struct gremc_config_port *port)
+static void tunnel_check_inner_networks(struct loader *l, const struct tunnel_draft *draft,
+					const struct gremc_config_port *port)
 {
 	const struct gremc_config_tunnel *tunnel = &draft->tunnel;
 	const struct gremc_config_address *inner = &tunnel->address;
-	int outer = port_prefix_length(port, tunnel->remote);
+	int outer = port_find_prefix_length(port, tunnel->remote);
 
 	if (!tunnel->host)
 		return;
 	if (inner->address && !tunnel->peer && inner->length < 32 && inner->length > outer &&
 	    ((inner->address ^ tunnel->remote) & gremc_netmask(inner->length)) == 0)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, draft->address,
 			"the inner network of %s holds its `remote` %s, so the tunnel's packets would "
 			"enter the tunnel; inner addresses take a network of their own",
@@ -347,7 +351,7 @@ static void check_inner_networks(struct loader *l, const struct tunnel_draft *dr
 	for (uint32_t i = 0; i < tunnel->route_count; i++)
 		if (tunnel->routes[i].to.length > outer &&
 		    gremc_prefix_covers(&tunnel->routes[i].to, tunnel->remote))
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, draft->routes,
 				"a route of %s holds its `remote` %s, so the tunnel's packets would "
 				"enter the tunnel; remove it",
@@ -355,8 +359,8 @@ static void check_inner_networks(struct loader *l, const struct tunnel_draft *dr
 }
 
 /* IGMP has an inner TTL of 1 (RFC 3376, 4). */
-static void check_outer_ttl(struct loader *l, const struct tunnel_draft *draft,
-			    const struct gremc_config_port *port)
+static void tunnel_check_outer_ttl(struct loader *l, const struct tunnel_draft *draft,
+				   const struct gremc_config_port *port)
 {
 	const struct gremc_config_tunnel *tunnel = &draft->tunnel;
 	bool is_direct = false;
@@ -365,14 +369,14 @@ static void check_outer_ttl(struct loader *l, const struct tunnel_draft *draft,
 		is_direct |= ((port->addresses[i].address ^ tunnel->remote) &
 			      gremc_netmask(port->addresses[i].length)) == 0;
 	if (tunnel->igmp && tunnel->ttl == 0 && !is_direct)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, draft->ttl,
 			"`ttl` of %s is `inherit` and it has `igmp`, whose packets have a TTL of 1: "
 			"they do not pass a router on the way to %s; give a number, such as 64",
 			tunnel->name, ADDRESS(tunnel->remote));
 }
 
-static void check_tunnel(struct loader *l, struct tunnel_draft *draft)
+static void tunnel_check(struct loader *l, struct tunnel_draft *draft)
 {
 	struct gremc_config_tunnel *tunnel = &draft->tunnel;
 	unsigned overhead = tunnel->has_output_key ? 28 : 24;
@@ -380,20 +384,22 @@ static void check_tunnel(struct loader *l, struct tunnel_draft *draft)
 	const struct gremc_config_port *port;
 
 	if (tunnel->local == tunnel->remote)
-		gremc_config_problem(l, draft->local,
-				     "`local` and `remote` of %s are both %s; a tunnel ends at another host",
-				     tunnel->name, ADDRESS(tunnel->local));
+		gremc_config_error_add(
+			l, draft->local,
+			"`local` and `remote` of %s are both %s; a tunnel ends at another host", tunnel->name,
+			ADDRESS(tunnel->local));
 	if (tunnel->peer && tunnel->peer == tunnel->address.address)
-		gremc_config_problem(l, draft->peer,
-				     "`peer` of %s is its own inner address; it takes the other end's",
-				     tunnel->name);
+		gremc_config_error_add(l, draft->peer,
+				       "`peer` of %s is its own inner address; it takes the other end's",
+				       tunnel->name);
 	if (tunnel->peer && tunnel->peer == tunnel->remote)
-		gremc_config_problem(l, draft->peer,
-				     "`peer` of %s is its `remote`, so the tunnel's packets would enter the "
-				     "tunnel; it takes the inner address of the other end",
-				     tunnel->name);
+		gremc_config_error_add(
+			l, draft->peer,
+			"`peer` of %s is its `remote`, so the tunnel's packets would enter the "
+			"tunnel; it takes the inner address of the other end",
+			tunnel->name);
 	if (tunnel->route_count > 0 && !tunnel->host)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, draft->routes,
 			"`routes` of %s need an interface of the kernel; add `host: true` to it, or "
 			"remove them",
@@ -401,32 +407,32 @@ static void check_tunnel(struct loader *l, struct tunnel_draft *draft)
 	/* Without a port there is one problem, not one for each tunnel. */
 	if (!l->has_ports || l->port_count == 0)
 		return;
-	owner = owner_of(l, tunnel->local);
+	owner = address_find_owner(l, tunnel->local);
 	if (owner == NULL) {
 		if (!l->ports_broken)
-			local_problem(l, draft);
+			tunnel_local_error(l, draft);
 		return;
 	}
 	tunnel->port = owner->port;
 	port = &l->config->ports[owner->port];
-	check_inner_networks(l, draft, port);
-	check_outer_ttl(l, draft, port);
+	tunnel_check_inner_networks(l, draft, port);
+	tunnel_check_outer_ttl(l, draft, port);
 	if (port->mtu && port->mtu < overhead + GREMC_CONFIG_MTU_MINIMUM)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, draft->name,
 			"%s has `mtu: %u`, which leaves %d bytes to the packets of %s, and IPv4 needs "
 			"%u; raise it",
 			port->name, port->mtu, port->mtu - (int)overhead, tunnel->name,
 			GREMC_CONFIG_MTU_MINIMUM);
 	if (port->mtu && tunnel->mtu && tunnel->mtu + overhead > port->mtu)
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, draft->mtu,
 			"`mtu` is %u, but %s's is %u and the tunnel's headers take %u of it; it takes "
 			"at most %d",
 			tunnel->mtu, port->name, port->mtu, overhead, port->mtu - (int)overhead);
 }
 
-static int compare_tunnels(const void *a, const void *b)
+static int tunnel_draft_compare(const void *a, const void *b)
 {
 	const struct tunnel_draft *x = *(struct tunnel_draft *const *)a,
 				  *y = *(struct tunnel_draft *const *)b;
@@ -440,19 +446,19 @@ static int compare_tunnels(const void *a, const void *b)
 		return s->has_input_key ? 1 : -1;
 	if (s->input_key != t->input_key)
 		return s->input_key < t->input_key ? -1 : 1;
-	return compare_places(x->name, y->name);
+	return place_compare(x->name, y->name);
 }
 
-static bool is_same_tunnel(const struct gremc_config_tunnel *s, const struct gremc_config_tunnel *t)
+static bool tunnel_identity_equal(const struct gremc_config_tunnel *s, const struct gremc_config_tunnel *t)
 {
 	return s->local == t->local && s->remote == t->remote && s->has_input_key == t->has_input_key &&
 	       s->input_key == t->input_key;
 }
 
 /* Two tunnels that one packet would belong to. */
-static void check_distinct(struct loader *l)
+static void tunnels_check_distinct(struct loader *l)
 {
-	struct tunnel_draft **sorted = gremc_config_alloc(l, l->tunnel_count, sizeof(*sorted));
+	struct tunnel_draft **sorted = gremc_config_array_alloc(l, l->tunnel_count, sizeof(*sorted));
 	uint32_t count = 0;
 
 	if (sorted == NULL)
@@ -460,22 +466,22 @@ static void check_distinct(struct loader *l)
 	for (uint32_t i = 0; i < l->tunnel_count; i++)
 		if (!l->tunnels[i].broken)
 			sorted[count++] = &l->tunnels[i];
-	qsort(sorted, count, sizeof(*sorted), compare_tunnels);
+	qsort(sorted, count, sizeof(*sorted), tunnel_draft_compare);
 	for (uint32_t i = 1; i < count; i++) {
 		const struct tunnel_draft *first = sorted[i - 1], *second = sorted[i];
 		char where[WHERE_TEXT];
 
-		if (!is_same_tunnel(&first->tunnel, &second->tunnel))
+		if (!tunnel_identity_equal(&first->tunnel, &second->tunnel))
 			continue;
-		gremc_config_where(where, l, first->name, second->name);
+		gremc_config_place_format(where, l, first->name, second->name);
 		if (second->tunnel.has_input_key)
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, second->name,
 				"%s has the same `local`, `remote` and input key as %s (%s); give one of "
 				"them another `key`",
 				second->tunnel.name, first->tunnel.name, where);
 		else
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, second->name,
 				"%s has the same `local` and `remote` as %s (%s), and neither has an "
 				"input key; give one of them a `key`",
@@ -490,10 +496,10 @@ void gremc_config_validate_tunnels(struct loader *l)
 
 	for (uint32_t i = 0; i < l->tunnel_count; i++)
 		if (!l->tunnels[i].broken)
-			check_tunnel(l, &l->tunnels[i]);
-	check_distinct(l);
-	check_interface_names(l);
-	config->tunnels = gremc_config_alloc(l, l->tunnel_count, sizeof(*config->tunnels));
+			tunnel_check(l, &l->tunnels[i]);
+	tunnels_check_distinct(l);
+	ports_check_interface_names(l);
+	config->tunnels = gremc_config_array_alloc(l, l->tunnel_count, sizeof(*config->tunnels));
 	if (config->tunnels == NULL)
 		return;
 	config->tunnel_count = l->tunnel_count;
@@ -506,7 +512,7 @@ void gremc_config_validate_tunnels(struct loader *l)
 
 /* ---- mroutes ---- */
 
-static int compare_mroutes(const void *a, const void *b, void *mroutes)
+static int mroute_compare(const void *a, const void *b, void *mroutes)
 {
 	const struct gremc_config_mroute *all = mroutes;
 	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
@@ -524,13 +530,13 @@ static int compare_mroutes(const void *a, const void *b, void *mroutes)
 void gremc_config_validate_mroutes(struct loader *l)
 {
 	const struct gremc_config *config = l->config;
-	uint32_t *sorted = gremc_config_alloc(l, config->mroute_count, sizeof(*sorted));
+	uint32_t *sorted = gremc_config_array_alloc(l, config->mroute_count, sizeof(*sorted));
 
 	if (sorted == NULL)
 		return;
 	for (uint32_t i = 0; i < config->mroute_count; i++)
 		sorted[i] = i;
-	qsort_r(sorted, config->mroute_count, sizeof(*sorted), compare_mroutes, config->mroutes);
+	qsort_r(sorted, config->mroute_count, sizeof(*sorted), mroute_compare, config->mroutes);
 	for (uint32_t i = 1; i < config->mroute_count; i++) {
 		const struct gremc_config_mroute *x = &config->mroutes[sorted[i - 1]],
 						 *y = &config->mroutes[sorted[i]];
@@ -539,12 +545,12 @@ void gremc_config_validate_mroutes(struct loader *l)
 
 		if (x->group.address == y->group.address && x->group.length == y->group.length &&
 		    x->source == y->source)
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, second,
 				"there is an mroute for group %s and %s%s already (%s); keep one of them",
 				gremc_prefix_format(group, &y->group), y->source ? "source " : "any source",
 				y->source ? ADDRESS(y->source) : "",
-				gremc_config_where(where, l, first, second));
+				gremc_config_place_format(where, l, first, second));
 	}
 	free(sorted);
 }

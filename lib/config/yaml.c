@@ -6,49 +6,49 @@
 
 #include "config/config_priv.h"
 
-struct place gremc_config_place(const yaml_node_t *node)
+struct place gremc_config_node_place(const yaml_node_t *node)
 {
 	/* the first file is the YAML one; libyaml counts from 0 */
 	return (struct place){0, node->start_mark.line + 1, node->start_mark.column + 1};
 }
 
-static const char *text_of(const yaml_node_t *node)
+static const char *yaml_node_text(const yaml_node_t *node)
 {
 	return (const char *)node->data.scalar.value;
 }
 
-bool gremc_config_is_null(const yaml_node_t *node)
+bool gremc_config_node_is_null(const yaml_node_t *node)
 {
 	const char *text;
 
 	if (node->type != YAML_SCALAR_NODE || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
 		return false;
-	text = text_of(node);
+	text = yaml_node_text(node);
 	return *text == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
 }
 
-bool gremc_config_scalar(const yaml_node_t *node, struct value *value)
+bool gremc_config_node_scalar(const yaml_node_t *node, struct value *value)
 {
-	if (node->type != YAML_SCALAR_NODE || strlen(text_of(node)) != node->data.scalar.length)
+	if (node->type != YAML_SCALAR_NODE || strlen(yaml_node_text(node)) != node->data.scalar.length)
 		return false;
-	*value = (struct value){text_of(node), gremc_config_place(node),
+	*value = (struct value){yaml_node_text(node), gremc_config_node_place(node),
 				node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE};
 	return true;
 }
 
-void gremc_config_wrong_text(struct loader *l, const struct key *key, const struct value *value)
+void gremc_config_text_reject(struct loader *l, const struct key *key, const struct value *value)
 {
 	/* numbers and booleans: in quotes they are text */
 	bool is_bare = key->maximum || key->scalar == gremc_config_read_boolean ||
 		       key->scalar == gremc_config_read_df;
 	char type[KEY_TEXT];
 
-	gremc_config_problem(l, value->place, "`%s` cannot be `%s`%s; it takes %s", key->name,
-			     QUOTE(value->text), value->quoted && is_bare ? " in quotes" : "",
-			     gremc_config_key_type(type, sizeof(type), key));
+	gremc_config_error_add(l, value->place, "`%s` cannot be `%s`%s; it takes %s", key->name,
+			       QUOTE(value->text), value->quoted && is_bare ? " in quotes" : "",
+			       gremc_config_key_type(type, sizeof(type), key));
 }
 
-static const char *shape_of(const yaml_node_t *node)
+static const char *node_kind_name(const yaml_node_t *node)
 {
 	switch (node->type) {
 	case YAML_SEQUENCE_NODE:
@@ -56,40 +56,41 @@ static const char *shape_of(const yaml_node_t *node)
 	case YAML_MAPPING_NODE:
 		return "a mapping";
 	default:
-		return gremc_config_is_null(node) ? "empty" : "text with a NUL in it";
+		return gremc_config_node_is_null(node) ? "empty" : "text with a NUL in it";
 	}
 }
 
-void gremc_config_wrong(struct loader *l, const struct key *key, yaml_node_t *node)
+void gremc_config_node_reject(struct loader *l, const struct key *key, yaml_node_t *node)
 {
 	struct value value;
 	char type[KEY_TEXT];
 
-	if (!gremc_config_is_null(node) && gremc_config_scalar(node, &value))
-		gremc_config_wrong_text(l, key, &value);
+	if (!gremc_config_node_is_null(node) && gremc_config_node_scalar(node, &value))
+		gremc_config_text_reject(l, key, &value);
 	else
-		gremc_config_problem(l, gremc_config_place(node), "`%s` cannot be %s; it takes %s", key->name,
-				     shape_of(node), gremc_config_key_type(type, sizeof(type), key));
+		gremc_config_error_add(l, gremc_config_node_place(node), "`%s` cannot be %s; it takes %s",
+				       key->name, node_kind_name(node),
+				       gremc_config_key_type(type, sizeof(type), key));
 }
 
-void gremc_config_wrong_entry(struct loader *l, const struct key *key, yaml_node_t *entry)
+void gremc_config_entry_reject(struct loader *l, const struct key *key, yaml_node_t *entry)
 {
 	char type[KEY_TEXT];
 
-	gremc_config_problem(l, gremc_config_place(entry), "an entry of `%s` cannot be %s; `%s` takes %s",
-			     key->name, shape_of(entry), key->name,
-			     gremc_config_key_type(type, sizeof(type), key));
+	gremc_config_error_add(
+		l, gremc_config_node_place(entry), "an entry of `%s` cannot be %s; `%s` takes %s", key->name,
+		node_kind_name(entry), key->name, gremc_config_key_type(type, sizeof(type), key));
 }
 
-static bool name_of(struct loader *l, const yaml_node_pair_t *pair, struct value *name)
+static bool pair_read_name(struct loader *l, const yaml_node_pair_t *pair, struct value *name)
 {
 	yaml_node_t *node = yaml_document_get_node(&l->document, pair->key);
 
-	if (gremc_config_scalar(node, name))
+	if (gremc_config_node_scalar(node, name))
 		return true;
-	gremc_config_problem(l, gremc_config_place(node),
-			     "a name before a colon cannot be a list, a mapping or "
-			     "hold a NUL; write one word");
+	gremc_config_error_add(l, gremc_config_node_place(node),
+			       "a name before a colon cannot be a list, a mapping or "
+			       "hold a NUL; write one word");
 	return false;
 }
 
@@ -103,43 +104,43 @@ static bool name_of(struct loader *l, const yaml_node_pair_t *pair, struct value
 typedef bool pair_visitor(struct loader *l, const struct value *name, yaml_node_t *node, bool is_merged,
 			  void *object);
 
-static bool walk_pairs(struct loader *l, yaml_node_t *node, unsigned depth, pair_visitor *visit,
-		       void *object);
+static bool mapping_walk_pairs(struct loader *l, yaml_node_t *node, unsigned depth, pair_visitor *visit,
+			       void *object);
 
-static bool is_merge_key(const struct value *name)
+static bool name_is_merge_key(const struct value *name)
 {
 	return !name->quoted && strcmp(name->text, "<<") == 0;
 }
 
-static void merge_problem(struct loader *l, const yaml_node_t *node)
+static void merge_reject(struct loader *l, const yaml_node_t *node)
 {
-	gremc_config_problem(
-		l, gremc_config_place(node),
+	gremc_config_error_add(
+		l, gremc_config_node_place(node),
 		"`<<` cannot be %s; it takes the alias of a mapping, `<<: *NAME`, or a list of them",
-		node->type == YAML_SCALAR_NODE ? "a single value" : shape_of(node));
+		node->type == YAML_SCALAR_NODE ? "a single value" : node_kind_name(node));
 }
 
 /* The pairs of what `<<` names: one mapping, or several, the first of which has precedence. */
-static bool walk_merged(struct loader *l, yaml_node_t *node, unsigned depth, pair_visitor *visit,
-			void *object)
+static bool mapping_walk_merged(struct loader *l, yaml_node_t *node, unsigned depth, pair_visitor *visit,
+				void *object)
 {
 	if (depth == MERGE_DEPTH_MAX) {
-		gremc_config_problem(
-			l, gremc_config_place(node),
+		gremc_config_error_add(
+			l, gremc_config_node_place(node),
 			"more than %u mappings merge each other by `<<`; merge fewer, and none into "
 			"itself",
 			MERGE_DEPTH_MAX);
 		return false;
 	}
 	if (++l->merges > MERGES_MAX) {
-		gremc_config_problem(l, gremc_config_place(node),
-				     "more than %u mappings are merged by `<<`; merge fewer", MERGES_MAX);
+		gremc_config_error_add(l, gremc_config_node_place(node),
+				       "more than %u mappings are merged by `<<`; merge fewer", MERGES_MAX);
 		return false;
 	}
 	if (node->type == YAML_MAPPING_NODE)
-		return walk_pairs(l, node, depth + 1, visit, object);
+		return mapping_walk_pairs(l, node, depth + 1, visit, object);
 	if (node->type != YAML_SEQUENCE_NODE) {
-		merge_problem(l, node);
+		merge_reject(l, node);
 		return true;
 	}
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
@@ -147,28 +148,30 @@ static bool walk_merged(struct loader *l, yaml_node_t *node, unsigned depth, pai
 		yaml_node_t *entry = yaml_document_get_node(&l->document, *item);
 
 		if (entry->type != YAML_MAPPING_NODE)
-			merge_problem(l, entry);
-		else if (!walk_merged(l, entry, depth, visit, object))
+			merge_reject(l, entry);
+		else if (!mapping_walk_merged(l, entry, depth, visit, object))
 			return false;
 	}
 	return true;
 }
 
 /* A mapping's own pairs, then those that it merges. */
-static bool walk_pairs(struct loader *l, yaml_node_t *node, unsigned depth, pair_visitor *visit, void *object)
+static bool mapping_walk_pairs(struct loader *l, yaml_node_t *node, unsigned depth, pair_visitor *visit,
+			       void *object)
 {
 	const yaml_node_pair_t *const start = node->data.mapping.pairs.start, *const top = node->data.mapping
 												   .pairs.top;
 	struct value name;
 
 	for (const yaml_node_pair_t *pair = start; pair < top; pair++)
-		if (name_of(l, pair, &name) && !is_merge_key(&name) &&
+		if (pair_read_name(l, pair, &name) && !name_is_merge_key(&name) &&
 		    !visit(l, &name, yaml_document_get_node(&l->document, pair->value), depth > 0, object))
 			return false;
 	for (const yaml_node_pair_t *pair = start; pair < top; pair++)
-		if (gremc_config_scalar(yaml_document_get_node(&l->document, pair->key), &name) &&
-		    is_merge_key(&name) &&
-		    !walk_merged(l, yaml_document_get_node(&l->document, pair->value), depth, visit, object))
+		if (gremc_config_node_scalar(yaml_document_get_node(&l->document, pair->key), &name) &&
+		    name_is_merge_key(&name) &&
+		    !mapping_walk_merged(l, yaml_document_get_node(&l->document, pair->value), depth, visit,
+					 object))
 			return false;
 	return true;
 }
@@ -182,19 +185,19 @@ struct collection {
 	struct place names[KEY_COUNT];
 };
 
-static void unknown_key(struct loader *l, const struct value *name, enum section section)
+static void key_unknown_error(struct loader *l, const struct value *name, enum section section)
 {
 	char suggestion[512];
 
 	if (gremc_config_key_is_netplans(section, name->text))
-		gremc_config_note(l, name->place, "`%s` is netplan's and has no effect here", name->text);
+		gremc_config_note_add(l, name->place, "`%s` is netplan's and has no effect here", name->text);
 	else
-		gremc_config_problem(
+		gremc_config_error_add(
 			l, name->place, "unknown key `%s`; %s", QUOTE(name->text),
 			gremc_config_key_suggest(suggestion, sizeof(suggestion), section, name->text));
 }
 
-static bool collect_pair(struct loader *l, const struct value *name, yaml_node_t *node, bool is_merged,
+static bool pair_collect(struct loader *l, const struct value *name, yaml_node_t *node, bool is_merged,
 			 void *object)
 {
 	struct collection *collection = object;
@@ -203,7 +206,7 @@ static bool collect_pair(struct loader *l, const struct value *name, yaml_node_t
 	size_t id;
 
 	if (key == NULL) {
-		unknown_key(l, name, collection->section);
+		key_unknown_error(l, name, collection->section);
 		return true;
 	}
 	id = key - gremc_config_keys;
@@ -211,30 +214,31 @@ static bool collect_pair(struct loader *l, const struct value *name, yaml_node_t
 		collection->values[id] = node;
 		collection->names[id] = name->place;
 	} else if (!is_merged) {
-		gremc_config_problem(l, name->place, "`%s` is given twice, first on %s; keep one of them",
-				     key->name,
-				     gremc_config_where(where, l, collection->names[id], name->place));
+		gremc_config_error_add(
+			l, name->place, "`%s` is given twice, first on %s; keep one of them", key->name,
+			gremc_config_place_format(where, l, collection->names[id], name->place));
 	}
 	return true;
 }
 
-static void read_value(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
+static void key_read_value(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
 {
 	bool is_section = key->sections == IN(TOP) && key->node;
 	struct value value;
 
 	/* `mroutes:` with every line below it commented out is an empty section */
-	if (is_section && gremc_config_is_null(node))
+	if (is_section && gremc_config_node_is_null(node))
 		return;
-	if (key->scalar && !gremc_config_is_null(node) && gremc_config_scalar(node, &value))
+	if (key->scalar && !gremc_config_node_is_null(node) && gremc_config_node_scalar(node, &value))
 		key->scalar(l, key, &value, object);
-	else if (key->node && node->type == key->shape)
+	else if (key->node && node->type == key->node_type)
 		key->node(l, key, node, object);
 	else
-		gremc_config_wrong(l, key, node);
+		gremc_config_node_reject(l, key, node);
 }
 
-void gremc_config_defaults(struct loader *l, enum section section, const struct value *owner, void *object)
+void gremc_config_defaults_set(struct loader *l, enum section section, const struct value *owner,
+			       void *object)
 {
 	for (const struct key *key = gremc_config_keys; key < gremc_config_keys + KEY_COUNT; key++) {
 		struct value value = {key->fallback, owner->place, false};
@@ -245,33 +249,34 @@ void gremc_config_defaults(struct loader *l, enum section section, const struct 
 }
 
 /* netplan's wrapper: its keys count as if they stood outside. */
-static void unwrap_network(struct loader *l, struct collection *collection)
+static void network_unwrap(struct loader *l, struct collection *collection)
 {
 	yaml_node_t *network = collection->values[KEY_NETWORK];
 
 	if (network->type == YAML_MAPPING_NODE)
-		walk_pairs(l, network, 0, collect_pair, collection);
+		mapping_walk_pairs(l, network, 0, pair_collect, collection);
 	else
-		gremc_config_wrong(l, &gremc_config_keys[KEY_NETWORK], network);
+		gremc_config_node_reject(l, &gremc_config_keys[KEY_NETWORK], network);
 	collection->values[KEY_NETWORK] = NULL;
 }
 
-void gremc_config_mapping(struct loader *l, yaml_node_t *node, enum section section,
-			  const struct value *owner, void *object, struct place *places)
+void gremc_config_mapping_read(struct loader *l, yaml_node_t *node, enum section section,
+			       const struct value *owner, void *object, struct place *places)
 {
 	struct collection collection = {.section = section};
 
-	gremc_config_defaults(l, section, owner, object);
+	gremc_config_defaults_set(l, section, owner, object);
 	if (node->type == YAML_MAPPING_NODE) {
-		walk_pairs(l, node, 0, collect_pair, &collection);
-	} else if (!gremc_config_is_null(node)) {
-		gremc_config_problem(l, gremc_config_place(node),
-				     "%s cannot be a %s; it takes a mapping, lines of `KEY: VALUE`",
-				     owner->text, node->type == YAML_SEQUENCE_NODE ? "list" : "single value");
+		mapping_walk_pairs(l, node, 0, pair_collect, &collection);
+	} else if (!gremc_config_node_is_null(node)) {
+		gremc_config_error_add(l, gremc_config_node_place(node),
+				       "%s cannot be a %s; it takes a mapping, lines of `KEY: VALUE`",
+				       owner->text,
+				       node->type == YAML_SEQUENCE_NODE ? "list" : "single value");
 		return;
 	}
 	if (section == SECTION_TOP && collection.values[KEY_NETWORK])
-		unwrap_network(l, &collection);
+		network_unwrap(l, &collection);
 	for (size_t id = 0; id < KEY_COUNT; id++) {
 		const struct key *key = &gremc_config_keys[id];
 		yaml_node_t *value = collection.values[id];
@@ -280,17 +285,17 @@ void gremc_config_mapping(struct loader *l, yaml_node_t *node, enum section sect
 		if (!(key->sections & (1u << section)))
 			continue;
 		if (value && places)
-			places[id] = gremc_config_place(value);
+			places[id] = gremc_config_node_place(value);
 		if (value)
-			read_value(l, key, value, object);
+			key_read_value(l, key, value, object);
 		else if (key->required)
-			gremc_config_problem(l, owner->place, "%s has no `%s`; add `%s:`, which takes %s",
-					     owner->text, key->name, key->name,
-					     gremc_config_key_type(type, sizeof(type), key));
+			gremc_config_error_add(l, owner->place, "%s has no `%s`; add `%s:`, which takes %s",
+					       owner->text, key->name, key->name,
+					       gremc_config_key_type(type, sizeof(type), key));
 	}
 }
 
-yaml_node_t *gremc_config_lookup(struct loader *l, const yaml_node_t *node, const char *name)
+yaml_node_t *gremc_config_mapping_find(struct loader *l, const yaml_node_t *node, const char *name)
 {
 	if (node->type != YAML_MAPPING_NODE)
 		return NULL;
@@ -298,7 +303,7 @@ yaml_node_t *gremc_config_lookup(struct loader *l, const yaml_node_t *node, cons
 	     pair < node->data.mapping.pairs.top; pair++) {
 		struct value key;
 
-		if (gremc_config_scalar(yaml_document_get_node(&l->document, pair->key), &key) &&
+		if (gremc_config_node_scalar(yaml_document_get_node(&l->document, pair->key), &key) &&
 		    strcmp(key.text, name) == 0)
 			return yaml_document_get_node(&l->document, pair->value);
 	}
@@ -312,43 +317,43 @@ struct name_walk {
 	void *object;
 };
 
-static bool visit_name(struct loader *l, const struct value *name, yaml_node_t *node, bool is_merged,
-		       void *object)
+static bool pair_visit_name(struct loader *l, const struct value *name, yaml_node_t *node, bool is_merged,
+			    void *object)
 {
 	const struct name_walk *walk = object;
 
-	if (is_merged && gremc_config_lookup(l, walk->mapping, name->text))
+	if (is_merged && gremc_config_mapping_find(l, walk->mapping, name->text))
 		return true;
 	return walk->each(l, name, node, walk->object);
 }
 
-void gremc_config_each_name(struct loader *l, yaml_node_t *node,
-			    bool (*each)(struct loader *l, const struct value *name, yaml_node_t *node,
-					 void *object),
-			    void *object)
+void gremc_config_mapping_visit(struct loader *l, yaml_node_t *node,
+				bool (*each)(struct loader *l, const struct value *name, yaml_node_t *node,
+					     void *object),
+				void *object)
 {
 	struct name_walk walk = {node, each, object};
 
-	walk_pairs(l, node, 0, visit_name, &walk);
+	mapping_walk_pairs(l, node, 0, pair_visit_name, &walk);
 }
 
-void gremc_config_each_text(struct loader *l, const struct key *key, yaml_node_t *node,
-			    bool (*each)(struct loader *l, const struct value *value, void *object),
-			    void *object)
+void gremc_config_sequence_visit(struct loader *l, const struct key *key, yaml_node_t *node,
+				 bool (*each)(struct loader *l, const struct value *value, void *object),
+				 void *object)
 {
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
 	     item < node->data.sequence.items.top; item++) {
 		yaml_node_t *entry = yaml_document_get_node(&l->document, *item);
 		struct value value;
 
-		if (gremc_config_is_null(entry) || !gremc_config_scalar(entry, &value))
-			gremc_config_wrong_entry(l, key, entry);
+		if (gremc_config_node_is_null(entry) || !gremc_config_node_scalar(entry, &value))
+			gremc_config_entry_reject(l, key, entry);
 		else if (!each(l, &value, object))
 			return;
 	}
 }
 
-bool gremc_config_is_ipv6(const char *text)
+bool gremc_config_text_is_ipv6(const char *text)
 {
 	char address[INET6_ADDRSTRLEN];
 	struct in6_addr parsed;
@@ -362,7 +367,7 @@ bool gremc_config_is_ipv6(const char *text)
 }
 
 /* The address of an entry `ADDRESS/LENGTH: {label: ..., lifetime: ...}`. */
-static bool address_with_options(struct loader *l, const yaml_node_t *entry, struct value *value)
+static bool entry_address_with_options(struct loader *l, const yaml_node_t *entry, struct value *value)
 {
 	const yaml_node_pair_t *pair;
 
@@ -371,28 +376,29 @@ static bool address_with_options(struct loader *l, const yaml_node_t *entry, str
 		return false;
 	pair = entry->data.mapping.pairs.start;
 	if (yaml_document_get_node(&l->document, pair->value)->type != YAML_MAPPING_NODE ||
-	    !gremc_config_scalar(yaml_document_get_node(&l->document, pair->key), value))
+	    !gremc_config_node_scalar(yaml_document_get_node(&l->document, pair->key), value))
 		return false;
-	gremc_config_note(l, value->place, "options of the address %s are netplan's and have no effect here",
-			  QUOTE(value->text));
+	gremc_config_note_add(l, value->place,
+			      "options of the address %s are netplan's and have no effect here",
+			      QUOTE(value->text));
 	return true;
 }
 
-void gremc_config_each_address(struct loader *l, const struct key *key, yaml_node_t *node,
-			       bool (*each)(struct loader *l, const struct value *value, void *object),
-			       void *object)
+void gremc_config_addresses_visit(struct loader *l, const struct key *key, yaml_node_t *node,
+				  bool (*each)(struct loader *l, const struct value *value, void *object),
+				  void *object)
 {
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
 	     item < node->data.sequence.items.top; item++) {
 		yaml_node_t *entry = yaml_document_get_node(&l->document, *item);
 		struct value value;
 
-		if (!address_with_options(l, entry, &value) &&
-		    (gremc_config_is_null(entry) || !gremc_config_scalar(entry, &value)))
-			gremc_config_wrong_entry(l, key, entry);
-		else if (gremc_config_is_ipv6(value.text))
-			gremc_config_note(l, value.place, "%s is an IPv6 address and has no effect here",
-					  value.text);
+		if (!entry_address_with_options(l, entry, &value) &&
+		    (gremc_config_node_is_null(entry) || !gremc_config_node_scalar(entry, &value)))
+			gremc_config_entry_reject(l, key, entry);
+		else if (gremc_config_text_is_ipv6(value.text))
+			gremc_config_note_add(l, value.place, "%s is an IPv6 address and has no effect here",
+					      value.text);
 		else if (!each(l, &value, object))
 			return;
 	}
@@ -414,7 +420,7 @@ struct input {
 };
 
 /* A yaml_read_handler_t. */
-static int read_piece(void *data, unsigned char *buffer, size_t size, size_t *size_read)
+static int input_read_piece(void *data, unsigned char *buffer, size_t size, size_t *size_read)
 {
 	struct input *input = data;
 	const size_t levels = (size_t)(input->parser->indents.top - input->parser->indents.start) +
@@ -429,7 +435,7 @@ static int read_piece(void *data, unsigned char *buffer, size_t size, size_t *si
 }
 
 /* libyaml gives an offset, not a mark, for bytes that are no text at all. */
-static struct place place_of_offset(const char *text, size_t size, size_t offset)
+static struct place text_offset_place(const char *text, size_t size, size_t offset)
 {
 	struct place place = {0, 1, 1};
 
@@ -444,7 +450,7 @@ static struct place place_of_offset(const char *text, size_t size, size_t offset
 }
 
 /* A mark counts characters, not bytes. */
-static bool is_tab(const char *text, size_t size, const yaml_mark_t *mark)
+static bool mark_is_tab(const char *text, size_t size, const yaml_mark_t *mark)
 {
 	const char *end = text + size;
 
@@ -459,7 +465,7 @@ static bool is_tab(const char *text, size_t size, const yaml_mark_t *mark)
 	return text < end && *text == '\t';
 }
 
-static void syntax_problem(struct loader *l, const yaml_parser_t *parser, const char *text, size_t size)
+static void yaml_syntax_error(struct loader *l, const yaml_parser_t *parser, const char *text, size_t size)
 {
 	struct place place = {0, parser->problem_mark.line + 1, parser->problem_mark.column + 1};
 	const char *what = parser->problem ? parser->problem : "it ends too early";
@@ -468,42 +474,42 @@ static void syntax_problem(struct loader *l, const yaml_parser_t *parser, const 
 	if (parser->error == YAML_MEMORY_ERROR) {
 		l->no_memory = true;
 	} else if (parser->error == YAML_READER_ERROR) {
-		gremc_config_problem(l, place_of_offset(text, size, parser->problem_offset),
-				     "this is not text: %s; a configuration is written in UTF-8", what);
-	} else if (is_tab(text, size, &parser->problem_mark)) {
-		gremc_config_problem(l, place, "a tab indents this line; YAML takes spaces only");
+		gremc_config_error_add(l, text_offset_place(text, size, parser->problem_offset),
+				       "this is not text: %s; a configuration is written in UTF-8", what);
+	} else if (mark_is_tab(text, size, &parser->problem_mark)) {
+		gremc_config_error_add(l, place, "a tab indents this line; YAML takes spaces only");
 	} else {
 		if (parser->context)
 			snprintf(context, sizeof(context), " (%s, which begins on line %zu)", parser->context,
 				 parser->context_mark.line + 1);
-		gremc_config_problem(l, place,
-				     "this is not YAML: %s%s; look for a bracket, quote, colon or "
-				     "indentation that is wrong here or above",
-				     what, context);
+		gremc_config_error_add(l, place,
+				       "this is not YAML: %s%s; look for a bracket, quote, colon or "
+				       "indentation that is wrong here or above",
+				       what, context);
 	}
 }
 
 /* The place after the last line, where a second document would be. */
-static bool only_one(struct loader *l, yaml_parser_t *parser, const char *text, size_t size)
+static bool parser_check_single(struct loader *l, yaml_parser_t *parser, const char *text, size_t size)
 {
 	const yaml_node_t *root;
 	yaml_document_t second;
 	bool is_one;
 
 	if (!yaml_parser_load(parser, &second)) {
-		syntax_problem(l, parser, text, size);
+		yaml_syntax_error(l, parser, text, size);
 		return false;
 	}
 	root = yaml_document_get_root_node(&second);
 	is_one = root == NULL;
 	if (!is_one)
-		gremc_config_problem(l, gremc_config_place(root),
-				     "a second YAML document begins after `---`; keep everything in one");
+		gremc_config_error_add(l, gremc_config_node_place(root),
+				       "a second YAML document begins after `---`; keep everything in one");
 	yaml_document_delete(&second);
 	return is_one;
 }
 
-bool gremc_config_document(struct loader *l, const char *text, size_t size)
+bool gremc_config_document_parse(struct loader *l, const char *text, size_t size)
 {
 	yaml_parser_t parser;
 	struct input input = {.parser = &parser, .text = (const unsigned char *)text, .size = size};
@@ -513,23 +519,23 @@ bool gremc_config_document(struct loader *l, const char *text, size_t size)
 		l->no_memory = true;
 		return false;
 	}
-	yaml_parser_set_input(&parser, read_piece, &input);
+	yaml_parser_set_input(&parser, input_read_piece, &input);
 	if (!yaml_parser_load(&parser, &l->document)) {
 		if (input.is_deep)
-			gremc_config_problem(
+			gremc_config_error_add(
 				l, (struct place){0, parser.mark.line + 1, parser.mark.column + 1},
 				"lists and mappings are nested more than %d levels deep", NESTING_MAX);
 		else
-			syntax_problem(l, &parser, text, size);
+			yaml_syntax_error(l, &parser, text, size);
 		goto out;
 	}
 	l->has_document = true;
 	if (yaml_document_get_root_node(&l->document) == NULL) {
-		gremc_config_problem(l, (struct place){0, 1, 1},
-				     "the file is empty; it needs at least `ethernets:` with one port");
+		gremc_config_error_add(l, (struct place){0, 1, 1},
+				       "the file is empty; it needs at least `ethernets:` with one port");
 		goto out;
 	}
-	good = only_one(l, &parser, text, size);
+	good = parser_check_single(l, &parser, text, size);
 out:
 	yaml_parser_delete(&parser);
 	return good;

@@ -11,7 +11,7 @@ static inline bool oif_accepts(const struct gremc_worker *worker, const struct g
 	const uint8_t threshold = gremc_mroute_thresholds(mroute)[i];
 
 	if (threshold == GREMC_THRESHOLD_SOURCES)
-		return gremc_vif_takes_source(worker->vifs, mroute->vif[i], source);
+		return gremc_vif_accepts_source(worker->vifs, mroute->vif[i], source);
 	return ttl > threshold;
 }
 

@@ -82,7 +82,7 @@ static_assert(2 * GREMC_BURST <= GREMC_TX_MBUFS && 3 * GREMC_BURST <= GREMC_WORK
 /* What replicas have in common as long as their encaps are of one shape and their packets alike: settled
  * once, for they mostly are. Of one burst, for it holds what the tables said in it. */
 struct gremc_replica_cache {
-	uint64_t shape;
+	uint64_t encap_key;
 	uint64_t like; /* gremc_packet_key(); 0: nothing is settled */
 	const struct gremc_adjacency *adjacency;
 	struct gremc_tx *tx;

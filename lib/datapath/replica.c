@@ -102,12 +102,12 @@ void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *pa
 	rte_pktmbuf_free(packet);
 }
 
-enum gremc_transmitter_pending_free gremc_replica_cache_update(struct gremc_worker *worker, uint64_t shape,
-							       uint64_t like)
+enum gremc_transmitter_pending_free gremc_replica_cache_update(struct gremc_worker *worker,
+							       uint64_t encap_key, uint64_t like)
 {
 	const uint16_t length = (uint16_t)like, chain = (uint16_t)(like >> 32);
 	const uint8_t tos = (uint8_t)(like >> 16);
-	const struct gremc_encap encap = {.shape = shape};
+	const struct gremc_encap encap = {.encap_key = encap_key};
 	const struct gremc_adjacency *adjacency =
 		__atomic_load_n(&worker->vifs->adjacency[encap.adjacency], __ATOMIC_ACQUIRE);
 	struct gremc_replica_cache *run = &worker->run;
@@ -119,7 +119,7 @@ enum gremc_transmitter_pending_free gremc_replica_cache_update(struct gremc_work
 	if (!adjacency->ready)
 		return adjacency->down ? GREMC_TX_DROP_oif_down : GREMC_TX_DROP_no_adjacency;
 	run->like = like;
-	run->shape = shape;
+	run->encap_key = encap_key;
 	run->adjacency = adjacency;
 	run->tx = worker->tx[adjacency->port];
 	run->outer = gremc_outer_fields_make(&encap, length, tos);
@@ -145,7 +145,7 @@ void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_r
 {
 	const struct gremc_replica_cache *run = &worker->run;
 	/* the encap may have got another shape since the run began, but not another template */
-	struct gremc_encap encap = {.shape = run->shape};
+	struct gremc_encap encap = {.encap_key = run->encap_key};
 
 	if (encap.flags & GREMC_ENCAP_CHANGING) {
 		const struct gremc_encap *twin = &job->encap[vif + GREMC_VIFS_MAX];
@@ -193,7 +193,7 @@ static __rte_always_inline uint32_t replicas_build(struct gremc_worker *worker,
 	const uint32_t blocks = job->blocks;
 	const struct gremc_outer_fields outer = run->outer;
 	const uint16_t length = job->inner.length, header_length = run->header_length;
-	const uint64_t shape = run->shape;
+	const uint64_t encap_key = run->encap_key;
 	const bool plain = run->plain && (share ? run->chained : blocks > 0);
 	const words front = ((const words *)run->fields)[0], back = ((const words *)run->fields)[1];
 	const words l2_front = ((const words *)run->adjacency->l2)[0];
@@ -205,7 +205,7 @@ static __rte_always_inline uint32_t replicas_build(struct gremc_worker *worker,
 		struct rte_mbuf *mbuf;
 		uint8_t *ip;
 
-		if (unlikely(__atomic_load_n(&encap->shape, __ATOMIC_RELAXED) != shape))
+		if (unlikely(__atomic_load_n(&encap->encap_key, __ATOMIC_RELAXED) != encap_key))
 			break;
 		if (at + GREMC_REPLICAS_AHEAD < end)
 			gremc_vif_prefetch(encaps, hot, at[GREMC_REPLICAS_AHEAD]);
@@ -260,12 +260,12 @@ static __rte_always_inline uint32_t oifs_replicate(struct gremc_worker *worker,
 	uint32_t references = 0, made;
 
 	do {
-		const uint64_t shape = __atomic_load_n(&job->encap[*vifs].shape, __ATOMIC_RELAXED);
+		const uint64_t encap_key = __atomic_load_n(&job->encap[*vifs].encap_key, __ATOMIC_RELAXED);
 		enum gremc_transmitter_pending_free loss = GREMC_TX_DROP_NONE;
 		uint32_t left = RTE_MIN((uint32_t)(end - vifs), CHUNK);
 
-		if (unlikely(run->shape != shape || run->like != job->like))
-			loss = gremc_replica_cache_update(worker, shape, job->like);
+		if (unlikely(run->encap_key != encap_key || run->like != job->like))
+			loss = gremc_replica_cache_update(worker, encap_key, job->like);
 		if (unlikely(worker->header_count < left))
 			left = header_mbufs_refill(worker, left);
 		if (unlikely(left == 0 ||

@@ -59,8 +59,8 @@ static __rte_always_inline struct gremc_replication gremc_replication_make(const
 
 /* Settle what replicas of this shape of packets like this one have in common. Returns GREMC_TX_DROP_NONE, or
  * why there can be none. */
-enum gremc_transmitter_pending_free gremc_replica_cache_update(struct gremc_worker *worker, uint64_t shape,
-							       uint64_t like);
+enum gremc_transmitter_pending_free gremc_replica_cache_update(struct gremc_worker *worker,
+							       uint64_t encap_key, uint64_t like);
 /* Over headers at `ip` that are written from the vif's encap: what a run's shape with flags asks for. */
 void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_replication *job, uint32_t vif,
 			       uint8_t *ip);
@@ -107,13 +107,13 @@ static __rte_always_inline bool gremc_replica_send_in_place(struct gremc_worker 
 							    const struct gremc_replication *job, uint32_t vif)
 {
 	const struct gremc_encap *encap = &job->encap[vif];
-	const uint64_t shape = __atomic_load_n(&encap->shape, __ATOMIC_RELAXED);
+	const uint64_t encap_key = __atomic_load_n(&encap->encap_key, __ATOMIC_RELAXED);
 	const struct gremc_replica_cache *run = &worker->run;
 	struct rte_mbuf *mbuf = job->payload;
 
-	if (unlikely(run->shape != shape || run->like != job->like)) {
+	if (unlikely(run->encap_key != encap_key || run->like != job->like)) {
 		enum gremc_transmitter_pending_free loss =
-			gremc_replica_cache_update(worker, shape, job->like);
+			gremc_replica_cache_update(worker, encap_key, job->like);
 
 		if (unlikely(loss != GREMC_TX_DROP_NONE)) {
 			gremc_replica_hold_or_drop(worker, mbuf, vif, loss);

@@ -186,8 +186,9 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 	for (uint16_t i = 0; i < ports->count; i++)
 		group->copies &= ports->port[i] == NULL || !ports->port[i]->multi_seg;
 	group->host_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	group->sample = gremc_reserve(GREMC_MROUTE_IDS_MAX, SOCKET_ID_ANY);
-	group->wrong_vif = gremc_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*group->wrong_vif), SOCKET_ID_ANY);
+	group->sample = gremc_memory_reserve(GREMC_MROUTE_IDS_MAX, SOCKET_ID_ANY);
+	group->wrong_vif =
+		gremc_memory_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*group->wrong_vif), SOCKET_ID_ANY);
 	if (group->host_event < 0 || group->sample == NULL || group->wrong_vif == NULL)
 		goto fail;
 	group->host_ip_id =
@@ -201,14 +202,14 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 		group->stats[group->count++] = worker->stats;
 		group->stats_count = group->count;
 		worker->group = group;
-		worker->vifs = gremc_vifs_at(vifs, ports->worker[i].socket);
+		worker->vifs = gremc_vifs_on_socket(vifs, ports->worker[i].socket);
 		worker->fanout = gremc_fanout_at(fanout, ports->worker[i].socket);
 		worker->qsbr = gremc_rcu_qsbr(rcu);
 		worker->rcu_slot = gremc_rcu_reader_register(rcu);
 		if (worker->rcu_slot < 0)
 			goto fail;
 	}
-	if (gremc_host_egress_create(group, ports, gremc_vifs_at(vifs, ports->worker[0].socket)))
+	if (gremc_host_egress_create(group, ports, gremc_vifs_on_socket(vifs, ports->worker[0].socket)))
 		goto fail;
 	gremc_workers_configure(group, settings);
 	return group;
@@ -239,9 +240,9 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 	if (group->host_event >= 0)
 		close(group->host_event);
 	if (group->sample)
-		gremc_release(group->sample, GREMC_MROUTE_IDS_MAX);
+		gremc_memory_release(group->sample, GREMC_MROUTE_IDS_MAX);
 	if (group->wrong_vif)
-		gremc_release(group->wrong_vif, GREMC_MROUTE_IDS_MAX * sizeof(*group->wrong_vif));
+		gremc_memory_release(group->wrong_vif, GREMC_MROUTE_IDS_MAX * sizeof(*group->wrong_vif));
 	free(group);
 }
 

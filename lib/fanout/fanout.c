@@ -11,7 +11,7 @@
 static int nodes_init(struct gremc_fanout *table)
 {
 	for (uint32_t i = 0; i < table->nodes.count; i++) {
-		table->node[i] = gremc_zalloc(sizeof(*table->node[i]), table->nodes.socket[i]);
+		table->node[i] = gremc_memory_zalloc(sizeof(*table->node[i]), table->nodes.socket[i]);
 		if (table->node[i] == NULL)
 			return -ENOMEM;
 		table->node[i]->lines = table->slab.lines[i];
@@ -24,23 +24,23 @@ static void release(struct gremc_fanout *table)
 	for (uint32_t i = 0; i < table->nodes.count; i++)
 		rte_free(table->node[i]);
 	gremc_slab_fini(&table->slab);
-	gremc_release(table->free_ids, FREE_IDS_SIZE);
-	gremc_release(table->slots, SLOTS_SIZE);
+	gremc_memory_release(table->free_ids, FREE_IDS_SIZE);
+	gremc_memory_release(table->slots, SLOTS_SIZE);
 	rte_free(table);
 }
 
 struct gremc_fanout *gremc_fanout_create(uint32_t entries, const struct gremc_nodes *nodes,
 					 struct gremc_rcu *rcu)
 {
-	struct gremc_fanout *table = gremc_zalloc(sizeof(*table), nodes->socket[0]);
+	struct gremc_fanout *table = gremc_memory_zalloc(sizeof(*table), nodes->socket[0]);
 	struct gremc_view *view;
 
 	if (table == NULL)
 		return NULL;
 	table->rcu = rcu;
 	table->nodes = *nodes;
-	table->slots = gremc_reserve(SLOTS_SIZE, nodes->socket[0]);
-	table->free_ids = gremc_reserve(FREE_IDS_SIZE, nodes->socket[0]);
+	table->slots = gremc_memory_reserve(SLOTS_SIZE, nodes->socket[0]);
+	table->free_ids = gremc_memory_reserve(FREE_IDS_SIZE, nodes->socket[0]);
 	if (table->slots == NULL || table->free_ids == NULL || gremc_slab_init(&table->slab, nodes) ||
 	    nodes_init(table) || gremc_view_create(table, RTE_MIN(entries, GREMC_MROUTES_MAX), &view)) {
 		release(table);

@@ -71,7 +71,7 @@ static inline const uint32_t *gremc_mroute_iifs(const struct gremc_mroute *mrout
 }
 
 /* Of a limited mroute: one of each oif. A packet leaves there only if its TTL, as received, is greater; or,
- * of GREMC_THRESHOLD_SOURCES, if its source is one of the vif's (gremc_vif_takes_source()). */
+ * of GREMC_THRESHOLD_SOURCES, if its source is one of the vif's (gremc_vif_accepts_source()). */
 #define GREMC_THRESHOLD_SOURCES UINT8_MAX
 static inline const uint8_t *gremc_mroute_thresholds(const struct gremc_mroute *mroute)
 {

@@ -96,7 +96,7 @@ static void unpoison(const struct gremc_slab *slab, const void *memory, size_t s
 static void release_ranges(struct gremc_slab *slab)
 {
 	for (uint32_t node = 0; node < slab->node_count; node++) {
-		gremc_release(slab->lines[node], slab->size);
+		gremc_memory_release(slab->lines[node], slab->size);
 		slab->lines[node] = NULL;
 	}
 	slab->node_count = 0;
@@ -106,7 +106,7 @@ static void release_ranges(struct gremc_slab *slab)
 static bool reserve_ranges(struct gremc_slab *slab, const struct gremc_nodes *nodes)
 {
 	while (slab->node_count < nodes->count) {
-		void *lines = gremc_reserve(slab->size, nodes->socket[slab->node_count]);
+		void *lines = gremc_memory_reserve(slab->size, nodes->socket[slab->node_count]);
 
 		if (lines == NULL) {
 			release_ranges(slab);
@@ -125,7 +125,7 @@ int gremc_slab_init(struct gremc_slab *slab, const struct gremc_nodes *nodes)
 		if (slab->size < RANGE_SMALLEST)
 			return -ENOMEM;
 	}
-	slab->spare = gremc_reserve(slab->size / CHUNK_SIZE * sizeof(*slab->spare), nodes->socket[0]);
+	slab->spare = gremc_memory_reserve(slab->size / CHUNK_SIZE * sizeof(*slab->spare), nodes->socket[0]);
 	if (slab->spare)
 		return 0;
 	release_ranges(slab);
@@ -135,7 +135,7 @@ int gremc_slab_init(struct gremc_slab *slab, const struct gremc_nodes *nodes)
 void gremc_slab_fini(struct gremc_slab *slab)
 {
 	unpoison(slab, slab->lines[0], (size_t)slab->chunks * CHUNK_SIZE);
-	gremc_release(slab->spare, slab->size / CHUNK_SIZE * sizeof(*slab->spare));
+	gremc_memory_release(slab->spare, slab->size / CHUNK_SIZE * sizeof(*slab->spare));
 	release_ranges(slab);
 	slab->spare = NULL;
 }

@@ -55,7 +55,7 @@ static struct gremc_view *create(const struct gremc_fanout *table, uint32_t keys
 	for (uint32_t i = 0; view && i < table->nodes.count; i++) {
 		const int socket = table->nodes.socket[i];
 
-		view->hash[i] = gremc_zalloc(sizeof(*view->hash[i]), socket);
+		view->hash[i] = gremc_memory_zalloc(sizeof(*view->hash[i]), socket);
 		if (view->hash[i] && gremc_hash_init(view->hash[i], keys, socket) == 0)
 			continue;
 		destroy(table, view);

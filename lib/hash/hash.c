@@ -21,7 +21,7 @@ int gremc_hash_init(struct gremc_hash *hash, uint32_t entries, int socket)
 	uint32_t buckets = rte_align32pow2(RTE_MAX(SMALLEST, (entries + FILL - 1) / FILL));
 
 	*hash = (struct gremc_hash){
-		.bucket = gremc_reserve((size_t)buckets * sizeof(*hash->bucket), socket),
+		.bucket = gremc_memory_reserve((size_t)buckets * sizeof(*hash->bucket), socket),
 		/* rte_rand() is 0 until the EAL is up (DPDK 24.11): keys are to spread even then */
 		.seed = {rte_rand() ^ UINT64_C(0xbf58476d1ce4e5b9),
 			 rte_rand() ^ UINT64_C(0x94d049bb133111eb)},
@@ -33,7 +33,7 @@ int gremc_hash_init(struct gremc_hash *hash, uint32_t entries, int socket)
 
 void gremc_hash_fini(struct gremc_hash *hash)
 {
-	gremc_release(hash->bucket, gremc_hash_bytes(hash));
+	gremc_memory_release(hash->bucket, gremc_hash_bytes(hash));
 	hash->bucket = NULL;
 }
 

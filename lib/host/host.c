@@ -191,7 +191,7 @@ static int host_init(struct gremc_host *host)
 	int rc;
 
 	host->buffer = malloc(GREMC_HOST_BUFFER);
-	host->vif_device = gremc_reserve(GREMC_VIFS_MAX * sizeof(*host->vif_device), SOCKET_ID_ANY);
+	host->vif_device = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*host->vif_device), SOCKET_ID_ANY);
 	if (host->vif_device == NULL || host->buffer == NULL)
 		return -ENOMEM;
 	rc = gremc_netlink_open(&host->netlink);
@@ -245,7 +245,7 @@ void gremc_host_destroy(struct gremc_host *host, bool remove_devices)
 	(void)epoll_ctl(host->context.epoll, EPOLL_CTL_DEL, host->context.workers->host_event, NULL);
 	gremc_nexthops_destroy(host->nexthops);
 	gremc_netlink_close(&host->netlink);
-	gremc_release(host->vif_device, GREMC_VIFS_MAX * sizeof(*host->vif_device));
+	gremc_memory_release(host->vif_device, GREMC_VIFS_MAX * sizeof(*host->vif_device));
 	pthread_mutex_destroy(&host->lock);
 	free(host->buffer);
 	free(host);

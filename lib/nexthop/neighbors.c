@@ -44,8 +44,8 @@ static const struct rte_ether_addr *neighbor_static_mac(const struct gremc_nexth
 {
 	if (!IN6_IS_ADDR_V4MAPPED(&neighbor->address))
 		return NULL;
-	return gremc_config_neighbor(&nexthops->config->ports[neighbor->port],
-				     gremc_ipv4_from_mapped(&neighbor->address));
+	return gremc_config_neighbor_find(&nexthops->config->ports[neighbor->port],
+					  gremc_ipv4_from_mapped(&neighbor->address));
 }
 
 static void neighbor_state_set(struct gremc_nexthops *nexthops, struct gremc_nexthop_neighbor *neighbor,
@@ -103,7 +103,7 @@ static struct gremc_nexthop_neighbor *neighbor_create(struct gremc_nexthops *nex
 	if (gremc_nexthop_adjacency_get(nexthops, port, address, &neighbor->adjacency))
 		goto fail;
 	if (rte_hash_add_key_data(nexthops->neighbors, &key, neighbor)) {
-		gremc_adjacency_put(nexthops->context.vifs, neighbor->adjacency);
+		gremc_adjacency_release(nexthops->context.vifs, neighbor->adjacency);
 		goto fail;
 	}
 	nexthops->unresolved_count++;
@@ -136,7 +136,7 @@ void gremc_nexthop_neighbor_put(struct gremc_nexthops *nexthops, struct gremc_ne
 	rte_hash_del_key(nexthops->neighbors, &key);
 	nexthops->stale_count -= neighbor->state == NUD_STALE;
 	nexthops->unresolved_count -= !neighbor->resolved;
-	gremc_adjacency_put(nexthops->context.vifs, neighbor->adjacency);
+	gremc_adjacency_release(nexthops->context.vifs, neighbor->adjacency);
 	free(neighbor);
 }
 

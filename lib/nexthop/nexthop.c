@@ -59,7 +59,7 @@ static bool tunnel_follows_kernel(const struct gremc_nexthops *nexthops, const s
 				  const struct gremc_config_tunnel *tunnel)
 {
 	return gremc_nexthops_port_follows_kernel(nexthops, config, tunnel->port) &&
-	       gremc_config_way(&config->ports[tunnel->port], tunnel->remote).mac == NULL;
+	       gremc_config_next_hop(&config->ports[tunnel->port], tunnel->remote).mac == NULL;
 }
 
 int gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gremc_config *config,

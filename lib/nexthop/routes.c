@@ -42,7 +42,7 @@ static void binding_adjacency_set(const struct gremc_nexthops *nexthops,
 	if (gremc_nexthop_adjacency_get(nexthops, port, address, &adjacency))
 		GREMC_LOG_LIMITED(ERR, "out of memory: a tunnel keeps its old next hop");
 	else if (adjacency == gremc_vif_adjacency(vifs, binding->vif))
-		gremc_adjacency_put(vifs, adjacency);
+		gremc_adjacency_release(vifs, adjacency);
 	else
 		gremc_tunnel_reroute(vifs, binding->vif, adjacency);
 }
@@ -56,7 +56,7 @@ static const struct rte_ether_addr *next_hop_mac(const struct gremc_nexthops *ne
 	const struct rte_ether_addr *mac = NULL;
 
 	if (IN6_IS_ADDR_V4MAPPED(&next_hop->via))
-		mac = gremc_config_neighbor(port, gremc_ipv4_from_mapped(&next_hop->via));
+		mac = gremc_config_neighbor_find(port, gremc_ipv4_from_mapped(&next_hop->via));
 	if (mac)
 		return mac;
 	/* after an error the entry's state is NUD_NONE */

@@ -102,7 +102,7 @@ static void pools_shrunk_warn(const struct gremc_pool_plans *plans, const struct
  * bonds (whose driver panics when it gets none), tables. Held while pools are made. */
 static void *reserve_alloc(void)
 {
-	return rte_malloc("gremc_reserve", RTE_MIN(eal_free_bytes() / 8, RESERVE_MAXIMUM), 0);
+	return rte_malloc("gremc_memory_reserve", RTE_MIN(eal_free_bytes() / 8, RESERVE_MAXIMUM), 0);
 }
 
 /* Queues and workers that share a pool with the first of them. */

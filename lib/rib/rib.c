@@ -22,7 +22,7 @@ struct gremc_rib *gremc_rib_create(struct gremc_fanout *fanout, const struct gre
 	rib->callbacks = *callbacks;
 	rib->upstream = GREMC_RIB_NONE;
 	rib->waiting_end = &rib->waiting;
-	rib->since = gremc_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*rib->since), SOCKET_ID_ANY);
+	rib->since = gremc_memory_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*rib->since), SOCKET_ID_ANY);
 	if (rib->since == NULL || gremc_map_init(&rib->routes)) {
 		gremc_rib_destroy(rib);
 		return NULL;
@@ -92,7 +92,7 @@ void gremc_rib_destroy(struct gremc_rib *rib)
 	gremc_map_fini(&rib->routes);
 	free(rib->guarded.items);
 	if (rib->since)
-		gremc_release(rib->since, GREMC_MROUTE_IDS_MAX * sizeof(*rib->since));
+		gremc_memory_release(rib->since, GREMC_MROUTE_IDS_MAX * sizeof(*rib->since));
 	free(rib->arena.items);
 	free(rib->ops);
 	free(rib->op_routes);

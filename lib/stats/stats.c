@@ -56,9 +56,9 @@ struct gremc_stats *gremc_stats_create(int socket, uint32_t vifs, uint32_t mrout
 		return NULL;
 	stats->vifs = vifs;
 	stats->mroutes = mroutes;
-	stats->vif_hot = gremc_reserve(vifs * sizeof(*stats->vif_hot), socket);
-	stats->vif_cold = gremc_reserve(vifs * sizeof(*stats->vif_cold), socket);
-	stats->mroute = gremc_reserve(mroutes * sizeof(*stats->mroute), socket);
+	stats->vif_hot = gremc_memory_reserve(vifs * sizeof(*stats->vif_hot), socket);
+	stats->vif_cold = gremc_memory_reserve(vifs * sizeof(*stats->vif_cold), socket);
+	stats->mroute = gremc_memory_reserve(mroutes * sizeof(*stats->mroute), socket);
 	if (stats->vif_hot && stats->vif_cold && stats->mroute)
 		return stats;
 	gremc_stats_destroy(stats);
@@ -69,9 +69,9 @@ void gremc_stats_destroy(struct gremc_stats *stats)
 {
 	if (stats == NULL)
 		return;
-	gremc_release(stats->vif_hot, stats->vifs * sizeof(*stats->vif_hot));
-	gremc_release(stats->vif_cold, stats->vifs * sizeof(*stats->vif_cold));
-	gremc_release(stats->mroute, stats->mroutes * sizeof(*stats->mroute));
+	gremc_memory_release(stats->vif_hot, stats->vifs * sizeof(*stats->vif_hot));
+	gremc_memory_release(stats->vif_cold, stats->vifs * sizeof(*stats->vif_cold));
+	gremc_memory_release(stats->mroute, stats->mroutes * sizeof(*stats->mroute));
 	rte_free(stats);
 }
 

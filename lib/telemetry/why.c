@@ -121,8 +121,8 @@ static bool oif_accepts_source(const struct packet_query *packet_query, uint32_t
 	const struct gremc_mroute *mroute = packet_query->mroute;
 
 	return !mroute->limited || gremc_mroute_thresholds(mroute)[i] != GREMC_THRESHOLD_SOURCES ||
-	       gremc_vif_takes_source(packet_query->query->telemetry->vifs, mroute->vif[i],
-				      packet_query->key.source);
+	       gremc_vif_accepts_source(packet_query->query->telemetry->vifs, mroute->vif[i],
+					packet_query->key.source);
 }
 
 /* The lookup stage: longest match, RPF, split horizon. */

@@ -14,13 +14,13 @@ struct adjacency_key {
 };
 
 /* An adjacency on its way out: the index is free again once no reader can hold it. */
-struct retired {
+struct retired_adjacency {
 	struct gremc_vifs *vifs;
 	uint32_t index;
 };
 
 /* An adjacency that was resolved a grace period ago. */
-struct settling {
+struct becoming_ready {
 	struct gremc_vifs *vifs;
 	uint32_t index;
 	const struct gremc_adjacency *published; /* on the first node */
@@ -41,21 +41,21 @@ int gremc_adjacencies_init(struct gremc_vifs *vifs)
 	snprintf(name, sizeof(name), "gremc_adj_%p", (void *)vifs);
 	priv->adjacency_indexes.limit = GREMC_ADJACENCY_DOWN;
 	priv->adjacency_hash = rte_hash_create(&parameters);
-	priv->adjacency_holds = gremc_reserve(n * sizeof(*priv->adjacency_holds), SOCKET_ID_ANY);
-	priv->adjacency_used = gremc_reserve(n * sizeof(*priv->adjacency_used), SOCKET_ID_ANY);
-	priv->adjacency_vlan = gremc_reserve(n * sizeof(*priv->adjacency_vlan), SOCKET_ID_ANY);
-	priv->adjacency_source = gremc_reserve(n * sizeof(*priv->adjacency_source), SOCKET_ID_ANY);
+	priv->adjacency_holds = gremc_memory_reserve(n * sizeof(*priv->adjacency_holds), SOCKET_ID_ANY);
+	priv->adjacency_used = gremc_memory_reserve(n * sizeof(*priv->adjacency_used), SOCKET_ID_ANY);
+	priv->adjacency_vlan = gremc_memory_reserve(n * sizeof(*priv->adjacency_vlan), SOCKET_ID_ANY);
+	priv->adjacency_source = gremc_memory_reserve(n * sizeof(*priv->adjacency_source), SOCKET_ID_ANY);
 	if (priv->adjacency_hash == NULL || priv->adjacency_holds == NULL || priv->adjacency_used == NULL ||
 	    priv->adjacency_vlan == NULL || priv->adjacency_source == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		struct gremc_vifs *node = priv->node[i];
 
-		node->adjacency = gremc_reserve(n * sizeof(*node->adjacency), priv->nodes.socket[i]);
+		node->adjacency = gremc_memory_reserve(n * sizeof(*node->adjacency), priv->nodes.socket[i]);
 		if (node->adjacency == NULL)
 			return -ENOMEM;
 		node->adjacency[GREMC_ADJACENCY_DOWN] =
-			gremc_zalloc(sizeof(struct gremc_adjacency), priv->nodes.socket[i]);
+			gremc_memory_zalloc(sizeof(struct gremc_adjacency), priv->nodes.socket[i]);
 		if (node->adjacency[GREMC_ADJACENCY_DOWN] == NULL)
 			return -ENOMEM;
 		node->adjacency[GREMC_ADJACENCY_DOWN]->down = true;
@@ -75,22 +75,23 @@ void gremc_adjacencies_fini(struct gremc_vifs *vifs)
 			rte_free(adjacency[i]);
 		if (adjacency)
 			rte_free(adjacency[GREMC_ADJACENCY_DOWN]);
-		gremc_release(adjacency, n * sizeof(*adjacency));
+		gremc_memory_release(adjacency, n * sizeof(*adjacency));
 	}
 	rte_hash_free(priv->adjacency_hash);
-	gremc_release(priv->adjacency_holds, n * sizeof(*priv->adjacency_holds));
-	gremc_release(priv->adjacency_used, n * sizeof(*priv->adjacency_used));
-	gremc_release(priv->adjacency_vlan, n * sizeof(*priv->adjacency_vlan));
-	gremc_release(priv->adjacency_source, n * sizeof(*priv->adjacency_source));
+	gremc_memory_release(priv->adjacency_holds, n * sizeof(*priv->adjacency_holds));
+	gremc_memory_release(priv->adjacency_used, n * sizeof(*priv->adjacency_used));
+	gremc_memory_release(priv->adjacency_vlan, n * sizeof(*priv->adjacency_vlan));
+	gremc_memory_release(priv->adjacency_source, n * sizeof(*priv->adjacency_source));
 	free(priv->adjacency_indexes.free);
 }
 
 /* The L2 header towards `mac` (NULL: unknown), right-aligned. For native multicast, next hop 0, the
  * destination is each packet's own and the adjacency needs no resolving. */
-static struct gremc_adjacency *build(const struct gremc_vifs_priv *priv, int socket, uint32_t index,
-				     const struct adjacency_key *key, const struct rte_ether_addr *mac)
+static struct gremc_adjacency *adjacency_build(const struct gremc_vifs_priv *priv, int socket, uint32_t index,
+					       const struct adjacency_key *key,
+					       const struct rte_ether_addr *mac)
 {
-	struct gremc_adjacency *adjacency = gremc_zalloc(sizeof(*adjacency), socket);
+	struct gremc_adjacency *adjacency = gremc_memory_zalloc(sizeof(*adjacency), socket);
 	const uint16_t vlan = priv->adjacency_vlan[index];
 	struct rte_ether_hdr *ether;
 	struct rte_vlan_hdr *tag;
@@ -118,35 +119,37 @@ static struct gremc_adjacency *build(const struct gremc_vifs_priv *priv, int soc
 	return adjacency;
 }
 
-static void free_all(const struct gremc_vifs_priv *priv, struct gremc_adjacency *const *adjacency)
+static void adjacency_free_nodes(const struct gremc_vifs_priv *priv, struct gremc_adjacency *const *adjacency)
 {
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		rte_free(adjacency[i]);
 }
 
 /* One for each node, into made[]. -ENOMEM: none. */
-static int build_all(const struct gremc_vifs_priv *priv, uint32_t index, const struct adjacency_key *key,
-		     const struct rte_ether_addr *mac, struct gremc_adjacency **made)
+static int adjacency_build_nodes(const struct gremc_vifs_priv *priv, uint32_t index,
+				 const struct adjacency_key *key, const struct rte_ether_addr *mac,
+				 struct gremc_adjacency **made)
 {
 	bool complete = true;
 
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
-		made[i] = build(priv, priv->nodes.socket[i], index, key, mac);
+		made[i] = adjacency_build(priv, priv->nodes.socket[i], index, key, mac);
 		complete &= made[i] != NULL;
 	}
 	if (complete)
 		return 0;
-	free_all(priv, made);
+	adjacency_free_nodes(priv, made);
 	return -ENOMEM;
 }
 
-static void publish(struct gremc_vifs_priv *priv, uint32_t index, struct gremc_adjacency *const *adjacency)
+static void adjacency_publish(struct gremc_vifs_priv *priv, uint32_t index,
+			      struct gremc_adjacency *const *adjacency)
 {
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		__atomic_store_n(&priv->node[i]->adjacency[index], adjacency[i], __ATOMIC_RELEASE);
 }
 
-static struct adjacency_key key_of(const struct gremc_adjacency *adjacency)
+static struct adjacency_key adjacency_key_of(const struct gremc_adjacency *adjacency)
 {
 	struct adjacency_key key = {.port = adjacency->port, .next_hop = adjacency->next_hop};
 
@@ -154,8 +157,8 @@ static struct adjacency_key key_of(const struct gremc_adjacency *adjacency)
 	return key;
 }
 
-static int get(struct gremc_vifs *vifs, const struct adjacency_key *key, const struct rte_ether_addr *source,
-	       uint16_t vlan, uint32_t *index)
+static int adjacency_get_by_key(struct gremc_vifs *vifs, const struct adjacency_key *key,
+				const struct rte_ether_addr *source, uint16_t vlan, uint32_t *index)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
 	struct gremc_adjacency *made[GREMC_NODES_MAX];
@@ -167,26 +170,26 @@ static int get(struct gremc_vifs *vifs, const struct adjacency_key *key, const s
 		priv->adjacency_holds[*index]++;
 		return 0;
 	}
-	rc = gremc_indexes_take(&priv->adjacency_indexes, index);
+	rc = gremc_index_alloc(&priv->adjacency_indexes, index);
 	if (rc)
 		return rc;
 	priv->adjacency_used[*index] = false;
 	priv->adjacency_vlan[*index] = vlan;
 	priv->adjacency_source[*index] = *source;
-	rc = build_all(priv, *index, key, NULL, made);
+	rc = adjacency_build_nodes(priv, *index, key, NULL, made);
 	if (rc)
 		goto give_index;
 	rc = rte_hash_add_key_data(priv->adjacency_hash, key, (void *)(uintptr_t)*index);
 	if (rc)
 		goto free_made;
 	priv->adjacency_holds[*index] = 1;
-	publish(priv, *index, made);
+	adjacency_publish(priv, *index, made);
 	return 0;
 
 free_made:
-	free_all(priv, made);
+	adjacency_free_nodes(priv, made);
 give_index:
-	gremc_indexes_give(&priv->adjacency_indexes, *index);
+	gremc_index_free(&priv->adjacency_indexes, *index);
 	return rc;
 }
 
@@ -195,7 +198,7 @@ int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_
 {
 	const struct adjacency_key key = {.port = port, .next_hop = next_hop};
 
-	return get(vifs, &key, source, vlan, index);
+	return adjacency_get_by_key(vifs, &key, source, vlan, index);
 }
 
 int gremc_adjacency_get6(struct gremc_vifs *vifs, uint16_t port, const uint8_t next_hop[16],
@@ -204,22 +207,22 @@ int gremc_adjacency_get6(struct gremc_vifs *vifs, uint16_t port, const uint8_t n
 	struct adjacency_key key = {.port = port, .next_hop = GREMC_NEXT_HOP_IPV6};
 
 	memcpy(key.next_hop6, next_hop, sizeof(key.next_hop6));
-	return get(vifs, &key, source, vlan, index);
+	return adjacency_get_by_key(vifs, &key, source, vlan, index);
 }
 
-static void retire(void *argument)
+static void adjacency_reclaim(void *argument)
 {
-	struct retired *retired = argument;
-	struct gremc_vifs_priv *priv = retired->vifs->priv;
+	struct retired_adjacency *retired_adjacency = argument;
+	struct gremc_vifs_priv *priv = retired_adjacency->vifs->priv;
 
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		struct gremc_vifs *node = priv->node[i];
 
-		rte_free(node->adjacency[retired->index]);
-		__atomic_store_n(&node->adjacency[retired->index], NULL, __ATOMIC_RELAXED);
+		rte_free(node->adjacency[retired_adjacency->index]);
+		__atomic_store_n(&node->adjacency[retired_adjacency->index], NULL, __ATOMIC_RELAXED);
 	}
-	gremc_indexes_give(&priv->adjacency_indexes, retired->index);
-	free(retired);
+	gremc_index_free(&priv->adjacency_indexes, retired_adjacency->index);
+	free(retired_adjacency);
 }
 
 void gremc_adjacency_hold(struct gremc_vifs *vifs, uint32_t index)
@@ -227,24 +230,25 @@ void gremc_adjacency_hold(struct gremc_vifs *vifs, uint32_t index)
 	vifs->priv->adjacency_holds[index]++;
 }
 
-void gremc_adjacency_put(struct gremc_vifs *vifs, uint32_t index)
+void gremc_adjacency_release(struct gremc_vifs *vifs, uint32_t index)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct adjacency_key key = key_of(vifs->adjacency[index]);
-	struct retired *retired;
+	const struct adjacency_key key = adjacency_key_of(vifs->adjacency[index]);
+	struct retired_adjacency *retired_adjacency;
 
 	if (--priv->adjacency_holds[index] > 0)
 		return;
 	rte_hash_del_key(priv->adjacency_hash, &key);
-	retired = malloc(sizeof(*retired));
-	if (retired == NULL)
+	retired_adjacency = malloc(sizeof(*retired_adjacency));
+	if (retired_adjacency == NULL)
 		return; /* this index and 64 bytes stay taken: nothing that is in use suffers */
-	*retired = (struct retired){vifs, index};
-	gremc_vif_defer(priv, retire, retired);
+	*retired_adjacency = (struct retired_adjacency){vifs, index};
+	gremc_vif_defer(priv, adjacency_reclaim, retired_adjacency);
 }
 
 /* The reader finds the whole old header or the whole new one behind the pointer. */
-static void replace(struct gremc_vifs_priv *priv, uint32_t index, struct gremc_adjacency *const *new)
+static void adjacency_replace(struct gremc_vifs_priv *priv, uint32_t index,
+			      struct gremc_adjacency *const *new)
 {
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		struct gremc_adjacency *old = priv->node[i]->adjacency[index];
@@ -255,7 +259,7 @@ static void replace(struct gremc_vifs_priv *priv, uint32_t index, struct gremc_a
 }
 
 /* The MAC of an adjacency's L2 header. */
-static struct rte_ether_addr mac_of(const struct gremc_adjacency *adjacency)
+static struct rte_ether_addr adjacency_mac_of(const struct gremc_adjacency *adjacency)
 {
 	struct rte_ether_addr mac;
 
@@ -265,55 +269,55 @@ static struct rte_ether_addr mac_of(const struct gremc_adjacency *adjacency)
 
 /* After a grace period: unless it has changed again, the fast path may send by it. Without memory for that it
  * stays as it is, which works, but slowly. */
-static void settle(void *argument)
+static void adjacency_mark_ready(void *argument)
 {
-	struct settling *settling = argument;
-	struct gremc_vifs_priv *priv = settling->vifs->priv;
-	const struct gremc_adjacency *present = settling->vifs->adjacency[settling->index];
+	struct becoming_ready *becoming_ready = argument;
+	struct gremc_vifs_priv *priv = becoming_ready->vifs->priv;
+	const struct gremc_adjacency *present = becoming_ready->vifs->adjacency[becoming_ready->index];
 	struct gremc_adjacency *new[GREMC_NODES_MAX];
 
-	if (present == settling->published) {
-		const struct adjacency_key key = key_of(present);
-		const struct rte_ether_addr mac = mac_of(present);
+	if (present == becoming_ready->published) {
+		const struct adjacency_key key = adjacency_key_of(present);
+		const struct rte_ether_addr mac = adjacency_mac_of(present);
 
-		if (build_all(priv, settling->index, &key, &mac, new) == 0) {
-			replace(priv, settling->index, new);
+		if (adjacency_build_nodes(priv, becoming_ready->index, &key, &mac, new) == 0) {
+			adjacency_replace(priv, becoming_ready->index, new);
 			gremc_rcu_commit(priv->rcu);
 		}
 	}
-	free(settling);
+	free(becoming_ready);
 }
 
 int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t index, const struct rte_ether_addr *mac)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
 	const struct gremc_adjacency *old = vifs->adjacency[index];
-	const struct adjacency_key key = key_of(old);
+	const struct adjacency_key key = adjacency_key_of(old);
 	struct gremc_adjacency *new[GREMC_NODES_MAX];
-	struct settling *settling = NULL;
+	struct becoming_ready *becoming_ready = NULL;
 
 	/* what no vif has sent by yet, nothing waits for */
 	if (mac && !old->ready && priv->adjacency_used[index]) {
-		settling = malloc(sizeof(*settling));
-		if (settling == NULL)
+		becoming_ready = malloc(sizeof(*becoming_ready));
+		if (becoming_ready == NULL)
 			return -ENOMEM;
 	}
-	if (build_all(priv, index, &key, mac, new)) {
-		free(settling);
+	if (adjacency_build_nodes(priv, index, &key, mac, new)) {
+		free(becoming_ready);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; settling && i < priv->nodes.count; i++)
+	for (uint32_t i = 0; becoming_ready && i < priv->nodes.count; i++)
 		new[i]->ready = false;
 	if (memcmp(new[0], old, sizeof(*old)) == 0) {
-		free_all(priv, new);
-		free(settling);
+		adjacency_free_nodes(priv, new);
+		free(becoming_ready);
 		return 0;
 	}
-	replace(priv, index, new);
-	if (settling == NULL)
+	adjacency_replace(priv, index, new);
+	if (becoming_ready == NULL)
 		return 0;
-	*settling = (struct settling){vifs, index, new[0]};
-	gremc_vif_defer(priv, settle, settling);
+	*becoming_ready = (struct becoming_ready){vifs, index, new[0]};
+	gremc_vif_defer(priv, adjacency_mark_ready, becoming_ready);
 	return 0;
 }
 
@@ -331,12 +335,12 @@ int gremc_port_down_set(struct gremc_vifs *vifs, uint16_t port, bool down)
 
 		if (old == NULL || old->port != port || old->down == down)
 			continue;
-		mac = mac_of(old);
-		key = key_of(old);
-		if (build_all(priv, i, &key, old->known && old->next_hop ? &mac : NULL, new))
+		mac = adjacency_mac_of(old);
+		key = adjacency_key_of(old);
+		if (adjacency_build_nodes(priv, i, &key, old->known && old->next_hop ? &mac : NULL, new))
 			rc = -ENOMEM;
 		else
-			replace(priv, i, new);
+			adjacency_replace(priv, i, new);
 	}
 	gremc_rcu_commit(priv->rcu);
 	return rc;

@@ -43,27 +43,28 @@ static bool template_equal(const struct gremc_encap *a, const struct gremc_encap
 	return a->sum == b->sum && memcmp(a->header, b->header, sizeof(a->header)) == 0;
 }
 
-void gremc_shape_publish(struct gremc_vifs *vifs, uint32_t vif)
+void gremc_encap_key_publish(struct gremc_vifs *vifs, uint32_t vif)
 {
 	const struct gremc_vifs_priv *priv = vifs->priv;
 	const uint8_t state = priv->state[vif];
-	struct gremc_encap shape = {.shape = gremc_encap_twin(vifs, vif)->shape};
+	struct gremc_encap encap_key = {.encap_key = gremc_encap_twin(vifs, vif)->encap_key};
 
 	if (state & GREMC_VIF_DOWN)
-		shape.adjacency = GREMC_ADJACENCY_DOWN;
+		encap_key.adjacency = GREMC_ADJACENCY_DOWN;
 	if (state & GREMC_VIF_CHANGING)
-		shape.flags |= GREMC_ENCAP_CHANGING;
+		encap_key.flags |= GREMC_ENCAP_CHANGING;
 	/* a reader takes the old shape or the new one: what both lead to stays until its next quiescent state
 	 */
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		__atomic_store_n(&priv->node[i]->encap[vif].shape, shape.shape, __ATOMIC_RELEASE);
+		__atomic_store_n(&priv->node[i]->encap[vif].encap_key, encap_key.encap_key, __ATOMIC_RELEASE);
 }
 
-static void twin_shape_set(struct gremc_vifs *vifs, uint32_t vif, uint64_t shape)
+static void twin_encap_key_set(struct gremc_vifs *vifs, uint32_t vif, uint64_t encap_key)
 {
 	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
-		__atomic_store_n(&gremc_encap_twin(vifs->priv->node[i], vif)->shape, shape, __ATOMIC_RELAXED);
-	gremc_shape_publish(vifs, vif);
+		__atomic_store_n(&gremc_encap_twin(vifs->priv->node[i], vif)->encap_key, encap_key,
+				 __ATOMIC_RELAXED);
+	gremc_encap_key_publish(vifs, vif);
 }
 
 /* ---- the steps of a change ---- */
@@ -77,17 +78,17 @@ static bool edit_is_void(struct edit *edit)
 	return true;
 }
 
-static void edit_finish(void *argument)
+static void edit_end(void *argument)
 {
 	struct edit *edit = argument;
 
 	if (edit_is_void(edit))
 		return;
-	edit->vifs->priv->state[edit->vif] &= (uint8_t)~GREMC_VIF_SETTLING;
+	edit->vifs->priv->state[edit->vif] &= (uint8_t)~GREMC_VIF_TWIN_BUSY;
 	free(edit);
 }
 
-static void edit_uncover(void *argument)
+static void edit_use_encap(void *argument)
 {
 	struct edit *edit = argument;
 	struct gremc_vifs_priv *priv = edit->vifs->priv;
@@ -95,12 +96,12 @@ static void edit_uncover(void *argument)
 	if (edit_is_void(edit))
 		return;
 	priv->state[edit->vif] &= (uint8_t)~GREMC_VIF_CHANGING;
-	gremc_shape_publish(edit->vifs, edit->vif);
-	gremc_vif_defer(priv, edit_finish, edit);
+	gremc_encap_key_publish(edit->vifs, edit->vif);
+	gremc_vif_defer(priv, edit_end, edit);
 	gremc_rcu_commit(priv->rcu);
 }
 
-static void edit_copy(void *argument)
+static void edit_copy_template(void *argument)
 {
 	struct edit *edit = argument;
 	struct gremc_vifs_priv *priv = edit->vifs->priv;
@@ -109,19 +110,19 @@ static void edit_copy(void *argument)
 		return;
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		template_copy(&priv->node[i]->encap[edit->vif], gremc_encap_twin(priv->node[i], edit->vif));
-	gremc_vif_defer(priv, edit_uncover, edit);
+	gremc_vif_defer(priv, edit_use_encap, edit);
 	gremc_rcu_commit(priv->rcu);
 }
 
-static void edit_begin(struct edit *edit, const struct gremc_encap *wanted)
+static void edit_begin(struct edit *edit, const struct gremc_encap *new_encap)
 {
 	struct gremc_vifs_priv *priv = edit->vifs->priv;
 
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		template_copy(gremc_encap_twin(priv->node[i], edit->vif), wanted);
-	priv->state[edit->vif] |= GREMC_VIF_CHANGING | GREMC_VIF_SETTLING;
-	twin_shape_set(edit->vifs, edit->vif, wanted->shape);
-	gremc_vif_defer(priv, edit_copy, edit);
+		template_copy(gremc_encap_twin(priv->node[i], edit->vif), new_encap);
+	priv->state[edit->vif] |= GREMC_VIF_CHANGING | GREMC_VIF_TWIN_BUSY;
+	twin_encap_key_set(edit->vifs, edit->vif, new_encap->encap_key);
+	gremc_vif_defer(priv, edit_copy_template, edit);
 	gremc_rcu_commit(priv->rcu);
 }
 
@@ -129,21 +130,21 @@ static void edit_begin(struct edit *edit, const struct gremc_encap *wanted)
 
 void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency)
 {
-	struct gremc_encap shape = {.shape = gremc_encap_twin(vifs, vif)->shape};
-	const uint32_t old = shape.adjacency;
+	struct gremc_encap encap_key = {.encap_key = gremc_encap_twin(vifs, vif)->encap_key};
+	const uint32_t old = encap_key.adjacency;
 
 	vifs->priv->adjacency_used[adjacency] = true;
-	shape.adjacency = (uint16_t)adjacency;
-	twin_shape_set(vifs, vif, shape.shape);
-	gremc_adjacency_put(vifs, old);
+	encap_key.adjacency = (uint16_t)adjacency;
+	twin_encap_key_set(vifs, vif, encap_key.encap_key);
+	gremc_adjacency_release(vifs, old);
 }
 
 void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu)
 {
-	struct gremc_encap shape = {.shape = gremc_encap_twin(vifs, vif)->shape};
+	struct gremc_encap encap_key = {.encap_key = gremc_encap_twin(vifs, vif)->encap_key};
 
-	shape.mtu = mtu;
-	twin_shape_set(vifs, vif, shape.shape);
+	encap_key.mtu = mtu;
+	twin_encap_key_set(vifs, vif, encap_key.encap_key);
 }
 
 static bool info_equal(const struct gremc_vif_info *a, const struct gremc_vif_info *b)
@@ -173,33 +174,33 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 	const struct gremc_encap *twin = gremc_encap_twin(vifs, vif);
 	const uint32_t old = twin->adjacency;
 	struct edit *edit;
-	struct gremc_encap wanted;
+	struct gremc_encap new_encap;
 
 	if (old == adjacency && info_equal(vifs->info[vif], info)) {
-		gremc_adjacency_put(vifs, adjacency);
+		gremc_adjacency_release(vifs, adjacency);
 		return 0;
 	}
-	if (priv->state[vif] & GREMC_VIF_SETTLING)
+	if (priv->state[vif] & GREMC_VIF_TWIN_BUSY)
 		gremc_rcu_synchronize(priv->rcu); /* the change before is still on its way */
-	gremc_encap_init(&wanted, info, adjacency);
+	gremc_encap_init(&new_encap, info, adjacency);
 	/* the interface's own MTU holds until the configuration says another one */
 	if (info->mtu == vifs->info[vif]->mtu)
-		wanted.mtu = twin->mtu;
+		new_encap.mtu = twin->mtu;
 	edit = malloc(sizeof(*edit));
 	if (edit == NULL || info_change(vifs, vif, info)) {
 		free(edit);
-		gremc_adjacency_put(vifs, adjacency);
+		gremc_adjacency_release(vifs, adjacency);
 		return -ENOMEM;
 	}
 	priv->adjacency_used[adjacency] = true;
 	*edit = (struct edit){vifs, vif, vifs->serial[vif]};
-	if (template_equal(twin, &wanted)) {
-		twin_shape_set(vifs, vif, wanted.shape);
+	if (template_equal(twin, &new_encap)) {
+		twin_encap_key_set(vifs, vif, new_encap.encap_key);
 		free(edit);
 	} else {
-		edit_begin(edit, &wanted);
+		edit_begin(edit, &new_encap);
 	}
-	gremc_adjacency_put(vifs, old);
+	gremc_adjacency_release(vifs, old);
 	return 0;
 }
 
@@ -211,18 +212,19 @@ void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down)
 	if ((priv->state[vif] & GREMC_VIF_DOWN) == (down ? GREMC_VIF_DOWN : 0))
 		return;
 	priv->state[vif] ^= GREMC_VIF_DOWN;
-	gremc_shape_publish(vifs, vif);
+	gremc_encap_key_publish(vifs, vif);
 	if (vifs->info[vif]->kind == GREMC_VIF_TUNNEL)
 		gremc_tunnel_renumber(vifs, vif, before, gremc_tunnel_entry(vifs, vif));
 }
 
 struct gremc_encap gremc_encap_read(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	struct gremc_encap shape = {.shape = __atomic_load_n(&vifs->encap[vif].shape, __ATOMIC_ACQUIRE)},
+	struct gremc_encap encap_key = {.encap_key = __atomic_load_n(&vifs->encap[vif].encap_key,
+								     __ATOMIC_ACQUIRE)},
 			   copy;
 
-	copy = shape.flags & GREMC_ENCAP_CHANGING ? *gremc_encap_twin(vifs, vif) : vifs->encap[vif];
-	shape.flags &= (uint8_t)~GREMC_ENCAP_CHANGING;
-	copy.shape = shape.shape;
+	copy = encap_key.flags & GREMC_ENCAP_CHANGING ? *gremc_encap_twin(vifs, vif) : vifs->encap[vif];
+	encap_key.flags &= (uint8_t)~GREMC_ENCAP_CHANGING;
+	copy.encap_key = encap_key.encap_key;
 	return copy;
 }

@@ -7,7 +7,7 @@
 #include "proto/proto.h"
 #include "vif/vif_priv.h"
 
-static void write_gre(uint8_t *gre, const struct gremc_vif_info *info)
+static void encap_write_gre(uint8_t *gre, const struct gremc_vif_info *info)
 {
 	rte_be16_t word[2] = {rte_cpu_to_be_16(info->has_output_key ? GREMC_GRE_KEY : 0),
 			      RTE_BE16(GREMC_GRE_IPV4)};
@@ -18,7 +18,7 @@ static void write_gre(uint8_t *gre, const struct gremc_vif_info *info)
 		memcpy(gre + sizeof(word), &key, sizeof(key));
 }
 
-static uint8_t flags_of(const struct gremc_vif_info *info)
+static uint8_t encap_flags_of(const struct gremc_vif_info *info)
 {
 	uint8_t flags = 0;
 
@@ -48,13 +48,13 @@ void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *in
 		encap->sum += word[i];
 	encap->sum = (encap->sum & 0xffff) + (encap->sum >> 16);
 	encap->sum = (encap->sum & 0xffff) + (encap->sum >> 16);
-	write_gre(encap->header + sizeof(*ip), info);
+	encap_write_gre(encap->header + sizeof(*ip), info);
 	encap->header_length = sizeof(*ip) + (info->has_output_key ? 8 : 4);
 	encap->adjacency = adjacency;
 	encap->mtu = info->mtu;
 	encap->has_input_key = info->has_input_key;
 	encap->input_key = info->has_input_key ? info->input_key : 0;
-	encap->flags = flags_of(info);
+	encap->flags = encap_flags_of(info);
 	/* ECN is always the inner packet's (RFC 6040, normal mode); DSCP by choice (RFC 2983). */
 	encap->tos = info->tos_inherit ? 0 : info->tos & ~GREMC_ECN_MASK;
 	encap->tos_mask = info->tos_inherit ? 0xff : GREMC_ECN_MASK;

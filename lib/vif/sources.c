@@ -6,7 +6,7 @@
 
 #include "vif/vif_priv.h"
 
-static int compare(const void *a, const void *b)
+static int source_range_compare(const void *a, const void *b)
 {
 	const struct gremc_vif_range *left = a, *right = b;
 
@@ -14,7 +14,7 @@ static int compare(const void *a, const void *b)
 }
 
 /* Do both say the same? `b` may be NULL. */
-static bool is_same(const struct gremc_vif_sources *a, const struct gremc_vif_sources *b)
+static bool sources_equal(const struct gremc_vif_sources *a, const struct gremc_vif_sources *b)
 {
 	return b && a->count == b->count && memcmp(a->range, b->range, a->count * sizeof(a->range[0])) == 0;
 }
@@ -34,8 +34,8 @@ int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gr
 		sources->range[i] = (struct gremc_vif_range){
 			first, first | ~rte_be_to_cpu_32(gremc_netmask(prefixes[i].length))};
 	}
-	qsort(sources->range, count, sizeof(sources->range[0]), compare);
-	if (is_same(sources, old)) {
+	qsort(sources->range, count, sizeof(sources->range[0]), source_range_compare);
+	if (sources_equal(sources, old)) {
 		free(sources);
 		return 0;
 	}
@@ -45,7 +45,7 @@ int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gr
 	return 0;
 }
 
-bool gremc_vif_takes_source(const struct gremc_vifs *vifs, uint32_t vif, rte_be32_t source)
+bool gremc_vif_accepts_source(const struct gremc_vifs *vifs, uint32_t vif, rte_be32_t source)
 {
 	const struct gremc_vif_sources *sources = __atomic_load_n(&vifs->sources[vif], __ATOMIC_ACQUIRE);
 	const uint32_t address = rte_be_to_cpu_32(source);

@@ -11,33 +11,34 @@
 #define SMALLEST 1024u
 
 /* An identity as two words: the addresses, and the key. */
-struct words {
+struct key_words {
 	uint64_t addresses, key;
 };
-static_assert(sizeof(struct words) == sizeof(struct gremc_tunnel_key), "nothing of an identity is left out");
+static_assert(sizeof(struct key_words) == sizeof(struct gremc_tunnel_key),
+	      "nothing of an identity is left out");
 
-static inline uint64_t hash_of(const struct gremc_hash *hash, const struct gremc_tunnel_key *key)
+static inline uint64_t tunnel_key_hash(const struct gremc_hash *hash, const struct gremc_tunnel_key *key)
 {
-	struct words words;
+	struct key_words key_words;
 
-	memcpy(&words, key, sizeof(words));
-	return gremc_hash_of(hash, words.addresses, words.key);
+	memcpy(&key_words, key, sizeof(key_words));
+	return gremc_hash_of(hash, key_words.addresses, key_words.key);
 }
 
-static inline bool has_key(const void *line, const void *wanted)
+static inline bool encap_has_key(const void *line, const void *searched)
 {
 	const struct gremc_encap *encap = line;
-	struct words words;
+	struct key_words key_words;
 	uint64_t addresses, key;
 
-	memcpy(&words, wanted, sizeof(words));
+	memcpy(&key_words, searched, sizeof(key_words));
 	/* what we send from is what we are sent to: source and destination are local and remote */
 	memcpy(&addresses, encap->header + offsetof(struct rte_ipv4_hdr, src_addr), sizeof(addresses));
 	memcpy(&key, &encap->input_key, sizeof(key));
-	return ((addresses ^ words.addresses) | (key ^ words.key)) == 0;
+	return ((addresses ^ key_words.addresses) | (key ^ key_words.key)) == 0;
 }
 
-static struct gremc_tunnel_key key_of(const struct gremc_vif_info *info)
+static struct gremc_tunnel_key tunnel_key_of(const struct gremc_vif_info *info)
 {
 	return (struct gremc_tunnel_key){
 		.remote = info->remote,
@@ -79,7 +80,7 @@ static struct rte_hash *peers_create(struct gremc_vifs *vifs)
 }
 
 /* Without memory for this only a reason's name is less exact. */
-static void count_peer(struct gremc_vifs *vifs, const struct gremc_tunnel_key *key, int by)
+static void peer_count_add(struct gremc_vifs *vifs, const struct gremc_tunnel_key *key, int by)
 {
 	const struct peer peer = {key->remote, key->local};
 	void *data = NULL;
@@ -102,7 +103,7 @@ bool gremc_tunnel_peer_known(const struct gremc_vifs *vifs, rte_be32_t local, rt
 
 /* ---- tunnels ---- */
 
-static void destroy(void *hash)
+static void tunnel_table_destroy(void *hash)
 {
 	if (hash)
 		gremc_hash_fini(hash);
@@ -110,22 +111,23 @@ static void destroy(void *hash)
 }
 
 /* One for each node, into made[]. -ENOMEM: none. */
-static int create_all(const struct gremc_vifs_priv *priv, uint32_t tunnels, struct gremc_hash **made)
+static int tunnel_tables_create(const struct gremc_vifs_priv *priv, uint32_t tunnels,
+				struct gremc_hash **made)
 {
 	bool complete = true;
 
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
-		made[i] = gremc_zalloc(sizeof(*made[i]), priv->nodes.socket[i]);
+		made[i] = gremc_memory_zalloc(sizeof(*made[i]), priv->nodes.socket[i]);
 		complete &= made[i] && gremc_hash_init(made[i], tunnels, priv->nodes.socket[i]) == 0;
 	}
 	if (complete)
 		return 0;
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		destroy(made[i]);
+		tunnel_table_destroy(made[i]);
 	return -ENOMEM;
 }
 
-static void publish_all(struct gremc_vifs_priv *priv, struct gremc_hash *const *hash)
+static void tunnel_tables_publish(struct gremc_vifs_priv *priv, struct gremc_hash *const *hash)
 {
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		__atomic_store_n(&priv->node[i]->tunnels, hash[i], __ATOMIC_RELEASE);
@@ -136,9 +138,9 @@ int gremc_tunnels_init(struct gremc_vifs *vifs, uint32_t tunnels)
 	struct gremc_hash *hash[GREMC_NODES_MAX];
 
 	vifs->peers = peers_create(vifs);
-	if (vifs->peers == NULL || create_all(vifs->priv, RTE_MAX(SMALLEST, tunnels), hash))
+	if (vifs->peers == NULL || tunnel_tables_create(vifs->priv, RTE_MAX(SMALLEST, tunnels), hash))
 		return -ENOMEM;
-	publish_all(vifs->priv, hash);
+	tunnel_tables_publish(vifs->priv, hash);
 	return 0;
 }
 
@@ -146,32 +148,32 @@ void gremc_tunnels_fini(struct gremc_vifs *vifs)
 {
 	rte_hash_free(vifs->peers);
 	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
-		destroy(vifs->priv->node[i]->tunnels);
+		tunnel_table_destroy(vifs->priv->node[i]->tunnels);
 }
 
 /* The vif that has this key now, up or down, or GREMC_VIF_NONE. */
-static uint32_t holder(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *key)
+static uint32_t tunnel_find_by_key(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *key)
 {
-	const void *encap =
-		gremc_hash_find(vifs->tunnels, hash_of(vifs->tunnels, key), vifs->encap, has_key, key);
+	const void *encap = gremc_hash_find(vifs->tunnels, tunnel_key_hash(vifs->tunnels, key), vifs->encap,
+					    encap_has_key, key);
 
 	return encap ? gremc_hash_number(vifs->encap, encap) % GREMC_VIFS_MAX : GREMC_VIF_NONE;
 }
 
-uint32_t gremc_tunnel_holder(const struct gremc_vifs *vifs, const struct gremc_vif_info *info)
+uint32_t gremc_tunnel_find(const struct gremc_vifs *vifs, const struct gremc_vif_info *info)
 {
-	const struct gremc_tunnel_key key = key_of(info);
+	const struct gremc_tunnel_key key = tunnel_key_of(info);
 
-	return holder(vifs, &key);
+	return tunnel_find_by_key(vifs, &key);
 }
 
 /* Larger tables with the same content are published in the place of the full ones. */
-static int grow(struct gremc_vifs *vifs, uint32_t capacity)
+static int tunnels_grow(struct gremc_vifs *vifs, uint32_t capacity)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
 	struct gremc_hash *old[GREMC_NODES_MAX], *hash[GREMC_NODES_MAX];
 
-	if (create_all(priv, capacity, hash))
+	if (tunnel_tables_create(priv, capacity, hash))
 		return -ENOMEM;
 	for (uint32_t vif = 0; vif < vifs->limit; vif++) {
 		const struct gremc_vif_info *info = vifs->info[vif];
@@ -179,18 +181,19 @@ static int grow(struct gremc_vifs *vifs, uint32_t capacity)
 
 		if (info == NULL || info->kind != GREMC_VIF_TUNNEL)
 			continue;
-		key = key_of(info);
+		key = tunnel_key_of(info);
 		/* of two with one key, one is not published, or not any more */
-		if (holder(vifs, &key) != vif)
+		if (tunnel_find_by_key(vifs, &key) != vif)
 			continue;
 		for (uint32_t i = 0; i < priv->nodes.count; i++)
-			gremc_hash_add(hash[i], hash_of(hash[i], &key), gremc_tunnel_entry(vifs, vif));
+			gremc_hash_add(hash[i], tunnel_key_hash(hash[i], &key),
+				       gremc_tunnel_entry(vifs, vif));
 	}
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		old[i] = priv->node[i]->tunnels;
-	publish_all(priv, hash);
+	tunnel_tables_publish(priv, hash);
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		gremc_vif_defer(priv, destroy, old[i]);
+		gremc_vif_defer(priv, tunnel_table_destroy, old[i]);
 	return 0;
 }
 
@@ -198,60 +201,62 @@ int gremc_tunnels_reserve(struct gremc_vifs *vifs, uint32_t more)
 {
 	const uint32_t count = vifs->tunnels->count + more;
 
-	return count > vifs->tunnels->capacity ? grow(vifs, RTE_MAX(count, vifs->tunnels->capacity * 2)) : 0;
+	return count > vifs->tunnels->capacity
+		       ? tunnels_grow(vifs, RTE_MAX(count, vifs->tunnels->capacity * 2))
+		       : 0;
 }
 
 int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct gremc_tunnel_key key = key_of(vifs->info[vif]);
-	const uint32_t before = holder(vifs, &key), entry = gremc_tunnel_entry(vifs, vif);
+	const struct gremc_tunnel_key key = tunnel_key_of(vifs->info[vif]);
+	const uint32_t before = tunnel_find_by_key(vifs, &key), entry = gremc_tunnel_entry(vifs, vif);
 	int rc = 0;
 
 	if (before == GREMC_VIF_NONE && vifs->tunnels->count == vifs->tunnels->capacity)
-		rc = grow(vifs, vifs->tunnels->capacity * 2);
+		rc = tunnels_grow(vifs, vifs->tunnels->capacity * 2);
 	for (uint32_t i = 0; i < priv->nodes.count && rc == 0; i++) {
 		struct gremc_hash *hash = priv->node[i]->tunnels;
 
 		GREMC_TSAN_RELEASE(&priv->node[i]->encap[entry]);
 		if (before != GREMC_VIF_NONE)
-			gremc_hash_replace(hash, hash_of(hash, &key), gremc_tunnel_entry(vifs, before),
-					   entry);
+			gremc_hash_replace(hash, tunnel_key_hash(hash, &key),
+					   gremc_tunnel_entry(vifs, before), entry);
 		else
-			rc = gremc_hash_add(hash, hash_of(hash, &key), entry);
+			rc = gremc_hash_add(hash, tunnel_key_hash(hash, &key), entry);
 	}
 	if (rc == 0 && before == GREMC_VIF_NONE)
-		count_peer(vifs, &key, 1);
+		peer_count_add(vifs, &key, 1);
 	return rc;
 }
 
 void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct gremc_tunnel_key key = key_of(vifs->info[vif]);
+	const struct gremc_tunnel_key key = tunnel_key_of(vifs->info[vif]);
 
-	if (holder(vifs, &key) != vif)
+	if (tunnel_find_by_key(vifs, &key) != vif)
 		return;
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		struct gremc_hash *hash = priv->node[i]->tunnels;
 
-		gremc_hash_remove(hash, hash_of(hash, &key), gremc_tunnel_entry(vifs, vif));
+		gremc_hash_remove(hash, tunnel_key_hash(hash, &key), gremc_tunnel_entry(vifs, vif));
 	}
-	count_peer(vifs, &key, -1);
+	peer_count_add(vifs, &key, -1);
 }
 
 void gremc_tunnel_renumber(struct gremc_vifs *vifs, uint32_t vif, uint32_t before, uint32_t now)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct gremc_tunnel_key key = key_of(vifs->info[vif]);
+	const struct gremc_tunnel_key key = tunnel_key_of(vifs->info[vif]);
 
-	if (holder(vifs, &key) != vif)
+	if (tunnel_find_by_key(vifs, &key) != vif)
 		return;
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		struct gremc_hash *hash = priv->node[i]->tunnels;
 
 		GREMC_TSAN_RELEASE(&priv->node[i]->encap[now]);
-		gremc_hash_replace(hash, hash_of(hash, &key), before, now);
+		gremc_hash_replace(hash, tunnel_key_hash(hash, &key), before, now);
 	}
 }
 
@@ -263,8 +268,8 @@ void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_
 	const void *encap[GREMC_HASH_BULK];
 
 	for (uint32_t i = 0; i < n; i++)
-		probe[i] = gremc_hash_probe_of(table, hash_of(table, &keys[i]));
-	gremc_hash_find_bulk(table, probe, n, vifs->encap, has_key, keys, sizeof(*keys), encap);
+		probe[i] = gremc_hash_probe_of(table, tunnel_key_hash(table, &keys[i]));
+	gremc_hash_find_bulk(table, probe, n, vifs->encap, encap_has_key, keys, sizeof(*keys), encap);
 	for (uint32_t i = 0; i < n; i++)
 		vif[i] = encap[i] ? gremc_hash_number(vifs->encap, encap[i]) : GREMC_VIF_NONE;
 }

@@ -8,13 +8,13 @@
 #include "vif/vif_priv.h"
 
 /* A vif on its way out. */
-struct retired {
+struct retired_vif {
 	struct gremc_vifs *vifs;
 	const struct gremc_vif_info *info;
 	uint32_t vif;
 };
 
-int gremc_indexes_take(struct gremc_indexes *indexes, uint32_t *index)
+int gremc_index_alloc(struct gremc_indexes *indexes, uint32_t *index)
 {
 	if (indexes->free_count > 0) {
 		*index = indexes->free[--indexes->free_count];
@@ -28,7 +28,7 @@ int gremc_indexes_take(struct gremc_indexes *indexes, uint32_t *index)
 	return 0;
 }
 
-void gremc_indexes_give(struct gremc_indexes *indexes, uint32_t index)
+void gremc_index_free(struct gremc_indexes *indexes, uint32_t index)
 {
 	if (indexes->free_count == indexes->free_size) {
 		uint32_t size = indexes->free_size ? indexes->free_size * 2 : 64;
@@ -51,16 +51,16 @@ void gremc_vif_defer(struct gremc_vifs_priv *priv, void (*function)(void *), voi
 }
 
 /* The node's own part. NULL: ENOMEM. */
-static struct gremc_vifs *node_create(struct gremc_vifs_priv *priv, int socket)
+static struct gremc_vifs *vifs_node_create(struct gremc_vifs_priv *priv, int socket)
 {
-	struct gremc_vifs *vifs = gremc_zalloc(sizeof(*vifs), socket);
+	struct gremc_vifs *vifs = gremc_memory_zalloc(sizeof(*vifs), socket);
 
 	if (vifs == NULL)
 		return NULL;
 	for (unsigned i = 0; i < RTE_DIM(vifs->port_vif); i++)
 		vifs->port_vif[i] = GREMC_VIF_NONE;
 	vifs->priv = priv;
-	vifs->encap = gremc_reserve(2 * GREMC_VIFS_MAX * sizeof(*vifs->encap), socket);
+	vifs->encap = gremc_memory_reserve(2 * GREMC_VIFS_MAX * sizeof(*vifs->encap), socket);
 	if (vifs->encap)
 		return vifs;
 	rte_free(vifs);
@@ -68,7 +68,7 @@ static struct gremc_vifs *node_create(struct gremc_vifs_priv *priv, int socket)
 }
 
 /* What is one for all nodes is known to each. */
-static void share(struct gremc_vifs *vifs)
+static void vifs_share_common(struct gremc_vifs *vifs)
 {
 	for (uint32_t i = 1; i < vifs->priv->nodes.count; i++) {
 		struct gremc_vifs *node = vifs->priv->node[i];
@@ -84,7 +84,7 @@ static void share(struct gremc_vifs *vifs)
 struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes *nodes, struct gremc_rcu *rcu)
 {
 	struct gremc_vifs_priv *priv = calloc(1, sizeof(*priv));
-	struct gremc_vifs *vifs = priv ? node_create(priv, nodes->socket[0]) : NULL;
+	struct gremc_vifs *vifs = priv ? vifs_node_create(priv, nodes->socket[0]) : NULL;
 
 	if (vifs == NULL) {
 		free(priv);
@@ -93,7 +93,7 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	priv->rcu = rcu;
 	priv->node[priv->nodes.count++] = vifs;
 	while (priv->nodes.count < nodes->count) {
-		struct gremc_vifs *node = node_create(priv, nodes->socket[priv->nodes.count]);
+		struct gremc_vifs *node = vifs_node_create(priv, nodes->socket[priv->nodes.count]);
 
 		if (node == NULL)
 			goto fail;
@@ -101,15 +101,15 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	}
 	priv->nodes = *nodes;
 	priv->vif_indexes.limit = GREMC_VIFS_MAX;
-	vifs->info = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->info), nodes->socket[0]);
-	vifs->punt = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->punt), nodes->socket[0]);
-	vifs->serial = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->serial), nodes->socket[0]);
-	vifs->sources = gremc_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sources), nodes->socket[0]);
-	priv->state = gremc_reserve(GREMC_VIFS_MAX * sizeof(*priv->state), nodes->socket[0]);
+	vifs->info = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->info), nodes->socket[0]);
+	vifs->punt = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->punt), nodes->socket[0]);
+	vifs->serial = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->serial), nodes->socket[0]);
+	vifs->sources = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sources), nodes->socket[0]);
+	priv->state = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->state), nodes->socket[0]);
 	if (priv->state == NULL || vifs->info == NULL || vifs->punt == NULL || vifs->serial == NULL ||
 	    vifs->sources == NULL || gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels))
 		goto fail;
-	share(vifs);
+	vifs_share_common(vifs);
 	return vifs;
 fail:
 	gremc_vifs_destroy(vifs);
@@ -130,19 +130,19 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 	gremc_tunnels_fini(vifs);
 	gremc_adjacencies_fini(vifs);
 	free(priv->vif_indexes.free);
-	gremc_release(vifs->info, GREMC_VIFS_MAX * sizeof(*vifs->info));
-	gremc_release(vifs->punt, GREMC_VIFS_MAX * sizeof(*vifs->punt));
-	gremc_release(vifs->serial, GREMC_VIFS_MAX * sizeof(*vifs->serial));
-	gremc_release(vifs->sources, GREMC_VIFS_MAX * sizeof(*vifs->sources));
-	gremc_release(priv->state, GREMC_VIFS_MAX * sizeof(*priv->state));
+	gremc_memory_release(vifs->info, GREMC_VIFS_MAX * sizeof(*vifs->info));
+	gremc_memory_release(vifs->punt, GREMC_VIFS_MAX * sizeof(*vifs->punt));
+	gremc_memory_release(vifs->serial, GREMC_VIFS_MAX * sizeof(*vifs->serial));
+	gremc_memory_release(vifs->sources, GREMC_VIFS_MAX * sizeof(*vifs->sources));
+	gremc_memory_release(priv->state, GREMC_VIFS_MAX * sizeof(*priv->state));
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
-		gremc_release(priv->node[i]->encap, 2 * GREMC_VIFS_MAX * sizeof(*vifs->encap));
+		gremc_memory_release(priv->node[i]->encap, 2 * GREMC_VIFS_MAX * sizeof(*vifs->encap));
 		rte_free(priv->node[i]);
 	}
 	free(priv);
 }
 
-const struct gremc_vifs *gremc_vifs_at(const struct gremc_vifs *vifs, int socket)
+const struct gremc_vifs *gremc_vifs_on_socket(const struct gremc_vifs *vifs, int socket)
 {
 	const struct gremc_vifs_priv *priv = vifs->priv;
 
@@ -150,15 +150,15 @@ const struct gremc_vifs *gremc_vifs_at(const struct gremc_vifs *vifs, int socket
 }
 
 /* An index with a copy of the info, its encap written by the caller before publish_info(). */
-static int take(struct gremc_vifs *vifs, const struct gremc_vif_info *info, struct gremc_vif_info **copy,
-		uint32_t *vif)
+static int vif_index_alloc(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
+			   struct gremc_vif_info **copy, uint32_t *vif)
 {
 	int rc;
 
 	*copy = malloc(sizeof(**copy));
 	if (*copy == NULL)
 		return -ENOMEM;
-	rc = gremc_indexes_take(&vifs->priv->vif_indexes, vif);
+	rc = gremc_index_alloc(&vifs->priv->vif_indexes, vif);
 	if (rc) {
 		free(*copy);
 		return rc;
@@ -171,7 +171,7 @@ static int take(struct gremc_vifs *vifs, const struct gremc_vif_info *info, stru
 }
 
 /* The writer has written its encap: so have all nodes, and from now on the vif is there. */
-static void publish_info(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info)
+static void vif_info_publish(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
 
@@ -195,13 +195,13 @@ int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
 		     uint32_t *vif)
 {
 	struct gremc_vif_info *copy;
-	int rc = take(vifs, info, &copy, vif);
+	int rc = vif_index_alloc(vifs, info, &copy, vif);
 
 	if (rc)
 		return rc;
 	vifs->priv->adjacency_used[adjacency] = true;
 	gremc_encap_init(&vifs->encap[*vif], info, adjacency);
-	publish_info(vifs, *vif, copy);
+	vif_info_publish(vifs, *vif, copy);
 	return 0;
 }
 
@@ -212,7 +212,7 @@ static int port_vif_add(struct gremc_vifs *vifs, const char *name, enum gremc_vi
 	int rc;
 
 	snprintf(info.name, sizeof(info.name), "%s", name);
-	rc = take(vifs, &info, &copy, vif);
+	rc = vif_index_alloc(vifs, &info, &copy, vif);
 	if (rc)
 		return rc;
 	vifs->encap[*vif] = (struct gremc_encap){
@@ -220,7 +220,7 @@ static int port_vif_add(struct gremc_vifs *vifs, const char *name, enum gremc_vi
 		.mtu = mtu,
 		.flags = GREMC_ENCAP_NATIVE | (kind == GREMC_VIF_HOST ? GREMC_ENCAP_HOST : 0),
 	};
-	publish_info(vifs, *vif, copy);
+	vif_info_publish(vifs, *vif, copy);
 	port_vif_set(vifs, port, *vif);
 	return 0;
 }
@@ -242,7 +242,7 @@ int gremc_host_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port,
 		return rc;
 	rc = port_vif_add(vifs, name, GREMC_VIF_HOST, port, UINT16_MAX, adjacency, vif);
 	if (rc)
-		gremc_adjacency_put(vifs, adjacency);
+		gremc_adjacency_release(vifs, adjacency);
 	return rc;
 }
 
@@ -257,21 +257,21 @@ void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits)
 		__atomic_store_n(&vifs->priv->node[i]->port_punt[port], bits, __ATOMIC_RELAXED);
 }
 
-static void retire(void *argument)
+static void vif_reclaim(void *argument)
 {
-	struct retired *retired = argument;
+	struct retired_vif *retired_vif = argument;
 
-	free((void *)(uintptr_t)retired->info);
-	free((void *)(uintptr_t)retired->vifs->sources[retired->vif]);
-	retired->vifs->sources[retired->vif] = NULL;
-	gremc_indexes_give(&retired->vifs->priv->vif_indexes, retired->vif);
-	free(retired);
+	free((void *)(uintptr_t)retired_vif->info);
+	free((void *)(uintptr_t)retired_vif->vifs->sources[retired_vif->vif]);
+	retired_vif->vifs->sources[retired_vif->vif] = NULL;
+	gremc_index_free(&retired_vif->vifs->priv->vif_indexes, retired_vif->vif);
+	free(retired_vif);
 }
 
 void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 {
 	const struct gremc_vif_info *info = vifs->info[vif];
-	struct retired *retired = malloc(sizeof(*retired));
+	struct retired_vif *retired_vif = malloc(sizeof(*retired_vif));
 
 	if (info->kind == GREMC_VIF_TUNNEL)
 		gremc_tunnel_unpublish(vifs, vif);
@@ -280,11 +280,11 @@ void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 	__atomic_store_n(&vifs->info[vif], NULL, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&vifs->serial[vif], 1, __ATOMIC_RELAXED);
 	/* Its readers still find the adjacency: that goes after a grace period, too. */
-	gremc_adjacency_put(vifs, gremc_vif_adjacency(vifs, vif));
-	if (retired == NULL)
+	gremc_adjacency_release(vifs, gremc_vif_adjacency(vifs, vif));
+	if (retired_vif == NULL)
 		return; /* the index and the info stay taken */
-	*retired = (struct retired){vifs, info, vif};
-	gremc_vif_defer(vifs->priv, retire, retired);
+	*retired_vif = (struct retired_vif){vifs, info, vif};
+	gremc_vif_defer(vifs->priv, vif_reclaim, retired_vif);
 }
 
 uint32_t gremc_vif_find(const struct gremc_vifs *vifs, const char *name)

@@ -9,9 +9,9 @@
  * then every worker has seen it between two bursts, and sent what had waited for it.
  *
  * What a packet or a replica touches is on each NUMA node that has workers: encaps, adjacencies, the tunnels'
- * table, what is known of ports. A worker reads its own node's (gremc_vifs_at), so the writer makes every
- * change on each of them; indexes are the same on all. Between two nodes a change is seen at moments a little
- * apart. */
+ * table, what is known of ports. A worker reads its own node's (gremc_vifs_on_socket), so the writer makes
+ * every change on each of them; indexes are the same on all. Between two nodes a change is seen at moments a
+ * little apart. */
 #ifndef GREMC_VIF_VIF_H
 #define GREMC_VIF_VIF_H
 
@@ -82,8 +82,8 @@ struct gremc_encap {
 			uint8_t tos;           /* fixed bits of the outer TOS */
 			uint8_t tos_mask; /* bits taken from the inner TOS: 0x03 (ECN) or 0xff (inherit) */
 		};
-		uint64_t shape; /* all of that: equal shapes make of one packet replicas that differ in the
-				   template's bytes only, or none */
+		uint64_t encap_key; /* all of that: equal shapes make of one packet replicas that differ in
+				   the template's bytes only, or none */
 	};
 	uint32_t input_key; /* with the header's addresses what identifies the tunnel's packets; 0 without */
 	uint32_t has_input_key; /* 0 or 1 */
@@ -167,7 +167,7 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 void gremc_vifs_destroy(struct gremc_vifs *vifs);
 /* Any thread: what readers on NUMA node `socket` are to use: its copy, or the first one where it has none.
  * Lives as long as the first. */
-const struct gremc_vifs *gremc_vifs_at(const struct gremc_vifs *vifs, int socket);
+const struct gremc_vifs *gremc_vifs_on_socket(const struct gremc_vifs *vifs, int socket);
 
 /* Writer: a new tunnel vif: index, template and info are ready, but the packets of its peer do not find it
  * before gremc_tunnel_publish(). Returns 0; -ENOSPC, -ENOMEM. `info` is copied. The vif takes over the
@@ -190,7 +190,7 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 			uint32_t adjacency);
 /* The vif that has the key of `info`, or GREMC_VIF_NONE.
  * Thread:  writer. */
-uint32_t gremc_tunnel_holder(const struct gremc_vifs *vifs, const struct gremc_vif_info *info);
+uint32_t gremc_tunnel_find(const struct gremc_vifs *vifs, const struct gremc_vif_info *info);
 /* Writer: the tunnel sends by another adjacency from its next packet on: one store. Takes over the caller's
  * hold on it, and gives the old one back. */
 void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency);
@@ -218,7 +218,7 @@ void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits);
 int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_prefix *prefixes,
 			  uint32_t count);
 /* Reader. */
-bool gremc_vif_takes_source(const struct gremc_vifs *vifs, uint32_t vif, rte_be32_t source);
+bool gremc_vif_accepts_source(const struct gremc_vifs *vifs, uint32_t vif, rte_be32_t source);
 /* Writer: no mroute names the vif any more. Its packets are no longer found (unless another vif has taken its
  * key); index, info and the hold on its adjacency are given back after a grace period. */
 void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif);
@@ -233,7 +233,7 @@ int gremc_adjacency_get6(struct gremc_vifs *vifs, uint16_t port, const uint8_t n
 /* Writer: hold an adjacency that is held already once more. */
 void gremc_adjacency_hold(struct gremc_vifs *vifs, uint32_t adjacency);
 /* Writer: give one hold back; the last one frees it after a grace period. */
-void gremc_adjacency_put(struct gremc_vifs *vifs, uint32_t adjacency);
+void gremc_adjacency_release(struct gremc_vifs *vifs, uint32_t adjacency);
 /* Writer: set the next hop's MAC, or with NULL say that it is not known. -ENOMEM: nothing changed. */
 int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t adjacency, const struct rte_ether_addr *mac);
 /* Indexes below it may be in use (then the pointer is not NULL). */

@@ -12,8 +12,8 @@ struct gremc_indexes {
 	uint32_t limit;
 };
 
-int gremc_indexes_take(struct gremc_indexes *indexes, uint32_t *index);
-void gremc_indexes_give(struct gremc_indexes *indexes, uint32_t index);
+int gremc_index_alloc(struct gremc_indexes *indexes, uint32_t *index);
+void gremc_index_free(struct gremc_indexes *indexes, uint32_t index);
 
 /* The writer's side of the table. */
 struct gremc_vifs_priv {
@@ -31,9 +31,9 @@ struct gremc_vifs_priv {
 };
 
 enum gremc_vif_state {
-	GREMC_VIF_DOWN = 1,     /* its interface is down */
-	GREMC_VIF_CHANGING = 2, /* readers use the twin's template */
-	GREMC_VIF_SETTLING = 4, /* some reader may use the twin's template still */
+	GREMC_VIF_DOWN = 1,      /* its interface is down */
+	GREMC_VIF_CHANGING = 2,  /* readers use the twin's template */
+	GREMC_VIF_TWIN_BUSY = 4, /* some reader may use the twin's template still */
 };
 
 /* The index that all vifs send by whose own interface is down. */
@@ -46,7 +46,7 @@ static inline struct gremc_encap *gremc_encap_twin(const struct gremc_vifs *vifs
 }
 
 /* Bring the shape of the first node's twin, as the vif's state has it, to the fast path. */
-void gremc_shape_publish(struct gremc_vifs *vifs, uint32_t vif);
+void gremc_encap_key_publish(struct gremc_vifs *vifs, uint32_t vif);
 /* The number by which the tunnels' table has the vif. */
 static inline uint32_t gremc_tunnel_entry(const struct gremc_vifs *vifs, uint32_t vif)
 {

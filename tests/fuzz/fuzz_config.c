@@ -32,7 +32,8 @@ static void check_port(const struct gremc_config *config, const struct gremc_con
 	for (uint32_t i = 1; i < port->route_count; i++)
 		require(port->routes[i - 1].to.length >= port->routes[i].to.length);
 	for (uint32_t i = 0; i < port->neighbor_count; i++)
-		require(gremc_config_neighbor(port, port->neighbors[i].address) == &port->neighbors[i].mac);
+		require(gremc_config_neighbor_find(port, port->neighbors[i].address) ==
+			&port->neighbors[i].mac);
 }
 
 static void check(struct gremc_config *config, struct gremc_errors *errors)
@@ -56,7 +57,7 @@ static void check(struct gremc_config *config, struct gremc_errors *errors)
 		check_list(config, mroute->to, mroute->to_count);
 	}
 	if (config)
-		require(gremc_config_restart_needed(config, config, NULL, errors) == 0);
+		require(gremc_config_restart_check(config, config, NULL, errors) == 0);
 	gremc_config_free(config);
 	gremc_errors_fini(errors);
 }

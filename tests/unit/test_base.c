@@ -17,7 +17,7 @@
 #include "base/base.h"
 #include "test.h"
 
-static void ipv4_text(void **state)
+static void test_ipv4_parse_accepts_only_dotted_quads(void **state)
 {
 	static const char *const bad[] = {"",         "1.2.3",    "1.2.3.4.5", "256.1.1.1",
 					  " 1.2.3.4", "1.2.3.4 ", "a.b.c.d"};
@@ -34,7 +34,7 @@ static void ipv4_text(void **state)
 	assert_string_equal(gremc_ipv4_format(text, address), "239.1.2.255");
 }
 
-static void prefix_text(void **state)
+static void test_prefix_parse_rejects_bad_lengths_and_returns_host_bits(void **state)
 {
 	static const struct {
 		const char *text;
@@ -60,7 +60,7 @@ static void prefix_text(void **state)
 	assert_true(gremc_prefix_covers(&prefix, RTE_BE32(0x01020304)));
 }
 
-static void mac_text(void **state)
+static void test_mac_format_is_lower_case(void **state)
 {
 	const struct rte_ether_addr mac = {{0x02, 0x00, 0x5e, 0xab, 0xCD, 0x1f}};
 	char text[GREMC_MAC_TEXT];
@@ -69,7 +69,7 @@ static void mac_text(void **state)
 	assert_string_equal(gremc_mac_format(text, &mac), "02:00:5e:ab:cd:1f");
 }
 
-static void address_classes(void **state)
+static void test_address_classes_follow_their_prefixes(void **state)
 {
 	(void)state;
 	assert_false(gremc_ipv4_is_multicast(RTE_BE32(0xdfffffff)));
@@ -82,7 +82,7 @@ static void address_classes(void **state)
 	assert_false(gremc_ipv4_is_ssm(RTE_BE32(0xe9000000)));
 }
 
-static void error_lines(void **state)
+static void test_errors_keep_every_line_with_its_place(void **state)
 {
 	struct gremc_errors errors = {0};
 
@@ -98,47 +98,47 @@ static void error_lines(void **state)
 	assert_null(errors.text);
 }
 
-static void reserved_memory_is_zero(void **state)
+static void test_reserved_memory_is_zero(void **state)
 {
 	const size_t size = 64 << 20;
-	uint8_t *memory = gremc_reserve(size, -1);
+	uint8_t *memory = gremc_memory_reserve(size, -1);
 
 	(void)state;
 	assert_non_null(memory);
 	assert_int_equal(memory[0] | memory[size / 2] | memory[size - 1], 0);
 	memory[size - 1] = 1;
-	gremc_release(memory, size);
-	gremc_release(NULL, size);
+	gremc_memory_release(memory, size);
+	gremc_memory_release(NULL, size);
 }
 
-static void nodes(void **state)
+static void test_nodes_are_indexed_in_order_of_addition(void **state)
 {
-	struct gremc_nodes nodes = {0};
+	struct gremc_nodes test_nodes_are_indexed_in_order_of_addition = {0};
 
 	(void)state;
 	assert_int_equal(gremc_nodes_index(&gremc_nodes_any, 3), 0);
-	gremc_nodes_add(&nodes, 1);
-	gremc_nodes_add(&nodes, 0);
-	gremc_nodes_add(&nodes, 1);
-	assert_int_equal(nodes.count, 2);
-	assert_int_equal(gremc_nodes_index(&nodes, 1), 0);
-	assert_int_equal(gremc_nodes_index(&nodes, 0), 1);
-	assert_int_equal(gremc_nodes_index(&nodes, 2), 0);
+	gremc_nodes_add(&test_nodes_are_indexed_in_order_of_addition, 1);
+	gremc_nodes_add(&test_nodes_are_indexed_in_order_of_addition, 0);
+	gremc_nodes_add(&test_nodes_are_indexed_in_order_of_addition, 1);
+	assert_int_equal(test_nodes_are_indexed_in_order_of_addition.count, 2);
+	assert_int_equal(gremc_nodes_index(&test_nodes_are_indexed_in_order_of_addition, 1), 0);
+	assert_int_equal(gremc_nodes_index(&test_nodes_are_indexed_in_order_of_addition, 0), 1);
+	assert_int_equal(gremc_nodes_index(&test_nodes_are_indexed_in_order_of_addition, 2), 0);
 	for (uint32_t i = 0; i < 2 * GREMC_NODES_MAX; i++)
-		gremc_nodes_add(&nodes, (int)i);
-	assert_int_equal(nodes.count, GREMC_NODES_MAX);
+		gremc_nodes_add(&test_nodes_are_indexed_in_order_of_addition, (int)i);
+	assert_int_equal(test_nodes_are_indexed_in_order_of_addition.count, GREMC_NODES_MAX);
 }
 
 /* A node that there is not is no reason to have no memory. */
-static void reserved_on_a_node(void **state)
+static void test_memory_is_reserved_on_its_node(void **state)
 {
 	(void)state;
 	for (int socket = 0; socket < (int)GREMC_NODES_MAX; socket += 31) {
-		uint8_t *memory = gremc_reserve(4096, socket);
+		uint8_t *memory = gremc_memory_reserve(4096, socket);
 
 		assert_non_null(memory);
 		memory[4095] = 1;
-		gremc_release(memory, 4096);
+		gremc_memory_release(memory, 4096);
 	}
 }
 
@@ -146,7 +146,7 @@ static void reserved_on_a_node(void **state)
 
 static char *log_text;
 
-static unsigned log_lines(const char *what)
+static unsigned log_lines_count(const char *what)
 {
 	unsigned count = 0;
 
@@ -156,7 +156,7 @@ static unsigned log_lines(const char *what)
 }
 
 /* Five lines of a statement, then one that says how many more there were; each statement by itself. */
-static void log_limits(void **state)
+static void test_log_limit_counts_lines_left_out(void **state)
 {
 	struct gremc_log_limit limit = {0}, other = {0};
 	uint64_t before = gremc_log_left_out();
@@ -170,24 +170,24 @@ static void log_limits(void **state)
 		gremc_log_limited(&limit, RTE_LOG_ERR, "join number %u", i);
 	gremc_log_limited(&other, RTE_LOG_ERR, "another one");
 	fflush(stream);
-	assert_int_equal(log_lines("join number"), GREMC_LOG_BURST);
-	assert_int_equal(log_lines("gremc: another one\n"), 1);
+	assert_int_equal(log_lines_count("join number"), GREMC_LOG_BURST);
+	assert_int_equal(log_lines_count("gremc: another one\n"), 1);
 	assert_int_equal(gremc_log_left_out() - before, 1000 - GREMC_LOG_BURST);
 	assert_in_range(gremc_log_report(false), 1, GREMC_LOG_WINDOW);
 	gremc_log_report(true);
 	assert_int_equal(gremc_log_report(false), -1);
 	fflush(stream);
-	assert_int_equal(log_lines("left out 995 more lines like: join number 5\n"), 1);
+	assert_int_equal(log_lines_count("left out 995 more lines like: join number 5\n"), 1);
 	/* the window is over: five more lines, and nothing to say before one is left out */
 	limit.begin -= GREMC_LOG_WINDOW;
 	for (unsigned i = 0; i < 7; i++)
 		gremc_log_limited(&limit, RTE_LOG_ERR, "leave number %u", i);
 	fflush(stream);
-	assert_int_equal(log_lines("leave number"), GREMC_LOG_BURST);
+	assert_int_equal(log_lines_count("leave number"), GREMC_LOG_BURST);
 	limit.begin -= GREMC_LOG_WINDOW;
 	assert_int_equal(gremc_log_report(false), -1);
 	fflush(stream);
-	assert_int_equal(log_lines("left out 2 more lines like: leave number 5\n"), 1);
+	assert_int_equal(log_lines_count("left out 2 more lines like: leave number 5\n"), 1);
 	rte_openlog_stream(NULL);
 	fclose(stream);
 	free(log_text);
@@ -196,7 +196,7 @@ static void log_limits(void **state)
 /* ---- log ---- */
 
 /* Each line has its level, whatever pieces and lines a message comes in. */
-static void log_lines_have_levels(void **state)
+static void test_log_lines_start_with_their_level(void **state)
 {
 	static const struct {
 		const char *message, *text, *journal;
@@ -238,7 +238,7 @@ static char *runtime_path(const char *name)
 	return path;
 }
 
-static void make_file(const char *name)
+static void runtime_file_make(const char *name)
 {
 	int fd = open(runtime_path(name), O_CREAT | O_RDWR, 0600);
 
@@ -246,13 +246,13 @@ static void make_file(const char *name)
 	close(fd);
 }
 
-static bool is_there(const char *name)
+static bool runtime_file_exists(const char *name)
 {
 	return access(runtime_path(name), F_OK) == 0;
 }
 
 /* A telemetry socket; closed, nobody listens at it. */
-static int listen_at(const char *name)
+static int runtime_socket_listen(const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
@@ -263,16 +263,16 @@ static int listen_at(const char *name)
 	return fd;
 }
 
-static void make_files(void)
+static void runtime_files_make(void)
 {
-	make_file("config");
-	make_file("fbarray_memzone");
-	make_file("hugepage_info");
-	make_file("mp_socket");
+	runtime_file_make("config");
+	runtime_file_make("fbarray_memzone");
+	runtime_file_make("hugepage_info");
+	runtime_file_make("mp_socket");
 }
 
 /* Another primary process, until it is told to end. */
-static pid_t hold_config(int *control)
+static pid_t runtime_config_hold(int *control)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int down[2], up[2];
@@ -299,42 +299,43 @@ static pid_t hold_config(int *control)
 }
 
 /* What another process uses stays; what is left of those that have gone goes, and so does the directory. */
-static void only_what_is_left_is_removed(void **state)
+static void test_runtime_remove_deletes_only_leftovers(void **state)
 {
 	int control, alive, status;
 	pid_t pid;
 
 	(void)state;
 	assert_non_null(mkdtemp(runtime));
-	make_files();
-	make_file("gremc-own");
-	alive = listen_at("dpdk_telemetry.v2");
-	close(listen_at("dpdk_telemetry.v2:1"));
+	runtime_files_make();
+	runtime_file_make("gremc-own");
+	alive = runtime_socket_listen("dpdk_telemetry.v2");
+	close(runtime_socket_listen("dpdk_telemetry.v2:1"));
 	assert_int_equal(gremc_runtime_holder(runtime), 0);
-	pid = hold_config(&control);
+	pid = runtime_config_hold(&control);
 	assert_int_equal(gremc_runtime_holder(runtime), pid);
 	gremc_runtime_remove(runtime);
-	assert_true(is_there("config") && is_there("fbarray_memzone") && is_there("hugepage_info") &&
-		    is_there("mp_socket") && is_there("dpdk_telemetry.v2") && is_there("gremc-own"));
-	assert_false(is_there("dpdk_telemetry.v2:1"));
+	assert_true(runtime_file_exists("config") && runtime_file_exists("fbarray_memzone") &&
+		    runtime_file_exists("hugepage_info") && runtime_file_exists("mp_socket") &&
+		    runtime_file_exists("dpdk_telemetry.v2") && runtime_file_exists("gremc-own"));
+	assert_false(runtime_file_exists("dpdk_telemetry.v2:1"));
 	close(control);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	/* no primary process, but one without shared files */
 	gremc_runtime_remove(runtime);
-	assert_false(is_there("config") || is_there("fbarray_memzone") || is_there("hugepage_info") ||
-		     is_there("mp_socket"));
-	assert_true(is_there("dpdk_telemetry.v2") && is_there("gremc-own"));
+	assert_false(runtime_file_exists("config") || runtime_file_exists("fbarray_memzone") ||
+		     runtime_file_exists("hugepage_info") || runtime_file_exists("mp_socket"));
+	assert_true(runtime_file_exists("dpdk_telemetry.v2") && runtime_file_exists("gremc-own"));
 	close(alive);
 	assert_int_equal(unlink(runtime_path("gremc-own")), 0);
-	make_files();
+	runtime_files_make();
 	gremc_runtime_remove(runtime);
 	assert_int_not_equal(access(runtime, F_OK), 0);
 	gremc_runtime_remove(runtime);
 }
 
 /* A node is preferred and never bound to: a full one must not end in the kernel's OOM killer. */
-static void reserved_node_is_preferred(void **state)
+static void test_reserved_node_is_preferred_not_bound(void **state)
 {
 	const size_t size = 1 << 20;
 
@@ -343,7 +344,7 @@ static void reserved_node_is_preferred(void **state)
 		skip();
 	for (int node = 0; node <= numa_max_node(); node++) {
 		unsigned long mask[1024 / (8 * sizeof(unsigned long))] = {0};
-		uint8_t *memory = gremc_reserve(size, node);
+		uint8_t *memory = gremc_memory_reserve(size, node);
 		int mode = -1;
 
 		assert_non_null(memory);
@@ -354,7 +355,7 @@ static void reserved_node_is_preferred(void **state)
 		} else {
 			assert_int_equal(mode, MPOL_DEFAULT);
 		}
-		gremc_release(memory, size);
+		gremc_memory_release(memory, size);
 	}
 }
 
@@ -416,7 +417,7 @@ static void check_control_on_another_thread(void)
 	pthread_join(thread, NULL);
 }
 
-static void violated_contract_aborts(void **state)
+static void test_violated_contract_aborts(void **state)
 {
 	(void)state;
 	assert_true(contract_aborts(check_false));
@@ -426,7 +427,7 @@ static void violated_contract_aborts(void **state)
 	pthread_mutex_unlock(&contract_mutex);
 }
 
-static void thread_contract_holds_for_the_registered_thread(void **state)
+static void test_thread_contract_holds_for_registered_thread(void **state)
 {
 	(void)state;
 	/* no thread has a role */
@@ -442,7 +443,7 @@ static void thread_contract_holds_for_the_registered_thread(void **state)
 	assert_false(contract_aborts(check_control_on_another_thread));
 }
 #else
-static void assertion_is_not_evaluated(void **state)
+static void test_assertion_is_not_evaluated(void **state)
 {
 	int evaluated = 0;
 
@@ -455,23 +456,23 @@ static void assertion_is_not_evaluated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(log_lines_have_levels),
-		cmocka_unit_test(only_what_is_left_is_removed),
-		cmocka_unit_test(ipv4_text),
-		cmocka_unit_test(prefix_text),
-		cmocka_unit_test(mac_text),
-		cmocka_unit_test(address_classes),
-		cmocka_unit_test(error_lines),
-		cmocka_unit_test(reserved_memory_is_zero),
-		cmocka_unit_test(nodes),
-		cmocka_unit_test(reserved_on_a_node),
-		cmocka_unit_test(log_limits),
-		cmocka_unit_test(reserved_node_is_preferred),
+		cmocka_unit_test(test_log_lines_start_with_their_level),
+		cmocka_unit_test(test_runtime_remove_deletes_only_leftovers),
+		cmocka_unit_test(test_ipv4_parse_accepts_only_dotted_quads),
+		cmocka_unit_test(test_prefix_parse_rejects_bad_lengths_and_returns_host_bits),
+		cmocka_unit_test(test_mac_format_is_lower_case),
+		cmocka_unit_test(test_address_classes_follow_their_prefixes),
+		cmocka_unit_test(test_errors_keep_every_line_with_its_place),
+		cmocka_unit_test(test_reserved_memory_is_zero),
+		cmocka_unit_test(test_nodes_are_indexed_in_order_of_addition),
+		cmocka_unit_test(test_memory_is_reserved_on_its_node),
+		cmocka_unit_test(test_log_limit_counts_lines_left_out),
+		cmocka_unit_test(test_reserved_node_is_preferred_not_bound),
 #if GREMC_ASSERTS
-		cmocka_unit_test(violated_contract_aborts),
-		cmocka_unit_test(thread_contract_holds_for_the_registered_thread),
+		cmocka_unit_test(test_violated_contract_aborts),
+		cmocka_unit_test(test_thread_contract_holds_for_registered_thread),
 #else
-		cmocka_unit_test(assertion_is_not_evaluated),
+		cmocka_unit_test(test_assertion_is_not_evaluated),
 #endif
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "config_helpers.h"
 
-static struct gremc_config *load_good(const char *text)
+static struct gremc_config *config_load_or_fail(const char *text)
 {
 	struct gremc_errors errors = {0};
 	struct gremc_config *config = gremc_config_load_memory("f", text, strlen(text), &errors);
@@ -56,9 +56,9 @@ static struct gremc_config *load_good(const char *text)
 	"settings: {copy-threshold: 0, tx-retries: 1000, rx-descriptors: 64, tx-descriptors: 32768,\n"       \
 	"           max-sleep: 20000, idle: no}\n"
 
-static void reads_ports(void **state)
+static void test_reads_ports(void **state)
 {
-	struct gremc_config *config = load_good(PORTS);
+	struct gremc_config *config = config_load_or_fail(PORTS);
 	const struct gremc_config_port *wan0 = &config->ports[0], *wan1 = &config->ports[1],
 				       *lan0 = &config->ports[2], *bond0 = &config->ports[3],
 				       *bond1 = &config->ports[4];
@@ -100,9 +100,9 @@ static void reads_ports(void **state)
 	gremc_config_free(config);
 }
 
-static void reads_routes_and_neighbors(void **state)
+static void test_reads_routes_and_neighbors(void **state)
 {
-	struct gremc_config *config = load_good(PORTS);
+	struct gremc_config *config = config_load_or_fail(PORTS);
 	const struct gremc_config_port *bond0 = &config->ports[3];
 
 	(void)state;
@@ -122,7 +122,7 @@ static void reads_routes_and_neighbors(void **state)
 	gremc_config_free(config);
 }
 
-static void reads_bond_modes(void **state)
+static void test_reads_bond_modes(void **state)
 {
 	static const struct {
 		const char *name;
@@ -142,15 +142,15 @@ static void reads_bond_modes(void **state)
 			text, sizeof(text),
 			"ethernets: {a: {device: d}}\nbonds: {b: {interfaces: [a], parameters: {mode: %s}}}\n",
 			modes[i].name);
-		config = load_good(text);
+		config = config_load_or_fail(text);
 		assert_int_equal(config->ports[1].mode, modes[i].mode);
 		gremc_config_free(config);
 	}
 }
 
-static void reads_tunnels(void **state)
+static void test_reads_tunnels(void **state)
 {
-	struct gremc_config *config = load_good(PORTS TUNNELS);
+	struct gremc_config *config = config_load_or_fail(PORTS TUNNELS);
 	const struct gremc_config_tunnel *t = config->tunnels;
 
 	(void)state;
@@ -195,9 +195,10 @@ static void reads_tunnels(void **state)
 	gremc_config_free(config);
 }
 
-static void reads_mroutes(void **state)
+static void test_reads_mroutes(void **state)
 {
-	struct gremc_config *config = load_good(MROUTES PORTS TUNNELS); /* the order of sections is free */
+	struct gremc_config *config =
+		config_load_or_fail(MROUTES PORTS TUNNELS); /* the order of sections is free */
 	const struct gremc_config_mroute *m = config->mroutes;
 
 	(void)state;
@@ -223,9 +224,9 @@ static void reads_mroutes(void **state)
 	gremc_config_free(config);
 }
 
-static void reads_settings(void **state)
+static void test_reads_settings(void **state)
 {
-	struct gremc_config *config = load_good(PORTS);
+	struct gremc_config *config = config_load_or_fail(PORTS);
 	const struct gremc_config_settings *s = &config->settings;
 
 	(void)state;
@@ -237,7 +238,7 @@ static void reads_settings(void **state)
 	assert_true(s->idle);
 	gremc_config_free(config);
 
-	config = load_good(PORTS SETTINGS);
+	config = config_load_or_fail(PORTS SETTINGS);
 	s = &config->settings;
 	assert_int_equal(s->copy_threshold, 0);
 	assert_int_equal(s->tx_retries, 1000);
@@ -248,65 +249,67 @@ static void reads_settings(void **state)
 	gremc_config_free(config);
 }
 
-static void reads_what_netplan_and_yaml_allow(void **state)
+static void test_accepts_netplan_and_yaml_syntax(void **state)
 {
 	struct gremc_config *config;
 
 	(void)state;
-	config =
-		load_good("network:\n  version: 2\n  ethernets: {p: {device: d, addresses: [192.0.2.1/24]}}\n"
-			  "  tunnels: {g: {local: 192.0.2.1, remote: 192.0.2.2}}\n"
-			  "mroutes: [{group: 239.1.1.1, from: g, to: g}]\n");
+	config = config_load_or_fail(
+		"network:\n  version: 2\n  ethernets: {p: {device: d, addresses: [192.0.2.1/24]}}\n"
+		"  tunnels: {g: {local: 192.0.2.1, remote: 192.0.2.2}}\n"
+		"mroutes: [{group: 239.1.1.1, from: g, to: g}]\n");
 	assert_int_equal(config->tunnel_count, 1);
 	assert_int_equal(config->mroutes[0].to[0], 0);
 	gremc_config_free(config);
 	/* sections whose lines are all comments, and aliases */
-	config = load_good("ethernets: {a: {device: d, multicast: true}, b: {device: e, multicast: true}}\n"
-			   "tunnels:\n  # none\nsettings:\nmroutes:\n"
-			   "  - {group: 239.1.1.1, from: any, to: &both [a, b]}\n"
-			   "  - {group: 239.1.1.2, from: any, to: *both}\n");
+	config = config_load_or_fail(
+		"ethernets: {a: {device: d, multicast: true}, b: {device: e, multicast: true}}\n"
+		"tunnels:\n  # none\nsettings:\nmroutes:\n"
+		"  - {group: 239.1.1.1, from: any, to: &both [a, b]}\n"
+		"  - {group: 239.1.1.2, from: any, to: *both}\n");
 	assert_int_equal(config->mroutes[1].to_count, 2);
 	gremc_config_free(config);
 	/* a byte order mark, CRLF */
-	config = load_good("\xef\xbb\xbf"
-			   "ethernets:\r\n  a: {device: d}\r\n");
+	config = config_load_or_fail("\xef\xbb\xbf"
+				     "ethernets:\r\n  a: {device: d}\r\n");
 	assert_string_equal(config->ports[0].device, "d");
 	gremc_config_free(config);
 }
 
 /* ---- lookups and reload ---- */
 
-static void finds_next_hops_and_neighbors(void **state)
+static void test_finds_next_hops_and_neighbors(void **state)
 {
-	struct gremc_config *config = load_good(PORTS);
+	struct gremc_config *config = config_load_or_fail(PORTS);
 	const struct gremc_config_port *lan0 = &config->ports[2], *bond0 = &config->ports[3];
 	rte_be32_t next_hop = 0;
 
 	(void)state;
-	assert_int_equal(gremc_config_next_hop(bond0, ip("192.0.2.77"), &next_hop), 0);
+	assert_int_equal(gremc_config_route_lookup(bond0, ip("192.0.2.77"), &next_hop), 0);
 	assert_int_equal(next_hop, ip("192.0.2.77"));
-	assert_int_equal(gremc_config_next_hop(bond0, ip("10.1.255.255"), &next_hop), 0);
+	assert_int_equal(gremc_config_route_lookup(bond0, ip("10.1.255.255"), &next_hop), 0);
 	assert_int_equal(next_hop, ip("192.0.2.16"));
-	assert_int_equal(gremc_config_next_hop(bond0, ip("10.2.0.0"), &next_hop), 0);
+	assert_int_equal(gremc_config_route_lookup(bond0, ip("10.2.0.0"), &next_hop), 0);
 	assert_int_equal(next_hop, ip("192.0.2.8"));
-	assert_int_equal(gremc_config_next_hop(bond0, ip("147.75.64.14"), &next_hop), 0);
+	assert_int_equal(gremc_config_route_lookup(bond0, ip("147.75.64.14"), &next_hop), 0);
 	assert_int_equal(next_hop, ip("147.75.64.12"));
-	assert_int_equal(gremc_config_next_hop(lan0, ip("10.2.0.0"), &next_hop), -ENETUNREACH);
+	assert_int_equal(gremc_config_route_lookup(lan0, ip("10.2.0.0"), &next_hop), -ENETUNREACH);
 
-	assert_int_equal(gremc_config_neighbor(bond0, ip("147.75.64.12"))->addr_bytes[5], 0x0c);
-	assert_int_equal(gremc_config_neighbor(bond0, ip("192.0.2.2"))->addr_bytes[5], 2);
-	assert_int_equal(gremc_config_neighbor(bond0, ip("192.0.2.200"))->addr_bytes[5], 0xc8);
-	assert_null(gremc_config_neighbor(bond0, ip("192.0.2.3")));
-	assert_null(gremc_config_neighbor(bond0, ip("255.255.255.255")));
-	assert_null(gremc_config_neighbor(lan0, ip("192.0.2.2")));
+	assert_int_equal(gremc_config_neighbor_find(bond0, ip("147.75.64.12"))->addr_bytes[5], 0x0c);
+	assert_int_equal(gremc_config_neighbor_find(bond0, ip("192.0.2.2"))->addr_bytes[5], 2);
+	assert_int_equal(gremc_config_neighbor_find(bond0, ip("192.0.2.200"))->addr_bytes[5], 0xc8);
+	assert_null(gremc_config_neighbor_find(bond0, ip("192.0.2.3")));
+	assert_null(gremc_config_neighbor_find(bond0, ip("255.255.255.255")));
+	assert_null(gremc_config_neighbor_find(lan0, ip("192.0.2.2")));
 	gremc_config_free(config);
 }
 
-static void restart(const char *running_text, const char *wanted_text, const char *wanted_errors)
+static void restart_check_texts(const char *running_text, const char *wanted_text, const char *wanted_errors)
 {
-	struct gremc_config *running = load_good(running_text), *wanted = load_good(wanted_text);
+	struct gremc_config *running = config_load_or_fail(running_text),
+			    *wanted = config_load_or_fail(wanted_text);
 	struct gremc_errors errors = {0};
-	unsigned count = gremc_config_restart_needed(running, wanted, "f", &errors);
+	unsigned count = gremc_config_restart_check(running, wanted, "f", &errors);
 
 	assert_int_equal(count, errors.count);
 	assert_string_equal(errors.text ? errors.text : "", wanted_errors);
@@ -315,41 +318,44 @@ static void restart(const char *running_text, const char *wanted_text, const cha
 	gremc_config_free(wanted);
 }
 
-static void says_what_needs_a_restart(void **state)
+static void test_reports_changes_that_need_a_restart(void **state)
 {
 	(void)state;
-	restart(PORTS TUNNELS MROUTES, PORTS TUNNELS MROUTES, "");
-	restart(PORTS TUNNELS MROUTES,
-		PORTS "settings: {idle: no, max-sleep: 1, copy-threshold: 1, tx-retries: 1}\n", "");
-	restart("ethernets: {a: {device: d}}\n",
+	restart_check_texts(PORTS TUNNELS MROUTES, PORTS TUNNELS MROUTES, "");
+	restart_check_texts(PORTS TUNNELS MROUTES,
+			    PORTS "settings: {idle: no, max-sleep: 1, copy-threshold: 1, tx-retries: 1}\n",
+			    "");
+	restart_check_texts(
+		"ethernets: {a: {device: d}}\n",
 		"ethernets: {a: {device: d, host: true, addresses: [192.0.2.1/24], gateway4: 192.0.2.2,\n"
 		"  neighbors: {192.0.2.2: 02:00:00:00:00:02}}}\n",
 		"");
-	restart("ethernets: {a: {device: d}}\n",
-		"ethernets: {a: {device: e, mtu: 1400, vlan: 5, multicast: yes}}\n",
-		"f: restart dpdk-gremc to change `device` of a\n"
-		"f: restart dpdk-gremc to change `mtu` of a\n"
-		"f: restart dpdk-gremc to change `vlan` of a\n"
-		"f: restart dpdk-gremc to change `multicast` of a\n");
-	restart("ethernets: {a: {device: d}, b: {device: e}}\n",
-		"ethernets: {b: {device: e}, a: {device: d}}\n",
-		"f: restart dpdk-gremc to change the ports from a, b to b, a\n");
-	restart("ethernets: {a: {device: d}}\n", PORTS,
+	restart_check_texts("ethernets: {a: {device: d}}\n",
+			    "ethernets: {a: {device: e, mtu: 1400, vlan: 5, multicast: yes}}\n",
+			    "f: restart dpdk-gremc to change `device` of a\n"
+			    "f: restart dpdk-gremc to change `mtu` of a\n"
+			    "f: restart dpdk-gremc to change `vlan` of a\n"
+			    "f: restart dpdk-gremc to change `multicast` of a\n");
+	restart_check_texts("ethernets: {a: {device: d}, b: {device: e}}\n",
+			    "ethernets: {b: {device: e}, a: {device: d}}\n",
+			    "f: restart dpdk-gremc to change the ports from a, b to b, a\n");
+	restart_check_texts(
+		"ethernets: {a: {device: d}}\n", PORTS,
 		"f: restart dpdk-gremc to change the ports from a to wan0, wan1, lan0, bond0, bond1\n");
-	restart("ethernets: {a: {device: d}, b: {device: e}}\n"
-		"bonds: {c: {interfaces: [a], parameters: {mode: 802.3ad}}}\n",
-		"ethernets: {a: {device: d}, b: {device: e}}\n"
-		"bonds: {c: {interfaces: [a, b], parameters: {mode: broadcast}}}\n",
-		"f: restart dpdk-gremc to change `interfaces` of c\n"
-		"f: restart dpdk-gremc to change `mode` of c\n");
-	restart(PORTS, PORTS SETTINGS,
-		"f: restart dpdk-gremc to change `rx-descriptors` from 1024 to 64\n"
-		"f: restart dpdk-gremc to change `tx-descriptors` from 1024 to 32768\n");
+	restart_check_texts("ethernets: {a: {device: d}, b: {device: e}}\n"
+			    "bonds: {c: {interfaces: [a], parameters: {mode: 802.3ad}}}\n",
+			    "ethernets: {a: {device: d}, b: {device: e}}\n"
+			    "bonds: {c: {interfaces: [a, b], parameters: {mode: broadcast}}}\n",
+			    "f: restart dpdk-gremc to change `interfaces` of c\n"
+			    "f: restart dpdk-gremc to change `mode` of c\n");
+	restart_check_texts(PORTS, PORTS SETTINGS,
+			    "f: restart dpdk-gremc to change `rx-descriptors` from 1024 to 64\n"
+			    "f: restart dpdk-gremc to change `tx-descriptors` from 1024 to 32768\n");
 }
 
-static void compares_tunnels(void **state)
+static void test_tunnel_equality_covers_every_field(void **state)
 {
-	struct gremc_config *config = load_good(PORTS TUNNELS);
+	struct gremc_config *config = config_load_or_fail(PORTS TUNNELS);
 	struct gremc_config_tunnel other = config->tunnels[1];
 
 	(void)state;
@@ -382,7 +388,7 @@ static void compares_tunnels(void **state)
 
 /* ---- what is shipped ---- */
 
-static void docs_have_every_key(void **state)
+static void test_docs_contain_every_key(void **state)
 {
 	static const char begin[] = "<!-- keys: begin -->\n```text\n", end[] = "```\n<!-- keys: end -->";
 	char *docs = read_source("docs/config.md"), *first = strstr(docs, begin), *last = strstr(docs, end),
@@ -405,7 +411,7 @@ static void docs_have_every_key(void **state)
 	free(docs);
 }
 
-static void docs_example_loads(void **state)
+static void test_docs_example_loads(void **state)
 {
 	char *docs = read_source("docs/config.md"), *first = strstr(docs, "```yaml\n"), *last;
 
@@ -415,11 +421,11 @@ static void docs_example_loads(void **state)
 	last = strstr(first, "```");
 	assert_non_null(last);
 	*last = '\0';
-	gremc_config_free(load_good(first));
+	gremc_config_free(config_load_or_fail(first));
 	free(docs);
 }
 
-static void examples_load(void **state)
+static void test_examples_load(void **state)
 {
 	static const char *const examples[] = {
 		"config/two-sites.yaml", "config/hub.yaml",   "config/edge.yaml",   "config/lab.yaml",
@@ -441,8 +447,8 @@ static void examples_load(void **state)
 
 			if (port->interface[0])
 				continue; /* the kernel's way */
-			assert_int_equal(gremc_config_next_hop(port, tunnel->remote, &next_hop), 0);
-			assert_true(port->host || gremc_config_neighbor(port, next_hop));
+			assert_int_equal(gremc_config_route_lookup(port, tunnel->remote, &next_hop), 0);
+			assert_true(port->host || gremc_config_neighbor_find(port, next_hop));
 		}
 		assert_true(config->mroute_count > 0 || config->kernel_mroutes || config->tunnels[0].igmp);
 		gremc_config_free(config);
@@ -453,19 +459,19 @@ static void examples_load(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_ports),
-		cmocka_unit_test(reads_routes_and_neighbors),
-		cmocka_unit_test(reads_bond_modes),
-		cmocka_unit_test(reads_tunnels),
-		cmocka_unit_test(reads_mroutes),
-		cmocka_unit_test(reads_settings),
-		cmocka_unit_test(reads_what_netplan_and_yaml_allow),
-		cmocka_unit_test(finds_next_hops_and_neighbors),
-		cmocka_unit_test(says_what_needs_a_restart),
-		cmocka_unit_test(compares_tunnels),
-		cmocka_unit_test(docs_have_every_key),
-		cmocka_unit_test(docs_example_loads),
-		cmocka_unit_test(examples_load),
+		cmocka_unit_test(test_reads_ports),
+		cmocka_unit_test(test_reads_routes_and_neighbors),
+		cmocka_unit_test(test_reads_bond_modes),
+		cmocka_unit_test(test_reads_tunnels),
+		cmocka_unit_test(test_reads_mroutes),
+		cmocka_unit_test(test_reads_settings),
+		cmocka_unit_test(test_accepts_netplan_and_yaml_syntax),
+		cmocka_unit_test(test_finds_next_hops_and_neighbors),
+		cmocka_unit_test(test_reports_changes_that_need_a_restart),
+		cmocka_unit_test(test_tunnel_equality_covers_every_field),
+		cmocka_unit_test(test_docs_contain_every_key),
+		cmocka_unit_test(test_docs_example_loads),
+		cmocka_unit_test(test_examples_load),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 
 #include "config_helpers.h"
 
-static void refuse_bytes(const char *text, size_t size, const char *wanted)
+static void bytes_expect_rejection(const char *text, size_t size, const char *wanted)
 {
 	struct gremc_errors errors = {0};
 	struct gremc_config *config = gremc_config_load_memory("f", text, size, &errors);
@@ -20,7 +20,7 @@ static void refuse_bytes(const char *text, size_t size, const char *wanted)
 /* ---- what is refused ---- */
 
 /* Each case of a file: `check` gets its YAML and the messages that it expects. Returns how many there are. */
-static unsigned each_case(const char *path, void (*check)(const char *yaml, const char *messages))
+static unsigned cases_visit(const char *path, void (*check)(const char *yaml, const char *messages))
 {
 	char *text = read_source(path), *next = strstr(text, "\n==== ");
 	unsigned count = 0;
@@ -45,20 +45,20 @@ static unsigned each_case(const char *path, void (*check)(const char *yaml, cons
 	return count;
 }
 
-static void refuse_text(const char *yaml, const char *errors)
+static void case_expect_rejection(const char *yaml, const char *errors)
 {
-	refuse_bytes(yaml, strlen(yaml), errors);
+	bytes_expect_rejection(yaml, strlen(yaml), errors);
 }
 
-static void refuses(void **state)
+static void test_rejects_every_documented_error(void **state)
 {
 	(void)state;
-	assert_true(each_case("tests/unit/config-refusals.txt", refuse_text) > 150);
+	assert_true(cases_visit("tests/unit/config-refusals.txt", case_expect_rejection) > 150);
 }
 
 /* ---- what loads, with warnings and notes ---- */
 
-static void note_text(const char *yaml, const char *messages)
+static void case_expect_note(const char *yaml, const char *messages)
 {
 	struct gremc_errors errors = {0};
 	struct gremc_config *config = gremc_config_load_memory("f", yaml, strlen(yaml), &errors);
@@ -74,26 +74,27 @@ static void note_text(const char *yaml, const char *messages)
 	gremc_config_free(config);
 }
 
-static void notes_netplans_keys(void **state)
+static void test_notes_keys_of_netplan(void **state)
 {
 	(void)state;
-	assert_true(each_case("tests/unit/config-notes.txt", note_text) > 5);
+	assert_true(cases_visit("tests/unit/config-notes.txt", case_expect_note) > 5);
 }
 
-static void refuses_what_is_no_text(void **state)
+static void test_rejects_bytes_that_are_not_text(void **state)
 {
 	(void)state;
-	refuse_bytes("", 0, "f:1:1: the file is empty; it needs at least `ethernets:` with one port\n");
-	refuse_bytes(
+	bytes_expect_rejection("", 0,
+			       "f:1:1: the file is empty; it needs at least `ethernets:` with one port\n");
+	bytes_expect_rejection(
 		"ethernets:\n  \xff: 1\n", 16,
 		"f:2:3: this is not text: invalid leading UTF-8 octet; a configuration is written in UTF-8\n");
-	refuse_bytes(
+	bytes_expect_rejection(
 		"a: \0\n", 5,
 		"f:1:4: this is not text: control characters are not allowed; a configuration is written in "
 		"UTF-8\n");
 }
 
-static void refuses_files_it_cannot_read(void **state)
+static void test_rejects_unreadable_files(void **state)
 {
 	struct gremc_errors errors = {0};
 
@@ -112,7 +113,7 @@ static void refuses_files_it_cannot_read(void **state)
 }
 
 /* Nobody writes to it: that is not waited for. */
-static void refuses_a_fifo(void **state)
+static void test_rejects_fifo(void **state)
 {
 	struct gremc_errors errors = {0};
 	char path[64], text[128];
@@ -128,7 +129,7 @@ static void refuses_a_fifo(void **state)
 }
 
 /* libyaml takes time with the square of the levels. */
-static void refuses_deep_nesting(void **state)
+static void test_rejects_deep_nesting(void **state)
 {
 	const size_t depth = 1000000;
 	char *text = malloc(2 * depth + 16);
@@ -145,7 +146,7 @@ static void refuses_deep_nesting(void **state)
 	free(text);
 }
 
-static void refuses_more_than_the_limits(void **state)
+static void test_rejects_counts_over_limits(void **state)
 {
 	char *text, *errors;
 	size_t size;
@@ -156,7 +157,7 @@ static void refuses_more_than_the_limits(void **state)
 	for (unsigned i = 0; i <= GREMC_CONFIG_TUNNELS_MAX; i++)
 		fprintf(out, "  long-name-%05u: {local: 10.0.0.1, remote: 10.0.0.2, key: %u}\n", i, i);
 	fclose(out);
-	refuse_bytes(text, size, "f:65539:3: there are more than 65536 tunnels; remove some\n");
+	bytes_expect_rejection(text, size, "f:65539:3: there are more than 65536 tunnels; remove some\n");
 	free(text);
 
 	/* by aliases, which libyaml keeps as numbers: all of them are the same, but only one place is wrong
@@ -175,29 +176,29 @@ static void refuses_more_than_the_limits(void **state)
 			"f:3:14: `group` is 10.0.0.1, which is not multicast; it takes groups inside 224.0.0.0/4\n"
 			"f:4:3: the mroute cannot be a list; it takes a mapping, lines of `KEY: VALUE`\n",
 			GREMC_CONFIG_MROUTES_MAX) > 0);
-	refuse_bytes(text, size, errors);
+	bytes_expect_rejection(text, size, errors);
 	free(errors);
 	free(text);
 }
 
-static void suggests_what_is_near(void **state)
+static void test_suggests_nearest_names(void **state)
 {
 	(void)state;
-	assert_int_equal(gremc_config_distance("remote", "remote"), 0);
-	assert_int_equal(gremc_config_distance("remot", "remote"), 1);
-	assert_int_equal(gremc_config_distance("ermote", "remote"), 1);
-	assert_int_equal(gremc_config_distance("kitten", "sitting"), 3);
-	assert_int_equal(gremc_config_distance("", "abc"), 3);
-	assert_true(gremc_config_is_near(1, "gre9"));
-	assert_true(gremc_config_is_near(2, "neigbors"));
-	assert_false(gremc_config_is_near(3, "neigbors"));
-	assert_false(gremc_config_is_near(2, "tos"));
-	assert_false(gremc_config_is_near(1, "x"));
+	assert_int_equal(gremc_config_text_distance("remote", "remote"), 0);
+	assert_int_equal(gremc_config_text_distance("remot", "remote"), 1);
+	assert_int_equal(gremc_config_text_distance("ermote", "remote"), 1);
+	assert_int_equal(gremc_config_text_distance("kitten", "sitting"), 3);
+	assert_int_equal(gremc_config_text_distance("", "abc"), 3);
+	assert_true(gremc_config_distance_is_near(1, "gre9"));
+	assert_true(gremc_config_distance_is_near(2, "neigbors"));
+	assert_false(gremc_config_distance_is_near(3, "neigbors"));
+	assert_false(gremc_config_distance_is_near(2, "tos"));
+	assert_false(gremc_config_distance_is_near(1, "x"));
 }
 
 /* ---- ifcfg ---- */
 
-static void write_file(const char *folder, const char *name, const char *text)
+static void test_file_write(const char *folder, const char *name, const char *text)
 {
 	char path[256];
 	FILE *file;
@@ -230,7 +231,7 @@ static const char *const ifcfg_files[][2] = {
 		   "mroutes: [{group: 239.1.1.1, from: gre1, to: [gre0, own]}]\n"},
 };
 
-static void reads_an_ifcfg_folder(void **state)
+static void test_reads_ifcfg_folder(void **state)
 {
 	char folder[] = "/tmp/gremc-ifcfg-XXXXXX", path[256];
 	struct gremc_errors errors = {0};
@@ -240,7 +241,7 @@ static void reads_an_ifcfg_folder(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(folder));
 	for (size_t i = 0; i < RTE_DIM(ifcfg_files); i++)
-		write_file(folder, ifcfg_files[i][0], ifcfg_files[i][1]);
+		test_file_write(folder, ifcfg_files[i][0], ifcfg_files[i][1]);
 	snprintf(path, sizeof(path), "%s/ifcfg-folder", folder);
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(path, sizeof(path), "%s/f.yaml", folder);
@@ -292,7 +293,7 @@ static void reads_an_ifcfg_folder(void **state)
 #define GRE   "TYPE=GRE\n"
 #define OUTER "MY_OUTER_IPADDR=192.0.2.1\nPEER_OUTER_IPADDR=192.0.2.2\n"
 
-static void refuses_wrong_ifcfg(void **state)
+static void test_rejects_wrong_ifcfg_files(void **state)
 {
 	static const struct {
 		const char *text, *errors;
@@ -365,7 +366,7 @@ static void refuses_wrong_ifcfg(void **state)
 }
 
 /* Comments, quotes and blanks on the TYPE line leave it a TYPE line; another type leaves the file alone. */
-static void reads_type_lines(void **state)
+static void test_recognizes_type_lines(void **state)
 {
 	static const char *const gre[] = {
 		"TYPE=GRE # comment",      "TYPE=GRE\t#x",   "  TYPE=\"GRE\"  ", "TYPE='Gre';",
@@ -396,7 +397,7 @@ static void reads_type_lines(void **state)
 }
 
 /* A tunnel whose inner peer is its remote gets no route to it: the tunnel would be routed into itself. */
-static void ignores_a_peer_that_is_the_remote(void **state)
+static void test_ignores_peer_equal_to_remote(void **state)
 {
 	static const char *const peers[] = {"192.0.2.2", "192.0.2.2/32", "'192.0.2.2/24'"};
 	struct gremc_errors errors = {0};
@@ -419,18 +420,18 @@ static void ignores_a_peer_that_is_the_remote(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_type_lines),
-		cmocka_unit_test(ignores_a_peer_that_is_the_remote),
-		cmocka_unit_test(refuses),
-		cmocka_unit_test(notes_netplans_keys),
-		cmocka_unit_test(refuses_what_is_no_text),
-		cmocka_unit_test(refuses_files_it_cannot_read),
-		cmocka_unit_test(refuses_a_fifo),
-		cmocka_unit_test(refuses_deep_nesting),
-		cmocka_unit_test(refuses_more_than_the_limits),
-		cmocka_unit_test(suggests_what_is_near),
-		cmocka_unit_test(reads_an_ifcfg_folder),
-		cmocka_unit_test(refuses_wrong_ifcfg),
+		cmocka_unit_test(test_recognizes_type_lines),
+		cmocka_unit_test(test_ignores_peer_equal_to_remote),
+		cmocka_unit_test(test_rejects_every_documented_error),
+		cmocka_unit_test(test_notes_keys_of_netplan),
+		cmocka_unit_test(test_rejects_bytes_that_are_not_text),
+		cmocka_unit_test(test_rejects_unreadable_files),
+		cmocka_unit_test(test_rejects_fifo),
+		cmocka_unit_test(test_rejects_deep_nesting),
+		cmocka_unit_test(test_rejects_counts_over_limits),
+		cmocka_unit_test(test_suggests_nearest_names),
+		cmocka_unit_test(test_reads_ifcfg_folder),
+		cmocka_unit_test(test_rejects_wrong_ifcfg_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

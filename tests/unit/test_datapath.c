@@ -671,7 +671,7 @@ static void test_flows_are_spread_between_workers(void **state)
 static void mprotect_pages(struct forwarder *f, uint32_t node, bool touch)
 {
 	const int protection = touch ? PROT_READ | PROT_WRITE : PROT_NONE;
-	const struct gremc_vifs *vifs = gremc_vifs_at(f->vifs, f->socket[node]);
+	const struct gremc_vifs *vifs = gremc_vifs_on_socket(f->vifs, f->socket[node]);
 	const struct gremc_hash *hash = f->fanout->view->hash[node];
 
 	assert_int_equal(mprotect(vifs->encap, GREMC_VIFS_MAX * sizeof(*vifs->encap), protection), 0);
@@ -694,7 +694,7 @@ static void test_workers_read_their_own_node(void **state)
 	for (uint32_t i = 0; i < 2; i++) {
 		struct gremc_worker *worker = f->group->worker[i];
 
-		assert_ptr_equal(worker->vifs, gremc_vifs_at(f->vifs, f->socket[i]));
+		assert_ptr_equal(worker->vifs, gremc_vifs_on_socket(f->vifs, f->socket[i]));
 		assert_ptr_equal(worker->fanout, gremc_fanout_at(f->fanout, f->socket[i]));
 		for (unsigned l = 0; l < RTE_DIM(lengths); l++) {
 			forwarder_set_route(f, 1 + 79 * l); /* published, then replaced */
@@ -771,7 +771,7 @@ static void test_settings_change_in_place(void **state)
 		info.has_output_key = i % 3 == 1;
 		info.output_key = 0x01020300 + i;
 		info.df = i == 4;
-		assert_int_equal(gremc_tunnel_holder(f->vifs, &info), f->vif[2]);
+		assert_int_equal(gremc_tunnel_find(f->vifs, &info), f->vif[2]);
 		gremc_adjacency_get(f->vifs, LOOP, info.next_hop, &our_mac, 0, &(uint32_t){0});
 		assert_int_equal(gremc_tunnel_change(f->vifs, f->vif[2], &info,
 						     gremc_vif_adjacency(f->vifs, f->vif[2])),

@@ -19,7 +19,7 @@ struct fixture {
 /* The second of them need not exist: its copy is then in other memory, but a copy it is. */
 static const struct gremc_nodes two_nodes = {.count = 2, .socket = {0, 1}};
 
-static int set_up_on(void **state, const struct gremc_nodes *nodes)
+static int vif_fixture_create(void **state, const struct gremc_nodes *nodes)
 {
 	static struct fixture f;
 
@@ -29,17 +29,17 @@ static int set_up_on(void **state, const struct gremc_nodes *nodes)
 	return f.vifs == NULL;
 }
 
-static int set_up(void **state)
+static int vif_fixture_set_up(void **state)
 {
-	return set_up_on(state, &gremc_nodes_any);
+	return vif_fixture_create(state, &gremc_nodes_any);
 }
 
-static int set_up_two(void **state)
+static int vif_fixture_set_up_two_nodes(void **state)
 {
-	return set_up_on(state, &two_nodes);
+	return vif_fixture_create(state, &two_nodes);
 }
 
-static void same_adjacency(const struct gremc_adjacency *a, const struct gremc_adjacency *b)
+static void adjacency_equal(const struct gremc_adjacency *a, const struct gremc_adjacency *b)
 {
 	assert_int_equal(a == NULL, b == NULL);
 	if (a == NULL)
@@ -49,9 +49,9 @@ static void same_adjacency(const struct gremc_adjacency *a, const struct gremc_a
 }
 
 /* The second node has what the first has, in memory of its own. */
-static void check_second_node(const struct gremc_vifs *vifs)
+static void second_node_expect_equal(const struct gremc_vifs *vifs)
 {
-	const struct gremc_vifs *other = gremc_vifs_at(vifs, 1);
+	const struct gremc_vifs *other = gremc_vifs_on_socket(vifs, 1);
 
 	if (other == vifs)
 		return;
@@ -63,25 +63,25 @@ static void check_second_node(const struct gremc_vifs *vifs)
 	assert_int_equal(other->limit, vifs->limit);
 	assert_memory_equal(other->encap, vifs->encap, vifs->limit * sizeof(*vifs->encap));
 	for (uint32_t i = 0; i < gremc_adjacency_limit(vifs); i++)
-		same_adjacency(vifs->adjacency[i], other->adjacency[i]);
+		adjacency_equal(vifs->adjacency[i], other->adjacency[i]);
 	assert_memory_equal(other->port_vif, vifs->port_vif, sizeof(vifs->port_vif));
 	assert_memory_equal(other->port_punt, vifs->port_punt, sizeof(vifs->port_punt));
 }
 
-static int tear_down(void **state)
+static int vif_fixture_tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	check_second_node(f->vifs);
+	second_node_expect_equal(f->vifs);
 	gremc_rcu_synchronize(f->rcu);
-	check_second_node(f->vifs);
+	second_node_expect_equal(f->vifs);
 	gremc_vifs_destroy(f->vifs);
 	gremc_rcu_destroy(f->rcu);
 	return 0;
 }
 
 /* Tunnel number n: 10.0.0.1 to 10.1.x.y. */
-static struct gremc_vif_info tunnel(uint32_t n)
+static struct gremc_vif_info tunnel_info_make(uint32_t n)
 {
 	struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL,
@@ -97,7 +97,7 @@ static struct gremc_vif_info tunnel(uint32_t n)
 	return info;
 }
 
-static uint32_t add(struct gremc_vifs *vifs, const struct gremc_vif_info *info)
+static uint32_t tunnel_add_published(struct gremc_vifs *vifs, const struct gremc_vif_info *info)
 {
 	uint32_t adjacency, vif;
 
@@ -107,24 +107,24 @@ static uint32_t add(struct gremc_vifs *vifs, const struct gremc_vif_info *info)
 }
 
 /* On every node. */
-static uint32_t look_up(const struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t key,
-			bool has_key)
+static uint32_t tunnel_look_up(const struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t key,
+			       bool has_key)
 {
 	struct gremc_tunnel_key k = {info->local, info->remote, key, has_key};
 	uint32_t vif, other;
 
 	gremc_tunnel_lookup_bulk(vifs, &k, 1, &vif);
-	gremc_tunnel_lookup_bulk(gremc_vifs_at(vifs, 1), &k, 1, &other);
+	gremc_tunnel_lookup_bulk(gremc_vifs_on_socket(vifs, 1), &k, 1, &other);
 	assert_int_equal(other, vif);
 	return vif;
 }
 
 /* The template, completed as the data path does it, is a packet with a right checksum. */
-static void template_of_a_tunnel(void **state)
+static void test_template_holds_outer_header(void **state)
 {
 	struct fixture *f = *state;
-	struct gremc_vif_info info = tunnel(1);
-	const struct gremc_encap *encap = &f->vifs->encap[add(f->vifs, &info)];
+	struct gremc_vif_info info = tunnel_info_make(1);
+	const struct gremc_encap *encap = &f->vifs->encap[tunnel_add_published(f->vifs, &info)];
 	struct rte_ipv4_hdr ip;
 	uint16_t word[10];
 	uint32_t sum = 0;
@@ -147,10 +147,10 @@ static void template_of_a_tunnel(void **state)
 	assert_int_equal(encap->tos_mask, 3);
 }
 
-static void template_variants(void **state)
+static void test_template_follows_options(void **state)
 {
 	struct fixture *f = *state;
-	struct gremc_vif_info info = tunnel(2);
+	struct gremc_vif_info info = tunnel_info_make(2);
 	const struct gremc_encap *encap;
 
 	info.has_output_key = true;
@@ -158,40 +158,41 @@ static void template_variants(void **state)
 	info.ttl = 0;
 	info.tos = 0xb8;
 	info.df = 1;
-	encap = &f->vifs->encap[add(f->vifs, &info)];
+	encap = &f->vifs->encap[tunnel_add_published(f->vifs, &info)];
 	assert_int_equal(encap->header_length, 28);
 	assert_memory_equal(encap->header + 20, "\x20\x00\x08\x00\x01\x02\x03\x04", 8);
 	assert_int_equal(encap->flags, GREMC_ENCAP_TTL_INHERIT | GREMC_ENCAP_ID);
 	assert_int_equal(encap->tos, 0xb8);
-	info = tunnel(3);
+	info = tunnel_info_make(3);
 	info.tos_inherit = true;
 	info.df = 2;
-	encap = &f->vifs->encap[add(f->vifs, &info)];
+	encap = &f->vifs->encap[tunnel_add_published(f->vifs, &info)];
 	assert_int_equal(encap->tos_mask, 0xff);
 	assert_int_equal(encap->flags, GREMC_ENCAP_DF_INHERIT | GREMC_ENCAP_ID);
 	assert_memory_equal(encap->header + 6, "\x00\x00", 2);
 }
 
 /* A key of 0 is a key; with it and without it are different tunnels between the same two addresses. */
-static void keys_are_exact(void **state)
+static void test_lookup_matches_keys_exactly(void **state)
 {
 	struct fixture *f = *state;
-	struct gremc_vif_info plain = tunnel(1), zero = tunnel(1), seven = tunnel(1);
+	struct gremc_vif_info plain = tunnel_info_make(1), zero = tunnel_info_make(1),
+			      seven = tunnel_info_make(1);
 	uint32_t vif[3];
 
 	zero.has_input_key = seven.has_input_key = true;
 	seven.input_key = 7;
-	vif[0] = add(f->vifs, &plain);
-	vif[1] = add(f->vifs, &zero);
-	vif[2] = add(f->vifs, &seven);
-	assert_int_equal(look_up(f->vifs, &plain, 0, false), GREMC_VIF_NONE);
+	vif[0] = tunnel_add_published(f->vifs, &plain);
+	vif[1] = tunnel_add_published(f->vifs, &zero);
+	vif[2] = tunnel_add_published(f->vifs, &seven);
+	assert_int_equal(tunnel_look_up(f->vifs, &plain, 0, false), GREMC_VIF_NONE);
 	assert_false(gremc_tunnel_peer_known(f->vifs, plain.local, plain.remote));
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(gremc_tunnel_publish(f->vifs, vif[i]), 0);
-	assert_int_equal(look_up(f->vifs, &plain, 0, false), vif[0]);
-	assert_int_equal(look_up(f->vifs, &plain, 0, true), vif[1]);
-	assert_int_equal(look_up(f->vifs, &plain, 7, true), vif[2]);
-	assert_int_equal(look_up(f->vifs, &plain, 8, true), GREMC_VIF_NONE);
+	assert_int_equal(tunnel_look_up(f->vifs, &plain, 0, false), vif[0]);
+	assert_int_equal(tunnel_look_up(f->vifs, &plain, 0, true), vif[1]);
+	assert_int_equal(tunnel_look_up(f->vifs, &plain, 7, true), vif[2]);
+	assert_int_equal(tunnel_look_up(f->vifs, &plain, 8, true), GREMC_VIF_NONE);
 	assert_true(gremc_tunnel_peer_known(f->vifs, plain.local, plain.remote));
 	assert_false(gremc_tunnel_peer_known(f->vifs, plain.remote, plain.local));
 	for (unsigned i = 0; i < 3; i++) {
@@ -203,32 +204,32 @@ static void keys_are_exact(void **state)
 
 /* A changed tunnel takes its predecessor's packets by one store; removing the old one leaves the new one's
  * key. */
-static void replacement(void **state)
+static void test_publish_replaces_tunnel_with_same_key(void **state)
 {
 	struct fixture *f = *state;
-	struct gremc_vif_info info = tunnel(1);
-	uint32_t old = add(f->vifs, &info), new = add(f->vifs, &info);
+	struct gremc_vif_info info = tunnel_info_make(1);
+	uint32_t old = tunnel_add_published(f->vifs, &info), new = tunnel_add_published(f->vifs, &info);
 
 	assert_int_equal(gremc_tunnel_publish(f->vifs, old), 0);
 	assert_int_equal(gremc_tunnel_publish(f->vifs, new), 0);
-	assert_int_equal(look_up(f->vifs, &info, 0, false), new);
+	assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), new);
 	gremc_vif_remove(f->vifs, old);
-	assert_int_equal(look_up(f->vifs, &info, 0, false), new);
+	assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), new);
 	assert_null(f->vifs->info[old]);
 	assert_int_equal(gremc_vif_find(f->vifs, "gre1"), new);
 	gremc_vif_remove(f->vifs, new);
-	assert_int_equal(look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+	assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
 	assert_int_equal(gremc_vif_find(f->vifs, "gre1"), GREMC_VIF_NONE);
 }
 
 /* The index of a removed vif, and its encap, are nobody else's while a reader may still use them. */
-static void an_index_waits_for_its_readers(void **state)
+static void test_index_is_reused_after_grace_period(void **state)
 {
 	struct fixture *f = *state;
-	struct gremc_vif_info info = tunnel(1);
+	struct gremc_vif_info info = tunnel_info_make(1);
 	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(f->rcu);
 	int reader = gremc_rcu_reader_register(f->rcu);
-	uint32_t vif = add(f->vifs, &info), first = gremc_vif_serial(f->vifs, vif), serial;
+	uint32_t vif = tunnel_add_published(f->vifs, &info), first = gremc_vif_serial(f->vifs, vif), serial;
 
 	assert_true(reader >= 0);
 	assert_true(gremc_vif_is(f->vifs, vif, first));
@@ -236,7 +237,7 @@ static void an_index_waits_for_its_readers(void **state)
 	gremc_vif_remove(f->vifs, vif);
 	gremc_rcu_commit(f->rcu);
 	assert_true(gremc_rcu_reclaim(f->rcu) > 0);
-	assert_int_not_equal(add(f->vifs, &info), vif);
+	assert_int_not_equal(tunnel_add_published(f->vifs, &info), vif);
 	assert_non_null(f->vifs->adjacency[f->vifs->encap[vif].adjacency]);
 	/* the serial number tells the two apart */
 	serial = gremc_vif_serial(f->vifs, vif);
@@ -244,7 +245,7 @@ static void an_index_waits_for_its_readers(void **state)
 	assert_false(gremc_vif_is(f->vifs, vif, first));
 	rte_rcu_qsbr_quiescent(qsbr, reader);
 	assert_int_equal(gremc_rcu_reclaim(f->rcu), 0);
-	assert_int_equal(add(f->vifs, &info), vif);
+	assert_int_equal(tunnel_add_published(f->vifs, &info), vif);
 	assert_false(gremc_vif_is(f->vifs, vif, serial));
 	assert_false(gremc_vif_is(f->vifs, vif, first));
 	assert_true(gremc_vif_is(f->vifs, vif, gremc_vif_serial(f->vifs, vif)));
@@ -252,11 +253,11 @@ static void an_index_waits_for_its_readers(void **state)
 	gremc_rcu_reader_unregister(f->rcu, reader);
 }
 
-static void adjacencies_are_shared(void **state)
+static void test_adjacencies_are_shared(void **state)
 {
 	struct fixture *f = *state;
-	struct gremc_vif_info one = tunnel(1), two = tunnel(2);
-	uint32_t a = add(f->vifs, &one), b = add(f->vifs, &two);
+	struct gremc_vif_info one = tunnel_info_make(1), two = tunnel_info_make(2);
+	uint32_t a = tunnel_add_published(f->vifs, &one), b = tunnel_add_published(f->vifs, &two);
 	uint32_t index = f->vifs->encap[a].adjacency;
 
 	assert_int_equal(f->vifs->encap[b].adjacency, index);
@@ -277,7 +278,7 @@ static void adjacencies_are_shared(void **state)
 	assert_null(f->vifs->adjacency[index]);
 }
 
-static void adjacency_with_vlan(void **state)
+static void test_adjacency_has_vlan_tag(void **state)
 {
 	struct fixture *f = *state;
 	const struct gremc_adjacency *adjacency;
@@ -291,7 +292,7 @@ static void adjacency_with_vlan(void **state)
 	assert_memory_equal(adjacency->l2 + 14, "\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x81\0\0\x64\x08\0", 18);
 }
 
-static void native_ports(void **state)
+static void test_port_vifs_send_without_outer_header(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t adjacency, vif;
@@ -310,36 +311,36 @@ static void native_ports(void **state)
 
 /* More tunnels than the table was made for: it grows under the readers' feet, and every one is found at all
  * times. */
-static void growth(void **state)
+static void test_table_grows(void **state)
 {
 	struct fixture *f = *state;
 	const uint32_t count = 5000;
 	static uint32_t vif[5000];
 
 	for (uint32_t i = 0; i < count; i++) {
-		struct gremc_vif_info info = tunnel(i), first = tunnel(0);
+		struct gremc_vif_info info = tunnel_info_make(i), first = tunnel_info_make(0);
 
-		vif[i] = add(f->vifs, &info);
+		vif[i] = tunnel_add_published(f->vifs, &info);
 		assert_int_equal(gremc_tunnel_publish(f->vifs, vif[i]), 0);
-		assert_int_equal(look_up(f->vifs, &first, 0, false), vif[0]);
+		assert_int_equal(tunnel_look_up(f->vifs, &first, 0, false), vif[0]);
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		struct gremc_vif_info info = tunnel(i);
+		struct gremc_vif_info info = tunnel_info_make(i);
 
-		assert_int_equal(look_up(f->vifs, &info, 0, false), vif[i]);
+		assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), vif[i]);
 		if (i % 2)
 			gremc_vif_remove(f->vifs, vif[i]);
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		struct gremc_vif_info info = tunnel(i);
+		struct gremc_vif_info info = tunnel_info_make(i);
 
-		assert_int_equal(look_up(f->vifs, &info, 0, false), i % 2 ? GREMC_VIF_NONE : vif[i]);
+		assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), i % 2 ? GREMC_VIF_NONE : vif[i]);
 	}
 	assert_int_equal(f->vifs->limit, count);
 }
 
 /* A reader that does not move keeps removed keys in their places: the table grows rather than refuse. */
-static void removed_keys_that_wait(void **state)
+static void test_removed_keys_come_back_after_grace_period(void **state)
 {
 	struct fixture *f = *state;
 	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(f->rcu);
@@ -348,11 +349,11 @@ static void removed_keys_that_wait(void **state)
 	assert_true(reader >= 0);
 	rte_rcu_qsbr_thread_online(qsbr, reader);
 	for (uint32_t i = 0; i < 5000; i++) {
-		struct gremc_vif_info info = tunnel(i);
-		uint32_t vif = add(f->vifs, &info);
+		struct gremc_vif_info info = tunnel_info_make(i);
+		uint32_t vif = tunnel_add_published(f->vifs, &info);
 
 		assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
-		assert_int_equal(look_up(f->vifs, &info, 0, false), vif);
+		assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), vif);
 		gremc_vif_remove(f->vifs, vif);
 	}
 	rte_rcu_qsbr_thread_offline(qsbr, reader);
@@ -360,20 +361,20 @@ static void removed_keys_that_wait(void **state)
 }
 
 /* Each kind of change, which tear_down() finds on both nodes, too. */
-static void changes_reach_every_node(void **state)
+static void test_changes_reach_every_node(void **state)
 {
 	struct fixture *f = *state;
-	const struct gremc_vifs *other = gremc_vifs_at(f->vifs, 1);
-	struct gremc_vif_info info = tunnel(1);
-	uint32_t vif = add(f->vifs, &info), old = f->vifs->encap[vif].adjacency, new, port_vif,
-		 port_adjacency;
+	const struct gremc_vifs *other = gremc_vifs_on_socket(f->vifs, 1);
+	struct gremc_vif_info info = tunnel_info_make(1);
+	uint32_t vif = tunnel_add_published(f->vifs, &info), old = f->vifs->encap[vif].adjacency, new,
+		 port_vif, port_adjacency;
 
 	assert_ptr_not_equal(other, f->vifs);
-	assert_ptr_equal(gremc_vifs_at(f->vifs, 0), f->vifs);
-	assert_ptr_equal(gremc_vifs_at(f->vifs, 7), f->vifs);
-	assert_ptr_equal(gremc_vifs_at(other, 0), f->vifs);
+	assert_ptr_equal(gremc_vifs_on_socket(f->vifs, 0), f->vifs);
+	assert_ptr_equal(gremc_vifs_on_socket(f->vifs, 7), f->vifs);
+	assert_ptr_equal(gremc_vifs_on_socket(other, 0), f->vifs);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, old, &gateway), 0);
-	check_second_node(f->vifs);
+	second_node_expect_equal(f->vifs);
 	assert_true(other->adjacency[old]->resolved);
 	assert_int_equal(gremc_adjacency_get(f->vifs, 1, RTE_BE32(0x0a0000fd), &source, 7, &new), 0);
 	gremc_tunnel_reroute(f->vifs, vif, new);
@@ -389,10 +390,10 @@ static void changes_reach_every_node(void **state)
 	assert_int_equal(other->port_punt[5], GREMC_VIF_PUNT_FRAMES);
 	gremc_vif_punt_set(f->vifs, vif, GREMC_VIF_PUNT_CONTROL);
 	assert_int_equal(other->punt[vif], GREMC_VIF_PUNT_CONTROL);
-	check_second_node(f->vifs);
+	second_node_expect_equal(f->vifs);
 }
 
-static int start_eal(void **state)
+static int vif_tests_start_eal(void **state)
 {
 	char *arguments[] = {"test",        "--no-huge",      "-m", "256", "--no-pci",
 			     "--no-shconf", "--no-telemetry", "-l", "0"};
@@ -401,13 +402,13 @@ static int start_eal(void **state)
 	return rte_eal_init(RTE_DIM(arguments), arguments) < 0;
 }
 
-static int stop_eal(void **state)
+static int vif_tests_stop_eal(void **state)
 {
 	(void)state;
 	return rte_eal_cleanup();
 }
 
-static void sources_are_ranges(void **state)
+static void test_source_filter_covers_its_ranges(void **state)
 {
 	const struct gremc_prefix prefixes[] = {{RTE_BE32(0x0a020202), 32},
 						{RTE_BE32(0x0a010000), 16},
@@ -421,38 +422,38 @@ static void sources_are_ranges(void **state)
 		     {0x0a020208, false}, {0x01010101, false}, {0xc0000000, true},  {0xffffffff, true},
 		     {0xbfffffff, false}};
 	struct fixture *f = *state;
-	struct gremc_vif_info info = tunnel(0);
-	uint32_t vif = add(f->vifs, &info);
+	struct gremc_vif_info info = tunnel_info_make(0);
+	uint32_t vif = tunnel_add_published(f->vifs, &info);
 
-	assert_false(gremc_vif_takes_source(f->vifs, vif, RTE_BE32(0x0a010101)));
+	assert_false(gremc_vif_accepts_source(f->vifs, vif, RTE_BE32(0x0a010101)));
 	assert_int_equal(gremc_vif_sources_set(f->vifs, vif, prefixes, RTE_DIM(prefixes)), 0);
 	for (unsigned i = 0; i < RTE_DIM(cases); i++)
-		assert_int_equal(gremc_vif_takes_source(f->vifs, vif, rte_cpu_to_be_32(cases[i].source)),
+		assert_int_equal(gremc_vif_accepts_source(f->vifs, vif, rte_cpu_to_be_32(cases[i].source)),
 				 cases[i].taken);
 	assert_int_equal(gremc_vif_sources_set(f->vifs, vif, prefixes, 1), 0);
-	assert_true(gremc_vif_takes_source(f->vifs, vif, RTE_BE32(0x0a020202)));
-	assert_false(gremc_vif_takes_source(f->vifs, vif, RTE_BE32(0x0a010101)));
+	assert_true(gremc_vif_accepts_source(f->vifs, vif, RTE_BE32(0x0a020202)));
+	assert_false(gremc_vif_accepts_source(f->vifs, vif, RTE_BE32(0x0a010101)));
 	/* they do not wait for the index's next vif */
 	gremc_vif_remove(f->vifs, vif);
 	gremc_rcu_synchronize(f->rcu);
-	assert_int_equal(add(f->vifs, &info), vif);
-	assert_false(gremc_vif_takes_source(f->vifs, vif, RTE_BE32(0x0a020202)));
+	assert_int_equal(tunnel_add_published(f->vifs, &info), vif);
+	assert_false(gremc_vif_accepts_source(f->vifs, vif, RTE_BE32(0x0a020202)));
 }
 
 /* A tunnel whose interface is down is found as such, and keeps what changes meanwhile. */
-static void down_and_up(void **state)
+static void test_down_vif_neither_sends_nor_receives(void **state)
 {
 	struct fixture *f = *state;
-	struct gremc_vif_info info = tunnel(1);
-	const uint32_t vif = add(f->vifs, &info);
+	struct gremc_vif_info info = tunnel_info_make(1);
+	const uint32_t vif = tunnel_add_published(f->vifs, &info);
 	uint32_t adjacency;
 
 	/* before it is published, too */
 	gremc_vif_down_set(f->vifs, vif, true);
 	assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
-	assert_true(look_up(f->vifs, &info, 0, false) >= GREMC_VIFS_MAX);
-	assert_int_not_equal(look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
-	assert_int_equal(gremc_tunnel_holder(f->vifs, &info), vif);
+	assert_true(tunnel_look_up(f->vifs, &info, 0, false) >= GREMC_VIFS_MAX);
+	assert_int_not_equal(tunnel_look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+	assert_int_equal(gremc_tunnel_find(f->vifs, &info), vif);
 	assert_true(gremc_vif_is_down(f->vifs, vif));
 	assert_int_equal(gremc_adjacency_get(f->vifs, 0, RTE_BE32(0x0a0000fd), &source, 0, &adjacency), 0);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &gateway), 0);
@@ -465,29 +466,29 @@ static void down_and_up(void **state)
 	gremc_rcu_synchronize(f->rcu);
 	assert_true(f->vifs->adjacency[f->vifs->encap[vif].adjacency]->down);
 	gremc_vif_down_set(f->vifs, vif, false);
-	assert_int_equal(look_up(f->vifs, &info, 0, false), vif);
+	assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), vif);
 	assert_int_equal(f->vifs->encap[vif].adjacency, adjacency);
 	assert_int_equal(f->vifs->encap[vif].mtu, 1400);
 	assert_int_equal(f->vifs->encap[vif].header[8], 7);
 	/* a table that grows keeps it as it is */
 	gremc_vif_down_set(f->vifs, vif, true);
 	for (uint32_t n = 2; n < 3000; n++) {
-		const struct gremc_vif_info other = tunnel(n);
+		const struct gremc_vif_info other = tunnel_info_make(n);
 
-		assert_int_equal(gremc_tunnel_publish(f->vifs, add(f->vifs, &other)), 0);
+		assert_int_equal(gremc_tunnel_publish(f->vifs, tunnel_add_published(f->vifs, &other)), 0);
 	}
-	assert_int_not_equal(look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
-	assert_true(look_up(f->vifs, &info, 0, false) >= GREMC_VIFS_MAX);
+	assert_int_not_equal(tunnel_look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+	assert_true(tunnel_look_up(f->vifs, &info, 0, false) >= GREMC_VIFS_MAX);
 	gremc_vif_remove(f->vifs, vif);
-	assert_int_equal(look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+	assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
 }
 
 /* A vif that goes while its template changes is not written any more when another has its index. */
-static void removed_while_it_changes(void **state)
+static void test_removal_during_change_is_safe(void **state)
 {
 	struct fixture *f = *state;
-	struct gremc_vif_info info = tunnel(1), other = tunnel(2);
-	const uint32_t vif = add(f->vifs, &info);
+	struct gremc_vif_info info = tunnel_info_make(1), other = tunnel_info_make(2);
+	const uint32_t vif = tunnel_add_published(f->vifs, &info);
 	uint32_t adjacency;
 
 	assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
@@ -496,44 +497,45 @@ static void removed_while_it_changes(void **state)
 	assert_int_equal(gremc_tunnel_change(f->vifs, vif, &info, adjacency), 0);
 	gremc_vif_remove(f->vifs, vif);
 	gremc_rcu_synchronize(f->rcu);
-	assert_int_equal(add(f->vifs, &other), vif);
+	assert_int_equal(tunnel_add_published(f->vifs, &other), vif);
 	gremc_rcu_synchronize(f->rcu);
 	assert_int_equal(f->vifs->encap[vif].header[8], 64);
 	assert_int_equal(f->vifs->encap[vif].flags, 0);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, vif_fixture_set_up, vif_fixture_tear_down)
 #define TWO(function)                                                                                        \
 	{                                                                                                    \
-#		function " on two nodes", function, set_up_two, tear_down, NULL                             \
+#		function " on two nodes", function, vif_fixture_set_up_two_nodes, vif_fixture_tear_down,    \
+			NULL                                                                                 \
 	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(template_of_a_tunnel),
-		TEST(template_variants),
-		TEST(keys_are_exact),
-		TEST(replacement),
-		TEST(an_index_waits_for_its_readers),
-		TEST(adjacencies_are_shared),
-		TEST(adjacency_with_vlan),
-		TEST(native_ports),
-		TEST(sources_are_ranges),
-		TEST(down_and_up),
-		TWO(down_and_up),
-		TEST(removed_while_it_changes),
-		TEST(growth),
-		TEST(removed_keys_that_wait),
-		TWO(template_of_a_tunnel),
-		TWO(keys_are_exact),
-		TWO(replacement),
-		TWO(an_index_waits_for_its_readers),
-		TWO(adjacencies_are_shared),
-		TWO(native_ports),
-		TWO(growth),
-		TWO(changes_reach_every_node),
+		TEST(test_template_holds_outer_header),
+		TEST(test_template_follows_options),
+		TEST(test_lookup_matches_keys_exactly),
+		TEST(test_publish_replaces_tunnel_with_same_key),
+		TEST(test_index_is_reused_after_grace_period),
+		TEST(test_adjacencies_are_shared),
+		TEST(test_adjacency_has_vlan_tag),
+		TEST(test_port_vifs_send_without_outer_header),
+		TEST(test_source_filter_covers_its_ranges),
+		TEST(test_down_vif_neither_sends_nor_receives),
+		TWO(test_down_vif_neither_sends_nor_receives),
+		TEST(test_removal_during_change_is_safe),
+		TEST(test_table_grows),
+		TEST(test_removed_keys_come_back_after_grace_period),
+		TWO(test_template_holds_outer_header),
+		TWO(test_lookup_matches_keys_exactly),
+		TWO(test_publish_replaces_tunnel_with_same_key),
+		TWO(test_index_is_reused_after_grace_period),
+		TWO(test_adjacencies_are_shared),
+		TWO(test_port_vifs_send_without_outer_header),
+		TWO(test_table_grows),
+		TWO(test_changes_reach_every_node),
 	};
 
-	return cmocka_run_group_tests_name("vif", tests, start_eal, stop_eal);
+	return cmocka_run_group_tests_name("vif", tests, vif_tests_start_eal, vif_tests_stop_eal);
 }

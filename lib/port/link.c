@@ -25,7 +25,7 @@ const char *gremc_port_status_name(enum gremc_port_status status)
 
 /* ---- what there is ---- */
 
-/* A socket on an interface of the kernel reports a link that is always up: the interface tells. */
+/* Drivers that use a socket on a kernel interface do not report its link reliably: read the carrier. */
 static bool lower_is_up(uint16_t id)
 {
 	struct rte_eth_dev_info info;
@@ -48,10 +48,18 @@ bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_li
 	bool any = false;
 
 	memset(link, 0, sizeof(*link));
-	if (rte_eth_link_get_nowait(state->id, link) || link->link_status != RTE_ETH_LINK_UP)
+	if (rte_eth_link_get_nowait(state->id, link))
+		return false;
+	/* net_af_packet reports a link that is always up (22.11), or IFF_RUNNING, which follows the carrier
+	 * up to a second later (24.11) */
+	if (state->kernel && state->lower_id[0] == state->id) {
+		link->link_status = lower_is_up(state->id) ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
+		return link->link_status == RTE_ETH_LINK_UP;
+	}
+	if (link->link_status != RTE_ETH_LINK_UP)
 		return false;
 	/* a bond of DPDK 22.11 may keep its link when its last member has lost its own */
-	if (!state->kernel && state->lower_id[0] == state->id)
+	if (state->lower_id[0] == state->id)
 		return true;
 	for (uint16_t i = 0; i < state->lower_count; i++)
 		any |= bond_member_is_up(state, i);

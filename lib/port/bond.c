@@ -143,6 +143,57 @@ int gremc_ports_bonds_create(struct gremc_port_set *set)
 	return ret;
 }
 
+/* ---- the end ---- */
+
+/* Release the TX queues of a member, which is stopped, before the bond removes it.
+ *
+ * A bond that removes a member makes ethdev release the member's queues (rte_eth_dev_internal_reset()): first
+ * the RX queues with their array, then the TX queues. From DPDK 24.11 on, at the latest, net_tap's release of
+ * a TX queue (tap_tx_queue_release() in drivers/net/tap/rte_eth_tap.c) reads the array of RX queues, which is
+ * a null pointer by then. Ethdev has no call that only releases a queue. But rte_eth_tx_queue_setup()
+ * releases the old queue before it checks the new one's offloads, so a request for impossible offloads leaves
+ * none. */
+static void member_tx_queues_release(uint16_t member)
+{
+	const struct rte_eth_txconf impossible = {.offloads = UINT64_MAX};
+	const struct gremc_driver_trait *trait;
+	int type = rte_log_register("lib.ethdev");
+	struct rte_eth_dev_info info;
+	int level;
+
+	if (rte_eth_dev_info_get(member, &info))
+		return;
+	trait = gremc_driver_trait(info.driver_name);
+	if (trait == NULL || !trait->tied_queues)
+		return;
+	/* ethdev logs each refusal as an error */
+	level = type < 0 ? -1 : rte_log_get_level(type);
+	if (level >= 0)
+		rte_log_set_level(type, RTE_LOG_CRIT);
+	for (uint16_t q = 0; q < info.nb_tx_queues; q++)
+		rte_eth_tx_queue_setup(member, q, 0, SOCKET_ID_ANY, &impossible);
+	if (level >= 0)
+		rte_log_set_level(type, level);
+}
+
+int gremc_bond_member_detach(uint16_t bond, uint16_t member)
+{
+	rte_eth_dev_stop(member);
+	member_tx_queues_release(member);
+	return gremc_bond_member_remove(bond, member);
+}
+
+static void members_detach(const struct gremc_port_state *bond, const char *name)
+{
+	for (uint16_t i = 0; i < bond->lower_count; i++) {
+		if (bond->lower[i].gone || bond->lower[i].out)
+			continue;
+		if (gremc_bond_member_detach(bond->id, bond->lower_id[i]))
+			GREMC_LOG(ERR, "port %s: the bond does not let its member %u go", name,
+				  bond->lower_id[i]);
+	}
+}
+
 void gremc_port_device_close(struct gremc_port_state *state, const char *name)
 {
 	char device[RTE_ETH_NAME_MAX_LEN];
@@ -152,12 +203,13 @@ void gremc_port_device_close(struct gremc_port_state *state, const char *name)
 	if (!state->touched || rte_eth_dev_get_name_by_port(state->id, device))
 		return;
 	bond = ethdev_is_bond(state->id);
+	if (bond)
+		members_detach(state, name);
 	ret = rte_eth_dev_close(state->id);
 	if (ret)
 		GREMC_LOG(ERR, "port %s: closing `%s` failed: %s", name, device, rte_strerror(-ret));
 	if (state->made && rte_eth_bond_free(device))
 		GREMC_LOG(ERR, "port %s: the bond `%s` could not be freed", name, device);
-	/* The bond has let go of them and has stopped them. */
 	for (uint16_t i = 0; bond && i < state->lower_count; i++) {
 		if (state->lower[i].gone)
 			continue;

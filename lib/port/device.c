@@ -20,7 +20,7 @@ const struct gremc_driver_trait *gremc_driver_trait(const char *driver)
 		{.name = "net_memif", .paired = true, .refuses = true},
 		{.name = "net_null", .copies = true},
 		{.name = "net_pcap", .fixed_queues = true, .copies = true},
-		{.name = "net_tap", .copies = true, .paired = true},
+		{.name = "net_tap", .copies = true, .paired = true, .tied_queues = true},
 		{.name = "net_virtio", .paired = true},
 		{.name = "net_virtio_user", .paired = true},
 	};

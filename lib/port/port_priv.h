@@ -29,6 +29,7 @@ struct gremc_driver_trait {
 	bool frames;       /* its socket has frames of a size of their own, `framesz` */
 	bool refuses;      /* without a link it takes no packet, and the link comes with the first packet */
 	bool paired;       /* as many TX as RX queues: a TX queue alone is refused, or breaks receiving */
+	bool tied_queues;  /* releasing TX queues reads the list of RX queues: gremc_bond_member_detach() */
 	/* Its RX pools are shared memory (UMEM) with the kernel: rings of a power of two, mbufs of a page at
 	 * most, and what its rings hold at the end is not given back. What it sends it copies into a queue's
 	 * RX pool. */
@@ -215,6 +216,11 @@ void gremc_port_inner_rss_create(struct gremc_port_state *state, const struct gr
 void gremc_port_inner_rss_destroy(struct gremc_port_state *state);
 
 /* ---- bond.c ---- */
+
+/* Stop a member and remove it from its bond, which is stopped or which no worker uses at the time.
+ * Thread:  control thread.
+ * Returns: 0, or a negative value when the bond keeps it; DPDK's bonding logs the reason. */
+int gremc_bond_member_detach(uint16_t bond, uint16_t member);
 
 /* Close the devices of a port: a bond, then its members. */
 void gremc_port_device_close(struct gremc_port_state *state, const char *name);

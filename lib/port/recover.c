@@ -256,8 +256,7 @@ static void bond_member_release(struct gremc_port_set *set, uint16_t index, uint
 
 	/* else the bond takes another one's, or none */
 	rte_eth_bond_mac_address_set(state->id, (struct rte_ether_addr *)(uintptr_t)&port->mac);
-	rte_eth_dev_stop(state->lower_id[lower_id]);
-	if (gremc_bond_member_remove(state->id, state->lower_id[lower_id]))
+	if (gremc_bond_member_detach(state->id, state->lower_id[lower_id]))
 		GREMC_LOG(ERR, "port %s: the bond does not let `%s` go", port->name, lower->name);
 	lower->out = true;
 	if (lower->need == GREMC_LOWER_NEEDS_DEVICE) {

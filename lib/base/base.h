@@ -179,7 +179,7 @@ static inline bool gremc_ipv4_is_multicast(rte_be32_t address)
 	return (address & RTE_BE32(0xf0000000)) == RTE_BE32(0xe0000000);
 }
 
-/* 224.0.0.0/24, never forwarded (R30) */
+/* 224.0.0.0/24, never forwarded (RFC 5771, 4) */
 static inline bool gremc_ipv4_is_link_local_group(rte_be32_t address)
 {
 	return (address & RTE_BE32(0xffffff00)) == RTE_BE32(0xe0000000);

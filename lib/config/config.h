@@ -90,20 +90,16 @@ struct gremc_config_port {
 	uint32_t neighbor_count;
 };
 
-enum gremc_df {
-	GREMC_DF_SET,
-	GREMC_DF_CLEAR,
-	GREMC_DF_INHERIT
-}; /* outer DF; INHERIT copies the inner one (R15) */
+enum gremc_df { GREMC_DF_SET, GREMC_DF_CLEAR, GREMC_DF_INHERIT }; /* outer DF; INHERIT copies the inner one */
 
 struct gremc_config_tunnel {
 	char name[GREMC_NAME_SIZE];
 	rte_be32_t local, remote;
 	bool has_input_key, has_output_key;
 	uint32_t input_key, output_key;
-	uint8_t ttl; /* outer; 0: inherit the inner one's */
-	uint8_t tos; /* outer DSCP << 2, when tos_inherit is false; ECN is always copied (RFC 6040, R26) */
-	bool tos_inherit; /* DSCP of the inner packet (R28) */
+	uint8_t ttl;      /* outer; 0: inherit the inner one's */
+	uint8_t tos;      /* outer DSCP << 2, when tos_inherit is false; ECN is always copied (RFC 6040) */
+	bool tos_inherit; /* DSCP of the inner packet */
 	enum gremc_df df;
 	uint16_t mtu; /* largest inner packet; 0: from the port */
 	bool host;

@@ -113,7 +113,7 @@ struct gremc_tx_shared_queue {
 	uint16_t port; /* index */
 };
 
-/* Exponential back-off of a worker that finds nothing (design.md, 5.10). */
+/* Exponential back-off of a worker that finds nothing. */
 struct gremc_idle {
 	uint32_t empty; /* empty iterations in a row */
 	uint32_t sleep; /* the next sleep, microseconds */

@@ -165,8 +165,7 @@ void gremc_tx_drop_packets(struct gremc_worker *worker, struct gremc_tx *tx, str
 uint32_t gremc_tx_shared_poll(struct gremc_worker *worker);
 /* What stands in our rings and backlogs is lost: nobody sends it any more. */
 void gremc_tx_drop_all(struct gremc_worker *worker);
-/* Bonds in mode 802.3ad send their LACPDUs from transmit bursts: make one at least every 100 ms
- * (design.md, 5.10). */
+/* Bonds in mode 802.3ad send their LACPDUs from transmit bursts: make one at least every 100 ms. */
 void gremc_tx_keep_alive(struct gremc_worker *worker, uint64_t now);
 
 #define GREMC_POLL_BUDGET_US 500 /* for what others gave, of each kind of ring, in one iteration */

@@ -156,7 +156,7 @@ const struct gremc_fanout_node *gremc_fanout_at(const struct gremc_fanout *table
  * grace period is over;
  * -E2BIG: over GREMC_FANOUT_MAX oifs or iifs;
  * -EINVAL: not a group, host bits, a source with a prefix, a source in 0.0.0.0/8 or multicast, a vif twice,
- * a key twice, oifs with thresholds that are not ascending, a route of any source inside 232.0.0.0/8 (R32);
+ * a key twice, oifs with thresholds that are not ascending, a route of any source inside 232.0.0.0/8;
  * -ENOENT: REMOVE of what is not there.
  * on_new_id, when not NULL, is called for the id of each added route before a reader can find it (to zero its
  * counters). */
@@ -164,7 +164,7 @@ int gremc_fanout_apply(struct gremc_fanout *table, const struct gremc_fanout_op 
 		       void (*on_new_id)(uint32_t id, void *argument), void *argument);
 
 /* Reader: longest match of each of n <= GREMC_FANOUT_BULK keys, in the node's memory; NULL where none. A
- * group in 232.0.0.0/8 matches (S,G) only (RFC 4607; R32). */
+ * group in 232.0.0.0/8 matches (S,G) only (RFC 4607). */
 void gremc_fanout_lookup_bulk(const struct gremc_fanout_node *node, const struct gremc_fanout_key *keys,
 			      uint32_t n, const struct gremc_mroute **out);
 

@@ -16,7 +16,7 @@ int gremc_spec_check(const struct gremc_mroute_spec *spec)
 		    (spec->source & RTE_BE32(0xff000000)) == 0)
 			return -EINVAL;
 	} else if (spec->length > GREMC_SSM_LENGTH && gremc_ipv4_is_ssm(spec->group)) {
-		return -EINVAL; /* R32: no lookup would ever find it */
+		return -EINVAL; /* RFC 4607: no lookup finds it */
 	}
 	if (spec->oif_count > GREMC_FANOUT_MAX || spec->iif_count > GREMC_FANOUT_MAX)
 		return -E2BIG;

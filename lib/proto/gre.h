@@ -8,8 +8,8 @@
 #define GREMC_GRE_ROUTING    0x4000u /* R: must be zero */
 #define GREMC_GRE_KEY        0x2000u /* K: 4 bytes */
 #define GREMC_GRE_SEQUENCE   0x1000u /* S: 4 bytes */
-#define GREMC_GRE_MBZ        0x0c00u /* strict source route and the first recursion bit: must be zero (R1) */
-#define GREMC_GRE_VERSION    0x0007u /* bits 6-12 between are ignored (R2) */
+#define GREMC_GRE_MBZ        0x0c00u /* strict source route and the first recursion bit: must be zero */
+#define GREMC_GRE_VERSION    0x0007u /* bits 6-12 between are ignored */
 #define GREMC_GRE_MAX_LENGTH 16
 #define GREMC_GRE_IPV4       0x0800u
 

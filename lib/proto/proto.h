@@ -164,7 +164,7 @@ any : {
 }
 
 /* What must hold of a multicast packet before it is forwarded: destination, protocol (control.h), source and
- * TTL, in that order (R30, R31). `ip` has passed gremc_ipv4_parse_header(). */
+ * TTL, in that order. `ip` has passed gremc_ipv4_parse_header(). */
 enum gremc_proto_error gremc_ipv4_check_any(const struct rte_ipv4_hdr *ip);
 
 /* The same; inline for UDP that is right. The function looks the other protocols up. */
@@ -190,7 +190,7 @@ static inline void gremc_ipv4_decrement_ttl(struct rte_ipv4_hdr *ip)
 	ip->hdr_checksum = (uint16_t)(sum + (sum >= 0xffff));
 }
 
-/* ---- ECN on decapsulation (RFC 6040, 4.2; R27) ---- */
+/* ---- ECN on decapsulation (RFC 6040, 4.2) ---- */
 
 #define GREMC_ECN_MASK    0x03u
 #define GREMC_ECN_NOT_ECT 0x00u
@@ -331,7 +331,7 @@ void gremc_igmp_report_finish(struct gremc_igmp_report *report, rte_be32_t sourc
 
 /* ---- Ethernet ---- */
 
-/* The MAC of an IPv4 group: 01:00:5e and its low 23 bits (RFC 1112, 6.4; R29). */
+/* The MAC of an IPv4 group: 01:00:5e and its low 23 bits (RFC 1112, 6.4). */
 static inline void gremc_group_mac(uint8_t *mac, rte_be32_t group)
 {
 	const uint8_t *g = (const uint8_t *)&group;

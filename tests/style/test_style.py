@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What can be told of the sources without running them."""
+"""Checks of the sources that need no running program."""
 import re
 import shlex
 import subprocess
@@ -7,13 +7,13 @@ import subprocess
 import pytest
 
 # A folder of lib/ includes only folders before it.
-ROOMS = ["base", "proto", "stats", "rcu", "hash", "netlink", "config", "port", "vif", "fanout", "igmp", "rib", "mfc", "datapath",
-         "nexthop", "takeover", "host", "telemetry"]
+MODULES = ["base", "proto", "stats", "rcu", "hash", "netlink", "config", "port", "vif", "fanout", "igmp", "rib", "mfc", "datapath",
+           "nexthop", "takeover", "host", "telemetry"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 
 def files(top, *patterns):
-    """What git tracks, or would: of these patterns."""
+    """The tracked files, and those that git would track, of these patterns."""
     out = subprocess.run(["git", "-C", top, "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
                          check=True, capture_output=True, text=True).stdout
     return [top / name for name in out.splitlines() if (top / name).exists()]
@@ -25,16 +25,16 @@ def dpdk_flags():
 
 
 def upward_includes(path, text):
-    """The rooms that a file of lib/ may not include, with the rooms that it does."""
-    room = path.parts[path.parts.index("lib") + 1]
+    """The includes of a file of lib/ that name a later module."""
+    module = path.parts[path.parts.index("lib") + 1]
     return [name for name in INCLUDE.findall(text)
-            if name.split("/")[0] not in ROOMS[:ROOMS.index(room) + 1]]
+            if name.split("/")[0] not in MODULES[:MODULES.index(module) + 1]]
 
 
-def test_rooms_are_those_of_the_build(top):
-    listed = re.search(r"^rooms = \[(.*?)\]", (top / "meson.build").read_text(), re.M | re.S).group(1)
+def test_modules_are_those_of_the_build(top):
+    listed = re.search(r"^modules = \[(.*?)\]", (top / "meson.build").read_text(), re.M | re.S).group(1)
     built = re.findall(r"'(\w+)'", listed)
-    assert built == [room for room in ROOMS if room in built]
+    assert built == [module for module in MODULES if module in built]
     assert sorted(built) == sorted(p.name for p in (top / "lib").iterdir() if p.is_dir())
 
 
@@ -50,7 +50,7 @@ def test_the_include_check_can_fail(top):
     assert upward_includes(path, '#include "proto/proto.h"\n#include "base/base.h"\n') == []
 
 
-def test_private_headers_stay_in_their_room(top):
+def test_private_headers_stay_in_their_module(top):
     for path in files(top, "lib/*.c", "lib/*.h", "app/*.c"):
         for name in INCLUDE.findall(path.read_text()):
             if name.endswith("_priv.h"):
@@ -93,7 +93,7 @@ def test_scripts_parse(top):
 def test_no_sleeps_in_tests_and_scripts(top):
     """A test waits for a condition."""
     asleep = re.compile(r"(?<![\w.])(?:sleep\s+[\d.$]|time\.sleep\(|usleep\(|nanosleep\()")
-    # this list; a sender's pace; what polls when there is nothing
+    # this list; the pace of a sender; a poll loop without work
     exempt = {top / "tests/style/test_style.py", top / "scripts/lib/mcast.py", top / "tests/loadgen/faults.c"}
     wrong = [f"{path}:{n}" for path in files(top, "tests/*", "scripts/*") if path not in exempt
              for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1) if asleep.search(line)]
@@ -101,7 +101,7 @@ def test_no_sleeps_in_tests_and_scripts(top):
 
 
 def test_readme_configuration_is_good(top, binary, tmp_path):
-    """What the README shows can be copied."""
+    """A reader can copy the configuration of the README."""
     text = (top / "README.md").read_text()
     blocks = re.findall(r"^( *)```yaml\n(.*?)^\1```", text, re.M | re.S)
     assert blocks

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The rules of CONTRIBUTING.md that a program can check: constructions, spellings, names, contracts."""
+import re
+
+import finished
+import pytest
+import style
+
+
+def under(folders, *patterns):
+    return [name for name in style.tracked(*patterns) if any(name == f or name.startswith(f + "/") for f in folders)]
+
+
+def words_of(text, rules=None):
+    return [rule for _, rule, _ in style.constructions(text, rules or {**style.BANNED, **style.SPELLINGS})]
+
+
+def folders(listed):
+    return pytest.mark.parametrize("folder", listed)
+
+
+@folders(finished.PROSE)
+def test_prose_has_no_banned_construction(folder):
+    found = [f"{name}:{line}: {rule}: {words}" for name in under([folder])
+             for line, rule, words, _ in style.findings(name)]
+    assert not found, "\n".join(found)
+
+
+@folders(finished.NAMES)
+def test_function_names_have_two_words(folder):
+    found = [(f"{name}:{line}: {function}", style.one_word(function)) for name in under([folder], "*.c", "*.h")
+             for function, line, _ in style.functions(name)]
+    short = [text for text, is_short in found if is_short]
+    assert len(short) < 0.05 * len(found), "\n".join(short)
+
+
+def test_static_names_are_defined_once():
+    assert not style.duplicate_statics(under(finished.NAMES, "lib/*.c", "app/*.c"))
+
+
+@folders(finished.CONTRACTS)
+def test_prototypes_have_a_contract(folder):
+    found = [(f"{name}:{line}: {function}", documented) for name in under([folder], "*.h")
+             for function, line, documented in style.prototypes(name)]
+    bare = [text for text, documented in found if not documented]
+    assert len(bare) <= 0.02 * len(found), "\n".join(bare)
+
+
+def test_listed_folders_exist(top):
+    for folder in finished.PROSE + finished.NAMES + finished.CONTRACTS:
+        assert (top / folder).exists(), f"{folder} of tests/style/finished.py"
+
+
+def test_comments_cite_nothing_outside_the_tree():
+    """Numbers of requirements and issues belong to lists that a reader does not have."""
+    cited = re.compile(r"\(R\d+|\bR\d+\)|\brequirements? \d|\bissues? #?\d|\bdesign\.md, \d")
+    found = [f"{name}:{piece.line}: {match.group()}" for name in style.tracked() if "." in name
+             for piece in style.prose(name) for match in cited.finditer(piece.text)]
+    assert not found, "\n".join(found)
+
+
+# ---- proofs that the checks can fail ----
+
+@pytest.mark.parametrize("rule, text", [
+    ("headless what", "What is no such segment ends the row."),
+    ("headless what", "keeps what the worker sends"),
+    ("headless what", "of whatever they hold"),
+    ("fronted of", "Of a queue, the mask of flags."),
+    ("fronted of", "It stops. Of these only one is kept."),
+    ("for = because", "settled once, for they mostly are"),
+    ("for = because", "valid in one burst, for the tables may change"),
+    ("word", "the table is made anew"),
+    ("word", "whoever of any source"),
+    ("word", "all but for\nthe last"),
+    ("word", "nobody reads it"),
+    ("word", "all the same"),
+    ("thinking code", "the stage knows the vif"),
+    ("thinking code", "a route that nothing wants"),
+    ("thinking code", "the driver is told"),
+    ("thinking code", "a worker does not know it"),
+    ("fan-out", "a fanout of four"),
+    ("module, space or capacity", "a room of lib"),
+    ("next hop", "the nexthop of a tunnel"),
+    ("next hop", "next-hops"),
+])
+def test_a_banned_construction_is_found(rule, text):
+    assert words_of(text) == [rule]
+
+
+@pytest.mark.parametrize("text", [
+    "Any other packet flushes the GRO batch. Of course the order is kept.",
+    "The rings are empty, for all workers and for the control thread.",
+    "RFC 3376 says that a host answers. The operator wants a warning.",
+    "An object of kernel nexthop objects; `fanout`, lib/fanout, fanout.h, gremc_fanout_lookup().",
+    "The headroom and `what is this` and somewhat later.",
+])
+def test_plain_text_passes(text):
+    assert words_of(text) == []
+
+
+def test_prose_is_found_in_each_language(top, tmp_path, monkeypatch):
+    monkeypatch.setattr(style, "TOP", tmp_path)
+    for name, text in {
+        "a.c": 'int a; /* one\n * what is */\n// Of a\nconst char *t = "says it is anew, for it is";\nchar q = \'"\'; // nobody\n',
+        "a.py": '"""What is here."""\nx = 1  # nobody\n',
+        "a.sh": "#!/bin/sh\n# what is\nx=1 # anew\n",
+        "a.yaml": "# what it\nkey: what is # anew\n",
+        "meson.build": "# what it\n",
+        "a.md": "# What is it\n\nIt says `what is`.\n\n```\nwhat is\n```\n\n| what a | cell |\n",
+        "a.8": ".SH NAME\nwhat the\n.B anew\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+
+    def found(name):
+        return [(line, rule) for line, rule, _, _ in style.findings(name)]
+
+    assert found("a.c") == [(2, "headless what"), (3, "fronted of"), (4, "for = because"), (4, "word"),
+                            (4, "thinking code"), (5, "word")]
+    assert found("a.py") == [(1, "headless what"), (2, "word")]
+    assert found("a.sh") == [(2, "headless what"), (3, "word")]
+    assert found("a.yaml") == [(1, "headless what"), (2, "word")]
+    assert found("meson.build") == [(1, "headless what")]
+    assert found("a.md") == [(1, "headless what"), (3, "thinking code"), (9, "headless what")]
+    assert found("a.8") == [(2, "headless what"), (3, "word")]
+
+
+def test_functions_and_prototypes_are_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(style, "TOP", tmp_path)
+    (tmp_path / "a.c").write_text(
+        "static int limit;\n\nstatic struct x *\nnot_this;\n\nstatic int run(void)\n{\n\tif (x) {\n\t}\n}\n\n"
+        "/* int comment(void)\n{ */\nbool gremc_find(const struct a *a,\n                int b)\n{\n}\n\nint gremc_a_find(void)\n{\n}\n")
+    (tmp_path / "b.c").write_text("static const char *limit[] = {0};\n\nstatic void run(int a)\n{\n}\n\nstatic void own_one(void)\n{\n}\n")
+    assert [(f, s, style.one_word(f)) for f, _, s in style.functions("a.c")] == [
+        ("run", True, True), ("gremc_find", False, True), ("gremc_a_find", False, False)]
+    assert style.duplicate_statics(["a.c", "b.c"]) == {"limit": ["a.c", "b.c"], "run": ["a.c", "b.c"]}
+    (tmp_path / "a.h").write_text("/* Contract. */\nint gremc_a(int b);\nint gremc_b(int b,\n            int c);\n"
+                                  "bool gremc_c(void); /* one line */\nstruct x;\ntypedef int (*f)(int);\n")
+    assert [(f, d) for f, _, d in style.prototypes("a.h")] == [("gremc_a", True), ("gremc_b", False), ("gremc_c", True)]

@@ -53,7 +53,7 @@ static size_t mtu_now(void *argument, uint32_t interface)
 }
 
 static int take_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		       enum gremc_igmp_interest interest)
+		       enum gremc_igmp_request interest)
 {
 	struct gremc_forwarder *forwarder = argument;
 
@@ -313,7 +313,7 @@ static bool set_budget(struct gremc_membership *membership, uint32_t static_coun
 	bool is_less = routes < membership->budget;
 
 	if (routes != membership->budget)
-		gremc_igmp_budget(membership->igmp, routes, gremc_clock());
+		gremc_igmp_budget_set(membership->igmp, routes, gremc_clock());
 	membership->budget = routes;
 	return is_less && gremc_rib_is_dirty(membership->rib);
 }
@@ -360,13 +360,13 @@ int gremc_membership_run(struct gremc_forwarder *forwarder)
 	struct gremc_membership *membership = &forwarder->membership;
 	uint64_t now = gremc_clock(), next;
 
-	gremc_igmp_run(membership->igmp, now);
+	gremc_igmp_timers_run(membership->igmp, now);
 	set_budget(membership, membership->routes.count);
 	retry(membership, now);
 	flush(forwarder, now);
 	__atomic_store_n(&membership->applied, membership->changes, __ATOMIC_RELEASE);
 	measure_reports(membership);
-	next = gremc_igmp_next(membership->igmp);
+	next = gremc_igmp_next_due(membership->igmp);
 	if (membership->retry_at)
 		next = RTE_MIN(next, membership->retry_at);
 	if (next == GREMC_IGMP_NEVER)

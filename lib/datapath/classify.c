@@ -132,7 +132,7 @@ static inline bool frame_classify_fast(struct gremc_packet *packet, const struct
 	if (unlikely(total - headers > room - headers))
 		return false;
 	if (unlikely(mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED ||
-		     !gremc_ipv4_sum_is_right((const uint8_t *)ip)))
+		     !gremc_ipv4_checksum_is_valid((const uint8_t *)ip)))
 		return false;
 	flags = frame->flags & RTE_BE16(GREMC_GRE_FLAGS);
 	key->key = 0;

@@ -102,7 +102,7 @@ static inline uint64_t gremc_key_hash(const struct gremc_hash *hash, const struc
 	uint64_t both;
 
 	memcpy(&both, key, sizeof(both));
-	return gremc_hash_of(hash, both, 0);
+	return gremc_hash_compute(hash, both, 0);
 }
 
 static inline bool gremc_object_has_key(const void *line, const void *key)

@@ -18,7 +18,7 @@ static void probe(const struct gremc_fanout_node *node, const struct gremc_hash 
 	struct gremc_hash_probe probes[GREMC_FANOUT_BULK];
 
 	for (uint32_t i = 0; i < n; i++)
-		probes[i] = gremc_hash_probe_of(hash, gremc_key_hash(hash, &keys[i]));
+		probes[i] = gremc_hash_probe_start(hash, gremc_key_hash(hash, &keys[i]));
 	/* the mroutes in the lines, not the lines */
 	gremc_hash_find_bulk(hash, probes, n, RTE_PTR_ADD(node->lines, sizeof(struct gremc_object)), has_key,
 			     keys, sizeof(*keys), (const void **)found);

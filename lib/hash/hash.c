@@ -42,18 +42,18 @@ uint64_t gremc_hash_bytes(const struct gremc_hash *hash)
 	return ((uint64_t)hash->mask + 1) * sizeof(*hash->bucket);
 }
 
-static struct gremc_hash_bucket *first(const struct gremc_hash *hash, uint64_t h)
+static struct gremc_hash_bucket *bucket_first(const struct gremc_hash *hash, uint64_t h)
 {
-	return (struct gremc_hash_bucket *)(uintptr_t)gremc_hash_bucket_of(hash, h);
+	return (struct gremc_hash_bucket *)(uintptr_t)gremc_hash_bucket_get(hash, h);
 }
 
-static struct gremc_hash_bucket *next(const struct gremc_hash *hash, struct gremc_hash_bucket *bucket)
+static struct gremc_hash_bucket *bucket_next(const struct gremc_hash *hash, struct gremc_hash_bucket *bucket)
 {
 	return bucket == &hash->bucket[hash->mask] ? hash->bucket : bucket + 1;
 }
 
 /* The first free entry of a bucket, or GREMC_HASH_ENTRIES. */
-static uint32_t free_entry(const struct gremc_hash_bucket *bucket)
+static uint32_t bucket_free_entry_find(const struct gremc_hash_bucket *bucket)
 {
 	uint32_t i = 0;
 
@@ -63,7 +63,7 @@ static uint32_t free_entry(const struct gremc_hash_bucket *bucket)
 }
 
 /* The entry that holds the number, or GREMC_HASH_ENTRIES. */
-static uint32_t entry_of(const struct gremc_hash_bucket *bucket, uint32_t number)
+static uint32_t bucket_entry_find(const struct gremc_hash_bucket *bucket, uint32_t number)
 {
 	uint32_t i = 0;
 
@@ -72,21 +72,21 @@ static uint32_t entry_of(const struct gremc_hash_bucket *bucket, uint32_t number
 	return i;
 }
 
-static void count_passed(struct gremc_hash_bucket *bucket, int by)
+static void bucket_overflow_add(struct gremc_hash_bucket *bucket, int by)
 {
-	__atomic_store_n(&bucket->passed, bucket->passed + (uint32_t)by, __ATOMIC_RELEASE);
+	__atomic_store_n(&bucket->overflow, bucket->overflow + (uint32_t)by, __ATOMIC_RELEASE);
 }
 
 int gremc_hash_add(struct gremc_hash *hash, uint64_t h, uint32_t number)
 {
-	struct gremc_hash_bucket *bucket = first(hash, h);
+	struct gremc_hash_bucket *bucket = bucket_first(hash, h);
 	uint32_t i;
 
 	if (hash->count == hash->capacity)
 		return -ENOSPC;
 	/* a reader that finds the entry has found its way there before */
-	for (; (i = free_entry(bucket)) == GREMC_HASH_ENTRIES; bucket = next(hash, bucket))
-		count_passed(bucket, 1);
+	for (; (i = bucket_free_entry_find(bucket)) == GREMC_HASH_ENTRIES; bucket = bucket_next(hash, bucket))
+		bucket_overflow_add(bucket, 1);
 	__atomic_store_n(&bucket->entry[i], number, __ATOMIC_RELEASE);
 	/* a reader that sees the tag sees the entry */
 	__atomic_store_n(&bucket->tag[i], gremc_hash_tag(h), __ATOMIC_RELEASE);
@@ -96,23 +96,23 @@ int gremc_hash_add(struct gremc_hash *hash, uint64_t h, uint32_t number)
 
 void gremc_hash_replace(struct gremc_hash *hash, uint64_t h, uint32_t old, uint32_t number)
 {
-	struct gremc_hash_bucket *bucket = first(hash, h);
+	struct gremc_hash_bucket *bucket = bucket_first(hash, h);
 	uint32_t i;
 
-	while ((i = entry_of(bucket, old)) == GREMC_HASH_ENTRIES)
-		bucket = next(hash, bucket);
+	while ((i = bucket_entry_find(bucket, old)) == GREMC_HASH_ENTRIES)
+		bucket = bucket_next(hash, bucket);
 	__atomic_store_n(&bucket->entry[i], number, __ATOMIC_RELEASE);
 }
 
 void gremc_hash_remove(struct gremc_hash *hash, uint64_t h, uint32_t number)
 {
-	struct gremc_hash_bucket *bucket = first(hash, h), *at = bucket;
+	struct gremc_hash_bucket *bucket = bucket_first(hash, h), *at = bucket;
 	uint32_t i;
 
-	while ((i = entry_of(at, number)) == GREMC_HASH_ENTRIES)
-		at = next(hash, at);
+	while ((i = bucket_entry_find(at, number)) == GREMC_HASH_ENTRIES)
+		at = bucket_next(hash, at);
 	__atomic_store_n(&at->tag[i], 0, __ATOMIC_RELEASE);
-	for (; bucket != at; bucket = next(hash, bucket))
-		count_passed(bucket, -1);
+	for (; bucket != at; bucket = bucket_next(hash, bucket))
+		bucket_overflow_add(bucket, -1);
 	hash->count--;
 }

@@ -30,13 +30,13 @@
 
 struct gremc_hash_bucket {
 	uint8_t tag[GREMC_HASH_ENTRIES]; /* 0: the entry is free */
-	uint32_t passed;                 /* entries that stand further on, for this bucket was full */
+	uint32_t overflow;               /* entries that stand further on, for this bucket was full */
 	uint32_t entry[GREMC_HASH_ENTRIES];
 } __rte_cache_aligned;
 
 struct gremc_hash {
 	struct gremc_hash_bucket *bucket;
-	uint64_t seed[2];  /* of gremc_hash_of() */
+	uint64_t seed[2];  /* of gremc_hash_compute() */
 	uint32_t mask;     /* buckets, a power of two, less one */
 	uint32_t capacity; /* entries that it takes */
 	/* the writer's */
@@ -60,7 +60,7 @@ void gremc_hash_remove(struct gremc_hash *hash, uint64_t h, uint32_t number);
 /* The hash of a key of 16 bytes: both halves of a product, mixed, and mixed once more, for with some seeds
  * neighbouring addresses stay neighbours in the first. Seeds of each table's own: whoever chooses addresses
  * (a receiver its groups, by IGMP) cannot choose such that fall together. */
-static inline uint64_t gremc_hash_of(const struct gremc_hash *hash, uint64_t a, uint64_t b)
+static inline uint64_t gremc_hash_compute(const struct gremc_hash *hash, uint64_t a, uint64_t b)
 {
 	__extension__ typedef unsigned __int128 wide;
 	const wide product = (wide)(a ^ hash->seed[0]) * (b ^ hash->seed[1]);
@@ -70,7 +70,7 @@ static inline uint64_t gremc_hash_of(const struct gremc_hash *hash, uint64_t a, 
 	return h * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static inline const struct gremc_hash_bucket *gremc_hash_bucket_of(const struct gremc_hash *hash, uint64_t h)
+static inline const struct gremc_hash_bucket *gremc_hash_bucket_get(const struct gremc_hash *hash, uint64_t h)
 {
 	return &hash->bucket[(uint32_t)(h >> 24) & hash->mask];
 }
@@ -81,9 +81,9 @@ struct gremc_hash_probe {
 	uint64_t h;
 };
 
-static inline struct gremc_hash_probe gremc_hash_probe_of(const struct gremc_hash *hash, uint64_t h)
+static inline struct gremc_hash_probe gremc_hash_probe_start(const struct gremc_hash *hash, uint64_t h)
 {
-	const struct gremc_hash_bucket *bucket = gremc_hash_bucket_of(hash, h);
+	const struct gremc_hash_bucket *bucket = gremc_hash_bucket_get(hash, h);
 
 	rte_prefetch0(bucket);
 	return (struct gremc_hash_probe){bucket, h};
@@ -118,20 +118,20 @@ gremc_hash_candidates(const struct gremc_hash_bucket *bucket, uint8_t tag)
 	return found;
 }
 
-static inline uint32_t gremc_hash_entry(const struct gremc_hash_bucket *bucket, uint32_t i)
+static inline uint32_t gremc_hash_entry_load(const struct gremc_hash_bucket *bucket, uint32_t i)
 {
 	return __atomic_load_n(&bucket->entry[i], __ATOMIC_ACQUIRE);
 }
 
 /* Does the line have this key? */
-typedef bool (*gremc_hash_same)(const void *line, const void *key);
+typedef bool (*gremc_hash_key_equals)(const void *line, const void *key);
 
-static inline const void *gremc_hash_line(const void *lines, uint32_t number)
+static inline const void *gremc_hash_line_at(const void *lines, uint32_t number)
 {
 	return (const uint8_t *)lines + (uint64_t)number * RTE_CACHE_LINE_SIZE;
 }
 
-static inline uint32_t gremc_hash_number(const void *lines, const void *line)
+static inline uint32_t gremc_hash_line_number(const void *lines, const void *line)
 {
 	return (uint32_t)(((uintptr_t)line - (uintptr_t)lines) / RTE_CACHE_LINE_SIZE);
 }
@@ -141,20 +141,20 @@ static inline uint32_t gremc_hash_number(const void *lines, const void *line)
 static __rte_always_inline const void *gremc_hash_search(const struct gremc_hash *hash,
 							 const struct gremc_hash_bucket *bucket,
 							 uint32_t found, uint64_t h, const void *lines,
-							 gremc_hash_same same, const void *key)
+							 gremc_hash_key_equals same, const void *key)
 {
 	const void *line;
 
 	/* no further than once around, whatever the buckets say of what has passed them */
 	for (uint32_t looked = 0; looked <= hash->mask; looked++) {
 		for (; found; found &= found - 1) {
-			line = gremc_hash_line(lines,
-					       gremc_hash_entry(bucket, (uint32_t)__builtin_ctz(found)));
+			line = gremc_hash_line_at(
+				lines, gremc_hash_entry_load(bucket, (uint32_t)__builtin_ctz(found)));
 			GREMC_TSAN_ACQUIRE(line);
 			if (likely(same(line, key)))
 				return line;
 		}
-		if (likely(__atomic_load_n(&bucket->passed, __ATOMIC_ACQUIRE) == 0))
+		if (likely(__atomic_load_n(&bucket->overflow, __ATOMIC_ACQUIRE) == 0))
 			break;
 		bucket = bucket == &hash->bucket[hash->mask] ? hash->bucket : bucket + 1;
 		found = gremc_hash_candidates(bucket, gremc_hash_tag(h));
@@ -164,10 +164,10 @@ static __rte_always_inline const void *gremc_hash_search(const struct gremc_hash
 
 /* Reader or writer: the line with this key, or NULL. */
 static __rte_always_inline const void *gremc_hash_find(const struct gremc_hash *hash, uint64_t h,
-						       const void *lines, gremc_hash_same same,
+						       const void *lines, gremc_hash_key_equals same,
 						       const void *key)
 {
-	const struct gremc_hash_bucket *bucket = gremc_hash_bucket_of(hash, h);
+	const struct gremc_hash_bucket *bucket = gremc_hash_bucket_get(hash, h);
 
 	return gremc_hash_search(hash, bucket, gremc_hash_candidates(bucket, gremc_hash_tag(h)), h, lines,
 				 same, key);
@@ -177,7 +177,7 @@ static __rte_always_inline const void *gremc_hash_find(const struct gremc_hash *
  * `keys` is an array of keys of `key_size` bytes. */
 static __rte_always_inline void gremc_hash_find_bulk(const struct gremc_hash *hash,
 						     const struct gremc_hash_probe *probe, uint32_t n,
-						     const void *lines, gremc_hash_same same,
+						     const void *lines, gremc_hash_key_equals same,
 						     const void *keys, size_t key_size, const void **found)
 {
 	/* The first candidate is nearly always the only one. */
@@ -188,8 +188,8 @@ static __rte_always_inline void gremc_hash_find_bulk(const struct gremc_hash *ha
 		found[i] = NULL;
 		if (unlikely(candidates == 0))
 			continue;
-		found[i] =
-			gremc_hash_line(lines, gremc_hash_entry(bucket, (uint32_t)__builtin_ctz(candidates)));
+		found[i] = gremc_hash_line_at(
+			lines, gremc_hash_entry_load(bucket, (uint32_t)__builtin_ctz(candidates)));
 		rte_prefetch0(found[i]);
 	}
 	for (uint32_t i = 0; i < n; i++) {

@@ -19,7 +19,7 @@
 
 /* ---- the interfaces by cost: a heap, the largest first ---- */
 
-static void heap_put(struct budget *budget, uint32_t at, struct interface *interface)
+static void heap_set(struct budget *budget, uint32_t at, struct interface *interface)
 {
 	budget->heap[at] = interface;
 	interface->heap_at = at;
@@ -30,10 +30,10 @@ static void heap_up(struct budget *budget, struct interface *interface)
 	uint32_t at = interface->heap_at;
 
 	while (at > 0 && budget->heap[(at - 1) / 2]->cost < interface->cost) {
-		heap_put(budget, at, budget->heap[(at - 1) / 2]);
+		heap_set(budget, at, budget->heap[(at - 1) / 2]);
 		at = (at - 1) / 2;
 	}
-	heap_put(budget, at, interface);
+	heap_set(budget, at, interface);
 }
 
 static void heap_down(struct budget *budget, struct interface *interface)
@@ -45,10 +45,10 @@ static void heap_down(struct budget *budget, struct interface *interface)
 			 budget->heap[child + 1]->cost > budget->heap[child]->cost;
 		if (budget->heap[child]->cost <= interface->cost)
 			break;
-		heap_put(budget, at, budget->heap[child]);
+		heap_set(budget, at, budget->heap[child]);
 		at = child;
 	}
-	heap_put(budget, at, interface);
+	heap_set(budget, at, interface);
 }
 
 int gremc_budget_reserve(struct gremc_igmp *igmp, uint32_t interfaces)
@@ -63,7 +63,7 @@ int gremc_budget_reserve(struct gremc_igmp *igmp, uint32_t interfaces)
 
 void gremc_budget_interface_add(struct gremc_igmp *igmp, struct interface *interface)
 {
-	heap_put(&igmp->budget, igmp->budget.heap_count++, interface); /* with nothing: a leaf */
+	heap_set(&igmp->budget, igmp->budget.heap_count++, interface); /* with nothing: a leaf */
 }
 
 void gremc_budget_interface_remove(struct gremc_igmp *igmp, struct interface *interface)
@@ -73,12 +73,12 @@ void gremc_budget_interface_remove(struct gremc_igmp *igmp, struct interface *in
 
 	if (last == interface)
 		return;
-	heap_put(budget, interface->heap_at, last);
+	heap_set(budget, interface->heap_at, last);
 	heap_up(budget, last);
 	heap_down(budget, last);
 }
 
-static void charge(struct gremc_igmp *igmp, struct interface *interface, int32_t cost)
+static void interface_charge(struct gremc_igmp *igmp, struct interface *interface, int32_t cost)
 {
 	interface->cost += (uint32_t)cost;
 	if (cost > 0)
@@ -89,20 +89,22 @@ static void charge(struct gremc_igmp *igmp, struct interface *interface, int32_t
 
 /* ---- routes ---- */
 
-static uint64_t route_key(rte_be32_t source, rte_be32_t group)
+static uint64_t requested_route_key(rte_be32_t source, rte_be32_t group)
 {
 	return (uint64_t)source << 32 | group;
 }
 
-static struct asked_route *route_find(const struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group)
+static struct requested_route *requested_route_find(const struct gremc_igmp *igmp, rte_be32_t source,
+						    rte_be32_t group)
 {
-	struct gremc_map_node *node = gremc_map_find(&igmp->budget.routes, route_key(source, group));
+	struct gremc_map_node *node =
+		gremc_map_find(&igmp->budget.routes, requested_route_key(source, group));
 
-	return node ? container_of(node, struct asked_route, node) : NULL;
+	return node ? container_of(node, struct requested_route, node) : NULL;
 }
 
 /* The holder with the least cost, of the first ones, that can be charged. NULL: none. */
-static struct interface *payer_find(const struct asked_route *route)
+static struct interface *route_payer_find(const struct requested_route *route)
 {
 	struct interface *payer = NULL;
 	unsigned seen = 0;
@@ -113,20 +115,20 @@ static struct interface *payer_find(const struct asked_route *route)
 	return payer;
 }
 
-static void payer_set(struct gremc_igmp *igmp, struct asked_route *route, struct interface *payer)
+static void route_payer_set(struct gremc_igmp *igmp, struct requested_route *route, struct interface *payer)
 {
 	if (route->payer == payer)
 		return;
 	if (route->payer)
-		charge(igmp, route->payer, -(int32_t)GREMC_COST_ROUTE);
+		interface_charge(igmp, route->payer, -(int32_t)GREMC_COST_ROUTE);
 	route->payer = payer;
 	if (payer)
-		charge(igmp, payer, GREMC_COST_ROUTE);
+		interface_charge(igmp, payer, GREMC_COST_ROUTE);
 }
 
 /* ---- what an interface was granted, the newest first ---- */
 
-static void granted_add(struct gremc_igmp *igmp, struct holder *holder)
+static void holder_granted_add(struct gremc_igmp *igmp, struct holder *holder)
 {
 	struct interface *interface = holder->interface;
 
@@ -135,39 +137,40 @@ static void granted_add(struct gremc_igmp *igmp, struct holder *holder)
 	if (holder->next_granted)
 		holder->next_granted->previous_granted = &holder->next_granted;
 	interface->granted = holder;
-	charge(igmp, interface, 1);
+	interface_charge(igmp, interface, 1);
 }
 
-static void granted_remove(struct gremc_igmp *igmp, struct holder *holder)
+static void holder_granted_remove(struct gremc_igmp *igmp, struct holder *holder)
 {
 	*holder->previous_granted = holder->next_granted;
 	if (holder->next_granted)
 		holder->next_granted->previous_granted = holder->previous_granted;
-	charge(igmp, holder->interface, -1);
+	interface_charge(igmp, holder->interface, -1);
 }
 
 /* ---- when it is used up ---- */
 
 /* The interface asks its members again when there is room. */
-static void starve(struct gremc_igmp *igmp, struct interface *interface, enum gremc_igmp_counter counter)
+static void interface_starve(struct gremc_igmp *igmp, struct interface *interface,
+			     enum gremc_igmp_counter counter)
 {
-	gremc_igmp_count(interface, counter);
+	gremc_igmp_counter_increment(interface, counter);
 	igmp->budget.starved += !interface->is_starved;
 	interface->is_starved = true;
 }
 
-static void give_up_newest(struct gremc_igmp *igmp, struct interface *interface)
+static void interface_evict_newest(struct gremc_igmp *igmp, struct interface *interface)
 {
 	struct holder *holder = interface->granted;
 
-	starve(igmp, interface, GREMC_IGMP_COUNT_evicted);
+	interface_starve(igmp, interface, GREMC_IGMP_COUNT_evicted);
 	if (holder->is_source)
 		gremc_source_evict(igmp, container_of(holder, struct source, holder));
 	else
 		gremc_membership_destroy(igmp, container_of(holder, struct membership, holder));
 }
 
-static bool make_room(struct gremc_igmp *igmp, const struct interface *interface, uint32_t cost)
+static bool budget_reclaim(struct gremc_igmp *igmp, const struct interface *interface, uint32_t cost)
 {
 	struct budget *budget = &igmp->budget;
 
@@ -176,31 +179,32 @@ static bool make_room(struct gremc_igmp *igmp, const struct interface *interface
 
 		if (most->cost <= interface->cost + cost)
 			return false;
-		give_up_newest(igmp, most);
+		interface_evict_newest(igmp, most);
 	}
 	return true;
 }
 
-static uint64_t slack(const struct budget *budget)
+static uint64_t budget_slack(const struct budget *budget)
 {
 	return budget->limit / 64 + GREMC_COST_ROUTE;
 }
 
 /* Something was given back: ask the members of those that were refused. */
-static void refill(struct gremc_igmp *igmp)
+static void refill_timer(struct gremc_igmp *igmp)
 {
 	struct budget *budget = &igmp->budget;
 
-	if (budget->starved && budget->refill.due == 0 && budget->used + slack(budget) < budget->limit)
-		gremc_timer_set(&igmp->wheel, &budget->refill,
+	if (budget->starved && budget->refill_timer.due == 0 &&
+	    budget->used + budget_slack(budget) < budget->limit)
+		gremc_timer_set(&igmp->wheel, &budget->refill_timer,
 				RTE_MAX(igmp->now + GREMC_WHEEL_TICK, budget->refilled + REFILL_INTERVAL));
 }
 
-static void refill_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
+static void budget_refill_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
-	struct budget *budget = container_of(timer, struct budget, refill);
+	struct budget *budget = container_of(timer, struct budget, refill_timer);
 
-	if (budget->used + slack(budget) >= budget->limit)
+	if (budget->used + budget_slack(budget) >= budget->limit)
 		return;
 	budget->refilled = igmp->now;
 	budget->starved = 0;
@@ -210,7 +214,7 @@ static void refill_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 		if (interface == NULL || !interface->is_starved)
 			continue;
 		interface->is_starved = false;
-		gremc_querier_hurry(igmp, interface);
+		gremc_querier_query_now(igmp, interface);
 	}
 }
 
@@ -220,22 +224,22 @@ bool gremc_holder_add(struct gremc_igmp *igmp, struct interface *interface, stru
 		      rte_be32_t source, rte_be32_t group, bool is_pinned)
 {
 	struct budget *budget = &igmp->budget;
-	struct asked_route *route = route_find(igmp, source, group);
+	struct requested_route *route = requested_route_find(igmp, source, group);
 	uint32_t cost = 1 + (route ? 0 : GREMC_COST_ROUTE);
 
-	if (!is_pinned && !make_room(igmp, interface, cost)) {
-		starve(igmp, interface, GREMC_IGMP_COUNT_budget);
+	if (!is_pinned && !budget_reclaim(igmp, interface, cost)) {
+		interface_starve(igmp, interface, GREMC_IGMP_COUNT_budget);
 		return false;
 	}
 	/* it may have been the last holder's that made room */
-	route = route_find(igmp, source, group);
+	route = requested_route_find(igmp, source, group);
 	if (route == NULL) {
 		route = calloc(1, sizeof(*route));
 		if (route == NULL) {
-			gremc_igmp_count(interface, GREMC_IGMP_COUNT_no_memory);
+			gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_no_memory);
 			return false;
 		}
-		gremc_map_add(&budget->routes, &route->node, route_key(source, group));
+		gremc_map_add(&budget->routes, &route->node, requested_route_key(source, group));
 		budget->used += GREMC_COST_ROUTE;
 	}
 	*holder = (struct holder){.route = route,
@@ -250,45 +254,45 @@ bool gremc_holder_add(struct gremc_igmp *igmp, struct interface *interface, stru
 	budget->used++;
 	if (is_pinned)
 		return true;
-	granted_add(igmp, holder);
+	holder_granted_add(igmp, holder);
 	if (route->payer == NULL || interface->cost + GREMC_COST_ROUTE < route->payer->cost)
-		payer_set(igmp, route, interface);
+		route_payer_set(igmp, route, interface);
 	return true;
 }
 
 void gremc_holder_remove(struct gremc_igmp *igmp, struct holder *holder)
 {
-	struct asked_route *route = holder->route;
+	struct requested_route *route = holder->route;
 
 	*holder->previous = holder->next;
 	if (holder->next)
 		holder->next->previous = holder->previous;
 	if (!holder->is_pinned)
-		granted_remove(igmp, holder);
+		holder_granted_remove(igmp, holder);
 	igmp->budget.used--;
 	if (route->payer == holder->interface)
-		payer_set(igmp, route, payer_find(route));
+		route_payer_set(igmp, route, route_payer_find(route));
 	if (route->holders == NULL) {
 		gremc_map_remove(&igmp->budget.routes, &route->node);
 		igmp->budget.used -= GREMC_COST_ROUTE;
 		free(route);
 	}
-	refill(igmp);
+	refill_timer(igmp);
 }
 
 void gremc_holder_pin(struct gremc_igmp *igmp, struct holder *holder, bool is_pinned)
 {
-	struct asked_route *route = holder->route;
+	struct requested_route *route = holder->route;
 
 	if (holder->is_pinned == is_pinned)
 		return;
 	holder->is_pinned = is_pinned;
 	if (is_pinned)
-		granted_remove(igmp, holder);
+		holder_granted_remove(igmp, holder);
 	else
-		granted_add(igmp, holder);
+		holder_granted_add(igmp, holder);
 	if (route->payer == NULL || route->payer == holder->interface)
-		payer_set(igmp, route, payer_find(route));
+		route_payer_set(igmp, route, route_payer_find(route));
 }
 
 /* ---- the budget ---- */
@@ -296,7 +300,7 @@ void gremc_holder_pin(struct gremc_igmp *igmp, struct holder *holder, bool is_pi
 int gremc_budget_init(struct gremc_igmp *igmp)
 {
 	igmp->budget.limit = UINT64_MAX / 2;
-	igmp->budget.refill.expire = refill_expire;
+	igmp->budget.refill_timer.expire = budget_refill_expire;
 	return gremc_map_init(&igmp->budget.routes);
 }
 
@@ -312,6 +316,6 @@ void gremc_budget_set(struct gremc_igmp *igmp, uint32_t routes)
 
 	budget->limit = (uint64_t)routes * (GREMC_COST_ROUTE + 1);
 	while (budget->used > budget->limit && budget->heap_count && budget->heap[0]->granted)
-		give_up_newest(igmp, budget->heap[0]);
-	refill(igmp);
+		interface_evict_newest(igmp, budget->heap[0]);
+	refill_timer(igmp);
 }

@@ -8,7 +8,7 @@
 
 static const struct {
 	const char *name, *text;
-} counters[] = {
+} counter_rows[] = {
 #define GREMC_X(name, text) {#name, text},
 	GREMC_IGMP_COUNTERS(GREMC_X)
 #undef GREMC_X
@@ -16,23 +16,23 @@ static const struct {
 
 const char *gremc_igmp_counter_name(enum gremc_igmp_counter counter)
 {
-	return counters[counter].name;
+	return counter_rows[counter].name;
 }
 
 const char *gremc_igmp_counter_text(enum gremc_igmp_counter counter)
 {
-	return counters[counter].text;
+	return counter_rows[counter].text;
 }
 
 /* Into the public functions and out of them: what changed downstream is said upstream at the end. */
-static void enter(struct gremc_igmp *igmp, uint64_t now)
+static void igmp_enter(struct gremc_igmp *igmp, uint64_t now)
 {
 	pthread_mutex_lock(&igmp->lock);
 	if (now > igmp->now)
 		igmp->now = now;
 }
 
-static void leave(struct gremc_igmp *igmp)
+static void igmp_leave(struct gremc_igmp *igmp)
 {
 	gremc_proxy_flush(igmp);
 	pthread_mutex_unlock(&igmp->lock);
@@ -50,8 +50,8 @@ struct gremc_igmp *gremc_igmp_create(const struct gremc_igmp_settings *settings,
 	igmp->callbacks = *callbacks;
 	igmp->now = now;
 	igmp->wheel.tick = now / GREMC_WHEEL_TICK;
-	igmp->unblock.expire = gremc_igmp_unblock;
-	igmp->say_again.expire = gremc_igmp_say_again;
+	igmp->unblock.expire = gremc_igmp_unblock_expire;
+	igmp->republish.expire = gremc_igmp_republish_expire;
 	if (gremc_map_init(&igmp->memberships) || gremc_map_init(&igmp->sources) || gremc_proxy_init(igmp) ||
 	    gremc_budget_init(igmp)) {
 		gremc_igmp_destroy(igmp);
@@ -60,7 +60,7 @@ struct gremc_igmp *gremc_igmp_create(const struct gremc_igmp_settings *settings,
 	return igmp;
 }
 
-static void interface_free(struct gremc_igmp *igmp, struct interface *interface)
+static void igmp_interface_free(struct gremc_igmp *igmp, struct interface *interface)
 {
 	while (interface->memberships)
 		gremc_membership_destroy(igmp, interface->memberships);
@@ -80,7 +80,7 @@ void gremc_igmp_destroy(struct gremc_igmp *igmp)
 	gremc_proxy_fini(igmp);
 	for (uint32_t i = 0; i < igmp->interface_limit; i++)
 		if (igmp->interfaces[i])
-			interface_free(igmp, igmp->interfaces[i]);
+			igmp_interface_free(igmp, igmp->interfaces[i]);
 	gremc_map_fini(&igmp->memberships);
 	gremc_map_fini(&igmp->sources);
 	gremc_budget_fini(igmp);
@@ -92,7 +92,7 @@ void gremc_igmp_destroy(struct gremc_igmp *igmp)
 
 void gremc_igmp_configure(struct gremc_igmp *igmp, const struct gremc_igmp_settings *settings, uint64_t now)
 {
-	enter(igmp, now);
+	igmp_enter(igmp, now);
 	igmp->settings = *settings;
 	for (uint32_t i = 0; i < igmp->interface_limit; i++) {
 		struct interface *interface = igmp->interfaces[i];
@@ -102,13 +102,13 @@ void gremc_igmp_configure(struct gremc_igmp *igmp, const struct gremc_igmp_setti
 			interface->query_interval = settings->query_interval;
 		}
 	}
-	leave(igmp);
+	igmp_leave(igmp);
 }
 
 /* ---- interfaces ---- */
 
 /* The policy with arrays of its own, all in one block. -ENOMEM. */
-static int copy_policy(struct gremc_igmp_policy *to, void **arrays, const struct gremc_igmp_policy *from)
+static int policy_copy(struct gremc_igmp_policy *to, void **arrays, const struct gremc_igmp_policy *from)
 {
 	size_t groups = from->group_count * sizeof(*from->groups);
 	size_t sources = from->source_count * sizeof(*from->sources);
@@ -128,7 +128,7 @@ static int copy_policy(struct gremc_igmp_policy *to, void **arrays, const struct
 	return 0;
 }
 
-static int make_room(struct gremc_igmp *igmp, uint32_t number)
+static int interface_slot_reserve(struct gremc_igmp *igmp, uint32_t number)
 {
 	uint32_t limit = RTE_MAX(64u, RTE_MAX(number + 1, igmp->interface_limit * 2));
 	struct interface **interfaces;
@@ -147,9 +147,10 @@ static int make_room(struct gremc_igmp *igmp, uint32_t number)
 	return 0;
 }
 
-static struct interface *interface_create(struct gremc_igmp *igmp, uint32_t number)
+static struct interface *igmp_interface_create(struct gremc_igmp *igmp, uint32_t number)
 {
-	struct interface *interface = make_room(igmp, number) ? NULL : calloc(1, sizeof(*interface));
+	struct interface *interface =
+		interface_slot_reserve(igmp, number) ? NULL : calloc(1, sizeof(*interface));
 
 	if (interface == NULL)
 		return NULL;
@@ -164,7 +165,7 @@ static struct interface *interface_create(struct gremc_igmp *igmp, uint32_t numb
 }
 
 /* With an upstream only a querier's memberships count, without one all do. */
-static void update_all(struct gremc_igmp *igmp)
+static void queriers_update(struct gremc_igmp *igmp)
 {
 	for (uint32_t i = 0; i < igmp->interface_limit; i++)
 		if (igmp->interfaces[i])
@@ -172,14 +173,14 @@ static void update_all(struct gremc_igmp *igmp)
 }
 
 /* From the old policy's role to the new one's. Memberships have been withdrawn. */
-static void change_role(struct gremc_igmp *igmp, struct interface *interface,
-			const struct gremc_igmp_policy *before)
+static void interface_role_change(struct gremc_igmp *igmp, struct interface *interface,
+				  const struct gremc_igmp_policy *before)
 {
 	enum gremc_igmp_mode mode = interface->policy.mode;
 
 	if (before->mode == GREMC_IGMP_UPSTREAM && mode != GREMC_IGMP_UPSTREAM) {
 		gremc_proxy_stop(igmp);
-		update_all(igmp);
+		queriers_update(igmp);
 	}
 	if (before->mode == GREMC_IGMP_QUERIER && mode != GREMC_IGMP_QUERIER)
 		gremc_querier_stop(igmp, interface);
@@ -188,7 +189,7 @@ static void change_role(struct gremc_igmp *igmp, struct interface *interface,
 			gremc_membership_destroy(igmp, interface->memberships);
 	if (mode == GREMC_IGMP_UPSTREAM && before->mode != GREMC_IGMP_UPSTREAM) {
 		gremc_proxy_start(igmp, interface);
-		update_all(igmp);
+		queriers_update(igmp);
 	}
 	if (mode == GREMC_IGMP_QUERIER &&
 	    (before->mode != GREMC_IGMP_QUERIER || before->address != interface->policy.address ||
@@ -199,19 +200,20 @@ static void change_role(struct gremc_igmp *igmp, struct interface *interface,
 	gremc_querier_update(igmp, interface);
 }
 
-static int interface_set(struct gremc_igmp *igmp, uint32_t number, const struct gremc_igmp_policy *policy)
+static int igmp_interface_set(struct gremc_igmp *igmp, uint32_t number,
+			      const struct gremc_igmp_policy *policy)
 {
-	struct interface *interface = gremc_igmp_interface(igmp, number);
+	struct interface *interface = gremc_igmp_interface_find(igmp, number);
 	struct gremc_igmp_policy before, copy;
 	void *arrays;
 
 	if (policy->mode == GREMC_IGMP_UPSTREAM && igmp->proxy.interface &&
 	    igmp->proxy.interface != interface)
 		return -EEXIST;
-	if (copy_policy(&copy, &arrays, policy))
+	if (policy_copy(&copy, &arrays, policy))
 		return -ENOMEM;
 	if (interface == NULL)
-		interface = interface_create(igmp, number);
+		interface = igmp_interface_create(igmp, number);
 	if (interface == NULL) {
 		free(arrays);
 		return -ENOMEM;
@@ -223,12 +225,12 @@ static int interface_set(struct gremc_igmp *igmp, uint32_t number, const struct 
 	interface->policy = copy;
 	free(interface->arrays);
 	interface->arrays = arrays;
-	interface->tokens = gremc_policy_tokens(policy);
+	interface->tokens = gremc_policy_token_max(policy);
 	interface->tokens_at = igmp->now;
-	change_role(igmp, interface, &before);
+	interface_role_change(igmp, interface, &before);
 	if (policy->mode == GREMC_IGMP_QUERIER)
 		gremc_interface_join_static(igmp, interface);
-	gremc_interface_settle(igmp, interface);
+	gremc_interface_publish(igmp, interface);
 	return 0;
 }
 
@@ -237,9 +239,9 @@ int gremc_igmp_interface_set(struct gremc_igmp *igmp, uint32_t interface,
 {
 	int rc;
 
-	enter(igmp, now);
-	rc = interface_set(igmp, interface, policy);
-	leave(igmp);
+	igmp_enter(igmp, now);
+	rc = igmp_interface_set(igmp, interface, policy);
+	igmp_leave(igmp);
 	return rc;
 }
 
@@ -247,44 +249,44 @@ void gremc_igmp_interface_remove(struct gremc_igmp *igmp, uint32_t number, uint6
 {
 	struct interface *interface;
 
-	enter(igmp, now);
-	interface = gremc_igmp_interface(igmp, number);
+	igmp_enter(igmp, now);
+	interface = gremc_igmp_interface_find(igmp, number);
 	if (interface) {
 		bool was_upstream = interface == igmp->proxy.interface;
 
 		if (was_upstream)
 			gremc_proxy_stop(igmp);
-		interface_free(igmp, interface);
+		igmp_interface_free(igmp, interface);
 		if (was_upstream)
-			update_all(igmp);
+			queriers_update(igmp);
 	}
-	leave(igmp);
+	igmp_leave(igmp);
 }
 
-void gremc_igmp_budget(struct gremc_igmp *igmp, uint32_t routes, uint64_t now)
+void gremc_igmp_budget_set(struct gremc_igmp *igmp, uint32_t routes, uint64_t now)
 {
-	enter(igmp, now);
+	igmp_enter(igmp, now);
 	gremc_budget_set(igmp, routes);
-	leave(igmp);
+	igmp_leave(igmp);
 }
 
 /* ---- time ---- */
 
-void gremc_igmp_run(struct gremc_igmp *igmp, uint64_t now)
+void gremc_igmp_timers_run(struct gremc_igmp *igmp, uint64_t now)
 {
-	enter(igmp, now);
+	igmp_enter(igmp, now);
 	gremc_wheel_run(&igmp->wheel, igmp, igmp->now);
-	leave(igmp);
+	igmp_leave(igmp);
 }
 
-uint64_t gremc_igmp_next(const struct gremc_igmp *igmp)
+uint64_t gremc_igmp_next_due(const struct gremc_igmp *igmp)
 {
 	return gremc_wheel_next(&igmp->wheel);
 }
 
 /* ---- packets ---- */
 
-static bool check_sender(rte_be32_t source)
+static bool sender_is_valid(rte_be32_t source)
 {
 	uint8_t net = (uint8_t)(rte_be_to_cpu_32(source) >> 24);
 
@@ -293,15 +295,15 @@ static bool check_sender(rte_be32_t source)
 }
 
 /* What a message of an interface is refused for; GREMC_IGMP_COUNTER_COUNT: nothing. */
-static enum gremc_igmp_counter check(const struct interface *interface,
-				     const struct gremc_igmp_message *message)
+static enum gremc_igmp_counter message_check(const struct interface *interface,
+					     const struct gremc_igmp_message *message)
 {
 	const struct gremc_igmp_policy *policy = &interface->policy;
 	bool is_query = message->type == GREMC_IGMP_QUERY;
 
 	if (policy->mode == GREMC_IGMP_OFF || (policy->mode == GREMC_IGMP_UPSTREAM && !is_query))
 		return GREMC_IGMP_COUNT_off;
-	if (!check_sender(message->source))
+	if (!sender_is_valid(message->source))
 		return GREMC_IGMP_COUNT_bad_source;
 	if (policy->router_alert && !message->has_router_alert)
 		return GREMC_IGMP_COUNT_router_alert;
@@ -313,8 +315,8 @@ static enum gremc_igmp_counter check(const struct interface *interface,
 }
 
 /* A version 1 or 2 message is a version 3 record (RFC 3376, 7.3.2). */
-static void take_old(struct gremc_igmp *igmp, struct interface *interface,
-		     const struct gremc_igmp_message *message)
+static void old_message_accept(struct gremc_igmp *igmp, struct interface *interface,
+			       const struct gremc_igmp_message *message)
 {
 	const struct gremc_igmp_record record = {
 		.type = message->type == GREMC_IGMP_LEAVE ? GREMC_IGMP_TO_IN : GREMC_IGMP_IS_EX,
@@ -323,7 +325,7 @@ static void take_old(struct gremc_igmp *igmp, struct interface *interface,
 	struct membership *membership;
 	uint64_t until;
 
-	if (!gremc_membership_record(igmp, interface, &record) || message->type == GREMC_IGMP_LEAVE)
+	if (!gremc_membership_record_input(igmp, interface, &record) || message->type == GREMC_IGMP_LEAVE)
 		return;
 	membership = gremc_membership_find(igmp, interface, message->group);
 	if (membership == NULL)
@@ -335,43 +337,43 @@ static void take_old(struct gremc_igmp *igmp, struct interface *interface,
 		membership->v2_until = until;
 }
 
-static void take_records(struct gremc_igmp *igmp, struct interface *interface,
-			 const struct gremc_igmp_message *message)
+static void records_accept(struct gremc_igmp *igmp, struct interface *interface,
+			   const struct gremc_igmp_message *message)
 {
 	const uint8_t *at = message->records;
 	struct gremc_igmp_record record;
 
 	for (uint16_t i = 0; i < message->record_count; i++) {
 		at = gremc_igmp_record_read(at, &record);
-		gremc_membership_record(igmp, interface, &record);
+		gremc_membership_record_input(igmp, interface, &record);
 	}
 }
 
-static void take(struct gremc_igmp *igmp, struct interface *interface,
-		 const struct gremc_igmp_message *message)
+static void message_accept(struct gremc_igmp *igmp, struct interface *interface,
+			   const struct gremc_igmp_message *message)
 {
 	switch (message->type) {
 	case GREMC_IGMP_QUERY:
 		if (interface->policy.mode == GREMC_IGMP_UPSTREAM)
-			gremc_proxy_input(igmp, message);
+			gremc_proxy_query_input(igmp, message);
 		else
-			gremc_querier_input(igmp, interface, message);
+			gremc_querier_query_input(igmp, interface, message);
 		break;
 	case GREMC_IGMP_V1_REPORT:
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_v1_reports);
-		take_old(igmp, interface, message);
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_v1_reports);
+		old_message_accept(igmp, interface, message);
 		break;
 	case GREMC_IGMP_V2_REPORT:
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_v2_reports);
-		take_old(igmp, interface, message);
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_v2_reports);
+		old_message_accept(igmp, interface, message);
 		break;
 	case GREMC_IGMP_LEAVE:
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_leaves);
-		take_old(igmp, interface, message);
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_leaves);
+		old_message_accept(igmp, interface, message);
 		break;
 	case GREMC_IGMP_V3_REPORT:
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_v3_reports);
-		take_records(igmp, interface, message);
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_v3_reports);
+		records_accept(igmp, interface, message);
 		break;
 	}
 }
@@ -384,22 +386,22 @@ void gremc_igmp_input(struct gremc_igmp *igmp, uint32_t number, const uint8_t *p
 	struct interface *interface;
 	enum gremc_igmp_error error;
 
-	enter(igmp, now);
+	igmp_enter(igmp, now);
 	/* what was due before this packet came */
 	gremc_wheel_run(&igmp->wheel, igmp, igmp->now);
-	interface = gremc_igmp_interface(igmp, number);
+	interface = gremc_igmp_interface_find(igmp, number);
 	if (interface == NULL)
 		goto out;
 	error = gremc_igmp_parse(packet, length, &message);
 	if (error != GREMC_IGMP_OK) {
-		gremc_igmp_count(interface, (enum gremc_igmp_counter)error);
+		gremc_igmp_counter_increment(interface, (enum gremc_igmp_counter)error);
 		goto out;
 	}
-	refusal = check(interface, &message);
+	refusal = message_check(interface, &message);
 	if (refusal == GREMC_IGMP_COUNTER_COUNT)
-		take(igmp, interface, &message);
+		message_accept(igmp, interface, &message);
 	else
-		gremc_igmp_count(interface, refusal);
+		gremc_igmp_counter_increment(interface, refusal);
 out:
-	leave(igmp);
+	igmp_leave(igmp);
 }

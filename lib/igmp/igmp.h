@@ -98,7 +98,7 @@ struct gremc_igmp_policy {
 };
 
 /* What an interface wants of (S,G), or of (*,G) with source 0, which knows no EXCLUDE. */
-enum gremc_igmp_interest { GREMC_IGMP_NONE, GREMC_IGMP_INCLUDE, GREMC_IGMP_EXCLUDE };
+enum gremc_igmp_request { GREMC_IGMP_NONE, GREMC_IGMP_INCLUDE, GREMC_IGMP_EXCLUDE };
 
 /* The caller's functions. They must not call this module. */
 struct gremc_igmp_callbacks {
@@ -108,7 +108,7 @@ struct gremc_igmp_callbacks {
 	/* The interface's interest is another one now; without a change nothing is said. Returns 0, or
 	 * -ENOMEM: said again every second. GREMC_IGMP_NONE does not fail. */
 	int (*change)(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		      enum gremc_igmp_interest interest);
+		      enum gremc_igmp_request request);
 	/* Bytes of the largest IP packet that the interface can send now; 0: it cannot send yet. NULL:
 	 * Ethernet's 1500. */
 	size_t (*mtu)(void *argument, uint32_t interface);
@@ -135,15 +135,15 @@ void gremc_igmp_interface_remove(struct gremc_igmp *igmp, uint32_t interface, ui
 /* Let all memberships together ask for at most `routes` routes that one interface each wants; routes that
  * many want cost less (docs/design.md). Without a call there is no limit. Interfaces with most give up what
  * exceeds it. */
-void gremc_igmp_budget(struct gremc_igmp *igmp, uint32_t routes, uint64_t now);
+void gremc_igmp_budget_set(struct gremc_igmp *igmp, uint32_t routes, uint64_t now);
 
 /* An IP packet that came in by the interface; anything is safe. */
 void gremc_igmp_input(struct gremc_igmp *igmp, uint32_t interface, const uint8_t *packet, size_t length,
 		      uint64_t now);
 /* Let timers run up to `now`. */
-void gremc_igmp_run(struct gremc_igmp *igmp, uint64_t now);
-/* Not later than this gremc_igmp_run() has something to do; GREMC_IGMP_NEVER. */
-uint64_t gremc_igmp_next(const struct gremc_igmp *igmp);
+void gremc_igmp_timers_run(struct gremc_igmp *igmp, uint64_t now);
+/* Not later than this gremc_igmp_timers_run() has something to do; GREMC_IGMP_NEVER. */
+uint64_t gremc_igmp_next_due(const struct gremc_igmp *igmp);
 
 /* ---- snapshots: any thread ---- */
 
@@ -193,7 +193,7 @@ bool gremc_igmp_interface_info(struct gremc_igmp *igmp, uint32_t number,
 			       struct gremc_igmp_interface_info *info);
 void gremc_igmp_budget_info(struct gremc_igmp *igmp, struct gremc_igmp_budget_info *info);
 /* At most `size` memberships with numbers from `from` on; returns how many. *total: of all. */
-uint32_t gremc_igmp_group_infos(struct gremc_igmp *igmp, uint32_t from, struct gremc_igmp_group_info *infos,
+uint32_t gremc_igmp_groups_list(struct gremc_igmp *igmp, uint32_t from, struct gremc_igmp_group_info *infos,
 				uint32_t size, uint32_t *total);
 /* The membership of this interface in this group. False: there is none. */
 bool gremc_igmp_group_find(struct gremc_igmp *igmp, uint32_t interface, rte_be32_t group,

@@ -41,7 +41,7 @@ struct interface;
 
 /* What a membership or a source holds of a route that it asks for (budget.c). */
 struct holder {
-	struct asked_route *route;
+	struct requested_route *route;
 	struct interface *interface;
 	struct holder *next, **previous;                 /* in route->holders */
 	struct holder *next_granted, **previous_granted; /* in interface->granted, unless pinned */
@@ -61,7 +61,7 @@ struct source {
 	uint32_t mark; /* epoch of the record that names it */
 	uint8_t queries_left;
 	bool excluded, is_static;
-	uint8_t published; /* enum gremc_igmp_interest */
+	uint8_t published; /* enum gremc_igmp_request */
 };
 
 /* One interface's membership in one group. */
@@ -77,7 +77,7 @@ struct membership {
 	uint32_t source_count;
 	bool exclude, is_static; /* static: of any source */
 	bool published;          /* any source was wanted when it was last said */
-	bool is_unasked;         /* queries are due that could not leave */
+	bool is_query_pending;   /* queries are due that could not leave */
 	uint8_t queries_left;
 	uint64_t v1_until, v2_until;   /* older hosts are present (RFC 3376, 7.3.2) */
 	struct gremc_timer timer;      /* of EXCLUDE mode */
@@ -104,7 +104,7 @@ struct interface {
 	/* of the budget */
 	uint32_t cost, heap_at;
 	struct holder *granted;     /* the newest first */
-	bool is_unsaid;             /* there was no memory to say all that is wanted */
+	bool is_unpublished;        /* there was no memory to say all that is wanted */
 	bool is_starved;            /* something was refused or given up since its members were last asked */
 	uint64_t tokens, tokens_at; /* thousandths of a record, and when they were counted */
 	uint64_t counters[GREMC_IGMP_COUNTER_COUNT];
@@ -165,7 +165,7 @@ struct proxy {
  */
 
 /* A route that memberships ask for. */
-struct asked_route {
+struct requested_route {
 	struct gremc_map_node node; /* of budget->routes: source, group */
 	struct holder *holders;
 	struct interface *payer; /* NULL: all holders are pinned */
@@ -181,7 +181,7 @@ struct budget {
 	uint32_t heap_count;
 	uint32_t starved; /* interfaces with is_starved, at most */
 	uint64_t refilled;
-	struct gremc_timer refill; /* asks their members again */
+	struct gremc_timer refill_timer; /* asks their members again */
 };
 
 struct gremc_igmp {
@@ -193,22 +193,22 @@ struct gremc_igmp {
 	struct interface **interfaces; /* [number] */
 	uint32_t interface_limit;
 	struct gremc_map memberships, sources;
-	struct membership **numbers;                    /* NULL: free */
-	uint32_t number_limit, number_room, first_free; /* none below first_free is free */
+	struct membership **numbers;                        /* NULL: free */
+	uint32_t number_limit, number_capacity, first_free; /* none below first_free is free */
 	uint32_t epoch;
 	struct interface *blocked;
 	struct gremc_timer unblock;   /* asks whether they can send */
-	struct gremc_timer say_again; /* what there was no memory for */
+	struct gremc_timer republish; /* what there was no memory for */
 	struct budget budget;
 	struct proxy proxy;
 };
 
-static inline void gremc_igmp_count(struct interface *interface, enum gremc_igmp_counter counter)
+static inline void gremc_igmp_counter_increment(struct interface *interface, enum gremc_igmp_counter counter)
 {
 	interface->counters[counter]++;
 }
 
-static inline struct interface *gremc_igmp_interface(const struct gremc_igmp *igmp, uint32_t number)
+static inline struct interface *gremc_igmp_interface_find(const struct gremc_igmp *igmp, uint32_t number)
 {
 	return number < igmp->interface_limit ? igmp->interfaces[number] : NULL;
 }
@@ -220,18 +220,20 @@ static inline uint64_t gremc_igmp_group_timeout(const struct gremc_igmp *igmp,
 	return (uint64_t)interface->robustness * interface->query_interval + igmp->settings.response_interval;
 }
 
-static inline unsigned gremc_igmp_last_count(const struct gremc_igmp *igmp, const struct interface *interface)
+static inline unsigned gremc_igmp_last_member_count(const struct gremc_igmp *igmp,
+						    const struct interface *interface)
 {
 	return igmp->settings.last_member_count ? igmp->settings.last_member_count : interface->robustness;
 }
 
 /* Last member query time (8.10). */
-static inline uint64_t gremc_igmp_last_time(const struct gremc_igmp *igmp, const struct interface *interface)
+static inline uint64_t gremc_igmp_last_member_time(const struct gremc_igmp *igmp,
+						   const struct interface *interface)
 {
-	return (uint64_t)igmp->settings.last_member_interval * gremc_igmp_last_count(igmp, interface);
+	return (uint64_t)igmp->settings.last_member_interval * gremc_igmp_last_member_count(igmp, interface);
 }
 
-static inline bool gremc_source_runs(const struct source *source)
+static inline bool gremc_source_timer_runs(const struct source *source)
 {
 	return source->timer.due != 0;
 }
@@ -275,30 +277,30 @@ void gremc_holder_pin(struct gremc_igmp *igmp, struct holder *holder, bool is_pi
 /* ---- publish.c ---- */
 
 /* Say again what there was no memory for. */
-void gremc_igmp_say_again(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_igmp_republish_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 /* Withdraw the source and forget it; its membership goes with its last state. */
 void gremc_source_evict(struct gremc_igmp *igmp, struct source *source);
 
 /* Say what changed of the membership since the last time, let go of sources without a state, and of the
  * membership itself when nothing is left. It may be gone afterwards. */
-void gremc_membership_settle(struct gremc_igmp *igmp, struct membership *membership);
+void gremc_membership_publish(struct gremc_igmp *igmp, struct membership *membership);
 /* Nothing is wanted of it any more; said, but the state stays. */
 void gremc_membership_withdraw(struct gremc_igmp *igmp, struct membership *membership);
 /* All of an interface's. */
-void gremc_interface_settle(struct gremc_igmp *igmp, struct interface *interface);
-bool gremc_policy_has_source(const struct gremc_igmp_policy *policy, rte_be32_t source);
-bool gremc_policy_has_group(const struct gremc_igmp_policy *policy, rte_be32_t group);
+void gremc_interface_publish(struct gremc_igmp *igmp, struct interface *interface);
+bool gremc_policy_allows_source(const struct gremc_igmp_policy *policy, rte_be32_t source);
+bool gremc_policy_allows_group(const struct gremc_igmp_policy *policy, rte_be32_t group);
 /* Memberships and sources of the configuration. */
 void gremc_interface_join_static(struct gremc_igmp *igmp, struct interface *interface);
 
 /* ---- member.c: RFC 3376, 6.4 and 6.5 ---- */
 
 /* Returns false when the record was refused as a whole, which is counted. */
-bool gremc_membership_record(struct gremc_igmp *igmp, struct interface *interface,
-			     const struct gremc_igmp_record *record);
+bool gremc_membership_record_input(struct gremc_igmp *igmp, struct interface *interface,
+				   const struct gremc_igmp_record *record);
 /* Thousandths of a record that the full bucket holds: one second's, and one for each membership allowed, so
  * that all of them may begin at once. */
-static inline uint64_t gremc_policy_tokens(const struct gremc_igmp_policy *policy)
+static inline uint64_t gremc_policy_token_max(const struct gremc_igmp_policy *policy)
 {
 	return UINT64_C(1000) * RTE_MAX(policy->report_rate, policy->max_groups);
 }
@@ -311,42 +313,42 @@ void gremc_source_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 #define GREMC_QUERY_SOURCES 1024u
 
 /* Q(G), and Q(G, the running sources whose mark is, or with `marked` false is not, the epoch). */
-void gremc_membership_query(struct gremc_igmp *igmp, struct membership *membership);
-void gremc_membership_query_sources(struct gremc_igmp *igmp, struct membership *membership, bool marked);
-void gremc_membership_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_membership_group_query(struct gremc_igmp *igmp, struct membership *membership);
+void gremc_membership_source_query(struct gremc_igmp *igmp, struct membership *membership, bool marked);
+void gremc_membership_retransmit_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 /* The interface can send again: send the queries that could not leave. */
 void gremc_membership_resume(struct gremc_igmp *igmp, struct membership *membership);
 /* Whether the membership's timers wait because its members could not be asked yet. */
-bool gremc_membership_waits(const struct gremc_igmp *igmp, const struct membership *membership);
-void gremc_membership_lower(struct gremc_igmp *igmp, struct membership *membership,
-			    const struct gremc_igmp_message *query);
+bool gremc_membership_timer_waits(const struct gremc_igmp *igmp, const struct membership *membership);
+void gremc_membership_timers_lower(struct gremc_igmp *igmp, struct membership *membership,
+				   const struct gremc_igmp_message *query);
 
 /* ---- send.c ---- */
 
 /* Bytes of the largest IP packet that may leave by the interface now. 0: none can, which is counted. */
-size_t gremc_interface_size(struct gremc_igmp *igmp, struct interface *interface);
+size_t gremc_interface_packet_max(struct gremc_igmp *igmp, struct interface *interface);
 /* Send an IP packet. Returns false, counted, when it could not leave: send it again after the interface is
  * unblocked. */
 bool gremc_interface_send(struct gremc_igmp *igmp, struct interface *interface, const uint8_t *packet,
 			  size_t length);
 /* Take the interface off the list of blocked ones, if it is there. */
 void gremc_interface_unblock(struct interface *interface);
-void gremc_igmp_unblock(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_igmp_unblock_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 
 /* ---- querier.c ---- */
 
 void gremc_querier_start(struct gremc_igmp *igmp, struct interface *interface);
 void gremc_querier_stop(struct gremc_igmp *igmp, struct interface *interface);
-void gremc_querier_input(struct gremc_igmp *igmp, struct interface *interface,
-			 const struct gremc_igmp_message *query);
+void gremc_querier_query_input(struct gremc_igmp *igmp, struct interface *interface,
+			       const struct gremc_igmp_message *query);
 void gremc_querier_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 void gremc_querier_other_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 /* Returns false when the query could not leave. One that the interface's version does not have is left out,
  * which is a success. */
-bool gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
-			const rte_be32_t *sources, uint16_t source_count, bool suppress);
+bool gremc_querier_query_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
+			      const rte_be32_t *sources, uint16_t source_count, bool suppress);
 /* Ask the members now, and not with the next general query, where that is ours to do. */
-void gremc_querier_hurry(struct gremc_igmp *igmp, struct interface *interface);
+void gremc_querier_query_now(struct gremc_igmp *igmp, struct interface *interface);
 /* The interface can send again: send the queries that could not leave. */
 void gremc_querier_resume(struct gremc_igmp *igmp, struct interface *interface);
 /* Whether the interface's memberships count: not where another one is the querier of a proxy. */
@@ -359,17 +361,17 @@ void gremc_proxy_fini(struct gremc_igmp *igmp);
 void gremc_proxy_start(struct gremc_igmp *igmp, struct interface *interface);
 void gremc_proxy_stop(struct gremc_igmp *igmp);
 /* Memory for a change. Returns false: ENOMEM. */
-bool gremc_proxy_prepare(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group);
+bool gremc_proxy_change_prepare(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group);
 /* A downstream interface's interest went from one to another. It has been prepared, and so cannot fail. */
-void gremc_proxy_change(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group,
-			enum gremc_igmp_interest before, enum gremc_igmp_interest after);
+void gremc_proxy_change_add(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group,
+			    enum gremc_igmp_request before, enum gremc_igmp_request after);
 /* Send what is to be said now. */
 void gremc_proxy_flush(struct gremc_igmp *igmp);
 /* Nothing is left to be said of it. */
-void gremc_proxy_forget(struct proxied *proxied);
+void gremc_proxy_changes_clear(struct proxied *proxied);
 /* 1 to `most` milliseconds, at random. */
-uint64_t gremc_proxy_delay(struct proxy *proxy, uint64_t most);
-void gremc_proxy_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer);
+uint64_t gremc_proxy_random_delay(struct proxy *proxy, uint64_t most);
+void gremc_proxy_retransmit_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
 
 /* ---- upstream.c ---- */
 
@@ -381,22 +383,22 @@ struct proxy_writer {
 	bool has_failed;         /* a message could not leave; the rest does not try */
 };
 
-void gremc_proxy_begin(struct proxy_writer *writer, struct gremc_igmp *igmp);
+void gremc_proxy_writer_begin(struct proxy_writer *writer, struct gremc_igmp *igmp);
 /* Whether another group's messages may leave in this tick. */
-bool gremc_proxy_may_send(const struct proxy_writer *writer);
-/* Write what changed of the group, or its state; gremc_proxy_written() follows when the last of it has left,
- * or could not. */
-void gremc_proxy_say_change(struct proxy_writer *writer, struct proxied *proxied);
-void gremc_proxy_say_state(struct proxy_writer *writer, struct proxied *proxied);
+bool gremc_proxy_writer_may_send(const struct proxy_writer *writer);
+/* Write what changed of the group, or its state; gremc_proxy_group_written() follows when the last of it has
+ * left, or could not. */
+void gremc_proxy_change_write(struct proxy_writer *writer, struct proxied *proxied);
+void gremc_proxy_state_write(struct proxy_writer *writer, struct proxied *proxied);
 /* Send what the writer still holds. */
-void gremc_proxy_send(struct proxy_writer *writer);
+void gremc_proxy_writer_flush(struct proxy_writer *writer);
 /* proxy.c: all that was written of the group has left, or is to be written again. It may be gone afterwards.
  */
-void gremc_proxy_written(struct gremc_igmp *igmp, struct proxied *proxied, bool has_left);
+void gremc_proxy_group_written(struct gremc_igmp *igmp, struct proxied *proxied, bool has_left);
 /* proxy.c: say the group's state as soon as messages may leave. */
-void gremc_proxy_queue_answer(struct proxy *proxy, struct proxied *proxied);
-void gremc_proxy_answer(struct gremc_igmp *igmp, struct gremc_timer *timer);
-void gremc_proxy_group_answer(struct gremc_igmp *igmp, struct gremc_timer *timer);
-void gremc_proxy_input(struct gremc_igmp *igmp, const struct gremc_igmp_message *query);
+void gremc_proxy_answer_enqueue(struct proxy *proxy, struct proxied *proxied);
+void gremc_proxy_answer_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_proxy_group_answer_expire(struct gremc_igmp *igmp, struct gremc_timer *timer);
+void gremc_proxy_query_input(struct gremc_igmp *igmp, const struct gremc_igmp_message *query);
 
 #endif

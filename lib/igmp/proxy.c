@@ -11,7 +11,7 @@
 #define UNSOLICITED_INTERVAL 1000u /* milliseconds (RFC 3376, 8.11) */
 
 /* The flush at the end of every call goes on. */
-static void pace_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
+static void proxy_pace_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
 	(void)igmp;
 	(void)timer;
@@ -22,17 +22,17 @@ int gremc_proxy_init(struct gremc_igmp *igmp)
 	struct proxy *proxy = &igmp->proxy;
 
 	proxy->random = igmp->now ^ (uintptr_t)igmp;
-	proxy->retransmit.expire = gremc_proxy_retransmit;
-	proxy->answer.expire = gremc_proxy_answer;
-	proxy->group_answer.expire = gremc_proxy_group_answer;
-	proxy->pace.expire = pace_expire;
+	proxy->retransmit.expire = gremc_proxy_retransmit_expire;
+	proxy->answer.expire = gremc_proxy_answer_expire;
+	proxy->group_answer.expire = gremc_proxy_group_answer_expire;
+	proxy->pace.expire = proxy_pace_expire;
 	proxy->packet = malloc(GREMC_IGMP_PACKET_MAX);
 	if (proxy->packet == NULL || gremc_map_init(&proxy->groups) || gremc_map_init(&proxy->sources))
 		return -1;
 	return 0;
 }
 
-static void source_free(struct proxy *proxy, struct proxied_source *source)
+static void proxied_source_free(struct proxy *proxy, struct proxied_source *source)
 {
 	gremc_map_remove(&proxy->sources, &source->node);
 	*source->previous = source->next;
@@ -41,10 +41,10 @@ static void source_free(struct proxy *proxy, struct proxied_source *source)
 	free(source);
 }
 
-static void group_free(struct proxy *proxy, struct proxied *proxied)
+static void proxied_group_free(struct proxy *proxy, struct proxied *proxied)
 {
 	while (proxied->sources)
-		source_free(proxy, proxied->sources);
+		proxied_source_free(proxy, proxied->sources);
 	gremc_map_remove(&proxy->groups, &proxied->node);
 	*proxied->previous = proxied->next;
 	if (proxied->next)
@@ -58,14 +58,14 @@ void gremc_proxy_fini(struct gremc_igmp *igmp)
 
 	proxy->is_closed = true;
 	while (proxy->all)
-		group_free(proxy, proxy->all);
+		proxied_group_free(proxy, proxy->all);
 	gremc_map_fini(&proxy->groups);
 	gremc_map_fini(&proxy->sources);
 	free(proxy->packet);
 	proxy->packet = NULL;
 }
 
-static struct proxied *group_get(struct proxy *proxy, rte_be32_t group)
+static struct proxied *proxied_group_get(struct proxy *proxy, rte_be32_t group)
 {
 	struct gremc_map_node *node = gremc_map_find(&proxy->groups, group);
 	struct proxied *proxied =
@@ -84,7 +84,8 @@ static struct proxied *group_get(struct proxy *proxy, rte_be32_t group)
 	return proxied;
 }
 
-static struct proxied_source *source_get(struct proxy *proxy, struct proxied *proxied, rte_be32_t address)
+static struct proxied_source *proxied_source_get(struct proxy *proxy, struct proxied *proxied,
+						 rte_be32_t address)
 {
 	uint64_t key = (uint64_t)proxied->number << 32 | address;
 	struct gremc_map_node *node = gremc_map_find(&proxy->sources, key);
@@ -103,7 +104,7 @@ static struct proxied_source *source_get(struct proxy *proxy, struct proxied *pr
 	return source;
 }
 
-static void dirty_add(struct proxy *proxy, struct proxied *proxied)
+static void group_dirty_add(struct proxy *proxy, struct proxied *proxied)
 {
 	if (proxied->is_dirty)
 		return;
@@ -112,36 +113,36 @@ static void dirty_add(struct proxy *proxy, struct proxied *proxied)
 	proxy->dirty = proxied;
 }
 
-bool gremc_proxy_prepare(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group)
+bool gremc_proxy_change_prepare(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group)
 {
 	struct proxy *proxy = &igmp->proxy;
 	struct proxied *proxied;
 
 	if (proxy->is_closed)
 		return true;
-	proxied = group_get(proxy, group);
+	proxied = proxied_group_get(proxy, group);
 	if (proxied == NULL)
 		return false;
 	/* what nothing comes of is forgotten by the flush */
-	dirty_add(proxy, proxied);
-	return source == 0 || source_get(proxy, proxied, source);
+	group_dirty_add(proxy, proxied);
+	return source == 0 || proxied_source_get(proxy, proxied, source);
 }
 
-void gremc_proxy_change(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group,
-			enum gremc_igmp_interest before, enum gremc_igmp_interest after)
+void gremc_proxy_change_add(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t group,
+			    enum gremc_igmp_request before, enum gremc_igmp_request after)
 {
 	struct proxy *proxy = &igmp->proxy;
-	struct proxied *proxied = proxy->is_closed ? NULL : group_get(proxy, group);
+	struct proxied *proxied = proxy->is_closed ? NULL : proxied_group_get(proxy, group);
 	struct proxied_source *at;
 
 	if (proxied == NULL)
 		return;
-	dirty_add(proxy, proxied);
+	group_dirty_add(proxy, proxied);
 	if (source == 0) {
 		proxied->any += (after == GREMC_IGMP_INCLUDE) - (before == GREMC_IGMP_INCLUDE);
 		return;
 	}
-	at = source_get(proxy, proxied, source);
+	at = proxied_source_get(proxy, proxied, source);
 	if (at == NULL)
 		return;
 	at->included += (after == GREMC_IGMP_INCLUDE) - (before == GREMC_IGMP_INCLUDE);
@@ -149,14 +150,14 @@ void gremc_proxy_change(struct gremc_igmp *igmp, rte_be32_t source, rte_be32_t g
 }
 
 /* Whether the source is in the merged list: of those included, or of those excluded. */
-static bool is_listed(const struct proxied *proxied, const struct proxied_source *source)
+static bool source_is_listed(const struct proxied *proxied, const struct proxied_source *source)
 {
 	if (proxied->any)
 		return source->included == 0 && source->excluded == proxied->any;
 	return source->included > 0;
 }
 
-static bool is_member(const struct proxied *proxied)
+static bool group_is_member(const struct proxied *proxied)
 {
 	bool member = proxied->any > 0;
 
@@ -167,14 +168,14 @@ static bool is_member(const struct proxied *proxied)
 
 /* ---- what is to be said ---- */
 
-static void mark_changes(struct proxy *proxy, struct proxied *proxied)
+static void group_changes_mark(struct proxy *proxy, struct proxied *proxied)
 {
 	bool exclude = proxied->any > 0, changes_mode = exclude != proxied->exclude;
 
 	if (changes_mode)
 		proxied->mode_left = proxy->robustness;
 	for (struct proxied_source *source = proxied->sources; source; source = source->next) {
-		bool listed = is_listed(proxied, source);
+		bool listed = source_is_listed(proxied, source);
 
 		/* a change of the mode says the whole list (RFC 3376, 5.1) */
 		if (changes_mode)
@@ -187,16 +188,16 @@ static void mark_changes(struct proxy *proxy, struct proxied *proxied)
 }
 
 /* With version 1 and 2 there are only members and none. */
-static void mark_membership(struct proxy *proxy, struct proxied *proxied)
+static void group_membership_mark(struct proxy *proxy, struct proxied *proxied)
 {
-	bool member = is_member(proxied);
+	bool member = group_is_member(proxied);
 
 	if (member != proxied->is_member)
 		proxied->member_left = proxy->robustness;
 	proxied->is_member = member;
 }
 
-static bool has_more(const struct proxied *proxied)
+static bool group_has_changes(const struct proxied *proxied)
 {
 	bool more = proxied->mode_left || proxied->member_left;
 
@@ -205,7 +206,7 @@ static bool has_more(const struct proxied *proxied)
 	return more;
 }
 
-static void tidy(struct proxy *proxy, struct proxied *proxied)
+static void group_prune(struct proxy *proxy, struct proxied *proxied)
 {
 	struct proxied_source *next;
 
@@ -213,25 +214,25 @@ static void tidy(struct proxy *proxy, struct proxied *proxied)
 		next = source->next;
 		if (source->included == 0 && source->excluded == 0 && source->changes_left == 0 &&
 		    !source->is_listed)
-			source_free(proxy, source);
+			proxied_source_free(proxy, source);
 	}
-	if (proxied->any == 0 && proxied->sources == NULL && !has_more(proxied) && !proxied->is_dirty &&
-	    !proxied->is_pending && !proxied->is_answering)
-		group_free(proxy, proxied);
+	if (proxied->any == 0 && proxied->sources == NULL && !group_has_changes(proxied) &&
+	    !proxied->is_dirty && !proxied->is_pending && !proxied->is_answering)
+		proxied_group_free(proxy, proxied);
 }
 
 /* Say the group's change once more later, or forget the group when nothing is left of it. */
-static void pend(struct proxy *proxy, struct proxied *proxied)
+static void group_retransmit_or_prune(struct proxy *proxy, struct proxied *proxied)
 {
-	if (has_more(proxied) && !proxied->is_pending) {
+	if (group_has_changes(proxied) && !proxied->is_pending) {
 		proxied->is_pending = true;
 		proxied->next_pending = proxy->pending;
 		proxy->pending = proxied;
 	}
-	tidy(proxy, proxied);
+	group_prune(proxy, proxied);
 }
 
-void gremc_proxy_queue_answer(struct proxy *proxy, struct proxied *proxied)
+void gremc_proxy_answer_enqueue(struct proxy *proxy, struct proxied *proxied)
 {
 	if (proxied->is_answering)
 		return;
@@ -240,7 +241,7 @@ void gremc_proxy_queue_answer(struct proxy *proxy, struct proxied *proxied)
 	proxy->answers = proxied;
 }
 
-static void count_down(struct proxied *proxied)
+static void changes_count_down(struct proxied *proxied)
 {
 	proxied->mode_left -= proxied->mode_left > 0;
 	proxied->member_left -= proxied->member_left > 0;
@@ -248,52 +249,52 @@ static void count_down(struct proxied *proxied)
 		source->changes_left -= source->changes_left > 0;
 }
 
-void gremc_proxy_written(struct gremc_igmp *igmp, struct proxied *proxied, bool has_left)
+void gremc_proxy_group_written(struct gremc_igmp *igmp, struct proxied *proxied, bool has_left)
 {
 	struct proxy *proxy = &igmp->proxy;
 
 	if (proxy->is_answering && !has_left) {
-		gremc_proxy_queue_answer(proxy, proxied);
+		gremc_proxy_answer_enqueue(proxy, proxied);
 	} else if (proxy->is_answering) {
-		tidy(proxy, proxied);
+		group_prune(proxy, proxied);
 	} else if (!has_left) {
-		dirty_add(proxy, proxied);
+		group_dirty_add(proxy, proxied);
 	} else {
-		count_down(proxied);
-		pend(proxy, proxied);
+		changes_count_down(proxied);
+		group_retransmit_or_prune(proxy, proxied);
 	}
 }
 
-static void flush_changes(struct proxy *proxy, struct proxy_writer *writer)
+static void changes_flush(struct proxy *proxy, struct proxy_writer *writer)
 {
-	while (proxy->dirty && (proxy->interface == NULL || gremc_proxy_may_send(writer))) {
+	while (proxy->dirty && (proxy->interface == NULL || gremc_proxy_writer_may_send(writer))) {
 		struct proxied *proxied = proxy->dirty;
 
 		proxy->dirty = proxied->next_dirty;
 		proxied->is_dirty = false;
-		mark_changes(proxy, proxied);
-		mark_membership(proxy, proxied);
+		group_changes_mark(proxy, proxied);
+		group_membership_mark(proxy, proxied);
 		if (proxy->interface) {
-			gremc_proxy_say_change(writer, proxied);
+			gremc_proxy_change_write(writer, proxied);
 		} else {
-			gremc_proxy_forget(proxied);
-			pend(proxy, proxied);
+			gremc_proxy_changes_clear(proxied);
+			group_retransmit_or_prune(proxy, proxied);
 		}
 	}
-	gremc_proxy_send(writer);
+	gremc_proxy_writer_flush(writer);
 }
 
-static void flush_answers(struct proxy *proxy, struct proxy_writer *writer)
+static void answers_flush(struct proxy *proxy, struct proxy_writer *writer)
 {
 	proxy->is_answering = true;
-	while (proxy->answers && gremc_proxy_may_send(writer)) {
+	while (proxy->answers && gremc_proxy_writer_may_send(writer)) {
 		struct proxied *proxied = proxy->answers;
 
 		proxy->answers = proxied->next_answer;
 		proxied->is_answering = false;
-		gremc_proxy_say_state(writer, proxied);
+		gremc_proxy_state_write(writer, proxied);
 	}
-	gremc_proxy_send(writer);
+	gremc_proxy_writer_flush(writer);
 	proxy->is_answering = false;
 }
 
@@ -306,17 +307,17 @@ void gremc_proxy_flush(struct gremc_igmp *igmp)
 		return;
 	if (proxy->interface && proxy->interface->is_blocked)
 		return; /* until it is unblocked */
-	gremc_proxy_begin(&writer, igmp);
-	flush_changes(proxy, &writer);
-	flush_answers(proxy, &writer);
+	gremc_proxy_writer_begin(&writer, igmp);
+	changes_flush(proxy, &writer);
+	answers_flush(proxy, &writer);
 	if ((proxy->dirty || proxy->answers) && !writer.has_failed)
 		gremc_timer_set(&igmp->wheel, &proxy->pace, igmp->now + GREMC_WHEEL_TICK);
 	if (proxy->pending && proxy->retransmit.due == 0)
 		gremc_timer_set(&igmp->wheel, &proxy->retransmit,
-				igmp->now + gremc_proxy_delay(proxy, UNSOLICITED_INTERVAL));
+				igmp->now + gremc_proxy_random_delay(proxy, UNSOLICITED_INTERVAL));
 }
 
-void gremc_proxy_forget(struct proxied *proxied)
+void gremc_proxy_changes_clear(struct proxied *proxied)
 {
 	proxied->mode_left = proxied->member_left = 0;
 	for (struct proxied_source *source = proxied->sources; source; source = source->next)
@@ -324,7 +325,7 @@ void gremc_proxy_forget(struct proxied *proxied)
 }
 
 /* To the upstream querier all of the group is new: say it as often as a change. */
-static void mark_new(struct proxy *proxy, struct proxied *proxied)
+static void group_mark_new(struct proxy *proxy, struct proxied *proxied)
 {
 	if (proxied->exclude)
 		proxied->mode_left = proxy->robustness;
@@ -333,7 +334,7 @@ static void mark_new(struct proxy *proxy, struct proxied *proxied)
 		source->changes_left = source->is_listed ? proxy->robustness : 0;
 	if (proxied->is_member)
 		proxied->member_left = proxy->robustness;
-	dirty_add(proxy, proxied);
+	group_dirty_add(proxy, proxied);
 }
 
 void gremc_proxy_start(struct gremc_igmp *igmp, struct interface *interface)
@@ -344,7 +345,7 @@ void gremc_proxy_start(struct gremc_igmp *igmp, struct interface *interface)
 	proxy->robustness = igmp->settings.robustness;
 	proxy->v1_until = proxy->v2_until = 0;
 	for (struct proxied *proxied = proxy->all; proxied; proxied = proxied->next)
-		mark_new(proxy, proxied);
+		group_mark_new(proxy, proxied);
 }
 
 void gremc_proxy_stop(struct gremc_igmp *igmp)
@@ -362,22 +363,22 @@ void gremc_proxy_stop(struct gremc_igmp *igmp)
 	proxy->pending = proxy->answers = NULL;
 	for (struct proxied *proxied = proxy->all; proxied; proxied = next) {
 		next = proxied->next;
-		gremc_proxy_forget(proxied);
+		gremc_proxy_changes_clear(proxied);
 		proxied->answer_at = 0;
 		proxied->is_pending = proxied->is_answering = false;
-		tidy(proxy, proxied);
+		group_prune(proxy, proxied);
 	}
 }
 
 /* ---- timers ---- */
 
-uint64_t gremc_proxy_delay(struct proxy *proxy, uint64_t most)
+uint64_t gremc_proxy_random_delay(struct proxy *proxy, uint64_t most)
 {
 	proxy->random = proxy->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
 	return 1 + (proxy->random >> 33) % RTE_MAX(most, UINT64_C(1));
 }
 
-void gremc_proxy_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer)
+void gremc_proxy_retransmit_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
 	struct proxy *proxy = &igmp->proxy;
 
@@ -387,6 +388,6 @@ void gremc_proxy_retransmit(struct gremc_igmp *igmp, struct gremc_timer *timer)
 
 		proxy->pending = proxied->next_pending;
 		proxied->is_pending = false;
-		dirty_add(proxy, proxied);
+		group_dirty_add(proxy, proxied);
 	}
 }

@@ -5,7 +5,7 @@
 
 #define SAY_AGAIN_INTERVAL 1000u /* milliseconds */
 
-bool gremc_policy_has_source(const struct gremc_igmp_policy *policy, rte_be32_t source)
+bool gremc_policy_allows_source(const struct gremc_igmp_policy *policy, rte_be32_t source)
 {
 	for (uint32_t i = 0; i < policy->source_count; i++)
 		if (gremc_prefix_covers(&policy->sources[i], source))
@@ -13,7 +13,7 @@ bool gremc_policy_has_source(const struct gremc_igmp_policy *policy, rte_be32_t 
 	return policy->source_count == 0;
 }
 
-bool gremc_policy_has_group(const struct gremc_igmp_policy *policy, rte_be32_t group)
+bool gremc_policy_allows_group(const struct gremc_igmp_policy *policy, rte_be32_t group)
 {
 	for (uint32_t i = 0; i < policy->group_count; i++)
 		if (gremc_prefix_covers(&policy->groups[i], group))
@@ -22,124 +22,124 @@ bool gremc_policy_has_group(const struct gremc_igmp_policy *policy, rte_be32_t g
 }
 
 /* Returns false, and nothing has been said, when there is no memory: it is said again later. */
-static bool say(struct gremc_igmp *igmp, const struct membership *membership, rte_be32_t source,
-		enum gremc_igmp_interest before, enum gremc_igmp_interest after)
+static bool request_publish(struct gremc_igmp *igmp, const struct membership *membership, rte_be32_t source,
+			    enum gremc_igmp_request before, enum gremc_igmp_request after)
 {
 	const struct gremc_igmp_callbacks *callbacks = &igmp->callbacks;
 	struct interface *interface = membership->interface;
 
 	if (before == after)
 		return true;
-	if (gremc_proxy_prepare(igmp, source, membership->group) &&
+	if (gremc_proxy_change_prepare(igmp, source, membership->group) &&
 	    (callbacks->change == NULL || callbacks->change(callbacks->argument, interface->number, source,
 							    membership->group, after) == 0)) {
-		gremc_proxy_change(igmp, source, membership->group, before, after);
+		gremc_proxy_change_add(igmp, source, membership->group, before, after);
 		return true;
 	}
-	gremc_igmp_count(interface, GREMC_IGMP_COUNT_no_memory);
-	interface->is_unsaid = true;
-	if (igmp->say_again.due == 0)
-		gremc_timer_set(&igmp->wheel, &igmp->say_again, igmp->now + SAY_AGAIN_INTERVAL);
+	gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_no_memory);
+	interface->is_unpublished = true;
+	if (igmp->republish.due == 0)
+		gremc_timer_set(&igmp->wheel, &igmp->republish, igmp->now + SAY_AGAIN_INTERVAL);
 	return false;
 }
 
-void gremc_igmp_say_again(struct gremc_igmp *igmp, struct gremc_timer *timer)
+void gremc_igmp_republish_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
 	(void)timer;
 	for (uint32_t i = 0; i < igmp->interface_limit; i++) {
 		struct interface *interface = igmp->interfaces[i];
 
-		if (interface == NULL || !interface->is_unsaid)
+		if (interface == NULL || !interface->is_unpublished)
 			continue;
-		interface->is_unsaid = false;
-		gremc_interface_settle(igmp, interface);
+		interface->is_unpublished = false;
+		gremc_interface_publish(igmp, interface);
 	}
 }
 
 /* What is wanted of a source. Of one without any state this is what holds when it is not there at all. */
-static enum gremc_igmp_interest interest_of(const struct membership *membership, const struct source *source,
-					    bool any)
+static enum gremc_igmp_request source_request(const struct membership *membership,
+					      const struct source *source, bool any)
 {
 	const struct gremc_igmp_policy *policy = &membership->interface->policy;
 	bool refused = source->excluded && !source->is_static && !membership->is_static;
 
 	if (!any)
-		return (gremc_source_runs(source) || source->is_static) &&
-				       gremc_policy_has_source(policy, source->address)
+		return (gremc_source_timer_runs(source) || source->is_static) &&
+				       gremc_policy_allows_source(policy, source->address)
 			       ? GREMC_IGMP_INCLUDE
 			       : GREMC_IGMP_NONE;
 	return refused ? GREMC_IGMP_EXCLUDE : GREMC_IGMP_NONE;
 }
 
 /* (*,G) */
-static void say_any(struct gremc_igmp *igmp, struct membership *membership, bool any)
+static void any_source_publish(struct gremc_igmp *igmp, struct membership *membership, bool any)
 {
-	enum gremc_igmp_interest before = membership->published ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE;
-	enum gremc_igmp_interest after = any ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE;
+	enum gremc_igmp_request before = membership->published ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE;
+	enum gremc_igmp_request after = any ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE;
 
-	if (say(igmp, membership, 0, before, after))
+	if (request_publish(igmp, membership, 0, before, after))
 		membership->published = any;
 }
 
-static void say_source(struct gremc_igmp *igmp, struct source *source, enum gremc_igmp_interest interest)
+static void source_publish(struct gremc_igmp *igmp, struct source *source, enum gremc_igmp_request request)
 {
-	if (say(igmp, source->membership, source->address, source->published, interest))
-		source->published = interest;
+	if (request_publish(igmp, source->membership, source->address, source->published, request))
+		source->published = request;
 }
 
 void gremc_membership_withdraw(struct gremc_igmp *igmp, struct membership *membership)
 {
-	say_any(igmp, membership, false);
+	any_source_publish(igmp, membership, false);
 	for (struct source *source = membership->sources; source; source = source->next)
-		say_source(igmp, source, GREMC_IGMP_NONE);
+		source_publish(igmp, source, GREMC_IGMP_NONE);
 }
 
 void gremc_source_evict(struct gremc_igmp *igmp, struct source *source)
 {
 	struct membership *membership = source->membership;
 
-	say_source(igmp, source, GREMC_IGMP_NONE);
+	source_publish(igmp, source, GREMC_IGMP_NONE);
 	gremc_source_destroy(igmp, source);
 	if (membership->sources == NULL && !membership->exclude && !membership->is_static)
 		gremc_membership_destroy(igmp, membership);
 }
 
-void gremc_membership_settle(struct gremc_igmp *igmp, struct membership *membership)
+void gremc_membership_publish(struct gremc_igmp *igmp, struct membership *membership)
 {
 	bool any = membership->exclude || membership->is_static;
 	struct source *next;
 
 	if (membership->interface->forwards) {
-		say_any(igmp, membership, any);
+		any_source_publish(igmp, membership, any);
 		for (struct source *source = membership->sources; source; source = source->next)
-			say_source(igmp, source, interest_of(membership, source, any));
+			source_publish(igmp, source, source_request(membership, source, any));
 	} else {
 		gremc_membership_withdraw(igmp, membership);
 	}
 	for (struct source *source = membership->sources; source; source = next) {
 		next = source->next;
-		if (!gremc_source_runs(source) && !source->excluded && !source->is_static)
+		if (!gremc_source_timer_runs(source) && !source->excluded && !source->is_static)
 			gremc_source_destroy(igmp, source);
 	}
 	if (!any && membership->sources == NULL)
 		gremc_membership_destroy(igmp, membership);
 }
 
-void gremc_interface_settle(struct gremc_igmp *igmp, struct interface *interface)
+void gremc_interface_publish(struct gremc_igmp *igmp, struct interface *interface)
 {
 	struct membership *next;
 
 	for (struct membership *m = interface->memberships; m; m = next) {
 		next = m->next;
-		if (gremc_policy_has_group(&interface->policy, m->group))
-			gremc_membership_settle(igmp, m);
+		if (gremc_policy_allows_group(&interface->policy, m->group))
+			gremc_membership_publish(igmp, m);
 		else
 			gremc_membership_destroy(igmp, m);
 	}
 }
 
-static void join_static(struct gremc_igmp *igmp, struct interface *interface,
-			const struct gremc_igmp_join *join)
+static void static_join_add(struct gremc_igmp *igmp, struct interface *interface,
+			    const struct gremc_igmp_join *join)
 {
 	struct membership *m = gremc_membership_find(igmp, interface, join->group);
 	struct source *source;
@@ -173,5 +173,5 @@ void gremc_interface_join_static(struct gremc_igmp *igmp, struct interface *inte
 		}
 	}
 	for (uint32_t i = 0; i < policy->join_count; i++)
-		join_static(igmp, interface, &policy->joins[i]);
+		static_join_add(igmp, interface, &policy->joins[i]);
 }

@@ -5,7 +5,7 @@
 /* First queries of many interfaces are spread over so many milliseconds. */
 #define SPREAD 1000u
 
-static void use_own_timing(const struct gremc_igmp *igmp, struct interface *interface)
+static void querier_timing_reset(const struct gremc_igmp *igmp, struct interface *interface)
 {
 	interface->robustness = igmp->settings.robustness;
 	interface->query_interval = igmp->settings.query_interval;
@@ -19,14 +19,14 @@ void gremc_querier_update(struct gremc_igmp *igmp, struct interface *interface)
 	if (interface->forwards == forwards)
 		return;
 	interface->forwards = forwards;
-	gremc_interface_settle(igmp, interface);
+	gremc_interface_publish(igmp, interface);
 }
 
-static void become_querier(struct gremc_igmp *igmp, struct interface *interface, uint64_t first)
+static void querier_become(struct gremc_igmp *igmp, struct interface *interface, uint64_t first)
 {
 	interface->is_querier = true;
 	interface->querier = interface->policy.address;
-	use_own_timing(igmp, interface);
+	querier_timing_reset(igmp, interface);
 	gremc_timer_set(&igmp->wheel, &interface->query, first);
 	gremc_querier_update(igmp, interface);
 }
@@ -34,10 +34,10 @@ static void become_querier(struct gremc_igmp *igmp, struct interface *interface,
 void gremc_querier_start(struct gremc_igmp *igmp, struct interface *interface)
 {
 	interface->startup_left = igmp->settings.robustness;
-	become_querier(igmp, interface, igmp->now + interface->number * 10u % SPREAD);
+	querier_become(igmp, interface, igmp->now + interface->number * 10u % SPREAD);
 }
 
-void gremc_querier_hurry(struct gremc_igmp *igmp, struct interface *interface)
+void gremc_querier_query_now(struct gremc_igmp *igmp, struct interface *interface)
 {
 	uint64_t due = igmp->now + interface->number * 10u % SPREAD;
 
@@ -61,7 +61,7 @@ void gremc_querier_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 
 	/* a query that cannot leave is due as soon as it can, and no other one counts as sent for it */
 	interface->is_query_due =
-		interface->is_blocked || !gremc_querier_send(igmp, interface, 0, NULL, 0, false);
+		interface->is_blocked || !gremc_querier_query_send(igmp, interface, 0, NULL, 0, false);
 	if (!interface->is_query_due && interface->startup_left > 0 && --interface->startup_left > 0)
 		wait /= 4;
 	gremc_timer_set(&igmp->wheel, &interface->query, igmp->now + wait);
@@ -71,11 +71,11 @@ void gremc_querier_other_expire(struct gremc_igmp *igmp, struct gremc_timer *tim
 {
 	struct interface *interface = container_of(timer, struct interface, other_querier);
 
-	become_querier(igmp, interface, igmp->now);
+	querier_become(igmp, interface, igmp->now);
 }
 
-bool gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
-			const rte_be32_t *sources, uint16_t source_count, bool suppress)
+bool gremc_querier_query_send(struct gremc_igmp *igmp, struct interface *interface, rte_be32_t group,
+			      const rte_be32_t *sources, uint16_t source_count, bool suppress)
 {
 	const struct gremc_igmp_query query = {
 		.version = interface->policy.version,
@@ -94,10 +94,10 @@ bool gremc_querier_send(struct gremc_igmp *igmp, struct interface *interface, rt
 	/* version 1 has no group specific queries, version 2 none for sources */
 	if ((group && query.version == 1) || (source_count && query.version == 2))
 		return true;
-	if (gremc_interface_size(igmp, interface) == 0 ||
-	    !gremc_interface_send(igmp, interface, packet, gremc_igmp_build_query(packet, &query)))
+	if (gremc_interface_packet_max(igmp, interface) == 0 ||
+	    !gremc_interface_send(igmp, interface, packet, gremc_igmp_query_build(packet, &query)))
 		return false;
-	gremc_igmp_count(interface, GREMC_IGMP_COUNT_queries_sent);
+	gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_queries_sent);
 	return true;
 }
 
@@ -110,15 +110,15 @@ void gremc_querier_resume(struct gremc_igmp *igmp, struct interface *interface)
 }
 
 /* The lower address asks (6.6.2). One without an address takes no part, and we without one give way. */
-static bool wins(const struct interface *interface, rte_be32_t other)
+static bool querier_other_wins(const struct interface *interface, rte_be32_t other)
 {
 	rte_be32_t own = interface->policy.address;
 
 	return other != 0 && other != own && (own == 0 || rte_be_to_cpu_32(other) < rte_be_to_cpu_32(own));
 }
 
-static void give_way(struct gremc_igmp *igmp, struct interface *interface,
-		     const struct gremc_igmp_message *query)
+static void querier_yield(struct gremc_igmp *igmp, struct interface *interface,
+			  const struct gremc_igmp_message *query)
 {
 	uint64_t present;
 
@@ -134,23 +134,23 @@ static void give_way(struct gremc_igmp *igmp, struct interface *interface,
 	gremc_querier_update(igmp, interface);
 }
 
-void gremc_querier_input(struct gremc_igmp *igmp, struct interface *interface,
-			 const struct gremc_igmp_message *query)
+void gremc_querier_query_input(struct gremc_igmp *igmp, struct interface *interface,
+			       const struct gremc_igmp_message *query)
 {
 	struct membership *membership;
 
-	gremc_igmp_count(interface, GREMC_IGMP_COUNT_queries_received);
-	if (wins(interface, query->source)) {
+	gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_queries_received);
+	if (querier_other_wins(interface, query->source)) {
 		/* a higher one that still asks beside the querier is about to give way */
 		if (interface->is_querier || query->source == interface->querier ||
 		    rte_be_to_cpu_32(query->source) < rte_be_to_cpu_32(interface->querier)) {
 			/* the general queries tell the intervals; version 3's others do, too */
-			give_way(igmp, interface, query);
+			querier_yield(igmp, interface, query);
 		}
 	}
 	if (interface->is_querier || query->group == 0 || query->suppress)
 		return;
 	membership = gremc_membership_find(igmp, interface, query->group);
 	if (membership)
-		gremc_membership_lower(igmp, membership, query);
+		gremc_membership_timers_lower(igmp, membership, query);
 }

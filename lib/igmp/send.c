@@ -33,7 +33,7 @@ void gremc_interface_unblock(struct interface *interface)
 		interface->next_blocked->previous_blocked = interface->previous_blocked;
 }
 
-static size_t mtu_get(const struct gremc_igmp *igmp, const struct interface *interface)
+static size_t interface_mtu_get(const struct gremc_igmp *igmp, const struct interface *interface)
 {
 	const struct gremc_igmp_callbacks *callbacks = &igmp->callbacks;
 	size_t mtu = callbacks->mtu ? callbacks->mtu(callbacks->argument, interface->number) : RTE_ETHER_MTU;
@@ -43,12 +43,12 @@ static size_t mtu_get(const struct gremc_igmp *igmp, const struct interface *int
 	return RTE_MIN(RTE_MAX(mtu, (size_t)GREMC_IGMP_PACKET_MIN), (size_t)GREMC_IGMP_PACKET_MAX);
 }
 
-size_t gremc_interface_size(struct gremc_igmp *igmp, struct interface *interface)
+size_t gremc_interface_packet_max(struct gremc_igmp *igmp, struct interface *interface)
 {
-	size_t size = mtu_get(igmp, interface);
+	size_t size = interface_mtu_get(igmp, interface);
 
 	if (size == 0) {
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_deferred);
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_deferred);
 		interface_block(igmp, interface);
 	}
 	return size;
@@ -61,12 +61,12 @@ bool gremc_interface_send(struct gremc_igmp *igmp, struct interface *interface, 
 
 	if (callbacks->send(callbacks->argument, interface->number, packet, length) == 0)
 		return true;
-	gremc_igmp_count(interface, GREMC_IGMP_COUNT_deferred);
+	gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_deferred);
 	interface_block(igmp, interface);
 	return false;
 }
 
-void gremc_igmp_unblock(struct gremc_igmp *igmp, struct gremc_timer *timer)
+void gremc_igmp_unblock_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
 	struct interface *next = igmp->blocked;
 	unsigned resumed = 0;
@@ -75,7 +75,7 @@ void gremc_igmp_unblock(struct gremc_igmp *igmp, struct gremc_timer *timer)
 		struct interface *interface = next;
 
 		next = interface->next_blocked;
-		if (mtu_get(igmp, interface) == 0)
+		if (interface_mtu_get(igmp, interface) == 0)
 			continue;
 		gremc_interface_unblock(interface);
 		/* the proxy's messages leave with the next flush */

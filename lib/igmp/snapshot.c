@@ -4,13 +4,13 @@
 
 #include "igmp/igmp_priv.h"
 
-static uint32_t remaining(const struct gremc_igmp *igmp, uint64_t due)
+static uint32_t timer_remaining(const struct gremc_igmp *igmp, uint64_t due)
 {
 	return due > igmp->now ? (uint32_t)RTE_MIN(due - igmp->now, (uint64_t)UINT32_MAX) : due != 0;
 }
 
-static void interface_copy(const struct gremc_igmp *igmp, const struct interface *interface,
-			   struct gremc_igmp_interface_info *info)
+static void interface_info_fill(const struct gremc_igmp *igmp, const struct interface *interface,
+				struct gremc_igmp_interface_info *info)
 {
 	*info = (struct gremc_igmp_interface_info){
 		.interface = interface->number,
@@ -21,8 +21,8 @@ static void interface_copy(const struct gremc_igmp *igmp, const struct interface
 		.querier = interface->querier,
 		.groups = interface->membership_count,
 		.cost = interface->cost,
-		.querier_expires = remaining(igmp, interface->other_querier.due),
-		.next_query = remaining(igmp, interface->query.due),
+		.querier_expires = timer_remaining(igmp, interface->other_querier.due),
+		.next_query = timer_remaining(igmp, interface->query.due),
 		.robustness = interface->robustness,
 		.query_interval = interface->query_interval,
 		.group_timeout = (uint32_t)gremc_igmp_group_timeout(igmp, interface),
@@ -39,7 +39,7 @@ bool gremc_igmp_interface_info(struct gremc_igmp *igmp, uint32_t number,
 	for (; number < igmp->interface_limit && !found; number++) {
 		found = igmp->interfaces[number] != NULL;
 		if (found)
-			interface_copy(igmp, igmp->interfaces[number], info);
+			interface_info_fill(igmp, igmp->interfaces[number], info);
 	}
 	pthread_mutex_unlock(&igmp->lock);
 	return found;
@@ -59,8 +59,8 @@ void gremc_igmp_budget_info(struct gremc_igmp *igmp, struct gremc_igmp_budget_in
 	pthread_mutex_unlock(&igmp->lock);
 }
 
-static void group_copy(const struct gremc_igmp *igmp, const struct membership *m,
-		       struct gremc_igmp_group_info *info)
+static void group_info_fill(const struct gremc_igmp *igmp, const struct membership *m,
+			    struct gremc_igmp_group_info *info)
 {
 	const struct source *source = m->sources;
 
@@ -73,7 +73,7 @@ static void group_copy(const struct gremc_igmp *igmp, const struct membership *m
 		.version = igmp->now < m->v1_until   ? 1
 			   : igmp->now < m->v2_until ? 2
 						     : 3,
-		.expires = remaining(igmp, m->timer.due),
+		.expires = timer_remaining(igmp, m->timer.due),
 		.age = (uint32_t)((igmp->now - m->since) / 1000),
 		.source_count = m->source_count,
 	};
@@ -82,11 +82,11 @@ static void group_copy(const struct gremc_igmp *igmp, const struct membership *m
 			.address = source->address,
 			.excluded = source->excluded,
 			.is_static = source->is_static,
-			.expires = remaining(igmp, source->timer.due),
+			.expires = timer_remaining(igmp, source->timer.due),
 		};
 }
 
-uint32_t gremc_igmp_group_infos(struct gremc_igmp *igmp, uint32_t from, struct gremc_igmp_group_info *infos,
+uint32_t gremc_igmp_groups_list(struct gremc_igmp *igmp, uint32_t from, struct gremc_igmp_group_info *infos,
 				uint32_t size, uint32_t *total)
 {
 	uint32_t count = 0;
@@ -95,7 +95,7 @@ uint32_t gremc_igmp_group_infos(struct gremc_igmp *igmp, uint32_t from, struct g
 	*total = igmp->memberships.count;
 	for (; from < igmp->number_limit && count < size; from++)
 		if (igmp->numbers[from])
-			group_copy(igmp, igmp->numbers[from], &infos[count++]);
+			group_info_fill(igmp, igmp->numbers[from], &infos[count++]);
 	pthread_mutex_unlock(&igmp->lock);
 	return count;
 }
@@ -107,10 +107,10 @@ bool gremc_igmp_group_find(struct gremc_igmp *igmp, uint32_t number, rte_be32_t 
 	const struct membership *m;
 
 	pthread_mutex_lock(&igmp->lock);
-	interface = gremc_igmp_interface(igmp, number);
+	interface = gremc_igmp_interface_find(igmp, number);
 	m = interface ? gremc_membership_find(igmp, interface, group) : NULL;
 	if (m)
-		group_copy(igmp, m, info);
+		group_info_fill(igmp, m, info);
 	pthread_mutex_unlock(&igmp->lock);
 	return m != NULL;
 }

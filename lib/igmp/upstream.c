@@ -4,10 +4,10 @@
 
 /* ---- messages ---- */
 
-void gremc_proxy_begin(struct proxy_writer *writer, struct gremc_igmp *igmp)
+void gremc_proxy_writer_begin(struct proxy_writer *writer, struct gremc_igmp *igmp)
 {
 	struct proxy *proxy = &igmp->proxy;
-	size_t size = proxy->interface ? gremc_interface_size(igmp, proxy->interface) : 0;
+	size_t size = proxy->interface ? gremc_interface_packet_max(igmp, proxy->interface) : 0;
 
 	*writer = (struct proxy_writer){
 		.igmp = igmp,
@@ -20,12 +20,12 @@ void gremc_proxy_begin(struct proxy_writer *writer, struct gremc_igmp *igmp)
 	}
 }
 
-bool gremc_proxy_may_send(const struct proxy_writer *writer)
+bool gremc_proxy_writer_may_send(const struct proxy_writer *writer)
 {
 	return !writer->has_failed && writer->igmp->proxy.paced_left > 0;
 }
 
-static void send_packet(struct proxy_writer *writer, const uint8_t *packet, size_t length)
+static void writer_packet_send(struct proxy_writer *writer, const uint8_t *packet, size_t length)
 {
 	struct gremc_igmp *igmp = writer->igmp;
 	struct proxy *proxy = &igmp->proxy;
@@ -36,30 +36,30 @@ static void send_packet(struct proxy_writer *writer, const uint8_t *packet, size
 		writer->has_failed = true;
 		return;
 	}
-	gremc_igmp_count(proxy->interface, GREMC_IGMP_COUNT_reports_sent);
+	gremc_igmp_counter_increment(proxy->interface, GREMC_IGMP_COUNT_reports_sent);
 	proxy->paced_left -= proxy->paced_left > 0;
 }
 
-void gremc_proxy_send(struct proxy_writer *writer)
+void gremc_proxy_writer_flush(struct proxy_writer *writer)
 {
 	struct gremc_igmp_report *report = &writer->report;
 	struct proxied *proxied = writer->written, *next;
 
 	if (report->record_count) {
 		gremc_igmp_report_finish(report, writer->igmp->proxy.interface->policy.address);
-		send_packet(writer, report->packet, report->length);
+		writer_packet_send(writer, report->packet, report->length);
 	}
 	report->length = 0;
 	report->record_count = 0;
 	writer->written = NULL;
 	for (; proxied; proxied = next) {
 		next = proxied->next_written;
-		gremc_proxy_written(writer->igmp, proxied, !writer->has_failed);
+		gremc_proxy_group_written(writer->igmp, proxied, !writer->has_failed);
 	}
 }
 
 /* All of the group's records are in messages: the last one is in the report at hand. */
-static void note_written(struct proxy_writer *writer, struct proxied *proxied)
+static void writer_group_add(struct proxy_writer *writer, struct proxied *proxied)
 {
 	proxied->next_written = writer->written;
 	writer->written = proxied;
@@ -67,17 +67,17 @@ static void note_written(struct proxy_writer *writer, struct proxied *proxied)
 
 /* A record that fits an empty message. One that does not fit the rest of the report begins another one, so no
  * record is split or cut that one message can hold. */
-static void write_record(struct proxy_writer *writer, uint8_t type, rte_be32_t group,
+static void record_write(struct proxy_writer *writer, uint8_t type, rte_be32_t group,
 			 const rte_be32_t *sources, uint16_t count)
 {
 	if (gremc_igmp_report_add(&writer->report, type, group, sources, count))
 		return;
-	gremc_proxy_send(writer);
+	gremc_proxy_writer_flush(writer);
 	gremc_igmp_report_add(&writer->report, type, group, sources, count);
 }
 
 /* Version to speak: the oldest querier's that is present (RFC 3376, 7.2.1). */
-static unsigned version(const struct gremc_igmp *igmp)
+static unsigned upstream_version(const struct gremc_igmp *igmp)
 {
 	const struct proxy *proxy = &igmp->proxy;
 	unsigned heard = igmp->now < proxy->v1_until ? 1 : igmp->now < proxy->v2_until ? 2 : 3;
@@ -85,7 +85,7 @@ static unsigned version(const struct gremc_igmp *igmp)
 	return RTE_MIN(heard, (unsigned)proxy->interface->policy.version);
 }
 
-static void send_old(struct proxy_writer *writer, const struct proxied *proxied, unsigned spoken)
+static void v1v2_report_send(struct proxy_writer *writer, const struct proxied *proxied, unsigned spoken)
 {
 	const struct interface *interface = writer->igmp->proxy.interface;
 	enum gremc_igmp_type type = !proxied->is_member ? GREMC_IGMP_LEAVE
@@ -95,102 +95,103 @@ static void send_old(struct proxy_writer *writer, const struct proxied *proxied,
 
 	if (type == GREMC_IGMP_LEAVE && spoken == 1)
 		return;
-	send_packet(writer, packet,
-		    gremc_igmp_build_old(packet, type, interface->policy.address, proxied->group));
+	writer_packet_send(writer, packet,
+			   gremc_igmp_v1v2_build(packet, type, interface->policy.address, proxied->group));
 }
 
-enum which { LISTED, ADDED, REMOVED };
+enum source_selection { LISTED, ADDED, REMOVED };
 
-static bool is_wanted(const struct proxied_source *source, enum which which)
+static bool source_is_selected(const struct proxied_source *source, enum source_selection source_selection)
 {
-	if (which == LISTED)
+	if (source_selection == LISTED)
 		return source->is_listed;
-	return source->changes_left > 0 && source->is_listed == (which == ADDED);
+	return source->changes_left > 0 && source->is_listed == (source_selection == ADDED);
 }
 
 /* Records of the group's sources of this kind; an empty one only where that says something. More sources than
  * one message holds go on in the next record, but those of an EXCLUDE are cut (RFC 3376, 4.2.16). */
-static void write_sources(struct proxy_writer *writer, uint8_t type, const struct proxied *proxied,
-			  enum which which)
+static void source_records_write(struct proxy_writer *writer, uint8_t type, const struct proxied *proxied,
+				 enum source_selection source_selection)
 {
 	const bool is_exclude = type == GREMC_IGMP_IS_EX || type == GREMC_IGMP_TO_EX;
-	const uint16_t most = gremc_igmp_report_sources(writer->report.size);
+	const uint16_t most = gremc_igmp_report_capacity(writer->report.size);
 	rte_be32_t sources[GREMC_IGMP_PACKET_MAX / 4];
-	bool said = which != LISTED;
+	bool said = source_selection != LISTED;
 	uint16_t count = 0;
 
 	for (const struct proxied_source *source = proxied->sources; source; source = source->next) {
-		if (!is_wanted(source, which))
+		if (!source_is_selected(source, source_selection))
 			continue;
 		if (count == most && is_exclude)
 			break;
 		if (count == most) {
-			write_record(writer, type, proxied->group, sources, count);
+			record_write(writer, type, proxied->group, sources, count);
 			said = true;
 			count = 0;
 		}
 		sources[count++] = source->address;
 	}
 	if (count || !said)
-		write_record(writer, type, proxied->group, sources, count);
+		record_write(writer, type, proxied->group, sources, count);
 }
 
 /* ---- changes (RFC 3376, 5.1) ---- */
 
-static void write_change(struct proxy_writer *writer, const struct proxied *proxied)
+static void change_records_write(struct proxy_writer *writer, const struct proxied *proxied)
 {
 	if (proxied->mode_left) {
-		write_sources(writer, proxied->exclude ? GREMC_IGMP_TO_EX : GREMC_IGMP_TO_IN, proxied,
-			      LISTED);
+		source_records_write(writer, proxied->exclude ? GREMC_IGMP_TO_EX : GREMC_IGMP_TO_IN, proxied,
+				     LISTED);
 		return;
 	}
 	/* into a list of excluded ones: block */
-	write_sources(writer, proxied->exclude ? GREMC_IGMP_BLOCK : GREMC_IGMP_ALLOW, proxied, ADDED);
-	write_sources(writer, proxied->exclude ? GREMC_IGMP_ALLOW : GREMC_IGMP_BLOCK, proxied, REMOVED);
+	source_records_write(writer, proxied->exclude ? GREMC_IGMP_BLOCK : GREMC_IGMP_ALLOW, proxied, ADDED);
+	source_records_write(writer, proxied->exclude ? GREMC_IGMP_ALLOW : GREMC_IGMP_BLOCK, proxied,
+			     REMOVED);
 }
 
-void gremc_proxy_say_change(struct proxy_writer *writer, struct proxied *proxied)
+void gremc_proxy_change_write(struct proxy_writer *writer, struct proxied *proxied)
 {
-	unsigned spoken = version(writer->igmp);
+	unsigned spoken = upstream_version(writer->igmp);
 
 	if (spoken == 3) {
-		write_change(writer, proxied);
-		note_written(writer, proxied);
+		change_records_write(writer, proxied);
+		writer_group_add(writer, proxied);
 		return;
 	}
 	if (proxied->member_left)
-		send_old(writer, proxied, spoken);
-	gremc_proxy_written(writer->igmp, proxied, !writer->has_failed);
+		v1v2_report_send(writer, proxied, spoken);
+	gremc_proxy_group_written(writer->igmp, proxied, !writer->has_failed);
 }
 
 /* ---- answers (5.2) ---- */
 
-void gremc_proxy_say_state(struct proxy_writer *writer, struct proxied *proxied)
+void gremc_proxy_state_write(struct proxy_writer *writer, struct proxied *proxied)
 {
-	unsigned spoken = version(writer->igmp);
+	unsigned spoken = upstream_version(writer->igmp);
 
 	if (spoken == 3) {
 		if (proxied->is_member)
-			write_sources(writer, proxied->exclude ? GREMC_IGMP_IS_EX : GREMC_IGMP_IS_IN, proxied,
-				      LISTED);
-		note_written(writer, proxied);
+			source_records_write(writer, proxied->exclude ? GREMC_IGMP_IS_EX : GREMC_IGMP_IS_IN,
+					     proxied, LISTED);
+		writer_group_add(writer, proxied);
 		return;
 	}
 	if (proxied->is_member)
-		send_old(writer, proxied, spoken);
-	gremc_proxy_written(writer->igmp, proxied, !writer->has_failed);
+		v1v2_report_send(writer, proxied, spoken);
+	gremc_proxy_group_written(writer->igmp, proxied, !writer->has_failed);
 }
 
-void gremc_proxy_answer(struct gremc_igmp *igmp, struct gremc_timer *timer)
+void gremc_proxy_answer_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
 	(void)timer;
 	for (struct proxied *proxied = igmp->proxy.all; proxied; proxied = proxied->next) {
 		proxied->answer_at = 0;
-		gremc_proxy_queue_answer(&igmp->proxy, proxied);
+		gremc_proxy_answer_enqueue(&igmp->proxy, proxied);
 	}
 }
 
-void gremc_proxy_group_answer(struct gremc_igmp *igmp, struct gremc_timer *timer)
+void gremc_proxy_group_answer_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
 	uint64_t next = 0;
 
@@ -202,7 +203,7 @@ void gremc_proxy_group_answer(struct gremc_igmp *igmp, struct gremc_timer *timer
 			continue;
 		}
 		proxied->answer_at = 0;
-		gremc_proxy_queue_answer(&igmp->proxy, proxied);
+		gremc_proxy_answer_enqueue(&igmp->proxy, proxied);
 	}
 	if (next)
 		gremc_timer_set(&igmp->wheel, timer, next);
@@ -210,7 +211,7 @@ void gremc_proxy_group_answer(struct gremc_igmp *igmp, struct gremc_timer *timer
 
 /* ---- queries heard ---- */
 
-static void note_version(struct gremc_igmp *igmp, const struct gremc_igmp_message *query)
+static void querier_version_note(struct gremc_igmp *igmp, const struct gremc_igmp_message *query)
 {
 	struct proxy *proxy = &igmp->proxy;
 	/* older version querier present timeout (8.12) */
@@ -225,23 +226,23 @@ static void note_version(struct gremc_igmp *igmp, const struct gremc_igmp_messag
 		proxy->robustness = query->robustness;
 }
 
-static void sooner(struct gremc_igmp *igmp, struct gremc_timer *timer, uint64_t due)
+static void timer_advance(struct gremc_igmp *igmp, struct gremc_timer *timer, uint64_t due)
 {
 	if (timer->due == 0 || timer->due > due)
 		gremc_timer_set(&igmp->wheel, timer, due);
 }
 
-void gremc_proxy_input(struct gremc_igmp *igmp, const struct gremc_igmp_message *query)
+void gremc_proxy_query_input(struct gremc_igmp *igmp, const struct gremc_igmp_message *query)
 {
 	struct proxy *proxy = &igmp->proxy;
 	struct gremc_map_node *node;
-	uint64_t due = igmp->now + gremc_proxy_delay(proxy, query->response_time);
+	uint64_t due = igmp->now + gremc_proxy_random_delay(proxy, query->response_time);
 
-	gremc_igmp_count(proxy->interface, GREMC_IGMP_COUNT_queries_received);
+	gremc_igmp_counter_increment(proxy->interface, GREMC_IGMP_COUNT_queries_received);
 	proxy->interface->querier = query->source;
-	note_version(igmp, query);
+	querier_version_note(igmp, query);
 	if (query->group == 0) {
-		sooner(igmp, &proxy->answer, due);
+		timer_advance(igmp, &proxy->answer, due);
 		return;
 	}
 	node = gremc_map_find(&proxy->groups, query->group);
@@ -251,6 +252,6 @@ void gremc_proxy_input(struct gremc_igmp *igmp, const struct gremc_igmp_message 
 
 		if (proxied->answer_at == 0 || proxied->answer_at > due)
 			proxied->answer_at = due;
-		sooner(igmp, &proxy->group_answer, due);
+		timer_advance(igmp, &proxy->group_answer, due);
 	}
 }

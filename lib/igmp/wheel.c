@@ -4,7 +4,7 @@
 #define SLOT_BITS 8u
 #define SLOT_MASK (GREMC_WHEEL_SLOTS - 1)
 
-static void unlink_timer(struct gremc_timer *timer)
+static void timer_unlink(struct gremc_timer *timer)
 {
 	*timer->previous = timer->next;
 	if (timer->next)
@@ -12,7 +12,7 @@ static void unlink_timer(struct gremc_timer *timer)
 	timer->previous = NULL;
 }
 
-static void push(struct gremc_timer **head, struct gremc_timer *timer)
+static void timer_push(struct gremc_timer **head, struct gremc_timer *timer)
 {
 	timer->next = *head;
 	timer->previous = head;
@@ -22,7 +22,7 @@ static void push(struct gremc_timer **head, struct gremc_timer *timer)
 }
 
 /* Into the slot of its tick; what is further away than the wheel reaches waits in its last slot. */
-static void place(struct gremc_wheel *wheel, struct gremc_timer *timer)
+static void timer_place(struct gremc_wheel *wheel, struct gremc_timer *timer)
 {
 	uint64_t tick = (timer->due + GREMC_WHEEL_TICK - 1) / GREMC_WHEEL_TICK, ahead;
 	unsigned level = 0;
@@ -33,14 +33,14 @@ static void place(struct gremc_wheel *wheel, struct gremc_timer *timer)
 	tick = wheel->tick + ahead;
 	while (level + 1 < GREMC_WHEEL_LEVELS && ahead >> SLOT_BITS * (level + 1))
 		level++;
-	push(&wheel->slots[level][tick >> SLOT_BITS * level & SLOT_MASK], timer);
+	timer_push(&wheel->slots[level][tick >> SLOT_BITS * level & SLOT_MASK], timer);
 }
 
 void gremc_timer_set(struct gremc_wheel *wheel, struct gremc_timer *timer, uint64_t due)
 {
 	gremc_timer_stop(wheel, timer);
 	timer->due = due ? due : 1;
-	place(wheel, timer);
+	timer_place(wheel, timer);
 	wheel->count++;
 }
 
@@ -48,13 +48,13 @@ void gremc_timer_stop(struct gremc_wheel *wheel, struct gremc_timer *timer)
 {
 	if (timer->due == 0)
 		return;
-	unlink_timer(timer);
+	timer_unlink(timer);
 	timer->due = 0;
 	wheel->count--;
 }
 
 /* Take a slot's timers over into a list of their own, from which they can still be stopped. */
-static void detach(struct gremc_timer **slot, struct gremc_timer **head)
+static void slot_detach(struct gremc_timer **slot, struct gremc_timer **head)
 {
 	*head = *slot;
 	*slot = NULL;
@@ -63,28 +63,28 @@ static void detach(struct gremc_timer **slot, struct gremc_timer **head)
 }
 
 /* A slot of a higher level has come near: its timers go where they belong. */
-static void cascade(struct gremc_wheel *wheel, unsigned level)
+static void slot_cascade(struct gremc_wheel *wheel, unsigned level)
 {
 	struct gremc_timer *head;
 
-	detach(&wheel->slots[level][wheel->tick >> SLOT_BITS * level & SLOT_MASK], &head);
+	slot_detach(&wheel->slots[level][wheel->tick >> SLOT_BITS * level & SLOT_MASK], &head);
 	while (head) {
 		struct gremc_timer *timer = head;
 
-		unlink_timer(timer);
+		timer_unlink(timer);
 		/* due now: the slot that is about to be emptied */
 		if (timer->due <= wheel->tick * GREMC_WHEEL_TICK)
-			push(&wheel->slots[0][wheel->tick & SLOT_MASK], timer);
+			timer_push(&wheel->slots[0][wheel->tick & SLOT_MASK], timer);
 		else
-			place(wheel, timer);
+			timer_place(wheel, timer);
 	}
 }
 
-static void expire_slot(struct gremc_wheel *wheel, struct gremc_igmp *igmp)
+static void slot_expire(struct gremc_wheel *wheel, struct gremc_igmp *igmp)
 {
 	struct gremc_timer *head;
 
-	detach(&wheel->slots[0][wheel->tick & SLOT_MASK], &head);
+	slot_detach(&wheel->slots[0][wheel->tick & SLOT_MASK], &head);
 	while (head) {
 		struct gremc_timer *timer = head;
 
@@ -106,10 +106,10 @@ void gremc_wheel_run(struct gremc_wheel *wheel, struct gremc_igmp *igmp, uint64_
 		for (unsigned level = 1; level < GREMC_WHEEL_LEVELS; level++) {
 			if (wheel->tick & ((UINT64_C(1) << SLOT_BITS * level) - 1))
 				break;
-			cascade(wheel, level);
+			slot_cascade(wheel, level);
 		}
 		if (wheel->slots[0][wheel->tick & SLOT_MASK])
-			expire_slot(wheel, igmp);
+			slot_expire(wheel, igmp);
 	}
 }
 

@@ -5,7 +5,7 @@
 
 #include "proto/proto.h"
 
-enum gremc_proto_error gremc_gre_parse_any(const uint8_t *data, size_t length, struct gremc_gre *gre)
+enum gremc_proto_error gremc_gre_parse_slow(const uint8_t *data, size_t length, struct gremc_gre *gre)
 {
 	rte_be16_t word[2];
 	rte_be32_t key;

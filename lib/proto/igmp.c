@@ -13,12 +13,12 @@
 
 static const uint8_t router_alert[] = {0x94, 0x04, 0x00, 0x00}; /* RFC 2113 */
 
-static uint16_t be16_at(const uint8_t *at)
+static uint16_t be16_load(const uint8_t *at)
 {
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-static rte_be32_t address_at(const uint8_t *at)
+static rte_be32_t address_load(const uint8_t *at)
 {
 	rte_be32_t address;
 
@@ -26,19 +26,19 @@ static rte_be32_t address_at(const uint8_t *at)
 	return address;
 }
 
-rte_be32_t gremc_igmp_source(const uint8_t *sources, uint16_t i)
+rte_be32_t gremc_igmp_source_at(const uint8_t *sources, uint16_t i)
 {
-	return address_at(sources + 4u * i);
+	return address_load(sources + 4u * i);
 }
 
-uint32_t gremc_igmp_code_value(uint8_t code)
+uint32_t gremc_igmp_code_decode(uint8_t code)
 {
 	if (code < 128)
 		return code;
 	return (uint32_t)((code & 0x0f) | 0x10) << ((code >> 4 & 7) + 3);
 }
 
-uint8_t gremc_igmp_code(uint32_t value)
+uint8_t gremc_igmp_code_encode(uint32_t value)
 {
 	unsigned exponent = 0;
 
@@ -52,14 +52,14 @@ uint8_t gremc_igmp_code(uint32_t value)
 }
 
 /* RFC 1071 over any bytes. */
-static uint16_t checksum(const uint8_t *data, size_t length)
+static uint16_t igmp_checksum(const uint8_t *data, size_t length)
 {
 	return (uint16_t)~rte_raw_cksum(data, length);
 }
 
 /* ---- parse ---- */
 
-static bool find_router_alert(const uint8_t *options, size_t length)
+static bool router_alert_is_present(const uint8_t *options, size_t length)
 {
 	for (size_t at = 0; at < length && options[at] != 0;) {
 		size_t size = options[at] == 1 ? 1 : at + 1 < length ? options[at + 1] : 0;
@@ -73,8 +73,8 @@ static bool find_router_alert(const uint8_t *options, size_t length)
 	return false;
 }
 
-static enum gremc_igmp_error parse_query(const uint8_t *data, size_t length,
-					 struct gremc_igmp_message *message)
+static enum gremc_igmp_error igmp_query_parse(const uint8_t *data, size_t length,
+					      struct gremc_igmp_message *message)
 {
 	if (length == QUERY_MIN) {
 		/* RFC 3376, 7.1: a version 1 query has no code; its hosts answer within 10 seconds */
@@ -85,55 +85,55 @@ static enum gremc_igmp_error parse_query(const uint8_t *data, size_t length,
 	if (length < QUERY_V3)
 		return GREMC_IGMP_ERROR_truncated;
 	message->version = 3;
-	message->response_time = gremc_igmp_code_value(data[1]) * 100u;
+	message->response_time = gremc_igmp_code_decode(data[1]) * 100u;
 	message->suppress = data[8] & 0x08;
 	message->robustness = data[8] & 0x07;
-	message->interval = gremc_igmp_code_value(data[9]) * 1000u;
-	message->source_count = be16_at(data + 10);
+	message->interval = gremc_igmp_code_decode(data[9]) * 1000u;
+	message->source_count = be16_load(data + 10);
 	message->sources = data + QUERY_V3;
 	if (QUERY_V3 + 4u * message->source_count > length)
 		return GREMC_IGMP_ERROR_truncated;
 	return message->group == 0 && message->source_count ? GREMC_IGMP_ERROR_group : GREMC_IGMP_OK;
 }
 
-static enum gremc_igmp_error parse_report(const uint8_t *data, size_t length,
-					  struct gremc_igmp_message *message)
+static enum gremc_igmp_error igmp_report_parse(const uint8_t *data, size_t length,
+					       struct gremc_igmp_message *message)
 {
 	size_t at = REPORT_HEADER;
 
 	message->group = 0; /* the flags and the number of records */
-	message->record_count = be16_at(data + 6);
+	message->record_count = be16_load(data + 6);
 	message->records = data + REPORT_HEADER;
 	for (uint16_t i = 0; i < message->record_count; i++) {
 		if (length - at < RECORD_HEADER)
 			return GREMC_IGMP_ERROR_truncated;
 		/* the auxiliary data, of which there are none yet, are in words */
-		at += RECORD_HEADER + 4u * be16_at(data + at + 2) + 4u * data[at + 1];
+		at += RECORD_HEADER + 4u * be16_load(data + at + 2) + 4u * data[at + 1];
 		if (at > length)
 			return GREMC_IGMP_ERROR_truncated;
 	}
 	return GREMC_IGMP_OK;
 }
 
-static enum gremc_igmp_error parse_message(const uint8_t *data, size_t length,
-					   struct gremc_igmp_message *message)
+static enum gremc_igmp_error igmp_message_parse(const uint8_t *data, size_t length,
+						struct gremc_igmp_message *message)
 {
 	enum gremc_igmp_error error = GREMC_IGMP_OK;
 	bool needs_group = true;
 
 	if (length < QUERY_MIN)
 		return GREMC_IGMP_ERROR_truncated;
-	if (checksum(data, length))
+	if (igmp_checksum(data, length))
 		return GREMC_IGMP_ERROR_checksum;
 	message->type = data[0];
-	message->group = address_at(data + 4);
+	message->group = address_load(data + 4);
 	switch (data[0]) {
 	case GREMC_IGMP_QUERY:
-		error = parse_query(data, length, message);
+		error = igmp_query_parse(data, length, message);
 		needs_group = message->group != 0;
 		break;
 	case GREMC_IGMP_V3_REPORT:
-		return parse_report(data, length, message);
+		return igmp_report_parse(data, length, message);
 	case GREMC_IGMP_V1_REPORT:
 	case GREMC_IGMP_V2_REPORT:
 	case GREMC_IGMP_LEAVE:
@@ -167,18 +167,18 @@ enum gremc_igmp_error gremc_igmp_parse(const uint8_t *packet, size_t length,
 		.source = ip->src_addr,
 		.destination = ip->dst_addr,
 		.has_router_alert =
-			find_router_alert(packet + sizeof(*ip), header.header_length - sizeof(*ip)),
+			router_alert_is_present(packet + sizeof(*ip), header.header_length - sizeof(*ip)),
 	};
-	return parse_message(packet + header.header_length, header.total_length - header.header_length,
-			     message);
+	return igmp_message_parse(packet + header.header_length, header.total_length - header.header_length,
+				  message);
 }
 
 const uint8_t *gremc_igmp_record_read(const uint8_t *at, struct gremc_igmp_record *record)
 {
 	*record = (struct gremc_igmp_record){
 		.type = at[0],
-		.group = address_at(at + 4),
-		.source_count = be16_at(at + 2),
+		.group = address_load(at + 4),
+		.source_count = be16_load(at + 2),
 		.sources = at + RECORD_HEADER,
 	};
 	return at + RECORD_HEADER + 4u * record->source_count + 4u * at[1];
@@ -186,14 +186,14 @@ const uint8_t *gremc_igmp_record_read(const uint8_t *at, struct gremc_igmp_recor
 
 /* ---- build ---- */
 
-static void put16(uint8_t *at, uint16_t value)
+static void be16_store(uint8_t *at, uint16_t value)
 {
 	at[0] = (uint8_t)(value >> 8);
 	at[1] = (uint8_t)value;
 }
 
 /* The IP header before `length` bytes of IGMP, and both checksums. Returns the packet's length. */
-static size_t finish(uint8_t *packet, size_t length, rte_be32_t source, rte_be32_t destination)
+static size_t igmp_packet_finish(uint8_t *packet, size_t length, rte_be32_t source, rte_be32_t destination)
 {
 	struct rte_ipv4_hdr ip = {
 		.version_ihl = RTE_IPV4_VHL_DEF + 1,
@@ -209,16 +209,16 @@ static size_t finish(uint8_t *packet, size_t length, rte_be32_t source, rte_be32
 	uint16_t sum;
 
 	memset(message + 2, 0, 2);
-	sum = checksum(message, length);
+	sum = igmp_checksum(message, length);
 	memcpy(message + 2, &sum, sizeof(sum));
 	memcpy(packet, &ip, sizeof(ip));
 	memcpy(packet + sizeof(ip), router_alert, sizeof(router_alert));
-	sum = checksum(packet, ALERT_HEADER);
+	sum = igmp_checksum(packet, ALERT_HEADER);
 	memcpy(packet + offsetof(struct rte_ipv4_hdr, hdr_checksum), &sum, sizeof(sum));
 	return ALERT_HEADER + length;
 }
 
-size_t gremc_igmp_build_query(uint8_t *packet, const struct gremc_igmp_query *query)
+size_t gremc_igmp_query_build(uint8_t *packet, const struct gremc_igmp_query *query)
 {
 	uint8_t *at = packet + ALERT_HEADER;
 	rte_be32_t destination = query->group ? query->group : GREMC_IGMP_ALL_HOSTS;
@@ -228,36 +228,37 @@ size_t gremc_igmp_build_query(uint8_t *packet, const struct gremc_igmp_query *qu
 	at[0] = GREMC_IGMP_QUERY;
 	at[1] = query->version == 1   ? 0
 		: query->version == 2 ? RTE_MIN(tenths, 255u)
-				      : gremc_igmp_code(tenths);
+				      : gremc_igmp_code_encode(tenths);
 	memcpy(at + 4, &query->group, sizeof(query->group));
 	if (query->version == 3) {
 		at[8] = (uint8_t)((query->suppress ? 0x08 : 0) |
 				  (query->robustness > 7 ? 0 : query->robustness));
-		at[9] = gremc_igmp_code(query->interval / 1000);
-		put16(at + 10, query->source_count);
+		at[9] = gremc_igmp_code_encode(query->interval / 1000);
+		be16_store(at + 10, query->source_count);
 		if (query->source_count)
 			memcpy(at + QUERY_V3, query->sources, query->source_count * sizeof(*query->sources));
 		length = QUERY_V3 + query->source_count * sizeof(*query->sources);
 	}
-	return finish(packet, length, query->source, destination);
+	return igmp_packet_finish(packet, length, query->source, destination);
 }
 
-size_t gremc_igmp_build_old(uint8_t *packet, enum gremc_igmp_type type, rte_be32_t source, rte_be32_t group)
+size_t gremc_igmp_v1v2_build(uint8_t *packet, enum gremc_igmp_type type, rte_be32_t source, rte_be32_t group)
 {
 	uint8_t *at = packet + ALERT_HEADER;
 
 	at[0] = (uint8_t)type;
 	at[1] = 0;
 	memcpy(at + 4, &group, sizeof(group));
-	return finish(packet, QUERY_MIN, source, type == GREMC_IGMP_LEAVE ? GREMC_IGMP_ALL_ROUTERS : group);
+	return igmp_packet_finish(packet, QUERY_MIN, source,
+				  type == GREMC_IGMP_LEAVE ? GREMC_IGMP_ALL_ROUTERS : group);
 }
 
-uint16_t gremc_igmp_query_sources(size_t size)
+uint16_t gremc_igmp_query_capacity(size_t size)
 {
 	return (uint16_t)((size - ALERT_HEADER - QUERY_V3) / 4);
 }
 
-uint16_t gremc_igmp_report_sources(size_t size)
+uint16_t gremc_igmp_report_capacity(size_t size)
 {
 	return (uint16_t)((size - ALERT_HEADER - REPORT_HEADER - RECORD_HEADER) / 4);
 }
@@ -273,7 +274,7 @@ bool gremc_igmp_report_add(struct gremc_igmp_report *report, uint8_t type, rte_b
 		return false;
 	at[0] = type;
 	at[1] = 0;
-	put16(at + 2, source_count);
+	be16_store(at + 2, source_count);
 	memcpy(at + 4, &group, sizeof(group));
 	if (source_count)
 		memcpy(at + RECORD_HEADER, sources, source_count * sizeof(*sources));
@@ -288,6 +289,7 @@ void gremc_igmp_report_finish(struct gremc_igmp_report *report, rte_be32_t sourc
 
 	memset(at, 0, REPORT_HEADER);
 	at[0] = GREMC_IGMP_V3_REPORT;
-	put16(at + 6, report->record_count);
-	report->length = finish(report->packet, report->length - ALERT_HEADER, source, GREMC_IGMP_REPORTS);
+	be16_store(at + 6, report->record_count);
+	report->length =
+		igmp_packet_finish(report->packet, report->length - ALERT_HEADER, source, GREMC_IGMP_REPORTS);
 }

@@ -9,14 +9,14 @@
 /* Each check's reason for the outer and the inner header. */
 static const struct {
 	enum gremc_proto_error truncated, version, ihl, length, checksum;
-} reasons[] = {
+} layer_reasons[] = {
 	[GREMC_IPV4_OUTER] = {GREMC_PROTO_outer_length, GREMC_PROTO_outer_version, GREMC_PROTO_outer_ihl,
 			      GREMC_PROTO_outer_length, GREMC_PROTO_outer_checksum},
 	[GREMC_IPV4_INNER] = {GREMC_PROTO_inner_truncated, GREMC_PROTO_inner_version, GREMC_PROTO_inner_ihl,
 			      GREMC_PROTO_inner_length, GREMC_PROTO_inner_checksum},
 };
 
-static inline uint32_t word_at(const uint8_t *data)
+static inline uint32_t word_load(const uint8_t *data)
 {
 	uint32_t word;
 
@@ -26,13 +26,13 @@ static inline uint32_t word_at(const uint8_t *data)
 
 /* RFC 1071 over a header of a multiple of 4 bytes: 0 when its checksum is right. The sum of at most 15 words
  * of 32 bits cannot overflow 64. */
-static uint16_t header_sum(const uint8_t *data, unsigned length)
+static uint16_t ipv4_header_sum(const uint8_t *data, unsigned length)
 {
-	uint64_t sum = (uint64_t)word_at(data) + word_at(data + 4) + word_at(data + 8) + word_at(data + 12) +
-		       word_at(data + 16);
+	uint64_t sum = (uint64_t)word_load(data) + word_load(data + 4) + word_load(data + 8) +
+		       word_load(data + 12) + word_load(data + 16);
 
 	for (unsigned i = 20; unlikely(i < length); i += 4)
-		sum += word_at(data + i);
+		sum += word_load(data + i);
 	sum = (sum & UINT32_MAX) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -40,25 +40,25 @@ static uint16_t header_sum(const uint8_t *data, unsigned length)
 	return (uint16_t)~sum;
 }
 
-enum gremc_proto_error gremc_ipv4_parse_any(const uint8_t *data, size_t length, size_t readable,
-					    enum gremc_ipv4_layer layer, bool check_sum,
-					    struct gremc_ipv4 *out)
+enum gremc_proto_error gremc_ipv4_parse_header_slow(const uint8_t *data, size_t length, size_t readable,
+						    enum gremc_ipv4_layer layer, bool check_sum,
+						    struct gremc_ipv4 *out)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)data;
 	unsigned header, total;
 
 	if (unlikely(RTE_MIN(length, readable) < sizeof(*ip)))
-		return reasons[layer].truncated;
+		return layer_reasons[layer].truncated;
 	if (unlikely(ip->version_ihl >> 4 != 4))
-		return reasons[layer].version;
+		return layer_reasons[layer].version;
 	header = (ip->version_ihl & 0xf) * 4;
 	if (unlikely(header < sizeof(*ip) || header > RTE_MIN(length, readable)))
-		return reasons[layer].ihl;
+		return layer_reasons[layer].ihl;
 	total = rte_be_to_cpu_16(ip->total_length);
 	if (unlikely(total < header || total > length))
-		return reasons[layer].length;
-	if (check_sum && unlikely(header_sum(data, header) != 0))
-		return reasons[layer].checksum;
+		return layer_reasons[layer].length;
+	if (check_sum && unlikely(ipv4_header_sum(data, header) != 0))
+		return layer_reasons[layer].checksum;
 	out->header_length = header;
 	out->total_length = total;
 	return GREMC_PROTO_OK;
@@ -77,7 +77,7 @@ static enum gremc_proto_error control_reason(const struct rte_ipv4_hdr *ip)
 	return GREMC_PROTO_OK;
 }
 
-enum gremc_proto_error gremc_ipv4_check_any(const struct rte_ipv4_hdr *ip)
+enum gremc_proto_error gremc_ipv4_check_multicast_slow(const struct rte_ipv4_hdr *ip)
 {
 	uint8_t net = rte_be_to_cpu_32(ip->src_addr) >> 24;
 	enum gremc_proto_error error;
@@ -96,7 +96,7 @@ enum gremc_proto_error gremc_ipv4_check_any(const struct rte_ipv4_hdr *ip)
 }
 
 /* The more severe of two marks: CE, then ECT(1), then ECT(0), then none. Their values order as 3, 1, 2, 0. */
-static unsigned severity(unsigned ecn)
+static unsigned ecn_severity(unsigned ecn)
 {
 	static const uint8_t order[] = {0, 2, 1, 3};
 
@@ -111,7 +111,7 @@ enum gremc_proto_error gremc_ipv4_decap_ecn_slow(struct rte_ipv4_hdr *inner, uin
 
 	if (in == GREMC_ECN_NOT_ECT)
 		return out == GREMC_ECN_CE ? GREMC_PROTO_ecn : GREMC_PROTO_OK;
-	if (severity(out) <= severity(in))
+	if (ecn_severity(out) <= ecn_severity(in))
 		return GREMC_PROTO_OK;
 	before = rte_cpu_to_be_16(inner->version_ihl << 8 | inner->type_of_service);
 	inner->type_of_service = (inner->type_of_service & ~GREMC_ECN_MASK) | out;

@@ -65,7 +65,7 @@ struct gremc_gre {
 };
 
 /* Parse the GRE header in the `length` bytes at `data`. The protocol type is returned, not judged. */
-enum gremc_proto_error gremc_gre_parse_any(const uint8_t *data, size_t length, struct gremc_gre *gre);
+enum gremc_proto_error gremc_gre_parse_slow(const uint8_t *data, size_t length, struct gremc_gre *gre);
 
 /* The flags that say how to read a header; the others are ignored. */
 #define GREMC_GRE_FLAGS                                                                                      \
@@ -94,7 +94,7 @@ static inline enum gremc_proto_error gremc_gre_parse(const uint8_t *data, size_t
 	return GREMC_PROTO_OK;
 any : {
 	struct gremc_gre other = {0}; /* so that *gre can be in registers */
-	enum gremc_proto_error error = gremc_gre_parse_any(data, length, &other);
+	enum gremc_proto_error error = gremc_gre_parse_slow(data, length, &other);
 
 	*gre = other;
 	return error;
@@ -114,14 +114,14 @@ struct gremc_ipv4 {
 /* Check version, IHL, total length against `length` (bytes of packet from here on, padding included) and,
  * with check_sum, the header checksum. Reads at most min(length, 60, readable) bytes: `readable` is how many
  * of them are contiguous at `data`; a header longer than that is reported as ihl. */
-enum gremc_proto_error gremc_ipv4_parse_any(const uint8_t *data, size_t length, size_t readable,
-					    enum gremc_ipv4_layer layer, bool check_sum,
-					    struct gremc_ipv4 *out);
+enum gremc_proto_error gremc_ipv4_parse_header_slow(const uint8_t *data, size_t length, size_t readable,
+						    enum gremc_ipv4_layer layer, bool check_sum,
+						    struct gremc_ipv4 *out);
 
 /* Is the checksum of the 20 bytes right (RFC 1071)? The sum of right ones is a multiple of 0xffff, and not 0,
  * for the version is not. 2^64 is 1 modulo 0xffff: what is carried out of 64 bits comes in again as 1, and a
  * multiple is known by its product with the inverse of 0xffff modulo 2^64. */
-static inline bool gremc_ipv4_sum_is_right(const uint8_t *data)
+static inline bool gremc_ipv4_checksum_is_valid(const uint8_t *data)
 {
 	uint64_t first, second, sum;
 	uint32_t last;
@@ -149,14 +149,15 @@ static inline enum gremc_proto_error gremc_ipv4_parse_header(const uint8_t *data
 	total = rte_be_to_cpu_16(ip->total_length);
 	/* from the header's length to what there is; below it the difference is huge */
 	if (unlikely(total - sizeof(*ip) > length - sizeof(*ip) ||
-		     (check_sum && !gremc_ipv4_sum_is_right(data))))
+		     (check_sum && !gremc_ipv4_checksum_is_valid(data))))
 		goto any;
 	out->header_length = sizeof(*ip);
 	out->total_length = total;
 	return GREMC_PROTO_OK;
 any : {
 	struct gremc_ipv4 other = {0}; /* so that *out can be in registers */
-	enum gremc_proto_error error = gremc_ipv4_parse_any(data, length, readable, layer, check_sum, &other);
+	enum gremc_proto_error error =
+		gremc_ipv4_parse_header_slow(data, length, readable, layer, check_sum, &other);
 
 	*out = other;
 	return error;
@@ -165,7 +166,7 @@ any : {
 
 /* What must hold of a multicast packet before it is forwarded: destination, protocol (control.h), source and
  * TTL, in that order. `ip` has passed gremc_ipv4_parse_header(). */
-enum gremc_proto_error gremc_ipv4_check_any(const struct rte_ipv4_hdr *ip);
+enum gremc_proto_error gremc_ipv4_check_multicast_slow(const struct rte_ipv4_hdr *ip);
 
 /* The same; inline for UDP that is right. The function looks the other protocols up. */
 static inline enum gremc_proto_error gremc_ipv4_check_multicast(const struct rte_ipv4_hdr *ip)
@@ -177,7 +178,7 @@ static inline enum gremc_proto_error gremc_ipv4_check_multicast(const struct rte
 		   (uint8_t)(net - 1) < 223 && net != 127 && ip->time_to_live > 1 &&
 		   ip->next_proto_id == IPPROTO_UDP))
 		return GREMC_PROTO_OK;
-	return gremc_ipv4_check_any(ip);
+	return gremc_ipv4_check_multicast_slow(ip);
 }
 
 /* Decrement the TTL, which is at least 2, and update the checksum incrementally (RFC 1624). */
@@ -286,12 +287,12 @@ enum gremc_igmp_error gremc_igmp_parse(const uint8_t *packet, size_t length,
 /* The record at `at` (first message->records) of a parsed report; returns where the next one is. */
 const uint8_t *gremc_igmp_record_read(const uint8_t *at, struct gremc_igmp_record *record);
 /* The i-th address of such a list of sources. */
-rte_be32_t gremc_igmp_source(const uint8_t *sources, uint16_t i);
+rte_be32_t gremc_igmp_source_at(const uint8_t *sources, uint16_t i);
 
 /* The floating point code of RFC 3376, 4.1.1 and 4.1.7, of at most 31744; what has no code of its own becomes
  * the next smaller that has. */
-uint8_t gremc_igmp_code(uint32_t value);
-uint32_t gremc_igmp_code_value(uint8_t code);
+uint8_t gremc_igmp_code_encode(uint32_t value);
+uint32_t gremc_igmp_code_decode(uint8_t code);
 
 struct gremc_igmp_query {
 	uint8_t version;                  /* 1, 2 or 3 */
@@ -301,19 +302,19 @@ struct gremc_igmp_query {
 	uint8_t robustness;
 	bool suppress;
 	const rte_be32_t *sources; /* version 3 only */
-	uint16_t source_count;     /* at most gremc_igmp_query_sources() of the interface's MTU */
+	uint16_t source_count;     /* at most gremc_igmp_query_capacity() of the interface's MTU */
 };
 
 /* Sources that one IP packet of at most `size` bytes can hold, size >= GREMC_IGMP_PACKET_MIN: in a query, and
  * in the only record of a report. */
-uint16_t gremc_igmp_query_sources(size_t size);
-uint16_t gremc_igmp_report_sources(size_t size);
+uint16_t gremc_igmp_query_capacity(size_t size);
+uint16_t gremc_igmp_report_capacity(size_t size);
 
 /* Build the whole IP packet: TTL 1, TOS 0xc0, Router Alert, checksums (RFC 3376, 4). `packet` has room for
  * the query's sources (GREMC_IGMP_PACKET_MIN bytes without any). Returns the packet's length. */
-size_t gremc_igmp_build_query(uint8_t *packet, const struct gremc_igmp_query *query);
+size_t gremc_igmp_query_build(uint8_t *packet, const struct gremc_igmp_query *query);
 /* The same for a version 1 or 2 report, or a leave: 32 bytes. */
-size_t gremc_igmp_build_old(uint8_t *packet, enum gremc_igmp_type type, rte_be32_t source, rte_be32_t group);
+size_t gremc_igmp_v1v2_build(uint8_t *packet, enum gremc_igmp_type type, rte_be32_t source, rte_be32_t group);
 
 /* A version 3 report that is filled record by record. The caller sets `packet` and `size`; the rest is 0. */
 struct gremc_igmp_report {
@@ -323,7 +324,7 @@ struct gremc_igmp_report {
 	uint16_t record_count;
 };
 /* Append a whole record. Returns false, and changes nothing, when the record does not fit. A record of at
- * most gremc_igmp_report_sources() sources always fits an empty report. */
+ * most gremc_igmp_report_capacity() sources always fits an empty report. */
 bool gremc_igmp_report_add(struct gremc_igmp_report *report, uint8_t type, rte_be32_t group,
 			   const rte_be32_t *sources, uint16_t source_count);
 /* Write the headers and checksums. `length` is the packet's length afterwards. */

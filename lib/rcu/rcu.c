@@ -27,9 +27,10 @@ struct gremc_rcu {
 	/* The writer's alone: a ring of `size` (a power of two), the oldest at `head`, the last `open` of the
 	 * `count` not yet committed. */
 	struct deferred *ring;
-	uint32_t size, head, count, open;
-	uint64_t passed; /* the youngest token known to be over: spares a look at every reader for each entry
-			  */
+	uint32_t size, head, count, uncommitted;
+	uint64_t elapsed_token; /* the youngest token known to be over: spares a look at every reader for each
+				 * entry
+				 */
 };
 
 struct gremc_rcu *gremc_rcu_create(void)
@@ -52,7 +53,7 @@ struct gremc_rcu *gremc_rcu_create(void)
 }
 
 /* Take the oldest off the list before it is run: what it calls may defer more. */
-static void run_oldest(struct gremc_rcu *rcu)
+static void deferred_run_oldest(struct gremc_rcu *rcu)
 {
 	struct deferred oldest = rcu->ring[rcu->head];
 
@@ -66,7 +67,7 @@ void gremc_rcu_destroy(struct gremc_rcu *rcu)
 	if (rcu == NULL)
 		return;
 	while (rcu->count > 0)
-		run_oldest(rcu);
+		deferred_run_oldest(rcu);
 	free(rcu->ring);
 	free(rcu->qsbr);
 	free(rcu);
@@ -109,7 +110,7 @@ void gremc_rcu_reader_unregister(struct gremc_rcu *rcu, int slot)
 }
 
 /* Twice the ring, its content from the start. */
-static int grow(struct gremc_rcu *rcu)
+static int deferred_ring_grow(struct gremc_rcu *rcu)
 {
 	struct deferred *ring = NULL;
 
@@ -128,14 +129,14 @@ static int grow(struct gremc_rcu *rcu)
 
 int gremc_rcu_defer(struct gremc_rcu *rcu, void (*free_function)(void *), void *argument)
 {
-	if (rcu->count == rcu->size && grow(rcu))
+	if (rcu->count == rcu->size && deferred_ring_grow(rcu))
 		return -ENOMEM;
 	rcu->ring[(rcu->head + rcu->count) & (rcu->size - 1)] = (struct deferred){
 		.free_function = free_function,
 		.argument = argument,
 	};
 	rcu->count++;
-	rcu->open++;
+	rcu->uncommitted++;
 	return 0;
 }
 
@@ -143,29 +144,29 @@ void gremc_rcu_commit(struct gremc_rcu *rcu)
 {
 	uint64_t token;
 
-	if (rcu->open == 0)
+	if (rcu->uncommitted == 0)
 		return;
 	/* A release: whoever acknowledges this token has seen all that was unpublished before it. */
 	token = rte_rcu_qsbr_start(rcu->qsbr);
-	for (; rcu->open > 0; rcu->open--)
-		rcu->ring[(rcu->head + rcu->count - rcu->open) & (rcu->size - 1)].token = token;
+	for (; rcu->uncommitted > 0; rcu->uncommitted--)
+		rcu->ring[(rcu->head + rcu->count - rcu->uncommitted) & (rcu->size - 1)].token = token;
 }
 
-static bool is_over(struct gremc_rcu *rcu, uint64_t token)
+static bool grace_is_over(struct gremc_rcu *rcu, uint64_t token)
 {
-	if (token <= rcu->passed)
+	if (token <= rcu->elapsed_token)
 		return true;
 	if (!rte_rcu_qsbr_check(rcu->qsbr, token, false))
 		return false;
 	GREMC_TSAN_ACQUIRE(rcu->qsbr);
-	rcu->passed = token;
+	rcu->elapsed_token = token;
 	return true;
 }
 
 unsigned gremc_rcu_reclaim(struct gremc_rcu *rcu)
 {
-	while (rcu->count > rcu->open && is_over(rcu, rcu->ring[rcu->head].token))
-		run_oldest(rcu);
+	while (rcu->count > rcu->uncommitted && grace_is_over(rcu, rcu->ring[rcu->head].token))
+		deferred_run_oldest(rcu);
 	return rcu->count;
 }
 
@@ -179,7 +180,7 @@ void gremc_rcu_synchronize(struct gremc_rcu *rcu)
 		token = rte_rcu_qsbr_start(rcu->qsbr);
 		/* Not the library's own wait, which spins: on a machine with fewer CPUs than threads the
 		 * reader waited for may need this one. */
-		while (!is_over(rcu, token))
+		while (!grace_is_over(rcu, token))
 			sched_yield();
 	} while (gremc_rcu_reclaim(rcu) > 0);
 }

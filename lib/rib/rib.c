@@ -182,7 +182,7 @@ void gremc_rib_touch_all(struct gremc_rib *rib)
 
 /* ---- IGMP ---- */
 
-static int change_sets(struct interest *interest, uint32_t interface, enum gremc_igmp_interest wanted)
+static int change_sets(struct interest *interest, uint32_t interface, enum gremc_igmp_request wanted)
 {
 	if (wanted != GREMC_IGMP_INCLUDE)
 		gremc_set_remove(&interest->included, interface);
@@ -200,7 +200,7 @@ static void fail(struct gremc_rib *rib)
 }
 
 static int member_at(struct gremc_rib *rib, struct route *route, uint32_t interface,
-		     enum gremc_igmp_interest wanted)
+		     enum gremc_igmp_request wanted)
 {
 	int rc = 0;
 
@@ -220,7 +220,7 @@ static int member_at(struct gremc_rib *rib, struct route *route, uint32_t interf
 }
 
 int gremc_rib_member(struct gremc_rib *rib, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		     enum gremc_igmp_interest interest)
+		     enum gremc_igmp_request interest)
 {
 	struct route *route = interest == GREMC_IGMP_NONE ? gremc_route_find(rib, source, group, 32)
 							  : gremc_route_get(rib, source, group, 32);

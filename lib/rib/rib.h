@@ -54,7 +54,7 @@ int gremc_rib_replace_static(struct gremc_rib *rib, const struct gremc_mroute_sp
 /* An interface's interest in (S,G), or with source 0 in (*,G), as gremc_igmp_callbacks say it. Returns 0, or
  * -ENOMEM: it has none now; say it again. GREMC_IGMP_NONE never fails. */
 int gremc_rib_member(struct gremc_rib *rib, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		     enum gremc_igmp_interest interest);
+		     enum gremc_igmp_request interest);
 /* Members at this interface, who want any source, get those of the vif's list only (GREMC_THRESHOLD_SOURCES),
  * or again any. */
 void gremc_rib_guard(struct gremc_rib *rib, uint32_t interface, bool guarded);

@@ -138,7 +138,7 @@ void gremc_command_groups(struct gremc_query *query)
 
 	if (!gremc_query_offset_parse(query, 0, &page.offset))
 		return;
-	found = gremc_igmp_group_infos(query->telemetry->igmp, page.offset, infos, GROUPS_PAGE + 1,
+	found = gremc_igmp_groups_list(query->telemetry->igmp, page.offset, infos, GROUPS_PAGE + 1,
 				       &page.total);
 	page.count = RTE_MIN(found, (uint32_t)GROUPS_PAGE);
 	page.next = found > GROUPS_PAGE ? infos[GROUPS_PAGE].number : 0;

@@ -22,7 +22,7 @@ static inline uint64_t tunnel_key_hash(const struct gremc_hash *hash, const stru
 	struct key_words key_words;
 
 	memcpy(&key_words, key, sizeof(key_words));
-	return gremc_hash_of(hash, key_words.addresses, key_words.key);
+	return gremc_hash_compute(hash, key_words.addresses, key_words.key);
 }
 
 static inline bool encap_has_key(const void *line, const void *searched)
@@ -157,7 +157,7 @@ static uint32_t tunnel_find_by_key(const struct gremc_vifs *vifs, const struct g
 	const void *encap = gremc_hash_find(vifs->tunnels, tunnel_key_hash(vifs->tunnels, key), vifs->encap,
 					    encap_has_key, key);
 
-	return encap ? gremc_hash_number(vifs->encap, encap) % GREMC_VIFS_MAX : GREMC_VIF_NONE;
+	return encap ? gremc_hash_line_number(vifs->encap, encap) % GREMC_VIFS_MAX : GREMC_VIF_NONE;
 }
 
 uint32_t gremc_tunnel_find(const struct gremc_vifs *vifs, const struct gremc_vif_info *info)
@@ -268,8 +268,8 @@ void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_
 	const void *encap[GREMC_HASH_BULK];
 
 	for (uint32_t i = 0; i < n; i++)
-		probe[i] = gremc_hash_probe_of(table, tunnel_key_hash(table, &keys[i]));
+		probe[i] = gremc_hash_probe_start(table, tunnel_key_hash(table, &keys[i]));
 	gremc_hash_find_bulk(table, probe, n, vifs->encap, encap_has_key, keys, sizeof(*keys), encap);
 	for (uint32_t i = 0; i < n; i++)
-		vif[i] = encap[i] ? gremc_hash_number(vifs->encap, encap[i]) : GREMC_VIF_NONE;
+		vif[i] = encap[i] ? gremc_hash_line_number(vifs->encap, encap[i]) : GREMC_VIF_NONE;
 }

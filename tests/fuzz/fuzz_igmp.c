@@ -29,7 +29,7 @@ static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_
 }
 
 static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		   enum gremc_igmp_interest interest)
+		   enum gremc_igmp_request interest)
 {
 	(void)argument;
 	require(interface < 3 && gremc_ipv4_is_multicast(group) && !gremc_ipv4_is_link_local_group(group));
@@ -85,7 +85,7 @@ static struct gremc_igmp *create(void)
 static void check_bounds(struct gremc_igmp *igmp)
 {
 	struct gremc_igmp_group_info infos[64];
-	uint32_t total, n = gremc_igmp_group_infos(igmp, 0, infos, 64, &total);
+	uint32_t total, n = gremc_igmp_groups_list(igmp, 0, infos, 64, &total);
 
 	require(n == total && total <= 3 * MAX_GROUPS);
 	for (uint32_t i = 0; i < n; i++)
@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= 3 + length;
 	}
 	check_bounds(igmp);
-	gremc_igmp_run(igmp, now + 600000);
+	gremc_igmp_timers_run(igmp, now + 600000);
 	check_bounds(igmp);
 	gremc_igmp_destroy(igmp);
 	return 0;

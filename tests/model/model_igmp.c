@@ -29,7 +29,7 @@ struct membership {
 static struct {
 	struct gremc_igmp *igmp;
 	struct membership m[INTERFACES][GROUPS];
-	enum gremc_igmp_interest said[INTERFACES][GROUPS][SOURCES + 1]; /* the last: any source */
+	enum gremc_igmp_request said[INTERFACES][GROUPS][SOURCES + 1]; /* the last: any source */
 	uint64_t now;
 } model;
 
@@ -147,7 +147,7 @@ static void record(struct membership *m, uint8_t type, set b, bool fast)
 
 /* ---- comparison ---- */
 
-static enum gremc_igmp_interest interest(const struct membership *m, unsigned i)
+static enum gremc_igmp_request interest(const struct membership *m, unsigned i)
 {
 	if (m->exclude)
 		return m->excluded >> i & 1 ? GREMC_IGMP_EXCLUDE : GREMC_IGMP_NONE;
@@ -207,7 +207,7 @@ static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_
 }
 
 static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		   enum gremc_igmp_interest now)
+		   enum gremc_igmp_request now)
 {
 	uint32_t g = rte_be_to_cpu_32(group) - rte_be_to_cpu_32(group_of(0));
 	uint32_t s = source ? rte_be_to_cpu_32(source) - rte_be_to_cpu_32(source_of(0)) : SOURCES;
@@ -266,7 +266,7 @@ static void send_old(void)
 	uint8_t packet[GREMC_IGMP_PACKET_MAX];
 
 	gremc_igmp_input(model.igmp, interface, packet,
-			 gremc_igmp_build_old(packet, type, RTE_BE32(0x0a000009), group_of(g)), model.now);
+			 gremc_igmp_v1v2_build(packet, type, RTE_BE32(0x0a000009), group_of(g)), model.now);
 	record(m, type == GREMC_IGMP_LEAVE ? GREMC_IGMP_TO_IN : GREMC_IGMP_IS_EX, 0, interface == 1);
 	if (type == GREMC_IGMP_V1_REPORT)
 		m->v1_until = model.now + GMI;
@@ -280,7 +280,7 @@ static void pass_time(void)
 	static const uint32_t most[] = {1, 50, 250, 2000, 30000};
 
 	model.now += (uint64_t)TICK * (1 + below(most[below(RTE_DIM(most))]));
-	gremc_igmp_run(model.igmp, model.now);
+	gremc_igmp_timers_run(model.igmp, model.now);
 	expire_all();
 }
 

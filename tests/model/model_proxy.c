@@ -108,7 +108,7 @@ static void route(uint32_t g, const struct gremc_igmp_record *r)
 		group->exclude = r->type == GREMC_IGMP_TO_EX;
 	group->to_include = r->type == GREMC_IGMP_TO_IN ? model.calls : 0;
 	for (uint16_t i = 0; i < r->source_count; i++) {
-		uint32_t s = rte_be_to_cpu_32(gremc_igmp_source(r->sources, i)) - 0x0a010101;
+		uint32_t s = rte_be_to_cpu_32(gremc_igmp_source_at(r->sources, i)) - 0x0a010101;
 		bool adds = r->type != GREMC_IGMP_ALLOW && r->type != GREMC_IGMP_BLOCK;
 
 		CHECK(s < model.sources);
@@ -124,7 +124,7 @@ static void answer(uint32_t g, const struct gremc_igmp_record *r)
 	model.answered[g]++;
 	model.answer_type[g] = r->type;
 	for (uint16_t i = 0; i < r->source_count; i++) {
-		uint32_t s = rte_be_to_cpu_32(gremc_igmp_source(r->sources, i)) - 0x0a010101;
+		uint32_t s = rte_be_to_cpu_32(gremc_igmp_source_at(r->sources, i)) - 0x0a010101;
 
 		CHECK(s < model.sources);
 		model.answers[at(g, s)]++;
@@ -174,7 +174,7 @@ static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_
 }
 
 static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		   enum gremc_igmp_interest now)
+		   enum gremc_igmp_request now)
 {
 	uint32_t s = source ? rte_be_to_cpu_32(source) - 0x0a010101 : model.sources;
 
@@ -195,10 +195,10 @@ static void pass(uint64_t milliseconds)
 {
 	uint64_t end = model.now + milliseconds;
 
-	while (gremc_igmp_next(model.igmp) <= end) {
-		model.now = gremc_igmp_next(model.igmp);
+	while (gremc_igmp_next_due(model.igmp) <= end) {
+		model.now = gremc_igmp_next_due(model.igmp);
 		model.calls++;
-		gremc_igmp_run(model.igmp, model.now);
+		gremc_igmp_timers_run(model.igmp, model.now);
 	}
 	model.now = end;
 }
@@ -282,7 +282,7 @@ static void compare_answers(void)
 	memset(model.answers, 0, (size_t)model.groups * model.sources);
 	model.last_length = 0;
 	model.is_answering = true;
-	gremc_igmp_input(model.igmp, UPSTREAM, packet, gremc_igmp_build_query(packet, &query), model.now);
+	gremc_igmp_input(model.igmp, UPSTREAM, packet, gremc_igmp_query_build(packet, &query), model.now);
 	pass(15000);
 	model.is_answering = false;
 	for (uint32_t g = 0; g < model.groups; g++)

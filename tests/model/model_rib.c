@@ -277,7 +277,7 @@ static void replace(void)
 static void member(void)
 {
 	uint32_t k = below(KEYS - 2), i = below(INTERFACES);
-	enum gremc_igmp_interest interest = below(3);
+	enum gremc_igmp_request interest = below(3);
 	struct key key = key_of(k);
 
 	if (is_star(k) && (interest == GREMC_IGMP_EXCLUDE || is_ssm(k)))

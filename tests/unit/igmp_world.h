@@ -22,7 +22,7 @@ struct sent {
 struct said {
 	uint32_t interface;
 	rte_be32_t source, group;
-	enum gremc_igmp_interest interest;
+	enum gremc_igmp_request interest;
 };
 
 struct world {
@@ -62,7 +62,7 @@ static size_t world_mtu(void *argument, uint32_t interface)
 }
 
 static int keep_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		       enum gremc_igmp_interest interest)
+		       enum gremc_igmp_request interest)
 {
 	struct world *w = argument;
 
@@ -114,12 +114,12 @@ static inline void world_run(struct world *w, uint64_t milliseconds)
 {
 	uint64_t end = w->now + milliseconds;
 
-	while (gremc_igmp_next(w->igmp) <= end) {
-		w->now = gremc_igmp_next(w->igmp);
-		gremc_igmp_run(w->igmp, w->now);
+	while (gremc_igmp_next_due(w->igmp) <= end) {
+		w->now = gremc_igmp_next_due(w->igmp);
+		gremc_igmp_timers_run(w->igmp, w->now);
 	}
 	w->now = end;
-	gremc_igmp_run(w->igmp, w->now);
+	gremc_igmp_timers_run(w->igmp, w->now);
 }
 
 /* From a heap buffer that ends where the packet does, for the sanitizers. */
@@ -147,7 +147,7 @@ static inline void world_old(struct world *w, uint32_t interface, enum gremc_igm
 {
 	uint8_t packet[GREMC_IGMP_PACKET_MAX];
 
-	world_input(w, interface, packet, gremc_igmp_build_old(packet, type, IP(10, 0, 0, 9), group));
+	world_input(w, interface, packet, gremc_igmp_v1v2_build(packet, type, IP(10, 0, 0, 9), group));
 }
 
 static inline uint64_t world_counter(struct world *w, uint32_t interface, enum gremc_igmp_counter counter)

@@ -234,7 +234,7 @@ static inline void world_igmp(struct world *world)
 		policy.join_count = 0;
 	}
 	/* the queries have been sent, so that there is something to count */
-	gremc_igmp_run(world->igmp, 2000);
+	gremc_igmp_timers_run(world->igmp, 2000);
 }
 
 static inline struct world *world_create(void)

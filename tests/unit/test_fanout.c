@@ -668,7 +668,7 @@ static void collide(struct fixture *f, struct gremc_fanout_op *ops)
 
 	for (uint32_t i = 0; found < COLLIDING; i++) {
 		const struct gremc_fanout_key key = {rte_cpu_to_be_32(0x0b000000 + i), group};
-		const struct gremc_hash_bucket *its = gremc_hash_bucket_of(hash, gremc_key_hash(hash, &key));
+		const struct gremc_hash_bucket *its = gremc_hash_bucket_get(hash, gremc_key_hash(hash, &key));
 
 		assert_true(i < 1u << 24);
 		if (found > 0 && its != bucket)

@@ -31,7 +31,7 @@ static bool same(const void *line, const void *key)
 
 static uint64_t hash_of(const struct fixture *f, uint64_t key)
 {
-	return gremc_hash_of(&f->hash, key, 0);
+	return gremc_hash_compute(&f->hash, key, 0);
 }
 
 static int setup(void **state)
@@ -99,7 +99,7 @@ static void a_bulk_says_what_single_lookups_say(void **state)
 	for (uint32_t first = 0; first + GREMC_HASH_BULK <= LINES; first += 1000) {
 		for (uint32_t i = 0; i < GREMC_HASH_BULK; i++) {
 			key[i] = f->lines[first + i].key;
-			probe[i] = gremc_hash_probe_of(&f->hash, hash_of(f, key[i]));
+			probe[i] = gremc_hash_probe_start(&f->hash, hash_of(f, key[i]));
 		}
 		gremc_hash_find_bulk(&f->hash, probe, GREMC_HASH_BULK, f->lines, same, key, sizeof(*key),
 				     found);
@@ -133,8 +133,8 @@ static void keys_of_one_hash_stand_in_the_next_buckets(void **state)
 
 	for (uint32_t i = 0; i < count; i++)
 		assert_int_equal(gremc_hash_add(&f->hash, h, i), 0);
-	assert_int_equal(f->hash.bucket[f->hash.mask].passed, count - GREMC_HASH_ENTRIES);
-	assert_int_equal(f->hash.bucket[3].passed, 0);
+	assert_int_equal(f->hash.bucket[f->hash.mask].overflow, count - GREMC_HASH_ENTRIES);
+	assert_int_equal(f->hash.bucket[3].overflow, 0);
 	for (uint32_t round = 0; round < count; round++) {
 		/* an order that begins in the middle */
 		uint32_t gone = (round * 7 + count / 2) % count;
@@ -151,7 +151,7 @@ static void keys_of_one_hash_stand_in_the_next_buckets(void **state)
 	}
 	assert_int_equal(f->hash.count, 0);
 	for (uint32_t i = 0; i <= f->hash.mask; i++)
-		assert_int_equal(f->hash.bucket[i].passed, 0);
+		assert_int_equal(f->hash.bucket[i].overflow, 0);
 }
 
 static void a_full_one_refuses(void **state)
@@ -162,12 +162,12 @@ static void a_full_one_refuses(void **state)
 
 	assert_int_equal(gremc_hash_init(&small, 1, SOCKET_ID_ANY), 0);
 	assert_in_range(small.capacity, 1, 1024);
-	while (gremc_hash_add(&small, gremc_hash_of(&small, f->lines[n].key, 0), n) == 0)
+	while (gremc_hash_add(&small, gremc_hash_compute(&small, f->lines[n].key, 0), n) == 0)
 		n++;
 	assert_int_equal(n, small.capacity);
 	for (uint32_t i = 0; i < n; i++)
-		assert_ptr_equal(gremc_hash_find(&small, gremc_hash_of(&small, f->lines[i].key, 0), f->lines,
-						 same, &f->lines[i].key),
+		assert_ptr_equal(gremc_hash_find(&small, gremc_hash_compute(&small, f->lines[i].key, 0),
+						 f->lines, same, &f->lines[i].key),
 				 &f->lines[i]);
 	assert_int_equal(gremc_hash_bytes(&small), (small.mask + 1) * sizeof(struct gremc_hash_bucket));
 	gremc_hash_fini(&small);
@@ -183,7 +183,7 @@ static void neighbouring_keys_spread(void **state)
 	for (uint32_t i = 0; i < LINES; i++)
 		assert_int_equal(add(f, i), 0);
 	for (uint32_t i = 0; i <= f->hash.mask; i++)
-		most = RTE_MAX(most, f->hash.bucket[i].passed);
+		most = RTE_MAX(most, f->hash.bucket[i].overflow);
 	assert_true(most < 4 * GREMC_HASH_ENTRIES);
 	/* a tag is never 0, which is a free entry's */
 	assert_int_equal(gremc_hash_tag(0), 1);
@@ -205,8 +205,8 @@ static uint32_t overflow(const struct gremc_hash *hash, uint32_t step, bool is_g
 		uint64_t key, h;
 
 		memcpy(&key, pair, sizeof(key));
-		h = gremc_hash_of(hash, key, 0);
-		over += ++load[gremc_hash_bucket_of(hash, h) - hash->bucket] > GREMC_HASH_ENTRIES;
+		h = gremc_hash_compute(hash, key, 0);
+		over += ++load[gremc_hash_bucket_get(hash, h) - hash->bucket] > GREMC_HASH_ENTRIES;
 	}
 	return over;
 }

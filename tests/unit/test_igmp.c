@@ -120,7 +120,7 @@ static unsigned queried(bool *of_group)
 		*of_group |= m.source_count == 0;
 		for (uint16_t s = 0; s < m.source_count; s++)
 			for (unsigned k = 0; k < 3; k++)
-				if (gremc_igmp_source(m.sources, s) == member(k))
+				if (gremc_igmp_source_at(m.sources, s) == member(k))
 					set |= 1u << k;
 	}
 	return set;
@@ -225,7 +225,7 @@ static void test_source_timer(void **state)
 
 /* ---- what is said of it ---- */
 
-static void expect_said(uint32_t at, rte_be32_t source, enum gremc_igmp_interest interest)
+static void expect_said(uint32_t at, rte_be32_t source, enum gremc_igmp_request interest)
 {
 	assert_true(at < w.said_count);
 	assert_int_equal(w.said[at].interface, 1);
@@ -385,7 +385,7 @@ static void hear_query(rte_be32_t from, rte_be32_t of, bool suppress, const rte_
 					       .source_count = count};
 	uint8_t packet[GREMC_IGMP_PACKET_MAX];
 
-	world_input(&w, 1, packet, gremc_igmp_build_query(packet, &query));
+	world_input(&w, 1, packet, gremc_igmp_query_build(packet, &query));
 }
 
 static void test_general_queries(void **state)
@@ -603,7 +603,7 @@ static void test_interface_goes_while_it_waits(void **state)
 	assert_int_equal(w.sent_count, 1);
 	assert_int_equal(w.sent[0].interface, 2);
 	gremc_igmp_interface_remove(w.igmp, 2, w.now);
-	assert_int_equal(gremc_igmp_next(w.igmp), GREMC_IGMP_NEVER);
+	assert_int_equal(gremc_igmp_next_due(w.igmp), GREMC_IGMP_NEVER);
 }
 
 /* A query for more sources than one message holds is several; each names each source once. */
@@ -839,7 +839,7 @@ static void test_off(void **state)
 	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_off), 1);
 	gremc_igmp_interface_remove(w.igmp, 1, w.now);
 	say(GREMC_IGMP_IS_EX, 0); /* of nobody's interface */
-	assert_int_equal(gremc_igmp_next(w.igmp), GREMC_IGMP_NEVER);
+	assert_int_equal(gremc_igmp_next_due(w.igmp), GREMC_IGMP_NEVER);
 }
 
 static void test_interface_goes(void **state)
@@ -883,7 +883,7 @@ static void test_router_alert(void **state)
 {
 	struct gremc_igmp_policy policy = querier;
 	uint8_t packet[GREMC_IGMP_PACKET_MAX], bare[GREMC_IGMP_PACKET_MAX];
-	size_t length = gremc_igmp_build_old(packet, GREMC_IGMP_V2_REPORT, IP(10, 0, 0, 9), group);
+	size_t length = gremc_igmp_v1v2_build(packet, GREMC_IGMP_V2_REPORT, IP(10, 0, 0, 9), group);
 	uint16_t sum;
 
 	(void)state;
@@ -949,13 +949,13 @@ static void test_proxy_merges(void **state)
 	world_record(&w, 2, GREMC_IGMP_ALLOW, group, two, 1);
 	assert_int_equal(upstream_records(r, 16), 2);
 	assert_int_equal(r[0].type, GREMC_IGMP_ALLOW);
-	assert_int_equal(gremc_igmp_source(r[0].sources, 0), member(0));
+	assert_int_equal(gremc_igmp_source_at(r[0].sources, 0), member(0));
 	/* each is said twice (robustness): the first one's second time is with the second one's first */
 	assert_int_equal(r[1].source_count, 2);
 	world_run(&w, 3000);
 	assert_int_equal(upstream_records(r, 16), 3);
 	assert_int_equal(r[2].source_count, 1);
-	assert_int_equal(gremc_igmp_source(r[2].sources, 0), member(1));
+	assert_int_equal(gremc_igmp_source_at(r[2].sources, 0), member(1));
 	world_forget(&w);
 	/* one refuses what the other asks for: nothing is refused */
 	world_record(&w, 1, GREMC_IGMP_TO_EX, group, two, 1);
@@ -972,7 +972,7 @@ static void test_proxy_merges(void **state)
 	world_run(&w, 1200);
 	assert_int_equal(upstream_records(r, 16), 2);
 	assert_int_equal(r[0].type, GREMC_IGMP_BLOCK);
-	assert_int_equal(gremc_igmp_source(r[0].sources, 0), member(1));
+	assert_int_equal(gremc_igmp_source_at(r[0].sources, 0), member(1));
 	assert_int_equal(r[1].type, GREMC_IGMP_BLOCK);
 }
 
@@ -993,7 +993,7 @@ static void test_proxy_answers(void **state)
 	world_record(&w, 2, GREMC_IGMP_IS_EX, IP(239, 9, 9, 9), NULL, 0);
 	world_run(&w, 5000);
 	world_forget(&w);
-	world_input(&w, 7, packet, gremc_igmp_build_query(packet, &query));
+	world_input(&w, 7, packet, gremc_igmp_query_build(packet, &query));
 	world_run(&w, 10100);
 	assert_int_equal(upstream_records(r, 16), 2);
 	for (unsigned i = 0; i < 2; i++)
@@ -1012,7 +1012,7 @@ static void test_proxy_speaks_version_2(void **state)
 	fast.fast_leave = true;
 	proxy_up();
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &fast, w.now), 0);
-	world_input(&w, 7, packet, gremc_igmp_build_query(packet, &query));
+	world_input(&w, 7, packet, gremc_igmp_query_build(packet, &query));
 	world_run(&w, 1100);
 	world_forget(&w);
 	world_record(&w, 1, GREMC_IGMP_IS_EX, group, NULL, 0);
@@ -1109,7 +1109,7 @@ static void test_proxy_paces_its_messages(void **state)
 	for (unsigned i = 0; i < 1000; i++)
 		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, i >> 8, i & 255));
 	world_run(&w, 5000);
-	world_input(&w, 7, packet, gremc_igmp_build_query(packet, &query));
+	world_input(&w, 7, packet, gremc_igmp_query_build(packet, &query));
 	world_forget(&w);
 	for (unsigned i = 0; i < 100; i++) {
 		w.accept = 64;
@@ -1118,7 +1118,7 @@ static void test_proxy_paces_its_messages(void **state)
 	assert_int_equal(w.sent_count, 1000);
 	assert_int_equal(world_counter(&w, 7, GREMC_IGMP_COUNT_deferred), 0);
 	/* in a queue that is shorter still, each leaves once, too */
-	world_input(&w, 7, packet, gremc_igmp_build_query(packet, &query));
+	world_input(&w, 7, packet, gremc_igmp_query_build(packet, &query));
 	world_forget(&w);
 	for (unsigned i = 0; i < 100 && w.sent_count < 1000; i++) {
 		w.accept = 50;
@@ -1157,7 +1157,7 @@ static void test_proxy_reports_every_group(void **state)
 			w.mtu = mtus[i];
 			world_run(&w, 2500);
 			world_forget(&w);
-			world_input(&w, 7, packet, gremc_igmp_build_query(packet, &query));
+			world_input(&w, 7, packet, gremc_igmp_query_build(packet, &query));
 			world_run(&w, 500);
 			assert_int_equal(upstream_records(r, 1000), count + 1);
 		}
@@ -1225,7 +1225,7 @@ static void set_budget(uint32_t routes)
 	policy.max_groups = 10000;
 	for (uint32_t i = 1; i <= SITES; i++)
 		assert_int_equal(gremc_igmp_interface_set(w.igmp, i, &policy, w.now), 0);
-	gremc_igmp_budget(w.igmp, routes, w.now);
+	gremc_igmp_budget_set(w.igmp, routes, w.now);
 }
 
 static uint32_t cost_of(uint32_t interface)
@@ -1387,13 +1387,13 @@ static void test_budget_spares_static_joins(void **state)
 	policy.join_count = 2;
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 3, &policy, w.now), 0);
 	assert_int_equal(cost_of(3), 0);
-	gremc_igmp_budget(w.igmp, 23, w.now); /* three are the operator's */
+	gremc_igmp_budget_set(w.igmp, 23, w.now); /* three are the operator's */
 	assert_int_equal(cost_of(1), 90);
 	assert_int_equal(cost_of(2), 90);
-	gremc_igmp_budget(w.igmp, 0, w.now);
+	gremc_igmp_budget_set(w.igmp, 0, w.now);
 	assert_int_equal(cost_of(1) + cost_of(2), 0);
 	assert_true(is_member(3, group) && is_member(3, ssm));
-	gremc_igmp_budget(w.igmp, 50, w.now);
+	gremc_igmp_budget_set(w.igmp, 50, w.now);
 	/* a member of the same keeps it when the operator takes the join out */
 	world_old(&w, 3, GREMC_IGMP_V2_REPORT, group);
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 3, &querier, w.now), 0);
@@ -1469,7 +1469,7 @@ static void test_pages(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 95; i++)
 		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, 1, i));
-	while ((n = gremc_igmp_group_infos(w.igmp, from, infos, 10, &total)) > 0) {
+	while ((n = gremc_igmp_groups_list(w.igmp, from, infos, 10, &total)) > 0) {
 		assert_int_equal(total, 95);
 		seen += n;
 		from = infos[n - 1].number + 1;
@@ -1501,12 +1501,12 @@ static void test_codes(void **state)
 {
 	(void)state;
 	for (uint32_t value = 0; value < 31744; value++) {
-		uint32_t back = gremc_igmp_code_value(gremc_igmp_code(value));
+		uint32_t back = gremc_igmp_code_decode(gremc_igmp_code_encode(value));
 
 		assert_true(back <= value && value - back <= value / 16);
 	}
 	for (unsigned code = 0; code < 256; code++)
-		assert_int_equal(gremc_igmp_code(gremc_igmp_code_value((uint8_t)code)), code);
+		assert_int_equal(gremc_igmp_code_encode(gremc_igmp_code_decode((uint8_t)code)), code);
 }
 
 static void test_counters_have_names(void **state)

@@ -108,7 +108,7 @@ static void expect_oil(const struct gremc_mroute *mroute, uint32_t interfaces)
 	assert_int_equal(seen, interfaces);
 }
 
-static void member(uint32_t interface, rte_be32_t s, enum gremc_igmp_interest interest)
+static void member(uint32_t interface, rte_be32_t s, enum gremc_igmp_request interest)
 {
 	gremc_rib_member(rib, interface, s, group, interest);
 }

@@ -431,7 +431,8 @@ static void test_why_drop(void **unused __rte_unused)
 static void test_why_igmp(void **unused __rte_unused)
 {
 	uint8_t packet[GREMC_IGMP_PACKET_MIN];
-	size_t length = gremc_igmp_build_old(packet, GREMC_IGMP_V2_REPORT, IP(10, 9, 0, 2), IP(239, 9, 9, 8));
+	size_t length =
+		gremc_igmp_v1v2_build(packet, GREMC_IGMP_V2_REPORT, IP(10, 9, 0, 2), IP(239, 9, 9, 8));
 
 	why_not("gre0", "10.1.1.1", "239.9.9.9", GREMC_DROP_no_mroute, "nobody has joined it");
 	/* a member, and the rib does not know of it */
@@ -439,7 +440,7 @@ static void test_why_igmp(void **unused __rte_unused)
 		"joined at 1 interface (gre1 first), but the table had no room or memory for its mroute; tried "
 		"again every second");
 	why_not("gre0", "10.1.1.2", "239.7.7.7", GREMC_DROP_no_mroute, "nobody has joined it");
-	gremc_igmp_budget(world->igmp, 0, 3000);
+	gremc_igmp_budget_set(world->igmp, 0, 3000);
 	gremc_igmp_input(world->igmp, GRE2, packet, length, 3000);
 	why_not("gre0", "10.1.1.1", "239.9.9.8", GREMC_DROP_no_mroute,
 		"not joined now; 1 interface had joins refused or given up: all memberships are at their limit "
@@ -447,7 +448,7 @@ static void test_why_igmp(void **unused __rte_unused)
 	ask("/gremc/igmp");
 	assert_int_equal(number("budget.limit"), 0);
 	assert_int_equal(number("budget.used"), 3 * 9); /* the configuration's */
-	gremc_igmp_budget(world->igmp, 1000, 3000);
+	gremc_igmp_budget_set(world->igmp, 1000, 3000);
 }
 
 static void punted(const char *iif, const char *group, const char *verdict, const char *reason,

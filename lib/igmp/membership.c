@@ -4,7 +4,7 @@
 
 #include "igmp/igmp_priv.h"
 
-static uint64_t key_of(uint32_t high, rte_be32_t low)
+static uint64_t membership_node_key(uint32_t high, rte_be32_t low)
 {
 	return (uint64_t)high << 32 | low;
 }
@@ -12,26 +12,27 @@ static uint64_t key_of(uint32_t high, rte_be32_t low)
 struct membership *gremc_membership_find(const struct gremc_igmp *igmp, const struct interface *interface,
 					 rte_be32_t group)
 {
-	struct gremc_map_node *node = gremc_map_find(&igmp->memberships, key_of(interface->number, group));
+	struct gremc_map_node *node =
+		gremc_map_find(&igmp->memberships, membership_node_key(interface->number, group));
 
 	return node ? container_of(node, struct membership, node) : NULL;
 }
 
 /* The lowest free place in the list that snapshots page through. */
-static bool take_number(struct gremc_igmp *igmp, struct membership *membership)
+static bool membership_number_alloc(struct gremc_igmp *igmp, struct membership *membership)
 {
 	uint32_t at = igmp->first_free;
 
 	while (at < igmp->number_limit && igmp->numbers[at])
 		at++;
-	if (at == igmp->number_room) {
+	if (at == igmp->number_capacity) {
 		uint32_t room = at ? at * 2 : 64;
 		struct membership **numbers = realloc(igmp->numbers, room * sizeof(*numbers));
 
 		if (numbers == NULL)
 			return false;
 		igmp->numbers = numbers;
-		igmp->number_room = room;
+		igmp->number_capacity = room;
 	}
 	igmp->numbers[at] = membership;
 	igmp->first_free = at + 1;
@@ -40,7 +41,7 @@ static bool take_number(struct gremc_igmp *igmp, struct membership *membership)
 	return true;
 }
 
-static void give_number(struct gremc_igmp *igmp, const struct membership *membership)
+static void membership_number_free(struct gremc_igmp *igmp, const struct membership *membership)
 {
 	igmp->numbers[membership->number] = NULL;
 	igmp->first_free = RTE_MIN(igmp->first_free, membership->number);
@@ -55,20 +56,20 @@ struct membership *gremc_membership_create(struct gremc_igmp *igmp, struct inter
 	struct membership *membership;
 
 	if (interface->membership_count >= interface->policy.max_groups) {
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_group_limit);
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_group_limit);
 		return NULL;
 	}
 	membership = calloc(1, sizeof(*membership));
 	if (membership == NULL) {
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_no_memory);
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_no_memory);
 		return NULL;
 	}
 	if (!gremc_holder_add(igmp, interface, &membership->holder, 0, group, is_pinned)) {
 		free(membership);
 		return NULL;
 	}
-	if (!take_number(igmp, membership)) {
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_no_memory);
+	if (!membership_number_alloc(igmp, membership)) {
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_no_memory);
 		gremc_holder_remove(igmp, &membership->holder);
 		free(membership);
 		return NULL;
@@ -77,15 +78,15 @@ struct membership *gremc_membership_create(struct gremc_igmp *igmp, struct inter
 	membership->group = group;
 	membership->since = igmp->now;
 	membership->timer.expire = gremc_membership_expire;
-	membership->retransmit.expire = gremc_membership_retransmit;
-	gremc_map_add(&igmp->memberships, &membership->node, key_of(interface->number, group));
+	membership->retransmit.expire = gremc_membership_retransmit_expire;
+	gremc_map_add(&igmp->memberships, &membership->node, membership_node_key(interface->number, group));
 	membership->next = interface->memberships;
 	membership->previous = &interface->memberships;
 	if (membership->next)
 		membership->next->previous = &membership->next;
 	interface->memberships = membership;
 	interface->membership_count++;
-	gremc_igmp_count(interface, GREMC_IGMP_COUNT_joined);
+	gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_joined);
 	return membership;
 }
 
@@ -115,16 +116,17 @@ void gremc_membership_destroy(struct gremc_igmp *igmp, struct membership *member
 	*membership->previous = membership->next;
 	if (membership->next)
 		membership->next->previous = membership->previous;
-	give_number(igmp, membership);
+	membership_number_free(igmp, membership);
 	interface->membership_count--;
-	gremc_igmp_count(interface, GREMC_IGMP_COUNT_left);
+	gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_left);
 	free(membership);
 }
 
 struct source *gremc_source_find(const struct gremc_igmp *igmp, const struct membership *membership,
 				 rte_be32_t address)
 {
-	struct gremc_map_node *node = gremc_map_find(&igmp->sources, key_of(membership->number, address));
+	struct gremc_map_node *node =
+		gremc_map_find(&igmp->sources, membership_node_key(membership->number, address));
 
 	return node ? container_of(node, struct source, node) : NULL;
 }
@@ -138,12 +140,12 @@ struct source *gremc_source_get(struct gremc_igmp *igmp, struct membership *memb
 	if (source)
 		return source;
 	if (membership->source_count >= interface->policy.max_sources) {
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_source_limit);
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_source_limit);
 		return NULL;
 	}
 	source = calloc(1, sizeof(*source));
 	if (source == NULL) {
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_no_memory);
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_no_memory);
 		return NULL;
 	}
 	if (!gremc_holder_add(igmp, interface, &source->holder, address, membership->group, is_pinned)) {
@@ -153,7 +155,7 @@ struct source *gremc_source_get(struct gremc_igmp *igmp, struct membership *memb
 	source->membership = membership;
 	source->address = address;
 	source->timer.expire = gremc_source_expire;
-	gremc_map_add(&igmp->sources, &source->node, key_of(membership->number, address));
+	gremc_map_add(&igmp->sources, &source->node, membership_node_key(membership->number, address));
 	source->next = membership->sources;
 	source->previous = &membership->sources;
 	if (source->next)

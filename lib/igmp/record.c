@@ -3,13 +3,13 @@
  * are the sources with a running timer, Y those that are excluded, B or A the sources of the record. */
 #include "igmp/igmp_priv.h"
 
-static void start_source(struct gremc_igmp *igmp, struct source *source, uint64_t due)
+static void source_timer_start(struct gremc_igmp *igmp, struct source *source, uint64_t due)
 {
 	source->excluded = false;
 	gremc_timer_set(&igmp->wheel, &source->timer, due);
 }
 
-static void clear_source(struct gremc_igmp *igmp, struct source *source)
+static void source_clear(struct gremc_igmp *igmp, struct source *source)
 {
 	source->excluded = false;
 	gremc_timer_stop(&igmp->wheel, &source->timer);
@@ -25,124 +25,124 @@ struct change {
 };
 
 /* Whether a member may ask for this source, or else why not, counted. */
-static bool allowed(const struct change *c, rte_be32_t address)
+static bool source_is_allowed(const struct change *c, rte_be32_t address)
 {
 	struct interface *interface = c->membership->interface;
 	uint8_t net = (uint8_t)(rte_be_to_cpu_32(address) >> 24);
 
-	if (net != 0 && net != 127 && net < 224 && gremc_policy_has_source(&interface->policy, address))
+	if (net != 0 && net != 127 && net < 224 && gremc_policy_allows_source(&interface->policy, address))
 		return true;
-	gremc_igmp_count(interface, GREMC_IGMP_COUNT_source_refused);
+	gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_source_refused);
 	return false;
 }
 
 /* The i-th source of the record with its mark set, made when it is not there; NULL: refused. */
-static struct source *marked_source(const struct change *c, uint16_t i)
+static struct source *record_source_mark(const struct change *c, uint16_t i)
 {
-	rte_be32_t address = gremc_igmp_source(c->record->sources, i);
+	rte_be32_t address = gremc_igmp_source_at(c->record->sources, i);
 	struct source *source = NULL;
 
-	if (allowed(c, address))
+	if (source_is_allowed(c, address))
 		source = gremc_source_get(c->igmp, c->membership, address, false);
 	if (source)
 		source->mark = c->igmp->epoch;
 	return source;
 }
 
-static bool is_new(const struct source *source)
+static bool source_is_new(const struct source *source)
 {
-	return !gremc_source_runs(source) && !source->excluded;
+	return !gremc_source_timer_runs(source) && !source->excluded;
 }
 
 /* Sources that the record does not name go. */
-static void delete_unmarked(const struct change *c)
+static void sources_delete_unmarked(const struct change *c)
 {
 	for (struct source *source = c->membership->sources; source; source = source->next)
 		if (source->mark != c->igmp->epoch)
-			clear_source(c->igmp, source);
+			source_clear(c->igmp, source);
 }
 
 /* IS_IN, ALLOW, and the first part of TO_IN: (B) = GMI, in either mode. */
 static void include(const struct change *c)
 {
 	for (uint16_t i = 0; i < c->record->source_count; i++) {
-		struct source *source = marked_source(c, i);
+		struct source *source = record_source_mark(c, i);
 
 		if (source)
-			start_source(c->igmp, source, c->timeout);
+			source_timer_start(c->igmp, source, c->timeout);
 	}
 }
 
 /* INCLUDE(A) and IS_EX(B) or TO_EX(B): EXCLUDE(A*B, B-A). */
-static void include_to_exclude(const struct change *c)
+static void record_include_to_exclude(const struct change *c)
 {
 	for (uint16_t i = 0; i < c->record->source_count; i++) {
-		struct source *source = marked_source(c, i);
+		struct source *source = record_source_mark(c, i);
 
-		if (source && !gremc_source_runs(source))
+		if (source && !gremc_source_timer_runs(source))
 			source->excluded = true;
 	}
-	delete_unmarked(c);
+	sources_delete_unmarked(c);
 	c->membership->exclude = true;
 }
 
 /* EXCLUDE(X,Y) and IS_EX(A), TO_EX(A) or BLOCK(A): what is in neither X nor Y gets a timer. */
-static void exclude_more(const struct change *c, uint64_t due)
+static void record_exclude_more(const struct change *c, uint64_t due)
 {
 	for (uint16_t i = 0; i < c->record->source_count; i++) {
-		struct source *source = marked_source(c, i);
+		struct source *source = record_source_mark(c, i);
 
-		if (source && is_new(source))
-			start_source(c->igmp, source, due);
+		if (source && source_is_new(source))
+			source_timer_start(c->igmp, source, due);
 	}
 }
 
-static void mark_known(const struct change *c)
+static void record_mark_known(const struct change *c)
 {
 	for (uint16_t i = 0; i < c->record->source_count; i++) {
-		struct source *source =
-			gremc_source_find(c->igmp, c->membership, gremc_igmp_source(c->record->sources, i));
+		struct source *source = gremc_source_find(c->igmp, c->membership,
+							  gremc_igmp_source_at(c->record->sources, i));
 
 		if (source)
 			source->mark = c->igmp->epoch;
 	}
 }
 
-static void to_exclude(const struct change *c, bool is_change)
+static void record_to_exclude(const struct change *c, bool is_change)
 {
 	struct membership *m = c->membership;
 
 	if (m->exclude) {
-		exclude_more(c, is_change ? m->timer.due : c->timeout);
-		delete_unmarked(c);
+		record_exclude_more(c, is_change ? m->timer.due : c->timeout);
+		sources_delete_unmarked(c);
 	} else {
-		include_to_exclude(c);
+		record_include_to_exclude(c);
 	}
 	gremc_timer_set(&c->igmp->wheel, &m->timer, c->timeout);
 	if (is_change)
-		gremc_membership_query_sources(c->igmp, m, true);
+		gremc_membership_source_query(c->igmp, m, true);
 }
 
-static void to_include(const struct change *c)
+static void record_to_include(const struct change *c)
 {
 	bool was_exclude = c->membership->exclude;
 
 	include(c);
-	gremc_membership_query_sources(c->igmp, c->membership, false);
+	gremc_membership_source_query(c->igmp, c->membership, false);
 	if (was_exclude)
-		gremc_membership_query(c->igmp, c->membership);
+		gremc_membership_group_query(c->igmp, c->membership);
 }
 
-static void block(const struct change *c)
+static void record_block(const struct change *c)
 {
 	if (c->membership->exclude)
-		exclude_more(c, c->membership->timer.due);
+		record_exclude_more(c, c->membership->timer.due);
 	else
-		mark_known(c);
-	gremc_membership_query_sources(c->igmp, c->membership, true);
+		record_mark_known(c);
+	gremc_membership_source_query(c->igmp, c->membership, true);
 }
 
-static void apply(const struct change *c)
+static void record_apply(const struct change *c)
 {
 	switch (c->record->type) {
 	case GREMC_IGMP_IS_IN:
@@ -150,29 +150,30 @@ static void apply(const struct change *c)
 		include(c);
 		break;
 	case GREMC_IGMP_IS_EX:
-		to_exclude(c, false);
+		record_to_exclude(c, false);
 		break;
 	case GREMC_IGMP_TO_EX:
-		to_exclude(c, true);
+		record_to_exclude(c, true);
 		break;
 	case GREMC_IGMP_TO_IN:
-		to_include(c);
+		record_to_include(c);
 		break;
 	default:
-		block(c);
+		record_block(c);
 		break;
 	}
 }
 
 /* RFC 3376, 7.3.2: while an older host is a member, what it could not have answered is not believed. */
-static bool fit_to_older(struct gremc_igmp *igmp, struct membership *m, struct gremc_igmp_record *record)
+static bool record_fit_to_older_host(struct gremc_igmp *igmp, struct membership *m,
+				     struct gremc_igmp_record *record)
 {
 	bool v1 = igmp->now < m->v1_until, v2 = igmp->now < m->v2_until;
 
 	if (!v1 && !v2)
 		return true;
 	if (record->type == GREMC_IGMP_BLOCK || (v1 && record->type == GREMC_IGMP_TO_IN)) {
-		gremc_igmp_count(m->interface, GREMC_IGMP_COUNT_older_host);
+		gremc_igmp_counter_increment(m->interface, GREMC_IGMP_COUNT_older_host);
 		return false;
 	}
 	if (record->type == GREMC_IGMP_TO_EX)
@@ -180,13 +181,13 @@ static bool fit_to_older(struct gremc_igmp *igmp, struct membership *m, struct g
 	return true;
 }
 
-static bool wants_any(const struct gremc_igmp_record *record)
+static bool record_is_exclude(const struct gremc_igmp_record *record)
 {
 	return record->type == GREMC_IGMP_IS_EX || record->type == GREMC_IGMP_TO_EX;
 }
 
 /* What the interface refuses of the group itself. */
-static bool check_group(struct interface *interface, const struct gremc_igmp_record *record)
+static bool record_group_check(struct interface *interface, const struct gremc_igmp_record *record)
 {
 	enum gremc_igmp_counter counter = GREMC_IGMP_COUNTER_COUNT;
 
@@ -196,28 +197,28 @@ static bool check_group(struct interface *interface, const struct gremc_igmp_rec
 		counter = GREMC_IGMP_COUNT_link_local;
 	else if (record->type < GREMC_IGMP_IS_IN || record->type > GREMC_IGMP_BLOCK)
 		counter = GREMC_IGMP_COUNT_record_type;
-	else if (!gremc_policy_has_group(&interface->policy, record->group))
+	else if (!gremc_policy_allows_group(&interface->policy, record->group))
 		counter = GREMC_IGMP_COUNT_group_range;
-	else if (gremc_ipv4_is_ssm(record->group) && wants_any(record))
+	else if (gremc_ipv4_is_ssm(record->group) && record_is_exclude(record))
 		counter = GREMC_IGMP_COUNT_ssm_any;
 	if (counter == GREMC_IGMP_COUNTER_COUNT)
 		return true;
-	gremc_igmp_count(interface, counter);
+	gremc_igmp_counter_increment(interface, counter);
 	return false;
 }
 
 /* A token bucket of `report_rate` records a second. */
-static bool take_token(struct gremc_igmp *igmp, struct interface *interface)
+static bool report_token_take(struct gremc_igmp *igmp, struct interface *interface)
 {
 	uint64_t rate = interface->policy.report_rate;
 
 	if (rate == 0)
 		return true;
 	interface->tokens += (igmp->now - interface->tokens_at) * rate;
-	interface->tokens = RTE_MIN(interface->tokens, gremc_policy_tokens(&interface->policy));
+	interface->tokens = RTE_MIN(interface->tokens, gremc_policy_token_max(&interface->policy));
 	interface->tokens_at = igmp->now;
 	if (interface->tokens < 1000) {
-		gremc_igmp_count(interface, GREMC_IGMP_COUNT_rate);
+		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_rate);
 		return false;
 	}
 	interface->tokens -= 1000;
@@ -225,14 +226,14 @@ static bool take_token(struct gremc_igmp *igmp, struct interface *interface)
 }
 
 /* Whether all sources of the record are known: running ones, and, unless `running`, excluded ones. */
-static bool knows_sources(const struct gremc_igmp *igmp, const struct membership *m,
-			  const struct gremc_igmp_record *record, bool running)
+static bool membership_has_sources(const struct gremc_igmp *igmp, const struct membership *m,
+				   const struct gremc_igmp_record *record, bool running)
 {
 	for (uint16_t i = 0; i < record->source_count; i++) {
 		const struct source *source =
-			gremc_source_find(igmp, m, gremc_igmp_source(record->sources, i));
+			gremc_source_find(igmp, m, gremc_igmp_source_at(record->sources, i));
 
-		if (source == NULL || !(gremc_source_runs(source) || (source->excluded && !running)))
+		if (source == NULL || !(gremc_source_timer_runs(source) || (source->excluded && !running)))
 			return false;
 	}
 	return true;
@@ -240,13 +241,13 @@ static bool knows_sources(const struct gremc_igmp *igmp, const struct membership
 
 /* Whether the record says what is known, so that timers are all that it changes. Hosts repeat all they have
  * at every query, which is no load for anything but this thread. */
-static bool is_refresh(const struct gremc_igmp *igmp, const struct membership *m,
-		       const struct gremc_igmp_record *record)
+static bool record_is_refresh(const struct gremc_igmp *igmp, const struct membership *m,
+			      const struct gremc_igmp_record *record)
 {
 	switch (record->type) {
 	case GREMC_IGMP_IS_IN:
 	case GREMC_IGMP_ALLOW:
-		return knows_sources(igmp, m, record, true);
+		return membership_has_sources(igmp, m, record, true);
 	case GREMC_IGMP_TO_EX:
 		/* running sources of the list would be queried */
 		if (record->source_count)
@@ -254,38 +255,38 @@ static bool is_refresh(const struct gremc_igmp *igmp, const struct membership *m
 		/* fall through */
 	case GREMC_IGMP_IS_EX:
 		return m->exclude && m->source_count == record->source_count &&
-		       knows_sources(igmp, m, record, false);
+		       membership_has_sources(igmp, m, record, false);
 	default:
 		return false;
 	}
 }
 
-bool gremc_membership_record(struct gremc_igmp *igmp, struct interface *interface,
-			     const struct gremc_igmp_record *asked)
+bool gremc_membership_record_input(struct gremc_igmp *igmp, struct interface *interface,
+				   const struct gremc_igmp_record *asked)
 {
 	struct gremc_igmp_record record = *asked;
 	struct change c = {.igmp = igmp,
 			   .record = &record,
 			   .timeout = igmp->now + gremc_igmp_group_timeout(igmp, interface)};
-	bool adds = wants_any(&record) || (record.source_count && record.type != GREMC_IGMP_BLOCK);
+	bool adds = record_is_exclude(&record) || (record.source_count && record.type != GREMC_IGMP_BLOCK);
 
-	if (!check_group(interface, &record))
+	if (!record_group_check(interface, &record))
 		return false;
 	c.membership = gremc_membership_find(igmp, interface, record.group);
 	/* leaving what one is no member of changes nothing */
 	if (c.membership == NULL && !adds)
 		return true;
-	if ((c.membership == NULL || !is_refresh(igmp, c.membership, &record)) &&
-	    !take_token(igmp, interface))
+	if ((c.membership == NULL || !record_is_refresh(igmp, c.membership, &record)) &&
+	    !report_token_take(igmp, interface))
 		return false;
 	if (c.membership == NULL)
 		c.membership = gremc_membership_create(igmp, interface, record.group, false);
 	if (c.membership == NULL)
 		return false;
 	igmp->epoch++;
-	if (fit_to_older(igmp, c.membership, &record))
-		apply(&c);
-	gremc_membership_settle(igmp, c.membership);
+	if (record_fit_to_older_host(igmp, c.membership, &record))
+		record_apply(&c);
+	gremc_membership_publish(igmp, c.membership);
 	return true;
 }
 
@@ -295,8 +296,9 @@ void gremc_membership_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
 	struct membership *m = container_of(timer, struct membership, timer);
 
-	if (m->queries_left && gremc_membership_waits(igmp, m)) {
-		gremc_timer_set(&igmp->wheel, timer, igmp->now + gremc_igmp_last_time(igmp, m->interface));
+	if (m->queries_left && gremc_membership_timer_waits(igmp, m)) {
+		gremc_timer_set(&igmp->wheel, timer,
+				igmp->now + gremc_igmp_last_member_time(igmp, m->interface));
 		return;
 	}
 	gremc_timer_stop(&igmp->wheel, &m->timer);
@@ -304,7 +306,7 @@ void gremc_membership_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 	m->queries_left = 0;
 	for (struct source *source = m->sources; source; source = source->next)
 		source->excluded = false;
-	gremc_membership_settle(igmp, m);
+	gremc_membership_publish(igmp, m);
 }
 
 void gremc_source_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
@@ -312,11 +314,12 @@ void gremc_source_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 	struct source *source = container_of(timer, struct source, timer);
 	struct membership *m = source->membership;
 
-	if (source->queries_left && gremc_membership_waits(igmp, m)) {
-		gremc_timer_set(&igmp->wheel, timer, igmp->now + gremc_igmp_last_time(igmp, m->interface));
+	if (source->queries_left && gremc_membership_timer_waits(igmp, m)) {
+		gremc_timer_set(&igmp->wheel, timer,
+				igmp->now + gremc_igmp_last_member_time(igmp, m->interface));
 		return;
 	}
-	clear_source(igmp, source);
+	source_clear(igmp, source);
 	source->excluded = m->exclude;
-	gremc_membership_settle(igmp, m);
+	gremc_membership_publish(igmp, m);
 }

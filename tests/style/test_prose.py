@@ -70,6 +70,24 @@ def test_a_long_line_is_found():
     assert long_lines(f"{'x ' * 51}\n- {'y' * 99}\n| {'z' * 99}\n```\n{'c' * 101}\n```\n{'d' * 101}\n") == [1, 2, 7]
 
 
+def missing_paths(top, text):
+    """Names of files in code spans that do not exist, from the top, from lib/ or from an app's folder."""
+    roots = [top, top / "lib", top / "docs", top / "app/dpdk-gremc", top / "app/gremc-loadgen",
+             *[top / "lib" / p for p in ("datapath", "vif", "port", "host")]]
+    return [name for name in re.findall(r"`((?:[\w-]+/)*[\w-]+\.(?:c|h|py|md))`", text)
+            if name != "dpdk-telemetry.py" and not any((root / name).exists() for root in roots)]
+
+
+def test_documented_files_exist(top):
+    found = {name: missing for name in under(["docs", "CONTRIBUTING.md", "README.md"], "*.md")
+             if (missing := missing_paths(top, (top / name).read_text()))}
+    assert not found
+
+
+def test_a_missing_file_is_found(top):
+    assert missing_paths(top, "`lib/proto/gre.h` `proto/gre.h` `docs/design.md` `proto/nothing.c` `a b.c`") == ["proto/nothing.c"]
+
+
 def test_comments_cite_nothing_outside_the_tree():
     """Numbers of requirements and issues belong to lists that a reader does not have."""
     cited = re.compile(r"\(R\d+|\bR\d+\)|\brequirements? \d|\bissues? #?\d|\bdesign\.md, \d")

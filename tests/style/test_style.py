@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks of the sources that need no running program."""
+import pathlib
 import re
 import shlex
 import subprocess
 
 import pytest
 
+TOP = pathlib.Path(__file__).resolve().parents[2]
 # A folder of lib/ includes only folders before it.
-MODULES = ["base", "proto", "stats", "rcu", "hash", "netlink", "config", "port", "vif", "fanout", "igmp", "rib", "mfc", "datapath",
-           "nexthop", "takeover", "host", "telemetry"]
+MODULES = re.findall(r"'(\w+)'", re.search(r"^modules = \[(.*?)\]", (TOP / "meson.build").read_text(), re.M | re.S).group(1))
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 
@@ -31,11 +32,27 @@ def upward_includes(path, text):
             if name.split("/")[0] not in MODULES[:MODULES.index(module) + 1]]
 
 
+def pictured_modules(page):
+    """The modules of the picture in docs/design.md: the rows from the bottom to the top, each from left to right."""
+    picture = re.search(r"<!-- modules: begin -->(.*?)<!-- modules: end -->", page, re.S).group(1)
+    rows = re.findall(r"^\| ([\w ]+?) *\|", picture, re.M)
+    return [module for row in reversed(rows) for module in row.split()]
+
+
 def test_modules_are_those_of_the_build(top):
-    listed = re.search(r"^modules = \[(.*?)\]", (top / "meson.build").read_text(), re.M | re.S).group(1)
-    built = re.findall(r"'(\w+)'", listed)
-    assert built == [module for module in MODULES if module in built]
-    assert sorted(built) == sorted(p.name for p in (top / "lib").iterdir() if p.is_dir())
+    assert sorted(MODULES) == sorted(p.name for p in (top / "lib").iterdir() if p.is_dir())
+
+
+def test_design_pictures_the_modules_in_order(top):
+    page = (top / "docs/design.md").read_text()
+    assert pictured_modules(page) == MODULES
+    assert re.findall(r"^\| `(\w+)` \|", page, re.M) == MODULES, "the table below the picture"
+
+
+def test_the_picture_check_can_fail():
+    page = "<!-- modules: begin -->\n| c d | text |\n| a  b | text |\n<!-- modules: end -->"
+    assert pictured_modules(page) == ["a", "b", "c", "d"]
+    assert pictured_modules(page.replace("a  b", "b  a")) != ["a", "b", "c", "d"]
 
 
 def test_includes_never_go_up(top):

@@ -5,11 +5,23 @@ Add a folder to a list when its last finding is gone: `scripts/lib/style.py -v F
 """
 
 # no banned construction and no spelling outside the glossary in comments, strings of C, and pages
-PROSE = [".ci", ".github", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "docs/design.md", "docs/glossary.md", "meson.build", "scripts/commit-check",
-         "scripts/lint", "tests/style"]
+PROSE = """
+    .ci .github
+    CHANGELOG.md CONTRIBUTING.md README.md SECURITY.md
+    docs/config.md
+    docs/design.md
+    docs/glossary.md
+    docs/membership.md
+    docs/operations.md
+    meson.build
+    scripts/commit-check scripts/lint
+    tests/style
+""".split()
 
-# fewer than 5 % of the functions have a name of one word; no static name is defined in two files of these folders
-NAMES = []
+# at most 5 % of the functions have a name of one word; no static name is defined in two files of these folders
+NAMES = """
+""".split()
 
 # at least 98 % of the prototypes in headers have a comment
-CONTRACTS = []
+CONTRACTS = """
+""".split()

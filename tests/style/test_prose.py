@@ -70,6 +70,32 @@ def test_a_long_line_is_found():
     assert long_lines(f"{'x ' * 51}\n- {'y' * 99}\n| {'z' * 99}\n```\n{'c' * 101}\n```\n{'d' * 101}\n") == [1, 2, 7]
 
 
+def anchors(text):
+    """The anchors that GitHub makes of the headings of a page."""
+    prose = re.sub(r"(?ms)^\s*```.*?^\s*```", "", text)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)", prose, re.M)}
+
+
+def broken_links(page):
+    text = page.read_text()
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", text):
+        path = (page.parent / target) if target else page
+        if not path.exists() or anchor and anchor not in anchors(path.read_text()):
+            yield f"{target}#{anchor}"
+
+
+def test_links_lead_somewhere(top):
+    found = {name: broken for name in style.tracked("*.md") if (broken := list(broken_links(top / name)))}
+    assert not found
+
+
+def test_a_broken_link_is_found(tmp_path):
+    page = tmp_path / "a.md"
+    page.write_text("# One `two`, three\n[a](#one-two-three) [b](a.md#one) [c](b.md) [d](a.md) [e](https://x/y)")
+    assert list(broken_links(page)) == ["a.md#one", "b.md#"]
+
+
 def missing_paths(top, text):
     """Names of files in code spans that do not exist, from the top, from lib/ or from an app's folder."""
     roots = [top, top / "lib", top / "docs", top / "app/dpdk-gremc", top / "app/gremc-loadgen",

@@ -124,7 +124,7 @@ static struct gremc_igmp_policy policy_of(const struct gremc_config_igmp *igmp, 
 				      offsetof(struct gremc_igmp_join, group),
 		      "a member is a member");
 	return (struct gremc_igmp_policy){
-		.mode = igmp->mode == GREMC_CONFIG_IGMP_UPSTREAM ? GREMC_IGMP_UPSTREAM : GREMC_IGMP_QUERIER,
+		.mode = igmp->mode,
 		.version = (uint8_t)igmp->version,
 		.fast_leave = igmp->fast_leave,
 		.router_alert = igmp->router_alert,
@@ -160,7 +160,7 @@ static const struct gremc_config_igmp *igmp_of(const struct gremc_config *config
 
 static bool has_sources(const struct gremc_config_igmp *igmp)
 {
-	return igmp && igmp->mode == GREMC_CONFIG_IGMP_QUERIER && igmp->source_count > 0;
+	return igmp && igmp->mode == GREMC_IGMP_QUERIER && igmp->source_count > 0;
 }
 
 int gremc_membership_sources(struct gremc_forwarder *forwarder, const struct gremc_config_igmp *igmp,
@@ -213,7 +213,7 @@ static uint32_t upstream_of(const struct gremc_config *config, const struct grem
 	for (uint32_t i = 0; i < map->count; i++) {
 		const struct gremc_config_igmp *igmp = igmp_of(config, i, &address);
 
-		if (igmp && igmp->mode == GREMC_CONFIG_IGMP_UPSTREAM && map->vif[i] != GREMC_VIF_NONE)
+		if (igmp && igmp->mode == GREMC_IGMP_UPSTREAM && map->vif[i] != GREMC_VIF_NONE)
 			return map->interface[i];
 	}
 	return GREMC_RIB_NONE;

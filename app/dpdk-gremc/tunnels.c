@@ -15,32 +15,15 @@
 
 #define WARNINGS_MAX 5 /* of one kind at a time: ten thousand lines help nobody */
 
-static uint16_t tunnel_mtu(const struct gremc_port *port, const struct gremc_config_tunnel *tunnel)
-{
-	uint16_t overhead = sizeof(struct rte_ipv4_hdr) + (tunnel->has_output_key ? 8 : 4);
-	uint16_t largest = port->mtu - overhead;
-
-	return tunnel->mtu && tunnel->mtu < largest ? tunnel->mtu : largest;
-}
-
 static struct gremc_vif_info tunnel_info(const struct gremc_port *port,
 					 const struct gremc_config_tunnel *tunnel, rte_be32_t next_hop)
 {
 	struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL,
 		.port = port->index,
-		.local = tunnel->local,
-		.remote = tunnel->remote,
+		.mtu = gremc_tunnel_mtu(&tunnel->options, port->mtu),
 		.next_hop = next_hop,
-		.has_input_key = tunnel->has_input_key,
-		.has_output_key = tunnel->has_output_key,
-		.input_key = tunnel->input_key,
-		.output_key = tunnel->output_key,
-		.mtu = tunnel_mtu(port, tunnel),
-		.ttl = tunnel->ttl,
-		.tos = tunnel->tos,
-		.tos_inherit = tunnel->tos_inherit,
-		.df = tunnel->df,
+		.options = tunnel->options,
 	};
 
 	memcpy(info.name, tunnel->name, sizeof(info.name));
@@ -63,7 +46,7 @@ static int static_adjacency(struct gremc_forwarder *forwarder, const struct grem
 {
 	const struct gremc_port *port = forwarder->ports->port[tunnel->port];
 
-	return gremc_adjacency_get(forwarder->vifs, port->index, next_hop ? next_hop : tunnel->remote,
+	return gremc_adjacency_get(forwarder->vifs, port->index, next_hop ? next_hop : tunnel->options.remote,
 				   &port->mac, port->vlan, adjacency);
 }
 
@@ -93,7 +76,7 @@ static int vif_make(struct gremc_forwarder *forwarder, const struct gremc_config
 {
 	const struct gremc_config_tunnel *tunnel = &config->tunnels[number];
 	const struct gremc_config_next_hop way =
-		gremc_config_next_hop(&config->ports[tunnel->port], tunnel->remote);
+		gremc_config_next_hop(&config->ports[tunnel->port], tunnel->options.remote);
 	const struct gremc_vif_info info =
 		tunnel_info(forwarder->ports->port[tunnel->port], tunnel, way.next_hop);
 	uint32_t adjacency, *vif = &change->map.vif[number];
@@ -117,12 +100,7 @@ static int vif_make(struct gremc_forwarder *forwarder, const struct gremc_config
 /* The vif that has the tunnel's key, or GREMC_VIF_NONE. */
 static uint32_t vif_kept(const struct gremc_forwarder *forwarder, const struct gremc_config_tunnel *tunnel)
 {
-	const struct gremc_vif_info info = {.local = tunnel->local,
-					    .remote = tunnel->remote,
-					    .has_input_key = tunnel->has_input_key,
-					    .input_key = tunnel->input_key};
-
-	return gremc_tunnel_find(forwarder->vifs, &info);
+	return gremc_tunnel_find(forwarder->vifs, &tunnel->options);
 }
 
 /* ---- interfaces ---- */
@@ -280,7 +258,7 @@ static void warn_unresolved(const struct gremc_config *config, const struct grem
 		GREMC_LOG(WARNING,
 			  "%s: no route to remote %s on %s: add `gateway4:` or `routes:`; until then its "
 			  "replicas are lost as no_adjacency",
-			  tunnel->name, gremc_ipv4_format(text, tunnel->remote), port);
+			  tunnel->name, gremc_ipv4_format(text, tunnel->options.remote), port);
 }
 
 /* Returns 0 or -ENOMEM; *is_unresolved: its next hop is the configuration's, and has no MAC. */
@@ -288,7 +266,7 @@ static int settings_apply(struct gremc_forwarder *forwarder, const struct gremc_
 			  const struct gremc_config_tunnel *tunnel, uint32_t vif, bool *is_unresolved)
 {
 	const struct gremc_config_next_hop way =
-		gremc_config_next_hop(&config->ports[tunnel->port], tunnel->remote);
+		gremc_config_next_hop(&config->ports[tunnel->port], tunnel->options.remote);
 	const struct gremc_vif_info info =
 		tunnel_info(forwarder->ports->port[tunnel->port], tunnel, way.next_hop);
 	const bool mirrored = is_mirrored(forwarder, config, tunnel, &way);
@@ -320,11 +298,11 @@ static void warn_mtus(const struct gremc_forwarder *forwarder, const struct grem
 
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
-		uint16_t mtu = tunnel_mtu(forwarder->ports->port[tunnel->port], tunnel);
+		uint16_t mtu = gremc_tunnel_mtu(&tunnel->options, forwarder->ports->port[tunnel->port]->mtu);
 
-		if (tunnel->mtu > mtu && clamped++ < WARNINGS_MAX)
+		if (tunnel->options.mtu > mtu && clamped++ < WARNINGS_MAX)
 			GREMC_LOG(WARNING, "%s: MTU %u does not fit port %s; it is %u", tunnel->name,
-				  tunnel->mtu, config->ports[tunnel->port].name, mtu);
+				  tunnel->options.mtu, config->ports[tunnel->port].name, mtu);
 	}
 }
 
@@ -342,7 +320,8 @@ void gremc_change_settings(const struct gremc_change *change, struct gremc_forwa
 		if (is_unresolved && unresolved++ < WARNINGS_MAX)
 			warn_unresolved(
 				config, tunnel,
-				gremc_config_next_hop(&config->ports[tunnel->port], tunnel->remote).next_hop);
+				gremc_config_next_hop(&config->ports[tunnel->port], tunnel->options.remote)
+					.next_hop);
 	}
 	if (unresolved > WARNINGS_MAX)
 		GREMC_LOG(WARNING, "and %u more tunnels without a usable next hop",

@@ -50,10 +50,10 @@ static int bench_config_create(struct gremc_config *config, const struct gremc_l
 		struct gremc_config_tunnel *tunnel = &config->tunnels[i];
 
 		snprintf(tunnel->name, sizeof(tunnel->name), "t%u", i);
-		tunnel->local = RTE_BE32(0xc0000201);
-		tunnel->remote = rte_cpu_to_be_32(0xc6120001 + i);
-		tunnel->has_input_key = tunnel->has_output_key = options->keys;
-		tunnel->input_key = tunnel->output_key = i;
+		tunnel->options.local = RTE_BE32(0xc0000201);
+		tunnel->options.remote = rte_cpu_to_be_32(0xc6120001 + i);
+		tunnel->options.has_input_key = tunnel->options.has_output_key = options->keys;
+		tunnel->options.input_key = tunnel->options.output_key = i;
 	}
 	for (uint32_t i = 0; i < options->groups; i++) {
 		struct gremc_config_mroute *mroute = &config->mroutes[i];

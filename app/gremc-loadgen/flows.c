@@ -8,12 +8,10 @@
 #include "flows.h"
 
 /* RFC 2544, C.2.2: addresses for benchmarks. Sources that no mroute names come from here. */
-#define BENCHMARK_NET  0xc6120000u /* 198.18.0.0/15 */
-#define UDP_ECHO       7u          /* RFC 2544, C.2.6.4.3 */
-#define FIRST_PORT     49152u
-#define PORT_MASK      0x3fffu
-#define GRE_OVERHEAD   24u
-#define GRE_KEY_LENGTH 4u
+#define BENCHMARK_NET 0xc6120000u /* 198.18.0.0/15 */
+#define UDP_ECHO      7u          /* RFC 2544, C.2.6.4.3 */
+#define FIRST_PORT    49152u
+#define PORT_MASK     0x3fffu
 
 /* ---- sites ---- */
 
@@ -21,24 +19,24 @@ static void site_tunnel_init(struct gremc_site *site, const struct gremc_config 
 {
 	const struct gremc_config_tunnel *tunnel = &config->tunnels[number];
 	const struct gremc_config_port *port = &config->ports[tunnel->port];
-	uint16_t overhead = GRE_OVERHEAD + (tunnel->has_output_key ? GRE_KEY_LENGTH : 0);
+	uint16_t overhead = gremc_tunnel_overhead(&tunnel->options);
 
 	*site = (struct gremc_site){
 		.name = tunnel->name,
 		.used = true,
-		.has_in = tunnel->has_input_key,
-		.has_out = tunnel->has_output_key,
-		.in_key = tunnel->has_input_key ? tunnel->input_key : 0,
-		.out_key = tunnel->has_output_key ? tunnel->output_key : 0,
-		.site = tunnel->remote,
-		.forwarder = tunnel->local,
+		.has_in = tunnel->options.has_input_key,
+		.has_out = tunnel->options.has_output_key,
+		.in_key = tunnel->options.has_input_key ? tunnel->options.input_key : 0,
+		.out_key = tunnel->options.has_output_key ? tunnel->options.output_key : 0,
+		.site = tunnel->options.remote,
+		.forwarder = tunnel->options.local,
 		.inner = tunnel->peer,
 		.port = tunnel->port,
 		.vlan = port->vlan,
 		.mtu = port->mtu ? port->mtu - overhead : 0,
 	};
-	if (tunnel->mtu && (site->mtu == 0 || tunnel->mtu < site->mtu))
-		site->mtu = tunnel->mtu;
+	if (tunnel->options.mtu && (site->mtu == 0 || tunnel->options.mtu < site->mtu))
+		site->mtu = tunnel->options.mtu;
 }
 
 static int sites_create(struct gremc_flows *flows)

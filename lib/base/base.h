@@ -82,6 +82,11 @@ void gremc_errors_add(struct gremc_errors *errors, const char *file, unsigned li
 void gremc_errors_log(const struct gremc_errors *errors);
 void gremc_errors_fini(struct gremc_errors *errors);
 
+/* ---- names ---- */
+
+#define GREMC_NAME_SIZE 16 /* a port's or tunnel's name and its NUL, as a kernel interface name (IFNAMSIZ)   \
+			    */
+
 /* ---- watches ---- */
 
 /* A file in the control loop's epoll, level-triggered: data.ptr points here, and ready(argument) is called

@@ -9,9 +9,10 @@
 #include <stdio.h>
 
 #include "base/base.h"
+#include "proto/igmp_mode.h"
+#include "proto/tunnel.h"
 
 /* The program's stated limits. */
-#define GREMC_NAME_SIZE          16 /* a kernel interface name and its NUL */
 #define GREMC_DEVICE_SIZE        64
 #define GREMC_CONFIG_PORTS_MAX   32
 #define GREMC_CONFIG_MEMBERS_MAX 8
@@ -31,6 +32,8 @@ enum gremc_bond_mode { /* netplan's names; the values are DPDK's mode numbers */
 		       GREMC_BOND_8023AD = 4,
 };
 
+extern const struct gremc_keywords gremc_bond_mode_keywords;
+
 struct gremc_config_address {
 	rte_be32_t address;
 	uint8_t length;
@@ -47,15 +50,13 @@ struct gremc_config_neighbor_find {
 	struct rte_ether_addr mac;
 };
 
-enum gremc_config_igmp_mode { GREMC_CONFIG_IGMP_QUERIER, GREMC_CONFIG_IGMP_UPSTREAM };
-
 struct gremc_config_join {
 	rte_be32_t group, source; /* source 0: any */
 };
 
 /* Membership on one vif (see igmp/igmp.h, which says what each means). */
 struct gremc_config_igmp {
-	enum gremc_config_igmp_mode mode;
+	enum gremc_igmp_mode mode; /* not off */
 	bool fast_leave, router_alert;
 	uint16_t version;
 	uint32_t max_groups, max_sources, report_rate;
@@ -90,18 +91,9 @@ struct gremc_config_port {
 	uint32_t neighbor_count;
 };
 
-enum gremc_df { GREMC_DF_SET, GREMC_DF_CLEAR, GREMC_DF_INHERIT }; /* outer DF; INHERIT copies the inner one */
-
 struct gremc_config_tunnel {
 	char name[GREMC_NAME_SIZE];
-	rte_be32_t local, remote;
-	bool has_input_key, has_output_key;
-	uint32_t input_key, output_key;
-	uint8_t ttl;      /* outer; 0: inherit the inner one's */
-	uint8_t tos;      /* outer DSCP << 2, when tos_inherit is false; ECN is always copied (RFC 6040) */
-	bool tos_inherit; /* DSCP of the inner packet */
-	enum gremc_df df;
-	uint16_t mtu; /* largest inner packet; 0: from the port */
+	struct gremc_tunnel_options options;
 	bool host;
 	struct gremc_config_igmp *igmp;      /* NULL: off */
 	struct gremc_config_address address; /* inner address of this end; length 0 and address 0: none */
@@ -172,9 +164,6 @@ void gremc_config_help(FILE *out);
 unsigned gremc_config_restart_check(const struct gremc_config *running_config,
 				    const struct gremc_config *new_config, const char *path,
 				    struct gremc_errors *errors);
-
-/* Are the two the same to the wire (all but the name)? */
-bool gremc_config_tunnel_equal(const struct gremc_config_tunnel *a, const struct gremc_config_tunnel *b);
 
 /* The tunnel's next hop: the remote itself where an address of the port covers it, else the longest route's
  * via. Returns 0, or -ENETUNREACH. */

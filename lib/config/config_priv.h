@@ -154,6 +154,8 @@ struct key {
 	yaml_node_type_t node_type; /* of what `node` takes */
 	uint16_t offset, size;      /* the field in the section's object, for the readers that need no more */
 	const char *meaning;
+	const struct gremc_keywords *keywords; /* it takes one of these words, or `type`; NULL: none */
+	unsigned first_keyword;                /* the words before this one are not accepted */
 };
 
 extern const struct key gremc_config_keys[KEY_COUNT];

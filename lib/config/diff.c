@@ -89,13 +89,3 @@ unsigned gremc_config_restart_check(const struct gremc_config *running_config,
 	count += setting_report_change("tx-descriptors", a->tx_descriptors, b->tx_descriptors, path, errors);
 	return count;
 }
-
-bool gremc_config_tunnel_equal(const struct gremc_config_tunnel *a, const struct gremc_config_tunnel *b)
-{
-	return a->local == b->local && a->remote == b->remote && a->has_input_key == b->has_input_key &&
-	       a->has_output_key == b->has_output_key && a->input_key == b->input_key &&
-	       a->output_key == b->output_key && a->ttl == b->ttl && a->tos == b->tos &&
-	       a->tos_inherit == b->tos_inherit && a->df == b->df && a->mtu == b->mtu && a->host == b->host &&
-	       a->address.address == b->address.address && a->address.length == b->address.length &&
-	       a->peer == b->peer && a->port == b->port;
-}

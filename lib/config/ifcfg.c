@@ -189,7 +189,7 @@ static void ifcfg_local_default(struct loader *l, const struct ifcfg *file, stru
 {
 	/* Where the ports are wrong it is not this file's fault. */
 	if (l->address_count == 1)
-		draft->tunnel.local = l->addresses[0].address;
+		draft->tunnel.options.local = l->addresses[0].address;
 	else if (!l->ports_broken)
 		gremc_config_error_add(
 			l, file->values[TYPE].place,
@@ -211,7 +211,7 @@ static void ifcfg_inner_read(struct loader *l, const struct ifcfg *file, struct 
 	    !gremc_config_interface_address_read(l, &file->values[PEER_INNER], 32, &peer))
 		return;
 	/* A route to the remote by its own tunnel would carry nothing; the scripts make none, either. */
-	if (peer.address != tunnel->remote)
+	if (peer.address != tunnel->options.remote)
 		tunnel->peer = peer.address;
 	else
 		gremc_config_note_add(
@@ -252,7 +252,7 @@ static void ifcfg_tunnel_add(struct loader *l, const struct ifcfg *file, const c
 			l, values[TYPE].place,
 			"there is no `PEER_OUTER_IPADDR`; add it with the outer address of the other "
 			"end");
-	draft->broken = l->problems.count != problems || draft->tunnel.local == 0;
+	draft->broken = l->problems.count != problems || draft->tunnel.options.local == 0;
 }
 
 /* Blanks inside the quotes mean nothing. */

@@ -49,47 +49,38 @@ void gremc_config_read_igmp(struct loader *l, const struct key *key, yaml_node_t
 	if (igmp == NULL)
 		return;
 	gremc_config_mapping_read(l, node, SECTION_IGMP, &owner, igmp, places);
-	if (igmp->mode == GREMC_CONFIG_IGMP_UPSTREAM)
+	if (igmp->mode == GREMC_IGMP_UPSTREAM)
 		igmp_check_upstream_keys(l, places);
-}
-
-static bool igmp_mode_parse(const char *text, enum gremc_config_igmp_mode *mode)
-{
-	if (strcmp(text, "querier") == 0)
-		*mode = GREMC_CONFIG_IGMP_QUERIER;
-	else if (strcmp(text, "upstream") == 0)
-		*mode = GREMC_CONFIG_IGMP_UPSTREAM;
-	else
-		return false;
-	return true;
 }
 
 void gremc_config_read_igmp_word(struct loader *l, const struct key *key, const struct value *value,
 				 void *object)
 {
 	struct value owner = {key->name, value->place, false};
-	enum gremc_config_igmp_mode mode;
+	const int mode = gremc_keyword_parse(&gremc_igmp_mode_keywords, value->text);
 	struct gremc_config_igmp *igmp;
 
-	if (strcmp(value->text, "off") == 0)
-		return;
-	if (!igmp_mode_parse(value->text, &mode)) {
+	if (mode < 0)
 		gremc_config_text_reject(l, key, value);
+	if (mode <= GREMC_IGMP_OFF)
 		return;
-	}
 	igmp = gremc_config_array_alloc(l, 1, sizeof(*igmp));
 	*igmp_field_of(key, object) = igmp;
 	if (igmp == NULL)
 		return;
 	gremc_config_defaults_set(l, SECTION_IGMP, &owner, igmp);
-	igmp->mode = mode;
+	igmp->mode = (enum gremc_igmp_mode)mode;
 }
 
 void gremc_config_read_igmp_mode(struct loader *l, const struct key *key, const struct value *value,
 				 void *object)
 {
-	if (!igmp_mode_parse(value->text, &((struct gremc_config_igmp *)object)->mode))
+	const int mode = gremc_keyword_parse(&gremc_igmp_mode_keywords, value->text);
+
+	if (mode <= GREMC_IGMP_OFF)
 		gremc_config_text_reject(l, key, value);
+	else
+		((struct gremc_config_igmp *)object)->mode = (enum gremc_igmp_mode)mode;
 }
 
 void gremc_config_read_timing(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
@@ -274,7 +265,7 @@ static void igmp_check_upstream(struct loader *l, const struct gremc_config_igmp
 {
 	char where[WHERE_TEXT];
 
-	if (igmp == NULL || igmp->mode != GREMC_CONFIG_IGMP_UPSTREAM)
+	if (igmp == NULL || igmp->mode != GREMC_IGMP_UPSTREAM)
 		return;
 	if (first->line)
 		gremc_config_error_add(

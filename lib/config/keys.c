@@ -78,15 +78,14 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_MULTICAST] = {"multicast", PORTS, BOOLEAN, .fallback = "false", SCALAR(boolean),
 		PORT(multicast),
 		.meaning = "native multicast enters and leaves here: mroutes may name the port."},
-	[KEY_PORT_IGMP] = {"igmp", PORTS, "`off`, `querier`, `upstream`, or a mapping", .fallback = "off",
+	[KEY_PORT_IGMP] = {"igmp", PORTS, "a mapping", .keywords = &gremc_igmp_mode_keywords, .fallback = "off",
 		SCALAR(igmp_word), MAPPING(igmp), PORT(igmp),
 		.meaning = "who joins groups by IGMP here receives them. Needs `multicast: true`."},
 	[KEY_HOST] = {"host", PORTS, BOOLEAN, .fallback = "false", SCALAR(boolean), PORT(host),
 		.meaning = "the kernel keeps the interface, as a TAP device of the port's name: what is not "
 			"ours goes up to it, and its routes and neighbours lead the tunnels."},
 
-	[KEY_BOND_MODE] = {"mode", IN(PARAMETERS),
-		"`active-backup`, `balance-xor`, `802.3ad`, `broadcast` or `balance-rr`", .required = true,
+	[KEY_BOND_MODE] = {"mode", IN(PARAMETERS), .keywords = &gremc_bond_mode_keywords, .required = true,
 		SCALAR(mode), PORT(mode),
 		.meaning = "how the members share the work."},
 
@@ -102,9 +101,9 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 
 	[KEY_TUNNEL_MODE] = {"mode", IN(TUNNEL), "`gre`", .fallback = "gre", SCALAR(gre),
 		.meaning = "GRE over IPv4."},
-	[KEY_LOCAL] = {"local", IN(TUNNEL), UNICAST, .required = true, SCALAR(endpoint), TUNNEL(local),
+	[KEY_LOCAL] = {"local", IN(TUNNEL), UNICAST, .required = true, SCALAR(endpoint), TUNNEL(options.local),
 		.meaning = "outer address of this end, an address of a port."},
-	[KEY_REMOTE] = {"remote", IN(TUNNEL), UNICAST, .required = true, SCALAR(endpoint), TUNNEL(remote),
+	[KEY_REMOTE] = {"remote", IN(TUNNEL), UNICAST, .required = true, SCALAR(endpoint), TUNNEL(options.remote),
 		.meaning = "outer address of the other end."},
 	[KEY_KEY] = {"key", IN(TUNNEL),
 		"a number from 0 to 4294967295, a dotted quad, or a mapping with `input` and `output`",
@@ -115,9 +114,9 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_TOS] = {"tos", IN(TUNNEL), "divisible by 4 (ECN is always copied), or `inherit`", 0, 252,
 		.fallback = "0", SCALAR(tos),
 		.meaning = "outer DSCP, shifted left by 2; `inherit` copies the inner one."},
-	[KEY_DF] = {"df", IN(TUNNEL), "`true`, `false` or `inherit`", .fallback = "true", SCALAR(df),
+	[KEY_DF] = {"df", IN(TUNNEL), .keywords = &gremc_df_keywords, .fallback = "true", SCALAR(df),
 		.meaning = "outer Don't Fragment bit; `inherit` copies the inner one."},
-	[KEY_TUNNEL_MTU] = {"mtu", IN(TUNNEL), .minimum = 68, .maximum = 65535, SCALAR(number), TUNNEL(mtu),
+	[KEY_TUNNEL_MTU] = {"mtu", IN(TUNNEL), .minimum = 68, .maximum = 65535, SCALAR(number), TUNNEL(options.mtu),
 		.meaning = "bytes of the largest inner packet. Without it: the port's less 24, or 28 with a "
 			"key."},
 	[KEY_TUNNEL_ADDRESSES] = {"addresses", IN(TUNNEL), "a list of one ADDRESS or ADDRESS/LENGTH",
@@ -128,7 +127,7 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_TUNNEL_ROUTES] = {"routes", IN(TUNNEL), "a list of mappings with `to` and `via`",
 		LIST(tunnel_routes),
 		.meaning = "the kernel's routes by the tunnel's interface; needs `host: true`."},
-	[KEY_TUNNEL_IGMP] = {"igmp", IN(TUNNEL), "`off`, `querier`, `upstream`, or a mapping",
+	[KEY_TUNNEL_IGMP] = {"igmp", IN(TUNNEL), "a mapping", .keywords = &gremc_igmp_mode_keywords,
 		.fallback = "off", SCALAR(igmp_word), MAPPING(igmp), TUNNEL(igmp),
 		.meaning = "who joins groups by IGMP at the other end receives them."},
 	[KEY_TUNNEL_HOST] = {"host", IN(TUNNEL), BOOLEAN, .fallback = "false", SCALAR(boolean),
@@ -205,7 +204,8 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		TIMING(last_member_count),
 		.meaning = "queries after a leave before a member is gone. Without it: as `robustness`."},
 
-	[KEY_IGMP_MODE] = {"mode", IN(IGMP), "`querier` or `upstream`", .fallback = "querier",
+	[KEY_IGMP_MODE] = {"mode", IN(IGMP), .keywords = &gremc_igmp_mode_keywords, .first_keyword = GREMC_IGMP_QUERIER,
+		.fallback = "querier",
 		SCALAR(igmp_mode), IGMP(mode),
 		.meaning = "`querier` asks who wants which groups; `upstream`, on one vif at most, says to the "
 			"querier there what all the others want, as a host would (RFC 4605)."},
@@ -376,7 +376,13 @@ char *gremc_config_key_suggest(char *text, size_t size, enum section section, co
 
 char *gremc_config_key_type(char *text, size_t size, const struct key *key)
 {
-	if (key->maximum == 0)
+	char words[GREMC_KEYWORD_TEXT];
+
+	if (key->keywords)
+		snprintf(text, size, "%s%s%s",
+			 gremc_keywords_format(words, sizeof(words), key->keywords, key->first_keyword),
+			 key->type ? ", or " : "", key->type ? key->type : "");
+	else if (key->maximum == 0)
 		snprintf(text, size, "%s", key->type);
 	else if (key->minimum == key->maximum)
 		snprintf(text, size, "the number %u", key->minimum);

@@ -83,7 +83,7 @@ void gremc_config_igmp_check_limits(struct loader *l, const struct gremc_config_
 {
 	const uint32_t seconds = RTE_MAX(l->config->igmp.response_interval / 1000, 1u);
 
-	if (igmp == NULL || igmp->mode != GREMC_CONFIG_IGMP_QUERIER)
+	if (igmp == NULL || igmp->mode != GREMC_IGMP_QUERIER)
 		return;
 	igmp_check_join_limits(l, igmp, place, name);
 	for (uint32_t i = 0; i < igmp->join_count; i++)

@@ -271,6 +271,14 @@ bool gremc_config_name_read(struct loader *l, const struct value *value, bool is
 
 /* ---- ports ---- */
 
+static const char *const bond_mode_names[] = {
+	[GREMC_BOND_BALANCE_RR] = "balance-rr",   [GREMC_BOND_ACTIVE_BACKUP] = "active-backup",
+	[GREMC_BOND_BALANCE_XOR] = "balance-xor", [GREMC_BOND_BROADCAST] = "broadcast",
+	[GREMC_BOND_8023AD] = "802.3ad",
+};
+
+const struct gremc_keywords gremc_bond_mode_keywords = {bond_mode_names, RTE_DIM(bond_mode_names)};
+
 /* PCI addresses as the EAL writes them: with their domain, in lower case. Two spellings are one device. */
 static void device_normalise(char *device, const char *text)
 {
@@ -329,19 +337,12 @@ void gremc_config_read_interface(struct loader *l, const struct key *key, const 
 
 void gremc_config_read_mode(struct loader *l, const struct key *key, const struct value *value, void *object)
 {
-	static const char *const modes[] = {
-		[GREMC_BOND_BALANCE_RR] = "balance-rr",   [GREMC_BOND_ACTIVE_BACKUP] = "active-backup",
-		[GREMC_BOND_BALANCE_XOR] = "balance-xor", [GREMC_BOND_BROADCAST] = "broadcast",
-		[GREMC_BOND_8023AD] = "802.3ad",
-	};
+	const int mode = gremc_keyword_parse(&gremc_bond_mode_keywords, value->text);
 
-	for (size_t i = 0; i < RTE_DIM(modes); i++) {
-		if (strcmp(value->text, modes[i]) == 0) {
-			*(enum gremc_bond_mode *)key_field_of(key, object) = i;
-			return;
-		}
-	}
-	gremc_config_text_reject(l, key, value);
+	if (mode < 0)
+		gremc_config_text_reject(l, key, value);
+	else
+		*(enum gremc_bond_mode *)key_field_of(key, object) = mode;
 }
 
 /* ---- tunnels ---- */
@@ -376,8 +377,8 @@ void gremc_config_read_key(struct loader *l, const struct key *key, const struct
 
 	if (!gre_key_read(l, key, value, &number))
 		return;
-	tunnel->has_input_key = tunnel->has_output_key = true;
-	tunnel->input_key = tunnel->output_key = number;
+	tunnel->options.has_input_key = tunnel->options.has_output_key = true;
+	tunnel->options.input_key = tunnel->options.output_key = number;
 }
 
 void gremc_config_read_key_number(struct loader *l, const struct key *key, const struct value *value,
@@ -389,8 +390,8 @@ void gremc_config_read_key_number(struct loader *l, const struct key *key, const
 
 	if (!gre_key_read(l, key, value, &number))
 		return;
-	*(is_input ? &tunnel->has_input_key : &tunnel->has_output_key) = true;
-	*(is_input ? &tunnel->input_key : &tunnel->output_key) = number;
+	*(is_input ? &tunnel->options.has_input_key : &tunnel->options.has_output_key) = true;
+	*(is_input ? &tunnel->options.input_key : &tunnel->options.output_key) = number;
 }
 
 void gremc_config_read_ttl(struct loader *l, const struct key *key, const struct value *value, void *object)
@@ -401,7 +402,7 @@ void gremc_config_read_ttl(struct loader *l, const struct key *key, const struct
 	if (strcmp(value->text, "inherit") && !number_read(key, value, &number))
 		gremc_config_text_reject(l, key, value);
 	else
-		tunnel->ttl = number;
+		tunnel->options.ttl = number;
 }
 
 void gremc_config_read_tos(struct loader *l, const struct key *key, const struct value *value, void *object)
@@ -409,24 +410,24 @@ void gremc_config_read_tos(struct loader *l, const struct key *key, const struct
 	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
 	uint64_t number = 0;
 
-	tunnel->tos_inherit = strcmp(value->text, "inherit") == 0;
-	if (tunnel->tos_inherit)
-		tunnel->tos = 0;
+	tunnel->options.tos_inherit = strcmp(value->text, "inherit") == 0;
+	if (tunnel->options.tos_inherit)
+		tunnel->options.tos = 0;
 	else if (!number_read(key, value, &number) || number % 4)
 		gremc_config_text_reject(l, key, value);
 	else
-		tunnel->tos = number;
+		tunnel->options.tos = number;
 }
 
 void gremc_config_read_df(struct loader *l, const struct key *key, const struct value *value, void *object)
 {
 	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
-	int boolean = boolean_parse(value);
+	const int boolean = boolean_parse(value), word = gremc_keyword_parse(&gremc_df_keywords, value->text);
 
-	if (strcmp(value->text, "inherit") == 0)
-		tunnel->df = GREMC_DF_INHERIT;
-	else if (boolean >= 0)
-		tunnel->df = boolean ? GREMC_DF_SET : GREMC_DF_CLEAR;
+	if (boolean >= 0)
+		tunnel->options.df = boolean ? GREMC_DF_SET : GREMC_DF_CLEAR;
+	else if (word == GREMC_DF_INHERIT)
+		tunnel->options.df = GREMC_DF_INHERIT;
 	else
 		gremc_config_text_reject(l, key, value);
 }

@@ -287,7 +287,7 @@ static const struct owned_address *address_find_owner(const struct loader *l, rt
 
 static void tunnel_local_error(struct loader *l, const struct tunnel_draft *draft)
 {
-	const struct netplan_port *netplan = gremc_config_netplan_owner_find(l, draft->tunnel.local);
+	const struct netplan_port *netplan = gremc_config_netplan_owner_find(l, draft->tunnel.options.local);
 	char list[128] = "";
 	size_t length = 0;
 
@@ -296,7 +296,7 @@ static void tunnel_local_error(struct loader *l, const struct tunnel_draft *draf
 			l, draft->local,
 			"`local` is %s, an address of %s, which has no `device`; add `device:` to it, which "
 			"takes the EAL's name of a device, or `interface:`, which takes one of the kernel",
-			ADDRESS(draft->tunnel.local), QUOTE(netplan->name.text));
+			ADDRESS(draft->tunnel.options.local), QUOTE(netplan->name.text));
 		return;
 	}
 	for (uint32_t i = 0, shown = 0; i < l->config->port_count; i++)
@@ -307,11 +307,11 @@ static void tunnel_local_error(struct loader *l, const struct tunnel_draft *draf
 		gremc_config_error_add(
 			l, draft->local,
 			"`local` is %s, an address of no port; the ports have %s%s, or add it to `addresses`",
-			ADDRESS(draft->tunnel.local), list, l->address_count > 4 ? " and more" : "");
+			ADDRESS(draft->tunnel.options.local), list, l->address_count > 4 ? " and more" : "");
 	else
 		gremc_config_error_add(l, draft->local,
 				       "`local` is %s, an address of no port; add it to a port's `addresses`",
-				       ADDRESS(draft->tunnel.local));
+				       ADDRESS(draft->tunnel.options.local));
 }
 
 /* The longest network of the port with the address, by its addresses and routes; -1: none. */
@@ -337,25 +337,25 @@ static void tunnel_check_inner_networks(struct loader *l, const struct tunnel_dr
 {
 	const struct gremc_config_tunnel *tunnel = &draft->tunnel;
 	const struct gremc_config_address *inner = &tunnel->address;
-	int outer = port_find_prefix_length(port, tunnel->remote);
+	int outer = port_find_prefix_length(port, tunnel->options.remote);
 
 	if (!tunnel->host)
 		return;
 	if (inner->address && !tunnel->peer && inner->length < 32 && inner->length > outer &&
-	    ((inner->address ^ tunnel->remote) & gremc_netmask(inner->length)) == 0)
+	    ((inner->address ^ tunnel->options.remote) & gremc_netmask(inner->length)) == 0)
 		gremc_config_error_add(
 			l, draft->address,
 			"the inner network of %s holds its `remote` %s, so the tunnel's packets would "
 			"enter the tunnel; inner addresses take a network of their own",
-			tunnel->name, ADDRESS(tunnel->remote));
+			tunnel->name, ADDRESS(tunnel->options.remote));
 	for (uint32_t i = 0; i < tunnel->route_count; i++)
 		if (tunnel->routes[i].to.length > outer &&
-		    gremc_prefix_covers(&tunnel->routes[i].to, tunnel->remote))
+		    gremc_prefix_covers(&tunnel->routes[i].to, tunnel->options.remote))
 			gremc_config_error_add(
 				l, draft->routes,
 				"a route of %s holds its `remote` %s, so the tunnel's packets would "
 				"enter the tunnel; remove it",
-				tunnel->name, ADDRESS(tunnel->remote));
+				tunnel->name, ADDRESS(tunnel->options.remote));
 }
 
 /* IGMP has an inner TTL of 1 (RFC 3376, 4). */
@@ -366,33 +366,33 @@ static void tunnel_check_outer_ttl(struct loader *l, const struct tunnel_draft *
 	bool is_direct = false;
 
 	for (uint32_t i = 0; i < port->address_count; i++)
-		is_direct |= ((port->addresses[i].address ^ tunnel->remote) &
+		is_direct |= ((port->addresses[i].address ^ tunnel->options.remote) &
 			      gremc_netmask(port->addresses[i].length)) == 0;
-	if (tunnel->igmp && tunnel->ttl == 0 && !is_direct)
+	if (tunnel->igmp && tunnel->options.ttl == 0 && !is_direct)
 		gremc_config_error_add(
 			l, draft->ttl,
 			"`ttl` of %s is `inherit` and it has `igmp`, whose packets have a TTL of 1: "
 			"they do not pass a router on the way to %s; give a number, such as 64",
-			tunnel->name, ADDRESS(tunnel->remote));
+			tunnel->name, ADDRESS(tunnel->options.remote));
 }
 
 static void tunnel_check(struct loader *l, struct tunnel_draft *draft)
 {
 	struct gremc_config_tunnel *tunnel = &draft->tunnel;
-	unsigned overhead = tunnel->has_output_key ? 28 : 24;
+	const unsigned overhead = gremc_tunnel_overhead(&tunnel->options);
 	const struct owned_address *owner;
 	const struct gremc_config_port *port;
 
-	if (tunnel->local == tunnel->remote)
+	if (tunnel->options.local == tunnel->options.remote)
 		gremc_config_error_add(
 			l, draft->local,
 			"`local` and `remote` of %s are both %s; a tunnel ends at another host", tunnel->name,
-			ADDRESS(tunnel->local));
+			ADDRESS(tunnel->options.local));
 	if (tunnel->peer && tunnel->peer == tunnel->address.address)
 		gremc_config_error_add(l, draft->peer,
 				       "`peer` of %s is its own inner address; it takes the other end's",
 				       tunnel->name);
-	if (tunnel->peer && tunnel->peer == tunnel->remote)
+	if (tunnel->peer && tunnel->peer == tunnel->options.remote)
 		gremc_config_error_add(
 			l, draft->peer,
 			"`peer` of %s is its `remote`, so the tunnel's packets would enter the "
@@ -407,7 +407,7 @@ static void tunnel_check(struct loader *l, struct tunnel_draft *draft)
 	/* Without a port there is one problem, not one for each tunnel. */
 	if (!l->has_ports || l->port_count == 0)
 		return;
-	owner = address_find_owner(l, tunnel->local);
+	owner = address_find_owner(l, tunnel->options.local);
 	if (owner == NULL) {
 		if (!l->ports_broken)
 			tunnel_local_error(l, draft);
@@ -424,12 +424,12 @@ static void tunnel_check(struct loader *l, struct tunnel_draft *draft)
 			"%u; raise it",
 			port->name, port->mtu, port->mtu - (int)overhead, tunnel->name,
 			GREMC_CONFIG_MTU_MINIMUM);
-	if (port->mtu && tunnel->mtu && tunnel->mtu + overhead > port->mtu)
+	if (port->mtu && tunnel->options.mtu && tunnel->options.mtu + overhead > port->mtu)
 		gremc_config_error_add(
 			l, draft->mtu,
 			"`mtu` is %u, but %s's is %u and the tunnel's headers take %u of it; it takes "
 			"at most %d",
-			tunnel->mtu, port->name, port->mtu, overhead, port->mtu - (int)overhead);
+			tunnel->options.mtu, port->name, port->mtu, overhead, port->mtu - (int)overhead);
 }
 
 static int tunnel_draft_compare(const void *a, const void *b)
@@ -438,21 +438,22 @@ static int tunnel_draft_compare(const void *a, const void *b)
 				  *y = *(struct tunnel_draft *const *)b;
 	const struct gremc_config_tunnel *s = &x->tunnel, *t = &y->tunnel;
 
-	if (s->local != t->local)
-		return s->local < t->local ? -1 : 1;
-	if (s->remote != t->remote)
-		return s->remote < t->remote ? -1 : 1;
-	if (s->has_input_key != t->has_input_key)
-		return s->has_input_key ? 1 : -1;
-	if (s->input_key != t->input_key)
-		return s->input_key < t->input_key ? -1 : 1;
+	if (s->options.local != t->options.local)
+		return s->options.local < t->options.local ? -1 : 1;
+	if (s->options.remote != t->options.remote)
+		return s->options.remote < t->options.remote ? -1 : 1;
+	if (s->options.has_input_key != t->options.has_input_key)
+		return s->options.has_input_key ? 1 : -1;
+	if (s->options.input_key != t->options.input_key)
+		return s->options.input_key < t->options.input_key ? -1 : 1;
 	return place_compare(x->name, y->name);
 }
 
 static bool tunnel_identity_equal(const struct gremc_config_tunnel *s, const struct gremc_config_tunnel *t)
 {
-	return s->local == t->local && s->remote == t->remote && s->has_input_key == t->has_input_key &&
-	       s->input_key == t->input_key;
+	return s->options.local == t->options.local && s->options.remote == t->options.remote &&
+	       s->options.has_input_key == t->options.has_input_key &&
+	       s->options.input_key == t->options.input_key;
 }
 
 /* Two tunnels that one packet would belong to. */
@@ -474,7 +475,7 @@ static void tunnels_check_distinct(struct loader *l)
 		if (!tunnel_identity_equal(&first->tunnel, &second->tunnel))
 			continue;
 		gremc_config_place_format(where, l, first->name, second->name);
-		if (second->tunnel.has_input_key)
+		if (second->tunnel.options.has_input_key)
 			gremc_config_error_add(
 				l, second->name,
 				"%s has the same `local`, `remote` and input key as %s (%s); give one of "

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "proto/igmp_mode.h"
 #include "proto/proto.h"
 
 #define GREMC_IGMP_NEVER UINT64_MAX
@@ -71,8 +72,6 @@ struct gremc_igmp_settings {
 	uint32_t query_interval, response_interval, last_member_interval;
 	uint8_t last_member_count; /* 0: as robustness */
 };
-
-enum gremc_igmp_mode { GREMC_IGMP_OFF, GREMC_IGMP_QUERIER, GREMC_IGMP_UPSTREAM };
 
 struct gremc_igmp_join {
 	rte_be32_t group, source; /* source 0: any */

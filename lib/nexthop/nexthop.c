@@ -59,7 +59,7 @@ static bool tunnel_follows_kernel(const struct gremc_nexthops *nexthops, const s
 				  const struct gremc_config_tunnel *tunnel)
 {
 	return gremc_nexthops_port_follows_kernel(nexthops, config, tunnel->port) &&
-	       gremc_config_next_hop(&config->ports[tunnel->port], tunnel->remote).mac == NULL;
+	       gremc_config_next_hop(&config->ports[tunnel->port], tunnel->options.remote).mac == NULL;
 }
 
 int gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gremc_config *config,
@@ -79,8 +79,8 @@ int gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gr
 			continue;
 		bindings[count] = (struct gremc_nexthop_binding){.vif = vif[i],
 								 .port = tunnel->port,
-								 .local = tunnel->local,
-								 .remote = tunnel->remote};
+								 .local = tunnel->options.local,
+								 .remote = tunnel->options.remote};
 		gremc_nexthop_binding_update(nexthops, &bindings[count++]);
 	}
 	nexthops->bindings = bindings;

@@ -72,7 +72,8 @@ int gremc_nexthops_tunnel_adjacency(struct gremc_nexthops *nexthops, const struc
 	const struct rte_ether_addr *mac;
 	struct gremc_kernel_next_hop next_hop;
 	struct gremc_neighbor entry;
-	uint16_t port = route_port_lookup(nexthops, tunnel->port, tunnel->local, tunnel->remote, &next_hop);
+	uint16_t port = route_port_lookup(nexthops, tunnel->port, tunnel->options.local,
+					  tunnel->options.remote, &next_hop);
 	int rc;
 
 	if (port == GREMC_PORT_NONE)

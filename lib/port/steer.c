@@ -74,11 +74,11 @@ int gremc_steer_set_init(struct gremc_steer_set *steer, const struct gremc_confi
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
 
-		steer->tunnels[steer->tunnel_count++] =
-			(struct gremc_steer_tunnel){.local = tunnel->local,
-						    .remote = tunnel->remote,
-						    .key = tunnel->has_input_key ? tunnel->input_key : 0,
-						    .has_key = tunnel->has_input_key};
+		steer->tunnels[steer->tunnel_count++] = (struct gremc_steer_tunnel){
+			.local = tunnel->options.local,
+			.remote = tunnel->options.remote,
+			.key = tunnel->options.has_input_key ? tunnel->options.input_key : 0,
+			.has_key = tunnel->options.has_input_key};
 	}
 	for (uint32_t i = 0; i < mroute_count; i++)
 		if (mroute_accepts_vif(&config->mroutes[i], config->tunnel_count + port))

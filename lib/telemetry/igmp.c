@@ -22,12 +22,11 @@ char *gremc_query_interface_name(const struct gremc_query *query, uint32_t inter
 static void igmp_interface_reply(struct gremc_query *query, struct rte_tel_data *dict,
 				 const struct gremc_igmp_interface_info *info)
 {
-	static const char *const modes[] = {"off", "querier", "upstream"};
 	char name[GREMC_VIF_NAME_SIZE];
 	struct rte_tel_data *counters;
 
 	gremc_reply_text(dict, "interface", gremc_query_interface_name(query, info->interface, name));
-	gremc_reply_text(dict, "mode", modes[info->mode]);
+	gremc_reply_text(dict, "mode", gremc_keyword_name(&gremc_igmp_mode_keywords, info->mode));
 	gremc_reply_u64(dict, "version", info->version);
 	gremc_reply_u64(dict, "is_querier", info->is_querier);
 	gremc_reply_address(dict, "address", info->address);

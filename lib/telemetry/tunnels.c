@@ -49,13 +49,13 @@ static uint64_t counter_difference(uint64_t a, uint64_t b)
 static void tunnel_identity_reply(struct rte_tel_data *dict, const struct gremc_vif_info *info)
 {
 	gremc_reply_text(dict, "name", info->name);
-	gremc_reply_address(dict, "local", info->local);
-	gremc_reply_address(dict, "remote", info->remote);
+	gremc_reply_address(dict, "local", info->options.local);
+	gremc_reply_address(dict, "remote", info->options.remote);
 	/* absent: without a key, which is another tunnel than one with the key 0 */
-	if (info->has_input_key)
-		gremc_reply_u64(dict, "input_key", info->input_key);
-	if (info->has_output_key)
-		gremc_reply_u64(dict, "output_key", info->output_key);
+	if (info->options.has_input_key)
+		gremc_reply_u64(dict, "input_key", info->options.input_key);
+	if (info->options.has_output_key)
+		gremc_reply_u64(dict, "output_key", info->options.output_key);
 }
 
 static bool adjacency_is_resolved(const struct gremc_adjacency *adjacency)
@@ -105,18 +105,18 @@ void gremc_command_tunnels(struct gremc_query *query)
 
 static void tunnel_settings_reply(struct rte_tel_data *dict, const struct gremc_vif_info *info, uint16_t mtu)
 {
-	static const char *const df[] = {"true", "false", "inherit"};
+	const struct gremc_tunnel_options *options = &info->options;
 
 	gremc_reply_u64(dict, "mtu", mtu);
-	if (info->ttl)
-		gremc_reply_format(dict, "ttl", "%u", info->ttl);
+	if (options->ttl)
+		gremc_reply_format(dict, "ttl", "%u", options->ttl);
 	else
 		gremc_reply_text(dict, "ttl", "inherit");
-	if (info->tos_inherit)
+	if (options->tos_inherit)
 		gremc_reply_text(dict, "tos", "inherit");
 	else
-		gremc_reply_format(dict, "tos", "%u", info->tos);
-	gremc_reply_text(dict, "df", info->df < RTE_DIM(df) ? df[info->df] : "unknown");
+		gremc_reply_format(dict, "tos", "%u", options->tos);
+	gremc_reply_text(dict, "df", gremc_keyword_name(&gremc_df_keywords, options->df));
 }
 
 /* The tunnel of this name, or NULL and the reply says why not. */

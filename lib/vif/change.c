@@ -149,9 +149,8 @@ void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu)
 
 static bool info_equal(const struct gremc_vif_info *a, const struct gremc_vif_info *b)
 {
-	return strcmp(a->name, b->name) == 0 && a->port == b->port && a->next_hop == b->next_hop &&
-	       a->has_output_key == b->has_output_key && a->output_key == b->output_key && a->mtu == b->mtu &&
-	       a->ttl == b->ttl && a->tos == b->tos && a->tos_inherit == b->tos_inherit && a->df == b->df;
+	return strcmp(a->name, b->name) == 0 && a->port == b->port && a->mtu == b->mtu &&
+	       a->next_hop == b->next_hop && gremc_tunnel_options_equal(&a->options, &b->options);
 }
 
 static int info_change(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info)

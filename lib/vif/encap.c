@@ -7,26 +7,26 @@
 #include "proto/proto.h"
 #include "vif/vif_priv.h"
 
-static void encap_write_gre(uint8_t *gre, const struct gremc_vif_info *info)
+static void encap_write_gre(uint8_t *gre, const struct gremc_tunnel_options *options)
 {
-	rte_be16_t word[2] = {rte_cpu_to_be_16(info->has_output_key ? GREMC_GRE_KEY : 0),
+	rte_be16_t word[2] = {rte_cpu_to_be_16(options->has_output_key ? GREMC_GRE_KEY : 0),
 			      RTE_BE16(GREMC_GRE_IPV4)};
-	rte_be32_t key = rte_cpu_to_be_32(info->output_key);
+	rte_be32_t key = rte_cpu_to_be_32(options->output_key);
 
 	memcpy(gre, word, sizeof(word));
-	if (info->has_output_key)
+	if (options->has_output_key)
 		memcpy(gre + sizeof(word), &key, sizeof(key));
 }
 
-static uint8_t encap_flags_of(const struct gremc_vif_info *info)
+static uint8_t encap_flags_of(const struct gremc_tunnel_options *options)
 {
 	uint8_t flags = 0;
 
-	if (info->ttl == 0)
+	if (options->ttl == 0)
 		flags |= GREMC_ENCAP_TTL_INHERIT;
-	if (info->df == 2)
+	if (options->df == GREMC_DF_INHERIT)
 		flags |= GREMC_ENCAP_DF_INHERIT;
-	if (info->df != 0)
+	if (options->df != GREMC_DF_SET)
 		flags |= GREMC_ENCAP_ID;
 	return flags;
 }
@@ -35,27 +35,28 @@ void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *in
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)encap->header;
 	const uint16_t *word = (const uint16_t *)encap->header;
+	const struct gremc_tunnel_options *options = &info->options;
 
 	memset(encap, 0, sizeof(*encap));
 	ip->version_ihl = RTE_IPV4_VHL_DEF; /* of the first word, written anew with each replica */
-	ip->fragment_offset = info->df == 0 ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0;
-	ip->time_to_live = info->ttl;
+	ip->fragment_offset = options->df == GREMC_DF_SET ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0;
+	ip->time_to_live = options->ttl;
 	ip->next_proto_id = IPPROTO_GRE;
-	ip->src_addr = info->local;
-	ip->dst_addr = info->remote;
+	ip->src_addr = options->local;
+	ip->dst_addr = options->remote;
 	/* The first two words (version, TOS, length) are each replica's own; the checksum is still zero. */
 	for (unsigned i = 2; i < sizeof(*ip) / sizeof(*word); i++)
 		encap->sum += word[i];
 	encap->sum = (encap->sum & 0xffff) + (encap->sum >> 16);
 	encap->sum = (encap->sum & 0xffff) + (encap->sum >> 16);
-	encap_write_gre(encap->header + sizeof(*ip), info);
-	encap->header_length = sizeof(*ip) + (info->has_output_key ? 8 : 4);
+	encap_write_gre(encap->header + sizeof(*ip), options);
+	encap->header_length = gremc_tunnel_overhead(options);
 	encap->adjacency = adjacency;
 	encap->mtu = info->mtu;
-	encap->has_input_key = info->has_input_key;
-	encap->input_key = info->has_input_key ? info->input_key : 0;
-	encap->flags = encap_flags_of(info);
+	encap->has_input_key = options->has_input_key;
+	encap->input_key = options->has_input_key ? options->input_key : 0;
+	encap->flags = encap_flags_of(options);
 	/* ECN is always the inner packet's (RFC 6040, normal mode); DSCP by choice (RFC 2983). */
-	encap->tos = info->tos_inherit ? 0 : info->tos & ~GREMC_ECN_MASK;
-	encap->tos_mask = info->tos_inherit ? 0xff : GREMC_ECN_MASK;
+	encap->tos = options->tos_inherit ? 0 : options->tos & ~GREMC_ECN_MASK;
+	encap->tos_mask = options->tos_inherit ? 0xff : GREMC_ECN_MASK;
 }

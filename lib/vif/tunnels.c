@@ -38,13 +38,13 @@ static inline bool encap_has_key(const void *line, const void *searched)
 	return ((addresses ^ key_words.addresses) | (key ^ key_words.key)) == 0;
 }
 
-static struct gremc_tunnel_key tunnel_key_of(const struct gremc_vif_info *info)
+static struct gremc_tunnel_key tunnel_key_of(const struct gremc_tunnel_options *options)
 {
 	return (struct gremc_tunnel_key){
-		.remote = info->remote,
-		.local = info->local,
-		.key = info->has_input_key ? info->input_key : 0,
-		.has_key = info->has_input_key,
+		.remote = options->remote,
+		.local = options->local,
+		.key = options->has_input_key ? options->input_key : 0,
+		.has_key = options->has_input_key,
 	};
 }
 
@@ -160,9 +160,9 @@ static uint32_t tunnel_find_by_key(const struct gremc_vifs *vifs, const struct g
 	return encap ? gremc_hash_line_number(vifs->encap, encap) % GREMC_VIFS_MAX : GREMC_VIF_NONE;
 }
 
-uint32_t gremc_tunnel_find(const struct gremc_vifs *vifs, const struct gremc_vif_info *info)
+uint32_t gremc_tunnel_find(const struct gremc_vifs *vifs, const struct gremc_tunnel_options *options)
 {
-	const struct gremc_tunnel_key key = tunnel_key_of(info);
+	const struct gremc_tunnel_key key = tunnel_key_of(options);
 
 	return tunnel_find_by_key(vifs, &key);
 }
@@ -181,7 +181,7 @@ static int tunnels_grow(struct gremc_vifs *vifs, uint32_t capacity)
 
 		if (info == NULL || info->kind != GREMC_VIF_TUNNEL)
 			continue;
-		key = tunnel_key_of(info);
+		key = tunnel_key_of(&info->options);
 		/* of two with one key, one is not published, or not any more */
 		if (tunnel_find_by_key(vifs, &key) != vif)
 			continue;
@@ -209,7 +209,7 @@ int gremc_tunnels_reserve(struct gremc_vifs *vifs, uint32_t more)
 int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct gremc_tunnel_key key = tunnel_key_of(vifs->info[vif]);
+	const struct gremc_tunnel_key key = tunnel_key_of(&vifs->info[vif]->options);
 	const uint32_t before = tunnel_find_by_key(vifs, &key), entry = gremc_tunnel_entry(vifs, vif);
 	int rc = 0;
 
@@ -233,7 +233,7 @@ int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif)
 void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct gremc_tunnel_key key = tunnel_key_of(vifs->info[vif]);
+	const struct gremc_tunnel_key key = tunnel_key_of(&vifs->info[vif]->options);
 
 	if (tunnel_find_by_key(vifs, &key) != vif)
 		return;
@@ -248,7 +248,7 @@ void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif)
 void gremc_tunnel_renumber(struct gremc_vifs *vifs, uint32_t vif, uint32_t before, uint32_t now)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct gremc_tunnel_key key = tunnel_key_of(vifs->info[vif]);
+	const struct gremc_tunnel_key key = tunnel_key_of(&vifs->info[vif]->options);
 
 	if (tunnel_find_by_key(vifs, &key) != vif)
 		return;

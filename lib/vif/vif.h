@@ -26,6 +26,7 @@
 
 #include "base/base.h"
 #include "hash/hash.h"
+#include "proto/tunnel.h"
 #include "rcu/rcu.h"
 #include "stats/stats.h"
 
@@ -104,7 +105,7 @@ enum gremc_vif_punt {
 	GREMC_VIF_PUNT_FRAMES = 8,    /* a port: every frame that is no configured tunnel's */
 };
 
-#define GREMC_VIF_NAME_SIZE 16
+#define GREMC_VIF_NAME_SIZE GREMC_NAME_SIZE
 
 /* The sources that a vif takes where an mroute asks for it: ranges of addresses, in host byte order and
  * ascending. Immutable once published. */
@@ -121,14 +122,10 @@ struct gremc_vif_info {
 	enum gremc_vif_kind kind;
 	char name[GREMC_VIF_NAME_SIZE];
 	uint16_t port; /* index in struct gremc_ports that it sends by */
+	uint16_t mtu;  /* bytes of the largest inner packet, as configured and as the port allows */
 	/* tunnels only */
-	rte_be32_t local, remote, next_hop; /* next_hop 0: no route to the remote */
-	bool has_input_key, has_output_key;
-	uint32_t input_key, output_key;
-	uint16_t mtu;
-	uint8_t ttl, tos; /* ttl 0: inherit */
-	bool tos_inherit;
-	uint8_t df; /* 0 set, 1 clear, 2 inherit */
+	rte_be32_t next_hop; /* 0: no route to the remote */
+	struct gremc_tunnel_options options;
 };
 
 /* ---- the table of all of them ---- */
@@ -188,9 +185,9 @@ int gremc_tunnels_reserve(struct gremc_vifs *vifs, uint32_t more);
  * fails; gives back the hold on the old one. Returns: 0; -ENOMEM: nothing changed. */
 int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info,
 			uint32_t adjacency);
-/* The vif that has the key of `info`, or GREMC_VIF_NONE.
+/* The vif with the local and remote address and the input key of `options`, or GREMC_VIF_NONE.
  * Thread:  writer. */
-uint32_t gremc_tunnel_find(const struct gremc_vifs *vifs, const struct gremc_vif_info *info);
+uint32_t gremc_tunnel_find(const struct gremc_vifs *vifs, const struct gremc_tunnel_options *options);
 /* Writer: the tunnel sends by another adjacency from its next packet on: one store. Takes over the caller's
  * hold on it, and gives the old one back. */
 void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency);

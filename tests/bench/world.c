@@ -52,11 +52,11 @@ static int world_add_tunnel(struct bench_world *world, uint32_t n)
 	const struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL,
 		.port = OUT,
-		.local = rte_cpu_to_be_32(LOCAL),
-		.remote = rte_cpu_to_be_32(FIRST_REMOTE + n),
+		.options.local = rte_cpu_to_be_32(LOCAL),
+		.options.remote = rte_cpu_to_be_32(FIRST_REMOTE + n),
 		.next_hop = rte_cpu_to_be_32(0x0a0000fe),
 		.mtu = 8976,
-		.ttl = 64,
+		.options.ttl = 64,
 	};
 	int rc = gremc_adjacency_get(world->vifs, OUT, info.next_hop, &our_mac, 0, &world->adjacency);
 

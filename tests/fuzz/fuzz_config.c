@@ -45,7 +45,8 @@ static void check(struct gremc_config *config, struct gremc_errors *errors)
 		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
 
 		require(tunnel->port == GREMC_CONFIG_NONE || tunnel->port < config->port_count);
-		require(*tunnel->name && tunnel->local && tunnel->remote && tunnel->local != tunnel->remote);
+		require(*tunnel->name && tunnel->options.local && tunnel->options.remote &&
+			tunnel->options.local != tunnel->options.remote);
 	}
 	for (uint32_t i = 0; config && i < config->mroute_count; i++) {
 		const struct gremc_config_mroute *mroute = &config->mroutes[i];

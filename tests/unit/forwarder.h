@@ -145,11 +145,11 @@ static struct gremc_vif_info tunnel_info(uint32_t n, unsigned port)
 	return (struct gremc_vif_info){
 		.kind = GREMC_VIF_TUNNEL,
 		.port = port,
-		.local = rte_cpu_to_be_32(LOCAL),
-		.remote = rte_cpu_to_be_32(0x0a010000 + n),
+		.options.local = rte_cpu_to_be_32(LOCAL),
+		.options.remote = rte_cpu_to_be_32(0x0a010000 + n),
 		.next_hop = rte_cpu_to_be_32(0x0a0000fe + port),
 		.mtu = 8976,
-		.ttl = 64,
+		.options.ttl = 64,
 	};
 }
 

@@ -45,8 +45,8 @@ void config_init(struct host_fixture *f)
 						    .routes = &f->route,
 						    .route_count = 1};
 	f->tunnel = (struct gremc_config_tunnel){.name = "gre1",
-						 .local = LOCAL,
-						 .remote = REMOTE,
+						 .options.local = LOCAL,
+						 .options.remote = REMOTE,
 						 .host = true,
 						 .address = {RTE_BE32(0x0a000001), 32},
 						 .peer = RTE_BE32(0x0a000002)};
@@ -57,7 +57,7 @@ void config_init(struct host_fixture *f)
 static void tunnel_create(struct host_fixture *f)
 {
 	struct gremc_vif_info info = {
-		.kind = GREMC_VIF_TUNNEL, .name = "gre1", .mtu = 1476, .remote = REMOTE};
+		.kind = GREMC_VIF_TUNNEL, .name = "gre1", .mtu = 1476, .options.remote = REMOTE};
 	uint32_t adjacency;
 
 	assert_int_equal(gremc_adjacency_get(f->vifs, 0, GATEWAY, &mac_a, 0, &adjacency), 0);

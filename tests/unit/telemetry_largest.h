@@ -25,15 +25,15 @@ static void full_page(const char *question, unsigned size, unsigned fields)
 static void test_largest_vifs(void **unused __rte_unused)
 {
 	struct gremc_vif_info info = {
-		.kind = GREMC_VIF_TUNNEL, .has_input_key = true, .has_output_key = true};
+		.kind = GREMC_VIF_TUNNEL, .options.has_input_key = true, .options.has_output_key = true};
 	const uint32_t first = GREMC_VIFS_MAX - 400, limit = world->vifs->limit;
 	struct gremc_vif_cold *cold = world->stats[0]->vif_cold;
 	struct gremc_vif_hot *hot = world->stats[0]->vif_hot;
 	uint32_t vifs[400];
 
 	fill_quotes(info.name, sizeof(info.name));
-	info.local = info.remote = info.next_hop = UINT32_MAX;
-	info.input_key = info.output_key = UINT32_MAX;
+	info.options.local = info.options.remote = info.next_hop = UINT32_MAX;
+	info.options.input_key = info.options.output_key = UINT32_MAX;
 	for (uint32_t i = 0; i < 400; i++) {
 		vifs[i] = first + i;
 		world->vifs->info[first + i] = &info;

@@ -96,17 +96,17 @@ static inline uint32_t world_tunnel(struct world *world, const char *name, rte_b
 	struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL,
 		.port = WAN0,
-		.local = IP(192, 0, 2, 1),
-		.remote = remote,
+		.options.local = IP(192, 0, 2, 1),
+		.options.remote = remote,
 		.next_hop = next_hop,
-		.has_input_key = keyed,
-		.has_output_key = keyed,
-		.input_key = 7,
-		.output_key = 8,
+		.options.has_input_key = keyed,
+		.options.has_output_key = keyed,
+		.options.input_key = 7,
+		.options.output_key = 8,
 		.mtu = keyed ? 1472 : 1476,
-		.ttl = keyed ? 0 : 64,
-		.tos = 184,
-		.tos_inherit = keyed,
+		.options.ttl = keyed ? 0 : 64,
+		.options.tos = 184,
+		.options.tos_inherit = keyed,
 	};
 	uint32_t vif;
 

@@ -270,21 +270,21 @@ static void test_reads_ifcfg_folder(void **state)
 	assert_int_equal(config->tunnel_count, 3);
 	assert_string_equal(t[0].name, "own");
 	assert_string_equal(t[1].name, "gre0"); /* from the file's name, and before gre1 */
-	assert_int_equal(t[1].local, ip("192.0.2.1"));
-	assert_int_equal(t[1].remote, ip("192.0.2.7"));
-	assert_int_equal(t[1].input_key, 0x01000000);
-	assert_true(t[1].has_input_key && t[1].has_output_key);
-	assert_int_equal(t[1].ttl, 9);
-	assert_int_equal(t[1].mtu, 1400);
+	assert_int_equal(t[1].options.local, ip("192.0.2.1"));
+	assert_int_equal(t[1].options.remote, ip("192.0.2.7"));
+	assert_int_equal(t[1].options.input_key, 0x01000000);
+	assert_true(t[1].options.has_input_key && t[1].options.has_output_key);
+	assert_int_equal(t[1].options.ttl, 9);
+	assert_int_equal(t[1].options.mtu, 1400);
 	assert_int_equal(t[1].address.length, 30);
 	assert_int_equal(t[1].peer, ip("10.0.0.2"));
 	assert_string_equal(t[2].name, "gre1");
-	assert_int_equal(t[2].local, ip("192.0.2.1")); /* the only address there is */
-	assert_int_equal(t[2].remote, ip("147.75.69.141"));
+	assert_int_equal(t[2].options.local, ip("192.0.2.1")); /* the only address there is */
+	assert_int_equal(t[2].options.remote, ip("147.75.69.141"));
 	assert_int_equal(t[2].address.address, ip("10.100.126.3"));
 	assert_int_equal(t[2].address.length, 32);
-	assert_int_equal(t[2].ttl, 64);
-	assert_int_equal(t[2].df, GREMC_DF_SET);
+	assert_int_equal(t[2].options.ttl, 64);
+	assert_int_equal(t[2].options.df, GREMC_DF_SET);
 	assert_int_equal(t[2].port, 0);
 	assert_int_equal(config->mroutes[0].from[0], 2);
 	gremc_config_free(config);
@@ -360,8 +360,8 @@ static void test_rejects_wrong_ifcfg_files(void **state)
 	assert_non_null(config);
 	assert_string_equal(config->tunnels[0].name, "g");
 	assert_int_equal(config->tunnels[0].port, GREMC_CONFIG_NONE);
-	assert_int_equal(config->tunnels[0].ttl, 64);
-	assert_int_equal(config->tunnels[0].output_key, 7);
+	assert_int_equal(config->tunnels[0].options.ttl, 64);
+	assert_int_equal(config->tunnels[0].options.output_key, 7);
 	gremc_config_free(config);
 }
 

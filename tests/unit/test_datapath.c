@@ -287,11 +287,12 @@ static void test_port_without_link_is_not_tried(void **state)
 	struct forwarder *f = *state;
 
 	forwarder_add_tunnels(f, 101, LOOP);
-	f->vif[100] = forwarder_add_tunnel(f, &(struct gremc_vif_info){.kind = GREMC_VIF_TUNNEL,
-								       .port = NOWHERE,
-								       .local = rte_cpu_to_be_32(LOCAL),
-								       .remote = rte_cpu_to_be_32(0x0a020000),
-								       .mtu = 8976});
+	f->vif[100] = forwarder_add_tunnel(
+		f, &(struct gremc_vif_info){.kind = GREMC_VIF_TUNNEL,
+					    .port = NOWHERE,
+					    .options.local = rte_cpu_to_be_32(LOCAL),
+					    .options.remote = rte_cpu_to_be_32(0x0a020000),
+					    .mtu = 8976});
 	forwarder_set_route(f, 101);
 	f->port[LOOP].status = GREMC_PORT_DOWN;
 	gremc_workers_port_changed(f->group, &f->port[LOOP]);
@@ -714,20 +715,20 @@ static void test_workers_read_their_own_node(void **state)
 static void settings_expect(struct rte_mbuf *mbuf, const struct gremc_vif_info *info, uint16_t length)
 {
 	static uint8_t flat[10000];
-	const uint16_t outer_length = info->has_output_key ? 28 : 24;
+	const uint16_t outer_length = gremc_tunnel_overhead(&info->options);
 	const uint8_t *bytes = rte_pktmbuf_read(mbuf, 0, mbuf->pkt_len, flat);
 	const struct rte_ipv4_hdr *outer = (const struct rte_ipv4_hdr *)(bytes + 14);
-	const rte_be32_t key = rte_cpu_to_be_32(info->output_key);
+	const rte_be32_t key = rte_cpu_to_be_32(info->options.output_key);
 
 	assert_int_equal(mbuf->pkt_len, 14u + outer_length + length);
 	assert_int_equal(rte_be_to_cpu_16(outer->total_length), outer_length + length);
-	assert_int_equal(outer->time_to_live, info->ttl ? info->ttl : 15);
-	assert_int_equal(outer->type_of_service, info->tos);
-	assert_int_equal(outer->fragment_offset, info->df ? 0 : RTE_BE16(0x4000));
-	assert_int_equal(outer->dst_addr, info->remote);
+	assert_int_equal(outer->time_to_live, info->options.ttl ? info->options.ttl : 15);
+	assert_int_equal(outer->type_of_service, info->options.tos);
+	assert_int_equal(outer->fragment_offset, info->options.df ? 0 : RTE_BE16(0x4000));
+	assert_int_equal(outer->dst_addr, info->options.remote);
 	assert_int_equal(rte_raw_cksum(outer, 20), 0xffff);
-	assert_memory_equal(bytes + 34, info->has_output_key ? "\x20\0\x08\0" : "\0\0\x08\0", 4);
-	if (info->has_output_key)
+	assert_memory_equal(bytes + 34, info->options.has_output_key ? "\x20\0\x08\0" : "\0\0\x08\0", 4);
+	if (info->options.has_output_key)
 		assert_memory_equal(bytes + 38, &key, 4);
 	assert_int_equal(bytes[14 + outer_length + 8], 15);
 	for (uint32_t i = 20; i < length; i++)
@@ -766,12 +767,12 @@ static void test_settings_change_in_place(void **state)
 	rte_rcu_qsbr_thread_online(qsbr, slot);
 	for (unsigned i = 0; i < 7; i++) {
 		info = tunnel_info(2, LOOP);
-		info.ttl = (uint8_t)(i == 3 ? 0 : 64 + i);
-		info.tos = i & 1 ? 0xb8 : 0;
-		info.has_output_key = i % 3 == 1;
-		info.output_key = 0x01020300 + i;
-		info.df = i == 4;
-		assert_int_equal(gremc_tunnel_find(f->vifs, &info), f->vif[2]);
+		info.options.ttl = (uint8_t)(i == 3 ? 0 : 64 + i);
+		info.options.tos = i & 1 ? 0xb8 : 0;
+		info.options.has_output_key = i % 3 == 1;
+		info.options.output_key = 0x01020300 + i;
+		info.options.df = i == 4;
+		assert_int_equal(gremc_tunnel_find(f->vifs, &info.options), f->vif[2]);
 		gremc_adjacency_get(f->vifs, LOOP, info.next_hop, &our_mac, 0, &(uint32_t){0});
 		assert_int_equal(gremc_tunnel_change(f->vifs, f->vif[2], &info,
 						     gremc_vif_adjacency(f->vifs, f->vif[2])),
@@ -852,9 +853,9 @@ static void test_inherited_outer_fields_are_copied(void **state)
 	uint16_t last_id = 0;
 
 	forwarder_add_tunnel(f, &in);
-	out.ttl = 0;
-	out.df = 2;
-	out.tos_inherit = true;
+	out.options.ttl = 0;
+	out.options.df = GREMC_DF_INHERIT;
+	out.options.tos_inherit = true;
 	f->vif[0] = forwarder_add_tunnel(f, &out);
 	forwarder_set_route(f, 1);
 	for (unsigned i = 0; i < 4; i++) {
@@ -905,7 +906,7 @@ static void test_mixed_packets_in_one_burst(void **state)
 	for (uint32_t n = 0; n < 6; n++) {
 		struct gremc_vif_info out = tunnel_info(n, LOOP);
 
-		out.tos_inherit = n % 3 == 1;
+		out.options.tos_inherit = n % 3 == 1;
 		f->vif[n] = forwarder_add_tunnel(f, &out);
 	}
 	for (uint32_t fanout = 1; fanout <= 6; fanout++) {

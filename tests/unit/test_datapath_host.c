@@ -49,10 +49,10 @@ static void host_path_add_vifs(struct host_path *f)
 {
 	const struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL,
 					    .name = "gre1",
-					    .local = LOCAL,
-					    .remote = REMOTE,
+					    .options.local = LOCAL,
+					    .options.remote = REMOTE,
 					    .mtu = 1476,
-					    .ttl = 64};
+					    .options.ttl = 64};
 	uint32_t adjacency;
 
 	assert_int_equal(gremc_adjacency_get(f->vifs, PORT, REMOTE, &our_mac, 0, &adjacency), 0);

@@ -225,15 +225,15 @@ static void add_tunnel(const char *local)
 {
 	struct gremc_config_tunnel *tunnel = &tunnels[config.tunnel_count++];
 
-	tunnel->local = address_of(local);
-	tunnel->remote = address_of("198.51.100.1");
+	tunnel->options.local = address_of(local);
+	tunnel->options.remote = address_of("198.51.100.1");
 }
 
 static void add_keyed(const char *local, uint32_t key)
 {
 	add_tunnel(local);
-	tunnels[config.tunnel_count - 1].has_input_key = true;
-	tunnels[config.tunnel_count - 1].input_key = key;
+	tunnels[config.tunnel_count - 1].options.has_input_key = true;
+	tunnels[config.tunnel_count - 1].options.input_key = key;
 }
 
 /* from: a vif's number; UINT32_MAX: any. */
@@ -345,7 +345,7 @@ static void test_rules_follow_the_configuration(void **state)
 	assert_int_equal(rule_for("239.0.0.0/8")->protocol, IPPROTO_UDP);
 	assert_false(rule_for("239.0.0.0/8")->gre);
 	/* one address goes, one comes: in between both are there */
-	tunnels[1].local = address_of("192.0.2.3");
+	tunnels[1].options.local = address_of("192.0.2.3");
 	config.mroute_count = 0;
 	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
 	assert_int_equal(count_rules(), 4);
@@ -422,7 +422,7 @@ static struct gremc_ports *open_three(void)
 	add_tunnel("192.0.2.1");
 	add_keyed("192.0.2.1", 7);
 	add_tunnel("192.0.2.1");
-	tunnels[2].remote = address_of("198.51.100.2");
+	tunnels[2].options.remote = address_of("198.51.100.2");
 	open = open_ports(1);
 	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
 	gremc_ports_steer_trim(open, &config);
@@ -517,7 +517,7 @@ static void test_room_that_ends(void **state)
 	open = open_three();
 	assert_int_equal(count_rules(), 3);
 	add_keyed("192.0.2.1", 8);
-	tunnels[0].remote = address_of("198.51.100.3");
+	tunnels[0].options.remote = address_of("198.51.100.3");
 	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
 	gremc_ports_steer_trim(open, &config);
 	fflush(log_file);

@@ -86,11 +86,11 @@ static struct gremc_vif_info tunnel_info_make(uint32_t n)
 	struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL,
 		.port = 0,
-		.local = RTE_BE32(0x0a000001),
-		.remote = rte_cpu_to_be_32(0x0a010000 + n),
+		.options.local = RTE_BE32(0x0a000001),
+		.options.remote = rte_cpu_to_be_32(0x0a010000 + n),
 		.next_hop = RTE_BE32(0x0a0000fe),
 		.mtu = 1476,
-		.ttl = 64,
+		.options.ttl = 64,
 	};
 
 	snprintf(info.name, sizeof(info.name), "gre%u", n);
@@ -110,7 +110,7 @@ static uint32_t tunnel_add_published(struct gremc_vifs *vifs, const struct gremc
 static uint32_t tunnel_look_up(const struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t key,
 			       bool has_key)
 {
-	struct gremc_tunnel_key k = {info->local, info->remote, key, has_key};
+	struct gremc_tunnel_key k = {info->options.local, info->options.remote, key, has_key};
 	uint32_t vif, other;
 
 	gremc_tunnel_lookup_bulk(vifs, &k, 1, &vif);
@@ -135,8 +135,8 @@ static void test_template_holds_outer_header(void **state)
 	assert_int_equal(ip.time_to_live, 64);
 	assert_int_equal(ip.next_proto_id, 47);
 	assert_int_equal(ip.fragment_offset, RTE_BE16(0x4000));
-	assert_int_equal(ip.src_addr, info.local);
-	assert_int_equal(ip.dst_addr, info.remote);
+	assert_int_equal(ip.src_addr, info.options.local);
+	assert_int_equal(ip.dst_addr, info.options.remote);
 	for (unsigned i = 2; i < 10; i++)
 		sum += word[i];
 	assert_int_equal(encap->sum, (sum & 0xffff) + (sum >> 16));
@@ -153,19 +153,19 @@ static void test_template_follows_options(void **state)
 	struct gremc_vif_info info = tunnel_info_make(2);
 	const struct gremc_encap *encap;
 
-	info.has_output_key = true;
-	info.output_key = 0x01020304;
-	info.ttl = 0;
-	info.tos = 0xb8;
-	info.df = 1;
+	info.options.has_output_key = true;
+	info.options.output_key = 0x01020304;
+	info.options.ttl = 0;
+	info.options.tos = 0xb8;
+	info.options.df = GREMC_DF_CLEAR;
 	encap = &f->vifs->encap[tunnel_add_published(f->vifs, &info)];
 	assert_int_equal(encap->header_length, 28);
 	assert_memory_equal(encap->header + 20, "\x20\x00\x08\x00\x01\x02\x03\x04", 8);
 	assert_int_equal(encap->flags, GREMC_ENCAP_TTL_INHERIT | GREMC_ENCAP_ID);
 	assert_int_equal(encap->tos, 0xb8);
 	info = tunnel_info_make(3);
-	info.tos_inherit = true;
-	info.df = 2;
+	info.options.tos_inherit = true;
+	info.options.df = GREMC_DF_INHERIT;
 	encap = &f->vifs->encap[tunnel_add_published(f->vifs, &info)];
 	assert_int_equal(encap->tos_mask, 0xff);
 	assert_int_equal(encap->flags, GREMC_ENCAP_DF_INHERIT | GREMC_ENCAP_ID);
@@ -180,26 +180,26 @@ static void test_lookup_matches_keys_exactly(void **state)
 			      seven = tunnel_info_make(1);
 	uint32_t vif[3];
 
-	zero.has_input_key = seven.has_input_key = true;
-	seven.input_key = 7;
+	zero.options.has_input_key = seven.options.has_input_key = true;
+	seven.options.input_key = 7;
 	vif[0] = tunnel_add_published(f->vifs, &plain);
 	vif[1] = tunnel_add_published(f->vifs, &zero);
 	vif[2] = tunnel_add_published(f->vifs, &seven);
 	assert_int_equal(tunnel_look_up(f->vifs, &plain, 0, false), GREMC_VIF_NONE);
-	assert_false(gremc_tunnel_peer_known(f->vifs, plain.local, plain.remote));
+	assert_false(gremc_tunnel_peer_known(f->vifs, plain.options.local, plain.options.remote));
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(gremc_tunnel_publish(f->vifs, vif[i]), 0);
 	assert_int_equal(tunnel_look_up(f->vifs, &plain, 0, false), vif[0]);
 	assert_int_equal(tunnel_look_up(f->vifs, &plain, 0, true), vif[1]);
 	assert_int_equal(tunnel_look_up(f->vifs, &plain, 7, true), vif[2]);
 	assert_int_equal(tunnel_look_up(f->vifs, &plain, 8, true), GREMC_VIF_NONE);
-	assert_true(gremc_tunnel_peer_known(f->vifs, plain.local, plain.remote));
-	assert_false(gremc_tunnel_peer_known(f->vifs, plain.remote, plain.local));
+	assert_true(gremc_tunnel_peer_known(f->vifs, plain.options.local, plain.options.remote));
+	assert_false(gremc_tunnel_peer_known(f->vifs, plain.options.remote, plain.options.local));
 	for (unsigned i = 0; i < 3; i++) {
-		assert_true(gremc_tunnel_peer_known(f->vifs, plain.local, plain.remote));
+		assert_true(gremc_tunnel_peer_known(f->vifs, plain.options.local, plain.options.remote));
 		gremc_vif_remove(f->vifs, vif[i]);
 	}
-	assert_false(gremc_tunnel_peer_known(f->vifs, plain.local, plain.remote));
+	assert_false(gremc_tunnel_peer_known(f->vifs, plain.options.local, plain.options.remote));
 }
 
 /* A changed tunnel takes its predecessor's packets by one store; removing the old one leaves the new one's
@@ -453,13 +453,13 @@ static void test_down_vif_neither_sends_nor_receives(void **state)
 	assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
 	assert_true(tunnel_look_up(f->vifs, &info, 0, false) >= GREMC_VIFS_MAX);
 	assert_int_not_equal(tunnel_look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
-	assert_int_equal(gremc_tunnel_find(f->vifs, &info), vif);
+	assert_int_equal(gremc_tunnel_find(f->vifs, &info.options), vif);
 	assert_true(gremc_vif_is_down(f->vifs, vif));
 	assert_int_equal(gremc_adjacency_get(f->vifs, 0, RTE_BE32(0x0a0000fd), &source, 0, &adjacency), 0);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &gateway), 0);
 	gremc_tunnel_reroute(f->vifs, vif, adjacency);
 	gremc_tunnel_mtu_set(f->vifs, vif, 1400);
-	info.ttl = 7;
+	info.options.ttl = 7;
 	assert_int_equal(gremc_adjacency_get(f->vifs, 0, RTE_BE32(0x0a0000fd), &source, 0, &adjacency), 0);
 	assert_int_equal(gremc_tunnel_change(f->vifs, vif, &info, adjacency), 0);
 	assert_true(f->vifs->adjacency[f->vifs->encap[vif].adjacency]->down);
@@ -492,7 +492,7 @@ static void test_removal_during_change_is_safe(void **state)
 	uint32_t adjacency;
 
 	assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
-	info.ttl = 9;
+	info.options.ttl = 9;
 	assert_int_equal(gremc_adjacency_get(f->vifs, 0, info.next_hop, &source, 0, &adjacency), 0);
 	assert_int_equal(gremc_tunnel_change(f->vifs, vif, &info, adjacency), 0);
 	gremc_vif_remove(f->vifs, vif);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_common.h>
+
+#include "proto/igmp_mode.h"
+#include "proto/tunnel.h"
+
+/* The configuration's words for the bit. */
+static const char *const df_names[] = {
+	[GREMC_DF_SET] = "true", [GREMC_DF_CLEAR] = "false", [GREMC_DF_INHERIT] = "inherit"};
+
+const struct gremc_keywords gremc_df_keywords = {df_names, RTE_DIM(df_names)};
+
+static const char *const igmp_mode_names[] = {
+	[GREMC_IGMP_OFF] = "off", [GREMC_IGMP_QUERIER] = "querier", [GREMC_IGMP_UPSTREAM] = "upstream"};
+
+const struct gremc_keywords gremc_igmp_mode_keywords = {igmp_mode_names, RTE_DIM(igmp_mode_names)};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The options of a GRE tunnel: what the configuration gives and the vif's outer header is built from. */
+#ifndef GREMC_PROTO_TUNNEL_H
+#define GREMC_PROTO_TUNNEL_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_ip.h>
+
+#include "base/keyword.h"
+
+/* The outer Don't Fragment bit. */
+enum gremc_df {
+	GREMC_DF_SET,
+	GREMC_DF_CLEAR,
+	GREMC_DF_INHERIT, /* the inner packet's bit */
+};
+
+extern const struct gremc_keywords gremc_df_keywords;
+
+/* Without padding, so that it is compared as a whole. A key that is absent is 0. */
+struct gremc_tunnel_options {
+	rte_be32_t local, remote;       /* outer addresses: of this end, of the other end */
+	uint32_t input_key, output_key; /* GRE keys of received and of sent packets (RFC 2890), host order */
+	uint16_t mtu;                   /* bytes of the largest inner packet; 0: as the port allows */
+	bool has_input_key, has_output_key;
+	uint8_t ttl; /* outer TTL; 0: the inner packet's */
+	uint8_t tos; /* outer DSCP << 2 unless tos_inherit; ECN is always the inner packet's (RFC 6040) */
+	bool tos_inherit; /* DSCP of the inner packet (RFC 2983) */
+	uint8_t df;       /* enum gremc_df */
+};
+
+/* A new option changes this sum; it is then part of the comparison. */
+static_assert(sizeof(struct gremc_tunnel_options) ==
+		      4 * sizeof(uint32_t) + sizeof(uint16_t) + 6 * sizeof(uint8_t),
+	      "tunnel options have no padding");
+
+static inline bool gremc_tunnel_options_equal(const struct gremc_tunnel_options *a,
+					      const struct gremc_tunnel_options *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* Bytes of the GRE header that is sent. */
+static inline uint16_t gremc_tunnel_gre_length(const struct gremc_tunnel_options *options)
+{
+	return options->has_output_key ? 8 : 4;
+}
+
+/* Bytes of the outer IPv4 header and the GRE header, which a port's MTU has to hold beside the inner packet.
+ */
+static inline uint16_t gremc_tunnel_overhead(const struct gremc_tunnel_options *options)
+{
+	return (uint16_t)(sizeof(struct rte_ipv4_hdr) + gremc_tunnel_gre_length(options));
+}
+
+/* The MTU of the tunnel over a port.
+ * Input:   port_mtu is at least the overhead.
+ * Returns: bytes of the largest inner packet: the configured MTU if it fits the port. */
+static inline uint16_t gremc_tunnel_mtu(const struct gremc_tunnel_options *options, uint16_t port_mtu)
+{
+	const uint16_t largest = (uint16_t)(port_mtu - gremc_tunnel_overhead(options));
+
+	return options->mtu && options->mtu < largest ? options->mtu : largest;
+}
+
+#endif

@@ -27,7 +27,7 @@ import binary  # noqa: E402
 POINT_COLUMNS = [("fan-out", "fanout", "{}"), ("size", "size", "{}"), ("groups", "groups", "{}"), ("tunnels", "tunnels", "{}"),
                  ("burst", "burst", "{}"), ("mode", "mode", "{}"), ("cycles a replica", "cycles_per_replica", "{:.1f}"),
                  ("median", "cycles_per_replica_median", "{:.1f}"), ("cycles an input", "cycles_per_input", "{:.0f}"),
-                 ("floor", "floor_cycles", "{:.1f}"), ("ratio", "ratio", "{:.2f}"), ("million replicas/s", "mreplicas_per_s", "{:.1f}"), ("quiet", "quiet", "{}")]
+                 ("baseline", "floor_cycles", "{:.1f}"), ("ratio", "ratio", "{:.2f}"), ("million replicas/s", "mreplicas_per_s", "{:.1f}"), ("quiet", "quiet", "{}")]
 GARBAGE_COLUMNS = [("input", "input", "{}"), ("cycles a packet", "cycles_per_input", "{:.1f}"),
                    ("median", "cycles_per_input_median", "{:.1f}"), ("of a good one's", "of_good", "{:.2f}")]
 MEMORY_COLUMNS = [("fan-out", "fanout", "{}"), ("mroutes", "entries", "{}"), ("bytes an mroute", "bytes_per_entry", "{:.1f}"),
@@ -145,7 +145,7 @@ $rows << END
 {data}
 END
 plot $rows using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb "#1f4e9c" title "gremc", \\
-     $rows using 1:3 with linespoints lw 2 dt 2 pt 6 ps 0.6 lc rgb "#888888" title "floor"
+     $rows using 1:3 with linespoints lw 2 dt 2 pt 6 ps 0.6 lc rgb "#888888" title "baseline"
 """
     result = subprocess.run(["gnuplot"], input=script, text=True, capture_output=True, check=False)
     if result.returncode:

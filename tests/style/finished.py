@@ -14,6 +14,7 @@ PROSE = """
     docs/howto.md
     docs/membership.md
     docs/operations.md
+    docs/performance.md
     meson.build
     scripts/commit-check scripts/lint
     tests/style

@@ -90,7 +90,7 @@ def copy_or_share(points):
 def tables(measured):
     for p in measured["points"]:
         p["quiet"] = "no" if p["noisy"] else "yes"
-    text = (f"{date.today():%-d %B %Y}: {measured['cpu']}, TSC {measured['tsc_hz'] / 1e6:.0f} MHz, {os.cpu_count()} CPUs; "
+    text = (f"{date.today():%-d %B %Y}: {measured['cpu']}, TSC {measured['tsc_hz'] / 1e6:.0f} MHz, {os.cpu_count()} CPUs;\n"
             f"{measured['dpdk']}; {measured['build']}; {'huge' if measured['hugepages'] else 'no huge'} pages.\n")
     measured = {**measured, "modes": copy_or_share(measured["points"])}
     for name, title, columns in TABLES:

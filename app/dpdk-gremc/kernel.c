@@ -176,7 +176,7 @@ static void sample_flow(struct gremc_forwarder *forwarder, const struct gremc_mr
 {
 	if (!mroute->sampled)
 		return;
-	__atomic_store_n(&forwarder->workers->sample[mroute->id], 1, __ATOMIC_RELAXED);
+	gremc_workers_punt_sample(forwarder->workers, mroute->id);
 	for (uint32_t i = 0; i < mroute->iif_count; i++)
 		gremc_steering_pass(forwarder, mroute, gremc_mroute_iifs(mroute)[i]);
 }

@@ -1,41 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A port that does not take packets at the pace at which they come must not set the pace of the others. What
- * it has not taken stands aside here, in order, while the worker goes on; it has one more attempt with each
- * burst and each iteration. Waiting for a port is worth it only where it catches up by that, as after a
- * packet of high fan-out. */
+/* A port that takes packets slowly must not slow down the other ports. What it does not take stays in its
+ * backlog, in order, while the worker continues; each burst and each iteration makes one more attempt.
+ * Waiting pays only where the port catches up meanwhile, as after a packet of high fan-out. */
 #include <rte_cycles.h>
-#include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
 #include "datapath/backlog.h"
 
-/* What one worker holds for one port. Times are of the TSC. */
+/* Times are TSC values and cycles. */
 struct gremc_backlog {
 	uint32_t first, count; /* [first, first + count), modulo GREMC_TX_HELD_MAX */
-	bool keeps;
-	bool stuck;        /* it has had all its attempts, and has taken nothing since */
-	uint64_t moved;    /* when it last took something, or the first was held */
-	uint64_t patience; /* how long the port may still be waited for */
-	uint64_t since;    /* when the last of them had gone */
+	enum gremc_backlog_kind kind;
+	bool stuck;           /* the port used up its attempts and has taken nothing since */
+	uint64_t progress;    /* when the port last took a packet, or the backlog began */
+	uint64_t wait_budget; /* how long the port may still be waited for */
+	uint64_t empty_since; /* when the backlog became empty */
 	struct rte_mbuf *mbuf[GREMC_TX_HELD_MAX];
-	uint32_t bytes[GREMC_TX_HELD_MAX]; /* the mbufs of sent packets are no longer ours */
+	uint32_t bytes[GREMC_TX_HELD_MAX]; /* of each packet: sent mbufs are no longer readable */
 };
-static_assert((GREMC_TX_HELD_MAX & (GREMC_TX_HELD_MAX - 1)) == 0, "places are numbers modulo a power of two");
+static_assert((GREMC_TX_HELD_MAX & (GREMC_TX_HELD_MAX - 1)) == 0, "backlog_slot() needs a power of two");
 
 static inline uint64_t cycles_from_ms(uint64_t ms)
 {
 	return rte_get_tsc_hz() / MS_PER_S * ms;
 }
 
-struct gremc_backlog *gremc_backlog_create(bool keeps, int socket)
+struct gremc_backlog *gremc_backlog_create(enum gremc_backlog_kind kind, int socket)
 {
 	struct gremc_backlog *backlog =
 		rte_zmalloc_socket("gremc_backlog", sizeof(*backlog), RTE_CACHE_LINE_SIZE, socket);
 
 	if (backlog) {
-		backlog->keeps = keeps;
-		backlog->patience = cycles_from_ms(GREMC_BACKLOG_WAIT_MS);
+		backlog->kind = kind;
+		backlog->wait_budget = cycles_from_ms(GREMC_BACKLOG_WAIT_MS);
 	}
 	return backlog;
 }
@@ -52,24 +50,24 @@ void gremc_backlog_destroy(struct gremc_backlog *backlog)
 	rte_free(backlog);
 }
 
-/* ---- holding ---- */
+/* ---- append and transmit ---- */
 
-/* The time that has passed since the port had caught up is time to wait for it. */
-static void backlog_begin(struct gremc_worker *worker, struct gremc_tx *tx)
+/* Refill the port's budget by the time that the backlog was empty. */
+static void backlog_begin(struct gremc_egress *egress, struct gremc_tx *tx)
 {
 	struct gremc_backlog *backlog = tx->backlog;
 	const uint64_t now = rte_rdtsc();
 
-	backlog->patience =
-		RTE_MIN(backlog->patience + (now - backlog->since), cycles_from_ms(GREMC_BACKLOG_WAIT_MS));
-	backlog->moved = now;
-	tx->holds = true;
-	worker->holds = true;
+	backlog->wait_budget = RTE_MIN(backlog->wait_budget + (now - backlog->empty_since),
+				       cycles_from_ms(GREMC_BACKLOG_WAIT_MS));
+	backlog->progress = now;
+	tx->backlogged = true;
+	egress->backlogged = true;
 }
 
-/* As many as there are places for. Returns how many that were, with those that are lost because their vif is
- * no longer there. */
-static uint32_t backlog_append(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
+/* Append packets until the backlog is full. Returns how many were appended, or dropped because their vif has
+ * been removed. */
+static uint32_t backlog_append(struct gremc_egress *egress, struct gremc_tx *tx, struct rte_mbuf **packet,
 			       uint32_t n)
 {
 	struct gremc_backlog *backlog = tx->backlog;
@@ -77,12 +75,12 @@ static uint32_t backlog_append(struct gremc_worker *worker, struct gremc_tx *tx,
 
 	for (i = 0; i < n && backlog->count < GREMC_TX_HELD_MAX; i++) {
 		if (unlikely(packet[i]->hash.usr != GREMC_VIF_NONE &&
-			     gremc_mbuf_vif(packet[i], worker->vifs) == GREMC_VIF_NONE)) {
-			gremc_tx_drop_packets(worker, tx, &packet[i], 1, GREMC_TX_DROP_tx_full);
+			     gremc_mbuf_vif(packet[i], egress->vifs) == GREMC_VIF_NONE)) {
+			gremc_egress_drop(egress, tx, &packet[i], 1, GREMC_TX_DROP_tx_full);
 			continue;
 		}
 		if (backlog->count == 0)
-			backlog_begin(worker, tx);
+			backlog_begin(egress, tx);
 		at = backlog_slot(backlog->first + backlog->count++);
 		backlog->mbuf[at] = packet[i];
 		backlog->bytes[at] = packet[i]->pkt_len;
@@ -91,7 +89,7 @@ static uint32_t backlog_append(struct gremc_worker *worker, struct gremc_tx *tx,
 	return i;
 }
 
-/* What is held, up to the end of the array. */
+/* Entries from the first one up to the end of the array. */
 static inline uint32_t backlog_contiguous_count(const struct gremc_backlog *backlog)
 {
 	return RTE_MIN(backlog->count, GREMC_TX_HELD_MAX - backlog->first);
@@ -106,12 +104,11 @@ static void backlog_consume(struct gremc_tx *tx, uint32_t n)
 	tx->queued -= n;
 	if (backlog->count > 0)
 		return;
-	tx->holds = false;
-	backlog->since = rte_rdtsc();
+	tx->backlogged = false;
+	backlog->empty_since = rte_rdtsc();
 }
 
-/* One attempt, and others as long as the port takes all that it is given. Returns how many packets it took.
- */
+/* Transmit until the port takes less than it is given. Returns how many packets it took. */
 static uint32_t backlog_transmit(struct gremc_tx *tx)
 {
 	struct gremc_backlog *backlog = tx->backlog;
@@ -119,7 +116,7 @@ static uint32_t backlog_transmit(struct gremc_tx *tx)
 
 	do {
 		n = RTE_MIN(backlog_contiguous_count(backlog), GREMC_BURST);
-		sent = rte_eth_tx_burst(tx->id, tx->queue, &backlog->mbuf[backlog->first], n);
+		sent = gremc_tx_burst(tx, &backlog->mbuf[backlog->first], n);
 		for (uint32_t i = 0; i < sent; i++)
 			tx->sent_bytes += backlog->bytes[backlog->first + i];
 		backlog_consume(tx, sent);
@@ -128,121 +125,119 @@ static uint32_t backlog_transmit(struct gremc_tx *tx)
 	tx->sent += total;
 	if (total > 0) {
 		backlog->stuck = false;
-		backlog->moved = rte_rdtsc();
+		backlog->progress = rte_rdtsc();
 	}
 	return total;
 }
 
-static void backlog_drop_all(struct gremc_worker *worker, struct gremc_tx *tx,
-			     enum gremc_transmitter_pending_free reason)
+static void backlog_drop_all(struct gremc_egress *egress, struct gremc_tx *tx, enum gremc_tx_drop reason)
 {
 	struct gremc_backlog *backlog = tx->backlog;
 
 	while (backlog->count > 0) {
 		const uint32_t n = backlog_contiguous_count(backlog);
 
-		gremc_tx_drop_packets(worker, tx, &backlog->mbuf[backlog->first], n, reason);
+		gremc_egress_drop(egress, tx, &backlog->mbuf[backlog->first], n, reason);
 		backlog_consume(tx, n);
 	}
 }
 
-/* ---- waiting ---- */
+/* ---- wait ---- */
 
-/* How long the worker may wait now: it gets as much time for it as it has spent otherwise. */
-static uint64_t worker_wait_budget(struct gremc_worker *worker, uint64_t now)
+/* Refill the thread's budget by the time since its last wait. Returns it. */
+static uint64_t egress_wait_budget(struct gremc_egress *egress, uint64_t now)
 {
-	worker->patience = RTE_MIN(worker->patience + (now - worker->waited_until),
-				   cycles_from_ms(GREMC_BACKLOG_WAIT_MS));
-	return worker->patience;
+	egress->wait_budget = RTE_MIN(egress->wait_budget + (now - egress->waited_until),
+				      cycles_from_ms(GREMC_BACKLOG_WAIT_MS));
+	return egress->wait_budget;
 }
 
-/* Until the port has taken so much that all of these are held, or, where nothing is kept, sent. Returns how
- * many are. */
-static uint32_t port_wait(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
+/* Transmit until all of the packets are appended (POLLED), or also sent (IMMEDIATE). Returns how many were
+ * appended. */
+static uint32_t port_wait(struct gremc_egress *egress, struct gremc_tx *tx, struct rte_mbuf **packet,
 			  uint32_t n)
 {
-	const uint32_t retries = __atomic_load_n(&worker->tx_retries, __ATOMIC_RELAXED);
+	const uint32_t retries = gremc_u16_load(&egress->tx_retries);
 	struct gremc_backlog *backlog = tx->backlog;
 	const uint64_t start = rte_rdtsc();
-	const uint64_t until = start + RTE_MIN(worker_wait_budget(worker, start), backlog->patience);
+	const uint64_t until = start + RTE_MIN(egress_wait_budget(egress, start), backlog->wait_budget);
 	uint32_t done = 0, tries = 0;
 	uint64_t now = start;
 
-	while (!backlog->stuck && now < until && (done < n || (!backlog->keeps && backlog->count > 0))) {
+	while (!backlog->stuck && now < until &&
+	       (done < n || (backlog->kind == GREMC_BACKLOG_IMMEDIATE && backlog->count > 0))) {
 		if (backlog_transmit(tx) > 0) {
 			tries = 0;
-			done += backlog_append(worker, tx, packet + done, n - done);
+			done += backlog_append(egress, tx, packet + done, n - done);
 		} else if (++tries > retries) {
 			backlog->stuck = true;
 		}
 		rte_pause();
 		now = rte_rdtsc();
-		if (unlikely(worker->needs_keep_alive))
-			gremc_tx_keep_alive(worker, now);
+		if (unlikely(egress->needs_keep_alive))
+			gremc_egress_keep_alive(egress, now);
 	}
-	worker->patience -= RTE_MIN(worker->patience, now - start);
-	worker->waited_until = now;
-	backlog->patience -= RTE_MIN(backlog->patience, now - start);
+	egress->wait_budget -= RTE_MIN(egress->wait_budget, now - start);
+	egress->waited_until = now;
+	backlog->wait_budget -= RTE_MIN(backlog->wait_budget, now - start);
 	return done;
 }
 
-/* ---- for the transmit stage ---- */
-
-void gremc_backlog_add(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n)
+void gremc_backlog_add(struct gremc_egress *egress, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n)
 {
 	struct gremc_backlog *backlog = tx->backlog;
-	const bool held = tx->holds;
-	uint32_t done = backlog_append(worker, tx, packet, n);
+	const bool held = tx->backlogged;
+	uint32_t done = backlog_append(egress, tx, packet, n);
 
-	/* what was held has its attempt; what the port has just refused has had it */
+	/* the port has just refused `packet`: no second attempt if the backlog was empty */
 	if (held && backlog_transmit(tx) > 0)
-		done += backlog_append(worker, tx, packet + done, n - done);
-	if (unlikely(done < n || !backlog->keeps))
-		done += port_wait(worker, tx, packet + done, n - done);
+		done += backlog_append(egress, tx, packet + done, n - done);
+	if (unlikely(done < n || backlog->kind == GREMC_BACKLOG_IMMEDIATE))
+		done += port_wait(egress, tx, packet + done, n - done);
 	if (unlikely(done < n))
-		gremc_tx_drop_packets(worker, tx, packet + done, n - done, GREMC_TX_DROP_tx_full);
-	if (unlikely(!backlog->keeps))
-		backlog_drop_all(worker, tx, GREMC_TX_DROP_tx_full);
+		gremc_egress_drop(egress, tx, packet + done, n - done, GREMC_TX_DROP_tx_full);
+	if (unlikely(backlog->kind == GREMC_BACKLOG_IMMEDIATE))
+		backlog_drop_all(egress, tx, GREMC_TX_DROP_tx_full);
 }
 
-/* ---- for the worker's loop ---- */
+/* ---- once an iteration ---- */
 
-/* Returns how many packets are held no longer. */
-static uint32_t backlog_transmit_or_drop(struct gremc_worker *worker, struct gremc_tx *tx)
+/* Returns how many packets left the backlog. */
+static uint32_t backlog_transmit_or_drop(struct gremc_egress *egress, struct gremc_tx *tx)
 {
-	const enum gremc_transmitter_pending_free closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
+	const enum gremc_tx_drop closed = gremc_tx_closed(tx);
 	const uint32_t count = tx->backlog->count;
 
 	if (closed != GREMC_TX_DROP_NONE) {
-		backlog_drop_all(worker, tx, closed);
+		backlog_drop_all(egress, tx, closed);
 		return count;
 	}
 	backlog_transmit(tx);
-	if (tx->holds && rte_rdtsc() - tx->backlog->moved > cycles_from_ms(GREMC_BACKLOG_MAX_AGE_MS))
-		backlog_drop_all(worker, tx, GREMC_TX_DROP_tx_full);
+	if (tx->backlogged && rte_rdtsc() - tx->backlog->progress > cycles_from_ms(GREMC_BACKLOG_MAX_AGE_MS))
+		backlog_drop_all(egress, tx, GREMC_TX_DROP_tx_full);
 	return count - tx->backlog->count;
 }
 
-uint32_t gremc_backlogs_send(struct gremc_worker *worker)
+uint32_t gremc_backlogs_send(struct gremc_egress *egress)
 {
 	uint32_t total = 0;
 
-	worker->holds = false;
-	for (uint16_t i = 0; i < worker->port_count; i++) {
-		struct gremc_tx *tx = worker->tx[i];
+	egress->backlogged = false;
+	for (uint16_t i = 0; i < egress->port_count; i++) {
+		struct gremc_tx *tx = egress->tx[i];
 
-		if (tx == NULL || !tx->holds)
+		if (tx == NULL || !tx->backlogged)
 			continue;
-		total += backlog_transmit_or_drop(worker, tx);
-		worker->holds |= tx->holds;
+		total += backlog_transmit_or_drop(egress, tx);
+		egress->backlogged |= tx->backlogged;
 	}
 	return total;
 }
 
-void gremc_backlogs_drop(struct gremc_worker *worker)
+void gremc_backlogs_drop(struct gremc_egress *egress)
 {
-	for (uint16_t i = 0; i < worker->port_count; i++)
-		if (worker->tx[i] && worker->tx[i]->holds)
-			backlog_drop_all(worker, worker->tx[i], GREMC_TX_DROP_tx_full);
-	worker->holds = false;
+	for (uint16_t i = 0; i < egress->port_count; i++)
+		if (egress->tx[i] && egress->tx[i]->backlogged)
+			backlog_drop_all(egress, egress->tx[i], GREMC_TX_DROP_tx_full);
+	egress->backlogged = false;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <netinet/in.h>
 
-#include "datapath/datapath_priv.h"
+#include "datapath/punt.h"
+#include "datapath/segments.h"
+#include "datapath/stages.h"
 #include "proto/proto.h"
 
-/* The frame up to the IP header: its VLAN must be the port's. Returns the header's length in *length. */
+/* Parse the frame up to the IP header. Its VLAN must be the port's. *length is the length of these headers.
+ */
 static enum gremc_proto_error frame_parse_l2(const struct gremc_rxq *rxq, const struct rte_mbuf *mbuf,
 					     uint32_t *length)
 {
@@ -22,7 +25,7 @@ static enum gremc_proto_error frame_parse_l2(const struct gremc_rxq *rxq, const 
 	} else if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN)) {
 		if (unlikely(mbuf->data_len < sizeof(*ether) + sizeof(*tag)))
 			return GREMC_PROTO_eth_truncated;
-		/* VLAN 0 is a priority tag: as good as none */
+		/* VLAN 0 is a priority tag: the frame counts as untagged */
 		vlan = rte_be_to_cpu_16(tag->vlan_tci) & 0xfff;
 		type = tag->eth_proto;
 		*length += sizeof(*tag);
@@ -32,13 +35,12 @@ static enum gremc_proto_error frame_parse_l2(const struct gremc_rxq *rxq, const 
 	return likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) ? GREMC_PROTO_OK : GREMC_PROTO_not_ipv4;
 }
 
-/* Multicast on a port that takes it is not encapsulated: the packet itself is the inner one, checked in
- * decap. */
-static void packet_set_native(struct gremc_packet *packet, uint32_t l2, uint32_t room)
+/* Native multicast is not encapsulated: the packet itself is the inner one. The decap stage checks it. */
+static void packet_set_native(struct gremc_packet *packet, uint32_t l2, uint32_t space)
 {
 	packet->native = true;
 	packet->inner_offset = l2;
-	packet->inner_room = RTE_MIN(room, (uint32_t)UINT16_MAX);
+	packet->inner_space = RTE_MIN(space, (uint32_t)UINT16_MAX);
 	packet->outer_tos = 0;
 }
 
@@ -47,20 +49,20 @@ static enum gremc_proto_error packet_set_gre(struct gremc_packet *packet, const 
 					     struct gremc_tunnel_key *key)
 {
 	const struct rte_ipv4_hdr *header = (const struct rte_ipv4_hdr *)ip;
-	uint32_t room = RTE_MIN((uint32_t)outer->total_length, readable) - outer->header_length;
+	uint32_t space = RTE_MIN((uint32_t)outer->total_length, readable) - outer->header_length;
 	enum gremc_proto_error error;
 	struct gremc_gre gre;
 
 	if (unlikely(header->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)))
 		return GREMC_PROTO_outer_fragment;
-	error = gremc_gre_parse(ip + outer->header_length, room, &gre);
+	error = gremc_gre_parse(ip + outer->header_length, space, &gre);
 	if (unlikely(error != GREMC_PROTO_OK))
 		return error;
 	if (unlikely(gre.protocol != GREMC_GRE_IPV4))
 		return GREMC_PROTO_gre_protocol;
 	packet->native = false;
 	packet->inner_offset = l2 + outer->header_length + gre.length;
-	packet->inner_room = outer->total_length - outer->header_length - gre.length;
+	packet->inner_space = outer->total_length - outer->header_length - gre.length;
 	packet->outer_tos = header->type_of_service;
 	key->remote = header->src_addr;
 	key->local = header->dst_addr;
@@ -76,21 +78,21 @@ static enum gremc_proto_error frame_classify(const struct gremc_rxq *rxq, struct
 	const struct rte_ipv4_hdr *ip;
 	enum gremc_proto_error error;
 	struct gremc_ipv4 outer;
-	uint32_t l2, room, readable;
+	uint32_t l2, space, readable;
 
 	error = frame_parse_l2(rxq, mbuf, &l2);
 	if (unlikely(error != GREMC_PROTO_OK))
 		return error;
 	ip = rte_pktmbuf_mtod_offset(mbuf, const struct rte_ipv4_hdr *, l2);
-	room = mbuf->pkt_len - l2;
+	space = mbuf->pkt_len - l2;
 	readable = mbuf->data_len - l2;
-	error = gremc_ipv4_parse_header((const uint8_t *)ip, room, readable, GREMC_IPV4_OUTER, true, &outer);
+	error = gremc_ipv4_parse_header((const uint8_t *)ip, space, readable, GREMC_IPV4_OUTER, true, &outer);
 	if (unlikely(error != GREMC_PROTO_OK))
 		return error;
 	if (gremc_ipv4_is_multicast(ip->dst_addr)) {
 		if (!rxq->multicast)
 			return GREMC_PROTO_not_gre;
-		packet_set_native(packet, l2, room);
+		packet_set_native(packet, l2, space);
 		*key = (struct gremc_tunnel_key){0};
 		return GREMC_PROTO_OK;
 	}
@@ -99,28 +101,29 @@ static enum gremc_proto_error frame_classify(const struct gremc_rxq *rxq, struct
 	return packet_set_gre(packet, (const uint8_t *)ip, l2, readable, &outer, key);
 }
 
-/* The most common frame, by as few comparisons as possible: untagged, IPv4 without options or fragments, GRE
- * with a key or without. Returns false for any other frame and for a wrong one; classify() finds the reason.
+/* Classify the most common frame with few comparisons: untagged, IPv4 without options, not a fragment, GRE
+ * with or without a key. Returns false for any other frame and for an invalid one; frame_classify() finds the
+ * reason.
  *
- * The driver's verdict on checksums is not used. For a tunnel that the NIC recognises
- * RTE_MBUF_F_RX_IP_CKSUM_* is about the inner header, for another one about the outer header, and drivers
- * differ. The sum of 20 bytes takes about a cycle. */
+ * The driver's checksum flags are not used: RTE_MBUF_F_RX_IP_CKSUM_* describes the inner header for tunnels
+ * that the NIC recognises and the outer header for others, and drivers differ. A sum of 20 bytes takes about
+ * a cycle. */
 static inline bool frame_classify_fast(struct gremc_packet *packet, const struct rte_mbuf *mbuf,
 				       struct gremc_tunnel_key *key)
 {
-	const struct usual {
+	const struct common_frame {
 		struct rte_ether_hdr ether;
 		struct rte_ipv4_hdr ip;
 		rte_be16_t flags, protocol;
 		rte_be32_t key;
-	} __rte_packed __rte_aligned(2) *frame = rte_pktmbuf_mtod(mbuf, const struct usual *);
+	} __rte_packed __rte_aligned(2) *frame = rte_pktmbuf_mtod(mbuf, const struct common_frame *);
 	const uint32_t headers = sizeof(*frame) - sizeof(frame->ether);
 	const struct rte_ipv4_hdr *ip = &frame->ip;
-	const uint32_t room = mbuf->pkt_len - sizeof(frame->ether);
+	const uint32_t space = mbuf->pkt_len - sizeof(frame->ether);
 	uint32_t total, gre = 4;
 	rte_be16_t flags;
 
-	/* an inner packet is longer than a key: without one its bytes can be read all the same */
+	/* a frame without a key has at least as many bytes of inner packet */
 	if (unlikely(mbuf->data_len < sizeof(*frame) ||
 		     frame->ether.ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4) ||
 		     ip->version_ihl != RTE_IPV4_VHL_DEF || ip->next_proto_id != IPPROTO_GRE ||
@@ -128,8 +131,8 @@ static inline bool frame_classify_fast(struct gremc_packet *packet, const struct
 		     frame->protocol != RTE_BE16(GREMC_GRE_IPV4) || gremc_ipv4_is_multicast(ip->dst_addr)))
 		return false;
 	total = rte_be_to_cpu_16(ip->total_length);
-	/* from the headers' length to what there is; below it the difference is huge */
-	if (unlikely(total - headers > room - headers))
+	/* headers <= total <= space: a smaller total wraps to a large number */
+	if (unlikely(total - headers > space - headers))
 		return false;
 	if (unlikely(mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED ||
 		     !gremc_ipv4_checksum_is_valid((const uint8_t *)ip)))
@@ -146,7 +149,7 @@ static inline bool frame_classify_fast(struct gremc_packet *packet, const struct
 	}
 	packet->native = false;
 	packet->inner_offset = sizeof(frame->ether) + sizeof(*ip) + gre;
-	packet->inner_room = total - sizeof(*ip) - gre;
+	packet->inner_space = total - sizeof(*ip) - gre;
 	packet->outer_tos = ip->type_of_service;
 	key->remote = ip->src_addr;
 	key->local = ip->dst_addr;
@@ -156,7 +159,7 @@ static inline bool frame_classify_fast(struct gremc_packet *packet, const struct
 void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 {
 	struct gremc_burst *burst = &worker->burst;
-	const bool unusual = __atomic_load_n(&rxq->unusual, __ATOMIC_RELAXED);
+	const bool slow_path = gremc_bool_load(&rxq->slow_path);
 	const uint32_t count = burst->count;
 	uint32_t alive = 0;
 
@@ -166,16 +169,16 @@ void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *r
 		enum gremc_proto_error error;
 
 		if (unlikely(mbuf->nb_segs > 1 && gremc_segments_pull(mbuf, GREMC_HEADERS_MAX))) {
-			gremc_drop(worker, mbuf, GREMC_DROP_header_split);
+			gremc_packet_drop(worker, mbuf, GREMC_DROP_header_split);
 			continue;
 		}
 		packet->mbuf = mbuf;
-		if (likely(!unusual && frame_classify_fast(packet, mbuf, &burst->tunnel[alive]))) {
+		if (likely(!slow_path && frame_classify_fast(packet, mbuf, &burst->tunnel[alive]))) {
 			alive++;
 			continue;
 		}
-		if (unlikely(__atomic_load_n(&rxq->down, __ATOMIC_RELAXED))) {
-			gremc_drop(worker, mbuf, GREMC_DROP_iif_down);
+		if (unlikely(gremc_bool_load(&rxq->down))) {
+			gremc_packet_drop(worker, mbuf, GREMC_DROP_iif_down);
 			continue;
 		}
 		error = frame_classify(rxq, packet, &burst->tunnel[alive]);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Interfaces that do not take all packets of an mroute: the kernel's TTL thresholds, and the `sources` of
- * those whose members want any. Such mroutes go a way of their own, and all others know nothing of it but one
- * byte that is looked at once a packet. */
+#include "datapath/conditional.h"
+#include "datapath/punt.h"
 #include "datapath/replica.h"
 
-/* Does the oif take a packet that came with such a TTL? */
+/* Whether the OIF takes a packet with this received TTL and source. */
 static inline bool oif_accepts(const struct gremc_worker *worker, const struct gremc_mroute *mroute,
 			       uint32_t i, uint8_t ttl, rte_be32_t source)
 {
@@ -15,8 +14,8 @@ static inline bool oif_accepts(const struct gremc_worker *worker, const struct g
 	return ttl > threshold;
 }
 
-/* Up to a burst of the oil's vifs that take the packet, from *at on, which goes behind them, and before
- * `end`.
+/* Collect up to a burst of vifs that take the packet, from the OIFs [*at, end). Advances *at. Returns how
+ * many.
  */
 static uint32_t oifs_collect(const struct gremc_worker *worker, const struct gremc_packet *packet,
 			     uint8_t ttl, uint32_t *at, uint32_t end, uint32_t *vifs)
@@ -32,7 +31,7 @@ static uint32_t oifs_collect(const struct gremc_worker *worker, const struct gre
 	return n;
 }
 
-/* Why does nobody take it? */
+/* The reason for which no OIF takes the packet. */
 static enum gremc_drop drop_reason_find(const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
@@ -69,7 +68,7 @@ void gremc_packet_replicate_conditional(struct gremc_worker *worker, const struc
 
 	while (from < to) {
 		n = oifs_collect(worker, packet, ip->time_to_live + 1, &from, to, vifs);
-		worker->wanted += n;
+		worker->egress.requested += n;
 		gremc_replicas_send(worker, packet, vifs, n);
 	}
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "datapath/datapath_priv.h"
+#include <rte_prefetch.h>
+
+#include "datapath/punt.h"
+#include "datapath/segments.h"
+#include "datapath/stages.h"
 #include "proto/proto.h"
 
 static_assert(sizeof(struct gremc_fanout_key) == 8 &&
 		      offsetof(struct rte_ipv4_hdr, dst_addr) == offsetof(struct rte_ipv4_hdr, src_addr) + 4,
-	      "a key is the two addresses as they stand in the header");
+	      "a key is the two addresses in the header's order");
 
-/* Check the inner packet, then cut the buffer down to it: outer headers, GRE and trailing padding go. */
+/* Check the inner packet, then cut the mbuf to it: remove the outer headers and trailing padding. */
 static inline enum gremc_proto_error packet_decap(struct gremc_packet *packet, struct gremc_fanout_key *key)
 {
 	struct rte_mbuf *mbuf = packet->mbuf;
@@ -15,8 +19,8 @@ static inline enum gremc_proto_error packet_decap(struct gremc_packet *packet, s
 	enum gremc_proto_error error;
 	struct gremc_ipv4 parsed;
 
-	/* A native packet's header has passed as the outer one. */
-	error = gremc_ipv4_parse_header(inner, packet->inner_room, mbuf->data_len - packet->inner_offset,
+	/* classify has summed a native packet's header as the outer one */
+	error = gremc_ipv4_parse_header(inner, packet->inner_space, mbuf->data_len - packet->inner_offset,
 					GREMC_IPV4_INNER, !packet->native, &parsed);
 	if (unlikely(error != GREMC_PROTO_OK))
 		return error;
@@ -32,14 +36,14 @@ static inline enum gremc_proto_error packet_decap(struct gremc_packet *packet, s
 	return GREMC_PROTO_OK;
 }
 
-/* A packet that came by no vif: the kernel's, where it takes the port's frames. */
+/* A packet of no vif: punted if the port punts frames. */
 static void unknown_tunnel_punt_or_drop(struct gremc_worker *worker, const struct gremc_rxq *rxq,
 					const struct gremc_packet *packet, const struct gremc_tunnel_key *key)
 {
 	const bool known = gremc_tunnel_peer_known(worker->vifs, key->local, key->remote);
 
 	if (packet->native)
-		gremc_drop(worker, packet->mbuf, GREMC_DROP_unknown_peer);
+		gremc_packet_drop(worker, packet->mbuf, GREMC_DROP_unknown_peer);
 	else
 		gremc_frame_punt_or_drop(worker, rxq, packet->mbuf,
 					 known ? GREMC_DROP_unknown_key : GREMC_DROP_unknown_peer);
@@ -59,7 +63,7 @@ void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 	for (uint32_t i = 0; rxq->multicast && i < count; i++)
 		if (burst->packet[i].native)
 			vif[i] = port_vif;
-	/* of no vif it is an address like another: a prefetch does not fault */
+	/* GREMC_VIF_NONE gives an invalid address, but a prefetch does not fault */
 	for (uint32_t i = 0; i < count; i++)
 		rte_prefetch0(&cold[vif[i]]);
 	for (uint32_t i = 0; i < count; i++) {
@@ -70,7 +74,7 @@ void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 			if (vif[i] == GREMC_VIF_NONE)
 				unknown_tunnel_punt_or_drop(worker, rxq, packet, &burst->tunnel[i]);
 			else
-				gremc_drop(worker, packet->mbuf, GREMC_DROP_iif_down);
+				gremc_packet_drop(worker, packet->mbuf, GREMC_DROP_iif_down);
 			continue;
 		}
 		packet->iif = vif[i];

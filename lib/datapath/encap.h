@@ -13,7 +13,7 @@
 #include "proto/proto.h"
 #include "vif/vif.h"
 
-/* What replicas read of their inner packet. */
+/* The fields of an inner packet that its replicas read. */
 struct gremc_inner {
 	const struct rte_ipv4_hdr *ip; /* TTL already decremented */
 	uint32_t iif;
@@ -34,13 +34,13 @@ static inline uint32_t gremc_checksum_add(uint32_t a, uint32_t b)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
-/* What of an outer header the template does not say, the same in all tunnels of one shape. */
+/* The outer header's fields that the template does not have. They are equal for all encaps with one key. */
 struct gremc_outer_fields {
-	uint32_t first; /* word: version, TOS, total length; as it stands in memory */
-	uint32_t sum;   /* what that adds to the checksum; 16 bits */
+	uint32_t first; /* word: version, TOS, total length; in memory order */
+	uint32_t sum;   /* of its two 16-bit halves, folded to 16 bits */
 };
 
-/* For inner packets of this length and TOS. */
+/* Input: length and TOS of the inner packets. */
 static inline struct gremc_outer_fields gremc_outer_fields_make(const struct gremc_encap *encap,
 								uint16_t length, uint8_t tos)
 {
@@ -51,7 +51,7 @@ static inline struct gremc_outer_fields gremc_outer_fields_make(const struct gre
 	return (struct gremc_outer_fields){first, gremc_checksum_add((uint16_t)first, first >> 16)};
 }
 
-/* The first word and the checksum, over a template. */
+/* Write the first word and the checksum over a template. */
 static inline void gremc_encap_outer(uint8_t *ip, const struct gremc_encap *encap,
 				     const struct gremc_outer_fields *outer)
 {
@@ -61,7 +61,7 @@ static inline void gremc_encap_outer(uint8_t *ip, const struct gremc_encap *enca
 	memcpy(ip + offsetof(struct rte_ipv4_hdr, hdr_checksum), &checksum, sizeof(checksum));
 }
 
-/* The group's MAC into a native replica's L2 header; for the host the iif, too. */
+/* Write the group's MAC to the L2 header of a native replica, and the iif if the replica is for the host. */
 static inline void gremc_encap_native(uint8_t *l2, const struct gremc_encap *encap,
 				      const struct gremc_inner *inner)
 {
@@ -70,9 +70,8 @@ static inline void gremc_encap_native(uint8_t *l2, const struct gremc_encap *enc
 		memcpy(l2 + RTE_ETHER_ADDR_LEN, &inner->iif, sizeof(inner->iif));
 }
 
-/* Everything that the template alone does not say, over headers that are written: fields that few tunnels
- * take from the packet, or the MAC of a native port's group. `encap` has the shape that the packet is sent
- * by. */
+/* Patch headers that are written from a template: fields that some tunnels inherit from the packet, or the
+ * MAC of a native port's group. Input:   encap: with the key that the packet is sent by. */
 static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *encap,
 				     const struct gremc_adjacency *adjacency, const struct gremc_inner *inner,
 				     uint16_t *id)
@@ -96,7 +95,7 @@ static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *enca
 		sum = gremc_checksum_add(sum, RTE_BE16(RTE_IPV4_HDR_DF_FLAG));
 	}
 	if (encap->flags & GREMC_ENCAP_ID) {
-		/* a packet that may be fragmented needs its number (RFC 6864) */
+		/* a packet that may be fragmented needs an identification (RFC 6864) */
 		header->packet_id = rte_cpu_to_be_16(*id);
 		sum = gremc_checksum_add(sum, header->packet_id);
 		(*id)++;
@@ -104,8 +103,8 @@ static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *enca
 	header->hdr_checksum = (uint16_t)~sum;
 }
 
-/* Write L2, IP and GRE so that they end exactly where the inner packet begins. Length and flags are those of
- * the shape that the packet is sent by: the encap may have another one by now. */
+/* Write L2, IP and GRE headers so that they end where the inner packet begins.
+ * Input:   length: of the key that the packet is sent by; the encap may have another key by now. */
 static __rte_always_inline void gremc_encap_headers(uint8_t *packet, const struct gremc_encap *encap,
 						    uint16_t length, const struct gremc_adjacency *adjacency,
 						    const struct gremc_outer_fields *outer)
@@ -122,7 +121,8 @@ static __rte_always_inline void gremc_encap_headers(uint8_t *packet, const struc
 	}
 }
 
-/* All of it, by a coherent copy of the encap (gremc_encap_read()). */
+/* Write and patch all headers.
+ * Input:   encap: a coherent copy by gremc_encap_read(). */
 static inline void gremc_encap_prepend(uint8_t *packet, const struct gremc_encap *encap,
 				       const struct gremc_adjacency *adjacency,
 				       const struct gremc_outer_fields *outer,

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What one worker gives another, by that one's ring:
- *
- * - a packet of a flow that is the other's, where the device cannot spread what it receives (`spread`);
- * - the payload of a packet whose oil is large: each worker replicates it to its part of the interfaces, its
- *   shard. An interface is in the shard of one worker, whatever the mroute, so its packets keep their order.
- *
- * The other one looks the mroute up again, and whether the packet's vif is still there: what was found here
- * may be gone by then, however long that takes. */
+#include <rte_prefetch.h>
+
+#include "datapath/conditional.h"
 #include "datapath/handoff.h"
+#include "datapath/replica.h"
+#include "datapath/segments.h"
 
-enum kind { FLOW, SHARD }; /* in an mbuf's packet_type; the vif that it names is the iif */
+#define HANDED_OFF UINT32_MAX /* instead of an owner: the packet has left the burst */
 
-/* ---- flows ---- */
+/* The field `handoff` of an mbuf in the ring. */
+enum gremc_handoff {
+	GREMC_HANDOFF_FLOW,
+	GREMC_HANDOFF_OIL_PART,
+};
 
-/* Whose is it? Neighbouring sources and groups are spread evenly (Fibonacci hashing). */
+/* ---- software RSS ---- */
+
+/* The worker that owns the flow. Neighbouring sources and groups are distributed evenly (Fibonacci hashing).
+ */
 static uint32_t flow_owner(const struct gremc_fanout_key *key, uint32_t workers)
 {
 	uint64_t h = ((uint64_t)key->source << 32 | key->group) * UINT64_C(0x9e3779b97f4a7c15);
@@ -25,11 +29,11 @@ static uint32_t flow_owner(const struct gremc_fanout_key *key, uint32_t workers)
 
 static void flows_enqueue(struct gremc_worker *worker, uint32_t owner, struct rte_mbuf **mbufs, uint32_t n)
 {
-	uint32_t taken = gremc_ring_enqueue(worker->group->worker[owner]->relay, mbufs, n);
+	uint32_t taken = gremc_ring_enqueue(worker->group->worker[owner]->handoff_ring, mbufs, n);
 
-	worker->relayed += taken;
+	worker->handed_off += taken;
 	for (uint32_t i = taken; i < n; i++)
-		gremc_drop(worker, mbufs[i], GREMC_DROP_relay_full);
+		gremc_packet_drop(worker, mbufs[i], GREMC_DROP_relay_full);
 }
 
 void gremc_stage_software_rss(struct gremc_worker *worker)
@@ -50,15 +54,15 @@ void gremc_stage_software_rss(struct gremc_worker *worker)
 			gremc_burst_retain(burst, &alive, i);
 			continue;
 		}
-		/* all of this owner's together; its later ones are passed by when their turn comes */
-		for (uint32_t j = i; to != GREMC_HANDED_OFF && j < burst->count; j++) {
+		/* enqueue all packets of this owner together */
+		for (uint32_t j = i; to != HANDED_OFF && j < burst->count; j++) {
 			struct rte_mbuf *mbuf = burst->packet[j].mbuf;
 
 			if (owner[j] != to)
 				continue;
-			mbuf->packet_type = FLOW;
+			gremc_mbuf_fields(mbuf)->handoff = GREMC_HANDOFF_FLOW;
 			gremc_mbuf_vif_set(mbuf, worker->vifs, burst->packet[j].iif);
-			owner[j] = GREMC_HANDED_OFF;
+			owner[j] = HANDED_OFF;
 			batch[n++] = mbuf;
 		}
 		if (n > 0)
@@ -67,18 +71,17 @@ void gremc_stage_software_rss(struct gremc_worker *worker)
 	burst->count = alive;
 }
 
-/* ---- shards ---- */
+/* ---- OIL split ---- */
 
-/* An interface is in the shard of its block of numbers. Blocks are spread evenly over any number of shards
- * (Fibonacci hashing). */
+/* Blocks of vif numbers are distributed evenly over any number of workers (Fibonacci hashing). */
 #define BLOCK_BITS 5
 
-static inline uint32_t vif_split_owner(uint32_t vif, uint32_t shards)
+static inline uint32_t vif_split_owner(uint32_t vif, uint32_t workers)
 {
-	return (uint32_t)((uint64_t)((vif >> BLOCK_BITS) * UINT32_C(0x9e3779b9)) * shards >> 32);
+	return (uint32_t)((uint64_t)((vif >> BLOCK_BITS) * UINT32_C(0x9e3779b9)) * workers >> 32);
 }
 
-/* The oil is ascending: the end of the block that begins at `at`. */
+/* The end of the block that begins at index `at` of the oil, which is ascending. */
 static inline uint32_t oil_block_end(const struct gremc_mroute *mroute, uint32_t at)
 {
 	const uint32_t next = ((mroute->vif[at] >> BLOCK_BITS) + 1) << BLOCK_BITS;
@@ -87,56 +90,56 @@ static inline uint32_t oil_block_end(const struct gremc_mroute *mroute, uint32_t
 	return at + gremc_vif_lower_bound(&mroute->vif[at], most, next);
 }
 
-/* The next part of the oil, from *from on, that is in the shard: [*from, *to). */
-static inline bool oil_part_next(const struct gremc_mroute *mroute, uint32_t shard, uint32_t shards,
+/* Find the next OIFs of the worker, from *from on: [*from, *to). Returns false if there are none. */
+static inline bool oil_part_next(const struct gremc_mroute *mroute, uint32_t owner, uint32_t workers,
 				 uint32_t *from, uint32_t *to)
 {
 	while (*from < mroute->oif_count) {
 		*to = oil_block_end(mroute, *from);
-		if (vif_split_owner(mroute->vif[*from], shards) == shard)
+		if (vif_split_owner(mroute->vif[*from], workers) == owner)
 			return true;
 		*from = *to;
 	}
 	return false;
 }
 
-/* Nobody will replicate to these: wanted, and lost. */
-static void oil_part_drop(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t shard,
-			  enum gremc_transmitter_pending_free reason)
+/* Request and drop the replicas of the owner's part. */
+static void oil_part_drop(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t owner,
+			  enum gremc_tx_drop reason)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
 
-	for (uint32_t from = 0, to; oil_part_next(mroute, shard, worker->group->count, &from, &to);
+	for (uint32_t from = 0, to; oil_part_next(mroute, owner, worker->group->count, &from, &to);
 	     from = to) {
 		for (uint32_t i = from; i < to; i++) {
 			if (i == packet->oif_skip)
 				continue;
-			worker->wanted++;
+			worker->egress.requested++;
 			gremc_counter_pair_add(&worker->stats->vif_hot[mroute->vif[i]].tx_packets, 1,
 					       packet->length);
-			gremc_replica_count_drop(worker, mroute->vif[i], reason, packet->length);
+			gremc_egress_count_drop(&worker->egress, mroute->vif[i], reason, packet->length);
 		}
 	}
 }
 
-static void oil_part_enqueue(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t shard)
+static void oil_part_enqueue(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t owner)
 {
-	/* A payload of its own: a reference count that workers share would cost more than the copy. */
-	struct rte_mbuf *copy = rte_pktmbuf_copy(packet->mbuf, worker->shard_pool, 0, UINT32_MAX);
+	/* A copy costs less than a reference count that several workers write. */
+	struct rte_mbuf *copy = gremc_segments_clone(packet->mbuf, worker->split_pool);
 
 	if (unlikely(copy == NULL)) {
-		oil_part_drop(worker, packet, shard, GREMC_TX_DROP_no_mbuf);
+		oil_part_drop(worker, packet, owner, GREMC_TX_DROP_no_mbuf);
 		return;
 	}
-	copy->packet_type = SHARD;
+	gremc_mbuf_fields(copy)->handoff = GREMC_HANDOFF_OIL_PART;
 	gremc_mbuf_vif_set(copy, worker->vifs, packet->iif);
-	if (likely(gremc_ring_enqueue(worker->group->worker[shard]->relay, &copy, 1) == 1))
+	if (likely(gremc_ring_enqueue(worker->group->worker[owner]->handoff_ring, &copy, 1) == 1))
 		return;
 	rte_pktmbuf_free(copy);
-	oil_part_drop(worker, packet, shard, GREMC_TX_DROP_shard_full);
+	oil_part_drop(worker, packet, owner, GREMC_TX_DROP_shard_full);
 }
 
-/* Takes the packet over, whose TTL is decremented. */
+/* Replicate to the own part. Takes the packet over. */
 static void oil_part_replicate(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
@@ -146,11 +149,11 @@ static void oil_part_replicate(struct gremc_worker *worker, const struct gremc_p
 	     from = to) {
 		const bool skips = skip >= from && skip < to;
 
-		if (unlikely(mroute->limited)) { /* it was not when the packet came */
+		if (unlikely(mroute->limited)) { /* set since the packet was received */
 			gremc_packet_replicate_conditional(worker, packet, from, to);
 			continue;
 		}
-		worker->wanted += to - from - skips;
+		worker->egress.requested += to - from - skips;
 		gremc_replicas_send(worker, packet, &mroute->vif[from], skips ? skip - from : to - from);
 		if (unlikely(skips))
 			gremc_replicas_send(worker, packet, &mroute->vif[skip + 1], to - skip - 1);
@@ -160,14 +163,14 @@ static void oil_part_replicate(struct gremc_worker *worker, const struct gremc_p
 
 void gremc_oil_split(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
-	for (uint32_t shard = 0; shard < worker->group->count; shard++)
-		if (shard != worker->index)
-			oil_part_enqueue(worker, packet, shard);
+	for (uint32_t owner = 0; owner < worker->group->count; owner++)
+		if (owner != worker->index)
+			oil_part_enqueue(worker, packet, owner);
 	oil_part_replicate(worker, packet);
 }
 
-/* What is known of a shard now. false: its tunnel or mroute has been removed or changed on the way: then it
- * is as if the packet had come after that. */
+/* Look up the packet of an oil part. Returns false if its vif or mroute has been removed meanwhile: the
+ * packet counts as received after that. */
 static bool split_packet_lookup(const struct gremc_worker *worker, struct rte_mbuf *mbuf,
 				struct gremc_packet *packet)
 {
@@ -184,7 +187,7 @@ static bool split_packet_lookup(const struct gremc_worker *worker, struct rte_mb
 	return true;
 }
 
-/* A payload that another worker has received: its TTL is decremented, and it is counted for its mroute. */
+/* The other worker has decremented the TTL and counted the packet for its mroute. */
 static void split_packet_accept(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	struct gremc_packet packet;
@@ -195,7 +198,7 @@ static void split_packet_accept(struct gremc_worker *worker, struct rte_mbuf *mb
 		gremc_burst_done(&worker->burst, mbuf);
 }
 
-/* ---- the other end ---- */
+/* ---- the receiving worker ---- */
 
 static void flow_packet_accept(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
@@ -203,9 +206,9 @@ static void flow_packet_accept(struct gremc_worker *worker, struct rte_mbuf *mbu
 	const uint32_t iif = gremc_mbuf_vif(mbuf, worker->vifs);
 	struct gremc_burst *burst = &worker->burst;
 
-	worker->relayed--; /* modulo 2^32: the sum over the workers is what counts */
+	worker->handed_off--; /* modulo 2^32: only the sum over the workers counts */
 	if (unlikely(iif == GREMC_VIF_NONE)) {
-		gremc_drop(worker, mbuf, GREMC_DROP_unknown_peer);
+		gremc_packet_drop(worker, mbuf, GREMC_DROP_unknown_peer);
 		return;
 	}
 	burst->key[burst->count] = (struct gremc_fanout_key){ip->src_addr, ip->dst_addr};
@@ -213,56 +216,37 @@ static void flow_packet_accept(struct gremc_worker *worker, struct rte_mbuf *mbu
 		(struct gremc_packet){.mbuf = mbuf, .iif = iif, .length = mbuf->pkt_len};
 }
 
-/* Up to a burst of them. Returns how many. */
-static uint32_t handoff_burst_forward(struct gremc_worker *worker, uint32_t most)
+uint32_t gremc_handoff_count(const struct gremc_worker *worker)
+{
+	return worker->handoff_ring ? rte_ring_count(worker->handoff_ring) : 0;
+}
+
+uint32_t gremc_stage_handoff(struct gremc_worker *worker, uint32_t most)
 {
 	struct rte_mbuf *mbuf[GREMC_BURST];
-	uint32_t n = gremc_ring_dequeue(worker->relay, mbuf, RTE_MIN(most, GREMC_BURST));
+	uint32_t n = gremc_ring_dequeue(worker->handoff_ring, mbuf, RTE_MIN(most, GREMC_BURST));
 
-	if (n == 0)
-		return 0;
-	worker->burst.count = 0;
-	worker->burst.done_count = 0;
+	gremc_burst_reset(&worker->burst);
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbuf[i], void *));
 	for (uint32_t i = 0; i < n; i++) {
-		if (mbuf[i]->packet_type == FLOW)
+		if (gremc_mbuf_fields(mbuf[i])->handoff == GREMC_HANDOFF_FLOW)
 			flow_packet_accept(worker, mbuf[i]);
 		else
 			split_packet_accept(worker, mbuf[i]);
 	}
-	gremc_stage_lookup(worker);
-	gremc_stage_replicate(worker);
-	gremc_stage_tx(worker);
-	gremc_worker_account(worker, NULL);
 	return n;
 }
 
-uint32_t gremc_handoff_poll(struct gremc_worker *worker)
-{
-	uint32_t left = worker->relay ? rte_ring_count(worker->relay) : 0, total = 0, n;
-	uint64_t until;
-
-	if (likely(left == 0))
-		return 0;
-	until = gremc_poll_deadline();
-	do {
-		n = handoff_burst_forward(worker, left);
-		total += n;
-		left -= n;
-	} while (n > 0 && left > 0 && rte_rdtsc() < until);
-	return total;
-}
-
-/* ---- the end ---- */
+/* ---- shutdown ---- */
 
 static void handoff_packet_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	struct gremc_packet packet;
 
-	if (mbuf->packet_type == FLOW) {
-		worker->relayed--;
-		gremc_drop(worker, mbuf, GREMC_DROP_relay_full);
+	if (gremc_mbuf_fields(mbuf)->handoff == GREMC_HANDOFF_FLOW) {
+		worker->handed_off--;
+		gremc_packet_drop(worker, mbuf, GREMC_DROP_relay_full);
 		return;
 	}
 	if (split_packet_lookup(worker, mbuf, &packet))
@@ -275,7 +259,7 @@ void gremc_handoff_ring_drop(struct gremc_worker *worker)
 	struct rte_mbuf *mbuf;
 
 	worker->burst.done_count = 0;
-	while (worker->relay && gremc_ring_dequeue(worker->relay, &mbuf, 1) == 1) {
+	while (worker->handoff_ring && gremc_ring_dequeue(worker->handoff_ring, &mbuf, 1) == 1) {
 		handoff_packet_drop(worker, mbuf);
 		gremc_worker_account(worker, NULL);
 	}

@@ -4,12 +4,12 @@
 #include <rte_cycles.h>
 #include <rte_pause.h>
 
-#include "datapath/datapath_priv.h"
+#include "datapath/idle.h"
 
-/* Empty iterations before the first sleep: a gap in traffic this short costs nobody latency. */
+/* Empty iterations before the first sleep: shorter gaps in the traffic add no latency. */
 #define SPINS 2000u
 
-/* The header buffers at hand go back, so that an idle forwarder holds none. */
+/* Free the stock of header mbufs, so that an idle worker holds none. */
 static void header_mbufs_free(struct gremc_worker *worker)
 {
 	if (worker->header_count == 0)
@@ -24,18 +24,17 @@ void gremc_idle_wait(struct gremc_worker *worker)
 	struct timespec time;
 	uint64_t start;
 
-	if (!__atomic_load_n(&worker->idle_enabled, __ATOMIC_RELAXED) || ++idle->empty < SPINS) {
+	if (!gremc_bool_load(&worker->sleep_when_idle) || ++idle->empty < SPINS) {
 		rte_pause();
 		return;
 	}
 	header_mbufs_free(worker);
 	time = (struct timespec){.tv_nsec = idle->sleep * 1000L};
 	start = rte_rdtsc();
-	/* Who sleeps must not hold up a grace period. */
 	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->rcu_slot);
 	nanosleep(&time, NULL);
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->rcu_slot);
-	idle->sleep = RTE_MIN(idle->sleep * 2, __atomic_load_n(&worker->max_sleep, __ATOMIC_RELAXED));
+	idle->sleep = RTE_MIN(idle->sleep * 2, gremc_u32_load(&worker->max_sleep));
 	gremc_stats_write_begin(worker->stats);
 	gremc_counter_add(&worker->stats->totals.sleeps, 1);
 	gremc_counter_add(&worker->stats->totals.sleep_cycles, rte_rdtsc() - start);

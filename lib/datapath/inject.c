@@ -1,56 +1,110 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the control thread gives: whole frames for a port, and multicast of the host for the fast path. */
-#include "datapath/datapath_priv.h"
+#include <errno.h>
+#include <string.h>
 
-void gremc_host_frame_send(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+#include "base/assert.h"
+#include "datapath/encap.h"
+#include "datapath/host_egress.h"
+#include "datapath/inject.h"
+#include "datapath/tx.h"
+
+/* ---- frames ---- */
+
+/* Set the fields by which a worker counts the frame, perhaps after a grace period. */
+static void frame_set_vif(const struct gremc_vifs *vifs, struct rte_mbuf *mbuf)
 {
-	/* a frame of a vif that has been removed is sent, too, for no vif */
-	const uint32_t vif = gremc_mbuf_vif(mbuf, worker->vifs);
+	const uint32_t vif = gremc_mbuf_fields(mbuf)->vif;
 
-	worker->injected++;
-	worker->wanted++;
+	gremc_mbuf_vif_set(mbuf, vifs, vif);
 	if (vif != GREMC_VIF_NONE)
-		gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, 1, mbuf->vlan_tci);
-	mbuf->hash.usr = vif;
-	gremc_tx_enqueue(worker, worker->tx[mbuf->port], mbuf, mbuf->pkt_len);
+		gremc_mbuf_fields(mbuf)->inner_length =
+			mbuf->pkt_len - mbuf->l2_len - vifs->encap[vif].header_length;
 }
 
-/* A packet of the host's own vif: as if it had come by a port that takes native multicast. */
-static void burst_add_host_packet(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+/* Transmit the frames of ports with an own queue. Returns how many frames have none: they are first in the
+ * array afterwards. */
+static uint32_t host_egress_send(struct gremc_egress *egress, struct rte_mbuf **mbufs, uint32_t n)
 {
-	struct gremc_burst *burst = &worker->burst;
+	uint32_t left = 0;
 
-	worker->rx_packets++;
-	worker->rx_bytes += mbuf->pkt_len;
-	burst->tunnel[burst->count] = (struct gremc_tunnel_key){0};
-	burst->packet[burst->count++] = (struct gremc_packet){
-		.mbuf = mbuf,
-		.native = true,
-		.inner_room = RTE_MIN(mbuf->pkt_len, (uint32_t)UINT16_MAX),
-	};
-}
-
-uint32_t gremc_stage_inject(struct gremc_worker *worker)
-{
-	struct gremc_burst *burst = &worker->burst;
-	struct rte_mbuf *mbufs[GREMC_BURST];
-	uint32_t n = gremc_ring_dequeue(worker->down, mbufs, GREMC_BURST);
-
-	if (likely(n == 0))
-		return 0;
-	burst->count = 0;
-	burst->done_count = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
-		if (mbufs[i]->port == worker->host_rxq.port)
-			burst_add_host_packet(worker, mbufs[i]);
+		uint16_t port = mbufs[i]->port;
+
+		if (port < egress->port_count && egress->tx[port])
+			gremc_tx_enqueue_frame(egress, mbufs[i]);
 		else
-			gremc_host_frame_send(worker, mbufs[i]);
+			mbufs[left++] = mbufs[i];
 	}
-	gremc_stage_decap(worker, &worker->host_rxq);
-	gremc_stage_lookup(worker);
-	gremc_stage_replicate(worker);
-	gremc_stage_tx(worker);
-	gremc_worker_account(worker, &worker->host_rxq);
-	return n;
+	if (left < n) {
+		gremc_stage_tx(egress);
+		gremc_host_egress_account(egress);
+	}
+	return left;
+}
+
+uint32_t gremc_inject_frames(struct gremc_worker_group *group, struct rte_mbuf **mbufs, uint32_t n)
+{
+	const struct gremc_worker *worker = group->worker[0];
+	uint32_t left = n, taken;
+
+	gremc_assert_control_thread();
+	for (uint32_t i = 0; i < n; i++)
+		if (mbufs[i]->port != worker->host_rxq.port) /* decap finds the vif of the host's packets */
+			frame_set_vif(worker->vifs, mbufs[i]);
+	if (group->host_egress)
+		left = host_egress_send(group->host_egress, mbufs, n);
+	taken = gremc_ring_enqueue(worker->inject_ring, mbufs, left);
+	memmove(&mbufs[n - (left - taken)], &mbufs[taken], (left - taken) * sizeof(*mbufs));
+	return n - (left - taken);
+}
+
+uint32_t gremc_inject_capacity(const struct gremc_worker_group *group)
+{
+	return rte_ring_free_count(group->worker[0]->inject_ring);
+}
+
+/* ---- inner packets ---- */
+
+int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, uint32_t vif)
+{
+	const struct gremc_vifs *vifs = group->worker[0]->vifs;
+	const struct gremc_encap encap = gremc_encap_read(vifs, vif);
+	const struct gremc_adjacency *adjacency = vifs->adjacency[encap.adjacency];
+	uint8_t *packet = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	const struct gremc_inner inner = {(const struct rte_ipv4_hdr *)packet, GREMC_VIF_NONE, mbuf->pkt_len};
+	struct gremc_outer_fields outer;
+
+	gremc_assert_control_thread();
+	if (mbuf->pkt_len > encap.mtu)
+		return -EMSGSIZE;
+	if (!adjacency->resolved)
+		return adjacency->down ? -ENETDOWN : -EHOSTUNREACH;
+	/* gremc_encap_l2() writes GREMC_L2_MAX bytes, whatever the length of the L2 header */
+	if (rte_pktmbuf_headroom(mbuf) < GREMC_L2_MAX + encap.header_length)
+		return -ENOBUFS;
+	outer = gremc_outer_fields_make(&encap, inner.length, inner.ip->type_of_service);
+	gremc_encap_prepend(packet, &encap, adjacency, &outer, &inner, &group->host_ip_id);
+	rte_pktmbuf_prepend(mbuf, adjacency->l2_length + encap.header_length);
+	mbuf->port = adjacency->port;
+	gremc_mbuf_fields(mbuf)->vif = vif;
+	mbuf->l2_len = adjacency->l2_length;
+	return 0;
+}
+
+int gremc_inject_packet(struct gremc_worker_group *group, struct rte_mempool *pool, const void *packet,
+			uint16_t length, uint32_t vif)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(pool);
+	char *to = mbuf && length >= sizeof(struct rte_ipv4_hdr) ? rte_pktmbuf_append(mbuf, length) : NULL;
+	int rc = -ENOBUFS;
+
+	if (to) {
+		memcpy(to, packet, length);
+		rc = gremc_inject_encap(group, mbuf, vif);
+	}
+	if (rc == 0 && gremc_inject_frames(group, &mbuf, 1) == 0)
+		rc = -EAGAIN;
+	if (rc)
+		rte_pktmbuf_free(mbuf);
+	return rc;
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "datapath/datapath_priv.h"
+#include <rte_prefetch.h>
 
-/* RPF and split horizon for one packet whose mroute is known: GREMC_DROP_NONE when it goes on,
- * GREMC_DROP_no_mroute when it is for the kernel. */
+#include "datapath/conditional.h"
+#include "datapath/punt.h"
+#include "datapath/stages.h"
+
+/* RPF check and split horizon. Returns GREMC_DROP_NONE to forward the packet; GREMC_DROP_no_mroute if the
+ * kernel gets it as if no mroute matched. */
 static enum gremc_drop packet_rpf_check(const struct gremc_worker *worker, struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
@@ -20,7 +24,8 @@ static enum gremc_drop packet_rpf_check(const struct gremc_worker *worker, struc
 										  : GREMC_DROP_empty_oil;
 }
 
-/* What the next stage reads of an mroute beside its first line: the counter, and the oil's next vifs. */
+/* The replicate stage reads the counter and, beside the mroute's first cache line, further vifs of the oil.
+ */
 static inline void mroute_prefetch(const struct gremc_worker *worker, const struct gremc_mroute *mroute)
 {
 	rte_prefetch0(&worker->stats->mroute[mroute->id]);
@@ -48,7 +53,7 @@ void gremc_stage_lookup(struct gremc_worker *worker)
 			if (reason == GREMC_DROP_no_mroute)
 				gremc_unrouted_punt_or_drop(worker, packet);
 			else
-				gremc_drop(worker, packet->mbuf, reason);
+				gremc_packet_drop(worker, packet->mbuf, reason);
 			continue;
 		}
 		mroute_prefetch(worker, packet->mroute);

@@ -1,91 +1,103 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Replicas whose next hop has no MAC address yet. A few wait for it: of each such next hop the newest
- * packets, each held once for all its interfaces, and sent to them in order when the address is known. What
- * is too old, too much, or by then leads elsewhere is lost as no_adjacency. All of it belongs to one worker.
+/* Replicas whose next hop has no MAC address yet. For each such next hop the worker holds the newest packets,
+ * each once for all of its vifs, and sends them in order when the address is resolved. Packets that are too
+ * old or too many, and replicas of tunnels that use another next hop by then, are dropped as no_adjacency.
  *
- * The fast path asks one bit of an adjacency (`ready`) and comes here without it. That bit follows the
- * address by a grace period, so that what waits goes before what the fast path sends by itself
- * (vif/adjacency.c). */
+ * The fast path reads only the bit `ready` of an adjacency. That bit is set a grace period after `resolved`,
+ * so that the packets here leave before those that the fast path sends by itself (vif/adjacency.c). */
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
+#include "datapath/encap.h"
 #include "datapath/pending.h"
-#include "datapath/replica.h"
+#include "datapath/segments.h"
+#include "datapath/tx.h"
 
-/* A packet, and who waits for it. */
-struct kept {
-	struct rte_mbuf *mbuf;         /* the inner packet, our own */
-	const struct rte_mbuf *source; /* in the burst `burst`: what it is a copy of */
+/* A packet and the vifs that it waits for. */
+struct pending_packet {
+	struct rte_mbuf *mbuf;         /* the inner packet, owned */
+	const struct rte_mbuf *source; /* the mbuf that it was copied from, in burst number `burst` */
 	uint32_t burst;
-	uint32_t count;
+	uint32_t count; /* of vifs */
 	uint64_t since; /* TSC */
 	uint32_t vif[GREMC_PENDING_REPLICAS], serial[GREMC_PENDING_REPLICAS];
 };
 
 /* The packets of one next hop, oldest first. */
-struct hop {
+struct pending_neighbour {
 	uint32_t adjacency;
 	uint32_t first, count;
-	struct kept kept[GREMC_PENDING_PACKETS];
+	struct pending_packet packet[GREMC_PENDING_PACKETS];
 };
 
 struct gremc_pending {
-	uint32_t hop_count;
-	uint32_t burst; /* number of the present one */
-	uint32_t timed; /* that of the burst that began at `now`, or a little later */
-	uint64_t now;
-	uint32_t full, full_burst;                 /* the adjacency of which no more can wait in this burst */
-	uint64_t patience, freshness;              /* TSC */
-	struct hop *hop[GREMC_PENDING_NEIGHBOURS]; /* [0, hop_count) are in use */
-	struct hop place[GREMC_PENDING_NEIGHBOURS];
+	uint32_t neighbour_count;
+	uint32_t burst; /* number of the present burst */
+	uint32_t timed; /* number of the burst to which `now` belongs */
+	uint64_t now;   /* TSC */
+	/* in burst number `full_burst`, no more packets can wait for adjacency `full` */
+	uint32_t full, full_burst;
+	uint64_t max_age, freshness;                                   /* TSC cycles */
+	struct pending_neighbour *neighbour[GREMC_PENDING_NEIGHBOURS]; /* [0, neighbour_count) are in use */
+	struct pending_neighbour slot[GREMC_PENDING_NEIGHBOURS];
 };
 
 struct gremc_pending *gremc_pending_create(int socket)
 {
-	struct gremc_pending *wait =
-		rte_zmalloc_socket("gremc_pending", sizeof(*wait), RTE_CACHE_LINE_SIZE, socket);
+	struct gremc_pending *pending =
+		rte_zmalloc_socket("gremc_pending", sizeof(*pending), RTE_CACHE_LINE_SIZE, socket);
 
-	for (uint32_t i = 0; wait && i < GREMC_PENDING_NEIGHBOURS; i++)
-		wait->hop[i] = &wait->place[i];
-	if (wait) {
-		wait->patience = GREMC_PENDING_SECONDS * rte_get_tsc_hz();
-		wait->freshness = rte_get_tsc_hz() / GREMC_PENDING_REPLACE_HZ;
-		wait->burst = 1;
+	for (uint32_t i = 0; pending && i < GREMC_PENDING_NEIGHBOURS; i++)
+		pending->neighbour[i] = &pending->slot[i];
+	if (pending) {
+		pending->max_age = GREMC_PENDING_SECONDS * rte_get_tsc_hz();
+		pending->freshness = rte_get_tsc_hz() / GREMC_PENDING_REPLACE_HZ;
+		pending->burst = 1;
 	}
-	return wait;
+	return pending;
 }
 
-void gremc_pending_destroy(struct gremc_pending *wait)
+void gremc_pending_destroy(struct gremc_pending *pending)
 {
-	for (uint32_t i = 0; wait && i < wait->hop_count; i++)
-		for (uint32_t k = 0; k < wait->hop[i]->count; k++)
+	for (uint32_t i = 0; pending && i < pending->neighbour_count; i++)
+		for (uint32_t k = 0; k < pending->neighbour[i]->count; k++)
 			rte_pktmbuf_free(
-				wait->hop[i]->kept[(wait->hop[i]->first + k) % GREMC_PENDING_PACKETS].mbuf);
-	rte_free(wait);
+				pending->neighbour[i]
+					->packet[(pending->neighbour[i]->first + k) % GREMC_PENDING_PACKETS]
+					.mbuf);
+	rte_free(pending);
 }
 
 /* ---- one replica ---- */
 
-static inline const struct gremc_adjacency *adjacency_load(const struct gremc_worker *worker, uint32_t index)
-{
-	return __atomic_load_n(&worker->vifs->adjacency[index], __ATOMIC_ACQUIRE);
-}
-
 static bool mbuf_fits_headers(const struct gremc_worker *worker, const struct rte_mbuf *mbuf, uint32_t vif)
 {
 	const struct gremc_encap encap = gremc_encap_read(worker->vifs, vif);
-	const struct gremc_tx *tx = worker->tx[adjacency_load(worker, encap.adjacency)->port];
+	const struct gremc_tx *tx =
+		worker->egress.tx[gremc_adjacency_load(worker->vifs, encap.adjacency)->port];
 
 	return mbuf->data_off >= GREMC_L2_MAX + encap.header_length && mbuf->nb_segs <= tx->max_segments;
 }
 
-/* In one buffer where it fits into one of ours, with room for headers. NULL: there is none. */
+/* Copies in the packet's pool are not safe where its buffers lie outside of the mbufs (pinned:
+ * rte_pktmbuf_copy() clears the flag), or are too small for the headers. */
+static struct rte_mempool *packet_copy_pool(const struct gremc_worker *worker, const struct rte_mbuf *packet)
+{
+	struct rte_mempool *pool = packet->pool;
+
+	if (unlikely(rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF ||
+		     rte_pktmbuf_data_room_size(pool) <= RTE_PKTMBUF_HEADROOM + GREMC_HEADERS_MAX))
+		return worker->header_pool;
+	return pool;
+}
+
+/* A copy with headroom for the headers, in one header mbuf if it fits. NULL: the pool is empty. */
 static struct rte_mbuf *pending_mbuf_copy(struct gremc_worker *worker, const struct rte_mbuf *packet)
 {
 	struct rte_mbuf *copy;
 
 	if (GREMC_L2_MAX + GREMC_ENCAP_HEADER_MAX + packet->pkt_len > worker->header_capacity)
-		return gremc_packet_copy(worker, packet);
+		return gremc_segments_clone(packet, packet_copy_pool(worker, packet));
 	copy = rte_pktmbuf_alloc(worker->header_pool);
 	if (copy == NULL)
 		return NULL;
@@ -95,34 +107,34 @@ static struct rte_mbuf *pending_mbuf_copy(struct gremc_worker *worker, const str
 	return copy;
 }
 
-/* By the vif's present adjacency, which is resolved. The replica is counted; takes the packet over. */
+/* Send a counted replica by the vif's present adjacency, or drop it. Takes the mbuf over. */
 static void pending_replica_send(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint32_t vif)
 {
 	const struct gremc_inner inner = {rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *), GREMC_VIF_NONE,
 					  mbuf->pkt_len};
 	const struct gremc_encap encap = gremc_encap_read(worker->vifs, vif);
-	const struct gremc_adjacency *adjacency = adjacency_load(worker, encap.adjacency);
-	enum gremc_transmitter_pending_free loss = GREMC_TX_DROP_no_mbuf;
+	const struct gremc_adjacency *adjacency = gremc_adjacency_load(worker->vifs, encap.adjacency);
+	enum gremc_tx_drop reason = GREMC_TX_DROP_no_mbuf;
 	struct gremc_outer_fields outer;
 
 	if (!mbuf_fits_headers(worker, mbuf, vif))
-		goto lost;
+		goto drop;
 	if (inner.length > encap.mtu) {
-		loss = GREMC_TX_DROP_too_big;
-		goto lost;
+		reason = GREMC_TX_DROP_too_big;
+		goto drop;
 	}
 	if (!adjacency->resolved) {
-		loss = adjacency->down ? GREMC_TX_DROP_oif_down : GREMC_TX_DROP_no_adjacency;
-		goto lost;
+		reason = adjacency->down ? GREMC_TX_DROP_oif_down : GREMC_TX_DROP_no_adjacency;
+		goto drop;
 	}
 	outer = gremc_outer_fields_make(&encap, inner.length, inner.ip->type_of_service);
 	gremc_encap_prepend(rte_pktmbuf_mtod(mbuf, uint8_t *), &encap, adjacency, &outer, &inner,
 			    &worker->ip_id);
-	gremc_replica_enqueue_in_place(worker, worker->tx[adjacency->port], mbuf,
-				       adjacency->l2_length + encap.header_length, vif);
+	gremc_tx_enqueue_in_place(&worker->egress, worker->egress.tx[adjacency->port], mbuf,
+				  adjacency->l2_length + encap.header_length, vif);
 	return;
-lost:
-	gremc_replica_count_drop(worker, vif, loss, inner.length);
+drop:
+	gremc_egress_count_drop(&worker->egress, vif, reason, inner.length);
 	rte_pktmbuf_free(mbuf);
 }
 
@@ -134,186 +146,193 @@ static void pending_replica_send_copy(struct gremc_worker *worker, const struct 
 	if (copy)
 		pending_replica_send(worker, copy, vif);
 	else
-		gremc_replica_count_drop(worker, vif, GREMC_TX_DROP_no_mbuf, packet->pkt_len);
+		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_mbuf, packet->pkt_len);
 }
 
-/* Has this burst brought so many for the next hop that the others are lost? Then nothing else is asked, so
- * that a flood costs less than what is forwarded. */
-static inline bool pending_is_full(const struct gremc_pending *wait, uint32_t adjacency)
+/* Whether this burst has already filled the next hop. Then the rest of its packets are dropped without
+ * another check, so that a flood costs less than forwarding it would. */
+static inline bool pending_is_full(const struct gremc_pending *pending, uint32_t adjacency)
 {
-	return wait->full_burst == wait->burst && wait->full == adjacency;
+	return pending->full_burst == pending->burst && pending->full == adjacency;
 }
 
-/* ---- what waits ---- */
+/* ---- the packets of a next hop ---- */
 
-static inline struct kept *pending_packet_at(struct hop *hop, uint32_t i)
+static inline struct pending_packet *pending_packet_at(struct pending_neighbour *neighbour, uint32_t i)
 {
-	return &hop->kept[(hop->first + i) % GREMC_PENDING_PACKETS];
+	return &neighbour->packet[(neighbour->first + i) % GREMC_PENDING_PACKETS];
 }
 
-/* It waits no more: whether it is sent or lost, the vif has wanted it. false: lost with its vif. */
-static bool pending_replica_end(struct gremc_worker *worker, const struct kept *kept, uint32_t i)
+/* A replica ends to wait, and counts for its vif whether it is sent or dropped. Returns false if the vif has
+ * been removed: the replica is dropped. */
+static bool pending_replica_end(struct gremc_worker *worker, const struct pending_packet *entry, uint32_t i)
 {
-	const uint32_t vif = kept->vif[i];
+	const uint32_t vif = entry->vif[i];
 
 	worker->waiting--;
-	worker->lost_any = true; /* so that it is accounted */
-	if (unlikely(!gremc_vif_is(worker->vifs, vif, kept->serial[i]))) {
-		worker->loss[GREMC_TX_DROP_no_adjacency]++;
+	worker->pending_changed = true; /* so that it is accounted */
+	if (unlikely(!gremc_vif_is(worker->vifs, vif, entry->serial[i]))) {
+		worker->egress.drops[GREMC_TX_DROP_no_adjacency]++;
+		worker->egress.dropped_any = true;
 		return false;
 	}
-	gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, 1, kept->mbuf->pkt_len);
+	gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, 1, entry->mbuf->pkt_len);
 	return true;
 }
 
-static void pending_drop_oldest(struct gremc_worker *worker, struct hop *hop)
+static void pending_drop_oldest(struct gremc_worker *worker, struct pending_neighbour *neighbour)
 {
-	struct kept *kept = pending_packet_at(hop, 0);
+	struct pending_packet *entry = pending_packet_at(neighbour, 0);
 
-	for (uint32_t i = 0; i < kept->count; i++)
-		if (pending_replica_end(worker, kept, i))
-			gremc_replica_count_drop(worker, kept->vif[i], GREMC_TX_DROP_no_adjacency,
-						 kept->mbuf->pkt_len);
-	rte_pktmbuf_free(kept->mbuf);
-	hop->first++;
-	hop->count--;
+	for (uint32_t i = 0; i < entry->count; i++)
+		if (pending_replica_end(worker, entry, i))
+			gremc_egress_count_drop(&worker->egress, entry->vif[i], GREMC_TX_DROP_no_adjacency,
+						entry->mbuf->pkt_len);
+	rte_pktmbuf_free(entry->mbuf);
+	neighbour->first++;
+	neighbour->count--;
 }
 
-/* The last replica takes the buffer. One whose tunnel goes by another next hop by now is late: what came
- * after it may be on its way. */
-static void pending_send_oldest(struct gremc_worker *worker, struct hop *hop)
+/* The last replica takes the mbuf. A replica whose tunnel uses another next hop by now is dropped: later
+ * packets of the tunnel may have left already. */
+static void pending_send_oldest(struct gremc_worker *worker, struct pending_neighbour *neighbour)
 {
-	struct kept *kept = pending_packet_at(hop, 0);
+	struct pending_packet *entry = pending_packet_at(neighbour, 0);
 	uint32_t last = GREMC_VIF_NONE;
 
-	for (uint32_t i = 0; i < kept->count; i++) {
-		const uint32_t vif = kept->vif[i];
+	for (uint32_t i = 0; i < entry->count; i++) {
+		const uint32_t vif = entry->vif[i];
 
-		if (!pending_replica_end(worker, kept, i))
+		if (!pending_replica_end(worker, entry, i))
 			continue;
-		if (worker->vifs->encap[vif].adjacency != hop->adjacency) {
-			gremc_replica_count_drop(worker, vif, GREMC_TX_DROP_no_adjacency,
-						 kept->mbuf->pkt_len);
+		if (worker->vifs->encap[vif].adjacency != neighbour->adjacency) {
+			gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency,
+						entry->mbuf->pkt_len);
 			continue;
 		}
 		if (last != GREMC_VIF_NONE)
-			pending_replica_send_copy(worker, kept->mbuf, last);
+			pending_replica_send_copy(worker, entry->mbuf, last);
 		last = vif;
 	}
 	if (last == GREMC_VIF_NONE)
-		rte_pktmbuf_free(kept->mbuf);
-	else if (mbuf_fits_headers(worker, kept->mbuf, last))
-		pending_replica_send(worker, kept->mbuf, last);
+		rte_pktmbuf_free(entry->mbuf);
+	else if (mbuf_fits_headers(worker, entry->mbuf, last))
+		pending_replica_send(worker, entry->mbuf, last);
 	else {
-		pending_replica_send_copy(worker, kept->mbuf, last);
-		rte_pktmbuf_free(kept->mbuf);
+		pending_replica_send_copy(worker, entry->mbuf, last);
+		rte_pktmbuf_free(entry->mbuf);
 	}
-	hop->first++;
-	hop->count--;
+	neighbour->first++;
+	neighbour->count--;
 }
 
-static uint32_t pending_send_all(struct gremc_worker *worker, struct hop *hop)
+static uint32_t pending_send_all(struct gremc_worker *worker, struct pending_neighbour *neighbour)
 {
-	const uint32_t count = hop->count;
+	const uint32_t count = neighbour->count;
 
-	while (hop->count > 0)
-		pending_send_oldest(worker, hop);
+	while (neighbour->count > 0)
+		pending_send_oldest(worker, neighbour);
 	return count;
 }
 
-static struct hop *pending_neighbour_find(const struct gremc_pending *wait, uint32_t adjacency)
+static struct pending_neighbour *pending_neighbour_find(const struct gremc_pending *pending,
+							uint32_t adjacency)
 {
-	for (uint32_t i = 0; i < wait->hop_count; i++)
-		if (wait->hop[i]->adjacency == adjacency)
-			return wait->hop[i];
+	for (uint32_t i = 0; i < pending->neighbour_count; i++)
+		if (pending->neighbour[i]->adjacency == adjacency)
+			return pending->neighbour[i];
 	return NULL;
 }
 
-static struct hop *pending_neighbour_get(struct gremc_pending *wait, uint32_t adjacency)
+static struct pending_neighbour *pending_neighbour_get(struct gremc_pending *pending, uint32_t adjacency)
 {
-	struct hop *hop = pending_neighbour_find(wait, adjacency);
+	struct pending_neighbour *neighbour = pending_neighbour_find(pending, adjacency);
 
-	if (hop || wait->hop_count == GREMC_PENDING_NEIGHBOURS)
-		return hop;
-	hop = wait->hop[wait->hop_count++];
-	hop->adjacency = adjacency;
-	hop->first = hop->count = 0;
-	return hop;
+	if (neighbour || pending->neighbour_count == GREMC_PENDING_NEIGHBOURS)
+		return neighbour;
+	neighbour = pending->neighbour[pending->neighbour_count++];
+	neighbour->adjacency = adjacency;
+	neighbour->first = neighbour->count = 0;
+	return neighbour;
 }
 
-static inline uint64_t pending_burst_time(struct gremc_pending *wait)
+static inline uint64_t pending_burst_time(struct gremc_pending *pending)
 {
-	if (wait->timed != wait->burst) {
-		wait->timed = wait->burst;
-		wait->now = rte_rdtsc();
+	if (pending->timed != pending->burst) {
+		pending->timed = pending->burst;
+		pending->now = rte_rdtsc();
 	}
-	return wait->now;
+	return pending->now;
 }
 
-/* The packet's place among those of the hop: where other replicas of it wait, or a new one. NULL: no buffer,
- * or so many that are fresh wait already. `own`: a new one takes the packet itself if it can. */
-static struct kept *pending_packet_get(struct gremc_worker *worker, struct hop *hop, uint32_t vif,
-				       struct rte_mbuf *packet, bool own)
+/* The entry of the packet: the one where its other replicas wait, or a new one. A new one takes the mbuf
+ * itself if `own` and if the headers fit. NULL: no free mbuf, or only fresh packets wait. */
+static struct pending_packet *pending_packet_get(struct gremc_worker *worker,
+						 struct pending_neighbour *neighbour, uint32_t vif,
+						 struct rte_mbuf *packet, bool own)
 {
-	struct kept *kept = hop->count ? pending_packet_at(hop, hop->count - 1) : NULL;
+	struct pending_packet *entry =
+		neighbour->count ? pending_packet_at(neighbour, neighbour->count - 1) : NULL;
 	struct rte_mbuf *mbuf;
 
-	if (kept && kept->source == packet && kept->burst == worker->wait->burst &&
-	    kept->count < GREMC_PENDING_REPLICAS)
-		return kept;
-	if (hop->count == GREMC_PENDING_PACKETS) {
-		/* a flood must not cost more than what is forwarded */
-		if (pending_burst_time(worker->wait) - pending_packet_at(hop, 0)->since <
-		    worker->wait->freshness)
+	if (entry && entry->source == packet && entry->burst == worker->pending->burst &&
+	    entry->count < GREMC_PENDING_REPLICAS)
+		return entry;
+	if (neighbour->count == GREMC_PENDING_PACKETS) {
+		/* a flood must not cost more than forwarding it would */
+		if (pending_burst_time(worker->pending) - pending_packet_at(neighbour, 0)->since <
+		    worker->pending->freshness)
 			return NULL;
-		pending_drop_oldest(worker, hop);
+		pending_drop_oldest(worker, neighbour);
 	}
 	own = own && mbuf_fits_headers(worker, packet, vif);
 	mbuf = own ? packet : pending_mbuf_copy(worker, packet);
 	if (mbuf == NULL)
 		return NULL;
-	kept = pending_packet_at(hop, hop->count++);
-	kept->mbuf = mbuf;
-	kept->source = own ? NULL : packet;
-	kept->burst = worker->wait->burst;
-	kept->since = pending_burst_time(worker->wait);
-	kept->count = 0;
-	return kept;
+	entry = pending_packet_at(neighbour, neighbour->count++);
+	entry->mbuf = mbuf;
+	entry->source = own ? NULL : packet;
+	entry->burst = worker->pending->burst;
+	entry->since = pending_burst_time(worker->pending);
+	entry->count = 0;
+	return entry;
 }
 
-/* One more replica waits, or is lost. true: `own`, and the packet is taken over. */
+/* Let one more replica wait, or drop it. Returns true if the entry took the mbuf (`own`). */
 static bool pending_replica_add(struct gremc_worker *worker, uint32_t adjacency, uint32_t vif,
 				struct rte_mbuf *packet, bool own)
 {
-	struct hop *hop = pending_neighbour_get(worker->wait, adjacency);
-	struct kept *kept = hop ? pending_packet_get(worker, hop, vif, packet, own) : NULL;
+	struct pending_neighbour *neighbour = pending_neighbour_get(worker->pending, adjacency);
+	struct pending_packet *entry =
+		neighbour ? pending_packet_get(worker, neighbour, vif, packet, own) : NULL;
 
-	if (unlikely(kept == NULL)) {
-		worker->wait->full = adjacency;
-		worker->wait->full_burst = worker->wait->burst;
-		gremc_replica_count_drop(worker, vif, GREMC_TX_DROP_no_adjacency, packet->pkt_len);
+	if (unlikely(entry == NULL)) {
+		worker->pending->full = adjacency;
+		worker->pending->full_burst = worker->pending->burst;
+		worker->pending_changed = true; /* so that the burst number changes */
+		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency, packet->pkt_len);
 		return false;
 	}
-	kept->vif[kept->count] = vif;
-	kept->serial[kept->count++] = gremc_vif_serial(worker->vifs, vif);
-	/* of the vif's counters it is no part until it is sent or lost */
+	entry->vif[entry->count] = vif;
+	entry->serial[entry->count++] = gremc_vif_serial(worker->vifs, vif);
+	/* it counts for its vif again when it is sent or dropped: pending_replica_end() */
 	gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, -1ull, -(uint64_t)packet->pkt_len);
 	worker->waiting++;
-	worker->lost_any = true;
-	worker->waits = true;
-	return kept->mbuf == packet;
+	worker->pending_changed = true;
+	worker->has_pending = true;
+	return entry->mbuf == packet;
 }
 
-/* Is the next hop known after all? Then what waits for it has gone first. */
+/* Whether the adjacency is resolved meanwhile. If so, sends the packets that wait for it. */
 static bool pending_neighbour_is_resolved(struct gremc_worker *worker, uint32_t adjacency)
 {
-	struct hop *hop;
+	struct pending_neighbour *neighbour;
 
-	if (!adjacency_load(worker, adjacency)->resolved)
+	if (!gremc_adjacency_load(worker->vifs, adjacency)->resolved)
 		return false;
-	hop = pending_neighbour_find(worker->wait, adjacency);
-	if (hop)
-		pending_send_all(worker, hop);
+	neighbour = pending_neighbour_find(worker->pending, adjacency);
+	if (neighbour)
+		pending_send_all(worker, neighbour);
 	return true;
 }
 
@@ -321,8 +340,8 @@ void gremc_pending_add_copy(struct gremc_worker *worker, uint32_t vif, struct rt
 {
 	const uint32_t adjacency = worker->vifs->encap[vif].adjacency;
 
-	if (pending_is_full(worker->wait, adjacency))
-		gremc_replica_count_drop(worker, vif, GREMC_TX_DROP_no_adjacency, packet->pkt_len);
+	if (pending_is_full(worker->pending, adjacency))
+		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency, packet->pkt_len);
 	else if (pending_neighbour_is_resolved(worker, adjacency))
 		pending_replica_send_copy(worker, packet, vif);
 	else
@@ -333,8 +352,8 @@ void gremc_pending_add_packet(struct gremc_worker *worker, uint32_t vif, struct 
 {
 	const uint32_t adjacency = worker->vifs->encap[vif].adjacency;
 
-	if (likely(pending_is_full(worker->wait, adjacency))) {
-		gremc_replica_count_drop(worker, vif, GREMC_TX_DROP_no_adjacency, packet->pkt_len);
+	if (likely(pending_is_full(worker->pending, adjacency))) {
+		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency, packet->pkt_len);
 	} else if (!pending_neighbour_is_resolved(worker, adjacency)) {
 		if (pending_replica_add(worker, adjacency, vif, packet, true))
 			return;
@@ -344,60 +363,58 @@ void gremc_pending_add_packet(struct gremc_worker *worker, uint32_t vif, struct 
 	} else {
 		pending_replica_send_copy(worker, packet, vif);
 	}
-	/* with all the others of the burst */
 	gremc_burst_done(&worker->burst, packet);
 }
 
-/* ---- once a burst, and between them ---- */
+/* ---- once a burst, once an iteration ---- */
 
-void gremc_pending_account(struct gremc_worker *worker, struct gremc_totals *totals)
+void gremc_pending_account(struct gremc_worker *worker)
 {
-	gremc_counter_add(&totals->waiting, (uint64_t)(int64_t)(int32_t)worker->waiting);
+	gremc_counter_add(&worker->stats->totals.waiting, (uint64_t)(int64_t)(int32_t)worker->waiting);
 	worker->waiting = 0;
-	/* a buffer of this burst may come again in the next one */
-	worker->wait->burst++;
+	worker->pending_changed = false;
+	/* the next burst may reuse an mbuf of this one for another packet: pending_packet.source */
+	worker->pending->burst++;
 }
 
-static void pending_neighbour_free(struct gremc_pending *wait, uint32_t i)
+static void pending_neighbour_free(struct gremc_pending *pending, uint32_t i)
 {
-	struct hop *hop = wait->hop[i];
+	struct pending_neighbour *neighbour = pending->neighbour[i];
 
-	wait->hop[i] = wait->hop[--wait->hop_count];
-	wait->hop[wait->hop_count] = hop;
+	pending->neighbour[i] = pending->neighbour[--pending->neighbour_count];
+	pending->neighbour[pending->neighbour_count] = neighbour;
 }
 
 uint32_t gremc_pending_poll(struct gremc_worker *worker)
 {
-	struct gremc_pending *wait = worker->wait;
+	struct gremc_pending *pending = worker->pending;
 	const uint64_t now = rte_rdtsc();
 	uint32_t done = 0;
 
-	for (uint32_t i = wait->hop_count; i-- > 0;) {
-		struct hop *hop = wait->hop[i];
-		const struct gremc_adjacency *adjacency = adjacency_load(worker, hop->adjacency);
+	for (uint32_t i = pending->neighbour_count; i-- > 0;) {
+		struct pending_neighbour *neighbour = pending->neighbour[i];
+		const struct gremc_adjacency *adjacency =
+			gremc_adjacency_load(worker->vifs, neighbour->adjacency);
 
 		if (adjacency && adjacency->resolved)
-			done += pending_send_all(worker, hop);
-		for (; hop->count > 0 && now - pending_packet_at(hop, 0)->since > wait->patience; done++)
-			pending_drop_oldest(worker, hop);
-		if (hop->count == 0)
-			pending_neighbour_free(wait, i);
+			done += pending_send_all(worker, neighbour);
+		for (;
+		     neighbour->count > 0 && now - pending_packet_at(neighbour, 0)->since > pending->max_age;
+		     done++)
+			pending_drop_oldest(worker, neighbour);
+		if (neighbour->count == 0)
+			pending_neighbour_free(pending, i);
 	}
-	worker->waits = wait->hop_count > 0;
-	if (done) {
-		gremc_stage_tx(worker);
-		gremc_worker_account(worker, NULL);
-	}
+	worker->has_pending = pending->neighbour_count > 0;
 	return done;
 }
 
 void gremc_pending_drop_all(struct gremc_worker *worker)
 {
-	struct gremc_pending *wait = worker->wait;
+	struct gremc_pending *pending = worker->pending;
 
-	for (; wait->hop_count > 0; wait->hop_count--)
-		while (wait->hop[wait->hop_count - 1]->count > 0)
-			pending_drop_oldest(worker, wait->hop[wait->hop_count - 1]);
-	worker->waits = false;
-	gremc_worker_account(worker, NULL);
+	for (; pending->neighbour_count > 0; pending->neighbour_count--)
+		while (pending->neighbour[pending->neighbour_count - 1]->count > 0)
+			pending_drop_oldest(worker, pending->neighbour[pending->neighbour_count - 1]);
+	worker->has_pending = false;
 }

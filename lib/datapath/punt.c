@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is not the fast path's: up to the control thread, where the vif or the port says so, else a drop. */
 #include <netinet/in.h>
 
 #include <rte_icmp.h>
 
-#include "datapath/datapath_priv.h"
+#include "datapath/punt.h"
+#include "datapath/punt_ring.h"
+#include "datapath/segments.h"
 #include "proto/proto.h"
 
 /* ICMPv6 types of neighbour discovery (RFC 4861): 133 to 137 */
@@ -13,7 +14,7 @@
 
 /* ---- frames of the underlay ---- */
 
-/* The EtherType behind a VLAN tag, if there is one, and where its payload begins. */
+/* The EtherType behind the VLAN tag, if there is one. *l2 is the offset of its payload. */
 static rte_be16_t frame_ether_type(const struct rte_mbuf *mbuf, uint32_t *l2)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
@@ -35,7 +36,7 @@ static bool frame_is_neighbor_discovery(const struct rte_mbuf *mbuf, uint32_t l2
 	       ip[40] >= ND_FIRST && ip[40] <= ND_LAST;
 }
 
-/* The class of a packet that is neither multicast nor neighbour discovery, by its protocol. */
+/* The class of a packet that is neither multicast nor neighbour discovery. */
 static enum gremc_punt protocol_punt_class(uint8_t protocol)
 {
 	switch (protocol) {
@@ -52,7 +53,7 @@ static enum gremc_punt protocol_punt_class(uint8_t protocol)
 	}
 }
 
-/* The protocol of an IPv4 or IPv6 packet, which fragments tell, too; IPPROTO_RAW: not known. */
+/* The protocol of an IPv4 or IPv6 packet, also of a fragment; IPPROTO_RAW: unknown. */
 static uint8_t frame_protocol(const struct rte_mbuf *mbuf, rte_be16_t type, uint32_t l2)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, l2);
@@ -79,9 +80,8 @@ static enum gremc_punt frame_punt_class(const struct rte_mbuf *mbuf)
 	return protocol_punt_class(frame_protocol(mbuf, type, l2));
 }
 
-/* A tag that is not the port's is a VLAN of the kernel's. On a tagged port, a frame without a tag is
- * nobody's.
- */
+/* A frame with another tag than the port's belongs to a VLAN of the kernel. On a tagged port, a frame without
+ * a tag belongs to no interface. */
 static bool frame_has_tag(const struct rte_mbuf *mbuf)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
@@ -90,7 +90,7 @@ static bool frame_has_tag(const struct rte_mbuf *mbuf)
 	       ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN);
 }
 
-/* A fragment names the addresses but, as a rule, not the key: between a tunnel's addresses it is the
+/* A fragment has the addresses, but usually not the key. Between the addresses of a tunnel it counts as the
  * tunnel's. */
 static bool frame_is_tunnel_fragment(const struct gremc_worker *worker, const struct rte_mbuf *mbuf)
 {
@@ -102,8 +102,8 @@ static bool frame_is_tunnel_fragment(const struct gremc_worker *worker, const st
 	return gremc_tunnel_peer_known(worker->vifs, ip->dst_addr, ip->src_addr);
 }
 
-/* Only packets of configured tunnels are ours: GRE between other addresses, with another key, of another
- * protocol type or version may be a tunnel's that the kernel has. */
+/* GRE that matches no configured tunnel by address, key, protocol type and version may belong to a tunnel of
+ * the kernel. */
 static bool frame_is_for_kernel(const struct gremc_worker *worker, const struct rte_mbuf *mbuf,
 				enum gremc_drop reason)
 {
@@ -127,12 +127,13 @@ static bool frame_is_for_kernel(const struct gremc_worker *worker, const struct 
 	}
 }
 
+/* Add an mbuf to the burst's punts: its fields are those that punt_ring.h describes. */
 static void packet_punt(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint16_t port, uint32_t vif,
 			uint16_t l2, enum gremc_punt class)
 {
 	struct gremc_burst *burst = &worker->burst;
 
-	/* the control thread sets it on segments that it has put together */
+	/* the control thread sets this flag on segments that it merges */
 	mbuf->ol_flags &= ~RTE_MBUF_F_RX_LRO;
 	mbuf->port = port;
 	gremc_mbuf_vif_set(mbuf, worker->vifs, vif);
@@ -143,7 +144,7 @@ static void packet_punt(struct gremc_worker *worker, struct rte_mbuf *mbuf, uint
 
 static bool port_punts_frames(const struct gremc_vifs *vifs, uint16_t port)
 {
-	return __atomic_load_n(&vifs->port_punt[port], __ATOMIC_RELAXED) & GREMC_VIF_PUNT_FRAMES;
+	return gremc_port_punt_bits(vifs, port) & GREMC_VIF_PUNT_FRAMES;
 }
 
 void gremc_frame_punt_or_drop(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf *mbuf,
@@ -152,7 +153,7 @@ void gremc_frame_punt_or_drop(struct gremc_worker *worker, const struct gremc_rx
 	uint32_t l2;
 
 	if (!port_punts_frames(worker->vifs, rxq->port) || !frame_is_for_kernel(worker, mbuf, reason)) {
-		gremc_drop(worker, mbuf, reason);
+		gremc_packet_drop(worker, mbuf, reason);
 		return;
 	}
 	frame_ether_type(mbuf, &l2);
@@ -161,8 +162,8 @@ void gremc_frame_punt_or_drop(struct gremc_worker *worker, const struct gremc_rx
 
 /* ---- packets of a vif ---- */
 
-/* The bit of a vif that sends such a packet up (0: none does), and its class. A reason with a bit implies
- * that the parser has checked the whole header. */
+/* The bit of a vif that punts packets with this drop reason (0: no bit does), and their class. A reason with
+ * a bit implies that the parser has checked the whole header. */
 static uint8_t reason_punt_bit(enum gremc_drop reason, enum gremc_punt *class)
 {
 	*class = GREMC_PUNT_multicast;
@@ -171,10 +172,10 @@ static uint8_t reason_punt_bit(enum gremc_drop reason, enum gremc_punt *class)
 		*class = GREMC_PUNT_traffic;
 		return GREMC_VIF_PUNT_UNICAST;
 	case GREMC_DROP_inner_link_local:
-	case GREMC_DROP_inner_igmp: /* from 0.0.0.0, too: a host without an address (RFC 3376, 4.2.13) */
+	case GREMC_DROP_inner_igmp: /* also from 0.0.0.0: a host without an address (RFC 3376, 4.2.13) */
 		*class = GREMC_PUNT_control;
 		return GREMC_VIF_PUNT_CONTROL;
-	case GREMC_DROP_ttl_expired: /* not to be forwarded, but good enough for who is here */
+	case GREMC_DROP_ttl_expired: /* not forwarded, but local receivers get it */
 	case GREMC_DROP_no_mroute:
 		return GREMC_VIF_PUNT_MULTICAST;
 	default:
@@ -184,20 +185,19 @@ static uint8_t reason_punt_bit(enum gremc_drop reason, enum gremc_punt *class)
 
 static bool vif_punts(const struct gremc_vifs *vifs, uint32_t vif, uint8_t bit)
 {
-	return __atomic_load_n(&vifs->punt[vif], __ATOMIC_RELAXED) & bit;
+	return gremc_vif_punt_bits(vifs, vif) & bit;
 }
 
-/* The frame that a native packet came in: its port's, or for the vif alone. */
+/* Punt the whole frame of a native packet, if the port punts frames or the vif punts such packets. */
 static void native_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet,
 				enum gremc_drop reason, uint8_t bit, enum gremc_punt class)
 {
-	const struct gremc_vif_info *info =
-		__atomic_load_n(&worker->vifs->info[packet->iif], __ATOMIC_ACQUIRE);
+	const struct gremc_vif_info *info = gremc_vif_info_load(worker->vifs, packet->iif);
 
 	if (bit && (port_punts_frames(worker->vifs, info->port) || vif_punts(worker->vifs, packet->iif, bit)))
 		packet_punt(worker, packet->mbuf, info->port, packet->iif, packet->inner_offset, class);
 	else
-		gremc_drop(worker, packet->mbuf, reason);
+		gremc_packet_drop(worker, packet->mbuf, reason);
 }
 
 void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet,
@@ -217,12 +217,12 @@ void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *
 		return;
 	}
 	if (!bit || !vif_punts(worker->vifs, packet->iif, bit)) {
-		gremc_drop(worker, packet->mbuf, reason);
+		gremc_packet_drop(worker, packet->mbuf, reason);
 		return;
 	}
 	packet->length = rte_be_to_cpu_16(ip->total_length);
 	if (gremc_ipv4_decap_ecn(ip, packet->outer_tos) != GREMC_PROTO_OK) {
-		gremc_drop(worker, packet->mbuf, GREMC_DROP_ecn);
+		gremc_packet_drop(worker, packet->mbuf, GREMC_DROP_ecn);
 		return;
 	}
 	gremc_packet_cut(packet);
@@ -231,12 +231,11 @@ void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *
 	packet_punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
 }
 
-/* Is there somebody above who would get the packet? */
+/* Whether the control thread would get the packet. */
 static bool packet_is_punted(const struct gremc_worker *worker, const struct gremc_packet *packet,
 			     uint8_t bit)
 {
-	const struct gremc_vif_info *info =
-		__atomic_load_n(&worker->vifs->info[packet->iif], __ATOMIC_ACQUIRE);
+	const struct gremc_vif_info *info = gremc_vif_info_load(worker->vifs, packet->iif);
 
 	return vif_punts(worker->vifs, packet->iif, bit) ||
 	       (packet->native && port_punts_frames(worker->vifs, info->port));
@@ -244,32 +243,30 @@ static bool packet_is_punted(const struct gremc_worker *worker, const struct gre
 
 bool gremc_punt_sample_due(const struct gremc_worker *worker, const struct gremc_packet *packet)
 {
-	uint8_t *due = &worker->group->sample[packet->mroute->id];
+	gremc_atomic_bool *due = &worker->group->punt_sample[packet->mroute->id];
 
-	if (!__atomic_load_n(due, __ATOMIC_RELAXED) ||
-	    !packet_is_punted(worker, packet, GREMC_VIF_PUNT_MULTICAST))
+	if (!gremc_bool_load(due) || !packet_is_punted(worker, packet, GREMC_VIF_PUNT_MULTICAST))
 		return false;
-	return __atomic_exchange_n(due, 0, __ATOMIC_RELAXED);
+	return gremc_bool_exchange(due, false);
 }
 
-/* The kernel's own limit is 3 s (MFC_ASSERT_THRESH), in ticks: a packet just before it is over tells nobody.
- */
+/* The kernel ignores a second packet within 3 s (MFC_ASSERT_THRESH), rounded to its ticks. */
 #define WRONG_VIF_INTERVAL 3050000000ull /* nanoseconds */
 
 bool gremc_punt_wrong_vif_due(const struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
-	uint32_t *stamp = &worker->group->wrong_vif[mroute->id], last;
+	gremc_atomic_u32 *time = &worker->group->wrong_vif_time[mroute->id];
+	uint32_t last;
 	enum gremc_punt class;
 
 	if (!(mroute->origins >> GREMC_ORIGIN_KERNEL & 1) ||
 	    !packet_is_punted(worker, packet, reason_punt_bit(GREMC_DROP_no_mroute, &class)))
 		return false;
-	last = __atomic_load_n(stamp, __ATOMIC_RELAXED);
+	last = gremc_u32_load(time);
 	if (last && gremc_timestamp_age(last) < WRONG_VIF_INTERVAL)
 		return false;
-	return __atomic_compare_exchange_n(stamp, &last, gremc_timestamp() | 1, false, __ATOMIC_RELAXED,
-					   __ATOMIC_RELAXED);
+	return gremc_u32_replace(time, last, gremc_timestamp() | 1); /* one of the workers */
 }
 
 void gremc_unrouted_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet)
@@ -278,22 +275,22 @@ void gremc_unrouted_punt_or_drop(struct gremc_worker *worker, struct gremc_packe
 	uint8_t bit = reason_punt_bit(GREMC_DROP_no_mroute, &class);
 
 	if (packet->native) {
-		/* the L2 header is still there */
+		/* the L2 header is still before the data */
 		gremc_segments_strip(packet->mbuf, -packet->inner_offset);
 		native_punt_or_drop(worker, packet, GREMC_DROP_no_mroute, bit, class);
 	} else if (vif_punts(worker->vifs, packet->iif, bit)) {
 		packet_punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
 	} else {
-		gremc_drop(worker, packet->mbuf, GREMC_DROP_no_mroute);
+		gremc_packet_drop(worker, packet->mbuf, GREMC_DROP_no_mroute);
 	}
 }
 
-/* ---- for who asks ---- */
+/* ---- for telemetry ---- */
 
 bool gremc_punt_vif_class(const struct gremc_vifs *vifs, uint32_t vif, enum gremc_drop reason,
 			  enum gremc_punt *class)
 {
-	const struct gremc_vif_info *info = __atomic_load_n(&vifs->info[vif], __ATOMIC_ACQUIRE);
+	const struct gremc_vif_info *info = gremc_vif_info_load(vifs, vif);
 	const uint8_t bit = reason_punt_bit(reason, class);
 
 	if (bit == 0 || info == NULL)
@@ -311,12 +308,12 @@ bool gremc_punt_port_class(const struct gremc_vifs *vifs, uint16_t port, bool mu
 
 /* ---- to the control thread ---- */
 
-static void stamp(struct gremc_burst *burst, enum gremc_punt class)
+static void punts_set_timestamp(struct gremc_burst *burst, enum gremc_punt class)
 {
 	uint32_t now = gremc_timestamp();
 
 	for (uint32_t i = 0; i < burst->punt_count[class]; i++)
-		burst->punted[class][i]->packet_type = now;
+		gremc_mbuf_fields(burst->punted[class][i])->timestamp = now;
 }
 
 static void class_enqueue(struct gremc_worker *worker, enum gremc_punt class)
@@ -325,11 +322,12 @@ static void class_enqueue(struct gremc_worker *worker, enum gremc_punt class)
 	uint32_t n = burst->punt_count[class], taken;
 
 	if (class == GREMC_PUNT_control)
-		stamp(burst, class);
-	taken = gremc_ring_enqueue(worker->up[class], burst->punted[class], n);
+		punts_set_timestamp(burst, class);
+	taken = gremc_ring_enqueue(worker->punt_ring[class], burst->punted[class], n);
 	for (uint32_t i = taken; i < n; i++)
-		gremc_drop(worker, burst->punted[class][i], gremc_drop_from_punt(class));
+		gremc_packet_drop(worker, burst->punted[class][i], gremc_drop_from_punt(class));
 	worker->punted[class] += taken;
+	worker->punted_any = true;
 	burst->punt_count[class] = 0;
 }
 
@@ -339,5 +337,5 @@ void gremc_punt_flush(struct gremc_worker *worker)
 		if (worker->burst.punt_count[class] > 0)
 			class_enqueue(worker, class);
 	worker->burst.punted_any = false;
-	worker->wake_host = true;
+	worker->egress.wake_control = true;
 }

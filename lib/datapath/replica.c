@@ -1,42 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Replicas in buffers of their own: the innermost loop of the program. What they have in common is settled
- * once (struct gremc_replica_cache), so that one more costs its template, a fold, its payload and the stores.
- */
+/* Replicas in header mbufs: the innermost loop of the program. The fields that they have in common come from
+ * struct gremc_replica_cache. Each further replica costs its template, one checksum fold, its payload and the
+ * stores. */
 #include "datapath/replica.h"
+#include "datapath/pending.h"
+#include "datapath/segments.h"
 
-#define CHUNK GREMC_BURST /* replicas whose buffers and references are taken together */
+#define CHUNK GREMC_BURST /* replicas whose mbufs and references are acquired together */
 #define BLOCK 64          /* bytes copied at once */
 
-/* Two words that are stored as one, of any alignment. */
+/* Two words that are stored as one, at any alignment. */
 typedef uint64_t words __attribute__((vector_size(16), aligned(1), may_alias));
 
-/* The 32 bytes of an mbuf that a replica sets, as the mbuf has them. All but the vif are the same in a run.
- */
-union mbuf_fields {
-	struct {
-		uint16_t data_off, refcnt, nb_segs, port;
-		uint64_t ol_flags;
-		uint32_t packet_type, pkt_len;
-		uint16_t data_len, vlan_tci;
-		uint32_t vif; /* hash.usr */
-	};
-	uint64_t word[4]; /* by which the compiler keeps them in registers */
-};
-#define FIELD(name) (offsetof(struct rte_mbuf, name) - offsetof(struct rte_mbuf, data_off))
-static_assert(FIELD(refcnt) == offsetof(union mbuf_fields, refcnt) &&
-		      FIELD(nb_segs) == offsetof(union mbuf_fields, nb_segs) &&
-		      FIELD(ol_flags) == offsetof(union mbuf_fields, ol_flags) &&
-		      FIELD(packet_type) == offsetof(union mbuf_fields, packet_type) &&
-		      FIELD(pkt_len) == offsetof(union mbuf_fields, pkt_len) &&
-		      FIELD(data_len) == offsetof(union mbuf_fields, data_len) &&
-		      FIELD(hash.usr) == offsetof(union mbuf_fields, vif),
-	      "the fields of an mbuf stand where they are written");
+static_assert(sizeof(((struct gremc_replica_cache *)0)->mbuf_words) ==
+		      offsetof(struct gremc_mbuf_fields, vif_serial),
+	      "the cache has the fields up to the vif");
 
-static_assert(sizeof(union mbuf_fields) == sizeof(((struct gremc_replica_cache *)0)->fields),
-	      "a run has all of them");
-
-/* Header buffers come from the pool as they were freed: one segment, one reference, no successor. The other
- * fields that a driver reads are written with the replica, so nothing is reset twice. */
+/* Header mbufs are used as they were freed: one segment, one reference, no next segment. A replica writes the
+ * other fields that a driver reads, so no field is reset twice. */
 static bool header_mbufs_alloc(struct gremc_worker *worker, uint32_t n)
 {
 	if (rte_mempool_get_bulk(worker->header_pool, (void **)&worker->header[worker->header_count], n))
@@ -45,21 +26,19 @@ static bool header_mbufs_alloc(struct gremc_worker *worker, uint32_t n)
 	return true;
 }
 
-/* Fill the stash of header buffers up to `want`, at most CHUNK, as far as the pool has them. Returns how many
- * of these there are. */
+/* Refill the stock of header mbufs. Returns the smaller of `want`, which is at most CHUNK, and the stock. */
 static inline uint32_t header_mbufs_refill(struct gremc_worker *worker, uint32_t want)
 {
 	if (likely(header_mbufs_alloc(worker, CHUNK - worker->header_count)))
 		return want;
-	/* The pool is nearly empty: what is left goes one by one. */
+	/* the pool is nearly empty: take its rest one by one */
 	while (worker->header_count < want && header_mbufs_alloc(worker, 1))
 		;
 	return RTE_MIN(want, worker->header_count);
 }
 
-/* Whole blocks are copied, past the payload's end: into the header buffer, where nothing else is, out of the
- * payload's buffer, if it goes on so far. 0 when it does not, or when the payload is in pieces or too long
- * for it. */
+/* How many whole blocks to copy. They extend past the payload's end, where the header mbuf is unused. Returns
+ * 0 if the payload's buffer or the header mbuf ends before, or if the payload has several segments. */
 static inline uint32_t payload_blocks(const struct gremc_worker *worker, const struct rte_mbuf *payload)
 {
 	uint32_t bytes = RTE_ALIGN_CEIL((uint32_t)payload->data_len, BLOCK);
@@ -70,7 +49,7 @@ static inline uint32_t payload_blocks(const struct gremc_worker *worker, const s
 	return bytes / BLOCK;
 }
 
-/* Whole blocks, at least one. */
+/* Copy at least one block. */
 static __rte_always_inline void payload_copy_blocks(uint8_t *to, const uint8_t *from, uint32_t blocks)
 {
 	rte_mov64(to, from);
@@ -78,126 +57,128 @@ static __rte_always_inline void payload_copy_blocks(uint8_t *to, const uint8_t *
 		rte_mov64(to + block * BLOCK, from + block * BLOCK);
 }
 
-/* A replica that is wanted, and waits for its next hop or is lost. */
+/* Count a requested replica that cannot be sent now: hold it for its next hop, or drop it. */
 static __rte_noinline void replica_hold_or_drop(struct gremc_worker *worker,
-						const struct gremc_replication *job, uint32_t vif,
-						enum gremc_transmitter_pending_free reason)
+						const struct gremc_replication *replication, uint32_t vif,
+						enum gremc_tx_drop reason)
 {
-	gremc_counter_pair_add(&job->hot[vif].tx_packets, 1, job->inner.length);
+	gremc_counter_pair_add(&replication->hot[vif].tx_packets, 1, replication->inner.length);
 	if (reason == GREMC_TX_DROP_no_adjacency)
-		gremc_pending_add_copy(worker, vif, job->payload);
+		gremc_pending_add_copy(worker, vif, replication->payload);
 	else
-		gremc_replica_count_drop(worker, vif, reason, job->inner.length);
+		gremc_egress_count_drop(&worker->egress, vif, reason, replication->inner.length);
 }
 
 void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *packet, uint32_t vif,
-				enum gremc_transmitter_pending_free reason)
+				enum gremc_tx_drop reason)
 {
 	gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, 1, packet->pkt_len);
 	if (reason == GREMC_TX_DROP_no_adjacency) {
 		gremc_pending_add_packet(worker, vif, packet);
 		return;
 	}
-	gremc_replica_count_drop(worker, vif, reason, packet->pkt_len);
+	gremc_egress_count_drop(&worker->egress, vif, reason, packet->pkt_len);
 	rte_pktmbuf_free(packet);
 }
 
-enum gremc_transmitter_pending_free gremc_replica_cache_update(struct gremc_worker *worker,
-							       uint64_t encap_key, uint64_t like)
+enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint64_t encap_key,
+					      uint64_t packet_key)
 {
-	const uint16_t length = (uint16_t)like, chain = (uint16_t)(like >> 32);
-	const uint8_t tos = (uint8_t)(like >> 16);
+	const uint16_t length = (uint16_t)packet_key, chain = (uint16_t)(packet_key >> 32);
+	const uint8_t tos = (uint8_t)(packet_key >> 16);
 	const struct gremc_encap encap = {.encap_key = encap_key};
-	const struct gremc_adjacency *adjacency =
-		__atomic_load_n(&worker->vifs->adjacency[encap.adjacency], __ATOMIC_ACQUIRE);
-	struct gremc_replica_cache *run = &worker->run;
-	union mbuf_fields fields = {{0}};
+	const struct gremc_adjacency *adjacency = gremc_adjacency_load(worker->vifs, encap.adjacency);
+	struct gremc_replica_cache *cache = &worker->cache;
+	struct gremc_mbuf_fields fields = {.refcnt = 1, .port = RTE_MBUF_PORT_INVALID};
 
-	run->like = 0;
+	cache->packet_key = 0;
 	if (length > encap.mtu)
 		return GREMC_TX_DROP_too_big;
 	if (!adjacency->ready)
 		return adjacency->down ? GREMC_TX_DROP_oif_down : GREMC_TX_DROP_no_adjacency;
-	run->like = like;
-	run->encap_key = encap_key;
-	run->adjacency = adjacency;
-	run->tx = worker->tx[adjacency->port];
-	run->outer = gremc_outer_fields_make(&encap, length, tos);
-	run->header_length = encap.header_length;
-	run->headers = adjacency->l2_length + encap.header_length;
-	run->pkt_len = run->headers + length;
+	cache->packet_key = packet_key;
+	cache->encap_key = encap_key;
+	cache->adjacency = adjacency;
+	cache->tx = worker->egress.tx[adjacency->port];
+	cache->outer = gremc_outer_fields_make(&encap, length, tos);
+	cache->header_length = encap.header_length;
+	cache->headers = adjacency->l2_length + encap.header_length;
+	cache->pkt_len = cache->headers + length;
 	/* a port that cannot send the chain gets a copy */
-	run->chained = chain > 0 && chain < run->tx->max_segments;
-	run->plain = encap.flags == 0;
+	cache->chained = chain > 0 && chain < cache->tx->max_segments;
+	cache->template_only = encap.flags == 0;
 	fields.data_off = GREMC_HEADER_OFFSET - adjacency->l2_length;
-	fields.refcnt = 1;
-	fields.nb_segs = run->chained ? chain + 1 : 1;
-	fields.port = RTE_MBUF_PORT_INVALID;
-	fields.pkt_len = run->pkt_len;
-	fields.data_len = run->chained ? run->headers : run->pkt_len;
-	fields.vlan_tci = length; /* gremc_tx_enqueue() */
-	memcpy(run->fields, &fields, sizeof(fields));
+	fields.nb_segs = cache->chained ? chain + 1 : 1;
+	fields.pkt_len = cache->pkt_len;
+	fields.data_len = cache->chained ? cache->headers : cache->pkt_len;
+	fields.inner_length = length;
+	memcpy(cache->mbuf_words, &fields, sizeof(cache->mbuf_words));
 	return GREMC_TX_DROP_NONE;
 }
 
-void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_replication *job, uint32_t vif,
-			       uint8_t *ip)
+void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_replication *replication,
+			       uint32_t vif, uint8_t *ip)
 {
-	const struct gremc_replica_cache *run = &worker->run;
-	/* the encap may have got another shape since the run began, but not another template */
-	struct gremc_encap encap = {.encap_key = run->encap_key};
+	const struct gremc_replica_cache *cache = &worker->cache;
+	/* the encap may have another key by now, but this one's template is still valid */
+	struct gremc_encap encap = {.encap_key = cache->encap_key};
 
 	if (encap.flags & GREMC_ENCAP_CHANGING) {
-		const struct gremc_encap *twin = &job->encap[vif + GREMC_VIFS_MAX];
+		const struct gremc_encap *twin = &replication->encap[vif + GREMC_VIFS_MAX];
 
 		memcpy(ip, twin->header, encap.header_length);
-		gremc_encap_outer(ip, twin, &run->outer);
+		gremc_encap_outer(ip, twin, &cache->outer);
 	}
 	if (encap.flags & ~GREMC_ENCAP_CHANGING)
-		gremc_encap_patch(ip, &encap, run->adjacency, &job->inner, &worker->ip_id);
+		gremc_encap_patch(ip, &encap, cache->adjacency, &replication->inner, &worker->ip_id);
 }
 
-/* The rest of a replica that is not plain; its template is written. */
-static __rte_noinline void replica_finish(struct gremc_worker *worker, const struct gremc_replication *job,
-					  uint32_t vif, struct rte_mbuf *mbuf, uint8_t *ip)
+/* Complete a replica that needs more than its template: patched headers, or another kind of payload. */
+static __rte_noinline void replica_finish(struct gremc_worker *worker,
+					  const struct gremc_replication *replication, uint32_t vif,
+					  struct rte_mbuf *mbuf, uint8_t *ip)
 {
-	const struct gremc_replica_cache *run = &worker->run;
+	const struct gremc_replica_cache *cache = &worker->cache;
 
-	if (!run->plain)
-		gremc_replica_cache_patch(worker, job, vif, ip);
-	if (run->chained)
-		mbuf->next = job->payload;
-	else if (job->blocks > 0)
-		payload_copy_blocks(ip + run->header_length, (const uint8_t *)job->inner.ip, job->blocks);
+	if (!cache->template_only)
+		gremc_replica_cache_patch(worker, replication, vif, ip);
+	if (cache->chained)
+		mbuf->next = replication->payload;
+	else if (replication->blocks > 0)
+		payload_copy_blocks(ip + cache->header_length, (const uint8_t *)replication->inner.ip,
+				    replication->blocks);
 	else
-		gremc_segments_copy(ip + run->header_length, job->payload);
+		gremc_segments_copy(ip + cache->header_length, replication->payload);
 }
 
-/* As many as have the run's shape, from the first on, which has. The header buffers for them are those before
- * `header`. Returns how many.
+/* Build replicas for the vifs whose encap has the cache's key, from the first one on, which has it. Takes
+ * their header mbufs from the end of the stock. Returns the first vif without a replica.
  *
- * What the loop needs stands in variables, for the compiler to keep it in registers while bytes are written
- * that might be anything. A replica's headers come first, then the payload over what they wrote past their
- * end. */
-static __rte_always_inline uint32_t replicas_build(struct gremc_worker *worker,
-						   const struct gremc_replication *job, const uint32_t *vifs,
-						   uint32_t n, struct rte_mbuf **header, bool share)
+ * Local variables let the compiler keep the loop's values in registers: it cannot prove that the stores
+ * through byte pointers do not change them. The headers are written before the payload, which overwrites the
+ * bytes that they wrote past their end. */
+static __rte_always_inline const uint32_t *replicas_build(struct gremc_worker *worker,
+							  const struct gremc_replication *replication,
+							  const uint32_t *vifs, uint32_t n, bool share)
 {
-	const struct gremc_replica_cache *const run = &worker->run;
+	struct rte_mbuf **header = &worker->header[worker->header_count];
+	const struct gremc_replica_cache *const cache = &worker->cache;
 	const uint32_t *at = vifs, *const end = vifs + n;
-	const struct gremc_encap *const encaps = job->encap;
-	struct gremc_vif_hot *const hot = job->hot;
-	struct rte_mbuf **out = &run->tx->packet[run->tx->count]; /* with room for a chunk */
-	struct rte_mbuf *const payload = job->payload;
-	const uint8_t *const bytes = (const uint8_t *)job->inner.ip;
-	const uint32_t blocks = job->blocks;
-	const struct gremc_outer_fields outer = run->outer;
-	const uint16_t length = job->inner.length, header_length = run->header_length;
-	const uint64_t encap_key = run->encap_key;
-	const bool plain = run->plain && (share ? run->chained : blocks > 0);
-	const words front = ((const words *)run->fields)[0], back = ((const words *)run->fields)[1];
-	const words l2_front = ((const words *)run->adjacency->l2)[0];
-	const words l2_back = ((const words *)run->adjacency->l2)[1];
+	const struct gremc_encap *const encaps = replication->encap;
+	struct gremc_vif_hot *const hot = replication->hot;
+	struct rte_mbuf **out = &cache->tx->packet[cache->tx->count]; /* has space for a chunk */
+	struct rte_mbuf *const payload = replication->payload;
+	const uint8_t *const bytes = (const uint8_t *)replication->inner.ip;
+	const uint32_t blocks = replication->blocks;
+	/* in registers for copies; chains need the registers for other values */
+	const struct gremc_outer_fields copy = cache->outer, *const outer = share ? &cache->outer : &copy;
+	const uint16_t length = replication->inner.length, header_length = cache->header_length;
+	const uint64_t encap_key = cache->encap_key;
+	const bool template_only = cache->template_only && (share ? cache->chained : blocks > 0);
+	const words front = ((const words *)cache->mbuf_words)[0],
+		    back = ((const words *)cache->mbuf_words)[1];
+	const words l2_front = ((const words *)cache->adjacency->l2)[0];
+	const words l2_back = ((const words *)cache->adjacency->l2)[1];
 
 	do {
 		const uint32_t vif = *at;
@@ -205,106 +186,109 @@ static __rte_always_inline uint32_t replicas_build(struct gremc_worker *worker,
 		struct rte_mbuf *mbuf;
 		uint8_t *ip;
 
-		if (unlikely(__atomic_load_n(&encap->encap_key, __ATOMIC_RELAXED) != encap_key))
+		if (unlikely(gremc_encap_key_load(encap) != encap_key))
 			break;
 		if (at + GREMC_REPLICAS_AHEAD < end)
 			gremc_vif_prefetch(encaps, hot, at[GREMC_REPLICAS_AHEAD]);
 		gremc_counter_pair_add(&hot[vif].tx_packets, 1, length);
 		mbuf = *--header;
-		/* Not by buf_addr: a buffer that has been away for long is written without waiting for it. */
+		/* computed, not loaded from buf_addr: a cold mbuf is written without waiting for a load */
 		ip = (uint8_t *)(mbuf + 1) + GREMC_HEADER_OFFSET;
 		((words *)ip)[-2] = l2_front;
 		((words *)ip)[-1] = l2_back;
 		rte_mov32(ip, encap->header);
-		gremc_encap_outer(ip, encap, &outer);
-		if (unlikely(!plain))
-			replica_finish(worker, job, vif, mbuf, ip);
+		gremc_encap_outer(ip, encap, outer);
+		if (unlikely(!template_only))
+			replica_finish(worker, replication, vif, mbuf, ip);
 		else if (share)
 			mbuf->next = payload;
 		else
 			payload_copy_blocks(ip + header_length, bytes, blocks);
 		*(words *)&mbuf->data_off = front;
 		*(words *)&mbuf->packet_type = back;
-		mbuf->hash.usr = vif;
+		gremc_mbuf_fields(mbuf)->vif = vif;
 		*out++ = mbuf;
 	} while (++at < end);
-	return (uint32_t)(at - vifs);
+	worker->header_count = (uint32_t)(header - worker->header);
+	return at;
 }
 
-/* Give what the run has made to its port's buffer. */
-static inline void replicas_commit(struct gremc_worker *worker, const struct gremc_replica_cache *run,
+/* Commit the built replicas to the transmit buffer. */
+static inline void replicas_commit(struct gremc_worker *worker, const struct gremc_replica_cache *cache,
 				   uint32_t made)
 {
-	struct gremc_tx *tx = run->tx;
+	struct gremc_tx *tx = cache->tx;
 
 	tx->count += made;
-	tx->bytes += (uint64_t)made * run->pkt_len;
+	tx->bytes += (uint64_t)made * cache->pkt_len;
 	if (tx->count >= GREMC_BURST)
-		gremc_tx_flush(worker, tx);
+		gremc_tx_flush(&worker->egress, tx);
 }
 
-/* Are there buffers for copies of this length that are not made by blocks? */
+/* Whether a header mbuf has capacity for a payload that is copied by bytes, not by blocks. */
 static inline bool header_mbuf_fits(const struct gremc_worker *worker, uint16_t length)
 {
-	return worker->run.chained ||
-	       (uint32_t)GREMC_L2_MAX + worker->run.header_length + length <= worker->header_capacity;
+	return worker->cache.chained ||
+	       (uint32_t)GREMC_L2_MAX + worker->cache.header_length + length <= worker->header_capacity;
 }
 
-/* n > 0 replicas. Returns how many took a reference to the payload. */
+/* Send n > 0 replicas. Returns how many took a reference to the payload. */
 static __rte_always_inline uint32_t oifs_replicate(struct gremc_worker *worker,
-						   const struct gremc_replication *job, const uint32_t *vifs,
-						   uint32_t n, bool share)
+						   const struct gremc_replication *replication,
+						   const uint32_t *vifs, uint32_t n, bool share)
 {
-	const struct gremc_replica_cache *const run = &worker->run;
+	const struct gremc_replica_cache *const cache = &worker->cache;
 	const uint32_t *const end = vifs + n;
 	uint32_t references = 0, made;
 
 	do {
-		const uint64_t encap_key = __atomic_load_n(&job->encap[*vifs].encap_key, __ATOMIC_RELAXED);
-		enum gremc_transmitter_pending_free loss = GREMC_TX_DROP_NONE;
+		const uint64_t encap_key = gremc_encap_key_load(&replication->encap[*vifs]);
+		enum gremc_tx_drop reason = GREMC_TX_DROP_NONE;
 		uint32_t left = RTE_MIN((uint32_t)(end - vifs), CHUNK);
 
-		if (unlikely(run->encap_key != encap_key || run->like != job->like))
-			loss = gremc_replica_cache_update(worker, encap_key, job->like);
+		if (unlikely(cache->encap_key != encap_key || cache->packet_key != replication->packet_key))
+			reason = gremc_replica_cache_update(worker, encap_key, replication->packet_key);
 		if (unlikely(worker->header_count < left))
 			left = header_mbufs_refill(worker, left);
-		if (unlikely(left == 0 ||
-			     (job->blocks == 0 && !header_mbuf_fits(worker, job->inner.length))) &&
-		    loss == GREMC_TX_DROP_NONE)
-			loss = GREMC_TX_DROP_no_mbuf;
-		if (unlikely(loss != GREMC_TX_DROP_NONE)) {
-			replica_hold_or_drop(worker, job, *vifs++, loss);
+		if (unlikely(left == 0 || (replication->blocks == 0 &&
+					   !header_mbuf_fits(worker, replication->inner.length))) &&
+		    reason == GREMC_TX_DROP_NONE)
+			reason = GREMC_TX_DROP_no_mbuf;
+		if (unlikely(reason != GREMC_TX_DROP_NONE)) {
+			replica_hold_or_drop(worker, replication, *vifs++, reason);
 			continue;
 		}
-		made = replicas_build(worker, job, vifs, left, &worker->header[worker->header_count], share);
-		vifs += made;
-		worker->header_count -= made;
-		references += share && run->chained ? made : 0;
-		replicas_commit(worker, run, made);
+		made = worker->header_count;
+		vifs = replicas_build(worker, replication, vifs, left, share);
+		made -= worker->header_count;
+		references += share && cache->chained ? made : 0;
+		replicas_commit(worker, cache, made);
 	} while (unlikely(vifs < end));
 	return references;
 }
 
-static __rte_always_inline void share(struct gremc_worker *worker, const struct gremc_packet *packet,
-				      const uint32_t *vifs, uint32_t n, bool last)
+static __rte_always_inline void oifs_replicate_shared_inline(struct gremc_worker *worker,
+							     const struct gremc_packet *packet,
+							     const uint32_t *vifs, uint32_t n, bool last)
 {
 	struct rte_mbuf *const payload = packet->mbuf;
-	const struct gremc_replication job = gremc_replication_make(worker, packet, 0, payload->nb_segs);
+	const struct gremc_replication replication =
+		gremc_replication_make(worker, packet, 0, payload->nb_segs);
 
 	for (uint32_t done = 0, k; done < n; done += k) {
 		bool final = last && n - done <= CHUNK;
 		uint32_t unused;
 
 		k = RTE_MIN(n - done, CHUNK);
-		/* References before the replicas that hold them: a sent one may be freed at any time from
-		 * then on. */
+		/* References are added before the replicas that hold them: a replica may be freed as soon as
+		 * it is sent. */
 		if (k > final)
 			rte_pktmbuf_refcnt_update(payload, k - final);
-		unused = k - oifs_replicate(worker, &job, vifs + done, k, true);
+		unused = k - oifs_replicate(worker, &replication, vifs + done, k, true);
 		if (likely(unused == 0))
 			continue;
-		/* Some were lost or copied. In the final chunk one of the references is the packet's own, and
-		 * freed: if it was the last one, so is the payload. */
+		/* Some replicas were dropped or copied. In the final chunk one unused reference is the
+		 * packet's own: freeing it frees the payload if no replica holds one. */
 		if (unused > final)
 			rte_pktmbuf_refcnt_update(payload, -(int16_t)(unused - final));
 		if (final)
@@ -316,58 +300,59 @@ static __rte_noinline void oifs_replicate_shared(struct gremc_worker *worker,
 						 const struct gremc_packet *packet, const uint32_t *vifs,
 						 uint32_t n, bool last)
 {
-	share(worker, packet, vifs, n, last);
+	oifs_replicate_shared_inline(worker, packet, vifs, n, last);
 }
 
 static __rte_noinline void oifs_replicate_copied(struct gremc_worker *worker,
 						 const struct gremc_packet *packet, const uint32_t *vifs,
 						 uint32_t n)
 {
-	const struct gremc_replication job =
+	const struct gremc_replication replication =
 		gremc_replication_make(worker, packet, payload_blocks(worker, packet->mbuf), 0);
 
 	if (n > 0)
-		oifs_replicate(worker, &job, vifs, n, false);
+		oifs_replicate(worker, &replication, vifs, n, false);
 }
 
 void gremc_replicas_send(struct gremc_worker *worker, const struct gremc_packet *packet, const uint32_t *vifs,
 			 uint32_t n)
 {
-	if (packet->length > __atomic_load_n(&worker->copy_threshold, __ATOMIC_RELAXED))
+	if (packet->length > gremc_u16_load(&worker->copy_threshold))
 		oifs_replicate_shared(worker, packet, vifs, n, false);
 	else
 		oifs_replicate_copied(worker, packet, vifs, n);
 }
 
-/* One vif gets the packet itself: a buffer less to take, and none to give back. */
+/* The last vif gets the packet's own mbuf: one header mbuf less. */
 static __rte_always_inline void last_oif_send(struct gremc_worker *worker, const struct gremc_packet *packet,
-					      const struct gremc_replication *job, const uint32_t *vif)
+					      const struct gremc_replication *replication,
+					      const uint32_t *vif)
 {
-	if (likely(gremc_replica_send_in_place(worker, job, *vif)))
+	if (likely(gremc_replica_send_in_place(worker, replication, *vif)))
 		return;
 	oifs_replicate_copied(worker, packet, vif, 1);
 	gremc_burst_done(&worker->burst, packet->mbuf);
 }
 
-/* The same for an oil with the iif in it. */
+/* Replicate to an oil that contains the iif. */
 static __rte_noinline void oil_replicate_around_iif(struct gremc_worker *worker,
 						    const struct gremc_packet *packet)
 {
-	const struct gremc_replication job = gremc_replication_make(worker, packet, 0, 0);
+	const struct gremc_replication replication = gremc_replication_make(worker, packet, 0, 0);
 	const uint32_t *oil = packet->mroute->vif;
 	const uint32_t skip = packet->oif_skip, end = packet->mroute->oif_count;
-	/* the one that is skipped is not the last: then the one before it */
+	/* the last vif, or the one before it if the last is the iif */
 	const uint32_t last = end - 1 - (skip == end - 1);
 
 	oifs_replicate_copied(worker, packet, oil, RTE_MIN(skip, last));
 	if (skip < last)
 		oifs_replicate_copied(worker, packet, &oil[skip + 1], last - skip - 1);
-	last_oif_send(worker, packet, &job, &oil[last]);
+	last_oif_send(worker, packet, &replication, &oil[last]);
 }
 
 void gremc_packet_replicate_copied(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
-	const struct gremc_replication job =
+	const struct gremc_replication replication =
 		gremc_replication_make(worker, packet, payload_blocks(worker, packet->mbuf), 0);
 	const uint32_t *oil = packet->mroute->vif;
 	const uint32_t last = packet->mroute->oif_count - 1;
@@ -376,8 +361,8 @@ void gremc_packet_replicate_copied(struct gremc_worker *worker, const struct gre
 		oil_replicate_around_iif(worker, packet);
 		return;
 	}
-	oifs_replicate(worker, &job, oil, last, false);
-	last_oif_send(worker, packet, &job, &oil[last]);
+	oifs_replicate(worker, &replication, oil, last, false);
+	last_oif_send(worker, packet, &replication, &oil[last]);
 }
 
 void gremc_packet_replicate_shared(struct gremc_worker *worker, const struct gremc_packet *packet)
@@ -386,7 +371,7 @@ void gremc_packet_replicate_shared(struct gremc_worker *worker, const struct gre
 	const uint32_t skip = packet->oif_skip, count = packet->mroute->oif_count;
 
 	if (likely(skip >= count)) {
-		share(worker, packet, oil, count, true);
+		oifs_replicate_shared_inline(worker, packet, oil, count, true);
 	} else {
 		oifs_replicate_shared(worker, packet, oil, skip, skip + 1 == count);
 		oifs_replicate_shared(worker, packet, &oil[skip + 1], count - skip - 1, true);

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <rte_ethdev.h>
+#include <rte_prefetch.h>
 
-#include "datapath/datapath_priv.h"
+#include "datapath/segments.h"
+#include "datapath/stages.h"
 
-/* The stages write to the packet, so a packet in a buffer with other users is copied first: a clone, a packet
- * of another forwarder's ring, an external buffer with two references. NULL: no free buffer. */
+/* The stages write to packets. So a packet in a buffer with another user is copied first: a clone, a packet
+ * from another forwarder's ring, an external buffer with two references. Returns NULL if the pool is empty.
+ */
 static struct rte_mbuf *mbuf_copy_private(const struct gremc_rxq *rxq, struct rte_mbuf *mbuf)
 {
-	struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, rxq->pool, 0, UINT32_MAX);
+	struct rte_mbuf *copy = gremc_segments_clone(mbuf, rxq->pool);
 
 	if (copy)
 		rte_pktmbuf_free(mbuf);
 	return copy;
 }
 
-/* Does the segment have no other user? An external buffer counts its references itself. With one reference
- * all of it is the segment's, headroom and tailroom included (mlx5 leaves that room between its strides). */
+/* Whether the segment is the only user of its buffer. An external buffer has a reference count of its own.
+ * With one reference, its headroom and tailroom belong to the segment (mlx5 leaves space between its
+ * strides). */
 static inline bool mbuf_segment_is_private(const struct rte_mbuf *segment)
 {
 	if (unlikely(rte_mbuf_refcnt_read(segment) != 1))
@@ -29,7 +33,7 @@ static inline bool mbuf_is_shared(const struct rte_mbuf *mbuf)
 {
 	const struct rte_mbuf *segment = mbuf;
 
-	/* the number of segments is in the mbuf's first cache line, the pointer to the next one is not */
+	/* nb_segs is in the mbuf's first cache line, `next` is not */
 	for (uint32_t left = mbuf->nb_segs; left > 0; left--) {
 		if (unlikely(!mbuf_segment_is_private(segment)))
 			return true;
@@ -46,12 +50,11 @@ uint32_t gremc_stage_rx(struct gremc_worker *worker, const struct gremc_rxq *rxq
 	struct rte_mbuf *received[GREMC_BURST], *mbuf;
 	uint32_t n;
 
-	burst->count = 0;
-	burst->done_count = 0;
-	/* acquire: an open queue is of the device whose number is read after */
-	if (unlikely(__atomic_load_n(&rxq->closed, __ATOMIC_ACQUIRE)))
+	gremc_burst_reset(burst);
+	/* acquire: pairs with the release in rxq_set_device(), so that an open queue's `id` is current */
+	if (unlikely(gremc_bool_load_acquire(&rxq->closed)))
 		return 0;
-	n = rte_eth_rx_burst(rxq->id, rxq->queue, received, GREMC_BURST);
+	n = rte_eth_rx_burst(gremc_u16_load(&rxq->id), rxq->queue, received, GREMC_BURST);
 	for (uint32_t i = 0; i < n; i++) {
 		mbuf = received[i];
 		rte_prefetch0(rte_pktmbuf_mtod(mbuf, void *));
@@ -59,7 +62,7 @@ uint32_t gremc_stage_rx(struct gremc_worker *worker, const struct gremc_rxq *rxq
 		if (unlikely(mbuf_is_shared(mbuf))) {
 			mbuf = mbuf_copy_private(rxq, mbuf);
 			if (mbuf == NULL) {
-				gremc_drop(worker, received[i], GREMC_DROP_shared_input);
+				gremc_packet_drop(worker, received[i], GREMC_DROP_shared_input);
 				continue;
 			}
 		}

@@ -3,10 +3,10 @@
 
 #include <rte_memcpy.h>
 
-#include "datapath/datapath_priv.h"
+#include "datapath/segments.h"
 
-/* Move up to `want` bytes from the segment behind the first to the first one's end; an emptied segment is
- * freed. */
+/* Move up to `want` bytes from the second segment to the end of the first. Frees the second one if that
+ * empties it. Returns how many bytes were moved. */
 static uint32_t segment_pull_next(struct rte_mbuf *first, uint32_t want)
 {
 	struct rte_mbuf *next = first->next;
@@ -67,14 +67,7 @@ void gremc_segments_copy(uint8_t *to, const struct rte_mbuf *mbuf)
 	}
 }
 
-struct rte_mbuf *gremc_packet_copy(const struct gremc_worker *worker, const struct rte_mbuf *mbuf)
+struct rte_mbuf *gremc_segments_clone(const struct rte_mbuf *mbuf, struct rte_mempool *pool)
 {
-	struct rte_mempool *pool = mbuf->pool;
-
-	/* Buffers outside of the mbuf (pinned): rte_pktmbuf_copy() clears the flag that says so. Buffers
-	 * without room for data: it would take one after the other. */
-	if (unlikely(rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF ||
-		     rte_pktmbuf_data_room_size(pool) <= RTE_PKTMBUF_HEADROOM + GREMC_HEADERS_MAX))
-		pool = worker->header_pool;
 	return rte_pktmbuf_copy(mbuf, pool, 0, UINT32_MAX);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 
-#include <rte_ethdev.h>
 #include <rte_malloc.h>
 
 #include "datapath/backlog.h"
+#include "datapath/tx.h"
 
-/* LACP wants its bursts every 100 ms; twenty a 100 ms leave room for an iteration that is long. */
-#define KEEP_ALIVES_PER_SECOND 200
+/* ---- life ---- */
 
 /* The segments that a transmitted packet may have. */
 static uint16_t port_max_segments(const struct gremc_port *port)
@@ -23,11 +22,10 @@ struct gremc_tx *gremc_tx_create(const struct gremc_port *port, uint16_t queue, 
 
 	if (tx == NULL)
 		return NULL;
-	tx->closed = GREMC_TX_DROP_NONE;
-	tx->id = port->id;
+	gremc_tx_set_device(tx, port ? port->id : RTE_MAX_ETHPORTS, GREMC_TX_DROP_NONE);
 	tx->queue = queue;
-	tx->max_segments = port_max_segments(port);
-	tx->keep_alive = port->keep_alive;
+	tx->max_segments = port ? port_max_segments(port) : UINT16_MAX;
+	tx->keep_alive = port && port->keep_alive;
 	return tx;
 }
 
@@ -39,113 +37,103 @@ void gremc_tx_destroy(struct gremc_tx *tx)
 	rte_free(tx);
 }
 
-/* Replicas of this iteration that leave it, or the worker: from now on they name their vifs for good. */
-static void mbufs_set_vif_serial(const struct gremc_worker *worker, struct rte_mbuf **packet, uint32_t n)
+/* ---- to an owned queue ---- */
+
+/* Replicas that leave the iteration or the worker name their vifs with the serial number. */
+static void mbufs_set_vif_serial(const struct gremc_egress *egress, struct rte_mbuf **packet, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		gremc_mbuf_vif_set(packet[i], worker->vifs, packet[i]->hash.usr);
+		gremc_mbuf_vif_set(packet[i], egress->vifs, gremc_mbuf_fields(packet[i])->vif);
 }
 
-void gremc_tx_drop_packets(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
-			   uint32_t n, enum gremc_transmitter_pending_free reason)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		const uint32_t vif = gremc_mbuf_vif(packet[i], worker->vifs);
-
-		if (likely(vif != GREMC_VIF_NONE)) {
-			gremc_replica_count_drop(worker, vif, reason, packet[i]->vlan_tci);
-		} else { /* a frame of the host, or the vif has been removed */
-			worker->loss[reason]++;
-			worker->lost_any = true;
-		}
-	}
-	tx->lost += n;
-	rte_pktmbuf_free_bulk(packet, n);
-}
-
-/* The port has taken `sent` of them, of `bytes` in all: the others go behind what it has not taken before.
- * `fresh`: they are of this iteration, and do not name their vifs yet. */
-static __rte_noinline void tx_backlog_rest(struct gremc_worker *worker, struct gremc_tx *tx,
+/* The port took `sent` of n packets, which have `bytes` together. The others go to its backlog. */
+static __rte_noinline void tx_backlog_rest(struct gremc_egress *egress, struct gremc_tx *tx,
 					   struct rte_mbuf **packet, uint32_t n, uint32_t sent,
-					   uint64_t bytes, bool fresh)
+					   uint64_t bytes)
 {
 	for (uint32_t i = sent; i < n; i++)
 		bytes -= packet[i]->pkt_len;
 	tx->sent += sent;
 	tx->sent_bytes += bytes;
-	if (fresh)
-		mbufs_set_vif_serial(worker, packet + sent, n - sent);
-	gremc_backlog_add(worker, tx, packet + sent, n - sent);
+	if (packet == tx->packet) /* of this iteration: without serial numbers yet */
+		mbufs_set_vif_serial(egress, packet + sent, n - sent);
+	gremc_backlog_add(egress, tx, packet + sent, n - sent);
 }
 
-/* Give packets to the port. */
-static inline void tx_transmit(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_mbuf **packet,
-			       uint32_t n, uint64_t bytes, bool fresh)
+static __rte_noinline void tx_drop_closed(struct gremc_egress *egress, struct gremc_tx *tx,
+					  struct rte_mbuf **packet, uint32_t n, enum gremc_tx_drop reason)
 {
-	/* acquire: an open port is the device whose number is read after */
-	const enum gremc_transmitter_pending_free closed = __atomic_load_n(&tx->closed, __ATOMIC_ACQUIRE);
+	if (packet == tx->packet)
+		mbufs_set_vif_serial(egress, packet, n);
+	gremc_egress_drop(egress, tx, packet, n, reason);
+}
+
+/* Transmit n packets, which have `bytes` together. */
+static inline void tx_transmit(struct gremc_egress *egress, struct gremc_tx *tx, struct rte_mbuf **packet,
+			       uint32_t n, uint64_t bytes)
+{
+	const enum gremc_tx_drop closed = gremc_tx_closed(tx);
 	uint32_t sent = 0;
 
 	if (unlikely(closed != GREMC_TX_DROP_NONE)) {
-		if (fresh)
-			mbufs_set_vif_serial(worker, packet, n);
-		gremc_tx_drop_packets(worker, tx, packet, n, closed);
+		tx_drop_closed(egress, tx, packet, n, closed);
 		return;
 	}
-	if (likely(!tx->holds)) {
-		sent = rte_eth_tx_burst(tx->id, tx->queue, packet, n);
+	if (likely(!tx->backlogged)) {
+		sent = gremc_tx_burst(tx, packet, n);
 		if (likely(sent == n)) {
 			tx->sent += n;
 			tx->sent_bytes += bytes;
 			return;
 		}
 	}
-	tx_backlog_rest(worker, tx, packet, n, sent, bytes, fresh);
+	tx_backlog_rest(egress, tx, packet, n, sent, bytes);
 }
 
-/* A replica for the host names the vif that the original came by in its L2 header: that one's serial number,
- * too.
- */
-static void mbuf_set_iif_serial(const struct gremc_worker *worker, struct rte_mbuf *mbuf)
+/* ---- to rings ---- */
+
+/* A replica for the host holds the iif in its L2 header. Add the serial number of the iif. */
+static void mbuf_set_iif_serial(const struct gremc_egress *egress, struct rte_mbuf *mbuf)
 {
 	uint32_t iif;
 
 	memcpy(&iif, rte_pktmbuf_mtod_offset(mbuf, uint8_t *, RTE_ETHER_ADDR_LEN), sizeof(iif));
-	mbuf->packet_type = iif < GREMC_VIFS_MAX ? gremc_vif_serial(worker->vifs, iif) : 0;
+	gremc_mbuf_fields(mbuf)->iif_serial = iif < GREMC_VIFS_MAX ? gremc_vif_serial(egress->vifs, iif) : 0;
 }
 
-/* To the control thread, which frees them: looked at before they go. */
-static void tx_enqueue_to_host(struct gremc_worker *worker, struct gremc_tx *tx)
+/* The control thread frees the mbufs, so their lengths are read before they are enqueued. */
+static void tx_enqueue_to_host(struct gremc_egress *egress, struct gremc_tx *tx)
 {
 	uint32_t n = tx->count, taken;
 	uint64_t bytes = tx->bytes;
 
-	mbufs_set_vif_serial(worker, tx->packet, n);
+	mbufs_set_vif_serial(egress, tx->packet, n);
 	for (uint32_t i = 0; i < n; i++)
-		mbuf_set_iif_serial(worker, tx->packet[i]);
+		mbuf_set_iif_serial(egress, tx->packet[i]);
 	taken = gremc_ring_enqueue(tx->ring, tx->packet, n);
 	for (uint32_t i = taken; i < n; i++)
 		bytes -= tx->packet[i]->pkt_len;
 	if (unlikely(taken < n))
-		gremc_tx_drop_packets(worker, tx, tx->packet + taken, n - taken, GREMC_TX_DROP_ring_full);
+		gremc_egress_drop(egress, tx, tx->packet + taken, n - taken, GREMC_TX_DROP_ring_full);
 	tx->sent += taken;
 	tx->sent_bytes += bytes;
-	worker->wake_host = true;
+	egress->wake_control = true;
 }
 
-static void tx_enqueue_to_owner(struct gremc_worker *worker, struct gremc_tx *tx)
+static void tx_enqueue_to_owner(struct gremc_egress *egress, struct gremc_tx *tx)
 {
 	uint32_t n = tx->count, taken;
 
-	mbufs_set_vif_serial(worker, tx->packet, n);
+	mbufs_set_vif_serial(egress, tx->packet, n);
 	taken = gremc_ring_enqueue(tx->ring, tx->packet, n);
 	tx->queued += taken;
 	if (unlikely(taken < n))
-		gremc_tx_drop_packets(worker, tx, tx->packet + taken, n - taken, GREMC_TX_DROP_ring_full);
+		gremc_egress_drop(egress, tx, tx->packet + taken, n - taken, GREMC_TX_DROP_ring_full);
 }
 
-/* Up to `most` of the packets that others have given for our queue. Returns how many. */
-static uint32_t tx_shared_transmit(struct gremc_worker *worker, struct gremc_tx *tx, struct rte_ring *ring,
+/* Transmit up to a burst of the packets that other workers enqueued for the queue, `most` of them. Returns
+ * how many were dequeued. */
+static uint32_t tx_shared_transmit(struct gremc_egress *egress, struct gremc_tx *tx, struct rte_ring *ring,
 				   uint32_t most)
 {
 	struct rte_mbuf *packet[GREMC_BURST];
@@ -154,50 +142,67 @@ static uint32_t tx_shared_transmit(struct gremc_worker *worker, struct gremc_tx 
 
 	if (n == 0)
 		return 0;
-	tx->queued -= n; /* modulo 2^32: the sum over the workers is what counts */
+	tx->queued -= n; /* modulo 2^32: only the sum over the workers counts */
 	for (uint32_t i = 0; i < n; i++)
 		bytes += packet[i]->pkt_len;
-	tx_transmit(worker, tx, packet, n, bytes, false);
+	tx_transmit(egress, tx, packet, n, bytes);
 	return n;
 }
 
-void gremc_tx_flush(struct gremc_worker *worker, struct gremc_tx *tx)
+/* ---- the stage ---- */
+
+void gremc_tx_flush(struct gremc_egress *egress, struct gremc_tx *tx)
 {
 	if (likely(tx->ring == NULL)) {
-		tx_transmit(worker, tx, tx->packet, tx->count, tx->bytes, true);
-		/* A large oil makes many bursts in one iteration: the others' go between ours. */
-		for (uint32_t i = 0; unlikely(i < tx->givers); i++)
-			if (tx_shared_transmit(worker, tx, tx->share, GREMC_BURST) < GREMC_BURST)
+		tx_transmit(egress, tx, tx->packet, tx->count, tx->bytes);
+		/* A large oil makes many bursts in one iteration. Bursts of other workers go between them. */
+		for (uint32_t i = 0; unlikely(i < tx->sharers); i++)
+			if (tx_shared_transmit(egress, tx, tx->shared, GREMC_BURST) < GREMC_BURST)
 				break;
 	} else if (tx->to_host) {
-		tx_enqueue_to_host(worker, tx);
+		tx_enqueue_to_host(egress, tx);
 	} else {
-		tx_enqueue_to_owner(worker, tx);
+		tx_enqueue_to_owner(egress, tx);
 	}
 	tx->count = 0;
 	tx->bytes = 0;
 }
 
-void gremc_stage_tx(struct gremc_worker *worker)
+void gremc_tx_enqueue_frame(struct gremc_egress *egress, struct rte_mbuf *mbuf)
 {
-	for (uint16_t i = 0; i < worker->port_count; i++)
-		if (worker->tx[i] && worker->tx[i]->count > 0)
-			gremc_tx_flush(worker, worker->tx[i]);
+	const uint32_t vif = gremc_mbuf_vif(mbuf, egress->vifs);
+
+	egress->injected++;
+	egress->requested++;
+	if (vif != GREMC_VIF_NONE)
+		gremc_counter_pair_add(&egress->stats->vif_hot[vif].tx_packets, 1,
+				       gremc_mbuf_fields(mbuf)->inner_length);
+	gremc_mbuf_fields(mbuf)->vif = vif;
+	gremc_tx_enqueue(egress, egress->tx[mbuf->port], mbuf, mbuf->pkt_len);
 }
 
-uint32_t gremc_tx_shared_poll(struct gremc_worker *worker)
+void gremc_stage_tx(struct gremc_egress *egress)
+{
+	for (uint16_t i = 0; i < egress->port_count; i++)
+		if (egress->tx[i] && egress->tx[i]->count > 0)
+			gremc_tx_flush(egress, egress->tx[i]);
+}
+
+/* ---- queues that other workers use ---- */
+
+uint32_t gremc_tx_shared_poll(struct gremc_egress *egress)
 {
 	uint64_t until = 0;
 	uint32_t total = 0;
 
-	for (uint16_t i = 0; i < worker->share_count; i++) {
-		struct rte_ring *ring = worker->share[i].ring;
+	for (uint16_t i = 0; i < egress->shared_count; i++) {
+		struct rte_ring *ring = egress->shared[i].ring;
 		uint32_t left = rte_ring_count(ring), n;
 
 		if (left > 0 && until == 0)
 			until = gremc_poll_deadline();
 		for (; left > 0; left -= n) {
-			n = tx_shared_transmit(worker, worker->tx[worker->share[i].port], ring, left);
+			n = tx_shared_transmit(egress, egress->tx[egress->shared[i].port], ring, left);
 			total += n;
 			if (n == 0 || rte_rdtsc() > until)
 				break;
@@ -206,34 +211,21 @@ uint32_t gremc_tx_shared_poll(struct gremc_worker *worker)
 	return total;
 }
 
-void gremc_tx_keep_alive(struct gremc_worker *worker, uint64_t now)
+static void tx_shared_drop(struct gremc_egress *egress, const struct gremc_tx_shared_queue *shared)
 {
-	if (now - worker->last_keep_alive < rte_get_tsc_hz() / KEEP_ALIVES_PER_SECOND)
-		return;
-	worker->last_keep_alive = now;
-	for (uint16_t i = 0; i < worker->port_count; i++)
-		if (worker->tx[i] && worker->tx[i]->keep_alive && worker->tx[i]->ring == NULL &&
-		    __atomic_load_n(&worker->tx[i]->closed, __ATOMIC_ACQUIRE) != GREMC_TX_DROP_port_down)
-			rte_eth_tx_burst(worker->tx[i]->id, worker->tx[i]->queue, NULL, 0);
-}
-
-/* ---- the end ---- */
-
-static void tx_shared_drop(struct gremc_worker *worker, const struct gremc_tx_shared_queue *share)
-{
-	struct gremc_tx *tx = worker->tx[share->port];
+	struct gremc_tx *tx = egress->tx[shared->port];
 	struct rte_mbuf *packet[GREMC_BURST];
 	uint32_t n;
 
-	while ((n = gremc_ring_dequeue(share->ring, packet, GREMC_BURST)) > 0) {
+	while ((n = gremc_ring_dequeue(shared->ring, packet, GREMC_BURST)) > 0) {
 		tx->queued -= n;
-		gremc_tx_drop_packets(worker, tx, packet, n, GREMC_TX_DROP_ring_full);
+		gremc_egress_drop(egress, tx, packet, n, GREMC_TX_DROP_ring_full);
 	}
 }
 
-void gremc_tx_drop_all(struct gremc_worker *worker)
+void gremc_tx_drop_all(struct gremc_egress *egress)
 {
-	for (uint16_t i = 0; i < worker->share_count; i++)
-		tx_shared_drop(worker, &worker->share[i]);
-	gremc_backlogs_drop(worker);
+	for (uint16_t i = 0; i < egress->shared_count; i++)
+		tx_shared_drop(egress, &egress->shared[i]);
+	gremc_backlogs_drop(egress);
 }

@@ -7,9 +7,9 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "base/annotate.h"
 #include "fanout/fanout.h"
 #include "hash/hash.h"
-#include "rcu/annotate.h"
 
 /* ---- slab: memory of mroutes, in steps of a cache line; the same line on each node ---- */
 

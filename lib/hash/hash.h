@@ -23,7 +23,7 @@
 #include <rte_common.h>
 #include <rte_prefetch.h>
 
-#include "rcu/annotate.h"
+#include "base/annotate.h"
 
 #define GREMC_HASH_ENTRIES 12u /* of a bucket */
 #define GREMC_HASH_BULK    64u /* lookups a call */

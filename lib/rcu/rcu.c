@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "rcu/annotate.h"
+#include "base/annotate.h"
 #include "rcu/rcu.h"
 
 #define WORD_BITS     64u

@@ -27,12 +27,12 @@ const char *gremc_drop_text(enum gremc_drop reason)
 	return drop_texts[reason];
 }
 
-const char *gremc_tx_drop_name(enum gremc_transmitter_pending_free reason)
+const char *gremc_tx_drop_name(enum gremc_tx_drop reason)
 {
 	return loss_names[reason];
 }
 
-const char *gremc_tx_drop_text(enum gremc_transmitter_pending_free reason)
+const char *gremc_tx_drop_text(enum gremc_tx_drop reason)
 {
 	return loss_texts[reason];
 }

@@ -70,7 +70,7 @@ enum gremc_drop {
 };
 #undef GREMC_X
 #define GREMC_X(name, text) GREMC_TX_DROP_##name,
-enum gremc_transmitter_pending_free {
+enum gremc_tx_drop {
 	GREMC_TX_DROP_NONE = -1, /* the replica is sent */
 	GREMC_TX_DROPS(GREMC_X) GREMC_TX_DROP_COUNT
 };
@@ -109,8 +109,8 @@ case GREMC_PUNT_##name:                                                         
 
 const char *gremc_drop_name(enum gremc_drop reason);
 const char *gremc_drop_text(enum gremc_drop reason);
-const char *gremc_tx_drop_name(enum gremc_transmitter_pending_free reason);
-const char *gremc_tx_drop_text(enum gremc_transmitter_pending_free reason);
+const char *gremc_tx_drop_name(enum gremc_tx_drop reason);
+const char *gremc_tx_drop_text(enum gremc_tx_drop reason);
 const char *gremc_punt_name(enum gremc_punt class);
 const char *gremc_punt_text(enum gremc_punt class);
 
@@ -213,6 +213,12 @@ static inline void gremc_counter_pair_add(uint64_t *counters, uint64_t first, ui
 	gremc_counter_add(&counters[0], first);
 	gremc_counter_add(&counters[1], second);
 #endif
+}
+
+/* The same for a value that replaces the old one. */
+static inline void gremc_counter_set(uint64_t *counter, uint64_t value)
+{
+	__atomic_store_n(counter, value, __ATOMIC_RELAXED);
 }
 
 static inline uint64_t gremc_counter_read(const uint64_t *counter)

@@ -282,4 +282,40 @@ bool gremc_tunnel_peer_known(const struct gremc_vifs *vifs, rte_be32_t local, rt
 /* Reader or writer: the vif of this name, or GREMC_VIF_NONE. Linear: for people, not for packets. */
 uint32_t gremc_vif_find(const struct gremc_vifs *vifs, const char *name);
 
+/* ---- what readers load ---- */
+
+/* acquire: pairs with the publication of the object
+ * Thread:   a reader.
+ * Lifetime: valid until the reader's next quiescent state.
+ * Returns:  NULL if the index is free. */
+static inline const struct gremc_vif_info *gremc_vif_info_load(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return __atomic_load_n(&vifs->info[vif], __ATOMIC_ACQUIRE);
+}
+
+/* The same for an adjacency. Never NULL at an index in use. */
+static inline const struct gremc_adjacency *gremc_adjacency_load(const struct gremc_vifs *vifs,
+								 uint32_t adjacency)
+{
+	return __atomic_load_n(&vifs->adjacency[adjacency], __ATOMIC_ACQUIRE);
+}
+
+/* relaxed: all that a key leads to stays valid until the reader's next quiescent state */
+static inline uint64_t gremc_encap_key_load(const struct gremc_encap *encap)
+{
+	return __atomic_load_n(&encap->encap_key, __ATOMIC_RELAXED);
+}
+
+/* Packets of the vif that are punted: enum gremc_vif_punt. */
+static inline uint8_t gremc_vif_punt_bits(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return __atomic_load_n(&vifs->punt[vif], __ATOMIC_RELAXED);
+}
+
+/* GREMC_VIF_PUNT_FRAMES or 0. */
+static inline uint8_t gremc_port_punt_bits(const struct gremc_vifs *vifs, uint16_t port)
+{
+	return __atomic_load_n(&vifs->port_punt[port], __ATOMIC_RELAXED);
+}
+
 #endif

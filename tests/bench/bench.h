@@ -11,6 +11,9 @@
 #include <rte_cycles.h>
 
 #include "datapath/datapath.h"
+#include "datapath/forward.h"
+#include "datapath/stages.h"
+#include "datapath/tx.h"
 
 /* Packets that are prepared together and then timed together: enough that reading the clock costs nothing,
  * few enough that they stay where a driver would have left them, in the nearer caches. */
@@ -240,9 +243,12 @@ struct bench_load {
 	uint32_t burst, size;
 	const struct bench_flow *probe; /* not NULL: one frame of each burst is of this flow */
 	unsigned lcore;
-	uint64_t seen;     /* atomic: the time when the probe was first forwarded since this was set to 0 */
-	uint64_t packets;  /* atomic: how many have been handled */
-	bool stop, failed; /* atomic */
+	/* TSC when the probe was first forwarded since this was 0. Writers: the load's lcore, and the
+	 * measuring one, which stores 0. */
+	gremc_atomic_u64 seen;
+	gremc_atomic_u64 packets; /* forwarded. Writer: the load's lcore. */
+	gremc_atomic_bool stop;   /* writer: the measuring lcore */
+	gremc_atomic_bool failed; /* writer: the load's lcore */
 };
 /* -1: there is no second lcore, and it has been said. */
 int bench_load_start(struct bench_load *load);

@@ -8,8 +8,8 @@ static void load_probe_check(struct bench_load *load, uint64_t *dropped)
 {
 	uint64_t drops = load->world->worker->stats->totals.drops[GREMC_DROP_no_mroute];
 
-	if (drops == *dropped && __atomic_load_n(&load->seen, __ATOMIC_RELAXED) == 0)
-		__atomic_store_n(&load->seen, rte_rdtsc(), __ATOMIC_RELEASE);
+	if (drops == *dropped && gremc_u64_load(&load->seen) == 0)
+		gremc_u64_store_release(&load->seen, rte_rdtsc());
 	*dropped = drops;
 }
 
@@ -24,15 +24,15 @@ static int load_thread(void *argument)
 	bench_source_init(&source, load->world, BENCH_INPUT_good, load->size);
 	source.extra = load->probe;
 	rte_rcu_qsbr_thread_online(worker->qsbr, (unsigned)worker->rcu_slot);
-	while (!__atomic_load_n(&load->stop, __ATOMIC_RELAXED)) {
+	while (!gremc_bool_load(&load->stop)) {
 		if (bench_section(load->world, &source, load->burst, load->burst, &cost)) {
-			__atomic_store_n(&load->failed, true, __ATOMIC_RELAXED);
+			gremc_bool_store(&load->failed, true);
 			break;
 		}
 		if (load->probe)
 			load_probe_check(load, &dropped);
 		packets += load->burst;
-		__atomic_store_n(&load->packets, packets, __ATOMIC_RELEASE);
+		gremc_u64_store_release(&load->packets, packets);
 	}
 	rte_rcu_qsbr_thread_offline(worker->qsbr, (unsigned)worker->rcu_slot);
 	return 0;
@@ -47,21 +47,23 @@ int bench_load_start(struct bench_load *load)
 		return -1;
 	}
 	load->lcore = lcore;
-	load->seen = load->packets = 0;
-	load->stop = load->failed = false;
+	gremc_u64_store(&load->seen, 0);
+	gremc_u64_store(&load->packets, 0);
+	gremc_bool_store(&load->stop, false);
+	gremc_bool_store(&load->failed, false);
 	if (rte_eal_remote_launch(load_thread, load, lcore)) {
 		fprintf(stderr, "gremc-bench: lcore %u is busy\n", lcore);
 		return -1;
 	}
-	while (__atomic_load_n(&load->packets, __ATOMIC_ACQUIRE) == 0)
-		if (__atomic_load_n(&load->failed, __ATOMIC_RELAXED))
+	while (gremc_u64_load_acquire(&load->packets) == 0)
+		if (gremc_bool_load(&load->failed))
 			return bench_load_stop(load);
 	return 0;
 }
 
 int bench_load_stop(struct bench_load *load)
 {
-	__atomic_store_n(&load->stop, true, __ATOMIC_RELAXED);
+	gremc_bool_store(&load->stop, true);
 	rte_eal_wait_lcore(load->lcore);
-	return load->failed ? -1 : 0;
+	return gremc_bool_load(&load->failed) ? -1 : 0;
 }

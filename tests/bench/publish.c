@@ -38,7 +38,7 @@ static uint64_t probe_wait(const struct bench_load *load)
 	const uint64_t end = rte_rdtsc() + rte_get_tsc_hz() * WAIT_SECONDS;
 	uint64_t seen;
 
-	while ((seen = __atomic_load_n(&load->seen, __ATOMIC_ACQUIRE)) == 0 && rte_rdtsc() < end)
+	while ((seen = gremc_u64_load_acquire(&load->seen)) == 0 && rte_rdtsc() < end)
 		rte_pause();
 	return seen;
 }
@@ -47,10 +47,10 @@ static uint64_t probe_wait(const struct bench_load *load)
 static int bursts_wait(const struct bench_load *load)
 {
 	const uint64_t end = rte_rdtsc() + rte_get_tsc_hz() * WAIT_SECONDS;
-	const uint64_t until = __atomic_load_n(&load->packets, __ATOMIC_ACQUIRE) + 3 * load->burst;
+	const uint64_t until = gremc_u64_load_acquire(&load->packets) + 3 * load->burst;
 
-	while (__atomic_load_n(&load->packets, __ATOMIC_ACQUIRE) < until) {
-		if (rte_rdtsc() > end || __atomic_load_n(&load->failed, __ATOMIC_RELAXED))
+	while (gremc_u64_load_acquire(&load->packets) < until) {
+		if (rte_rdtsc() > end || gremc_bool_load(&load->failed))
 			return -1;
 		rte_pause();
 	}
@@ -67,7 +67,7 @@ static int publish_measure_once(struct bench_load *load, const struct gremc_fano
 
 	if (bursts_wait(load))
 		return -1;
-	__atomic_store_n(&load->seen, 0, __ATOMIC_RELEASE);
+	gremc_u64_store_release(&load->seen, 0);
 	start = rte_rdtsc();
 	if (gremc_fanout_apply(table, set, 1, NULL, NULL))
 		return -1;

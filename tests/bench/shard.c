@@ -39,7 +39,7 @@ static const struct kind spread = {
 /* The second lcore. */
 struct helper {
 	struct gremc_worker *worker;
-	bool stop; /* atomic */
+	gremc_atomic_bool stop; /* writer: the measuring lcore; reader: the helper */
 };
 
 static int helper_thread(void *argument)
@@ -48,8 +48,8 @@ static int helper_thread(void *argument)
 	struct gremc_worker *worker = helper->worker;
 
 	rte_rcu_qsbr_thread_online(worker->qsbr, (unsigned)worker->rcu_slot);
-	while (!__atomic_load_n(&helper->stop, __ATOMIC_RELAXED)) {
-		gremc_handoff_poll(worker);
+	while (!gremc_bool_load(&helper->stop)) {
+		gremc_worker_poll_handoff(worker);
 		rte_rcu_qsbr_quiescent(worker->qsbr, (unsigned)worker->rcu_slot);
 	}
 	rte_rcu_qsbr_thread_offline(worker->qsbr, (unsigned)worker->rcu_slot);
@@ -62,7 +62,7 @@ static uint64_t replicas_made(const struct bench_world *world)
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < world->group->count; i++)
-		sum += __atomic_load_n(&world->group->worker[i]->stats->totals.wanted, __ATOMIC_ACQUIRE);
+		sum += gremc_counter_read(&world->group->worker[i]->stats->totals.wanted);
 	return sum;
 }
 
@@ -99,17 +99,16 @@ static int split_measure_round(struct bench_world *world, struct bench_source *s
 	const uint32_t count = RTE_MIN(RTE_MAX(REPLICAS / point->fanout, point->burst), BENCH_SECTION);
 	int rc = 0;
 
-	__atomic_store_n(&world->worker->shard_threshold, both && !kind->spread ? 1 : UINT32_MAX,
-			 __ATOMIC_RELAXED);
-	__atomic_store_n(&helper.worker->shard_threshold, UINT32_MAX, __ATOMIC_RELAXED);
-	__atomic_store_n(&world->worker->spread, both && kind->spread, __ATOMIC_RELAXED);
+	gremc_u32_store(&world->worker->split_threshold, both && !kind->spread ? 1 : UINT32_MAX);
+	gremc_u32_store(&helper.worker->split_threshold, UINT32_MAX);
+	gremc_bool_store(&world->worker->software_rss, both && kind->spread);
 	if (both && rte_eal_remote_launch(helper_thread, &helper, lcore)) {
 		fprintf(stderr, "gremc-bench: lcore %u is busy\n", lcore);
 		return -1;
 	}
 	for (unsigned i = 0; i < ROUND && rc == 0; i++)
 		rc = split_measure_slice(world, source, point, count, samples);
-	__atomic_store_n(&helper.stop, true, __ATOMIC_RELAXED);
+	gremc_bool_store(&helper.stop, true);
 	rte_eal_wait_lcore(lcore);
 	return rc;
 }

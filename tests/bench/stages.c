@@ -43,7 +43,7 @@ static void stages_forward(struct gremc_worker *worker, const struct gremc_rxq *
 	stage_lap_record(lap, STAGE_lookup);
 	gremc_stage_replicate(worker);
 	stage_lap_record(lap, STAGE_replicate);
-	gremc_stage_tx(worker);
+	gremc_stage_tx(&worker->egress);
 	stage_lap_record(lap, STAGE_tx);
 	gremc_worker_account(worker, rxq);
 	stage_lap_record(lap, STAGE_account);

@@ -123,7 +123,7 @@ static int change_apply_all(struct change *change, enum kind kind, uint32_t batc
 
 static uint64_t load_packets_read(const struct bench_load *load)
 {
-	return __atomic_load_n(&load->packets, __ATOMIC_ACQUIRE);
+	return gremc_u64_load_acquire(&load->packets);
 }
 
 static void table_report_speed(struct bench_output *output, const struct change *change, enum kind kind,

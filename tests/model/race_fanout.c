@@ -6,7 +6,7 @@
  *   race_fanout [SEED [CHANGES]]
  *
  * Built with -Db_sanitize=thread, ThreadSanitizer judges, too. DPDK's libraries are not instrumented: the
- * order that rte_hash gives to what is published in it is declared by the annotations of rcu/annotate.h, in
+ * order that rte_hash gives to what is published in it is declared by the annotations of base/annotate.h, in
  * the very places that rely on it, so no report is suppressed. */
 #include <errno.h>
 #include <inttypes.h>

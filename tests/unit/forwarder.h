@@ -14,7 +14,8 @@
 
 #include "datapath/backlog.h"
 #include "datapath/datapath.h"
-#include "datapath/datapath_priv.h"
+#include "datapath/forward.h"
+#include "datapath/tx.h"
 #include "test.h"
 
 enum { LOOP, NOWHERE, PORTS };
@@ -114,7 +115,7 @@ static void pools_expect_full(void)
 /* What the worker has at hand, and what it holds for ports, goes back. */
 static void worker_release_mbufs(struct gremc_worker *worker)
 {
-	gremc_backlogs_drop(worker);
+	gremc_backlogs_drop(&worker->egress);
 	gremc_worker_account(worker, NULL);
 	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
 	worker->header_count = 0;
@@ -382,9 +383,9 @@ static void handoff_ring_block(struct gremc_worker *worker, bool full)
 {
 	void *entry;
 
-	while (full && rte_ring_enqueue(worker->relay, worker) == 0)
+	while (full && rte_ring_enqueue(worker->handoff_ring, worker) == 0)
 		;
-	while (!full && rte_ring_dequeue(worker->relay, &entry) == 0)
+	while (!full && rte_ring_dequeue(worker->handoff_ring, &entry) == 0)
 		assert_ptr_equal(entry, worker);
 }
 

@@ -10,6 +10,7 @@
 #include <rte_ethdev.h>
 
 #include "base/clock.h"
+#include "datapath/forward.h"
 #include "host_fixture.h"
 
 const struct rte_ether_addr mac_a = {{0x02, 0, 0, 0, 0, 0xa}}, mac_b = {{0x02, 0, 0, 0, 0, 0xb}};
@@ -158,7 +159,7 @@ void loop_turn(struct host_fixture *f)
 		watch->ready(watch->argument);
 	}
 	gremc_host_loop_poll(f->host);
-	gremc_stage_inject(f->workers->worker[0]);
+	gremc_worker_poll_inject(f->workers->worker[0]);
 	gremc_rcu_reclaim(f->rcu);
 }
 

@@ -78,11 +78,11 @@ static void test_refused_packets_are_sent_later_in_order(void **state)
 	assert_int_equal(forwarder_totals(f).sent, 10);
 	assert_int_equal(forwarder_totals(f).queued, 3 * n - 10);
 	assert_int_equal(tx_full_count(f), 0);
-	assert_true(f->worker->holds);
+	assert_true(f->worker->egress.backlogged);
 	/* the worker may sleep while the port takes nothing */
-	assert_int_equal(gremc_backlogs_send(f->worker), 0);
+	assert_int_equal(gremc_backlogs_send(&f->worker->egress), 0);
 	slow.room = 7;
-	assert_int_equal(gremc_backlogs_send(f->worker), 7);
+	assert_int_equal(gremc_backlogs_send(&f->worker->egress), 7);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(forwarder_totals(f).queued, 3 * n - 17);
 	slow.room = 1000;
@@ -92,8 +92,8 @@ static void test_refused_packets_are_sent_later_in_order(void **state)
 	assert_int_equal(forwarder_totals(f).tx_bytes, 4 * n * 138);
 	for (uint32_t i = 0; i < 4 * n; i++)
 		assert_int_equal(slow.order[i], f->vif[i % n]);
-	assert_int_equal(gremc_backlogs_send(f->worker), 0);
-	assert_false(f->worker->holds);
+	assert_int_equal(gremc_backlogs_send(&f->worker->egress), 0);
+	assert_false(f->worker->egress.backlogged);
 }
 
 /* No more than so many: the rest is lost by name, and charged to its tunnels. */
@@ -112,7 +112,7 @@ static void test_backlog_is_bounded(void **state)
 	for (uint32_t i = 0; i < n; i++)
 		of_tunnels += f->worker->stats->vif_cold[f->vif[i]].lost[GREMC_TX_DROP_tx_full];
 	assert_int_equal(of_tunnels, tx_full_count(f));
-	gremc_backlogs_drop(f->worker);
+	gremc_backlogs_drop(&f->worker->egress);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(forwarder_totals(f).queued, 0);
 	assert_int_equal(tx_full_count(f), n - 100);
@@ -165,9 +165,9 @@ static void test_backlog_of_stuck_port_expires(void **state)
 	device_slow_down(0, 0);
 	frames_forward_to(f, 30, 2);
 	do {
-		done = gremc_backlogs_send(f->worker);
-		assert_int_equal(done, f->worker->holds ? 0 : 60);
-	} while (f->worker->holds);
+		done = gremc_backlogs_send(&f->worker->egress);
+		assert_int_equal(done, f->worker->egress.backlogged ? 0 : 60);
+	} while (f->worker->egress.backlogged);
 	gremc_worker_account(f->worker, NULL);
 	assert_true(rte_rdtsc() - start > rte_get_tsc_hz() / MS_PER_S * GREMC_BACKLOG_MAX_AGE_MS);
 	assert_int_equal(forwarder_totals(f).queued, 0);
@@ -193,8 +193,8 @@ static void test_removed_tunnels_leave_backlog_uncounted(void **state)
 	assert_int_equal(again, f->vif[7]);
 	gremc_stats_reset_vif(f->worker->stats, again);
 	slow.room = 20;
-	gremc_backlogs_send(f->worker);
-	gremc_backlogs_drop(f->worker);
+	gremc_backlogs_send(&f->worker->egress);
+	gremc_backlogs_drop(&f->worker->egress);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(forwarder_totals(f).sent, 20);
 	assert_int_equal(tx_full_count(f), 40);
@@ -214,11 +214,11 @@ static void test_backlog_is_dropped_when_link_fails(void **state)
 	f->port[LOOP].status = GREMC_PORT_DOWN;
 	f->port[LOOP].link_changes = 1;
 	gremc_workers_port_changed(f->group, &f->port[LOOP]);
-	gremc_backlogs_send(f->worker);
+	gremc_backlogs_send(&f->worker->egress);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(forwarder_totals(f).queued, 0);
 	assert_int_equal(forwarder_totals(f).losses[GREMC_TX_DROP_link_down], 55);
-	assert_false(f->worker->holds);
+	assert_false(f->worker->egress.backlogged);
 }
 
 #define SLOW(function) cmocka_unit_test_setup_teardown(function, forwarder_set_up, slow_device_restore)

@@ -264,7 +264,7 @@ static void test_full_port_drops_by_name(void **state)
 	sent = forwarder_totals(f).sent;
 	assert_in_range(sent, 1000, 1100);
 	assert_int_equal(forwarder_totals(f).queued, GREMC_TX_HELD_MAX);
-	gremc_backlogs_drop(f->worker);
+	gremc_backlogs_drop(&f->worker->egress);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(forwarder_totals(f).losses[GREMC_TX_DROP_tx_full], 2000 - sent);
 	for (unsigned n = 0; n < 2000; n++) {
@@ -389,6 +389,7 @@ static void test_one_bad_oif_does_not_affect_others(void **state)
 		}
 	}
 	gremc_pending_drop_all(f->worker);
+	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(forwarder_totals(f).losses[GREMC_TX_DROP_too_big], 28);
 	assert_int_equal(forwarder_totals(f).losses[GREMC_TX_DROP_no_adjacency], 28);
 }
@@ -438,12 +439,12 @@ static void test_packets_wait_for_next_hop_in_order(void **state)
 		waiting_expect(f, 2 * n, 0);
 		assert_int_equal(vif_tx_packets(f, 0), wanted);
 		/* nobody knows of a MAC: they wait on */
-		assert_int_equal(gremc_pending_poll(f->worker), 0);
+		assert_int_equal(gremc_worker_poll_pending(f->worker), 0);
 		assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
 		assert_true(f->vifs->adjacency[adjacency]->resolved);
 		assert_false(f->vifs->adjacency[adjacency]->ready);
 		if (i % 3)
-			gremc_pending_poll(f->worker);
+			gremc_worker_poll_pending(f->worker);
 		forwarder_forward_frame(f, frame_mbuf_create(200, length + 2, 0));
 		waiting_expect(f, 0, 0);
 		gremc_rcu_synchronize(f->rcu);
@@ -473,7 +474,7 @@ static void test_waiting_packets_are_bounded(void **state)
 	}
 	waiting_expect(f, 2 * GREMC_PENDING_PACKETS, 2 * 3);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
-	assert_int_equal(gremc_pending_poll(f->worker), GREMC_PENDING_PACKETS);
+	assert_int_equal(gremc_worker_poll_pending(f->worker), GREMC_PENDING_PACKETS);
 	waiting_expect(f, 0, 2 * 3);
 	replicas_expect_in_order(2, 100 + 3, GREMC_PENDING_PACKETS);
 
@@ -490,6 +491,7 @@ static void test_waiting_packets_are_bounded(void **state)
 	forwarder_forward_frame(f, frame_mbuf_create(2, 1000, 0));
 	waiting_expect(f, GREMC_PENDING_NEIGHBOURS, 2 * 3 + 5);
 	gremc_pending_drop_all(f->worker);
+	gremc_worker_account(f->worker, NULL);
 	waiting_expect(f, 0, 2 * 3 + 5 + GREMC_PENDING_NEIGHBOURS);
 	for (uint32_t n = 0; n < GREMC_PENDING_NEIGHBOURS; n++)
 		assert_int_equal(f->worker->stats->vif_cold[f->vif[n]].lost[GREMC_TX_DROP_no_adjacency], 1);
@@ -511,7 +513,7 @@ static void test_flood_does_not_replace_fresh_packets(void **state)
 	forwarder_forward_burst(f, mbufs, RTE_DIM(mbufs));
 	waiting_expect(f, GREMC_PENDING_PACKETS, 3);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
-	gremc_pending_poll(f->worker);
+	gremc_worker_poll_pending(f->worker);
 	waiting_expect(f, 0, 3);
 	replicas_expect_in_order(1, 100, GREMC_PENDING_PACKETS);
 }
@@ -541,7 +543,7 @@ static void test_waiting_replicas_follow_tunnel_changes(void **state)
 	gremc_tunnel_reroute(f->vifs, f->vif[REROUTED], other);
 	gremc_tunnel_mtu_set(f->vifs, f->vif[SHRUNK], 999);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
-	gremc_pending_poll(f->worker);
+	gremc_worker_poll_pending(f->worker);
 	waiting_expect(f, 0, 3);
 	assert_int_equal(forwarder_totals(f).losses[GREMC_TX_DROP_too_big], 1);
 	/* the new one has no part in it */
@@ -566,7 +568,7 @@ static void test_replicas_are_handed_to_queue_owner(void **state)
 	f->port[LOOP].rx_worker[0] = 1;
 	forwarder_start_workers(f, 2);
 	other = f->group->worker[1];
-	assert_int_equal(f->worker->share_count, 1);
+	assert_int_equal(f->worker->egress.shared_count, 1);
 	assert_int_equal(other->rxq_count, 1);
 	forwarder_add_tunnels(f, 201, LOOP);
 	forwarder_set_route(f, 200);
@@ -576,7 +578,7 @@ static void test_replicas_are_handed_to_queue_owner(void **state)
 	assert_int_equal(gremc_worker_poll(other, &other->rxq[0]), 1);
 	assert_int_equal(forwarder_totals(f).queued, 127);
 	assert_int_equal(forwarder_totals(f).losses[GREMC_TX_DROP_ring_full], 73);
-	while (gremc_tx_shared_poll(f->worker) > 0)
+	while (gremc_tx_shared_poll(&f->worker->egress) > 0)
 		gremc_worker_account(f->worker, NULL);
 	assert_int_equal(forwarder_totals(f).queued, 0);
 	assert_int_equal(forwarder_totals(f).sent, 127);
@@ -608,7 +610,7 @@ static void test_large_oil_is_split_between_workers(void **state)
 			first = replicas_collect(f, got, n);
 			assert_in_range(first, n / 4, n * 3 / 4);
 			assert_int_equal(forwarder_totals(f).wanted - before.wanted, first);
-			assert_int_equal(gremc_handoff_poll(other), 1);
+			assert_int_equal(gremc_worker_poll_handoff(other), 1);
 			assert_int_equal(replicas_collect(f, got, n), wanted - first);
 			assert_int_equal(forwarder_totals(f).wanted - before.wanted, wanted);
 			assert_int_equal(forwarder_totals(f).sent - before.sent, wanted);
@@ -629,7 +631,7 @@ static void test_large_oil_is_split_between_workers(void **state)
 	forwarder_receive_frame(f, frame_mbuf_create(n, 100, 0));
 	first = replicas_collect(f, (bool[400]){false}, n);
 	forwarder_set_route(f, 1);
-	assert_int_equal(gremc_handoff_poll(other), 1);
+	assert_int_equal(gremc_worker_poll_handoff(other), 1);
 	assert_in_range(replicas_collect(f, (bool[400]){false}, n), 0, 1);
 }
 
@@ -645,7 +647,7 @@ static void test_flows_are_spread_between_workers(void **state)
 	forwarder_receive_frame(f, frame_mbuf_create(2, 100, 0));
 	owner = forwarder_totals(f).relayed == 1 ? other : f->worker;
 	stranger = owner == other ? f->worker : other;
-	assert_int_equal(gremc_handoff_poll(owner), owner == other);
+	assert_int_equal(gremc_worker_poll_handoff(owner), owner == other);
 	for (unsigned i = 0; i < 2; i++)
 		replica_expect(i, 100);
 	/* received by the other one: given to the owner, who forwards it */
@@ -653,8 +655,8 @@ static void test_flows_are_spread_between_workers(void **state)
 	assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
 	assert_int_equal(gremc_worker_poll(stranger, &f->worker->rxq[0]), 1);
 	assert_int_equal(forwarder_totals(f).relayed, 1);
-	assert_int_equal(gremc_handoff_poll(stranger), 0);
-	assert_int_equal(gremc_handoff_poll(owner), 1);
+	assert_int_equal(gremc_worker_poll_handoff(stranger), 0);
+	assert_int_equal(gremc_worker_poll_handoff(owner), 1);
 	for (unsigned i = 0; i < 2; i++)
 		replica_expect(i, 100);
 	assert_int_equal(forwarder_totals(f).relayed, 0);
@@ -1130,7 +1132,7 @@ static void test_external_buffers_wait_for_next_hop(void **state)
 		forwarder_forward_frame(
 			f, extbuf_mbuf_create(&held, frame, frame_write(frame, 2, 1000, 0), 128));
 		assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
-		gremc_pending_poll(f->worker);
+		gremc_worker_poll_pending(f->worker);
 		while (rte_eth_rx_burst(device[LOOP], 0, &out, 1) == 1)
 			rte_pktmbuf_free(out);
 		assert_int_equal(forwarder_totals(f).waiting, 0);
@@ -1169,7 +1171,7 @@ static void test_pinned_buffers_stay_pinned(void **state)
 		mbuf = rte_pktmbuf_alloc(pinned);
 		mbuf->data_len = mbuf->pkt_len = frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), 200, 1000, 0);
 		forwarder_receive_frame(f, mbuf);
-		assert_int_equal(gremc_handoff_poll(f->group->worker[1]), fanouts[i] >= 150);
+		assert_int_equal(gremc_worker_poll_handoff(f->group->worker[1]), fanouts[i] >= 150);
 		for (uint32_t n = 0; n < fanouts[i]; n++) {
 			assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
 			rte_pktmbuf_free(mbuf);

@@ -12,6 +12,7 @@
 
 #include "datapath/backlog.h"
 #include "datapath/datapath.h"
+#include "datapath/forward.h"
 #include "test.h"
 
 #define LOCAL  RTE_BE32(0x0a000001)
@@ -422,7 +423,7 @@ static void packet_arrive_by(struct host_path *f, enum way way, struct rte_ipv4_
 		mbuf = mbuf_from_bytes(&ip, sizeof(ip));
 		mbuf->port = HOST;
 		assert_int_equal(gremc_inject_frames(f->group, &mbuf, 1), 1);
-		assert_int_equal(gremc_stage_inject(f->worker), 1);
+		assert_int_equal(gremc_worker_poll_inject(f->worker), 1);
 	}
 }
 
@@ -497,7 +498,7 @@ static void test_samples_are_punted(void **state)
 
 	assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
 	port_receive_one(f, tunnel_frame_create(ip)); /* not due */
-	f->group->sample[gremc_fanout_find(f->fanout, 0, GROUP, 32)->id] = 1;
+	gremc_workers_punt_sample(f->group, gremc_fanout_find(f->fanout, 0, GROUP, 32)->id);
 	port_receive_one(f, tunnel_frame_create(ip)); /* nobody there */
 	assert_int_equal(host_path_totals(f).forwarded, 2);
 	gremc_vif_punt_set(f->vifs, f->tunnel, GREMC_VIF_PUNT_MULTICAST);
@@ -528,7 +529,7 @@ static void test_wrong_vif_punts_are_rate_limited(void **state)
 					      .oif_count = 1,
 					      .oifs = &f->tunnel}};
 	struct rte_mbuf *mbuf;
-	uint32_t id;
+	gremc_atomic_u32 *time;
 
 	gremc_vif_punt_set(f->vifs, f->tunnel, GREMC_VIF_PUNT_MULTICAST);
 	assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
@@ -550,8 +551,8 @@ static void test_wrong_vif_punts_are_rate_limited(void **state)
 	assert_null(punt_dequeue_one(f, GREMC_PUNT_multicast));
 	assert_int_equal(host_path_totals(f).drops[GREMC_DROP_rpf], 4);
 	/* three seconds later */
-	id = gremc_fanout_find(f->fanout, 0, GROUP, 32)->id;
-	f->group->wrong_vif[id] -= (uint32_t)(rte_get_tsc_hz() * 31 / 10 / 256);
+	time = &f->group->wrong_vif_time[gremc_fanout_find(f->fanout, 0, GROUP, 32)->id];
+	gremc_u32_store(time, gremc_u32_load(time) - (uint32_t)(rte_get_tsc_hz() * 31 / 10 / 256));
 	port_receive_one(f, tunnel_frame_create(ip));
 	mbuf = punt_dequeue_one(f, GREMC_PUNT_multicast);
 	assert_non_null(mbuf);
@@ -614,10 +615,10 @@ static void test_full_punt_ring_drops_by_name(void **state)
 	gremc_port_punt_set(f->vifs, PORT, GREMC_VIF_PUNT_FRAMES);
 	gremc_vif_punt_set(f->vifs, f->tunnel, GREMC_VIF_PUNT_CONTROL | GREMC_VIF_PUNT_MULTICAST);
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++) {
-		const unsigned full = rte_ring_get_capacity(f->worker->up[class]);
+		const unsigned full = rte_ring_get_capacity(f->worker->punt_ring[class]);
 		const struct gremc_totals before = host_path_totals(f);
 
-		together += rte_ring_get_size(f->worker->up[class]);
+		together += rte_ring_get_size(f->worker->punt_ring[class]);
 		for (unsigned i = 0; i < full + 3; i++)
 			port_receive_one(f, punt_class_frame_create(class));
 		assert_int_equal(host_path_totals(f).punted[class] - before.punted[class], full);
@@ -667,7 +668,7 @@ static void test_sleeping_control_thread_is_woken_once(void **state)
 	assert_true(gremc_punt_sleep_begin(f->group));
 	for (unsigned i = 0; i < 2; i++) {
 		port_receive_one(f, ether_frame_create("ff:ff:ff:ff:ff:ff", 0x0806, arp, sizeof(arp)));
-		assert_true(f->worker->wake_host);
+		assert_true(f->worker->egress.wake_control);
 		gremc_punt_wake(f->worker);
 	}
 	assert_int_equal(eventfd_read(f->group->host_event, &value), 0);
@@ -689,13 +690,13 @@ static void test_injected_frames_are_sent(void **state)
 	mbuf->port = PORT;
 	mbuf->hash.usr = GREMC_VIF_NONE;
 	assert_int_equal(gremc_inject_frames(f->group, &mbuf, 1), 1);
-	assert_int_equal(gremc_stage_inject(f->worker), 1);
+	assert_int_equal(gremc_worker_poll_inject(f->worker), 1);
 	assert_int_equal(rte_eth_rx_burst(device, 0, &back, 1), 1);
 	assert_ptr_equal(back, mbuf);
 	rte_pktmbuf_free(back);
 	assert_int_equal(host_path_totals(f).injected, 1);
 	assert_int_equal(host_path_totals(f).sent, 1);
-	assert_int_equal(gremc_stage_inject(f->worker), 0);
+	assert_int_equal(gremc_worker_poll_inject(f->worker), 0);
 }
 
 /* A port that takes nothing: a loss, by name, of the tunnel that the frame is counted for. */
@@ -711,11 +712,11 @@ static void test_injected_frames_drop_by_name(void **state)
 		mbuf->l2_len = 14;
 		mbuf->hash.usr = i % 2 ? f->tunnel : GREMC_VIF_NONE;
 		assert_int_equal(gremc_inject_frames(f->group, &mbuf, 1), 1);
-		gremc_stage_inject(f->worker);
+		gremc_worker_poll_inject(f->worker);
 	}
 	sent = host_path_totals(f).sent;
 	assert_in_range(sent, 1, FRAMES - 1);
-	gremc_backlogs_drop(f->worker);
+	gremc_backlogs_drop(&f->worker->egress);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(host_path_totals(f).losses[GREMC_TX_DROP_tx_full], FRAMES - sent);
 	assert_int_equal(f->worker->stats->vif_hot[f->tunnel].tx_packets, FRAMES / 2);
@@ -732,7 +733,7 @@ static void test_injected_packets_are_encapsulated(void **state)
 
 	assert_int_equal(gremc_inject_packet(f->group, pool, &query, sizeof(query), f->tunnel), 0);
 	assert_int_equal(gremc_inject_packet(f->group, pool, &query, sizeof(query), f->lan), 0);
-	assert_int_equal(gremc_stage_inject(f->worker), 2);
+	assert_int_equal(gremc_worker_poll_inject(f->worker), 2);
 	assert_int_equal(rte_eth_rx_burst(device, 0, &back, 1), 1);
 	bytes = rte_pktmbuf_mtod(back, const uint8_t *);
 	assert_int_equal(back->pkt_len, 14 + 24 + 20);
@@ -778,7 +779,7 @@ static void test_host_vif_is_an_iif(void **state)
 	__atomic_store_n(&f->vifs->port_vif[HOST], f->host, __ATOMIC_RELEASE);
 	mbufs[0]->port = mbufs[1]->port = HOST;
 	assert_int_equal(gremc_inject_frames(f->group, mbufs, 2), 2);
-	assert_int_equal(gremc_stage_inject(f->worker), 2);
+	assert_int_equal(gremc_worker_poll_inject(f->worker), 2);
 	assert_int_equal(rte_eth_rx_burst(device, 0, &back, 1), 1);
 	assert_int_equal(back->pkt_len, 14 + 24 + 20);
 	rte_pktmbuf_free(back);
@@ -826,9 +827,10 @@ static void test_injected_frames_use_the_host_queue(void **state)
 	assert_int_equal(host_path_totals(f).sent, 2);
 	assert_int_equal(host_path_totals(f).tx_bytes, 2 * sizeof(struct wrapped));
 	assert_int_equal(host_path_totals(f).ports[PORT].tx_packets, 2);
-	assert_int_equal(f->group->sender->stats->vif_hot[f->tunnel].tx_packets, 1);
-	assert_int_equal(f->group->sender->stats->vif_hot[f->tunnel].tx_bytes, sizeof(struct wrapped) - 38);
-	assert_int_equal(gremc_stage_inject(f->worker), 1);
+	assert_int_equal(f->group->host_egress->stats->vif_hot[f->tunnel].tx_packets, 1);
+	assert_int_equal(f->group->host_egress->stats->vif_hot[f->tunnel].tx_bytes,
+			 sizeof(struct wrapped) - 38);
+	assert_int_equal(gremc_worker_poll_inject(f->worker), 1);
 	assert_int_equal(rte_eth_rx_burst(device, 0, back, 4), 0);
 }
 
@@ -849,7 +851,7 @@ static void test_host_queue_drops_by_name(void **state)
 			 host_path_totals(f).wanted - sent);
 	assert_int_equal(host_path_totals(f).ports[PORT].tx_lost, host_path_totals(f).wanted - sent);
 	/* every other one, the last among them */
-	assert_int_equal(f->group->sender->stats->vif_cold[f->tunnel].lost[GREMC_TX_DROP_tx_full],
+	assert_int_equal(f->group->host_egress->stats->vif_cold[f->tunnel].lost[GREMC_TX_DROP_tx_full],
 			 (host_path_totals(f).wanted - sent + 1) / 2);
 }
 

@@ -125,10 +125,10 @@ static void test_removed_tunnels_leave_queued_replicas_uncounted(void **state)
 	forwarder_remove_tunnels(f, STAY, TUNNELS - STAY);
 	vif_index_reuse(f, f->vif[TUNNELS - 1], 1000);
 	again = vif_index_reuse(f, f->vif[TUNNELS - 2], 1001);
-	while (gremc_tx_shared_poll(f->worker))
+	while (gremc_tx_shared_poll(&f->worker->egress))
 		gremc_worker_account(f->worker, NULL);
 	loop_port_empty();
-	while (gremc_tx_shared_poll(f->worker))
+	while (gremc_tx_shared_poll(&f->worker->egress))
 		gremc_worker_account(f->worker, NULL);
 	assert_int_equal(forwarder_totals(f).wanted, TUNNELS - 1);
 	assert_true(forwarder_totals(f).losses[GREMC_TX_DROP_tx_full] >= TUNNELS - 1 - STAY - 64);
@@ -154,7 +154,7 @@ static struct gremc_worker *flow_owner_find(struct forwarder *f, struct gremc_wo
 	forwarder_receive_frame(f, frame_mbuf_create(0, 100, 0));
 	owner = f->group->worker[forwarder_totals(f).relayed];
 	*stranger = f->group->worker[owner == f->worker];
-	while (gremc_handoff_poll(owner))
+	while (gremc_worker_poll_handoff(owner))
 		;
 	loop_port_empty();
 	return owner;
@@ -183,7 +183,7 @@ static void test_flows_of_removed_tunnels_are_dropped(void **state)
 	forwarded = forwarder_totals(f).forwarded;
 	forwarder_remove_tunnels(f, 2, 1);
 	again = vif_index_reuse(f, f->vif[2], 1000);
-	while (gremc_handoff_poll(owner))
+	while (gremc_worker_poll_handoff(owner))
 		;
 	assert_int_equal(forwarder_totals(f).relayed, 0);
 	assert_int_equal(forwarder_totals(f).forwarded, forwarded);
@@ -207,7 +207,7 @@ static void test_oil_parts_of_removed_tunnels_are_freed(void **state)
 	assert_int_equal(loop_port_empty(), wanted);
 	forwarder_remove_tunnels(f, OIL, 1);
 	vif_index_reuse(f, f->vif[OIL], 1000);
-	assert_int_equal(gremc_handoff_poll(other), 1);
+	assert_int_equal(gremc_worker_poll_handoff(other), 1);
 	assert_int_equal(loop_port_empty(), 0);
 	assert_int_equal(forwarder_totals(f).wanted, wanted);
 }
@@ -246,7 +246,7 @@ static void test_oil_parts_obey_limits_set_meanwhile(void **state)
 			forwarder_receive_frame(f, frame_mbuf_create(from, lengths[l], 0));
 			replicas_collect(f, first, OIL);
 			assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
-			assert_int_equal(gremc_handoff_poll(other), 1);
+			assert_int_equal(gremc_worker_poll_handoff(other), 1);
 			made = replicas_collect(f, then, OIL);
 			assert_in_range(made, 1, OIL / 2);
 			for (uint32_t n = 0; n < OIL; n++) {
@@ -301,7 +301,7 @@ static void test_frames_for_removed_tunnels_are_sent_uncounted(void **state)
 	}
 	forwarder_remove_tunnels(f, 1, 1);
 	again = vif_index_reuse(f, f->vif[1], 1000);
-	assert_int_equal(gremc_stage_inject(f->worker), 2);
+	assert_int_equal(gremc_worker_poll_inject(f->worker), 2);
 	assert_int_equal(loop_port_empty(), 2);
 	assert_int_equal(forwarder_totals(f).injected, 2);
 	assert_int_equal(forwarder_totals(f).sent, 2);
@@ -362,8 +362,8 @@ static void test_all_handed_over_replicas_are_sent(void **state)
 
 	for (unsigned turn = 0; turn < 200 && !complete; turn++) {
 		replicas_hand_over_many(f, other);
-		complete = gremc_tx_shared_poll(f->worker) >= MANY;
-		while (gremc_tx_shared_poll(f->worker))
+		complete = gremc_tx_shared_poll(&f->worker->egress) >= MANY;
+		while (gremc_tx_shared_poll(&f->worker->egress))
 			;
 		gremc_worker_account(f->worker, NULL);
 		assert_int_equal(forwarder_totals(f).queued, 0);
@@ -389,7 +389,7 @@ static void test_owner_sends_others_replicas_between_bursts(void **state)
 		mbufs[k] = frame_mbuf_create(9000, 100, 0);
 	worker_forward_burst(f, f->worker, mbufs, RTE_DIM(mbufs));
 	assert_true(rte_ring_count(ring) < 13 * 300 / 4);
-	while (gremc_tx_shared_poll(f->worker))
+	while (gremc_tx_shared_poll(&f->worker->egress))
 		gremc_worker_account(f->worker, NULL);
 	assert_int_equal(forwarder_totals(f).sent, 2 * 13 * 300);
 	null_queue_unshare(f, ring);
@@ -412,8 +412,8 @@ static void test_all_relayed_packets_are_forwarded(void **state)
 			mbuf = frame_mbuf_create(2, 100, 0);
 			worker_forward_burst(f, stranger, &mbuf, 1);
 		}
-		complete = gremc_handoff_poll(owner) == 500;
-		while (gremc_handoff_poll(owner))
+		complete = gremc_worker_poll_handoff(owner) == 500;
+		while (gremc_worker_poll_handoff(owner))
 			;
 		assert_int_equal(forwarder_totals(f).relayed, 0);
 		loop_port_empty();
@@ -454,17 +454,17 @@ static void test_no_producer_waits_for_another(void **state)
 	forwarder_add_tunnels(f, 3, LOOP);
 	forwarder_set_route(f, 1);
 	owner = flow_owner_find(f, &stranger);
-	enqueue_begin(owner->relay, f);
+	enqueue_begin(owner->handoff_ring, f);
 	for (unsigned i = 0; i < f->ports.rings.relay - 200; i++) {
 		mbuf = frame_mbuf_create(2, 100, 0);
 		worker_forward_burst(f, stranger, &mbuf, 1);
 	}
 	assert_int_equal(forwarder_totals(f).relayed, f->ports.rings.relay - 200);
-	assert_int_equal(gremc_handoff_poll(owner), 0);
-	enqueue_end(owner->relay);
-	assert_int_equal(rte_ring_dequeue(owner->relay, &entry), 0);
+	assert_int_equal(gremc_worker_poll_handoff(owner), 0);
+	enqueue_end(owner->handoff_ring);
+	assert_int_equal(rte_ring_dequeue(owner->handoff_ring, &entry), 0);
 	assert_ptr_equal(entry, f);
-	while (gremc_handoff_poll(owner))
+	while (gremc_worker_poll_handoff(owner))
 		loop_port_empty();
 	assert_int_equal(forwarder_totals(f).relayed, 0);
 	loop_port_empty();

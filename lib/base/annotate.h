@@ -2,8 +2,8 @@
 /* What ThreadSanitizer cannot see by itself. DPDK's libraries are not instrumented, so an ordering that lives
  * inside one of them (the release store of an rte_hash insertion, the acquire load of its lookup) is unknown
  * to it. These say where such an ordering is; in a build without ThreadSanitizer they are nothing. */
-#ifndef GREMC_RCU_ANNOTATE_H
-#define GREMC_RCU_ANNOTATE_H
+#ifndef GREMC_BASE_ANNOTATE_H
+#define GREMC_BASE_ANNOTATE_H
 
 #include <stdint.h>
 

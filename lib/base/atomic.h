@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Typed atomics: fields that threads share.
+ *
+ * An atomic field is a struct, so that a plain read or write of it does not compile. The declaration of each
+ * field names its writer and its readers. Every accessor names its memory order:
+ *
+ *     gremc_u32_load()           relaxed: the value alone matters
+ *     gremc_u32_load_acquire()   what the writer stored before its release store is visible afterwards
+ *     gremc_u32_store()          relaxed
+ *     gremc_u32_store_release()  all earlier stores are visible to a thread that load-acquires the value
+ *     gremc_u32_exchange()       relaxed; returns the old value
+ *     gremc_u32_replace()        relaxed; stores `to` if the value is `from`, returns whether it did
+ *     gremc_u32_add_acq_rel()    acquire and release; returns the new value
+ *
+ * likewise for bool, u8, u16, u64 and int. Zeroed memory holds 0. */
+#ifndef GREMC_BASE_ATOMIC_H
+#define GREMC_BASE_ATOMIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GREMC_ATOMIC(name, type)                                                                             \
+	typedef struct {                                                                                     \
+		type value;                                                                                  \
+	} gremc_atomic_##name;                                                                               \
+	static inline type gremc_##name##_load(const gremc_atomic_##name *atomic)                            \
+	{                                                                                                    \
+		return __atomic_load_n(&atomic->value, __ATOMIC_RELAXED);                                    \
+	}                                                                                                    \
+	static inline type gremc_##name##_load_acquire(const gremc_atomic_##name *atomic)                    \
+	{                                                                                                    \
+		return __atomic_load_n(&atomic->value, __ATOMIC_ACQUIRE);                                    \
+	}                                                                                                    \
+	static inline void gremc_##name##_store(gremc_atomic_##name *atomic, type value)                     \
+	{                                                                                                    \
+		__atomic_store_n(&atomic->value, value, __ATOMIC_RELAXED);                                   \
+	}                                                                                                    \
+	static inline void gremc_##name##_store_release(gremc_atomic_##name *atomic, type value)             \
+	{                                                                                                    \
+		__atomic_store_n(&atomic->value, value, __ATOMIC_RELEASE);                                   \
+	}                                                                                                    \
+	static inline type gremc_##name##_exchange(gremc_atomic_##name *atomic, type value)                  \
+	{                                                                                                    \
+		return __atomic_exchange_n(&atomic->value, value, __ATOMIC_RELAXED);                         \
+	}                                                                                                    \
+	static inline bool gremc_##name##_replace(gremc_atomic_##name *atomic, type from, type to)           \
+	{                                                                                                    \
+		return __atomic_compare_exchange_n(&atomic->value, &from, to, false, __ATOMIC_RELAXED,       \
+						   __ATOMIC_RELAXED);                                        \
+	}
+
+GREMC_ATOMIC(bool, bool)
+GREMC_ATOMIC(u8, uint8_t)
+GREMC_ATOMIC(u16, uint16_t)
+GREMC_ATOMIC(u32, uint32_t)
+GREMC_ATOMIC(u64, uint64_t)
+GREMC_ATOMIC(int, int)
+
+#undef GREMC_ATOMIC
+
+static inline uint32_t gremc_u32_add_acq_rel(gremc_atomic_u32 *atomic, uint32_t n)
+{
+	return __atomic_add_fetch(&atomic->value, n, __ATOMIC_ACQ_REL);
+}
+
+/* Between a store and a load of different fields: another thread that does the same the other way round does
+ * not miss both. */
+static inline void gremc_fence_full(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+#endif

@@ -112,14 +112,14 @@ def page_prose(text, man=False):
         if re.match(r"\s*```", line):
             fenced = not fenced
             line = ""
-        if fenced or not line.strip() or re.match(r"\s*([-*|#]|\d+\.) ?|    ", line):
+        if fenced or not line.strip() or not man and re.match(r"\s*([-*|#]|\d+\.) ?|    ", line):
             if block:
                 yield Prose(start, "page", "\n".join(block))
             block = []
         if not fenced and line.strip() and not re.match(r"    \s*(?![-*\d\s])", line):
             if not block:
                 start = n
-            block.append(re.sub(r"^\s*(?:[-*#|]+|\d+\.)\s*", "", line))
+            block.append(line if man else re.sub(r"^\s*(?:[-*#|]+|\d+\.)\s*", "", line))
 
 
 def prose(name):

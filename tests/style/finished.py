@@ -11,6 +11,7 @@ PROSE = """
     docs/config.md
     docs/design.md
     docs/glossary.md
+    docs/man
     docs/howto.md
     docs/membership.md
     docs/operations.md

@@ -127,3 +127,23 @@ def test_readme_configuration_is_good(top, binary, tmp_path):
         path.write_text("\n".join(line[len(indent):] for line in block.splitlines()) + "\n")
         run = subprocess.run([binary, "--check", path], capture_output=True, text=True)
         assert run.returncode == 0, run.stderr
+
+
+def absent_words(page, names):
+    """Those of the names that a man page does not contain as bold words."""
+    text = page.replace("\\-", "-")
+    return [name for name in names if not re.search(rf"^\.(?:B|BR|BI|RB) .*?(?<![\w-]){re.escape(name)}(?![\w-])", text, re.M)]
+
+
+def test_man_pages_list_all_keys_and_commands(top):
+    keys = re.findall(r'\[KEY_\w+\] = \{\s*"([\w-]+)"', (top / "lib/config/keys.c").read_text())
+    commands = re.search(r"#define GREMC_COMMANDS\(X\)((?:.*\\\n)*.*\n)", (top / "lib/telemetry/telemetry_priv.h").read_text())
+    commands = [f"/gremc/{name}" for name in re.findall(r"\bX\((\w+),", commands.group(1))]
+    assert len(keys) > 50 and len(commands) > 15
+    assert not absent_words((top / "docs/man/dpdk-gremc.yaml.5").read_text(), set(keys))
+    assert not absent_words((top / "docs/man/dpdk-gremc.8").read_text(), commands)
+
+
+def test_the_man_page_check_can_fail():
+    page = ".B fast\\-leave\n.BR /gremc/tunnels , /gremc/tunnel\nleave\n"
+    assert absent_words(page, ["fast-leave", "leave", "/gremc/tunnel", "/gremc/tunnels", "fast"]) == ["leave", "fast"]

@@ -86,8 +86,9 @@ def test_tables_of_two_nodes(make_hub):
     sent = inners(10)
 
     def exchange(first):
-        by_site = hub.sites_of(test_hub.exchange([hub.from_site(0, inner) for inner in sent]))
-        assert by_site == {hub.remote(i): [hub.to_site(i, inner) for inner in sent] for i in range(first, fanout + 1)}
+        expected = {hub.remote(i): [hub.to_site(i, inner) for inner in sent] for i in range(first, fanout + 1)}
+        frames = [hub.from_site(0, inner) for inner in sent]
+        assert hub.sites_of(test_hub.exchange(frames, replicas=len(sent) * len(expected))) == expected
 
     assert test_hub.forwarder.out.wait("^tables are on NUMA nodes 0 1, a copy on each$", 1)
     exchange(1)

@@ -146,11 +146,12 @@ class Hub:
         except LabError as error:
             raise LabError(f"{error}; {self.info()}") from error
 
-    def exchange(self, frames, wire=0, seconds=20.0):
+    def exchange(self, frames, wire=0, seconds=20.0, replicas=0):
         """Send frames, wait until all are handled, and return every frame that came back (from all wires, in order of
-        wires)."""
+        wires). replicas: their number, where workers share the oils: each counts its part when it takes it."""
         before = self.info()
         self.wires[wire].send(frames)
+        until(lambda: self.info()["wanted"] >= before["wanted"] + replicas, f"{replicas} replicas are requested", seconds)
         after = self.handled(before["rx_packets"] + len(frames), seconds)
         assert after["rx_packets"] == before["rx_packets"] + len(frames)
         sent = after["sent"] - before["sent"]

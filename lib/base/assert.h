@@ -46,11 +46,13 @@ __rte_noreturn void gremc_assert_fail(const char *condition, const char *functio
 #	define gremc_assert(condition)                                                                      \
 		((condition) ? (void)0 : gremc_assert_fail(#condition, __func__, __FILE__, __LINE__))
 #else
+/* Roles are not tracked. */
 static inline void gremc_role_register(enum gremc_role role)
 {
 	(void)role;
 }
 
+/* Roles are not tracked. */
 static inline void gremc_role_unregister(enum gremc_role role)
 {
 	(void)role;

@@ -11,7 +11,7 @@ static void errors_append_line(struct gremc_errors *errors, const char *line, si
 	char *text = realloc(errors->text, errors->length + length + 1);
 
 	if (text == NULL)
-		return; /* the count still says that there was an error */
+		return; /* the count still includes the error */
 	memcpy(text + errors->length, line, length + 1);
 	errors->text = text;
 	errors->length += length;

@@ -9,22 +9,25 @@
 
 RTE_LOG_REGISTER(gremc_logtype, gremc, INFO)
 
-/* Of all limits: messages come from several threads. */
+/* Protects all limits: messages come from several threads. */
 static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct gremc_log_limit *log_limits_listed; /* those with left out lines */
-static uint64_t log_lines_left_out;               /* so far; atomic */
+static struct gremc_log_limit
+	*log_limits_listed; /* that have left out lines; a reader without the mutex only compares with NULL */
+static uint64_t log_lines_left_out; /* since the start. Written: with the mutex. Read: by any thread. */
 
 static uint64_t log_clock_read(void)
 {
-	struct timespec now;
+	struct timespec now = {0};
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	/* cannot fail: the clock exists */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Print how many lines were left out, and take the limit off the list. */
+/* Print how many lines were left out. */
 static void log_limit_report(struct gremc_log_limit *limit)
 {
+	gremc_assert_locked(&log_mutex);
 	if (limit->left_out)
 		rte_log(limit->level, gremc_logtype, "gremc: left out %" PRIu64 " more lines like: %s\n",
 			limit->left_out, limit->text);
@@ -33,6 +36,7 @@ static void log_limit_report(struct gremc_log_limit *limit)
 
 static void log_limit_list(struct gremc_log_limit *limit)
 {
+	gremc_assert_locked(&log_mutex);
 	if (limit->is_listed)
 		return;
 	limit->is_listed = true;

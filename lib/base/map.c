@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/assert.h"
 #include "base/map.h"
 
 #define BUCKETS_FIRST 256u
@@ -20,9 +21,10 @@ static struct gremc_map_node **map_bucket_find(const struct gremc_map *map, uint
 
 int gremc_map_init(struct gremc_map *map)
 {
-	struct timespec now;
+	struct timespec now = {0};
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	/* cannot fail: the clock exists */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	*map = (struct gremc_map){
 		.buckets = calloc(BUCKETS_FIRST, sizeof(*map->buckets)),
 		.seed = (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uintptr_t)map,
@@ -77,6 +79,7 @@ static void map_buckets_grow(struct gremc_map *map)
 
 void gremc_map_add(struct gremc_map *map, struct gremc_map_node *node, uint64_t key)
 {
+	gremc_assert(gremc_map_find(map, key) == NULL);
 	if (map->count > map->mask && map->mask + 1 < BUCKETS_MAX)
 		map_buckets_grow(map);
 	node->key = key;
@@ -88,8 +91,11 @@ void gremc_map_remove(struct gremc_map *map, struct gremc_map_node *node)
 {
 	struct gremc_map_node **at = map_bucket_find(map, node->key);
 
-	while (*at != node)
+	gremc_assert(map->count > 0);
+	while (*at != node) {
+		gremc_assert(*at != NULL);
 		at = &(*at)->next;
+	}
 	*at = node->next;
 	map->count--;
 }

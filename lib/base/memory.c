@@ -9,8 +9,8 @@
 
 #include "base/base.h"
 
-/* Prefer a node, not bind to it: a full node then gives pages of another one. With MPOL_BIND, which
- * numa_tonode_memory() sets by default, the kernel calls its OOM killer instead. */
+/* Prefer the node, so that pages come from another node when it is full. With MPOL_BIND, the default of
+ * numa_tonode_memory(), the kernel would call its OOM killer instead. */
 static void memory_prefer_node(void *memory, size_t size, int socket)
 {
 	unsigned long mask[GREMC_NODES_MAX / (CHAR_BIT * sizeof(unsigned long)) + 1] = {0};
@@ -20,7 +20,8 @@ static void memory_prefer_node(void *memory, size_t size, int socket)
 	    !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)socket))
 		return;
 	mask[(unsigned)socket / bits] = 1UL << (unsigned)socket % bits;
-	mbind(memory, size, MPOL_PREFERRED, mask, sizeof(mask) * CHAR_BIT, 0);
+	/* best effort: pages of another node work, too */
+	(void)mbind(memory, size, MPOL_PREFERRED, mask, sizeof(mask) * CHAR_BIT, 0);
 }
 
 void *gremc_memory_reserve(size_t size, int socket)
@@ -30,16 +31,16 @@ void *gremc_memory_reserve(size_t size, int socket)
 
 	if (memory == MAP_FAILED)
 		return NULL;
-	/* Best effort, both: a kernel without huge pages or NUMA gives ordinary memory, which works. */
-	madvise(memory, size, MADV_HUGEPAGE);
+	/* best effort: a kernel without huge pages gives ordinary ones */
+	(void)madvise(memory, size, MADV_HUGEPAGE);
 	memory_prefer_node(memory, size, socket);
 	return memory;
 }
 
 void gremc_memory_release(void *memory, size_t size)
 {
-	if (memory)
-		munmap(memory, size);
+	if (memory && munmap(memory, size))
+		GREMC_LOG(ERR, "cannot release %zu bytes of reserved memory", size);
 }
 
 void *gremc_memory_zalloc(size_t size, int socket)

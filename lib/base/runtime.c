@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the EAL leaves in its runtime directory. Processes with one file prefix share that directory: one
- * primary process with files, which holds a lock on `config`, and any number with --no-shconf or --in-memory,
- * which have a telemetry socket there and nothing else. */
+/* Leftovers of the EAL in its runtime directory. Processes with one file prefix share the directory: at most
+ * one primary process with files, which holds a lock on `config`, and any number of processes with
+ * --no-shconf or
+ * --in-memory, which only have a telemetry socket there. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@ static bool name_has_prefix(const char *name, const char *const *prefixes, unsig
 	return false;
 }
 
-/* Whether a socket is there that no process listens at. */
+/* Whether the name is a socket without a listener. */
 static bool socket_is_dead(int directory, const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -42,7 +43,8 @@ static bool socket_is_dead(int directory, const char *name)
 	return is_dead;
 }
 
-/* Take the lock that a primary process holds. Returns the file; -1: another process has it; -2: no file. */
+/* Take the lock of a primary process.
+ * Returns: the open file; -1: another process holds the lock; -2: there is no file. */
 static int runtime_config_lock(int directory)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -71,7 +73,7 @@ void gremc_runtime_remove(const char *path)
 	while ((entry = readdir(directory)) != NULL) {
 		const char *name = entry->d_name;
 
-		/* what cannot be removed is found by the next process, which replaces it */
+		/* the next process replaces a file that cannot be removed */
 		if ((config != -1 && name_has_prefix(name, files, RTE_DIM(files))) ||
 		    (name_has_prefix(name, sockets, RTE_DIM(sockets)) && socket_is_dead(fd, name)))
 			(void)unlinkat(fd, name, 0);
@@ -79,7 +81,7 @@ void gremc_runtime_remove(const char *path)
 	if (config >= 0)
 		close(config);
 	closedir(directory);
-	/* it stays while something is in it */
+	/* fails while the directory is not empty */
 	(void)rmdir(path);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One destination for all messages, those of DPDK included: stderr. Without a stream of its own DPDK up
- * to 24.07 writes each message to stderr and to syslog, and the journal gets both. */
+/* stderr as the one destination of all messages. Without a stream DPDK up to 24.07 writes each message to
+ * stderr and to syslog, and the journal receives both. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 /* ---- lines with their levels ---- */
 
-/* A level as people read it, and as the journal does (sd-daemon(3)). */
+/* Write a level as a word, or for the journal as a number (sd-daemon(3)). */
 static size_t log_level_format(char *text, size_t size, uint32_t level, bool for_journal)
 {
 	static const char *const names[] = {"",        "emergency", "alert", "critical", "error",
@@ -47,10 +47,10 @@ char *gremc_log_lines(const char *message, size_t length, uint32_t level, bool f
 
 /* ---- the stream ---- */
 
-/* The stream's lock guards it. */
+/* Protected by the lock of the stream. */
 struct destination {
 	bool for_journal;
-	bool is_inside; /* of a line */
+	bool is_inside; /* the last message did not end its line */
 };
 
 static ssize_t stream_message_write(void *cookie, const char *message, size_t length)
@@ -60,15 +60,15 @@ static ssize_t stream_message_write(void *cookie, const char *message, size_t le
 	char *text = gremc_log_lines(message, length, level < 0 ? RTE_LOG_INFO : (uint32_t)level,
 				     destination->for_journal, &destination->is_inside);
 
-	/* a message without its level is better than none; when stderr is gone there is no place for an error
-	 */
+	/* print without the level rather than nothing; an error of stderr cannot be reported */
 	(void)fputs(text ? text : "gremc: out of memory for a message\n", stderr);
 	(void)fflush(stderr);
 	free(text);
 	return (ssize_t)length;
 }
 
-/* systemd tells the programs whose stderr it reads which file that is. */
+/* Whether systemd reads stderr: JOURNAL_STREAM has the device and inode of that file (sd_journal_print(3)).
+ */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");

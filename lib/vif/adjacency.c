@@ -10,16 +10,16 @@
 struct adjacency_key {
 	uint32_t port;
 	rte_be32_t next_hop;
-	uint8_t next_hop6[16]; /* 0 but for GREMC_NEXT_HOP_IPV6 */
+	uint8_t next_hop6[16]; /* 0 unless next_hop is GREMC_NEXT_HOP_IPV6 */
 };
 
-/* An adjacency on its way out: the index is free again once no reader can hold it. */
+/* A released adjacency. The index is reused when no reader can hold it. */
 struct retired_adjacency {
 	struct gremc_vifs *vifs;
 	uint32_t index;
 };
 
-/* An adjacency that was resolved a grace period ago. */
+/* An adjacency that becomes ready after a grace period. */
 struct becoming_ready {
 	struct gremc_vifs *vifs;
 	uint32_t index;
@@ -125,7 +125,8 @@ static void adjacency_free_nodes(const struct gremc_vifs_priv *priv, struct grem
 		rte_free(adjacency[i]);
 }
 
-/* One for each node, into made[]. -ENOMEM: none. */
+/* Build one for each node, into made[].
+ * Errors:  -ENOMEM: none is built. */
 static int adjacency_build_nodes(const struct gremc_vifs_priv *priv, uint32_t index,
 				 const struct adjacency_key *key, const struct rte_ether_addr *mac,
 				 struct gremc_adjacency **made)
@@ -198,6 +199,8 @@ int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_
 {
 	const struct adjacency_key key = {.port = port, .next_hop = next_hop};
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs == vifs->priv->node[0]);
 	return adjacency_get_by_key(vifs, &key, source, vlan, index);
 }
 
@@ -206,6 +209,8 @@ int gremc_adjacency_get6(struct gremc_vifs *vifs, uint16_t port, const uint8_t n
 {
 	struct adjacency_key key = {.port = port, .next_hop = GREMC_NEXT_HOP_IPV6};
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs == vifs->priv->node[0]);
 	memcpy(key.next_hop6, next_hop, sizeof(key.next_hop6));
 	return adjacency_get_by_key(vifs, &key, source, vlan, index);
 }
@@ -227,6 +232,8 @@ static void adjacency_reclaim(void *argument)
 
 void gremc_adjacency_hold(struct gremc_vifs *vifs, uint32_t index)
 {
+	gremc_assert_control_thread();
+	gremc_assert(vifs->priv->adjacency_holds[index] > 0);
 	vifs->priv->adjacency_holds[index]++;
 }
 
@@ -236,17 +243,20 @@ void gremc_adjacency_release(struct gremc_vifs *vifs, uint32_t index)
 	const struct adjacency_key key = adjacency_key_of(vifs->adjacency[index]);
 	struct retired_adjacency *retired_adjacency;
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs->priv->adjacency_holds[index] > 0);
 	if (--priv->adjacency_holds[index] > 0)
 		return;
-	rte_hash_del_key(priv->adjacency_hash, &key);
+	if (rte_hash_del_key(priv->adjacency_hash, &key) < 0)
+		GREMC_LOG(ERR, "adjacency %u is not in the table of next hops", index);
 	retired_adjacency = malloc(sizeof(*retired_adjacency));
 	if (retired_adjacency == NULL)
-		return; /* this index and 64 bytes stay taken: nothing that is in use suffers */
+		return; /* leak the index and 64 bytes rather than free memory that is in use */
 	*retired_adjacency = (struct retired_adjacency){vifs, index};
 	gremc_vif_defer(priv, adjacency_reclaim, retired_adjacency);
 }
 
-/* The reader finds the whole old header or the whole new one behind the pointer. */
+/* A reader finds either the whole old header or the whole new one behind the pointer. */
 static void adjacency_replace(struct gremc_vifs_priv *priv, uint32_t index,
 			      struct gremc_adjacency *const *new)
 {
@@ -267,8 +277,8 @@ static struct rte_ether_addr adjacency_mac_of(const struct gremc_adjacency *adja
 	return mac;
 }
 
-/* After a grace period: unless it has changed again, the fast path may send by it. Without memory for that it
- * stays as it is, which works, but slowly. */
+/* Mark the adjacency ready unless it has changed since. Without memory it stays unready: replicas then take
+ * the slower path that looks for waiting ones. */
 static void adjacency_mark_ready(void *argument)
 {
 	struct becoming_ready *becoming_ready = argument;
@@ -296,7 +306,9 @@ int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t index, const struc
 	struct gremc_adjacency *new[GREMC_NODES_MAX];
 	struct becoming_ready *becoming_ready = NULL;
 
-	/* what no vif has sent by yet, nothing waits for */
+	gremc_assert_control_thread();
+	gremc_assert(vifs->priv->adjacency_holds[index] > 0);
+	/* no replica waits for an adjacency that no vif has used */
 	if (mac && !old->ready && priv->adjacency_used[index]) {
 		becoming_ready = malloc(sizeof(*becoming_ready));
 		if (becoming_ready == NULL)
@@ -327,6 +339,9 @@ int gremc_port_down_set(struct gremc_vifs *vifs, uint16_t port, bool down)
 	struct gremc_adjacency *new[GREMC_NODES_MAX];
 	int rc = 0;
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs == vifs->priv->node[0]);
+	gremc_assert(port < GREMC_STATS_PORTS);
 	priv->port_down[port] = down;
 	for (uint32_t i = 0; i < priv->adjacency_indexes.next; i++) {
 		const struct gremc_adjacency *old = vifs->adjacency[i];

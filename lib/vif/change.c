@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How a vif changes while packets pass.
+/* Changes of a vif while packets pass.
  *
- * The shape of an encap (adjacency, MTU, header length, flags, TOS) is one word: it changes by one store. The
+ * The key of an encap (adjacency, MTU, header length, flags, TOS) is one word and changes by one store. The
  * template is longer, so it is never written while a reader may read it. Each encap has a twin, a second
- * line. A change of the template takes three grace periods:
+ * cache line. A change of the template takes three grace periods:
  *
- *   1. The twin gets the new template. One store of the new shape, with GREMC_ENCAP_CHANGING, sends readers
- *      there.
- *   2. After a grace period no reader reads the encap's own template: it gets the new one.
- *   3. After a second grace period every reader sees that: the shape loses GREMC_ENCAP_CHANGING.
- *   4. After a third one no reader reads the twin any more: it is free for the next change.
+ *   1. The new template is written to the twin. One store of the new encap key, with GREMC_ENCAP_CHANGING,
+ *      directs readers to the twin.
+ *   2. After a grace period no reader reads the encap's own template. The new template is copied to it.
+ *   3. After a second grace period every reader sees that copy. GREMC_ENCAP_CHANGING is cleared in the key.
+ *   4. After a third grace period no reader reads the twin. It is free for the next change.
  *
- * The tunnels' table finds a vif by its encap, or by the twin while its interface is down. So the words that
- * identify the tunnel's packets are in both, and are never written again. */
+ * The tunnels' table refers to a vif's encap, or to its twin while the interface is down. Both hold the words
+ * that identify the tunnel's packets, and these words never change. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@
 #define KEY_BEGIN offsetof(struct rte_ipv4_hdr, src_addr)
 #define KEY_END   sizeof(struct rte_ipv4_hdr)
 
-/* A template on its way from the twin to the encap. */
+/* A change of a template, between its steps. */
 struct edit {
 	struct gremc_vifs *vifs;
 	uint32_t vif, serial;
@@ -53,8 +53,8 @@ void gremc_encap_key_publish(struct gremc_vifs *vifs, uint32_t vif)
 		encap_key.adjacency = GREMC_ADJACENCY_DOWN;
 	if (state & GREMC_VIF_CHANGING)
 		encap_key.flags |= GREMC_ENCAP_CHANGING;
-	/* a reader takes the old shape or the new one: what both lead to stays until its next quiescent state
-	 */
+	/* A reader loads the old key or the new one. The adjacency and the template of either remain valid
+	 * until its next quiescent state. */
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		__atomic_store_n(&priv->node[i]->encap[vif].encap_key, encap_key.encap_key, __ATOMIC_RELEASE);
 }
@@ -69,7 +69,7 @@ static void twin_encap_key_set(struct gremc_vifs *vifs, uint32_t vif, uint64_t e
 
 /* ---- the steps of a change ---- */
 
-/* The vif has been removed meanwhile: its index may be another's. */
+/* End the change if the vif has been removed: another vif may have its index. */
 static bool edit_is_void(struct edit *edit)
 {
 	if (edit->vifs->serial[edit->vif] == edit->serial)
@@ -126,13 +126,16 @@ static void edit_begin(struct edit *edit, const struct gremc_encap *new_encap)
 	gremc_rcu_commit(priv->rcu);
 }
 
-/* ---- what changes ---- */
+/* ---- changes ---- */
 
 void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency)
 {
 	struct gremc_encap encap_key = {.encap_key = gremc_encap_twin(vifs, vif)->encap_key};
 	const uint32_t old = encap_key.adjacency;
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
+	gremc_assert(vifs->priv->adjacency_holds[adjacency] > 0);
 	vifs->priv->adjacency_used[adjacency] = true;
 	encap_key.adjacency = (uint16_t)adjacency;
 	twin_encap_key_set(vifs, vif, encap_key.encap_key);
@@ -143,6 +146,8 @@ void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu)
 {
 	struct gremc_encap encap_key = {.encap_key = gremc_encap_twin(vifs, vif)->encap_key};
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
 	encap_key.mtu = mtu;
 	twin_encap_key_set(vifs, vif, encap_key.encap_key);
 }
@@ -175,14 +180,21 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 	struct edit *edit;
 	struct gremc_encap new_encap;
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
+	gremc_assert(vifs->priv->adjacency_holds[adjacency] > 0);
+	gremc_assert(info->options.local == vifs->info[vif]->options.local &&
+		     info->options.remote == vifs->info[vif]->options.remote);
+	gremc_assert(info->options.has_input_key == vifs->info[vif]->options.has_input_key &&
+		     info->options.input_key == vifs->info[vif]->options.input_key);
 	if (old == adjacency && info_equal(vifs->info[vif], info)) {
 		gremc_adjacency_release(vifs, adjacency);
 		return 0;
 	}
 	if (priv->state[vif] & GREMC_VIF_TWIN_BUSY)
-		gremc_rcu_synchronize(priv->rcu); /* the change before is still on its way */
+		gremc_rcu_synchronize(priv->rcu); /* wait for the end of the previous change */
 	gremc_encap_init(&new_encap, info, adjacency);
-	/* the interface's own MTU holds until the configuration says another one */
+	/* the MTU set at the kernel interface stays until the configured MTU changes */
 	if (info->mtu == vifs->info[vif]->mtu)
 		new_encap.mtu = twin->mtu;
 	edit = malloc(sizeof(*edit));
@@ -208,6 +220,8 @@ void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down)
 	struct gremc_vifs_priv *priv = vifs->priv;
 	const uint32_t before = gremc_tunnel_entry(vifs, vif);
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs->info[vif] != NULL);
 	if ((priv->state[vif] & GREMC_VIF_DOWN) == (down ? GREMC_VIF_DOWN : 0))
 		return;
 	priv->state[vif] ^= GREMC_VIF_DOWN;

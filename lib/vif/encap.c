@@ -37,14 +37,15 @@ void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *in
 	const uint16_t *word = (const uint16_t *)encap->header;
 	const struct gremc_tunnel_options *options = &info->options;
 
+	gremc_assert(gremc_tunnel_overhead(&info->options) <= GREMC_ENCAP_HEADER_MAX);
 	memset(encap, 0, sizeof(*encap));
-	ip->version_ihl = RTE_IPV4_VHL_DEF; /* of the first word, written anew with each replica */
+	ip->version_ihl = RTE_IPV4_VHL_DEF; /* in the first word, which each replica writes again */
 	ip->fragment_offset = options->df == GREMC_DF_SET ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0;
 	ip->time_to_live = options->ttl;
 	ip->next_proto_id = IPPROTO_GRE;
 	ip->src_addr = options->local;
 	ip->dst_addr = options->remote;
-	/* The first two words (version, TOS, length) are each replica's own; the checksum is still zero. */
+	/* Each replica adds its own first two words (version, TOS, length). The checksum is still zero. */
 	for (unsigned i = 2; i < sizeof(*ip) / sizeof(*word); i++)
 		encap->sum += word[i];
 	encap->sum = (encap->sum & 0xffff) + (encap->sum >> 16);
@@ -56,7 +57,7 @@ void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *in
 	encap->has_input_key = options->has_input_key;
 	encap->input_key = options->has_input_key ? options->input_key : 0;
 	encap->flags = encap_flags_of(options);
-	/* ECN is always the inner packet's (RFC 6040, normal mode); DSCP by choice (RFC 2983). */
+	/* ECN is copied from the inner packet (RFC 6040, normal mode), DSCP only by option (RFC 2983) */
 	encap->tos = options->tos_inherit ? 0 : options->tos & ~GREMC_ECN_MASK;
 	encap->tos_mask = options->tos_inherit ? 0xff : GREMC_ECN_MASK;
 }

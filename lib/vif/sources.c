@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which sources a vif takes, where an mroute asks for it. */
+/* The source filter of a vif, which source-filtered mroutes apply. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@ static int source_range_compare(const void *a, const void *b)
 	return (left->first > right->first) - (left->first < right->first);
 }
 
-/* Do both say the same? `b` may be NULL. */
+/* Whether both have the same ranges. `b` may be NULL. */
 static bool sources_equal(const struct gremc_vif_sources *a, const struct gremc_vif_sources *b)
 {
 	return b && a->count == b->count && memcmp(a->range, b->range, a->count * sizeof(a->range[0])) == 0;
@@ -25,6 +25,8 @@ int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gr
 	const struct gremc_vif_sources *old = vifs->sources[vif];
 	struct gremc_vif_sources *sources = malloc(sizeof(*sources) + count * sizeof(sources->range[0]));
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs->info[vif] != NULL);
 	if (sources == NULL)
 		return -ENOMEM;
 	sources->count = count;
@@ -51,7 +53,7 @@ bool gremc_vif_accepts_source(const struct gremc_vifs *vifs, uint32_t vif, rte_b
 	const uint32_t address = rte_be_to_cpu_32(source);
 	uint32_t from = 0, to = sources ? sources->count : 0;
 
-	/* the last range that does not begin behind the address is before `to` */
+	/* find the first range, `to`, that begins behind the address */
 	while (from < to) {
 		uint32_t middle = (from + to) / 2;
 

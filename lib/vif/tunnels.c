@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table from a packet's outer identity to its tunnel: a hash of vifs, whose encaps hold what identifies
- * them. */
+/* The table from a packet's outer identity to its tunnel: a hash of vifs, compared by the addresses and the
+ * input key in their encaps. */
 #include <errno.h>
 #include <string.h>
 
+#include <rte_errno.h>
 #include <rte_malloc.h>
 
 #include "vif/vif_priv.h"
@@ -15,7 +16,7 @@ struct key_words {
 	uint64_t addresses, key;
 };
 static_assert(sizeof(struct key_words) == sizeof(struct gremc_tunnel_key),
-	      "nothing of an identity is left out");
+	      "two words hold the whole identity");
 
 static inline uint64_t tunnel_key_hash(const struct gremc_hash *hash, const struct gremc_tunnel_key *key)
 {
@@ -32,7 +33,7 @@ static inline bool encap_has_key(const void *line, const void *searched)
 	uint64_t addresses, key;
 
 	memcpy(&key_words, searched, sizeof(key_words));
-	/* what we send from is what we are sent to: source and destination are local and remote */
+	/* the template's source and destination are the local and remote address of received packets */
 	memcpy(&addresses, encap->header + offsetof(struct rte_ipv4_hdr, src_addr), sizeof(addresses));
 	memcpy(&key, &encap->input_key, sizeof(key));
 	return ((addresses ^ key_words.addresses) | (key ^ key_words.key)) == 0;
@@ -65,7 +66,7 @@ static struct rte_hash *peers_create(struct gremc_vifs *vifs)
 		.socket_id = SOCKET_ID_ANY,
 		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF,
 	};
-	/* Slots of removed keys come back after a grace period; the data are numbers, nothing to free. */
+	/* Slots of removed keys are reused after a grace period. The data are numbers: nothing to free. */
 	struct rte_hash_rcu_config rcu = {.v = gremc_rcu_qsbr(vifs->priv->rcu),
 					  .mode = RTE_HASH_QSBR_MODE_DQ};
 	struct rte_hash *peers;
@@ -79,19 +80,24 @@ static struct rte_hash *peers_create(struct gremc_vifs *vifs)
 	return peers;
 }
 
-/* Without memory for this only a reason's name is less exact. */
+/* Without memory a packet with a wrong key counts as one of an unknown peer. */
 static void peer_count_add(struct gremc_vifs *vifs, const struct gremc_tunnel_key *key, int by)
 {
 	const struct peer peer = {key->remote, key->local};
-	void *data = NULL;
+	void *data;
 	intptr_t count;
+	bool found;
+	int rc = 0;
 
-	rte_hash_lookup_data(vifs->peers, &peer, &data);
-	count = (intptr_t)data + by;
+	found = rte_hash_lookup_data(vifs->peers, &peer, &data) >= 0;
+	count = (found ? (intptr_t)data : 0) + by;
 	if (count > 0)
-		rte_hash_add_key_data(vifs->peers, &peer, (void *)count);
-	else
-		rte_hash_del_key(vifs->peers, &peer);
+		rc = rte_hash_add_key_data(vifs->peers, &peer, (void *)count);
+	else if (found)
+		rc = rte_hash_del_key(vifs->peers, &peer);
+	if (rc < 0)
+		GREMC_LOG_LIMITED(WARNING, "packets with a wrong key count as those of an unknown peer: %s",
+				  rte_strerror(-rc));
 }
 
 bool gremc_tunnel_peer_known(const struct gremc_vifs *vifs, rte_be32_t local, rte_be32_t remote)
@@ -110,7 +116,8 @@ static void tunnel_table_destroy(void *hash)
 	rte_free(hash);
 }
 
-/* One for each node, into made[]. -ENOMEM: none. */
+/* Create one for each node, into made[].
+ * Errors:  -ENOMEM: none is created. */
 static int tunnel_tables_create(const struct gremc_vifs_priv *priv, uint32_t tunnels,
 				struct gremc_hash **made)
 {
@@ -151,7 +158,7 @@ void gremc_tunnels_fini(struct gremc_vifs *vifs)
 		tunnel_table_destroy(vifs->priv->node[i]->tunnels);
 }
 
-/* The vif that has this key now, up or down, or GREMC_VIF_NONE. */
+/* The published vif with this key, up or down, or GREMC_VIF_NONE. */
 static uint32_t tunnel_find_by_key(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *key)
 {
 	const void *encap = gremc_hash_find(vifs->tunnels, tunnel_key_hash(vifs->tunnels, key), vifs->encap,
@@ -164,30 +171,47 @@ uint32_t gremc_tunnel_find(const struct gremc_vifs *vifs, const struct gremc_tun
 {
 	const struct gremc_tunnel_key key = tunnel_key_of(options);
 
+	gremc_assert_control_thread();
 	return tunnel_find_by_key(vifs, &key);
 }
 
-/* Larger tables with the same content are published in the place of the full ones. */
-static int tunnels_grow(struct gremc_vifs *vifs, uint32_t capacity)
+/* Add every published tunnel to the empty tables.
+ * Errors:  -ENOSPC. */
+static int tunnel_tables_fill(const struct gremc_vifs *vifs, struct gremc_hash *const *hash)
 {
-	struct gremc_vifs_priv *priv = vifs->priv;
-	struct gremc_hash *old[GREMC_NODES_MAX], *hash[GREMC_NODES_MAX];
+	int rc = 0;
 
-	if (tunnel_tables_create(priv, capacity, hash))
-		return -ENOMEM;
-	for (uint32_t vif = 0; vif < vifs->limit; vif++) {
+	for (uint32_t vif = 0; vif < vifs->limit && rc == 0; vif++) {
 		const struct gremc_vif_info *info = vifs->info[vif];
 		struct gremc_tunnel_key key;
 
 		if (info == NULL || info->kind != GREMC_VIF_TUNNEL)
 			continue;
 		key = tunnel_key_of(&info->options);
-		/* of two with one key, one is not published, or not any more */
+		/* of two vifs with one key only one is published */
 		if (tunnel_find_by_key(vifs, &key) != vif)
 			continue;
+		for (uint32_t i = 0; i < vifs->priv->nodes.count && rc == 0; i++)
+			rc = gremc_hash_add(hash[i], tunnel_key_hash(hash[i], &key),
+					    gremc_tunnel_entry(vifs, vif));
+	}
+	return rc;
+}
+
+/* Replace the tables by larger ones with the same content. */
+static int tunnels_grow(struct gremc_vifs *vifs, uint32_t capacity)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+	struct gremc_hash *old[GREMC_NODES_MAX], *hash[GREMC_NODES_MAX];
+	int rc = tunnel_tables_create(priv, capacity, hash);
+
+	if (rc)
+		return rc;
+	rc = tunnel_tables_fill(vifs, hash);
+	if (rc) {
 		for (uint32_t i = 0; i < priv->nodes.count; i++)
-			gremc_hash_add(hash[i], tunnel_key_hash(hash[i], &key),
-				       gremc_tunnel_entry(vifs, vif));
+			tunnel_table_destroy(hash[i]);
+		return rc;
 	}
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		old[i] = priv->node[i]->tunnels;
@@ -201,6 +225,8 @@ int gremc_tunnels_reserve(struct gremc_vifs *vifs, uint32_t more)
 {
 	const uint32_t count = vifs->tunnels->count + more;
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs == vifs->priv->node[0]);
 	return count > vifs->tunnels->capacity
 		       ? tunnels_grow(vifs, RTE_MAX(count, vifs->tunnels->capacity * 2))
 		       : 0;
@@ -213,6 +239,8 @@ int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif)
 	const uint32_t before = tunnel_find_by_key(vifs, &key), entry = gremc_tunnel_entry(vifs, vif);
 	int rc = 0;
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
 	if (before == GREMC_VIF_NONE && vifs->tunnels->count == vifs->tunnels->capacity)
 		rc = tunnels_grow(vifs, vifs->tunnels->capacity * 2);
 	for (uint32_t i = 0; i < priv->nodes.count && rc == 0; i++) {
@@ -235,6 +263,8 @@ void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif)
 	struct gremc_vifs_priv *priv = vifs->priv;
 	const struct gremc_tunnel_key key = tunnel_key_of(&vifs->info[vif]->options);
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
 	if (tunnel_find_by_key(vifs, &key) != vif)
 		return;
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
@@ -267,6 +297,7 @@ void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_
 	struct gremc_hash_probe probe[GREMC_HASH_BULK];
 	const void *encap[GREMC_HASH_BULK];
 
+	gremc_assert(n <= GREMC_HASH_BULK);
 	for (uint32_t i = 0; i < n; i++)
 		probe[i] = gremc_hash_probe_start(table, tunnel_key_hash(table, &keys[i]));
 	gremc_hash_find_bulk(table, probe, n, vifs->encap, encap_has_key, keys, sizeof(*keys), encap);

@@ -5,9 +5,14 @@
 
 #include <rte_malloc.h>
 
+#include "config/config.h"
 #include "vif/vif_priv.h"
 
-/* A vif on its way out. */
+static_assert(GREMC_STATS_PORTS == GREMC_CONFIG_PORTS_MAX + 1, "one more port, the host, is counted");
+static_assert(GREMC_VIFS_MAX >= GREMC_CONFIG_TUNNELS_MAX + GREMC_CONFIG_PORTS_MAX + 1,
+	      "each tunnel and port, and the host, has a vif");
+
+/* A removed vif, until no reader can hold it. */
 struct retired_vif {
 	struct gremc_vifs *vifs;
 	const struct gremc_vif_info *info;
@@ -23,19 +28,20 @@ int gremc_index_alloc(struct gremc_indexes *indexes, uint32_t *index)
 	if (indexes->next >= indexes->limit)
 		return -ENOSPC;
 	*index = indexes->next;
-	/* readers look at it as the end of what may be in use */
+	/* readers load it as the upper bound of the indexes in use */
 	__atomic_store_n(&indexes->next, indexes->next + 1, __ATOMIC_RELEASE);
 	return 0;
 }
 
 void gremc_index_free(struct gremc_indexes *indexes, uint32_t index)
 {
+	gremc_assert(index < indexes->next);
 	if (indexes->free_count == indexes->free_size) {
 		uint32_t size = indexes->free_size ? indexes->free_size * 2 : 64;
 		uint32_t *stack = realloc(indexes->free, size * sizeof(*stack));
 
 		if (stack == NULL)
-			return; /* the index stays taken; there are more of them than memory would hold */
+			return; /* leak the index */
 		indexes->free = stack;
 		indexes->free_size = size;
 	}
@@ -50,7 +56,7 @@ void gremc_vif_defer(struct gremc_vifs_priv *priv, void (*function)(void *), voi
 	function(argument);
 }
 
-/* The node's own part. NULL: ENOMEM. */
+/* The copy of one node, without the shared arrays. NULL: -ENOMEM. */
 static struct gremc_vifs *vifs_node_create(struct gremc_vifs_priv *priv, int socket)
 {
 	struct gremc_vifs *vifs = gremc_memory_zalloc(sizeof(*vifs), socket);
@@ -67,7 +73,7 @@ static struct gremc_vifs *vifs_node_create(struct gremc_vifs_priv *priv, int soc
 	return NULL;
 }
 
-/* What is one for all nodes is known to each. */
+/* Point every copy to the shared arrays. */
 static void vifs_share_common(struct gremc_vifs *vifs)
 {
 	for (uint32_t i = 1; i < vifs->priv->nodes.count; i++) {
@@ -149,7 +155,7 @@ const struct gremc_vifs *gremc_vifs_on_socket(const struct gremc_vifs *vifs, int
 	return priv->node[gremc_nodes_index(&priv->nodes, socket)];
 }
 
-/* An index with a copy of the info, its encap written by the caller before publish_info(). */
+/* Allocate an index and a copy of the info. The caller writes the encap before vif_info_publish(). */
 static int vif_index_alloc(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
 			   struct gremc_vif_info **copy, uint32_t *vif)
 {
@@ -170,7 +176,7 @@ static int vif_index_alloc(struct gremc_vifs *vifs, const struct gremc_vif_info 
 	return 0;
 }
 
-/* The writer has written its encap: so have all nodes, and from now on the vif is there. */
+/* Copy the encap to all nodes and publish the vif. */
 static void vif_info_publish(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
@@ -187,6 +193,7 @@ static void vif_info_publish(struct gremc_vifs *vifs, uint32_t vif, const struct
 
 static void port_vif_set(struct gremc_vifs *vifs, uint16_t port, uint32_t vif)
 {
+	gremc_assert(port < GREMC_STATS_PORTS);
 	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
 		__atomic_store_n(&vifs->priv->node[i]->port_vif[port], vif, __ATOMIC_RELEASE);
 }
@@ -197,6 +204,10 @@ int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
 	struct gremc_vif_info *copy;
 	int rc = vif_index_alloc(vifs, info, &copy, vif);
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs == vifs->priv->node[0]);
+	gremc_assert(info->kind == GREMC_VIF_TUNNEL && info->mtu > 0);
+	gremc_assert(vifs->priv->adjacency_holds[adjacency] > 0);
 	if (rc)
 		return rc;
 	vifs->priv->adjacency_used[adjacency] = true;
@@ -228,12 +239,17 @@ static int port_vif_add(struct gremc_vifs *vifs, const char *name, enum gremc_vi
 int gremc_port_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port, uint16_t mtu,
 		       uint32_t adjacency, uint32_t *vif)
 {
+	gremc_assert_control_thread();
+	gremc_assert(vifs == vifs->priv->node[0]);
+	gremc_assert(vifs->priv->adjacency_holds[adjacency] > 0);
 	return port_vif_add(vifs, name, GREMC_VIF_PORT, port, mtu, adjacency, vif);
 }
 
 int gremc_host_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port, uint32_t *vif)
 {
-	/* the L2 header that nobody reads as one: its place carries the iif */
+	gremc_assert_control_thread();
+	gremc_assert(vifs == vifs->priv->node[0]);
+	/* no L2 header is sent: its bytes carry the iif */
 	static const struct rte_ether_addr none;
 	uint32_t adjacency;
 	int rc = gremc_adjacency_get(vifs, port, 0, &none, 0, &adjacency);
@@ -248,11 +264,14 @@ int gremc_host_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port,
 
 void gremc_vif_punt_set(struct gremc_vifs *vifs, uint32_t vif, uint8_t bits)
 {
+	gremc_assert_control_thread();
 	__atomic_store_n(&vifs->punt[vif], bits, __ATOMIC_RELAXED);
 }
 
 void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits)
 {
+	gremc_assert_control_thread();
+	gremc_assert(port < GREMC_STATS_PORTS);
 	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
 		__atomic_store_n(&vifs->priv->node[i]->port_punt[port], bits, __ATOMIC_RELAXED);
 }
@@ -273,16 +292,18 @@ void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 	const struct gremc_vif_info *info = vifs->info[vif];
 	struct retired_vif *retired_vif = malloc(sizeof(*retired_vif));
 
+	gremc_assert_control_thread();
+	gremc_assert(vifs->info[vif] != NULL);
 	if (info->kind == GREMC_VIF_TUNNEL)
 		gremc_tunnel_unpublish(vifs, vif);
 	else
 		port_vif_set(vifs, info->port, GREMC_VIF_NONE);
 	__atomic_store_n(&vifs->info[vif], NULL, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&vifs->serial[vif], 1, __ATOMIC_RELAXED);
-	/* Its readers still find the adjacency: that goes after a grace period, too. */
+	/* readers may still send by the adjacency, which is freed after a grace period, too */
 	gremc_adjacency_release(vifs, gremc_vif_adjacency(vifs, vif));
 	if (retired_vif == NULL)
-		return; /* the index and the info stay taken */
+		return; /* leak the index and the info */
 	*retired_vif = (struct retired_vif){vifs, info, vif};
 	gremc_vif_defer(vifs->priv, vif_reclaim, retired_vif);
 }

@@ -4,26 +4,31 @@
 
 #include "vif/vif.h"
 
-/* Numbers handed out lowest first, so that what is indexed by them stays dense. */
+/* An allocator of small indexes. New indexes ascend, so the arrays that they index stay dense. */
 struct gremc_indexes {
-	uint32_t *free; /* stack of given back ones */
+	uint32_t *free; /* stack of freed indexes */
 	uint32_t free_count, free_size;
-	uint32_t next; /* never used so far */
+	/* The lowest index that was never used. Written: by the control thread, released. Read: by readers.
+	 */
+	uint32_t next;
 	uint32_t limit;
 };
 
+/* Allocate an index, a freed one if there is one.
+ * Errors:  -ENOSPC. */
 int gremc_index_alloc(struct gremc_indexes *indexes, uint32_t *index);
+/* Free an index. Without memory for the stack the index is leaked. */
 void gremc_index_free(struct gremc_indexes *indexes, uint32_t index);
 
-/* The writer's side of the table. */
+/* State of the control thread. */
 struct gremc_vifs_priv {
 	struct gremc_rcu *rcu;
 	struct gremc_nodes nodes;
-	struct gremc_vifs *node[GREMC_NODES_MAX]; /* the copies; the first is what the writer itself reads */
+	struct gremc_vifs *node[GREMC_NODES_MAX]; /* the copies; the control thread reads the first */
 	struct gremc_indexes vif_indexes, adjacency_indexes;
-	struct rte_hash *adjacency_hash; /* (port, next hop) to index; the writer's only */
+	struct rte_hash *adjacency_hash; /* (port, next hop) to index */
 	uint32_t *adjacency_holds;       /* [adjacency] */
-	bool *adjacency_used;            /* [adjacency] a vif has sent by it */
+	bool *adjacency_used;            /* [adjacency] a vif has used it */
 	uint16_t *adjacency_vlan;        /* [adjacency], to build the L2 header again */
 	struct rte_ether_addr *adjacency_source;
 	uint8_t *state; /* [vif] enum gremc_vif_state, reserved address space */
@@ -32,42 +37,48 @@ struct gremc_vifs_priv {
 
 enum gremc_vif_state {
 	GREMC_VIF_DOWN = 1,      /* its interface is down */
-	GREMC_VIF_CHANGING = 2,  /* readers use the twin's template */
-	GREMC_VIF_TWIN_BUSY = 4, /* some reader may use the twin's template still */
+	GREMC_VIF_CHANGING = 2,  /* readers use the template of the twin */
+	GREMC_VIF_TWIN_BUSY = 4, /* a reader may still use the template of the twin */
 };
 
-/* The index that all vifs send by whose own interface is down. */
+/* The adjacency of every vif whose own interface is down. */
 #define GREMC_ADJACENCY_DOWN (GREMC_ADJACENCIES_MAX - 1)
 
-/* The twin of an encap on the first node says what the vif is to be. */
+/* The twin of an encap. On the first node it holds the desired state of the vif. */
 static inline struct gremc_encap *gremc_encap_twin(const struct gremc_vifs *vifs, uint32_t vif)
 {
 	return &vifs->encap[vif + GREMC_VIFS_MAX];
 }
 
-/* Bring the shape of the first node's twin, as the vif's state has it, to the fast path. */
+/* Publish the encap key of the first node's twin on all nodes, changed as the vif's state requires. */
 void gremc_encap_key_publish(struct gremc_vifs *vifs, uint32_t vif);
-/* The number by which the tunnels' table has the vif. */
+/* The entry of the vif in the tunnels' table: the twin's number while the interface is down. */
 static inline uint32_t gremc_tunnel_entry(const struct gremc_vifs *vifs, uint32_t vif)
 {
 	return vifs->priv->state[vif] & GREMC_VIF_DOWN ? vif + GREMC_VIFS_MAX : vif;
 }
-/* Let readers find the vif by another number, if they find it. */
+/* Replace the vif's entry in the tunnels' table, if the vif is published. */
 void gremc_tunnel_renumber(struct gremc_vifs *vifs, uint32_t vif, uint32_t before, uint32_t now);
 
-/* Call function(argument) after a grace period, at once after waiting for one when there is no memory to
- * defer. */
+/* Call function(argument) after a grace period. Without memory to defer it, wait for the grace period now. */
 void gremc_vif_defer(struct gremc_vifs_priv *priv, void (*function)(void *), void *argument);
 
+/* Create the adjacencies' part of the table.
+ * Errors:  -ENOMEM; gremc_adjacencies_fini() frees the rest. */
 int gremc_adjacencies_init(struct gremc_vifs *vifs);
+/* Free the adjacencies' part of the table. */
 void gremc_adjacencies_fini(struct gremc_vifs *vifs);
 
+/* Create the tables that find tunnels.
+ * Input:   the expected number of tunnels.
+ * Errors:  -ENOMEM. */
 int gremc_tunnels_init(struct gremc_vifs *vifs, uint32_t tunnels);
+/* Free the tables that find tunnels. */
 void gremc_tunnels_fini(struct gremc_vifs *vifs);
-/* Take the vif's key out of the table unless another vif has it. */
+/* Remove the vif's key from the table unless another vif has it. */
 void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif);
 
-/* Fill the template of a tunnel. */
+/* Build the encap of a tunnel. */
 void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *info, uint32_t adjacency);
 
 #endif

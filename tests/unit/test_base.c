@@ -113,20 +113,20 @@ static void test_reserved_memory_is_zero(void **state)
 
 static void test_nodes_are_indexed_in_order_of_addition(void **state)
 {
-	struct gremc_nodes test_nodes_are_indexed_in_order_of_addition = {0};
+	struct gremc_nodes nodes = {0};
 
 	(void)state;
 	assert_int_equal(gremc_nodes_index(&gremc_nodes_any, 3), 0);
-	gremc_nodes_add(&test_nodes_are_indexed_in_order_of_addition, 1);
-	gremc_nodes_add(&test_nodes_are_indexed_in_order_of_addition, 0);
-	gremc_nodes_add(&test_nodes_are_indexed_in_order_of_addition, 1);
-	assert_int_equal(test_nodes_are_indexed_in_order_of_addition.count, 2);
-	assert_int_equal(gremc_nodes_index(&test_nodes_are_indexed_in_order_of_addition, 1), 0);
-	assert_int_equal(gremc_nodes_index(&test_nodes_are_indexed_in_order_of_addition, 0), 1);
-	assert_int_equal(gremc_nodes_index(&test_nodes_are_indexed_in_order_of_addition, 2), 0);
+	gremc_nodes_add(&nodes, 1);
+	gremc_nodes_add(&nodes, 0);
+	gremc_nodes_add(&nodes, 1);
+	assert_int_equal(nodes.count, 2);
+	assert_int_equal(gremc_nodes_index(&nodes, 1), 0);
+	assert_int_equal(gremc_nodes_index(&nodes, 0), 1);
+	assert_int_equal(gremc_nodes_index(&nodes, 2), 0);
 	for (uint32_t i = 0; i < 2 * GREMC_NODES_MAX; i++)
-		gremc_nodes_add(&test_nodes_are_indexed_in_order_of_addition, (int)i);
-	assert_int_equal(test_nodes_are_indexed_in_order_of_addition.count, GREMC_NODES_MAX);
+		gremc_nodes_add(&nodes, (int)i);
+	assert_int_equal(nodes.count, GREMC_NODES_MAX);
 }
 
 /* A node that there is not is no reason to have no memory. */
@@ -359,6 +359,112 @@ static void test_reserved_node_is_preferred_not_bound(void **state)
 	}
 }
 
+static struct gremc_addr addr_of(const char *text)
+{
+	struct gremc_addr addr;
+
+	assert_int_equal(gremc_addr_parse(text, &addr), 0);
+	return addr;
+}
+
+static void test_addr_parse_accepts_both_families(void **state)
+{
+	static const char *const good[] = {"0.0.0.0", "239.1.2.3", "::", "ff05::1:3", "2001:db8::192.0.2.1"};
+	static const char *const bad[] = {"",     "1.2.3",   "1.2.3.4.5", " ::1",
+					  "::1 ", "12345::", "::1%eth0",  "1.2.3.4/8"};
+	struct gremc_addr addr = {.family = 7}, before = addr;
+	char text[GREMC_ADDR_TEXT];
+
+	(void)state;
+	for (unsigned i = 0; i < RTE_DIM(bad); i++) {
+		assert_int_equal(gremc_addr_parse(bad[i], &addr), -EINVAL);
+		assert_memory_equal(&addr, &before, sizeof(addr));
+	}
+	for (unsigned i = 0; i < RTE_DIM(good); i++) {
+		addr = addr_of(good[i]);
+		assert_int_equal(addr.family, strchr(good[i], ':') ? GREMC_FAMILY_IPV6 : GREMC_FAMILY_IPV4);
+		assert_string_equal(gremc_addr_format(text, &addr),
+				    strcmp(good[i], "2001:db8::192.0.2.1") ? good[i] : "2001:db8::c000:201");
+	}
+	assert_string_equal(gremc_addr_format(text, &(struct gremc_addr){.family = 0}), "none");
+	addr = gremc_addr_from_ipv4(RTE_BE32(0xef010203));
+	before = addr_of("239.1.2.3");
+	assert_true(gremc_addr_equal(&addr, &before));
+}
+
+static void test_addr_order_and_hash_follow_family_and_value(void **state)
+{
+	static const char *const ascending[] = {"0.0.0.0", "9.255.0.0", "10.0.0.0", "255.0.0.1",
+						"::",      "::a00:0",   "ff02::1"};
+
+	(void)state;
+	for (unsigned i = 0; i < RTE_DIM(ascending); i++)
+		for (unsigned j = 0; j < RTE_DIM(ascending); j++) {
+			const struct gremc_addr a = addr_of(ascending[i]), b = addr_of(ascending[j]);
+
+			assert_int_equal(gremc_addr_compare(&a, &b) > 0, i > j);
+			assert_int_equal(gremc_addr_compare(&a, &b) < 0, i < j);
+			assert_int_equal(gremc_addr_equal(&a, &b), i == j);
+			assert_int_equal(gremc_addr_hash(&a, 5) == gremc_addr_hash(&b, 5), i == j);
+			assert_int_not_equal(gremc_addr_hash(&a, 5), gremc_addr_hash(&b, 6));
+			assert_int_equal(gremc_addr_is_multicast(&a), strcmp(ascending[i], "ff02::1") == 0);
+		}
+}
+
+static void test_addr_prefix_covers_its_range(void **state)
+{
+	static const struct {
+		const char *text, *prefix, *inside, *outside;
+		bool has_host_bits;
+	} good[] = {
+		{"239.1.2.3/8", "239.0.0.0/8", "239.255.255.255", "240.0.0.0", true},
+		{"239.1.2.3", "239.1.2.3/32", "239.1.2.3", "239.1.2.2", false},
+		{"0.0.0.0/0", "0.0.0.0/0", "255.1.1.1", "::", false},
+		{"ff3e::8000:1/97", "ff3e::8000:0/97", "ff3e::ffff:ffff", "ff3e::7fff:ffff", true},
+		{"ff00::/8", "ff00::/8", "ff05::2", "fe80::1", false},
+		{"::/0", "::/0", "ff05::2", "1.2.3.4", false},
+	};
+	static const struct {
+		const char *text;
+		int rc;
+	} bad[] = {{"", -EINVAL},      {"/8", -EINVAL},         {"1.2.3.4/", -EINVAL}, {"::/-1", -EINVAL},
+		   {"::/8x", -EINVAL}, {"1.2.3.4/33", -ERANGE}, {"::/129", -ERANGE}};
+	struct gremc_addr_prefix prefix;
+	char text[GREMC_ADDR_PREFIX_TEXT];
+	bool has_host_bits;
+
+	(void)state;
+	for (unsigned i = 0; i < RTE_DIM(bad); i++)
+		assert_int_equal(gremc_addr_prefix_parse(bad[i].text, &prefix, NULL), bad[i].rc);
+	for (unsigned i = 0; i < RTE_DIM(good); i++) {
+		const struct gremc_addr inside = addr_of(good[i].inside), outside = addr_of(good[i].outside);
+
+		assert_int_equal(gremc_addr_prefix_parse(good[i].text, &prefix, &has_host_bits), 0);
+		assert_string_equal(gremc_addr_prefix_format(text, &prefix), good[i].prefix);
+		assert_int_equal(has_host_bits, good[i].has_host_bits);
+		assert_true(gremc_addr_prefix_covers(&prefix, &inside));
+		assert_false(gremc_addr_prefix_covers(&prefix, &outside));
+	}
+}
+
+static void test_keywords_are_parsed_and_listed(void **state)
+{
+	static const char *const names[] = {"off", "querier", "upstream"};
+	static const struct gremc_keywords keywords = {names, RTE_DIM(names)};
+	char text[GREMC_KEYWORD_TEXT];
+
+	(void)state;
+	assert_int_equal(gremc_keyword_parse(&keywords, "upstream"), 2);
+	assert_int_equal(gremc_keyword_parse(&keywords, "upstreams"), -ENOENT);
+	assert_string_equal(gremc_keyword_name(&keywords, 0), "off");
+	assert_string_equal(gremc_keyword_name(&keywords, 3), "unknown");
+	assert_string_equal(gremc_keywords_format(text, sizeof(text), &keywords, 0),
+			    "`off`, `querier` or `upstream`");
+	assert_string_equal(gremc_keywords_format(text, sizeof(text), &keywords, 1),
+			    "`querier` or `upstream`");
+	assert_string_equal(gremc_keywords_format(text, sizeof(text), &keywords, 2), "`upstream`");
+}
+
 #if GREMC_ASSERTS
 /* Whether a process that calls `check` aborts. */
 static bool contract_aborts(void (*check)(void))
@@ -468,6 +574,10 @@ int main(void)
 		cmocka_unit_test(test_memory_is_reserved_on_its_node),
 		cmocka_unit_test(test_log_limit_counts_lines_left_out),
 		cmocka_unit_test(test_reserved_node_is_preferred_not_bound),
+		cmocka_unit_test(test_addr_parse_accepts_both_families),
+		cmocka_unit_test(test_addr_order_and_hash_follow_family_and_value),
+		cmocka_unit_test(test_addr_prefix_covers_its_range),
+		cmocka_unit_test(test_keywords_are_parsed_and_listed),
 #if GREMC_ASSERTS
 		cmocka_unit_test(test_violated_contract_aborts),
 		cmocka_unit_test(test_thread_contract_holds_for_registered_thread),

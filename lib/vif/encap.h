@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Encaps: the outer headers of vifs, prepared as templates that each replica copies. */
+#ifndef GREMC_VIF_ENCAP_H
+#define GREMC_VIF_ENCAP_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+
+#include "vif/adjacency.h"
+
+#define GREMC_ENCAP_HEADER_MAX 36
+
+/* Each flag is work beyond the copy of the template (gremc_encap_patch). */
+enum gremc_encap_flags {
+	GREMC_ENCAP_NATIVE = 1,      /* no outer header: the inner packet leaves a port unchanged */
+	GREMC_ENCAP_TTL_INHERIT = 2, /* outer TTL from the inner packet, as forwarded */
+	GREMC_ENCAP_DF_INHERIT = 4,  /* outer DF from the inner packet */
+	GREMC_ENCAP_ID = 8,          /* DF may be clear: each packet needs its own identification */
+	GREMC_ENCAP_HOST = 16,       /* NATIVE to the host: the L2 header's source holds the iif */
+	GREMC_ENCAP_CHANGING = 32,   /* the template is in the encap's twin */
+};
+
+/* One cache line: the outer header of a tunnel as IPv4 with TOS, length and checksum zero, then GRE; and the
+ * input key, which identifies the packets of the peer together with the addresses in the header. */
+struct gremc_encap {
+	uint8_t header[GREMC_ENCAP_HEADER_MAX];
+	uint32_t sum; /* of the IPv4 header's 16-bit words from the third on, folded to 16 bits; each replica
+			 sets the first two */
+	union {
+		struct {
+			uint16_t adjacency;    /* index */
+			uint16_t mtu;          /* bytes of the largest inner packet */
+			uint8_t header_length; /* bytes of the template; 0 for a native port */
+			uint8_t flags;         /* enum gremc_encap_flags */
+			uint8_t tos;           /* fixed bits of the outer TOS */
+			uint8_t tos_mask; /* bits copied from the inner TOS: 0x03 (ECN) or 0xff (inherit) */
+		};
+		/* Replicas of one packet with equal encap keys differ at most in the bytes of the template.
+		 * Written: by the control thread in one store. Read: by workers, relaxed. */
+		uint64_t encap_key;
+	};
+	uint32_t input_key;     /* 0 without one */
+	uint32_t has_input_key; /* 0 or 1 */
+} __rte_cache_aligned;
+
+static_assert(sizeof(struct gremc_encap) == 64, "an encap is one cache line");
+static_assert(offsetof(struct gremc_encap, input_key) - offsetof(struct gremc_encap, encap_key) ==
+		      sizeof(uint64_t),
+	      "encap_key covers every field beside it");
+static_assert(offsetof(struct gremc_encap, encap_key) % sizeof(uint64_t) == 0,
+	      "encap_key is stored atomically");
+static_assert(GREMC_ADJACENCIES_MAX <= UINT16_MAX + 1, "an encap's index reaches all adjacencies");
+static_assert(offsetof(struct gremc_encap, has_input_key) == offsetof(struct gremc_encap, input_key) + 4,
+	      "both are compared as one");
+
+#endif

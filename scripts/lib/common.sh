@@ -41,7 +41,7 @@ start_ticks() {
 	echo "${20}"
 }
 
-# temporary_folder LABEL: make a folder whose name tells its owner, so that scripts/lib/sweep.py can remove it after a
+# temporary_folder LABEL: make a folder whose name contains its owner, so that scripts/lib/sweep.py can remove it after a
 # kill -9 of this script.
 temporary_folder() { mktemp -d "${TMPDIR:-/tmp}/gremc-$$-$(start_ticks $$)-$1.XXXXXX"; }
 

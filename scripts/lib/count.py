@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Count the tests of a report: prints `PASSED FAILED SKIPPED`; what failed, and why others were skipped, on stderr.
+"""Count the tests of a report: prints `PASSED FAILED SKIPPED`; failures and reasons of skips on stderr.
 
   count.py meson testlog.json     each cmocka test counts; a program of another kind is one test
   count.py pytest report.xml

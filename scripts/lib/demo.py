@@ -69,7 +69,7 @@ class Demo:
             peer.gre(mac, address, HUB, None, inner, HUB_INNER)
 
     def ping(self):
-        """The hub's kernel answers by its TUN devices, and asks by ARP for who sends."""
+        """The hub's kernel answers by its TUN devices, and resolves the senders by ARP."""
         for peer in self.peers:
             # ends with the third answer, and with the reason when there are none within ten seconds
             peer.sh(f"ping -q -c 3 -i 0.2 -w 10 {HUB_INNER}")
@@ -180,7 +180,7 @@ def main():
     except KeyboardInterrupt:
         failure = "interrupted before anything was sent"
     except BrokenPipeError:
-        # Nobody reads the table any more (a pipe to head): end as on Ctrl-C, in silence.
+        # The reader of the table has closed its pipe (head): end as on Ctrl-C, in silence.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         failure = "nobody reads what it prints"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

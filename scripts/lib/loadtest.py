@@ -93,7 +93,7 @@ class LoadTest:
         return forwarder
 
     def finish_forwarder(self, forwarder):
-        """What it says of itself has to agree with what was measured."""
+        """Its own counters have to agree with the measurement."""
         info = forwarder.query("/gremc/info")
         if (info["rx_packets"] != info["forwarded"] + info["punted"] + info["dropped"] + info["relayed"]
                 or info["wanted"] != info["sent"] + info["lost"] + info["queued"] + info["waiting"]):
@@ -101,7 +101,7 @@ class LoadTest:
         forwarder.stop()
 
     def gremc_memif(self):
-        """With all that it can do: its kernel asks by ARP and carries unicast, groups are joined by IGMP."""
+        """All features: its kernel resolves by ARP and carries unicast, sites join groups by IGMP."""
         def memif(n, role):
             mac = f",mac={MAC}" if role == "server" else ""
             return f"net_memif{n},role={role},socket={self.directory}/m{n}.sock,socket-abstract=no,rsize=12{mac}"
@@ -138,8 +138,8 @@ class LoadTest:
         self.finish_forwarder(forwarder)
 
     def few(self):
-        """What both sides of a comparison are measured with. The kernel works for both programs on their CPUs here: most searches
-        go all the way, and not the five steps of a limit that is the generator's."""
+        """The options of both sides of a comparison. The kernel works for both programs on their CPUs here: most searches
+        run to their end, and not only the five steps of a limit of the generator."""
         return ["--size", "64,1400", "--dut-mac", MAC, *(["--confirm", "3"] if self.options.quick else [])]
 
     def ovs(self):
@@ -191,7 +191,7 @@ class LoadTest:
         self.load("Linux ip_gre", config, [AF_PACKET.format("gen")], namespace, self.few())
 
     def describe_router(self, namespace, config):
-        """At most 32 interfaces, which is what the kernel's multicast routing has."""
+        """At most 32 interfaces, the limit of the kernel's multicast routing."""
         namespace.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
         namespace.ip(f"addr add {HUB}/24 dev dut", f"neigh add {GATEWAY} lladdr {SITE_MAC} dev dut nud permanent",
                      f"route add {SITES} via {GATEWAY}")
@@ -217,7 +217,7 @@ class LoadTest:
         if self.options.peer == "gremc":
             self.gremc_memif()
         else:
-            # what cannot run is said before an hour is spent on the other
+            # report a peer that cannot run before an hour is spent on the other
             {"ovs": self.ovs, "linux": self.linux}[self.options.peer]()
             self.gremc_af_packet()
         self.report()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Multicast UDP with content that can be checked: what runs on the sites.
+"""Multicast UDP with content that can be checked; runs on the sites.
 
   mcast.py send    --interface gre1 --group G --count N --rate PPS --size BYTES [--ttl T]
   mcast.py receive --interface gre1 --group G --count N --seconds S
@@ -67,7 +67,7 @@ def send(options):
     # A port that the kernel chooses may be some protocol's: then an analyser finds the content malformed.
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind(("", PORT))
-    # Oftener than a receiver: nobody shall seem to have received more than was sent.
+    # More often than a receiver: a receiver must not appear to have received more than was sent.
     report, start, sent = Report(LINE_SECONDS / 10), time.monotonic(), 0
     while sent < options.count and not stop.asked:
         # The rate is the program's purpose; this is its clock.

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Remove what runs of the scripts and tests left that were killed: see lab/owner.py. What still has its owner stays."""
+"""Remove the remains of killed runs of the scripts and tests: see lab/owner.py. Objects with a living owner stay."""
 from lab import LabError, sweep
 
 if __name__ == "__main__":

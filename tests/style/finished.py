@@ -16,8 +16,8 @@ PROSE = """
     docs/membership.md
     docs/operations.md
     docs/performance.md
-    meson.build
-    scripts/commit-check scripts/lint
+    config meson.build meson_options.txt
+    scripts
     tests/style
 """.split()
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A network laboratory on one machine: namespaces, wires, the forwarder, and Linux kernels as its peers.
 
-scripts/run and the tests are built from it. Nothing it makes outlives the process: what a killed process
-left behind is swept away by the next one (network.sweep).
+scripts/run and the tests are built from it. Nothing it makes outlives the process: the next process removes the
+remains of a killed one (network.sweep).
 """
 from . import owner
 from .forwarder import Forwarder

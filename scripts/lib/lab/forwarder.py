@@ -63,7 +63,7 @@ class Forwarder:
         return "\n".join(self.out.lines + self.err.lines)
 
     def reload(self, config=None, seconds=10.0):
-        """Reload, with another configuration or the same. Returns (taken over or not, what it said)."""
+        """Reload, with another configuration or the same. Returns (accepted or not, its messages)."""
         if config is not None:
             write_config(self.config, config)
         since = len(self.err.lines)
@@ -126,7 +126,7 @@ class Forwarder:
         return {name: n for kind in ("drops", "losses") for name, n in answer[kind].items() if n}
 
     def summary(self):
-        """What it printed when it stopped, as numbers: in, forwarded, punted, dropped, wanted, sent, lost, reasons,
+        """The summary that it printed at the end, as numbers: in, forwarded, punted, dropped, wanted, sent, lost, reasons,
         missing."""
         text = "\n".join(self.out.lines)
         numbers = {"missing": 0, "reasons": {}}

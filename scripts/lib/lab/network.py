@@ -16,7 +16,7 @@ _number = itertools.count()
 
 
 class Namespace:
-    """A network namespace gremc-PID-START-LABEL without IPv6: only what a test sends is on its wires."""
+    """A network namespace gremc-PID-START-LABEL without IPv6: its wires carry only the packets of a test."""
 
     def __init__(self, label):
         self.name = owner.label(f"{label}{next(_number)}")
@@ -31,7 +31,7 @@ class Namespace:
         return run(*self.argv(*argv), **options)
 
     def ip(self, *commands, check=True):
-        """Each command is what follows `ip` on a command line; all of them in one process."""
+        """Each command is the rest of a command line after `ip`; all of them run in one process."""
         for command in commands:
             run("ip", "-n", self.name, *command.split(), check=check)
 
@@ -61,8 +61,8 @@ class Namespace:
 
 
 def veth(a, a_name, b, b_name, mtu=None):
-    """A wire: a_name in namespace a, b_name in namespace b, both up, without addresses. Checksums are finished
-    in software, for no NIC will do it."""
+    """A wire: a_name in namespace a, b_name in namespace b, both up, without addresses. Checksums are computed
+    in software, because no NIC does it."""
     a.ip(f"link add {a_name} type veth peer name {b_name} netns {b.name}")
     for ns, name in ((a, a_name), (b, b_name)):
         if mtu:
@@ -86,8 +86,8 @@ def _is_in(pid, namespace):
 
 
 def sweep():
-    """Remove what earlier processes left that were killed before they could do it themselves: their processes, daemons
-    included, network namespaces (TAP and TUN devices go with them), DPDK's runtime folders and temporary files."""
+    """Remove the remains of earlier processes that were killed: their processes, daemons included,
+    network namespaces (TAP and TUN devices go with them), DPDK's runtime folders and temporary files."""
     owner.sweep_processes()
     for path in RUN.glob(owner.PREFIX + "*"):
         if not owner.is_orphan(path.name):

@@ -94,7 +94,7 @@ class _Job:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def words(self):
-        """What the command has said of its failure."""
+        """The command's messages about its failure."""
         return self.text("err").strip() or self.text("out").strip() or "it said nothing"
 
 
@@ -114,7 +114,7 @@ class _KernelJob(_Job):
         return True
 
     def terminate(self):
-        """SIGTERM to the command (to what it has become, when it is `exec ...`)."""
+        """SIGTERM to the command (to the executed program, if it is `exec ...`)."""
         if self.process.poll() is None:
             self.process.terminate()
 
@@ -174,7 +174,7 @@ class _UmlJob(_Job):
         peer.tell(number)
 
     def wait(self, seconds):
-        """The guest says on its console `done NUMBER STATUS`."""
+        """The guest prints `done NUMBER STATUS` on its console."""
         found = self._peer.console.wait(rf"^done {self.number} (\d+)", seconds, self._since)
         if found:
             self.status = int(found[0].group(1))
@@ -183,7 +183,7 @@ class _UmlJob(_Job):
         return bool(found)
 
     def terminate(self):
-        """SIGTERM to the command (to what it has become, when it is `exec ...`)."""
+        """SIGTERM to the command (to the executed program, if it is `exec ...`)."""
         self._peer.sh(f"kill $(cat /run/ctl/pid.{self.number}) 2>/dev/null || true")
 
 
@@ -231,7 +231,7 @@ class UmlPeer(_Peer):
         return _UmlJob(self, next(self._number), command)
 
     def stop(self):
-        """Power off, and end whatever is left of the process group."""
+        """Power off, and end the rest of the process group."""
         if self.process.poll() is None:
             try:
                 self.tell("poweroff")

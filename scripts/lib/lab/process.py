@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Processes: run one to its end, or keep one and wait for what it says."""
+"""Processes: run one to its end, or keep one and wait for its output."""
 import ctypes
 import os
 import re
@@ -12,8 +12,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 PR_SET_PDEATHSIG = 1
 
-# Before a command: it goes before all others, where that is allowed, so that what the machine does besides is not taken for
-# the forwarder's loss. Niceness counts within a session only, unless the session has it, too. Not a real-time class: the
+# Prefix of a command: highest priority, where that is allowed, so that other work of the machine does not count as
+# a loss of the forwarder. Niceness counts within a session only, unless the session has it, too. Not a real-time class: the
 # kernel takes the CPU from one that polls for 50 ms of each second.
 FIRST = ("sh", "-c", '{ echo -20 >/proc/self/autogroup; } 2>/dev/null; exec nice -n -20 "$@"', "sh")
 
@@ -23,7 +23,7 @@ class LabError(Exception):
 
 
 def die_with_parent():
-    """Between fork and exec: whatever ends this program ends the child, too."""
+    """Between fork and exec: any end of this program ends the child too."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
@@ -50,7 +50,7 @@ def start(argv, **options):
 
 def until(condition, what, seconds=10.0, every=0.02):
     """Wait until condition() is true and return it; LabError when the deadline passes. `what` is a text, or a function
-    that says how far it came."""
+    that reports the progress."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while True:

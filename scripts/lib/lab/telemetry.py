@@ -61,7 +61,7 @@ class Telemetry:
         return self._socket.recv(self.hello["max_output_len"]).decode()
 
     def query(self, command):
-        """The answer as an object; None when DPDK knows no such command."""
+        """The answer as an object; None if DPDK has no such command."""
         return json.loads(self.raw(command))[command.split(",")[0]]
 
     def pages(self, command):

@@ -3,10 +3,10 @@
  *
  * ptrace: UML keeps a process's floating-point state in 2696 bytes. On processors with AMX the state is
  * larger (11008 bytes), and Linux answers EFAULT to a PTRACE_SETREGSET(NT_X86_XSTATE) of any other than the
- * full size: UML dies with "ptrace set fp regs failed, errno = 14". So what UML gives is laid over the
- * process's full state as it is. Where the sizes agree nothing changes.
+ * full size: UML dies with "ptrace set fp regs failed, errno = 14". So UML's state overwrites the
+ * first part of the process's full state. Where the sizes agree nothing changes.
  *
- * setsockopt: UML's raw network asks for PACKET_VNET_HDR, and then leaves checksums unfinished, as for a NIC
+ * setsockopt: UML's raw network sets PACKET_VNET_HDR, and then leaves checksums unfinished, as for a NIC
  * that will finish them ("on [fixed]": ethtool inside cannot turn it off). Refused, the guest's kernel
  * computes them itself. */
 #define _GNU_SOURCE
@@ -57,7 +57,7 @@ long ptrace(int request, ...)
 		return set_xstate(pid, (const struct iovec *)data);
 	if (request < PEEK_FIRST || request > PEEK_LAST)
 		return syscall(SYS_ptrace, (long)request, pid, address, data);
-	/* The C library's convention for these: the word is the result, and errno tells a failure. */
+	/* The C library's convention for these: the word is the result, and errno marks a failure. */
 	rc = syscall(SYS_ptrace, (long)request, pid, address, &word);
 	if (rc < 0)
 		return rc;

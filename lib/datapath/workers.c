@@ -258,7 +258,7 @@ static enum gremc_tx_drop port_drop_reason(const struct gremc_port *port)
 	if (gremc_port_is_closed(port->status))
 		return GREMC_TX_DROP_port_down;
 	/* Some drivers never report a link: the driver decides until the port has had one. */
-	if (port->status != GREMC_PORT_DOWN || port->link_changes == 0 || port->refuses)
+	if (port->status != GREMC_PORT_DOWN || port->link_changes == 0 || port->rejects_without_link)
 		return GREMC_TX_DROP_NONE;
 	return GREMC_TX_DROP_link_down;
 }

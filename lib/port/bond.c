@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bonds: ours, made of the configuration's members through DPDK's bonding API, and those that the EAL made of
- * a
- * --vdev=net_bonding... argument. */
+/* Bonds: those of the configuration, made by DPDK's bonding API, and those that the EAL made of a
+ * --vdev=net_bonding argument. */
+#include <errno.h>
+
 #include <rte_eth_bond.h>
 
 #include "port/port_priv.h"
+
+static_assert(GREMC_BOND_BALANCE_RR == BONDING_MODE_ROUND_ROBIN &&
+		      GREMC_BOND_ACTIVE_BACKUP == BONDING_MODE_ACTIVE_BACKUP &&
+		      GREMC_BOND_BALANCE_XOR == BONDING_MODE_BALANCE &&
+		      GREMC_BOND_BROADCAST == BONDING_MODE_BROADCAST &&
+		      GREMC_BOND_8023AD == BONDING_MODE_8023AD,
+	      "the modes have DPDK's numbers");
 
 static bool ethdev_is_bond(uint16_t id)
 {
@@ -19,9 +27,9 @@ static struct gremc_port_state *port_state_find(struct gremc_port_set *set, uint
 	return NULL;
 }
 
-/* ---- ours ---- */
+/* ---- bonds of the configuration ---- */
 
-/* On the node of the first member that says where it is. */
+/* Returns the NUMA node of the first member that reports one. */
 static uint8_t bond_node_select(const struct gremc_port_set *set, const struct gremc_config_port *config)
 {
 	for (uint32_t i = 0; i < config->member_count; i++) {
@@ -36,23 +44,34 @@ static uint8_t bond_node_select(const struct gremc_port_set *set, const struct g
 static int bond_member_attach(struct gremc_port_set *set, struct gremc_port_state *bond,
 			      struct gremc_port_state *member)
 {
-	int ret;
-
 	if (ethdev_is_bond(member->id)) {
 		gremc_port_error(set, bond, "`%s` is a bond itself; a member is an ordinary device",
 				 member->config->device);
 		return -EINVAL;
 	}
-	ret = gremc_bond_member_add(bond->id, member->id);
-	if (ret) {
+	if (gremc_bond_member_add(bond->id, member->id)) {
 		gremc_port_error(
 			set, bond,
-			"DPDK's bonding does not take `%s` (driver %s) as a member; its reason is logged above",
+			"DPDK's bonding does not accept `%s` (driver %s) as a member; it has logged the reason",
 			member->config->device, member->info.driver_name);
 		return -EINVAL;
 	}
 	bond->lower_id[bond->lower_count++] = member->id;
 	return 0;
+}
+
+/* Modes balance-xor and 802.3ad: hash layers 3 and 4. GRE has no ports, so the hash uses the two outer
+ * addresses: one tunnel uses one member, and many tunnels use all members. Layer 2 alone would put all
+ * tunnels behind one gateway on one member. */
+static void bond_policy_set(const struct gremc_port_state *bond)
+{
+	const struct gremc_config_port *config = bond->config;
+
+	if (config->mode != GREMC_BOND_BALANCE_XOR && config->mode != GREMC_BOND_8023AD)
+		return;
+	if (rte_eth_bond_xmit_policy_set(bond->id, BALANCE_XMIT_POLICY_LAYER34))
+		GREMC_LOG(WARNING, "port %s: the bond does not hash layers 3 and 4: it may use one member",
+			  config->name);
 }
 
 static int bond_create(struct gremc_port_set *set, struct gremc_port_state *bond)
@@ -63,7 +82,7 @@ static int bond_create(struct gremc_port_set *set, struct gremc_port_state *bond
 
 	for (uint32_t i = 0; i < config->member_count; i++)
 		if (!set->state[config->members[i]].found)
-			return -ENODEV; /* has its error already */
+			return -ENODEV; /* gremc_ports_devices_find() added the error */
 	if (config->member_count == 0) {
 		gremc_port_error(set, bond, "a bond needs members; name them in `interfaces`");
 		return -EINVAL;
@@ -76,20 +95,14 @@ static int bond_create(struct gremc_port_set *set, struct gremc_port_state *bond
 	}
 	bond->id = ret;
 	bond->found = bond->made = bond->touched = true;
-	/* GRE has no ports, so that a flow is told by its two outer addresses: all packets of a tunnel leave
-	 * by one member, and only many tunnels spread over the members. Layer 2 alone would put all of them,
-	 * which share the gateway's MAC, on one. */
-	if (config->mode == GREMC_BOND_BALANCE_XOR || config->mode == GREMC_BOND_8023AD)
-		rte_eth_bond_xmit_policy_set(bond->id, BALANCE_XMIT_POLICY_LAYER34);
-	for (uint32_t i = 0; i < config->member_count; i++) {
+	bond_policy_set(bond);
+	ret = 0;
+	for (uint32_t i = 0; i < config->member_count && ret == 0; i++)
 		ret = bond_member_attach(set, bond, &set->state[config->members[i]]);
-		if (ret)
-			return ret;
-	}
-	return 0;
+	return ret;
 }
 
-/* ---- the EAL's ---- */
+/* ---- bonds of the EAL ---- */
 
 /* The driver adds the members that its arguments name when it is configured, not before. */
 static int bond_members_learn(struct gremc_port_set *set, struct gremc_port_state *bond)
@@ -100,10 +113,10 @@ static int bond_members_learn(struct gremc_port_set *set, struct gremc_port_stat
 	bond->touched = true;
 	if (rte_eth_dev_configure(bond->id, 1, 1, &nothing) ||
 	    (count = gremc_bond_members_get(bond->id, bond->lower_id, RTE_DIM(bond->lower_id))) <= 0) {
-		gremc_port_error(set, bond,
-				 "the bond `%s` has no members that work; are those that its --vdev names "
-				 "devices of this EAL?",
-				 bond->config->device);
+		gremc_port_error(
+			set, bond,
+			"the bond `%s` has no usable members; are the members of its --vdev devices of this EAL?",
+			bond->config->device);
 		return -ENODEV;
 	}
 	bond->lower_count = count;
@@ -143,14 +156,14 @@ int gremc_ports_bonds_create(struct gremc_port_set *set)
 	return ret;
 }
 
-/* ---- the end ---- */
+/* ---- close ---- */
 
 /* Release the TX queues of a member, which is stopped, before the bond removes it.
  *
  * A bond that removes a member makes ethdev release the member's queues (rte_eth_dev_internal_reset()): first
  * the RX queues with their array, then the TX queues. From DPDK 24.11 on, at the latest, net_tap's release of
  * a TX queue (tap_tx_queue_release() in drivers/net/tap/rte_eth_tap.c) reads the array of RX queues, which is
- * a null pointer by then. Ethdev has no call that only releases a queue. But rte_eth_tx_queue_setup()
+ * a null pointer by then. Ethdev has no function that only releases a queue. But rte_eth_tx_queue_setup()
  * releases the old queue before it checks the new one's offloads, so a request for impossible offloads leaves
  * none. */
 static void member_tx_queues_release(uint16_t member)
@@ -169,27 +182,29 @@ static void member_tx_queues_release(uint16_t member)
 	/* ethdev logs each refusal as an error */
 	level = type < 0 ? -1 : rte_log_get_level(type);
 	if (level >= 0)
-		rte_log_set_level(type, RTE_LOG_CRIT);
+		(void)rte_log_set_level(type, RTE_LOG_CRIT);
 	for (uint16_t q = 0; q < info.nb_tx_queues; q++)
-		rte_eth_tx_queue_setup(member, q, 0, SOCKET_ID_ANY, &impossible);
+		(void)rte_eth_tx_queue_setup(member, q, 0, SOCKET_ID_ANY, &impossible);
 	if (level >= 0)
-		rte_log_set_level(type, level);
+		(void)rte_log_set_level(type, level);
 }
 
 int gremc_bond_member_detach(uint16_t bond, uint16_t member)
 {
-	rte_eth_dev_stop(member);
+	gremc_assert_control_thread();
+	/* fails on a device that has been removed, which has stopped */
+	(void)rte_eth_dev_stop(member);
 	member_tx_queues_release(member);
 	return gremc_bond_member_remove(bond, member);
 }
 
-static void members_detach(const struct gremc_port_state *bond, const char *name)
+static void bond_members_detach(const struct gremc_port_state *bond, const char *name)
 {
 	for (uint16_t i = 0; i < bond->lower_count; i++) {
 		if (bond->lower[i].gone || bond->lower[i].out)
 			continue;
 		if (gremc_bond_member_detach(bond->id, bond->lower_id[i]))
-			GREMC_LOG(ERR, "port %s: the bond does not let its member %u go", name,
+			GREMC_LOG(ERR, "port %s: the bond does not release its member %u", name,
 				  bond->lower_id[i]);
 	}
 }
@@ -200,22 +215,23 @@ void gremc_port_device_close(struct gremc_port_state *state, const char *name)
 	bool bond;
 	int ret;
 
+	gremc_assert(!state->started);
 	if (!state->touched || rte_eth_dev_get_name_by_port(state->id, device))
 		return;
 	bond = ethdev_is_bond(state->id);
 	if (bond)
-		members_detach(state, name);
+		bond_members_detach(state, name);
 	ret = rte_eth_dev_close(state->id);
 	if (ret)
-		GREMC_LOG(ERR, "port %s: closing `%s` failed: %s", name, device, rte_strerror(-ret));
+		GREMC_LOG(ERR, "port %s: cannot close `%s`: %s", name, device, rte_strerror(-ret));
 	if (state->made && rte_eth_bond_free(device))
-		GREMC_LOG(ERR, "port %s: the bond `%s` could not be freed", name, device);
+		GREMC_LOG(ERR, "port %s: cannot free the bond `%s`", name, device);
 	for (uint16_t i = 0; bond && i < state->lower_count; i++) {
 		if (state->lower[i].gone)
 			continue;
 		ret = rte_eth_dev_close(state->lower_id[i]);
 		if (ret)
-			GREMC_LOG(ERR, "port %s: closing a member failed: %s", name, rte_strerror(-ret));
+			GREMC_LOG(ERR, "port %s: cannot close a member: %s", name, rte_strerror(-ret));
 	}
 	state->touched = false;
 }

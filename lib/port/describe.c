@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What each device can do, and the settings that follow. */
+/* The settings of each device, derived from its capabilities. */
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
 
-#include <rte_ethdev.h>
 #include <rte_malloc.h>
 
-#include "port/steer_priv.h"
+#include "port/port_priv.h"
 
-/* What the drivers of the wires have in common: a bond copies when all members do. */
+/* Combine the traits of the lower devices' drivers: a bond copies when all members do. */
 static void port_traits_read(struct gremc_port_state *state, struct gremc_port *port)
 {
 	struct rte_eth_dev_info info = {0};
 
 	state->copies = true;
-	port->refuses = true;
+	port->rejects_without_link = true;
 	for (uint16_t i = 0; i < state->lower_count; i++) {
 		const struct gremc_driver_trait *trait = rte_eth_dev_info_get(state->lower_id[i], &info)
 								 ? NULL
 								 : gremc_driver_trait(info.driver_name);
 
 		state->copies &= trait && trait->copies;
-		port->refuses &= trait && trait->refuses;
+		port->rejects_without_link &= trait && trait->rejects_without_link;
 		state->fixed_queues |= trait && trait->fixed_queues;
-		state->kernel |= trait && trait->kernel;
+		state->on_netdev |= trait && trait->on_netdev;
 		state->paired |= trait && trait->paired;
 		state->umem |= trait && trait->umem;
 		state->is_vf |= info.driver_name && strstr(info.driver_name, "vf");
@@ -36,13 +35,13 @@ static void port_offloads_set(struct gremc_port_state *state, struct gremc_port 
 	const struct rte_eth_dev_info *info = &state->info;
 	uint16_t segments = info->tx_desc_lim.nb_mtu_seg_max;
 
-	/* Never MBUF_FAST_FREE: payloads are shared by replicas and come from several pools. */
+	/* MBUF_FAST_FREE stays off: replicas share payloads, and these come from several pools. */
 	port->multi_seg = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	port->max_segments = segments == UINT16_MAX ? 0 : segments;
 }
 
-/* Inner-most: between two sites the outer addresses are always the same, so that they would all choose one
- * queue. */
+/* Use the innermost headers: between two sites the outer addresses are constant, so outer RSS sends all
+ * packets to one queue. */
 static void port_rss_set(struct gremc_port_state *state, const struct gremc_port *port)
 {
 	const uint64_t headers = RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP;
@@ -53,7 +52,7 @@ static void port_rss_set(struct gremc_port_state *state, const struct gremc_port
 	if ((functions & headers) == 0) {
 		GREMC_LOG(
 			INFO,
-			"port %s: no RSS on `%s`: the device spreads packets over its %u RX queues in its own way",
+			"port %s: no RSS on `%s`: the device distributes packets over its %u RX queues by its own rule",
 			port->name, port->device, port->rx_queues);
 		return;
 	}
@@ -62,8 +61,8 @@ static void port_rss_set(struct gremc_port_state *state, const struct gremc_port
 	state->rss_outer = (functions & RTE_ETH_RSS_LEVEL_MASK) == 0;
 }
 
-/* Frames of the port's VLAN have to be let in, at a virtual function above all. A filter shuts the other
- * VLANs out, which are the kernel's on a port with `host`; a physical function lets them in without one. */
+/* A virtual function needs a filter entry for the port's VLAN. A physical function receives all VLANs without
+ * a filter; on a port with `host` it has none, because the filter would drop VLANs of the kernel. */
 static void port_vlan_set(struct gremc_port_state *state, const struct gremc_port *port)
 {
 	if (port->vlan == 0 || port->shared || (state->config->host && !state->is_vf))
@@ -73,11 +72,11 @@ static void port_vlan_set(struct gremc_port_state *state, const struct gremc_por
 	else if (state->is_vf)
 		GREMC_LOG(
 			INFO,
-			"port %s: `%s` cannot ask for frames of VLAN %u; its physical function has to let them in",
+			"port %s: `%s` has no filter for VLAN %u; its physical function has to deliver the frames",
 			port->name, port->device, port->vlan);
 }
 
-/* A bond looks after its members' interrupts itself, and reports its own link without one. */
+/* A bond handles the interrupts of its members and reports its own link without an interrupt. */
 static void port_interrupts_set(struct gremc_port_state *state)
 {
 	uint32_t flags = state->info.dev_flags ? *state->info.dev_flags : 0;
@@ -101,7 +100,7 @@ static int port_queues_set(struct gremc_port_set *set, struct gremc_port_state *
 		return -ENODEV;
 	}
 	if (state->fixed_queues && info->max_rx_queues > GREMC_QUEUES_MAX) {
-		gremc_port_error(set, state, "`%s` has %u RX queues; %u is the most", port->device,
+		gremc_port_error(set, state, "`%s` has %u RX queues; the maximum is %u", port->device,
 				 info->max_rx_queues, GREMC_QUEUES_MAX);
 		return -E2BIG;
 	}
@@ -119,21 +118,21 @@ static int port_queues_set(struct gremc_port_set *set, struct gremc_port_state *
 	}
 	ret = rte_eth_dev_adjust_nb_rx_tx_desc(state->id, &port->rx_descriptors, &port->tx_descriptors);
 	if (ret) {
-		gremc_port_error(set, state, "`%s` takes no number of descriptors near %u and %u: %s",
+		gremc_port_error(set, state, "`%s` accepts no number of descriptors near %u and %u: %s",
 				 port->device, settings->rx_descriptors, settings->tx_descriptors,
 				 rte_strerror(-ret));
 		return ret;
 	}
 	if (port->rx_descriptors != settings->rx_descriptors)
-		GREMC_LOG(WARNING, "port %s: the device makes %u RX descriptors of the wanted %u", port->name,
+		GREMC_LOG(WARNING, "port %s: the device has %u RX descriptors instead of %u", port->name,
 			  port->rx_descriptors, settings->rx_descriptors);
 	if (port->tx_descriptors != settings->tx_descriptors)
-		GREMC_LOG(WARNING, "port %s: the device makes %u TX descriptors of the wanted %u", port->name,
+		GREMC_LOG(WARNING, "port %s: the device has %u TX descriptors instead of %u", port->name,
 			  port->tx_descriptors, settings->tx_descriptors);
 	return 0;
 }
 
-/* On the device's node, or where there is memory. */
+/* Allocate on the device's node, or on another one when that has no memory. */
 static struct gremc_port *port_alloc(uint16_t id)
 {
 	struct gremc_port *port = rte_zmalloc_socket("gremc_port", sizeof(*port), RTE_CACHE_LINE_SIZE,
@@ -142,8 +141,8 @@ static struct gremc_port *port_alloc(uint16_t id)
 	return port ? port : rte_zmalloc("gremc_port", sizeof(*port), RTE_CACHE_LINE_SIZE);
 }
 
-/* Where the kernel has the addresses, routes and neighbours of a port that it keeps: a VLAN is another
- * interface, named as everybody does. */
+/* Find the interface that has the addresses, routes and neighbours of a shared port. A VLAN has an interface
+ * of its own, with the customary name DEVICE.VLAN. */
 static void port_interface_set(const struct gremc_port_state *state, struct gremc_port *port)
 {
 	const struct gremc_config_port *config = state->config;
@@ -157,9 +156,9 @@ static void port_interface_set(const struct gremc_port_state *state, struct grem
 		snprintf(name, sizeof(name), "%s.%u", device, config->vlan);
 	else
 		snprintf(name, sizeof(name), "%s", device);
-	/* a name that is too long is none of the kernel's */
+	/* the kernel has no interface with a longer name */
 	if (device[0] && strlen(name) < sizeof(port->interface))
-		strcpy(port->interface, name);
+		snprintf(port->interface, sizeof(port->interface), "%s", name);
 }
 
 static int port_settings_derive(struct gremc_port_set *set, uint16_t index)
@@ -172,7 +171,9 @@ static int port_settings_derive(struct gremc_port_set *set, uint16_t index)
 	set->ports.port[index] = port;
 	ret = port ? rte_eth_dev_info_get(state->id, &state->info) : -ENOMEM;
 	if (ret) {
-		gremc_port_error(set, state, "the port cannot be set up: %s", rte_strerror(-ret));
+		gremc_port_error(set, state,
+				 "cannot read the capabilities of the device, or out of memory: %s",
+				 rte_strerror(-ret));
 		return ret;
 	}
 	port->id = state->id;
@@ -183,7 +184,7 @@ static int port_settings_derive(struct gremc_port_set *set, uint16_t index)
 	port->vlan = config->vlan;
 	port->multicast = config->multicast;
 	port->socket = rte_eth_dev_socket_id(state->id);
-	/* LACP lives in the bursts, also in those of a bond that the EAL made. */
+	/* the driver sends LACP frames inside of bursts, also for a bond that the EAL made */
 	port->keep_alive = rte_eth_bond_mode_get(state->id) == BONDING_MODE_8023AD;
 	state->all_multicast = gremc_port_needs_groups(port, config);
 	port_interface_set(state, port);
@@ -198,8 +199,8 @@ static int port_settings_derive(struct gremc_port_set *set, uint16_t index)
 	return gremc_port_mtu_plan(set, index);
 }
 
-/* Can a replica be a chain of mbufs: a shared payload behind its headers, or a packet that was received in
- * several? */
+/* Returns whether a replica can be a chain of mbufs: headers before a shared payload, or a packet that was
+ * received in several mbufs. */
 static bool replicas_have_chains(const struct gremc_port_set *set)
 {
 	for (uint16_t i = 0; i < set->ports.count; i++) {
@@ -214,8 +215,7 @@ static bool replicas_have_chains(const struct gremc_port_set *set)
 	return false;
 }
 
-/* Several segments take many drivers off their vector transmit path, so they are asked for only where they
- * occur. */
+/* Enable MULTI_SEGS only where chains occur: many drivers have no vector transmit path with it. */
 static void ports_segments_set(struct gremc_port_set *set)
 {
 	bool chains = replicas_have_chains(set);

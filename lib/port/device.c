@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is special about drivers; and the ethdev of each device. */
+/* Traits of drivers, and the ethdev of each device. */
 #include <errno.h>
 #include <string.h>
 
-#include <rte_ethdev.h>
 #include <rte_pci.h>
 
-#include "port/steer_priv.h"
+#include "port/port_priv.h"
 
 const struct gremc_driver_trait *gremc_driver_trait(const char *driver)
 {
@@ -14,10 +13,10 @@ const struct gremc_driver_trait *gremc_driver_trait(const char *driver)
 		{.name = "net_af_packet",
 		 .fixed_queues = true,
 		 .copies = true,
-		 .kernel = true,
-		 .frames = true},
-		{.name = "net_af_xdp", .fixed_queues = true, .kernel = true, .paired = true, .umem = true},
-		{.name = "net_memif", .paired = true, .refuses = true},
+		 .on_netdev = true,
+		 .socket_frames = true},
+		{.name = "net_af_xdp", .fixed_queues = true, .on_netdev = true, .paired = true, .umem = true},
+		{.name = "net_memif", .paired = true, .rejects_without_link = true},
 		{.name = "net_null", .copies = true},
 		{.name = "net_pcap", .fixed_queues = true, .copies = true},
 		{.name = "net_tap", .copies = true, .paired = true, .tied_queues = true},
@@ -31,6 +30,11 @@ const struct gremc_driver_trait *gremc_driver_trait(const char *driver)
 	return NULL;
 }
 
+const char *gremc_driver_error_text(int ret)
+{
+	return ret == -1 ? "its driver has logged the reason" : rte_strerror(-ret);
+}
+
 /* ---- plug and find ---- */
 
 int gremc_ports_devices_plug(struct gremc_port_set *set)
@@ -38,12 +42,17 @@ int gremc_ports_devices_plug(struct gremc_port_set *set)
 	int ret = 0, one;
 
 	for (uint32_t i = 0; i < set->config->port_count; i++) {
-		one = set->config->ports[i].interface[0] ? gremc_xdp_plug(set, &set->state[i]) : 0;
+		const struct gremc_config_port *config = &set->config->ports[i];
+
+		if (config->interface[0] == '\0' && !config->isolate)
+			continue;
+		one = gremc_steer_open(config, &set->state[i].steer, set->errors);
 		ret = one ? one : ret;
 	}
 	return ret;
 }
 
+/* The EAL writes PCI addresses with their domain and in lower case; a configuration may have other forms. */
 int gremc_device_find(const char *device, uint16_t *id)
 {
 	struct rte_pci_addr address;
@@ -51,7 +60,6 @@ int gremc_device_find(const char *device, uint16_t *id)
 
 	if (rte_eth_dev_get_port_by_name(device, id) == 0)
 		return 0;
-	/* The EAL writes PCI addresses with their domain and in lower case; people do not always. */
 	if (rte_pci_addr_parse(device, &address))
 		return -ENODEV;
 	rte_pci_device_name(&address, name, sizeof(name));
@@ -60,6 +68,7 @@ int gremc_device_find(const char *device, uint16_t *id)
 
 static void device_report_missing(struct gremc_port_set *set, const struct gremc_port_state *state)
 {
+	static const char more[] = ", ...";
 	char list[512] = "", name[RTE_ETH_NAME_MAX_LEN];
 	size_t length = 0;
 	uint16_t id;
@@ -67,8 +76,8 @@ static void device_report_missing(struct gremc_port_set *set, const struct gremc
 	RTE_ETH_FOREACH_DEV (id) {
 		if (rte_eth_dev_get_name_by_port(id, name))
 			continue;
-		if (length + strlen(name) + sizeof(", ...") > sizeof(list)) {
-			strcpy(list + length, ", ...");
+		if (length + strlen(name) + sizeof(more) > sizeof(list)) {
+			snprintf(list + length, sizeof(list) - length, "%s", more);
 			break;
 		}
 		length += snprintf(list + length, sizeof(list) - length, "%s%s", length ? ", " : "", name);
@@ -88,14 +97,14 @@ static int port_device_find(struct gremc_port_set *set, struct gremc_port_state 
 	for (const struct gremc_port_state *other = set->state; other < state; other++) {
 		if (!other->found || other->id != state->id)
 			continue;
-		gremc_port_error(set, state, "`%s` is the device of %s already", state->config->device,
+		gremc_port_error(set, state, "`%s` is already the device of %s", state->config->device,
 				 other->config->name);
 		return -EBUSY;
 	}
 	ret = rte_eth_dev_info_get(state->id, &state->info);
 	if (ret) {
-		gremc_port_error(set, state, "`%s` does not describe itself: %s", state->config->device,
-				 rte_strerror(-ret));
+		gremc_port_error(set, state, "cannot read the capabilities of `%s`: %s",
+				 state->config->device, gremc_driver_error_text(ret));
 		return ret;
 	}
 	state->found = true;
@@ -106,7 +115,7 @@ int gremc_ports_devices_find(struct gremc_port_set *set)
 {
 	int ret = 0, one;
 
-	gremc_netdev_mtus_save(set);
+	gremc_netdev_mtus_save(set->netdev_mtu);
 	for (uint32_t i = 0; i < set->config->port_count; i++) {
 		struct gremc_port_state *state = &set->state[i];
 

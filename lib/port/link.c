@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The links of ports: what devices report, or the kernel of its own interfaces. */
+/* The links of ports, as devices report them, or the kernel for its own interfaces. */
 #include <string.h>
 
 #include "port/port_priv.h"
-
-/* A link that flaps has this many lines in so many milliseconds; then what was left out is summed up. */
-#define LOG_WINDOW 10000
-#define LOG_LINES  6
-
-#define TEXT_SIZE 256
 
 static const char *const port_status_names[] = {
 	[GREMC_PORT_UP] = "up",
@@ -17,15 +11,17 @@ static const char *const port_status_names[] = {
 	[GREMC_PORT_FAILED] = "failed",
 	[GREMC_PORT_REMOVED] = "removed",
 };
+static_assert(RTE_DIM(port_status_names) == GREMC_PORT_STATUSES, "each status has a name");
 
 const char *gremc_port_status_name(enum gremc_port_status status)
 {
+	gremc_assert(status < GREMC_PORT_STATUSES);
 	return port_status_names[status];
 }
 
-/* ---- what there is ---- */
+/* ---- reading links ---- */
 
-/* Drivers that use a socket on a kernel interface do not report its link reliably: read the carrier. */
+/* Drivers with a socket on an interface of the kernel do not report its link reliably: read the carrier. */
 static bool lower_is_up(uint16_t id)
 {
 	struct rte_eth_dev_info info;
@@ -36,11 +32,11 @@ static bool lower_is_up(uint16_t id)
 	return rte_eth_link_get_nowait(id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
-/* A member that is out of the bond has no link. */
-static bool bond_member_is_up(const struct gremc_port_state *state, uint16_t lower_id)
+/* A device that is not a member of its bond now has no link. */
+static bool bond_member_is_up(const struct gremc_port_state *state, uint16_t member)
 {
-	return !state->lower[lower_id].out && !state->lower[lower_id].gone &&
-	       lower_is_up(state->lower_id[lower_id]);
+	return !state->lower[member].out && !state->lower[member].gone &&
+	       lower_is_up(state->lower_id[member]);
 }
 
 bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_link *link)
@@ -52,14 +48,14 @@ bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_li
 		return false;
 	/* net_af_packet reports a link that is always up (22.11), or IFF_RUNNING, which follows the carrier
 	 * up to a second later (24.11) */
-	if (state->kernel && state->lower_id[0] == state->id) {
+	if (state->on_netdev && !gremc_port_is_bond(state)) {
 		link->link_status = lower_is_up(state->id) ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
 		return link->link_status == RTE_ETH_LINK_UP;
 	}
 	if (link->link_status != RTE_ETH_LINK_UP)
 		return false;
 	/* a bond of DPDK 22.11 may keep its link when its last member has lost its own */
-	if (state->lower_id[0] == state->id)
+	if (!gremc_port_is_bond(state))
 		return true;
 	for (uint16_t i = 0; i < state->lower_count; i++)
 		any |= bond_member_is_up(state, i);
@@ -68,88 +64,70 @@ bool gremc_port_link_get(const struct gremc_port_state *state, struct rte_eth_li
 	return any;
 }
 
-/* ---- saying it ---- */
+/* ---- logging ---- */
 
-/* May this change be logged? sum_up() comes before it. */
-static bool link_log_allow(struct gremc_link_log *log, uint64_t now)
-{
-	if (now - log->since >= LOG_WINDOW)
-		*log = (struct gremc_link_log){.since = now};
-	if (log->lines < LOG_LINES) {
-		log->lines++;
-		return true;
-	}
-	log->silent++;
-	return false;
-}
+/* Each port and each member has a limit of its own, so that one link that flaps hides no other. */
+static struct gremc_log_limit port_link_limits[GREMC_CONFIG_PORTS_MAX];
+static struct gremc_log_limit member_link_limits[RTE_MAX_ETHPORTS];
 
-/* The window is over: log what was left out of it. */
-static void link_log_summarize(struct gremc_link_state *link, const char *name, uint64_t now)
-{
-	if (link->log.silent == 0 || now - link->log.since < LOG_WINDOW)
-		return;
-	GREMC_LOG(NOTICE, "port %s: its link changed %u more times and is %s", name, link->log.silent,
-		  link->up ? "up" : "down");
-	link->log = (struct gremc_link_log){.since = now};
-}
-
-/* DPDK's words, such as "Link up at 10 Gbps FDX Autoneg". */
+/* Returns DPDK's text, such as "Link up at 10 Gbps FDX Autoneg". */
 static const char *link_format(const struct rte_eth_link *link, char *text, size_t size)
 {
 	return rte_eth_link_to_str(text, size, link) > 0 ? text : link->link_status ? "link up" : "link down";
 }
 
-static void bond_members_update(struct gremc_port_state *state, const struct gremc_port *port, uint64_t now)
+static void bond_members_update(struct gremc_port_state *state, const struct gremc_port *port)
 {
-	/* a port that is no bond has its own log line */
-	for (uint16_t i = 0; i < state->lower_count && state->lower_id[0] != state->id; i++) {
-		struct gremc_link_state *link = &state->lower_link[i];
+	for (uint16_t i = 0; i < state->lower_count && gremc_port_is_bond(state); i++) {
+		struct gremc_lower_device *lower = &state->lower[i];
 		bool up = bond_member_is_up(state, i);
 
-		link_log_summarize(link, port->name, now);
-		if (up == link->up)
+		if (up == lower->link_up)
 			continue;
-		link->up = up;
-		if (link_log_allow(&link->log, now))
-			GREMC_LOG(NOTICE, "port %s: the link of its member `%s` is %s", port->name,
-				  state->lower[i].name, up ? "up" : "down");
+		lower->link_up = up;
+		gremc_log_limited(&member_link_limits[state->lower_id[i]], RTE_LOG_NOTICE,
+				  "port %s: the link of its member `%s` is %s", port->name, lower->name,
+				  up ? "up" : "down");
 	}
 }
 
-/* ---- from one state to the next ---- */
+/* ---- status ---- */
+
+static void port_link_set(struct gremc_port_state *state, struct gremc_port *port, bool up)
+{
+	state->link_up = up;
+	atomic_store_explicit(&port->status, up ? GREMC_PORT_UP : GREMC_PORT_DOWN, memory_order_relaxed);
+}
 
 void gremc_port_link_init(struct gremc_port_state *state, struct gremc_port *port)
 {
 	struct rte_eth_link link;
 	char text[RTE_ETH_LINK_MAX_STR_LEN];
+	bool was_up = state->link_up, up = gremc_port_link_get(state, &link);
 
-	const bool was_up = state->link.up;
-
-	state->link.up = gremc_port_link_get(state, &link);
-	if (was_up && !state->link.up) /* a device that has been set up again */
-		__atomic_store_n(&port->link_changes, port->link_changes + 1, __ATOMIC_RELAXED);
+	gremc_assert_control_thread();
+	if (was_up && !up) /* after a restart */
+		atomic_fetch_add_explicit(&port->link_changes, 1, memory_order_relaxed);
 	for (uint16_t i = 0; i < state->lower_count; i++)
-		state->lower_link[i].up = lower_is_up(state->lower_id[i]);
+		state->lower[i].link_up = lower_is_up(state->lower_id[i]);
 	GREMC_LOG(INFO, "port %s: `%s`: %s", port->name, port->device,
 		  link_format(&link, text, sizeof(text)));
-	__atomic_store_n(&port->status, state->link.up ? GREMC_PORT_UP : GREMC_PORT_DOWN, __ATOMIC_RELAXED);
+	port_link_set(state, port, up);
 }
 
-bool gremc_port_link_update(struct gremc_port_state *state, struct gremc_port *port, uint64_t now)
+bool gremc_port_link_update(struct gremc_port_state *state, struct gremc_port *port)
 {
 	struct rte_eth_link link;
 	char text[RTE_ETH_LINK_MAX_STR_LEN];
 	bool up = gremc_port_link_get(state, &link);
 
-	bond_members_update(state, port, now);
-	link_log_summarize(&state->link, port->name, now);
-	if (up == state->link.up)
+	gremc_assert_control_thread();
+	bond_members_update(state, port);
+	if (up == state->link_up)
 		return false;
-	state->link.up = up;
-	if (link_log_allow(&state->link.log, now))
-		GREMC_LOG(NOTICE, "port %s: `%s`: %s", port->name, port->device,
-			  link_format(&link, text, sizeof(text)));
-	__atomic_store_n(&port->link_changes, port->link_changes + 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&port->status, up ? GREMC_PORT_UP : GREMC_PORT_DOWN, __ATOMIC_RELAXED);
+	gremc_log_limited(&port_link_limits[port->index], RTE_LOG_NOTICE, "port %s: `%s`: %s", port->name,
+			  port->device, link_format(&link, text, sizeof(text)));
+	atomic_fetch_add_explicit(&port->link_changes, 1, memory_order_relaxed);
+	port_link_set(state, port, up);
 	return true;
 }

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The MTU of a port (IP bytes of a frame), and what follows from it: room of the RX mbufs, scattered RX.
- *
- * A port is one device or the members of a bond; each of these wires has to take the MTU. */
+/* The MTU of a port (IP bytes of a frame), and the capacity of RX mbufs and the scattered RX that it needs.
+ * Each lower device of a port must accept the MTU. */
 #include <errno.h>
 #include <linux/bpf.h>
 #include <unistd.h>
 
 #include "port/port_priv.h"
 
-/* What ethdev counts around the MTU when a device does not say. */
+/* The overhead that ethdev adds to the MTU when a device reports none. */
 #define USUAL_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN)
 #define TWO_VLAN_TAGS  8u
 
-/* A UMEM buffer lies in a page: before the room there are the pool's header, the mbuf and the headroom, and
- * the pool may add a cache line to spread its objects over memory channels. */
+/* A UMEM buffer lies in one page, together with the pool's header, the mbuf and the headroom; the pool may
+ * add a cache line to distribute its objects over memory channels. */
 static uint32_t umem_capacity_max(void)
 {
 	return getpagesize() - RTE_CACHE_LINE_SIZE - sizeof(struct rte_mbuf) - RTE_PKTMBUF_HEADROOM -
@@ -32,7 +31,7 @@ uint32_t gremc_port_mtu_max(const struct rte_eth_dev_info *info)
 		device_reports_overhead(info) ? info->max_rx_pktlen - info->max_mtu : USUAL_OVERHEAD;
 	const struct gremc_driver_trait *trait = gremc_driver_trait(info->driver_name);
 
-	/* The kernel takes VLAN tags out of what it gives us; on its way out a frame has more room. */
+	/* the kernel strips VLAN tags from received frames; for transmission the socket has more space */
 	if (frame_max)
 		return RTE_MAX(frame_max, RTE_ETHER_HDR_LEN) - RTE_ETHER_HDR_LEN;
 	if (trait && trait->umem)
@@ -45,11 +44,12 @@ uint32_t gremc_port_mtu_max(const struct rte_eth_dev_info *info)
 uint16_t gremc_port_vlan_extra(const struct rte_eth_dev_info *info)
 {
 	if (!device_reports_overhead(info) || gremc_netdev_has_mtu(info))
-		return 0; /* unknown, and most devices let a tag pass on top; so does the kernel */
+		return 0; /* unknown; the kernel and most devices accept a tag in addition to the MTU */
 	return info->max_rx_pktlen - info->max_mtu < USUAL_OVERHEAD + RTE_VLAN_HLEN ? RTE_VLAN_HLEN : 0;
 }
 
-/* The MTU that the configuration asks for; members may say it, too, when they agree. 0: the device's own. */
+/* Find the MTU that the configuration gives the port or its members, which must agree. 0: the device's own.
+ */
 static int port_configured_mtu(struct gremc_port_set *set, const struct gremc_port_state *state,
 			       uint16_t *mtu)
 {
@@ -66,7 +66,7 @@ static int port_configured_mtu(struct gremc_port_set *set, const struct gremc_po
 		if (member->mtu == *mtu)
 			continue;
 		gremc_port_error(set, state,
-				 "member %s has mtu %u, the bond has %u; all of a bond have one MTU",
+				 "member %s has mtu %u, the bond has %u; a bond and its members have one MTU",
 				 member->name, member->mtu, *mtu);
 		return -EINVAL;
 	}
@@ -86,11 +86,13 @@ static uint16_t device_own_mtu(const struct gremc_port_set *set, uint16_t id)
 
 	if (set->netdev_mtu[id])
 		return set->netdev_mtu[id];
-	rte_eth_dev_get_mtu(id, &mtu);
+	/* a failure leaves Ethernet's usual MTU */
+	(void)rte_eth_dev_get_mtu(id, &mtu);
 	return mtu;
 }
 
-/* One wire: is the wanted MTU within what it takes? Its own is lowered to that. */
+/* Check that a lower device accepts the planned MTU. `own`: the MTU is the device's own and may be lowered.
+ */
 static int lower_mtu_fit(struct gremc_port_set *set, struct gremc_port_state *state, uint16_t id, bool own)
 {
 	char name[RTE_ETH_NAME_MAX_LEN];
@@ -99,63 +101,67 @@ static int lower_mtu_fit(struct gremc_port_set *set, struct gremc_port_state *st
 	int ret = rte_eth_dev_info_get(id, &info);
 
 	if (ret) {
-		gremc_port_error(set, state, "`%s` does not describe itself: %s", ethdev_name(id, name),
-				 rte_strerror(-ret));
+		gremc_port_error(set, state, "cannot read the capabilities of `%s`: %s",
+				 ethdev_name(id, name), rte_strerror(-ret));
 		return ret;
 	}
 	most = gremc_port_mtu_max(&info);
 	most -= RTE_MIN(most, (uint32_t)(state->config->vlan ? gremc_port_vlan_extra(&info) : 0));
-	state->room = RTE_MAX(state->room, RTE_MAX(gremc_netdev_rx_capacity(&info), info.min_rx_bufsize));
+	state->rx_capacity =
+		RTE_MAX(state->rx_capacity, RTE_MAX(gremc_netdev_rx_capacity(&info), info.min_rx_bufsize));
 	if (own)
 		state->planned_mtu = RTE_MIN(state->planned_mtu, device_own_mtu(set, id));
 	if (state->planned_mtu <= most)
 		return 0;
 	if (own) {
 		GREMC_LOG(WARNING,
-			  "port %s: `%s` carries only %u bytes of its MTU of %u: frames over that are lost%s",
+			  "port %s: `%s` carries only %u bytes of its MTU of %u: it drops longer packets%s",
 			  state->config->name, ethdev_name(id, name), most, state->planned_mtu,
-			  !state->kernel ? ""
-			  : state->umem  ? "; give the interface a smaller MTU"
-					 : "; give it a larger framesz, or the interface a smaller MTU");
+			  !state->on_netdev ? ""
+			  : state->umem     ? "; give the interface a smaller MTU"
+					    : "; give it a larger framesz, or the interface a smaller MTU");
 		state->planned_mtu = most;
 		return 0;
 	}
-	gremc_port_error(
-		set, state, "mtu %u is more than `%s` takes, %u%s", state->planned_mtu, ethdev_name(id, name),
-		most, gremc_netdev_frame_max(&info) ? "; a larger framesz= of the device carries more" : "");
+	gremc_port_error(set, state, "mtu %u is more than `%s` accepts, %u%s", state->planned_mtu,
+			 ethdev_name(id, name), most,
+			 gremc_netdev_frame_max(&info) ? "; a larger framesz= of the device carries more"
+						       : "");
 	return -EINVAL;
 }
 
-/* Room for a frame with two VLAN tags: in one mbuf, or in several of the usual size where the device can
+/* Plan RX mbufs for a frame with two VLAN tags: one mbuf, or several of the usual size where the device can
  * scatter. */
 static int rx_capacity_plan(struct gremc_port_set *set, struct gremc_port_state *state)
 {
 	uint32_t frame = state->planned_mtu + RTE_ETHER_HDR_LEN + TWO_VLAN_TAGS;
 	char name[RTE_ETH_NAME_MAX_LEN];
 
-	if (state->umem) /* the kernel keeps it free before the frame */
+	if (state->umem) /* the kernel reserves this headroom before the frame */
 		frame += XDP_PACKET_HEADROOM;
-	state->room = RTE_MAX(state->room, GREMC_PORT_RX_CAPACITY_MIN);
-	if (frame <= state->room)
+	state->rx_capacity = RTE_MAX(state->rx_capacity, GREMC_PORT_RX_CAPACITY_MIN);
+	if (frame <= state->rx_capacity)
 		return 0;
 	if (state->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) {
 		uint16_t segments = state->info.rx_desc_lim.nb_mtu_seg_max;
 
-		if (segments && segments != UINT16_MAX) /* the device takes no more for a frame */
-			state->room = RTE_MAX(state->room, RTE_ALIGN((frame + segments - 1) / segments,
-								     (uint32_t)RTE_CACHE_LINE_SIZE));
+		if (segments && segments != UINT16_MAX) /* the most of one frame */
+			state->rx_capacity =
+				RTE_MAX(state->rx_capacity, RTE_ALIGN((frame + segments - 1) / segments,
+								      (uint32_t)RTE_CACHE_LINE_SIZE));
 		state->conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
 		return 0;
 	}
 	if (frame > GREMC_PORT_RX_CAPACITY_MAX) {
 		gremc_port_error(
 			set, state,
-			"mtu %u does not fit into one buffer, and `%s` cannot scatter; %u is the most",
+			"mtu %u does not fit into one buffer, and `%s` cannot scatter; the maximum is %u",
 			state->planned_mtu, ethdev_name(state->id, name),
 			GREMC_PORT_RX_CAPACITY_MAX - RTE_ETHER_HDR_LEN - TWO_VLAN_TAGS);
 		return -EINVAL;
 	}
-	state->room = RTE_MIN(RTE_ALIGN(frame, RTE_CACHE_LINE_SIZE), (uint32_t)GREMC_PORT_RX_CAPACITY_MAX);
+	state->rx_capacity =
+		RTE_MIN(RTE_ALIGN(frame, RTE_CACHE_LINE_SIZE), (uint32_t)GREMC_PORT_RX_CAPACITY_MAX);
 	return 0;
 }
 
@@ -181,7 +187,7 @@ int gremc_port_mtu_plan(struct gremc_port_set *set, uint16_t index)
 			state->vlan_extra = RTE_MAX(state->vlan_extra, gremc_port_vlan_extra(&info));
 	}
 	state->conf.rxmode.mtu = state->planned_mtu + state->vlan_extra;
-	if (state->kernel) /* the most that ethdev lets this driver have */
+	if (state->on_netdev) /* ethdev's maximum for this driver */
 		state->conf.rxmode.mtu = RTE_MIN(state->planned_mtu, RTE_ETHER_MTU);
 	return rx_capacity_plan(set, state);
 }
@@ -197,7 +203,7 @@ static int netdevs_mtu_set(struct gremc_port_set *set, struct gremc_port_state *
 			continue;
 		ret = gremc_netdev_mtu_set(info.if_index, state->planned_mtu);
 		if (ret) {
-			gremc_port_error(set, state, "the interface of `%s` does not take mtu %u: %s",
+			gremc_port_error(set, state, "the interface of `%s` does not accept mtu %u: %s",
 					 ethdev_name(state->lower_id[i], name), state->planned_mtu,
 					 rte_strerror(-ret));
 			return ret;
@@ -206,7 +212,7 @@ static int netdevs_mtu_set(struct gremc_port_set *set, struct gremc_port_state *
 	return 0;
 }
 
-/* The smallest MTU that the wires say they have now. */
+/* Read the smallest MTU of the lower devices. */
 static int lowers_mtu_read(const struct gremc_port_state *state, uint16_t *mtu)
 {
 	struct rte_eth_dev_info info;
@@ -232,19 +238,19 @@ int gremc_port_mtu_apply(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 	struct gremc_port *port = set->ports.port[index];
-	/* an interface that stays the kernel's keeps its own, unless the configuration says another */
-	bool is_given = state->kernel && (state->config->mtu || !state->xdp);
+	/* a shared interface keeps its MTU, unless the configuration has one */
+	bool is_given = state->on_netdev && (state->config->mtu || state->config->interface[0] == '\0');
 	int ret = is_given ? netdevs_mtu_set(set, state) : 0;
 
 	if (ret)
 		return ret;
 	ret = lowers_mtu_read(state, &port->mtu);
 	if (ret) {
-		gremc_port_error(set, state, "the MTU cannot be read back: %s", rte_strerror(-ret));
+		gremc_port_error(set, state, "cannot read the MTU back: %s", rte_strerror(-ret));
 		return ret;
 	}
 	if (port->mtu < state->planned_mtu) {
-		gremc_port_error(set, state, "mtu %u was asked for, the device took only %u",
+		gremc_port_error(set, state, "mtu %u is configured, but the device has %u",
 				 state->planned_mtu, port->mtu);
 		return -EINVAL;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Interfaces of the kernel under net_af_packet and net_af_xdp. net_af_packet tells the ethdev layer 1518
- * bytes as its longest frame whatever its `framesz` is, so that rte_eth_dev_set_mtu() refuses jumbo frames
- * that it carries well; and it truncates (RX) or drops (TX) in silence what is longer than its frames. So we
- * ask the kernel, and its arguments. */
+/* Network interfaces of the kernel under net_af_packet and net_af_xdp. net_af_packet reports a longest frame
+ * of 1518 bytes, independent of its `framesz`, so rte_eth_dev_set_mtu() refuses jumbo frames that the driver
+ * can carry. It silently truncates (RX) or drops (TX) frames that are longer than `framesz`. So the functions
+ * here use the kernel and the driver's arguments instead. */
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/if_packet.h>
@@ -18,12 +18,12 @@
 #include <rte_devargs.h>
 #include <rte_kvargs.h>
 
-#include "port/port_priv.h"
+#include "port/device_priv.h"
 
-#define DEFAULT_FRAME_SIZE 2048u /* of the driver */
+#define DEFAULT_FRAME_SIZE 2048u /* the driver's `framesz` */
 
-/* Before the data in a frame of the socket: on TX the header; on RX the header, an address and alignment to
- * 16, so that the IP header, 14 bytes later, is aligned. */
+/* Bytes before the data in a frame of the socket. TX: the header. RX: the header, an address, and padding
+ * that aligns the IP header, 14 bytes behind, to 16. */
 #define TX_OVERHEAD (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
 #define RX_OVERHEAD (TPACKET_ALIGN(TPACKET2_HDRLEN + 16) - RTE_ETHER_HDR_LEN)
 
@@ -31,17 +31,17 @@ static bool driver_is_af_packet(const struct rte_eth_dev_info *info)
 {
 	const struct gremc_driver_trait *trait = gremc_driver_trait(info->driver_name);
 
-	return trait && trait->frames;
+	return trait && trait->socket_frames;
 }
 
 bool gremc_netdev_has_mtu(const struct rte_eth_dev_info *info)
 {
 	const struct gremc_driver_trait *trait = gremc_driver_trait(info->driver_name);
 
-	return trait && trait->kernel;
+	return trait && trait->on_netdev;
 }
 
-/* `framesz` of the device's arguments. */
+/* Read `framesz` of the device's arguments. */
 static uint32_t af_packet_frame_size(const struct rte_eth_dev_info *info)
 {
 	const struct rte_devargs *devargs = rte_dev_devargs(info->device);
@@ -94,7 +94,6 @@ int gremc_netdev_mtu_set(unsigned if_index, uint16_t mtu)
 	struct ifreq ifr = {.ifr_mtu = mtu};
 	uint16_t now;
 
-	/* Nothing to change needs no right to change it. */
 	if (gremc_netdev_mtu_get(if_index, &now) == 0 && now == mtu)
 		return 0;
 	return netdev_ioctl(if_index, SIOCSIFMTU, &ifr);
@@ -105,20 +104,20 @@ bool gremc_netdev_has_carrier(unsigned if_index)
 	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
 	struct ifreq ifr = {.ifr_data = (char *)&link};
 
-	/* the carrier itself; the flag below may be a second late */
+	/* this is the carrier itself; IFF_RUNNING follows it up to a second later */
 	if (netdev_ioctl(if_index, SIOCETHTOOL, &ifr) == 0)
 		return link.data;
 	return netdev_ioctl(if_index, SIOCGIFFLAGS, &ifr) == 0 && ifr.ifr_flags & IFF_UP &&
 	       ifr.ifr_flags & IFF_RUNNING;
 }
 
-void gremc_netdev_mtus_save(struct gremc_port_set *set)
+void gremc_netdev_mtus_save(uint16_t mtu[RTE_MAX_ETHPORTS])
 {
 	struct rte_eth_dev_info info;
 	uint16_t id;
 
 	RTE_ETH_FOREACH_DEV (id)
 		if (rte_eth_dev_info_get(id, &info) == 0 && gremc_netdev_has_mtu(&info) &&
-		    gremc_netdev_mtu_get(info.if_index, &set->netdev_mtu[id]))
-			set->netdev_mtu[id] = 0;
+		    gremc_netdev_mtu_get(info.if_index, &mtu[id]))
+			mtu[id] = 0;
 }

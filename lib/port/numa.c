@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What crosses NUMA nodes: every packet then goes over the link between the sockets, several times. */
+/* Queues and pools that are used across NUMA nodes: each packet then crosses the link between the sockets
+ * several times. */
 #include <numa.h>
 #include <numaif.h>
 #include <stdlib.h>
@@ -7,20 +8,22 @@
 
 #include <rte_lcore.h>
 
+#include "port/numa_priv.h"
 #include "port/port_priv.h"
 
-/* ---- the pure part ---- */
+/* ---- the check ---- */
 
 struct collector {
 	struct gremc_numa_finding *findings;
 	unsigned size, count;
 };
 
-static void finding_add(struct collector *collector, enum gremc_numa_kind kind, unsigned index, int is,
-			int wants)
+static void finding_add(struct collector *collector, enum gremc_numa_kind kind, unsigned index, int actual,
+			int expected)
 {
 	if (collector->count < collector->size)
-		collector->findings[collector->count] = (struct gremc_numa_finding){kind, index, is, wants};
+		collector->findings[collector->count] =
+			(struct gremc_numa_finding){kind, index, actual, expected};
 	collector->count++;
 }
 
@@ -29,7 +32,7 @@ static bool nodes_differ(int a, int b)
 	return a >= 0 && b >= 0 && a != b;
 }
 
-/* Where an lcore really is; the kernel knows better. */
+/* Returns the node of an lcore; the kernel's data precede the EAL's. */
 static int lcore_node(const struct gremc_numa_lcore *lcore)
 {
 	return lcore->kernel >= 0 ? lcore->kernel : lcore->eal;
@@ -50,19 +53,19 @@ unsigned gremc_numa_check(const struct gremc_numa_topology *topology, struct gre
 	}
 	for (unsigned i = 0; i < topology->queue_count; i++) {
 		const struct gremc_numa_queue *queue = &topology->queues[i];
-		int is = lcore_node(&topology->lcores[queue->worker]),
-		    wants = topology->ports[queue->port].node;
+		int actual = lcore_node(&topology->lcores[queue->worker]),
+		    expected = topology->ports[queue->port].node;
 
-		if (nodes_differ(is, wants))
-			finding_add(&collector, GREMC_NUMA_QUEUE, i, is, wants);
+		if (nodes_differ(actual, expected))
+			finding_add(&collector, GREMC_NUMA_QUEUE, i, actual, expected);
 	}
 	for (unsigned i = 0; i < topology->pool_count; i++) {
 		const struct gremc_numa_pool *pool = &topology->pools[i];
-		int wants = pool->of_port ? topology->ports[pool->user].node
-					  : lcore_node(&topology->lcores[pool->user]);
+		int expected = pool->of_port ? topology->ports[pool->user].node
+					     : lcore_node(&topology->lcores[pool->user]);
 
-		if (nodes_differ(pool->node, wants))
-			finding_add(&collector, GREMC_NUMA_POOL, i, pool->node, wants);
+		if (nodes_differ(pool->node, expected))
+			finding_add(&collector, GREMC_NUMA_POOL, i, pool->node, expected);
 	}
 	return collector.count;
 }
@@ -85,29 +88,30 @@ char *gremc_numa_finding_format(const struct gremc_numa_topology *topology,
 		snprintf(
 			text, size,
 			"lcore %u runs on NUMA node %d, the EAL places its memory on node %d; give it a CPU of node %d (--lcores)",
-			lcore->lcore, finding->is, finding->wants, finding->wants);
+			lcore->lcore, finding->actual, finding->expected, finding->expected);
 		break;
 	case GREMC_NUMA_QUEUE:
 		snprintf(
 			text, size,
 			"port %s is on NUMA node %d, lcore %u, which %s its queue %u, on node %d; give -l lcores of node %d",
-			topology->ports[queue->port].name, finding->wants,
-			topology->lcores[queue->worker].lcore, queue->is_tx ? "sends for others by" : "polls",
-			queue->queue, finding->is, finding->wants);
+			topology->ports[queue->port].name, finding->expected,
+			topology->lcores[queue->worker].lcore,
+			queue->is_tx ? "transmits for others by" : "polls", queue->queue, finding->actual,
+			finding->expected);
 		break;
 	case GREMC_NUMA_POOL:
 		snprintf(
 			text, size,
 			"pool %s is in memory of NUMA node %d, its user on node %d; give the EAL memory there (--socket-mem)",
-			pool->name, finding->is, finding->wants);
+			pool->name, finding->actual, finding->expected);
 		break;
 	}
 	return text;
 }
 
-/* ---- the machine as it is ---- */
+/* ---- the topology of open ports ---- */
 
-/* The node of the CPUs that an lcore may run on. */
+/* Returns the node of the CPUs that an lcore may run on, GREMC_NUMA_SEVERAL or GREMC_NUMA_UNKNOWN. */
 static int lcore_cpus_node(unsigned lcore)
 {
 	rte_cpuset_t cpus = rte_lcore_cpuset(lcore);
@@ -126,7 +130,7 @@ static int lcore_cpus_node(unsigned lcore)
 	return node;
 }
 
-/* Where the pool's memory is, whatever was asked for (--no-huge takes it from anywhere). */
+/* Returns the node of the pool's memory, which can differ from the requested one (--no-huge). */
 static int pool_memory_node(const struct rte_mempool *pool)
 {
 	const struct rte_mempool_memhdr *memory = STAILQ_FIRST(&pool->mem_list);
@@ -137,7 +141,7 @@ static int pool_memory_node(const struct rte_mempool *pool)
 	return pool->socket_id;
 }
 
-/* Arrays large enough for the topology of an open set, on the heap. */
+/* The topology with its arrays; too large for the stack. */
 struct machine {
 	struct gremc_numa_topology topology;
 	struct gremc_numa_lcore lcores[GREMC_WORKERS_MAX];
@@ -159,7 +163,7 @@ static void topology_read_port(struct machine *machine, const struct gremc_port 
 		machine->pools[topology->pool_count++] =
 			(struct gremc_numa_pool){pool->name, pool_memory_node(pool), true, port->index};
 	}
-	/* That a worker of another node sends by a queue of its own cannot be otherwise; a shared one can. */
+	/* only the owner of a shared queue is a choice */
 	for (uint16_t q = 0; q < port->tx_queues; q++)
 		if (port->tx_ring[q])
 			machine->queues[topology->queue_count++] =
@@ -199,10 +203,10 @@ int gremc_ports_numa_audit(struct gremc_port_set *set)
 	unsigned count;
 
 	if (numa_available() < 0 || numa_max_node() == 0)
-		return 0; /* one node: nothing crosses */
+		return 0; /* one node */
 	machine = calloc(1, sizeof(*machine));
 	if (machine == NULL)
-		return 0; /* a warning less */
+		return 0; /* the audit gives warnings only */
 	topology_read(machine, &set->ports);
 	count = gremc_numa_check(&machine->topology, findings, RTE_DIM(findings));
 	for (unsigned i = 0; i < RTE_MIN(count, (unsigned)RTE_DIM(findings)); i++)

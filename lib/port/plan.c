@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How many mbufs each pool needs: all that its holders can hold at one time, and a reserve.
+/* The size of each pool: all mbufs that its holders can hold at one time, and a reserve.
  *
  * Holders are the descriptors of every device of a port (each member of a bond has its own), the rings
- * between lcores, the caches of all lcores that free mbufs of the pool, the packets that wait for a next hop
- * and the bursts in work. Two of them hold for ever: an idle lcore never flushes its cache, and an idle
- * device keeps the mbufs that it has sent. So a pool that is smaller than its holders can lose all its mbufs
- * to them for good.
+ * between lcores, the caches of all lcores that free mbufs of the pool, the packets that wait for a next hop,
+ * and the bursts in process. Two holders never release their mbufs: an idle lcore does not flush its cache,
+ * and an idle device keeps the mbufs that it has sent. So a pool that is smaller than its holders can run
+ * empty for ever.
  *
- * Where memory is short the rings, the caches and the reserve shrink, level by level, and the pools with
- * them. At no level is a pool smaller than its holders. */
+ * When memory is short, the rings, the caches and the reserve shrink in levels, and the pools with them. At
+ * each level a pool is larger than its holders. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,33 +17,33 @@
 
 #include "port/port_priv.h"
 
-/* At level 0; each level halves them, down to a minimum. */
+/* Sizes at level 0; each level halves them, down to a minimum. */
 #define TX_RING         4096u
-#define TX_RING_ALL     131072u /* of all workers' header pools together, where there are many */
+#define TX_RING_ALL     131072u /* of all workers' header pools together */
 #define TX_RING_MINIMUM 128u
-#define RELAY           2048u  /* of a worker, where there are few */
-#define RELAY_ALL       16384u /* of all workers together, where there are many */
-#define RELAY_MINIMUM   64u
-#define DOWN            1024u
-#define DOWN_MINIMUM    256u /* more than what the kernel gives at once */
-#define UP_MINIMUM      32u
-#define UP_UNUSED       2u /* levels by which they are smaller when nothing is the kernel's at the start */
+#define HANDOFF         2048u  /* of one worker */
+#define HANDOFF_ALL     16384u /* of all workers together */
+#define HANDOFF_MINIMUM 64u
+#define INJECT          1024u
+#define INJECT_MINIMUM  256u /* more than one read from the kernel brings */
+#define PUNT_MINIMUM    32u
+#define PUNT_UNUSED     2u /* more levels without a host path at the start */
 #define RESERVE         1024u
-#define RESERVE_MINIMUM 256u /* a driver's refill, and more */
+#define RESERVE_MINIMUM 256u /* more than a refill of a driver */
 
-#define CACHE         256u  /* of a pool that few lcores use; more than a burst of 64 */
-#define CACHE_ALL     4096u /* what the caches of all lcores may hold of a pool that many use */
-#define CACHE_MINIMUM 16u   /* of a pool that many use */
+#define CACHE         256u  /* of one lcore; more than a burst of 64 */
+#define CACHE_ALL     4096u /* mbufs in the caches of all lcores together */
+#define CACHE_MINIMUM 16u
 
-/* Drivers that receive in bulk keep so many packets of a queue aside. */
+/* Packets of a queue that a driver with bulk receive holds back. */
 #define RX_STAGED 64u
-/* What the control thread has of one pool in its hands. */
+/* mbufs of one pool that the control thread processes. */
 #define CONTROL_HOLDS 256u
 
-/* Packets of one worker that may wait for the control thread, by class, at level 0. */
+/* The punt rings of one worker, by class, at level 0. */
 static const uint32_t punt_ring_sizes[] = {
 	[GREMC_PUNT_neighbor] = 256, [GREMC_PUNT_control] = 2048, /* 100 ms of 20,000 reports a second */
-	[GREMC_PUNT_tcp] = 2048, /* 10 ms of TCP at 2 Gbit/s: as long as others may have the CPU */
+	[GREMC_PUNT_tcp] = 2048, /* 10 ms of TCP at 2 Gbit/s, while other threads have the CPU */
 	[GREMC_PUNT_traffic] = 1024, [GREMC_PUNT_gre] = 256,
 	[GREMC_PUNT_other] = 256,    [GREMC_PUNT_multicast] = 512,
 };
@@ -59,16 +59,16 @@ static uint32_t size_at_level(uint32_t size, unsigned level, uint32_t least)
 static void ring_sizes_at_level(struct gremc_ring_sizes *rings, uint16_t workers, bool host_path,
 				unsigned level)
 {
-	uint32_t relay = RTE_MIN(RELAY, rte_align32prevpow2(RELAY_ALL / workers));
+	uint32_t handoff = RTE_MIN(HANDOFF, rte_align32prevpow2(HANDOFF_ALL / workers));
 	uint32_t tx = RTE_MIN(TX_RING, rte_align32prevpow2(TX_RING_ALL / workers));
 
 	*rings = (struct gremc_ring_sizes){0};
 	rings->tx = size_at_level(tx, level, TX_RING_MINIMUM);
-	rings->relay = size_at_level(relay, level, RELAY_MINIMUM);
-	rings->down = size_at_level(DOWN, level, DOWN_MINIMUM);
+	rings->relay = size_at_level(handoff, level, HANDOFF_MINIMUM);
+	rings->down = size_at_level(INJECT, level, INJECT_MINIMUM);
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
 		rings->up[class] = size_at_level(punt_ring_sizes[class],
-						 host_path ? level : level + UP_UNUSED, UP_MINIMUM);
+						 host_path ? level : level + PUNT_UNUSED, PUNT_MINIMUM);
 }
 
 void gremc_ring_sizes_init(struct gremc_ring_sizes *rings, uint16_t workers)
@@ -76,7 +76,7 @@ void gremc_ring_sizes_init(struct gremc_ring_sizes *rings, uint16_t workers)
 	ring_sizes_at_level(rings, workers, true, 0);
 }
 
-/* The cache of each lcore for a pool that so many use; the last level has none. */
+/* Returns the cache size of each lcore for a pool that `lcores` use; the last level has no caches. */
 static uint32_t pool_cache_size(uint32_t lcores, unsigned level)
 {
 	uint32_t size = rte_align32prevpow2(CACHE_ALL / GREMC_CACHE_HOLDS(1) / lcores);
@@ -88,12 +88,12 @@ static uint32_t pool_cache_size(uint32_t lcores, unsigned level)
 
 /* ---- holders ---- */
 
-/* What holds mbufs of one pool. */
+/* The holders of mbufs of one pool. */
 struct holders {
 	const struct gremc_port_set *set;
 	const struct gremc_ring_sizes *rings;
-	bool handles[GREMC_WORKERS_MAX]; /* workers that have packets in them */
-	bool frees[GREMC_WORKERS_MAX];   /* workers that free them: these and the owners of TX queues */
+	bool handles[GREMC_WORKERS_MAX]; /* workers that process packets of the pool */
+	bool frees[GREMC_WORKERS_MAX];   /* workers that free them: also the owners of TX queues */
 	uint32_t mbufs;
 };
 
@@ -117,7 +117,7 @@ static void holders_add_all_workers(struct holders *holders)
 		holders_add_worker(holders, w);
 }
 
-/* Drivers may round up to a power of two. */
+/* Returns the descriptors of all lower devices. Drivers may round up to a power of two. */
 static uint32_t port_descriptors(const struct gremc_port_state *state, uint16_t count)
 {
 	return rte_align32pow2(count) * RTE_MAX(state->lower_count, 1);
@@ -142,17 +142,17 @@ static void holders_add_tx_queue(struct holders *holders, const struct gremc_por
 	if (!used)
 		return;
 	holders->frees[port->tx_worker[queue]] = true;
-	/* what the device does not take, its owner holds */
+	/* the device, and the owner's backlog of packets that the device does not accept */
 	holders->mbufs += tx_descriptors_held(&set->state[port->index], port) + GREMC_TX_HELD_MAX;
-	if (handed_over) /* the ring, and what its owner has taken out */
+	if (handed_over) /* the ring, and the packets that its owner has dequeued */
 		holders->mbufs += holders->rings->tx + GREMC_WORK_MBUFS + GREMC_TX_MBUFS;
 }
 
-/* In the hands of workers, and in the queues by which they transmit. Call it when all workers are added. */
+/* Add the packets in process, and those in the TX queues of the workers. All workers are added before. */
 static void holders_add_in_flight(struct holders *holders)
 {
 	const struct gremc_ports *ports = &holders->set->ports;
-	uint32_t outlets = 1; /* the host is one */
+	uint32_t outlets = 1; /* the host, then each port */
 
 	for (uint16_t i = 0; i < ports->count; i++) {
 		const struct gremc_port *port = ports->port[i];
@@ -165,8 +165,8 @@ static void holders_add_in_flight(struct holders *holders)
 			  (GREMC_WORK_MBUFS + GREMC_PENDING_MBUFS + outlets * GREMC_TX_MBUFS);
 }
 
-/* In the rings to the control thread: replicas for the host's interface, or whole packets of any class. Also
- * where nothing is the kernel's: a reload may change that. */
+/* Add the punt rings: of packets of any class, or of replicas to the host's vif only. A reload may add a host
+ * path, so they count without one, too. */
 static void holders_add_punt_rings(struct holders *holders, bool any_class)
 {
 	uint32_t size = 0;
@@ -177,7 +177,7 @@ static void holders_add_punt_rings(struct holders *holders, bool any_class)
 	holders->mbufs += holders_count(holders, holders->handles) * size + CONTROL_HOLDS;
 }
 
-/* In the rings to other workers. */
+/* Add the handoff rings. */
 static void holders_add_handoff_rings(struct holders *holders)
 {
 	holders->mbufs += holders->set->ports.worker_count * holders->rings->relay;
@@ -186,7 +186,7 @@ static void holders_add_handoff_rings(struct holders *holders)
 /* The pool's size and cache follow from its holders. */
 static void pool_plan_finish(const struct holders *holders, unsigned level, struct gremc_pool_plan *plan)
 {
-	/* the main lcore frees what the workers give to the control thread */
+	/* the control thread frees punted mbufs on the main lcore */
 	uint32_t lcores = holders_count(holders, holders->frees) + 1;
 
 	plan->cache = pool_cache_size(lcores, level);
@@ -196,17 +196,18 @@ static void pool_plan_finish(const struct holders *holders, unsigned level, stru
 
 /* ---- the pools ---- */
 
-/* What a received packet may become a chain of, with a header in front, as a number of segments. */
+/* Returns the most segments of a received packet with a header in front. */
 static uint32_t frame_max_segments(const struct gremc_port_state *state)
 {
-	return (state->planned_mtu + GREMC_PORT_HEADERS + state->room - 1) / state->room;
+	return (state->planned_mtu + GREMC_PORT_HEADERS + state->rx_capacity - 1) / state->rx_capacity;
 }
 
-/* Small when payloads are chained behind headers. When a port takes single-segment packets only, or fewer
- * segments than a received packet may have with a header in front, its replicas are whole copies. */
+/* A header mbuf is small when payloads are chained behind it. It has the size of a packet when a port
+ * transmits single segments only, or fewer than a received packet may have with a header in front: then
+ * replicas are copies. */
 uint32_t gremc_ports_header_capacity(const struct gremc_port_set *set)
 {
-	uint32_t largest_mtu = 0, segments = 1, room = set->config->settings.copy_threshold;
+	uint32_t largest_mtu = 0, segments = 1, capacity = set->config->settings.copy_threshold;
 	bool copies = false;
 
 	for (uint16_t i = 0; i < set->ports.count; i++) {
@@ -224,8 +225,8 @@ uint32_t gremc_ports_header_capacity(const struct gremc_port_set *set)
 			copies = true;
 	}
 	if (copies)
-		room = RTE_MAX(room, largest_mtu);
-	return RTE_MIN(RTE_ALIGN(room + GREMC_PORT_HEADERS, RTE_CACHE_LINE_SIZE),
+		capacity = RTE_MAX(capacity, largest_mtu);
+	return RTE_MIN(RTE_ALIGN(capacity + GREMC_PORT_HEADERS, RTE_CACHE_LINE_SIZE),
 		       (uint32_t)GREMC_PORT_RX_CAPACITY_MAX);
 }
 
@@ -250,8 +251,8 @@ uint16_t gremc_ports_split_pool_owner(const struct gremc_port_set *set, uint16_t
 	return worker;
 }
 
-/* The packets of one queue; with `spread`, of all queues on a node, because then each worker may hold packets
- * of each pool, and fewer pools have to be sized for all of them. */
+/* Plan the pool of one queue. With software RSS all queues on a node share a pool: any worker may hold
+ * packets of each pool, so fewer pools have to be sized for all workers. */
 static void pool_plan_rx(struct gremc_port_set *set, struct gremc_port *port, uint16_t queue,
 			 const struct gremc_ring_sizes *rings, unsigned level, struct gremc_pool_plan *plan)
 {
@@ -273,11 +274,11 @@ static void pool_plan_rx(struct gremc_port_set *set, struct gremc_port *port, ui
 	holders_add_punt_rings(&holders, true);
 	if (state->umem) {
 		holders.mbufs += GREMC_PORT_UMEM_HELD;
-		if (queue < port->tx_queues) /* copies into this pool what it sends */
+		if (queue < port->tx_queues) /* the driver copies transmitted packets into this pool */
 			holders.frees[port->tx_worker[queue]] = true;
 	}
 	snprintf(plan->name, sizeof(plan->name), "rx_%s_%u", port->name, queue);
-	plan->data_room = RTE_PKTMBUF_HEADROOM + state->room;
+	plan->data_room = RTE_PKTMBUF_HEADROOM + state->rx_capacity;
 	plan->socket = gremc_port_node(port, &set->ports.worker[port->rx_worker[queue]]);
 	plan->pool = &port->rx_pool[queue];
 	pool_plan_finish(&holders, level, plan);
@@ -300,20 +301,20 @@ static void pool_plan_headers(struct gremc_port_set *set, uint16_t w, const stru
 	pool_plan_finish(&holders, level, plan);
 }
 
-/* Copies of payloads for other workers, one for each packet and worker. A pool of their own, for all workers
- * of a node: out of RX pools each of them would have to be sized for all workers. */
+/* Plan the pool of payload copies for an OIL split, one copy for each packet and worker. The workers of a
+ * node share it. With copies from RX pools, each RX pool would have to be sized for all workers. */
 static void pool_plan_split(struct gremc_port_set *set, uint16_t w, const struct gremc_ring_sizes *rings,
 			    unsigned level, struct gremc_pool_plan *plan)
 {
 	struct gremc_worker_place *worker = &set->ports.worker[w];
 	struct holders holders = {.set = set, .rings = rings};
-	uint32_t largest_mtu = 0, largest_room = 0;
+	uint32_t largest_mtu = 0, largest_capacity = 0;
 
 	for (uint16_t i = 0; i < set->ports.count; i++) {
 		if (set->ports.port[i] == NULL)
 			continue;
 		largest_mtu = RTE_MAX(largest_mtu, (uint32_t)set->state[i].planned_mtu);
-		largest_room = RTE_MAX(largest_room, set->state[i].room);
+		largest_capacity = RTE_MAX(largest_capacity, set->state[i].rx_capacity);
 	}
 	holders_add_all_workers(&holders);
 	holders_add_handoff_rings(&holders);
@@ -321,13 +322,14 @@ static void pool_plan_split(struct gremc_port_set *set, uint16_t w, const struct
 	holders_add_punt_rings(&holders, false);
 	snprintf(plan->name, sizeof(plan->name), "shards_%u", worker->lcore);
 	plan->data_room = RTE_PKTMBUF_HEADROOM +
-			  RTE_MIN(RTE_ALIGN(largest_mtu, (uint32_t)RTE_CACHE_LINE_SIZE), largest_room);
+			  RTE_MIN(RTE_ALIGN(largest_mtu, (uint32_t)RTE_CACHE_LINE_SIZE), largest_capacity);
 	plan->socket = worker->socket;
 	plan->pool = &worker->shard_pool;
 	pool_plan_finish(&holders, level, plan);
 }
 
-/* The control thread sends what is made of these by its own queues, or the first worker does. */
+/* Plan the pool of packets of the host. The control thread transmits them by its own queues, or worker 0
+ * does. */
 static void pool_plan_host(struct gremc_port_set *set, const struct gremc_ring_sizes *rings, unsigned level,
 			   struct gremc_pool_plan *plan)
 {
@@ -353,7 +355,7 @@ static void pool_plan_host(struct gremc_port_set *set, const struct gremc_ring_s
 	pool_plan_finish(&holders, level, plan);
 }
 
-/* The most pools that there can be. */
+/* Returns the largest possible number of pools. */
 static unsigned pool_plans_max(const struct gremc_port_set *set)
 {
 	unsigned count = 2 * set->ports.worker_count + 1;
@@ -394,7 +396,7 @@ void gremc_pool_plans_fini(struct gremc_pool_plans *plans)
 	free(plans->plan);
 }
 
-/* About: objects, the ring of pointers to them, and a cache for each lcore that could be. */
+/* Count objects, the ring of pointers to them, and a cache for each possible lcore. */
 uint64_t gremc_pool_plans_bytes(const struct gremc_pool_plans *plans)
 {
 	uint64_t bytes = 0;

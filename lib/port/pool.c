@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The mbuf pools: for each RX queue on the port's node, for the headers and the shards of workers on theirs,
- * and one for what the host sends. plan.c says how large they are; here they are made, at the first level for
- * which there is memory. */
+/* The mbuf pools: of each RX queue on the port's node, of headers and of OIL splits on the workers' nodes,
+ * and one of packets of the host. They are created as plan.c plans them, at the first level with sufficient
+ * memory. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 #define MEBIBYTE        ((size_t)1 << 20)
 #define RESERVE_MAXIMUM (256 * MEBIBYTE)
-#define WARNINGS_MAX    8 /* pools that are named when memory is short */
+#define WARNINGS_MAX    8 /* pools that the log names when memory is short */
 
 static unsigned plans_mebibytes(const struct gremc_pool_plans *plans)
 {
@@ -31,9 +31,9 @@ static size_t eal_free_bytes(void)
 	return bytes;
 }
 
-/* ---- making them ---- */
+/* ---- create ---- */
 
-/* Both are said of memory: there is none, or not for the last of the mbufs. */
+/* ENOBUFS: memory ended before the last mbuf. */
 static bool errno_is_no_memory(int error)
 {
 	return error == ENOMEM || error == ENOBUFS;
@@ -45,7 +45,7 @@ static struct rte_mempool *pool_create(const struct gremc_pool_plan *plan)
 	struct rte_mempool *pool =
 		rte_pktmbuf_pool_create(plan->name, plan->count, cache, 0, plan->data_room, plan->socket);
 
-	/* Another node's memory is slow, none at all is worse; the audit says it. */
+	/* memory of another node is slower; numa.c logs it */
 	if (pool == NULL && errno_is_no_memory(rte_errno))
 		pool = rte_pktmbuf_pool_create(plan->name, plan->count, cache, 0, plan->data_room,
 					       SOCKET_ID_ANY);
@@ -60,12 +60,12 @@ static void planned_pools_free(const struct gremc_pool_plans *plans)
 	}
 }
 
-/* All pools, or none. */
+/* Create all pools or none. Returns 0 or a negative errno. */
 static int planned_pools_create(const struct gremc_pool_plans *plans)
 {
 	int error;
 
-	/* Without huge pages the EAL's memory does not grow: do not begin what cannot end. */
+	/* without huge pages the EAL's memory cannot grow */
 	if (!rte_eal_has_hugepages() && gremc_pool_plans_bytes(plans) > eal_free_bytes())
 		return -ENOMEM;
 	for (unsigned i = 0; i < plans->count; i++) {
@@ -81,31 +81,31 @@ static int planned_pools_create(const struct gremc_pool_plans *plans)
 	return 0;
 }
 
-static void pools_shrunk_warn(const struct gremc_pool_plans *plans, const struct gremc_pool_plans *wanted)
+static void pools_shrunk_warn(const struct gremc_pool_plans *plans, const struct gremc_pool_plans *full)
 {
 	unsigned most = RTE_MIN(plans->count, (unsigned)WARNINGS_MAX);
 
 	GREMC_LOG(
 		WARNING,
-		"memory is short: the mbuf pools got %u MiB of the %u MiB wanted; bursts larger than they and the rings "
-		"hold lose packets; give the EAL %u MiB more (-m or --socket-mem)",
-		plans_mebibytes(plans), plans_mebibytes(wanted),
-		plans_mebibytes(wanted) - plans_mebibytes(plans));
+		"memory is short: the mbuf pools have %u MiB instead of %u MiB; bursts that exceed them or the rings lose "
+		"packets; give the EAL %u MiB more (-m or --socket-mem)",
+		plans_mebibytes(plans), plans_mebibytes(full),
+		plans_mebibytes(full) - plans_mebibytes(plans));
 	for (unsigned i = 0; i < most; i++)
-		GREMC_LOG(WARNING, "pool %s: %u mbufs of %u wanted", plans->plan[i].name,
-			  plans->plan[i].count, wanted->plan[i].count);
+		GREMC_LOG(WARNING, "pool %s: %u mbufs instead of %u", plans->plan[i].name,
+			  plans->plan[i].count, full->plan[i].count);
 	if (plans->count > most)
 		GREMC_LOG(WARNING, "and %u more pools", plans->count - most);
 }
 
-/* An eighth of what is free is not for pools but for what comes later: descriptor rings, the LACP pools of
- * bonds (whose driver panics when it gets none), tables. Held while pools are made. */
+/* Reserve an eighth of the free memory while pools are created: descriptor rings, the LACP pools of bonds
+ * (whose driver panics without memory) and tables follow later. */
 static void *reserve_alloc(void)
 {
 	return rte_malloc("gremc_memory_reserve", RTE_MIN(eal_free_bytes() / 8, RESERVE_MAXIMUM), 0);
 }
 
-/* Queues and workers that share a pool with the first of them. */
+/* Set the pools of queues and workers that share one with the first of them. */
 static void pools_share(struct gremc_port_set *set)
 {
 	for (uint16_t i = 0; i < set->ports.count; i++) {
@@ -119,8 +119,8 @@ static void pools_share(struct gremc_port_set *set)
 			set->ports.worker[gremc_ports_split_pool_owner(set, w)].shard_pool;
 }
 
-/* At the first level that there is memory for, which *plans then has; else the last one is there. Returns 0
- * or a negative errno. */
+/* Create the pools at the first level with sufficient memory. *plans: of this level, or of the last one.
+ * Returns 0 or a negative errno. */
 static int pools_create_at_level(struct gremc_port_set *set, struct gremc_pool_plans *plans)
 {
 	int ret = -ENOMEM;
@@ -138,11 +138,11 @@ static int pools_create_at_level(struct gremc_port_set *set, struct gremc_pool_p
 
 static int pools_plan_and_create(struct gremc_port_set *set)
 {
-	struct gremc_pool_plans wanted, plans = {0};
+	struct gremc_pool_plans full, plans = {0};
 	void *reserve;
 	int ret;
 
-	if (gremc_pool_plans_init(&wanted, set, 0)) {
+	if (gremc_pool_plans_init(&full, set, 0)) {
 		gremc_errors_add(set->errors, NULL, 0, 0, "no memory to plan the mbuf pools");
 		return -ENOMEM;
 	}
@@ -152,18 +152,18 @@ static int pools_plan_and_create(struct gremc_port_set *set)
 	if (ret == -ENOMEM)
 		gremc_errors_add(
 			set->errors, NULL, 0, 0,
-			"no memory for the mbuf pools: %u MiB are wanted, %u MiB and an eighth for other things are the "
-			"least; give the EAL more (-m or --socket-mem)",
-			plans_mebibytes(&wanted), plans_mebibytes(&plans));
+			"no memory for the mbuf pools: they need %u MiB, and at least %u MiB and an eighth for other "
+			"users; give the EAL more (-m or --socket-mem)",
+			plans_mebibytes(&full), plans_mebibytes(&plans));
 	else if (ret)
-		gremc_errors_add(set->errors, NULL, 0, 0, "the mbuf pools cannot be made: %s",
+		gremc_errors_add(set->errors, NULL, 0, 0, "cannot create the mbuf pools: %s",
 				 rte_strerror(-ret));
-	else if (plans_mebibytes(&plans) < plans_mebibytes(&wanted))
-		pools_shrunk_warn(&plans, &wanted);
+	else if (plans_mebibytes(&plans) < plans_mebibytes(&full))
+		pools_shrunk_warn(&plans, &full);
 	if (ret == 0)
 		pools_share(set);
 	gremc_pool_plans_fini(&plans);
-	gremc_pool_plans_fini(&wanted);
+	gremc_pool_plans_fini(&full);
 	return ret;
 }
 
@@ -182,7 +182,7 @@ int gremc_ports_memory_setup(struct gremc_port_set *set)
 	return ret ? ret : gremc_ports_tx_rings_create(set);
 }
 
-/* ---- the end ---- */
+/* ---- free ---- */
 
 void gremc_ports_pools_free(struct gremc_port_set *set)
 {
@@ -211,7 +211,7 @@ unsigned gremc_pool_missing(const struct rte_mempool *pool)
 
 	if (pool == NULL || available >= pool->size)
 		return 0;
-	GREMC_LOG(ERR, "pool %s lacks %u of its %u mbufs: somebody never gave them back", pool->name,
+	GREMC_LOG(ERR, "pool %s lacks %u of its %u mbufs: they have not been freed", pool->name,
 		  pool->size - available, pool->size);
 	return pool->size - available;
 }

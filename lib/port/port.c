@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opening all ports step by step, and closing them. */
+/* Open all ports step by step, and close them. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include <rte_malloc.h>
 
 #include "base/ring.h"
-#include "port/steer_priv.h"
+#include "port/port_priv.h"
 
 void gremc_port_error(struct gremc_port_set *set, const struct gremc_port_state *state, const char *format,
 		      ...)
@@ -35,8 +35,8 @@ int gremc_port_node(const struct gremc_port *port, const struct gremc_worker_pla
 
 /* ---- open ---- */
 
-static struct gremc_port_set *port_set_create(const struct gremc_config *config, const unsigned *lcores,
-					      unsigned count, struct gremc_errors *errors)
+static struct gremc_port_set *port_set_alloc(const struct gremc_config *config, unsigned count,
+					     struct gremc_errors *errors)
 {
 	struct gremc_port_set *set;
 
@@ -51,11 +51,19 @@ static struct gremc_port_set *port_set_create(const struct gremc_config *config,
 		return NULL;
 	}
 	set = rte_zmalloc("gremc_ports", sizeof(*set), RTE_CACHE_LINE_SIZE);
-	if (set == NULL) {
+	if (set == NULL)
 		gremc_errors_add(errors, NULL, 0, 0,
 				 "no memory for the ports; give the EAL more (-m or --socket-mem)");
+	return set;
+}
+
+static struct gremc_port_set *port_set_create(const struct gremc_config *config, const unsigned *lcores,
+					      unsigned count, struct gremc_errors *errors)
+{
+	struct gremc_port_set *set = port_set_alloc(config, count, errors);
+
+	if (set == NULL)
 		return NULL;
-	}
 	set->config = config;
 	set->errors = errors;
 	set->events.fd = -1;
@@ -73,7 +81,8 @@ static struct gremc_port_set *port_set_create(const struct gremc_config *config,
 	return set;
 }
 
-/* What restarting a device reads of the configuration, without the lists, which are the configuration's. */
+/* Copy the fields that a restart of the device reads. The lists stay empty: they belong to the configuration.
+ */
 static void port_config_copy(struct gremc_port_state *state)
 {
 	state->kept = *state->config;
@@ -94,13 +103,16 @@ struct gremc_ports *gremc_ports_open(const struct gremc_config *config, const un
 		gremc_ports_memory_setup,    gremc_ports_events_open,   gremc_ports_devices_start,
 		gremc_ports_numa_audit,
 	};
-	struct gremc_port_set *set = port_set_create(config, lcores, count, errors);
+	struct gremc_port_set *set;
 
+	gremc_assert_control_thread();
+	set = port_set_create(config, lcores, count, errors);
 	if (set == NULL)
 		return NULL;
 	for (unsigned i = 0; i < RTE_DIM(steps); i++) {
 		if (steps[i](set) == 0)
 			continue;
+		gremc_assert(errors->count > 0);
 		gremc_ports_close(&set->ports);
 		return NULL;
 	}
@@ -128,9 +140,10 @@ static void tx_rings_free(struct gremc_port *port)
 
 unsigned gremc_ports_close(struct gremc_ports *ports)
 {
-	struct gremc_port_set *set = (struct gremc_port_set *)ports;
+	struct gremc_port_set *set = gremc_port_set_of(ports);
 	unsigned missing;
 
+	gremc_assert_control_thread();
 	if (ports == NULL)
 		return 0;
 	gremc_ports_events_close(set);
@@ -142,18 +155,16 @@ unsigned gremc_ports_close(struct gremc_ports *ports)
 			gremc_port_device_stop(set, i);
 	for (uint16_t i = 0; i < ports->count; i++)
 		gremc_port_device_close(&set->state[i], ports->port[i] ? ports->port[i]->name : "bond");
-	for (uint16_t i = 0; i < ports->count; i++)
-		gremc_xdp_unplug(set->state[i].xdp);
 	for (uint16_t i = 0; i < ports->count; i++) {
+		gremc_steer_close(set->state[i].steer);
 		gremc_port_lowers_forget(&set->state[i]);
-		gremc_steer_set_fini(&set->state[i].fixed);
-		gremc_steer_set_fini(&set->state[i].routed);
 	}
-	/* Only now have the devices given back all that they held. */
+	/* closed devices have returned all mbufs that they held */
 	missing = gremc_ports_pools_missing(set);
 	gremc_ports_pools_free(set);
 	for (uint16_t i = 0; i < ports->count; i++)
 		rte_free(ports->port[i]);
+	pthread_mutex_destroy(&ports->devices);
 	rte_free(set);
 	return missing;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table at start: which port, queue, lcore, pool and node belong together. */
+/* The start-up table: the port, queue, lcore, pool and node that belong together. */
 #include <string.h>
 
 #include "port/port_priv.h"
@@ -15,7 +15,7 @@ struct row {
 static const char *const column_titles[COLUMNS] = {"port",     "device", "MAC",   "MTU",  "queue",
 						   "rx lcore", "pool",   "mbufs", "node", "tx lcore"};
 
-static bool column_is_number(enum column column)
+static bool cell_is_number(enum column column)
 {
 	return column == MTU || column == QUEUE || column == RX_LCORE || column == MBUFS || column == NODE;
 }
@@ -28,7 +28,7 @@ static void node_format(char *text, int node)
 		snprintf(text, CELL, "%d", node);
 }
 
-/* "2", or "2, for 1 3": the owner, and who hands over to it. */
+/* Write the owner's lcore, and the lcores that enqueue to it: "2", or "2, for 1 3". */
 static void tx_queue_format(const struct gremc_ports *ports, const struct gremc_port *port, uint16_t queue,
 			    char *text)
 {
@@ -57,7 +57,7 @@ static void row_fill(const struct gremc_ports *ports, const struct gremc_port *p
 	}
 	snprintf(row->cell[QUEUE], CELL, "%u", queue);
 	for (int c = RX_LCORE; c < COLUMNS; c++)
-		strcpy(row->cell[c], "-");
+		snprintf(row->cell[c], CELL, "-");
 	if (queue < port->rx_queues) {
 		const struct gremc_worker_place *worker = &ports->worker[port->rx_worker[queue]];
 
@@ -69,7 +69,7 @@ static void row_fill(const struct gremc_ports *ports, const struct gremc_port *p
 	if (queue < port->tx_queues)
 		tx_queue_format(ports, port, queue, row->cell[TX]);
 	else if (queue == port->tx_queues && port->host_tx)
-		strcpy(row->cell[TX], "control");
+		snprintf(row->cell[TX], CELL, "control");
 }
 
 static void row_print(const char *const *cells, const int *width, FILE *out)
@@ -79,7 +79,7 @@ static void row_print(const char *const *cells, const int *width, FILE *out)
 
 		if (c + 1 == COLUMNS)
 			fprintf(out, "%s%s", cells[c], end);
-		else if (column_is_number(c))
+		else if (cell_is_number(c))
 			fprintf(out, "%*s%s", width[c], cells[c], end);
 		else
 			fprintf(out, "%-*s%s", width[c], cells[c], end);
@@ -91,7 +91,7 @@ static uint16_t port_line_count(const struct gremc_port *port)
 	return port ? RTE_MAX(port->rx_queues, port->tx_queues + port->host_tx) : 0;
 }
 
-/* Call `use` with each line's row. */
+/* Call `use` for the titles and each row. */
 static void rows_walk(const struct gremc_ports *ports,
 		      void (*use)(const char *const *cells, int *width, FILE *out), int *width, FILE *out)
 {
@@ -123,7 +123,7 @@ static void row_write(const char *const *cells, int *width, FILE *out)
 
 void gremc_ports_print(const struct gremc_ports *ports, FILE *out)
 {
-	const struct gremc_port_set *set = (const struct gremc_port_set *)ports;
+	const struct gremc_port_set *set = gremc_port_set_of_const(ports);
 	int width[COLUMNS] = {0};
 
 	rows_walk(ports, columns_widen, width, out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who polls which RX queue, and who sends by which TX queue. */
+/* The assignment of RX and TX queues to workers. */
 #include <errno.h>
 #include <string.h>
 
@@ -42,8 +42,8 @@ static bool port_is_cross_node(const struct gremc_port *port, const struct gremc
 	return port->socket >= 0 && worker->socket >= 0 && port->socket != worker->socket;
 }
 
-/* The worker with the fewest queues of this port; of several the one with the fewest of all ports; of several
- * one on the port's node; of several the first. */
+/* Returns the worker with the fewest queues of this port. Ties: the fewest queues of all ports, then the
+ * port's node, then the lowest number. */
 static uint16_t worker_least_loaded(const struct gremc_ports *ports, const struct gremc_port *port,
 				    const uint16_t *of_port, const uint16_t *of_all)
 {
@@ -63,7 +63,7 @@ static uint16_t worker_least_loaded(const struct gremc_ports *ports, const struc
 	return best;
 }
 
-static void rx_queues_assign(const struct gremc_ports *ports, struct gremc_port *port, uint16_t *of_all)
+static void port_rx_assign(const struct gremc_ports *ports, struct gremc_port *port, uint16_t *of_all)
 {
 	uint16_t of_port[GREMC_WORKERS_MAX] = {0};
 
@@ -76,22 +76,22 @@ static void rx_queues_assign(const struct gremc_ports *ports, struct gremc_port 
 	}
 }
 
-/* With a queue for each the owners are plain; otherwise owning one is work for others, which is dealt like
- * RX, so that several ports with one queue each do not all load the first worker. */
-static void tx_queues_assign(const struct gremc_ports *ports, struct gremc_port *port, uint16_t *shared)
+/* With a queue per worker, each owns its own. Otherwise an owner works for others, too, and owners are chosen
+ * as for RX, so that several ports with one queue do not all load the first worker. */
+static void port_tx_assign(const struct gremc_ports *ports, struct gremc_port *port, uint16_t *shared)
 {
 	uint16_t owned[GREMC_WORKERS_MAX] = {0};
-	bool enough = port->tx_queues >= ports->worker_count;
+	bool sufficient = port->tx_queues >= ports->worker_count;
 
 	for (uint16_t w = 0; w < ports->worker_count; w++)
 		port->tx_queue[w] = w % port->tx_queues;
 	for (uint16_t q = 0; q < port->tx_queues; q++) {
-		uint16_t w = enough ? q : worker_least_loaded(ports, port, owned, shared);
+		uint16_t w = sufficient ? q : worker_least_loaded(ports, port, owned, shared);
 
 		port->tx_worker[q] = w;
 		port->tx_queue[w] = q;
 		owned[w]++;
-		if (!enough)
+		if (!sufficient)
 			shared[w]++;
 	}
 }
@@ -103,8 +103,8 @@ void gremc_port_queues_assign(struct gremc_ports *ports)
 	for (uint16_t i = 0; i < ports->count; i++) {
 		if (ports->port[i] == NULL)
 			continue;
-		rx_queues_assign(ports, ports->port[i], polled);
-		tx_queues_assign(ports, ports->port[i], shared);
+		port_rx_assign(ports, ports->port[i], polled);
+		port_tx_assign(ports, ports->port[i], shared);
 	}
 }
 
@@ -116,37 +116,38 @@ bool gremc_port_tx_is_shared(const struct gremc_ports *ports, const struct gremc
 	return false;
 }
 
-char *gremc_ports_lcores_format(const struct gremc_ports *ports, const bool *which, char *text, size_t size)
+char *gremc_ports_lcores_format(const struct gremc_ports *ports, const bool *marked, char *text, size_t size)
 {
 	size_t length = 0;
 
 	text[0] = '\0';
 	for (uint16_t w = 0; w < ports->worker_count && length < size; w++)
-		if (which[w])
+		if (marked[w])
 			length += snprintf(text + length, size - length, "%s%u", length ? " " : "",
 					   ports->worker[w].lcore);
 	return text;
 }
 
-/* ---- what is unusual ---- */
+/* ---- the log ---- */
 
-/* The marked workers, for a sentence: "lcore 1" or "lcores 1 2". */
-static char *lcores_phrase_format(const struct gremc_ports *ports, const bool *which, char *text, size_t size)
+/* Write the lcores of the marked workers as "lcore 1" or "lcores 1 2". */
+static char *lcores_phrase_format(const struct gremc_ports *ports, const bool *marked, char *text,
+				  size_t size)
 {
 	unsigned count = 0;
 	char list[256];
 
 	for (uint16_t w = 0; w < ports->worker_count; w++)
-		count += which[w];
+		count += marked[w];
 	snprintf(text, size, "lcore%s %s", count == 1 ? "" : "s",
-		 gremc_ports_lcores_format(ports, which, list, sizeof(list)));
+		 gremc_ports_lcores_format(ports, marked, list, sizeof(list)));
 	return text;
 }
 
 static void tx_shared_warn(const struct gremc_ports *ports, const struct gremc_port *port)
 {
 	bool without[GREMC_WORKERS_MAX], owners[GREMC_WORKERS_MAX] = {false};
-	char givers[288], takers[288];
+	char from[288], to[288];
 	unsigned missing = ports->worker_count - port->tx_queues;
 
 	if (port->tx_queues >= ports->worker_count)
@@ -156,22 +157,22 @@ static void tx_shared_warn(const struct gremc_ports *ports, const struct gremc_p
 	for (uint16_t w = 0; w < ports->worker_count; w++)
 		without[w] = !owners[w];
 	GREMC_LOG(WARNING,
-		  "port %s: %u TX queue%s for %u lcores: %s hand%s over to %s by a ring; "
+		  "port %s: %u TX queue%s for %u lcores: %s enqueue%s to %s by a ring; "
 		  "give the device more queues (net_af_packet: qpairs=%u)",
 		  port->name, port->tx_queues, port->tx_queues == 1 ? "" : "s", ports->worker_count,
-		  lcores_phrase_format(ports, without, givers, sizeof(givers)), missing == 1 ? "s" : "",
-		  lcores_phrase_format(ports, owners, takers, sizeof(takers)), ports->worker_count);
+		  lcores_phrase_format(ports, without, from, sizeof(from)), missing == 1 ? "s" : "",
+		  lcores_phrase_format(ports, owners, to, sizeof(to)), ports->worker_count);
 }
 
 void gremc_port_host_tx_report(const struct gremc_ports *ports, const struct gremc_port *port)
 {
 	if (port->host_tx)
 		GREMC_LOG(INFO,
-			  "port %s: what the host sends leaves by TX queue %u, the control thread's own",
+			  "port %s: packets of the host leave by TX queue %u, which the control thread owns",
 			  port->name, port->tx_queues);
 	else
 		GREMC_LOG(INFO,
-			  "port %s: what the host sends goes through lcore %u: `%s` has no TX queue to spare "
+			  "port %s: packets of the host leave through lcore %u: `%s` has no spare TX queue "
 			  "(net_af_packet: qpairs=%u)",
 			  port->name, ports->worker[0].lcore, port->device, ports->worker_count + 1);
 }
@@ -189,22 +190,22 @@ static void lcores_idle_warn(const struct gremc_ports *ports, const uint16_t *po
 	if (count)
 		GREMC_LOG(
 			WARNING,
-			"%s poll%s no RX queue: there are too few; give the devices more, or -l fewer lcores",
+			"%s poll%s no RX queue: there are more lcores than queues; give the devices more queues, or -l fewer lcores",
 			lcores_phrase_format(ports, idle, lcores, sizeof(lcores)), count == 1 ? "s" : "");
 }
 
 /* ---- the step ---- */
 
-/* For several workers that do not wait for each other: one may be descheduled in the middle of an enqueue,
- * and what others enqueue behind it must not take longer for that. */
+/* RTS producers do not wait for each other: a worker that is descheduled in the middle of an enqueue does not
+ * delay the enqueues of others. */
 static struct rte_ring *tx_ring_create(const char *name, uint32_t size, int socket)
 {
 	const unsigned flags = RING_F_MP_RTS_ENQ | RING_F_SC_DEQ;
 	struct rte_ring *ring = rte_ring_create(name, size, socket, flags);
 
-	if (ring == NULL) /* a node without memory of its own */
+	if (ring == NULL) /* the node has no memory */
 		ring = rte_ring_create(name, size, SOCKET_ID_ANY, flags);
-	/* by default a producer waits when so many places have been taken before one that has not ended */
+	/* by default a producer waits when this many entries are ahead of an unfinished enqueue */
 	if (ring)
 		rte_ring_set_prod_htd_max(ring, rte_ring_get_capacity(ring));
 	return ring;
@@ -259,7 +260,7 @@ int gremc_ports_queues_assign(struct gremc_port_set *set)
 			continue;
 		gremc_errors_add(
 			set->errors, NULL, 0, 0,
-			"lcore %u would poll %u RX queues, %u is the most; give -l more lcores or the devices fewer queues",
+			"lcore %u would poll %u RX queues, the maximum is %u; give -l more lcores or the devices fewer queues",
 			ports->worker[w].lcore, polled[w], GREMC_WORKER_QUEUES_MAX);
 		return -E2BIG;
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Devices that ask for a reset, and devices that have been removed.
+/* Devices that request a reset, and devices that have been removed.
  *
- * The workers use the queues of a port without a lock. So a port is closed first: they are told, and a grace
- * period later none of them is inside the driver. Then the device is the control thread's alone. A bond is
- * closed for as long as it takes to let a member go or to take it back; what a member needs in between is
- * done while the bond goes on without it. */
+ * Workers use the queues of a port without a lock. So the control thread closes the port first, and a grace
+ * period later no worker is inside the driver. Then only the control thread uses the device. A bond is closed
+ * only while a member leaves or rejoins; in between the bond works without the member, while the control
+ * thread restarts the member. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,20 +15,14 @@
 #include <rte_eth_bond.h>
 #include <rte_lcore.h>
 
-#include "port/steer_priv.h"
+#include "port/port_priv.h"
 
-/* Milliseconds: between looks at a grace period, and between tries of what fails. */
+/* Milliseconds: between checks of a grace period, and between attempts after a failure. */
 #define GRACE_WAIT  1
 #define FIRST_DELAY 1000u
 #define LAST_DELAY  32000u
 
-static bool port_is_bond(const struct gremc_port_state *state)
-{
-	return state->lower_count > 0 && state->lower_id[0] != state->id &&
-	       rte_eth_bond_mode_get(state->id) >= 0;
-}
-
-/* ---- how a wire is found again ---- */
+/* ---- how a lower device is found again ---- */
 
 static void lower_remember(struct gremc_lower_device *lower, uint16_t id)
 {
@@ -58,7 +52,7 @@ void gremc_port_lowers_forget(struct gremc_port_state *state)
 	}
 }
 
-/* ---- tries ---- */
+/* ---- attempts ---- */
 
 static void retry_now(struct gremc_lower_device *lower, uint64_t now)
 {
@@ -68,15 +62,14 @@ static void retry_now(struct gremc_lower_device *lower, uint64_t now)
 	lower->reason = NULL;
 }
 
-/* Try again later, each time after twice the time. `reason` ends with a newline or not. */
+/* Schedule the next attempt and double the delay. `reason` may end with a newline. */
 static void retry_schedule(struct gremc_lower_device *lower, const char *port, const char *reason,
 			   uint64_t now)
 {
 	int length = strcspn(reason, "\n");
 
 	if (lower->reason == NULL || strncmp(lower->reason, reason, length) || lower->reason[length]) {
-		GREMC_LOG(ERR,
-			  "port %s: `%s` cannot be used again yet: %.*s; it is tried on, at least every %u s",
+		GREMC_LOG(ERR, "port %s: `%s` cannot be used again yet: %.*s; retrying at least every %u s",
 			  port, lower->name, length, reason, LAST_DELAY / 1000);
 		free(lower->reason);
 		lower->reason = strndup(reason, length);
@@ -94,7 +87,7 @@ static void retry_finish(struct gremc_lower_device *lower)
 
 /* ---- a device ---- */
 
-/* What a stopped device had is in the cache of this thread now, where no worker finds it. */
+/* A stopped device frees its mbufs to the cache of this thread, where no worker can allocate them. */
 static void pool_cache_flush(struct rte_mempool *pool)
 {
 	struct rte_mempool_cache *cache = pool ? rte_mempool_default_cache(pool, rte_lcore_id()) : NULL;
@@ -108,31 +101,35 @@ static void pool_caches_flush(const struct gremc_ports *ports)
 	for (uint16_t i = 0; i < ports->count; i++)
 		for (uint16_t q = 0; ports->port[i] && q < ports->port[i]->rx_queues; q++)
 			pool_cache_flush(ports->port[i]->rx_pool[q]);
-	for (uint16_t w = 0; w < ports->worker_count; w++)
+	for (uint16_t w = 0; w < ports->worker_count; w++) {
 		pool_cache_flush(ports->worker[w].header_pool);
+		pool_cache_flush(ports->worker[w].shard_pool);
+	}
 	pool_cache_flush(ports->host_pool);
 }
 
-/* As a device that has just been found. Drivers without a reset are set up again as they are. */
+/* Reset a device. A driver without this function is only set up again. */
 static int device_reset(struct gremc_port_set *set, uint16_t id)
 {
 	int ret = rte_eth_dev_reset(id);
 
-	/* what it has asked for until now is done */
-	__atomic_and_fetch(&set->events.pending[id], ~GREMC_PORT_EVENT_RESET, __ATOMIC_RELAXED);
+	/* the reset serves all requests until now */
+	atomic_fetch_and_explicit(&set->events.pending[id], ~(uint32_t)GREMC_PORT_EVENT_RESET,
+				  memory_order_relaxed);
 	return ret == -ENOTSUP ? 0 : ret;
 }
 
-/* The device, stopped, leaves DPDK, too. The driver of a device that is not there any more may complain. */
+/* Close a stopped device that has been removed. Its driver may fail, because the hardware is gone: an ethdev
+ * that stays is the reason of the next attempt's failure. */
 static void device_unplug(struct gremc_lower_device *lower, uint16_t id)
 {
-	rte_eth_dev_close(id);
+	(void)rte_eth_dev_close(id);
 	if (lower->bus)
-		rte_eal_hotplug_remove(lower->bus, lower->device);
+		(void)rte_eal_hotplug_remove(lower->bus, lower->device);
 	lower->gone = true;
 }
 
-/* Returns 0, or a negative errno when it is not there. */
+/* Plug a device that has been removed. Returns 0, or a negative errno while it is absent. */
 static int device_replug(struct gremc_port_set *set, struct gremc_lower_device *lower, uint16_t *id)
 {
 	const char *arguments = lower->arguments ? lower->arguments : "";
@@ -142,8 +139,8 @@ static int device_replug(struct gremc_port_set *set, struct gremc_lower_device *
 		ret = gremc_device_find(lower->name, id);
 	if (ret)
 		return ret;
-	/* of the device that had this number */
-	__atomic_store_n(&set->events.pending[*id], 0, __ATOMIC_RELAXED);
+	/* discard events of a device that had this id before */
+	atomic_store_explicit(&set->events.pending[*id], 0, memory_order_relaxed);
 	lower->gone = false;
 	lower->need = GREMC_LOWER_NEEDS_RESET;
 	return 0;
@@ -155,34 +152,36 @@ static void port_status_set(struct gremc_port_set *set, uint16_t index, enum gre
 {
 	struct gremc_port *port = set->ports.port[index];
 
-	__atomic_store_n(&port->status, status, __ATOMIC_RELAXED);
+	atomic_store_explicit(&port->status, status, memory_order_relaxed);
 	set->events.listener(set->events.argument, index);
 }
 
 static void port_close(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
-	bool is_gone = !port_is_bond(state) && state->lower[0].need == GREMC_LOWER_NEEDS_DEVICE;
+	bool is_gone = !gremc_port_is_bond(state) && state->lower[0].need == GREMC_LOWER_NEEDS_DEVICE;
 
+	gremc_assert(state->phase == GREMC_PHASE_OPEN);
 	port_status_set(set, index, is_gone ? GREMC_PORT_REMOVED : GREMC_PORT_RESETTING);
 	state->grace = rte_rcu_qsbr_start(set->events.qsbr);
 	state->phase = GREMC_PHASE_CLOSING;
 }
 
-/* With the link that it has now. */
-static void port_reopen(struct gremc_port_set *set, uint16_t index, uint64_t now)
+/* Open the port with the present state of its link. */
+static void port_reopen(struct gremc_port_set *set, uint16_t index)
 {
 	struct gremc_port_state *state = &set->state[index];
 	struct gremc_port *port = set->ports.port[index];
 
 	state->phase = GREMC_PHASE_OPEN;
-	gremc_port_link_update(state, port, now);
-	port_status_set(set, index, state->link.up ? GREMC_PORT_UP : GREMC_PORT_DOWN);
+	/* the listener is called in any case */
+	(void)gremc_port_link_update(state, port);
+	port_status_set(set, index, state->link_up ? GREMC_PORT_UP : GREMC_PORT_DOWN);
 }
 
 static void port_reset_count(struct gremc_port *port, const struct gremc_lower_device *lower)
 {
-	__atomic_store_n(&port->resets, port->resets + 1, __ATOMIC_RELAXED);
+	atomic_fetch_add_explicit(&port->resets, 1, memory_order_relaxed);
 	GREMC_LOG(NOTICE, "port %s: `%s` works again", port->name, lower->name);
 }
 
@@ -222,6 +221,8 @@ static void device_recovery_step(struct gremc_port_set *set, uint16_t index, uin
 	struct gremc_errors errors = {0};
 	int ret;
 
+	gremc_assert_locked(&set->ports.devices);
+	gremc_assert(state->phase == GREMC_PHASE_CLOSED);
 	if (lower->need == GREMC_LOWER_NEEDS_DEVICE && !lower->gone) {
 		gremc_port_device_halt(set, index);
 		device_unplug(lower, state->id);
@@ -236,50 +237,51 @@ static void device_recovery_step(struct gremc_port_set *set, uint16_t index, uin
 	pool_caches_flush(&set->ports);
 	if (ret) {
 		retry_schedule(lower, port->name, errors.text ? errors.text : rte_strerror(-ret), now);
-		if (!lower->gone && port->status != GREMC_PORT_FAILED)
+		if (!lower->gone && gremc_port_status_get(port) != GREMC_PORT_FAILED)
 			port_status_set(set, index, GREMC_PORT_FAILED);
 	} else {
 		retry_finish(lower);
 		port_reset_count(port, lower);
-		port_reopen(set, index, now);
+		port_reopen(set, index);
 	}
 	gremc_errors_fini(&errors);
 }
 
 /* ---- members of a bond ---- */
 
-static void bond_member_release(struct gremc_port_set *set, uint16_t index, uint16_t lower_id)
+static void bond_member_release(struct gremc_port_set *set, uint16_t index, uint16_t member)
 {
 	struct gremc_port_state *state = &set->state[index];
 	const struct gremc_port *port = set->ports.port[index];
-	struct gremc_lower_device *lower = &state->lower[lower_id];
+	struct gremc_lower_device *lower = &state->lower[member];
 
-	/* else the bond takes another one's, or none */
-	rte_eth_bond_mac_address_set(state->id, (struct rte_ether_addr *)(uintptr_t)&port->mac);
-	if (gremc_bond_member_detach(state->id, state->lower_id[lower_id]))
-		GREMC_LOG(ERR, "port %s: the bond does not let `%s` go", port->name, lower->name);
+	/* otherwise the bond changes its address to that of another member */
+	if (rte_eth_bond_mac_address_set(state->id, (struct rte_ether_addr *)(uintptr_t)&port->mac))
+		GREMC_LOG(WARNING, "port %s: the bond may change its MAC address", port->name);
+	if (gremc_bond_member_detach(state->id, state->lower_id[member]))
+		GREMC_LOG(ERR, "port %s: the bond does not release `%s`", port->name, lower->name);
 	lower->out = true;
 	if (lower->need == GREMC_LOWER_NEEDS_DEVICE) {
-		device_unplug(lower, state->lower_id[lower_id]);
+		device_unplug(lower, state->lower_id[member]);
 		lower->next_try += lower->delay;
 	}
 	pool_caches_flush(&set->ports);
 }
 
-static void bond_member_rejoin(struct gremc_port_set *set, uint16_t index, uint16_t lower_id, uint64_t now)
+static void bond_member_rejoin(struct gremc_port_set *set, uint16_t index, uint16_t member, uint64_t now)
 {
 	struct gremc_port_state *state = &set->state[index];
 	struct gremc_port *port = set->ports.port[index];
-	struct gremc_lower_device *lower = &state->lower[lower_id];
+	struct gremc_lower_device *lower = &state->lower[member];
 	struct gremc_errors errors = {0};
 
 	lower->ready = false;
-	if (gremc_bond_member_add(state->id, state->lower_id[lower_id])) {
-		retry_schedule(lower, port->name, "the bond does not take it as a member", now);
+	if (gremc_bond_member_add(state->id, state->lower_id[member])) {
+		retry_schedule(lower, port->name, "the bond does not accept it as a member", now);
 		return;
 	}
 	lower->out = false;
-	gremc_port_groups_open(state, port, state->lower_id[lower_id]);
+	gremc_port_groups_open(state, port, state->lower_id[member]);
 	set->errors = &errors;
 	if (gremc_port_mtu_apply(set, index))
 		GREMC_LOG(ERR, "%s", errors.text ? errors.text : "out of memory");
@@ -293,27 +295,29 @@ static void bond_recovery_step(struct gremc_port_set *set, uint16_t index, uint6
 {
 	struct gremc_port_state *state = &set->state[index];
 
+	gremc_assert_locked(&set->ports.devices);
+	gremc_assert(state->phase == GREMC_PHASE_CLOSED);
 	for (uint16_t i = 0; i < state->lower_count; i++) {
 		if (state->lower[i].need && !state->lower[i].out)
 			bond_member_release(set, index, i);
 		else if (state->lower[i].ready)
 			bond_member_rejoin(set, index, i, now);
 	}
-	port_reopen(set, index, now);
+	port_reopen(set, index);
 }
 
-/* A member that is out of the bond, which goes on. */
-static void bond_member_prepare(struct gremc_port_set *set, uint16_t index, uint16_t lower_id, uint64_t now)
+/* Restart a member that has left its bond, while the bond works without it. */
+static void bond_member_prepare(struct gremc_port_set *set, uint16_t index, uint16_t member, uint64_t now)
 {
 	struct gremc_port_state *state = &set->state[index];
-	struct gremc_lower_device *lower = &state->lower[lower_id];
+	struct gremc_lower_device *lower = &state->lower[member];
 	int ret = 0;
 
 	if (!lower->out || lower->ready || lower->need == GREMC_LOWER_NEEDS_NOTHING || now < lower->next_try)
 		return;
 	pthread_mutex_lock(&set->ports.devices);
-	ret = lower->gone ? device_replug(set, lower, &state->lower_id[lower_id])
-			  : device_reset(set, state->lower_id[lower_id]);
+	ret = lower->gone ? device_replug(set, lower, &state->lower_id[member])
+			  : device_reset(set, state->lower_id[member]);
 	pthread_mutex_unlock(&set->ports.devices);
 	if (ret)
 		retry_schedule(lower, set->ports.port[index]->name, rte_strerror(-ret), now);
@@ -321,25 +325,27 @@ static void bond_member_prepare(struct gremc_port_set *set, uint16_t index, uint
 		lower->ready = true;
 }
 
-/* ---- from step to step ---- */
+/* ---- steps ---- */
 
-void gremc_port_lower_event(struct gremc_port_set *set, uint16_t index, uint16_t lower_id, uint32_t events,
+void gremc_port_lower_event(struct gremc_port_set *set, uint16_t index, uint16_t number, uint32_t events,
 			    uint64_t now)
 {
 	struct gremc_port *port = set->ports.port[index];
-	struct gremc_lower_device *lower = &set->state[index].lower[lower_id];
+	struct gremc_lower_device *lower = &set->state[index].lower[number];
 
-	if (set->state[index].xdp) /* its device is the kernel's interface, which has no such events */
+	if (set->state[index]
+		    .config->interface[0]) /* net_af_xdp: an interface of the kernel has no such events */
 		return;
+	gremc_assert_control_thread();
 	if (events & GREMC_PORT_EVENT_REMOVED && lower->need != GREMC_LOWER_NEEDS_DEVICE) {
-		GREMC_LOG(ERR, "port %s: `%s` has been removed; it is used again when it returns", port->name,
-			  lower->name);
-		__atomic_store_n(&port->removals, port->removals + 1, __ATOMIC_RELAXED);
+		GREMC_LOG(ERR, "port %s: `%s` has been removed; it will be used again when it returns",
+			  port->name, lower->name);
+		atomic_fetch_add_explicit(&port->removals, 1, memory_order_relaxed);
 		lower->need = GREMC_LOWER_NEEDS_DEVICE;
 		lower->ready = false;
 		retry_now(lower, now);
 	} else if (events & GREMC_PORT_EVENT_RESET && lower->need == GREMC_LOWER_NEEDS_NOTHING) {
-		GREMC_LOG(WARNING, "port %s: `%s` asks for a reset; it is set up again", port->name,
+		GREMC_LOG(WARNING, "port %s: `%s` requests a reset; it is set up again", port->name,
 			  lower->name);
 		lower->need = GREMC_LOWER_NEEDS_RESET;
 		retry_now(lower, now);
@@ -355,7 +361,7 @@ void gremc_port_missing_retry(struct gremc_port_state *state)
 			state->lower[i].next_try = 0;
 }
 
-/* What workers must not be inside of. */
+/* Returns whether the next step needs that no worker is inside the driver. */
 static bool port_needs_closing(const struct gremc_port_state *state, bool bond)
 {
 	for (uint16_t i = 0; i < state->lower_count; i++) {
@@ -383,8 +389,9 @@ static int recovery_time_left(const struct gremc_port_state *state, uint64_t now
 int gremc_port_recover(struct gremc_port_set *set, uint16_t index, uint64_t now)
 {
 	struct gremc_port_state *state = &set->state[index];
-	bool bond = port_is_bond(state);
+	bool bond = gremc_port_is_bond(state);
 
+	gremc_assert_control_thread();
 	if (state->phase == GREMC_PHASE_OPEN) {
 		for (uint16_t i = 0; bond && i < state->lower_count; i++)
 			bond_member_prepare(set, index, i, now);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Control traffic: protocols and addresses that no router forwards, whatever the TTL and the mroutes say. The
- * data path and the XDP program (port/xdp) read this one table, so it is a macro and has plain C types only.
+ * data path and the XDP program (steer/xdp) read this one table, so it is a macro and has plain C types only.
  */
 #ifndef GREMC_PROTO_CONTROL_H
 #define GREMC_PROTO_CONTROL_H

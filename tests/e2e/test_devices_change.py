@@ -171,7 +171,7 @@ def test_reset(make_hub, devices):
         test_hub.wires[1].send([packets.ether("02:00:00:00:00:02", FAR, packets.ipv4("172.16.0.2", FAR_LOCAL, 47, packets.gre(
             packets.multicast("10.9.9.9", "239.7.7.7", b"back"))))])
         until(lambda: port(test_hub)["rx_packets"] > before, "the port receives")
-    assert "`net_af_packet1` asks for a reset" in test_hub.forwarder.text()
+    assert "`net_af_packet1` requests a reset" in test_hub.forwarder.text()
     assert port(test_hub, "wan")["resets"] == 0
     assert untouched(test_hub)
 

@@ -91,7 +91,7 @@ def test_the_queue_of_the_host(make_pair, queues, workers):
     a, b = make_pair(queues=queues, cpus=lcores(1 + workers))
     for server in (a, b):
         assert server.forwarder.query("/gremc/ports")["list"]["0"]["host_tx"] == own
-        assert ("leaves by TX queue %u, the control thread's own" % workers if own else "goes through lcore 1: `net_af_packet0`") \
+        assert ("leave by TX queue %u, which the control thread owns" % workers if own else "leave through lcore 1: `net_af_packet0`") \
             in server.forwarder.text()
 
     def sent(server):

@@ -58,7 +58,7 @@ def test_spread_over_many_workers(make_hub, workers, memory):
 def test_many_workers_start_in_little_memory(make_hub, workers, memory):
     """Rings, caches and pools shrink until they fit, and all works."""
     test_hub = make_hub(hub.one_to_many(3), cpus=lcores(workers), memory=memory)
-    assert "memory is short: the mbuf pools got" in test_hub.forwarder.text()
+    assert "memory is short: the mbuf pools have" in test_hub.forwarder.text()
     assert len(test_hub.exchange([hub.from_site(0, packets.multicast("10.1.1.1", "239.1.1.1", b"x"))] * 10)) == 30
 
 

@@ -283,7 +283,7 @@ def test_stop_takes_the_program_away(make_shared, binary, tmp_path):
     test_hub = make_shared(one_to_two())
     assert test_hub.program() == "gremc_xdp"
     # One at a time, and the first stays.
-    assert "p0 cannot be had: another dpdk-gremc has it" in refused(test_hub, binary, one_to_two(), tmp_path)
+    assert "cannot use p0: another dpdk-gremc uses it" in refused(test_hub, binary, one_to_two(), tmp_path)
     assert reached(test_hub) == {1, 2}
     test_hub.check(test_hub.forwarder)
     assert test_hub.program() is None
@@ -345,7 +345,7 @@ def test_mtu_that_is_given(make_shared):
     configuration["ethernets"]["wan"]["mtu"] = 1300
     test_hub = make_shared(configuration)
     assert "mtu 1300 " in test_hub.namespace.run("ip", "link", "show", "dev", "p0").stdout
-    assert "the device makes 1024 RX descriptors of the wanted 1500" in test_hub.forwarder.text()
+    assert "the device has 1024 RX descriptors instead of 1500" in test_hub.forwarder.text()
     inner = packets.multicast("10.1.1.1", GROUP, bytes(1300 - 24 - 27))
     with test_hub.counting(too_big=2):
         assert reached(test_hub, hub.from_site(0, inner)) == set()

@@ -165,7 +165,8 @@ static unsigned count_logged(const char *text)
 	return count;
 }
 
-/* A link that flaps: every change is followed, few are logged, and the rest is summed up. */
+/* The control thread follows every change of a link that flaps; the log has a few, and the number of the
+ * others. */
 static void flapping_does_not_fill_the_log(void **state)
 {
 	struct gremc_ports *p;
@@ -174,26 +175,19 @@ static void flapping_does_not_fill_the_log(void **state)
 	plug("net_ring0", NULL);
 	add_port("a", "net_ring0");
 	p = open_and_watch(1);
-	now += 100000;
 	turn(p);
+	gremc_log_report(true);
 	for (unsigned i = 0; i < 101; i++) {
 		set_link(p->port[0], i % 2);
 		raise_event("net_ring0", RTE_ETH_EVENT_INTR_LSC);
-		now += 10;
 		turn(p);
 	}
 	assert_int_equal(p->port[0]->link_changes, 101);
 	assert_int_equal(told[0], 102);
-	assert_in_range(count_logged("port a: `net_ring0`: Link"), 2, 8);
-	now += 60000;
-	turn(p);
-	assert_logged("more times and is down");
-	/* quiet again: the next change is logged at once */
-	set_link(p->port[0], true);
-	now += 1000;
-	turn(p);
-	assert_string_equal(strrchr(strstr(log_text, "is down"), '`'),
-			    strstr(strstr(log_text, "is down"), "`: Link up"));
+	gremc_log_report(true);
+	fflush(log_file);
+	assert_in_range(count_logged("port a: `net_ring0`: Link"), 2, GREMC_LOG_BURST + 2);
+	assert_logged("more lines like: port a: `net_ring0`: Link");
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
@@ -302,7 +296,7 @@ static void a_reset_waits_for_the_workers(void **state)
 	assert_int_equal(mtu, 1400);
 	assert_int_equal(rte_eth_macaddr_get(p->port[0]->id, &other), 0);
 	assert_true(rte_is_same_ether_addr(&other, &mac) && rte_is_same_ether_addr(&p->port[0]->mac, &mac));
-	assert_logged("port a: `net_tap0` asks for a reset");
+	assert_logged("port a: `net_tap0` requests a reset");
 	assert_logged("port a: `net_tap0` works again");
 	/* once for each event */
 	now += 60000;

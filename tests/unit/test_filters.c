@@ -241,9 +241,9 @@ static void test_vlan_filter(void **state)
 	check_vlan(state, "net_ixgbe_vf", true, 0, 0, true, NULL);
 	check_vlan(state, "net_ice", false, 0, 0, true, NULL);
 	check_vlan(state, "net_ice", true, 0, 0, false, NULL);
-	check_vlan(state, "net_ice", false, -ENOTSUP, 0, true, "it lets all VLANs in");
-	check_vlan(state, "net_ice", false, -EIO, -EIO, true, "its frames may not come");
-	check_vlan(state, "net_iavf", false, -EIO, 0, true, "does not let VLAN 7 in");
+	check_vlan(state, "net_ice", false, -ENOTSUP, 0, true, "it receives all VLANs");
+	check_vlan(state, "net_ice", false, -EIO, -EIO, true, "it may not receive its frames");
+	check_vlan(state, "net_iavf", false, -EIO, 0, true, "does not accept VLAN 7");
 }
 
 static void test_vf_without_a_filter(void **state)
@@ -253,7 +253,7 @@ static void test_vf_without_a_filter(void **state)
 	ports[0].vlan = 7;
 	gremc_ports_close(open_ports(1));
 	assert_int_equal(device.vlan, 0);
-	assert_logged("cannot ask for frames of VLAN 7; its physical function has to let them in");
+	assert_logged("has no filter for VLAN 7; its physical function has to deliver the frames");
 }
 
 /* ---- descriptors and rooms ---- */
@@ -377,7 +377,7 @@ static void test_inner_rss(void **state)
 	assert_int_equal(device.rss.level, 2);
 	assert_int_equal(device.rss.queue_num, 3);
 	assert_int_equal(device.rss.types, RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
-	assert_logged("port wan: a flow rule has RSS of `net_null0` see the inner headers of GRE");
+	assert_logged("port wan: `net_null0` uses the inner headers of GRE for RSS, by a flow rule");
 	gremc_ports_close(open);
 	assert_false(device.rule);
 	again(state);

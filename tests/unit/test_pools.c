@@ -177,7 +177,7 @@ static struct gremc_port_set *make_set(const struct shape *shape)
 		port->rx_descriptors = port->tx_descriptors = shape->descriptors;
 		port->multi_seg = true;
 		set->state[i] = (struct gremc_port_state){.planned_mtu = 1500,
-							  .room = GREMC_PORT_RX_CAPACITY_MIN,
+							  .rx_capacity = GREMC_PORT_RX_CAPACITY_MIN,
 							  .lower_count = shape->wires,
 							  .copies = shape->copies};
 	}
@@ -452,7 +452,7 @@ static void test_many_workers_in_little_memory(void **state)
 	config.settings.rx_descriptors = 64;
 	count = take_memory(200 << 20, taken, RTE_DIM(taken));
 	open = open_many(MANY);
-	assert_logged("memory is short: the mbuf pools got ");
+	assert_logged("memory is short: the mbuf pools have ");
 	assert_logged(" more pools");
 	assert_true(open->rings.tx < 4096);
 	check_open(open);

@@ -2,6 +2,8 @@
 /* Ports on virtual devices, in a network namespace of our own where that is allowed. */
 #include "port_world.h"
 
+#include "port/numa_priv.h"
+
 static bool own_network;
 
 /* ---- who polls what: pure ---- */
@@ -167,8 +169,8 @@ static void test_queue_to_spare(void **state)
 		}
 		assert_logged(
 			workers < 2
-				? "port cap: what the host sends leaves by TX queue 1, the control thread's"
-				: "port cap: what the host sends goes through lcore 1: `net_pcap0` has no");
+				? "port cap: packets of the host leave by TX queue 1, which the control thread owns"
+				: "port cap: packets of the host leave through lcore 1: `net_pcap0` has no spare TX queue");
 		assert_int_equal(gremc_ports_close(p), 0);
 		teardown(NULL);
 		setup(NULL);
@@ -177,7 +179,7 @@ static void test_queue_to_spare(void **state)
 	p = open_ports(1);
 	for (unsigned i = 0; i < 5; i++)
 		assert_false(p->port[i] && p->port[i]->host_tx);
-	assert_not_logged("what the host sends");
+	assert_not_logged("packets of the host");
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
@@ -192,7 +194,7 @@ static void test_queue_that_is_refused(void **state)
 	add_port("fail", "net_failsafe0")->host = true;
 	p = open_ports(1);
 	assert_false(p->port[0]->host_tx);
-	assert_logged("port fail: what the host sends goes through lcore 1");
+	assert_logged("port fail: packets of the host leave through lcore 1");
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
@@ -205,7 +207,7 @@ static void test_idle_workers_are_named(void **state)
 	add_port("cap", "net_pcap0");
 	p = open_ports(3);
 	assert_logged("lcores 2 3 poll no RX queue");
-	assert_logged("port cap: 1 TX queue for 3 lcores: lcores 2 3 hand over to lcore 1 by a ring");
+	assert_logged("port cap: 1 TX queue for 3 lcores: lcores 2 3 enqueue to lcore 1 by a ring");
 	/* what is left in a ring is given back */
 	assert_int_equal(
 		rte_ring_enqueue(p->port[0]->tx_ring[0], rte_pktmbuf_alloc(p->worker[1].header_pool)), 0);
@@ -225,7 +227,7 @@ static void test_not_found(void **state)
 		1,
 		"ethernets.wan0: no EAL device `net_af_packet0`; this EAL has: net_null0, net_null1; give it "
 		"with --vdev or -a\nethernets.lan0: no EAL device `0000:7f:1f.7`");
-	assert_non_null(strstr(errors.text, "ethernets.lan2: `net_null1` is the device of lan1 already"));
+	assert_non_null(strstr(errors.text, "ethernets.lan2: `net_null1` is already the device of lan1"));
 	assert_int_equal(errors.count, 3);
 }
 
@@ -244,7 +246,7 @@ static void test_limits(void **state)
 	gremc_errors_fini(&errors);
 	assert_refused(GREMC_WORKERS_MAX + 1, "129 lcores to poll");
 	gremc_errors_fini(&errors);
-	assert_refused(1, "lcore 1 would poll 68 RX queues, 64 is the most");
+	assert_refused(1, "lcore 1 would poll 68 RX queues, the maximum is 64");
 }
 
 static void test_ring_device_drains(void **state)
@@ -363,7 +365,7 @@ static void test_af_packet_too_small(void **state)
 	add_port("wan0", "net_af_packet0")->mtu = 1969;
 	add_port("wan1", "net_af_packet1");
 	assert_refused(
-		1, "ethernets.wan0: mtu 1969 is more than `net_af_packet0` takes, 1968; a larger framesz=");
+		1, "ethernets.wan0: mtu 1969 is more than `net_af_packet0` accepts, 1968; a larger framesz=");
 	gremc_errors_fini(&errors);
 
 	interface_mtu("v0", 9000);
@@ -523,8 +525,9 @@ static void test_bond_errors(void **state)
 	strcpy(ports[1].device, "net_null1");
 	ports[1].mtu = 1400;
 	ports[2].mtu = 1500;
-	assert_refused(1,
-		       "bonds.bond0: member m1 has mtu 1400, the bond has 1500; all of a bond have one MTU");
+	assert_refused(
+		1,
+		"bonds.bond0: member m1 has mtu 1400, the bond has 1500; a bond and its members have one MTU");
 	gremc_errors_fini(&errors);
 }
 
@@ -622,7 +625,7 @@ static void test_short_memory(void **state)
 	ports[0].host = true;
 	count = take_memory(76 << 20, taken, RTE_DIM(taken));
 	p = open_ports(3);
-	assert_logged("memory is short: the mbuf pools got ");
+	assert_logged("memory is short: the mbuf pools have ");
 	assert_logged("pool rx_ring_0: ");
 	assert_true(p->port[0]->rx_pool[0]->size >= 1024 + 512 + 256);
 	assert_true(p->rings.relay < 2048);
@@ -643,7 +646,7 @@ static void test_no_memory(void **state)
 	add_port("null", "net_null0");
 	count = take_memory(24 << 20, taken, RTE_DIM(taken));
 	assert_refused(1, "no memory for the mbuf pools: ");
-	assert_non_null(strstr(errors.text, "are the least"));
+	assert_non_null(strstr(errors.text, " and at least "));
 	assert_non_null(strstr(errors.text, "--socket-mem"));
 	while (count > 0)
 		rte_free(taken[--count]);
@@ -682,7 +685,7 @@ static void test_numa(void **state)
 		 "lcore 7 may run on CPUs of several NUMA nodes"},
 		{{GREMC_NUMA_QUEUE, 0, 0, 1},
 		 "port wan0 is on NUMA node 1, lcore 4, which polls its queue 0, on node 0; give -l lcores of node 1"},
-		{{GREMC_NUMA_QUEUE, 2, 0, 1}, "lcore 4, which sends for others by its queue 0"},
+		{{GREMC_NUMA_QUEUE, 2, 0, 1}, "lcore 4, which transmits for others by its queue 0"},
 		{{GREMC_NUMA_POOL, 0, 0, 1},
 		 "pool rx_wan0_0 is in memory of NUMA node 0, its user on node 1"},
 		{{GREMC_NUMA_POOL, 3, 0, 1}, "pool hdr_6 is in memory of NUMA node 0, its user on node 1"},

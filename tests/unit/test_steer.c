@@ -7,7 +7,8 @@
 
 #include <rte_flow.h>
 
-#include "port/steer_priv.h"
+#include "port/steering.h"
+#include "steer/set_priv.h"
 
 /* ---- a device with flow rules, in the place of rte_flow ---- */
 
@@ -408,7 +409,7 @@ static void test_without_rss(void **state)
 {
 	RTE_SET_USED(state);
 	device.no_rss = true;
-	check_style(true, false, 0, "everything comes by queue 0");
+	check_style(true, false, 0, "all packets arrive in queue 0");
 }
 
 /* ---- what of a tunnel is matched ---- */
@@ -465,7 +466,7 @@ static void test_rules_of_addresses(void **state)
 	RTE_SET_USED(state);
 	device.no_key = true;
 	open = open_three();
-	assert_logged("it brings all GRE between the addresses of a tunnel");
+	assert_logged("it delivers all GRE between the addresses of a tunnel");
 	assert_int_equal(count_rules(), 2);
 	assert_int_equal(count_keyed(), 0);
 	assert_true(rule_for("192.0.2.1")->source);
@@ -488,7 +489,7 @@ static void test_rules_of_local_addresses(void **state)
 	RTE_SET_USED(state);
 	device.no_type = device.no_pair = true;
 	open = open_three();
-	assert_logged("it brings all GRE to the `local` of a tunnel");
+	assert_logged("it delivers all GRE to the `local` of a tunnel");
 	assert_int_equal(count_rules(), 1);
 	assert_int_equal(rule_for("192.0.2.1")->source, 0);
 	gremc_ports_close(open);
@@ -503,7 +504,7 @@ static void test_room_for_addresses_only(void **state)
 	RTE_SET_USED(state);
 	device.room = 1;
 	open = open_three();
-	assert_logged("(the table is full): it brings all GRE to the `local` of a tunnel");
+	assert_logged("(the table is full): it delivers all GRE to the `local` of a tunnel");
 	assert_int_equal(count_rules(), 1);
 	gremc_ports_close(open);
 }
@@ -521,7 +522,7 @@ static void test_room_that_ends(void **state)
 	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
 	gremc_ports_steer_trim(open, &config);
 	fflush(log_file);
-	assert_logged("it brings all GRE to the `local` of a tunnel");
+	assert_logged("it delivers all GRE to the `local` of a tunnel");
 	assert_int_equal(count_rules(), 1);
 	assert_int_equal(rule_for("192.0.2.1")->source, 0);
 	gremc_ports_close(open);
@@ -542,7 +543,7 @@ static void test_table_full(void **state)
 	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), -ENOTSUP);
 	assert_non_null(strstr(
 		errors.text,
-		"ethernets.wan: `net_pcap0` cannot be told what to take (tunnels: 2, groups: 0): the table is full"));
+		"ethernets.wan: cannot steer 2 tunnels and 0 groups to `net_pcap0`: the table is full"));
 	config.tunnel_count = 1;
 	gremc_ports_steer_trim(open, &config);
 	assert_non_null(rule_for("192.0.2.1"));
@@ -636,7 +637,7 @@ static void test_routes_that_do_not_fit(void **state)
 	open = open_with_groups();
 	gremc_ports_steer_groups(open, 0, groups, 2);
 	fflush(log_file);
-	assert_logged("it cannot take all of the 2 groups of mroutes from it: the table is full");
+	assert_logged("cannot take all of the 2 groups of mroutes that accept the port: the table is full");
 	assert_int_equal(count_rules(), 3);
 	/* with room again, the next change brings all */
 	device.room = 1;

@@ -18,9 +18,9 @@
 #include <bpf/libbpf.h>
 #include <rte_common.h>
 
-#include "port/xdp/maps.h"
+#include "steer/xdp/maps.h"
 
-#include "port/xdp/gremc_xdp_object.h"
+#include "steer/xdp/gremc_xdp_object.h"
 
 #define LOCAL    "192.0.2.1"
 #define REMOTE   "198.51.100.7"

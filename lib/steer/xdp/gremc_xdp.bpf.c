@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The XDP program of a port with `interface:`. It runs in the kernel for each frame that the interface
- * receives, takes what the forwarder is there for, and leaves the interface to the kernel for all the rest:
+/* The XDP program of a port with `interface:`. The kernel runs it for each frame that the interface receives:
  *
- *   taken   IPv4 in GRE of a tunnel in gremc_tunnels, no fragments (RFC 7588: the forwarder does not
- * reassemble); IPv4 multicast of gremc_flows and gremc_groups, but no control traffic (proto/control.h)
- *   passed  everything else: ARP, IPv6, SSH, ping, other GRE, frames of other VLANs, damaged ones
+ *   taken   IPv4 in GRE of a tunnel in gremc_tunnels, except fragments (the forwarder does not reassemble,
+ *           RFC 7588); IPv4 multicast of gremc_flows and gremc_groups, except control traffic
+ *           (proto/control.h)
+ *   passed  all other frames: ARP, IPv6, SSH, ping, other GRE, other VLANs, malformed frames
  *
- * A taken frame goes to the AF_XDP socket of its queue; while there is none (the forwarder is gone), it is
- * passed, too. Maps are empty after loading: nothing is taken before the forwarder has said what. */
+ * A taken frame goes to the AF_XDP socket of its queue. Without a socket, after the forwarder has ended, the
+ * program passes it. The maps are empty after loading, so the program passes all frames until the forwarder
+ * fills them. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,9 +20,9 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "port/xdp/maps.h"
 #include "proto/control.h"
 #include "proto/gre.h"
+#include "steer/xdp/maps.h"
 
 #define VLAN_ID_MASK   0x0fff
 #define FRAGMENT_BITS  0x3fff /* MF and offset */
@@ -34,7 +35,7 @@ struct vlan_tag {
 	__be16 type;
 };
 
-/* The name is DPDK's: its driver puts the sockets into it. */
+/* DPDK's driver stores its sockets in the map of this name. */
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, GREMC_XDP_QUEUES_MAX);
@@ -73,13 +74,14 @@ struct {
 	__type(value, __u32);
 } GREMC_XDP_VLAN SEC(".maps");
 
-/* The IPv4 header behind Ethernet and at most one tag, which must be the port's; or NULL. */
+/* Returns the IPv4 header behind Ethernet and at most one VLAN tag; NULL when there is none, or when the VLAN
+ * is not the port's. */
 static __always_inline const struct iphdr *frame_ip_header(const void *data, const void *end)
 {
 	const struct ethhdr *ether = data;
 	const struct vlan_tag *tag = (const struct vlan_tag *)(ether + 1);
 	const struct iphdr *ip = (const struct iphdr *)tag;
-	__u32 vlan = 0, zero = 0, *wanted;
+	__u32 vlan = 0, zero = 0, *port_vlan;
 	__be16 type;
 
 	if ((const void *)(ether + 1) > end)
@@ -88,18 +90,18 @@ static __always_inline const struct iphdr *frame_ip_header(const void *data, con
 	if (type == bpf_htons(ETH_P_8021Q)) {
 		if ((const void *)(tag + 1) > end)
 			return NULL;
-		/* VLAN 0 is a priority tag: as good as none */
+		/* VLAN 0 is a priority tag of an untagged frame (802.1Q) */
 		vlan = bpf_ntohs(tag->control) & VLAN_ID_MASK;
 		type = tag->type;
 		ip = (const struct iphdr *)(tag + 1);
 	}
-	wanted = bpf_map_lookup_elem(&GREMC_XDP_VLAN, &zero);
-	if (type != bpf_htons(ETH_P_IP) || !wanted || *wanted != vlan || (const void *)(ip + 1) > end)
+	port_vlan = bpf_map_lookup_elem(&GREMC_XDP_VLAN, &zero);
+	if (type != bpf_htons(ETH_P_IP) || !port_vlan || *port_vlan != vlan || (const void *)(ip + 1) > end)
 		return NULL;
 	return ip->version == 4 && ip->ihl >= 5 ? ip : NULL;
 }
 
-/* What is never forwarded is the kernel's: its daemons speak these protocols. */
+/* Control traffic is never forwarded; daemons on the kernel receive it. */
 static __always_inline bool packet_is_control(const struct iphdr *ip)
 {
 	const __u32 group = bpf_ntohl(ip->daddr), protocol = ip->protocol;
@@ -127,7 +129,7 @@ static __always_inline bool packet_is_own_group(const struct iphdr *ip)
 		return false;
 	if (*state != GREMC_XDP_PASS_NEXT)
 		return true;
-	/* two processors may both pass one: so be it */
+	/* a race of two CPUs may pass two packets, which is harmless */
 	*state = GREMC_XDP_TAKE;
 	return false;
 }
@@ -136,8 +138,8 @@ struct gre_header {
 	__be16 flags, protocol;
 };
 
-/* Other GRE may be a tunnel's that the kernel has, or a program's: of other addresses, of another key, of
- * another protocol type (gretap, ERSPAN, IPv6) or version (PPTP). */
+/* Tunnels of the kernel and of other programs differ in addresses, key, protocol type (gretap, ERSPAN, IPv6)
+ * or version (PPTP). */
 static __always_inline bool packet_is_own_tunnel(const struct iphdr *ip, const void *end)
 {
 	const struct gre_header *gre = (const void *)ip + ip->ihl * 4;
@@ -177,5 +179,5 @@ int GREMC_XDP_PROGRAM(struct xdp_md *context)
 	return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
 }
 
-/* Helpers that only read packets and maps need no GPL. */
+/* The helpers that this program calls are not restricted to GPL programs. */
 char LICENSE[] SEC("license") = "BSD";

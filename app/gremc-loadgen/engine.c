@@ -265,7 +265,7 @@ static int lcore_receiver_create(struct gremc_engine *engine, struct gremc_lcore
 }
 
 /* The queues that port's worker w polls are those of receiver w. */
-static void rx_queues_assign(struct gremc_engine *engine)
+static void engine_rxqs_assign(struct gremc_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->config->port_count; i++) {
 		const struct gremc_port *port;
@@ -297,7 +297,7 @@ static int lcores_create(struct gremc_engine *engine, const unsigned *lcores, st
 		    lcore_receiver_create(engine, lcore, errors))
 			return -1;
 	}
-	rx_queues_assign(engine);
+	engine_rxqs_assign(engine);
 	return 0;
 }
 

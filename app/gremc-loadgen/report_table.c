@@ -94,7 +94,7 @@ static void table_columns_choose(struct html_table *html_table, enum part part, 
 
 /* ---- cells ---- */
 
-static bool column_is_number(const struct gremc_column *column)
+static bool report_column_is_number(const struct gremc_column *column)
 {
 	return column->kind != GREMC_COLUMN_text;
 }
@@ -109,9 +109,9 @@ static void heading_write(FILE *out, const struct gremc_column *column)
 {
 	fputs("<th title='", out);
 	gremc_html_text_write(out, column->meaning);
-	fputs(column_is_number(column)    ? "' class='n'>"
-	      : column_is_verdict(column) ? "' class='v'>"
-					  : "'>",
+	fputs(report_column_is_number(column) ? "' class='n'>"
+	      : column_is_verdict(column)     ? "' class='v'>"
+					      : "'>",
 	      out);
 	for (const char *c = *column->heading ? column->heading : column->name; *c; c++)
 		fputc(*c == '_' ? ' ' : *c, out);
@@ -151,7 +151,7 @@ static void cell_write(FILE *out, struct html_table *html_table, const struct gr
 	char cell[CELL];
 
 	gremc_column_text_format(column, row, true, cell, sizeof(cell));
-	if (column_is_number(column)) {
+	if (report_column_is_number(column)) {
 		fputs("<td class='n'>", out);
 		grouped_number_write(out, cell);
 	} else if (column_is_verdict(column)) {

@@ -198,6 +198,9 @@ int main(int argc, char **argv)
 	case GREMC_SHOW_HELP_CONFIG:
 		gremc_config_help(stdout);
 		return GREMC_EXIT_STOPPED;
+	case GREMC_SHOW_HELP_TELEMETRY:
+		gremc_telemetry_reference(stdout);
+		return GREMC_EXIT_STOPPED;
 	case GREMC_SHOW_VERSION:
 		printf("dpdk-gremc %s, %s\n", GREMC_VERSION, rte_version());
 		return GREMC_EXIT_STOPPED;

@@ -6,15 +6,11 @@
 #include "options.h"
 
 static const struct option long_options[] = {
-	{"config", required_argument, NULL, 'c'},
-	{"ifcfg", required_argument, NULL, 'i'},
-	{"takeover", required_argument, NULL, 't'},
-	{"check", no_argument, NULL, 'k'},
-	{"no-idle", no_argument, NULL, 'n'},
-	{"version", no_argument, NULL, 'v'},
-	{"help", no_argument, NULL, 'h'},
-	{"help-config", no_argument, NULL, 'H'},
-	{NULL, 0, NULL, 0},
+	{"config", required_argument, NULL, 'c'},   {"ifcfg", required_argument, NULL, 'i'},
+	{"takeover", required_argument, NULL, 't'}, {"check", no_argument, NULL, 'k'},
+	{"no-idle", no_argument, NULL, 'n'},        {"version", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},           {"help-config", no_argument, NULL, 'H'},
+	{"help-telemetry", no_argument, NULL, 'T'}, {NULL, 0, NULL, 0},
 };
 
 void gremc_options_help(FILE *out, const char *program)
@@ -32,6 +28,8 @@ void gremc_options_help(FILE *out, const char *program)
 		"                  gets its addresses, routes and MAC address\n"
 		"  --no-idle       poll without ever sleeping: a whole core for each polling lcore\n"
 		"  --help-config   every key of the configuration: type, default and meaning\n"
+		"  --help-telemetry\n"
+		"                  every command of the telemetry socket\n"
 		"  --version       this program's version and DPDK's\n"
 		"  --help          this text\n"
 		"\n"
@@ -101,6 +99,9 @@ static void take(struct gremc_options *options, int option)
 		break;
 	case 'H':
 		options->action = GREMC_SHOW_HELP_CONFIG;
+		break;
+	case 'T':
+		options->action = GREMC_SHOW_HELP_TELEMETRY;
 		break;
 	}
 }

@@ -9,7 +9,14 @@
 /* Exit codes. 78 is sysexits.h's EX_CONFIG, which systemd shows by name. */
 enum { GREMC_EXIT_STOPPED = 0, GREMC_EXIT_FAILURE = 1, GREMC_EXIT_USAGE = 2, GREMC_EXIT_CONFIG = 78 };
 
-enum gremc_action { GREMC_RUN, GREMC_CHECK, GREMC_SHOW_HELP, GREMC_SHOW_HELP_CONFIG, GREMC_SHOW_VERSION };
+enum gremc_action {
+	GREMC_RUN,
+	GREMC_CHECK,
+	GREMC_SHOW_HELP,
+	GREMC_SHOW_HELP_CONFIG,
+	GREMC_SHOW_HELP_TELEMETRY,
+	GREMC_SHOW_VERSION
+};
 
 struct gremc_options {
 	enum gremc_action action;

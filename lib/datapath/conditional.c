@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "datapath/conditional.h"
+#include "datapath/decision.h"
 #include "datapath/punt.h"
 #include "datapath/replica.h"
-
-/* Whether the OIF takes a packet with this received TTL and source. */
-static inline bool oif_accepts(const struct gremc_worker *worker, const struct gremc_mroute *mroute,
-			       uint32_t i, uint8_t ttl, rte_be32_t source)
-{
-	const uint8_t threshold = gremc_mroute_thresholds(mroute)[i];
-
-	if (threshold == GREMC_THRESHOLD_SOURCES)
-		return gremc_vif_accepts_source(worker->vifs, mroute->vif[i], source);
-	return ttl > threshold;
-}
 
 /* Collect up to a burst of vifs that take the packet, from the OIFs [*at, end). Advances *at. Returns how
  * many.
@@ -25,20 +15,18 @@ static uint32_t oifs_collect(const struct gremc_worker *worker, const struct gre
 	uint32_t i = *at, n = 0;
 
 	for (; i < end && n < GREMC_BURST; i++)
-		if (i != packet->oif_skip && oif_accepts(worker, mroute, i, ttl, ip->src_addr))
+		if (i != packet->oif_skip && gremc_oif_accepts(worker->vifs, mroute, i, ttl, ip->src_addr))
 			vifs[n++] = mroute->vif[i];
 	*at = i;
 	return n;
 }
 
-/* The reason for which no OIF takes the packet. */
-static enum gremc_drop drop_reason_find(const struct gremc_packet *packet)
+enum gremc_drop gremc_conditional_drop_reason(const struct gremc_mroute *mroute, uint32_t oif_skip)
 {
-	const struct gremc_mroute *mroute = packet->mroute;
 	enum gremc_drop reason = GREMC_DROP_empty_oil;
 
 	for (uint32_t i = 0; i < mroute->oif_count; i++) {
-		if (i == packet->oif_skip)
+		if (i == oif_skip)
 			continue;
 		if (gremc_mroute_thresholds(mroute)[i] == GREMC_THRESHOLD_SOURCES)
 			return GREMC_DROP_source_guard;
@@ -57,7 +45,7 @@ enum gremc_drop gremc_conditional_oifs_check(const struct gremc_worker *worker,
 		return GREMC_DROP_no_mroute;
 	return oifs_collect(worker, packet, ip->time_to_live, &at, packet->mroute->oif_count, vifs)
 		       ? GREMC_DROP_NONE
-		       : drop_reason_find(packet);
+		       : gremc_conditional_drop_reason(packet->mroute, packet->oif_skip);
 }
 
 void gremc_packet_replicate_conditional(struct gremc_worker *worker, const struct gremc_packet *packet,

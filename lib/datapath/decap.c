@@ -74,7 +74,8 @@ void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 			if (vif[i] == GREMC_VIF_NONE)
 				unknown_tunnel_punt_or_drop(worker, rxq, packet, &burst->tunnel[i]);
 			else
-				gremc_packet_drop(worker, packet->mbuf, GREMC_DROP_iif_down);
+				gremc_vif_drop(worker, vif[i] - GREMC_VIFS_MAX, packet->mbuf,
+					       GREMC_DROP_iif_down);
 			continue;
 		}
 		packet->iif = vif[i];

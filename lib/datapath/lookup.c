@@ -2,6 +2,7 @@
 #include <rte_prefetch.h>
 
 #include "datapath/conditional.h"
+#include "datapath/decision.h"
 #include "datapath/punt.h"
 #include "datapath/stages.h"
 
@@ -9,19 +10,17 @@
  * kernel gets it as if no mroute matched. */
 static enum gremc_drop packet_rpf_check(const struct gremc_worker *worker, struct gremc_packet *packet)
 {
-	const struct gremc_mroute *mroute = packet->mroute;
-
-	if (likely(mroute->plain && mroute->iif == packet->iif)) {
-		packet->oif_skip = mroute->oif_count;
+	switch (gremc_rpf_check(packet->mroute, packet->iif, &packet->oif_skip)) {
+	case GREMC_RPF_PASS:
 		return GREMC_DROP_NONE;
-	}
-	if (unlikely(!gremc_mroute_accepts(mroute, packet->iif)))
-		return gremc_punt_wrong_vif_due(worker, packet) ? GREMC_DROP_no_mroute : GREMC_DROP_rpf;
-	packet->oif_skip = gremc_mroute_skip(mroute, packet->iif);
-	if (unlikely(mroute->limited))
+	case GREMC_RPF_CONDITIONAL:
 		return gremc_conditional_oifs_check(worker, packet);
-	return likely(mroute->oif_count > (packet->oif_skip < mroute->oif_count)) ? GREMC_DROP_NONE
-										  : GREMC_DROP_empty_oil;
+	case GREMC_RPF_FAIL:
+		return gremc_punt_wrong_vif_due(worker, packet) ? GREMC_DROP_no_mroute : GREMC_DROP_rpf;
+	case GREMC_RPF_NO_OIF:
+		break;
+	}
+	return GREMC_DROP_empty_oil;
 }
 
 /* The replicate stage reads the counter and, beside the mroute's first cache line, further vifs of the oil.
@@ -53,7 +52,8 @@ void gremc_stage_lookup(struct gremc_worker *worker)
 			if (reason == GREMC_DROP_no_mroute)
 				gremc_unrouted_punt_or_drop(worker, packet);
 			else
-				gremc_packet_drop(worker, packet->mbuf, reason);
+				gremc_flow_drop(worker, packet, reason,
+						rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *));
 			continue;
 		}
 		mroute_prefetch(worker, packet->mroute);

@@ -197,7 +197,7 @@ static void native_punt_or_drop(struct gremc_worker *worker, struct gremc_packet
 	if (bit && (port_punts_frames(worker->vifs, info->port) || vif_punts(worker->vifs, packet->iif, bit)))
 		packet_punt(worker, packet->mbuf, info->port, packet->iif, packet->inner_offset, class);
 	else
-		gremc_packet_drop(worker, packet->mbuf, reason);
+		gremc_vif_drop(worker, packet->iif, packet->mbuf, reason);
 }
 
 void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet,
@@ -217,12 +217,12 @@ void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *
 		return;
 	}
 	if (!bit || !vif_punts(worker->vifs, packet->iif, bit)) {
-		gremc_packet_drop(worker, packet->mbuf, reason);
+		gremc_vif_drop(worker, packet->iif, packet->mbuf, reason);
 		return;
 	}
 	packet->length = rte_be_to_cpu_16(ip->total_length);
 	if (gremc_ipv4_decap_ecn(ip, packet->outer_tos) != GREMC_PROTO_OK) {
-		gremc_packet_drop(worker, packet->mbuf, GREMC_DROP_ecn);
+		gremc_vif_drop(worker, packet->iif, packet->mbuf, GREMC_DROP_ecn);
 		return;
 	}
 	gremc_packet_cut(packet);
@@ -271,17 +271,19 @@ bool gremc_punt_wrong_vif_due(const struct gremc_worker *worker, const struct gr
 
 void gremc_unrouted_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet)
 {
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(packet->mbuf, const struct rte_ipv4_hdr *);
 	enum gremc_punt class;
 	uint8_t bit = reason_punt_bit(GREMC_DROP_no_mroute, &class);
 
 	if (packet->native) {
+		gremc_vif_drop_flow_set(worker, packet->iif, GREMC_DROP_no_mroute, ip);
 		/* the L2 header is still before the data */
 		gremc_segments_strip(packet->mbuf, -packet->inner_offset);
 		native_punt_or_drop(worker, packet, GREMC_DROP_no_mroute, bit, class);
 	} else if (vif_punts(worker->vifs, packet->iif, bit)) {
 		packet_punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
 	} else {
-		gremc_packet_drop(worker, packet->mbuf, GREMC_DROP_no_mroute);
+		gremc_flow_drop(worker, packet, GREMC_DROP_no_mroute, ip);
 	}
 }
 
@@ -325,7 +327,8 @@ static void class_enqueue(struct gremc_worker *worker, enum gremc_punt class)
 		punts_set_timestamp(burst, class);
 	taken = gremc_ring_enqueue(worker->punt_ring[class], burst->punted[class], n);
 	for (uint32_t i = taken; i < n; i++)
-		gremc_packet_drop(worker, burst->punted[class][i], gremc_drop_from_punt(class));
+		gremc_vif_drop(worker, gremc_mbuf_vif(burst->punted[class][i], worker->vifs),
+			       burst->punted[class][i], gremc_drop_from_punt(class));
 	worker->punted[class] += taken;
 	worker->punted_any = true;
 	burst->punt_count[class] = 0;

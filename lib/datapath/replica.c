@@ -3,6 +3,7 @@
  * struct gremc_replica_cache. Each further replica costs its template, one checksum fold, its payload and the
  * stores. */
 #include "datapath/replica.h"
+#include "datapath/decision.h"
 #include "datapath/pending.h"
 #include "datapath/segments.h"
 
@@ -90,12 +91,12 @@ enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint6
 	const struct gremc_adjacency *adjacency = gremc_adjacency_load(worker->vifs, encap.adjacency);
 	struct gremc_replica_cache *cache = &worker->cache;
 	struct gremc_mbuf_fields fields = {.refcnt = 1, .port = RTE_MBUF_PORT_INVALID};
+	enum gremc_tx_drop reason;
 
 	cache->packet_key = 0;
-	if (length > encap.mtu)
-		return GREMC_TX_DROP_too_big;
-	if (!adjacency->ready)
-		return adjacency->down ? GREMC_TX_DROP_oif_down : GREMC_TX_DROP_no_adjacency;
+	reason = gremc_replica_check(&encap, adjacency, length);
+	if (reason != GREMC_TX_DROP_NONE)
+		return reason;
 	cache->packet_key = packet_key;
 	cache->encap_key = encap_key;
 	cache->adjacency = adjacency;

@@ -157,6 +157,37 @@ static inline void gremc_packet_drop(struct gremc_worker *worker, struct rte_mbu
 	gremc_burst_done(&worker->burst, mbuf);
 }
 
+/* Drop a packet that came by a vif. The counters of drops per vif have memory of their own, so a packet that
+ * is forwarded does not pay for them.
+ * Input:   vif: GREMC_VIF_NONE: unknown.
+ * Owner:   takes the mbuf over. */
+static inline void gremc_vif_drop(struct gremc_worker *worker, uint32_t vif, struct rte_mbuf *mbuf,
+				  enum gremc_drop reason)
+{
+	if (vif != GREMC_VIF_NONE)
+		gremc_counter_add(&worker->stats->vif_drop[vif].packets[reason], 1);
+	gremc_packet_drop(worker, mbuf, reason);
+}
+
+/* Record the source and group of the last packet that came by the vif and was dropped for this reason. */
+static inline void gremc_vif_drop_flow_set(struct gremc_worker *worker, uint32_t vif, enum gremc_drop reason,
+					   const struct rte_ipv4_hdr *ip)
+{
+	uint64_t flow;
+
+	memcpy(&flow, &ip->src_addr, sizeof(flow));
+	gremc_counter_set(&worker->stats->vif_drop[vif].flow[reason], flow);
+}
+
+/* Drop a packet whose source and group are known.
+ * Owner:   takes the mbuf over. */
+static inline void gremc_flow_drop(struct gremc_worker *worker, const struct gremc_packet *packet,
+				   enum gremc_drop reason, const struct rte_ipv4_hdr *ip)
+{
+	gremc_vif_drop_flow_set(worker, packet->iif, reason, ip);
+	gremc_vif_drop(worker, packet->iif, packet->mbuf, reason);
+}
+
 /* End a burst: enqueue its punts, free its finished mbufs, publish its counts.
  * Thread:  the worker's, or the control thread after all workers have ended.
  * Input:   rxq: the queue of the burst; NULL: the packets came from a ring. */

@@ -59,7 +59,8 @@ struct gremc_stats *gremc_stats_create(int socket, uint32_t vifs, uint32_t mrout
 	stats->vif_hot = gremc_memory_reserve(vifs * sizeof(*stats->vif_hot), socket);
 	stats->vif_cold = gremc_memory_reserve(vifs * sizeof(*stats->vif_cold), socket);
 	stats->mroute = gremc_memory_reserve(mroutes * sizeof(*stats->mroute), socket);
-	if (stats->vif_hot && stats->vif_cold && stats->mroute)
+	stats->vif_drop = gremc_memory_reserve(vifs * sizeof(*stats->vif_drop), socket);
+	if (stats->vif_hot && stats->vif_cold && stats->vif_drop && stats->mroute)
 		return stats;
 	gremc_stats_destroy(stats);
 	return NULL;
@@ -71,14 +72,24 @@ void gremc_stats_destroy(struct gremc_stats *stats)
 		return;
 	gremc_memory_release(stats->vif_hot, stats->vifs * sizeof(*stats->vif_hot));
 	gremc_memory_release(stats->vif_cold, stats->vifs * sizeof(*stats->vif_cold));
+	gremc_memory_release(stats->vif_drop, stats->vifs * sizeof(*stats->vif_drop));
 	gremc_memory_release(stats->mroute, stats->mroutes * sizeof(*stats->mroute));
 	rte_free(stats);
+}
+
+/* Reading takes no memory, and most vifs have dropped nothing. */
+static void vif_drop_reset(struct gremc_vif_drop *drop)
+{
+	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
+		if (drop->packets[i] || drop->flow[i])
+			drop->packets[i] = drop->flow[i] = 0;
 }
 
 void gremc_stats_reset_vif(struct gremc_stats *stats, uint32_t vif)
 {
 	memset(&stats->vif_hot[vif], 0, sizeof(stats->vif_hot[vif]));
 	memset(&stats->vif_cold[vif], 0, sizeof(stats->vif_cold[vif]));
+	vif_drop_reset(&stats->vif_drop[vif]);
 }
 
 void gremc_stats_reset_mroute(struct gremc_stats *stats, uint32_t mroute)

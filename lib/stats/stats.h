@@ -157,6 +157,13 @@ struct gremc_vif_cold {
 	uint64_t lost_bytes;           /* inner */
 	uint64_t lost[GREMC_TX_DROP_COUNT];
 } __rte_aligned(16);
+/* Packets that came by one vif and were dropped. Relaxed atomics. Worker: write; telemetry: read. */
+struct gremc_vif_drop {
+	uint64_t packets[GREMC_DROP_COUNT]; /* [reason] */
+	/* [reason] Source and group of the last packet, 8 bytes as in the IPv4 header; 0: not known for this
+	 * reason. */
+	uint64_t flow[GREMC_DROP_COUNT];
+};
 struct gremc_mroute_counter {
 	uint64_t packets, bytes; /* inner packets forwarded by this mroute */
 } __rte_aligned(16);
@@ -169,6 +176,7 @@ struct gremc_stats {
 	struct gremc_totals totals;
 	struct gremc_vif_hot *vif_hot;       /* [vif] */
 	struct gremc_vif_cold *vif_cold;     /* [vif] */
+	struct gremc_vif_drop *vif_drop;     /* [vif] */
 	struct gremc_mroute_counter *mroute; /* [mroute id] */
 	uint32_t vifs, mroutes;              /* how many of each there can be */
 };

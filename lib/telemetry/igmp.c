@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* /gremc/igmp, /gremc/groups: who asks, who is a member of what. */
+/* /gremc/igmp, /gremc/groups: queriers and memberships. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ char *gremc_query_interface_name(const struct gremc_query *query, uint32_t inter
 {
 	uint32_t vif = __atomic_load_n(&query->telemetry->interface_vif[interface], __ATOMIC_RELAXED);
 
-	/* its tunnel has gone since */
+	/* the tunnel was removed */
 	if (vif == GREMC_VIF_NONE)
 		return strcpy(name, "");
 	return gremc_query_vif_name(query, vif, name);
@@ -44,7 +44,7 @@ static void igmp_interface_reply(struct gremc_query *query, struct rte_tel_data 
 			gremc_reply_u64(counters, gremc_igmp_counter_name(i), info->counters[i]);
 }
 
-/* In microseconds, a begun one counts. */
+/* Microseconds, rounded up. */
 static void igmp_delays_reply(struct gremc_query *query, const struct gremc_delays *delays)
 {
 	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "report_delay");
@@ -56,7 +56,7 @@ static void igmp_delays_reply(struct gremc_query *query, const struct gremc_dela
 	gremc_reply_u64(dict, "max", (gremc_counter_read(&delays->max) + 999) / 1000);
 }
 
-/* How much all memberships may ask for, and do. */
+/* The budget of all memberships. */
 static void igmp_budget_reply(struct gremc_query *query)
 {
 	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "budget");
@@ -69,7 +69,7 @@ static void igmp_budget_reply(struct gremc_query *query)
 	gremc_reply_u64(dict, "largest", info.largest);
 }
 
-/* Into the page, if it is in it. */
+/* Add an interface to the page if it belongs to it. */
 static void page_interface_add(struct gremc_page *page, struct gremc_igmp_interface_info *infos,
 			       const struct gremc_igmp_interface_info *info)
 {
@@ -122,7 +122,7 @@ static void igmp_group_reply(struct gremc_query *query, struct rte_tel_data *dic
 	for (uint32_t i = 0; i < shown; i++) {
 		char address[GREMC_IPV4_TEXT];
 
-		/* a source that is refused has a minus before it */
+		/* a minus marks an excluded source */
 		snprintf(text, sizeof(text), "%s%s", info->sources[i].excluded ? "-" : "",
 			 gremc_ipv4_format(address, info->sources[i].address));
 		gremc_reply_array_text(sources, text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* /gremc/info, /gremc/lcores, /gremc/drops, /gremc/reasons: the program, its workers and their sums. */
+/* /gremc/info, /gremc/lcores: the program, its workers and their sums. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 #define LCORES_PAGE 16
 
-/* A path that is too long for a value is known by its end. */
+/* Add a path; of one that is too long the end. */
 static void path_reply(struct rte_tel_data *dict, const char *key, const char *path)
 {
 	size_t length = path ? strlen(path) : 0;
@@ -91,7 +91,7 @@ void gremc_command_info(struct gremc_query *query)
 	gremc_reply_u64(reply, "log_left_out", gremc_log_left_out());
 }
 
-/* The RX queues of a worker, "PORT/QUEUE ...", as many as fit. Returns how many there are. */
+/* List the RX queues of a worker, "PORT/QUEUE ...", as many as fit. Returns: the number of queues. */
 static unsigned worker_queues_format(const struct gremc_ports *ports, unsigned worker, char *text,
 				     size_t size)
 {
@@ -164,28 +164,4 @@ void gremc_command_lcores(struct gremc_query *query)
 	gremc_reply_u64(query->reply, "cycles_per_second", rte_get_tsc_hz());
 	for (uint32_t i = 0; i < page.count; i++)
 		worker_reply(query, gremc_page_entry(&page, query, i), page.number[i]);
-}
-
-void gremc_command_drops(struct gremc_query *query)
-{
-	struct gremc_totals sum;
-
-	gremc_query_totals(query, &sum);
-	gremc_reply_drops(gremc_query_dict(query, query->reply, "drops"), sum.drops);
-	gremc_reply_losses(gremc_query_dict(query, query->reply, "losses"), sum.losses);
-	gremc_reply_punts(gremc_query_dict(query, query->reply, "punts"), sum.punted);
-}
-
-void gremc_command_reasons(struct gremc_query *query)
-{
-	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "drops");
-
-	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
-		gremc_reply_text(dict, gremc_drop_name(i), gremc_drop_text(i));
-	dict = gremc_query_dict(query, query->reply, "losses");
-	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++)
-		gremc_reply_text(dict, gremc_tx_drop_name(i), gremc_tx_drop_text(i));
-	dict = gremc_query_dict(query, query->reply, "punts");
-	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
-		gremc_reply_text(dict, gremc_punt_name(i), gremc_punt_text(i));
 }

@@ -9,7 +9,7 @@ void gremc_command_kernel(struct gremc_query *query)
 	struct gremc_mfc *mfc = __atomic_load_n(query->telemetry->mfc, __ATOMIC_ACQUIRE);
 	const struct gremc_telemetry_hosts *hosts = &query->telemetry->hosts;
 	struct gremc_mfc_info info = {0};
-	char names[128] = ""; /* what a reply's text can hold */
+	char names[RTE_TEL_MAX_STRING_LEN] = "";
 	size_t length = 0;
 
 	if (mfc)

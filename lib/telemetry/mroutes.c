@@ -48,7 +48,7 @@ void gremc_command_mroutes(struct gremc_query *query)
 	}
 }
 
-/* The names of vifs[offset] and after, as many as a reply holds. Returns how many come after these. */
+/* Add the names of one page of vifs, from index `offset` on. Returns: the number of vifs behind the page. */
 static uint32_t vif_names_reply(struct gremc_query *query, const char *key, const uint32_t *vifs,
 				uint32_t count, uint32_t offset)
 {
@@ -61,7 +61,7 @@ static uint32_t vif_names_reply(struct gremc_query *query, const char *key, cons
 	return count - first - n;
 }
 
-/* The mroute of the first two arguments, or NULL and the reply says why not. */
+/* Find the mroute of the first two arguments. Returns: NULL: the reply has the error. */
 static const struct gremc_mroute *mroute_argument_find(struct gremc_query *query)
 {
 	const char *source_text = query->argument[0], *group_text = query->argument[1];
@@ -90,7 +90,7 @@ static const struct gremc_mroute *mroute_argument_find(struct gremc_query *query
 	if (mroute == NULL)
 		gremc_query_error(query,
 				  "no mroute with just this source and group; /gremc/mroutes lists all, "
-				  "/gremc/why says what matches");
+				  "/gremc/why shows what matches");
 	return mroute;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* /gremc/ports, /gremc/pools: what the devices and their mbufs do. */
+/* /gremc/ports, /gremc/pools: devices and mbuf pools. */
 #include <stdio.h>
 
 #include <rte_ethdev.h>
@@ -10,8 +10,8 @@
 #define PORTS_PAGE 10
 #define POOLS_PAGE 40
 
-/* The numbers of pools: a port's RX queues first, by port and queue, then the workers' header pools, the
- * host's pool, and the pools of shards by the first worker that has each. */
+/* The numbers of pools: RX pools by port and queue, header pools by worker, the host's pool, and shard pools
+ * by the first worker that uses each. */
 #define HEADER_POOLS (GREMC_CONFIG_PORTS_MAX * GREMC_QUEUES_MAX)
 #define HOST_POOL    (HEADER_POOLS + GREMC_WORKERS_MAX)
 #define SHARD_POOLS  (HOST_POOL + 1)
@@ -24,7 +24,7 @@ static bool port_exists(const void *context, uint32_t number)
 	return ports->port[number] != NULL;
 }
 
-/* The device's own counters: all 0, and device_counters too, where the driver has none. */
+/* Add the device's own counters; they and device_counters are 0 if the driver has none. */
 static void port_device_reply(struct rte_tel_data *dict, const struct gremc_port *port, bool is_open,
 			      bool is_up)
 {
@@ -43,7 +43,7 @@ static void port_device_reply(struct rte_tel_data *dict, const struct gremc_port
 	gremc_reply_u64(dict, "oerrors", known ? device.oerrors : 0);
 }
 
-/* A device is not asked while it is taken down or set up, and not when it has gone. */
+/* Add the state of a device. The lock excludes a reset or removal while the driver is called. */
 static void port_status_reply(struct rte_tel_data *dict, struct gremc_ports *ports,
 			      const struct gremc_port *port)
 {
@@ -108,7 +108,7 @@ static const struct rte_mempool *rx_pool_get(const struct gremc_ports *ports, ui
 
 	if (port == NULL || queue >= port->rx_queues)
 		return NULL;
-	/* with `spread` queues share pools: one entry for each, the first queue's */
+	/* with `spread` queues share a pool, which is listed for the first queue */
 	for (uint32_t q = 0; ports->spread && q < queue; q++)
 		if (port->rx_pool[q] == port->rx_pool[queue])
 			return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What several answers read of the forwarder, and how they name it. */
+/* Objects that several commands read, and their names. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -43,14 +43,14 @@ void gremc_query_totals(const struct gremc_query *query, struct gremc_totals *su
 	memset(sum, 0, sizeof(*sum));
 	for (unsigned i = 0; i < query->telemetry->stats_count; i++)
 		gremc_stats_read(query->telemetry->stats[i], sum);
-	/* A worker may have sent what another one put into its ring after that other one was read: then more
-	 * is sent than is wanted so far. Those replicas are wanted, too: count them, and what the header says
-	 * holds again. */
+	/* The workers are read one after another, so a replica may be counted as sent by a worker that is
+	 * read later than the worker that created it. Such replicas are added to `wanted`, so that the sums
+	 * of stats.h hold. */
 	if ((int64_t)sum->queued < 0) {
 		sum->wanted -= sum->queued;
 		sum->queued = 0;
 	}
-	/* and the same for input packets */
+	/* likewise for input packets */
 	if ((int64_t)sum->relayed < 0) {
 		sum->rx_packets -= sum->relayed;
 		sum->relayed = 0;
@@ -96,7 +96,7 @@ char *gremc_group_format(char text[GREMC_PREFIX_TEXT], rte_be32_t group, uint8_t
 	return length == 32 ? gremc_ipv4_format(text, group) : gremc_prefix_format(text, &prefix);
 }
 
-/* "static+igmp": all that the oil has interfaces of. */
+/* All origins of the interfaces, such as "static+igmp". */
 static char *origins_format(char *text, size_t size, const struct gremc_mroute *mroute)
 {
 	size_t length = 0;
@@ -109,7 +109,7 @@ static char *origins_format(char *text, size_t size, const struct gremc_mroute *
 	return text;
 }
 
-/* Seconds since the route came into the table, by the clock of the control thread. */
+/* Seconds since the route was added to the table, by the control thread's clock. */
 static uint64_t mroute_age_seconds(const struct gremc_query *query, uint32_t id)
 {
 	uint32_t since = gremc_rib_since(query->telemetry->rib, id);
@@ -119,7 +119,7 @@ static uint64_t mroute_age_seconds(const struct gremc_query *query, uint32_t id)
 	return (uint64_t)now.tv_sec > since ? (uint64_t)now.tv_sec - since : 0;
 }
 
-/* How many of the oifs look at what a packet is: at its source, or at its TTL. */
+/* Count the oifs that accept packets by their source, or by their TTL. */
 static uint32_t mroute_conditional_oifs(const struct gremc_mroute *mroute, bool by_source)
 {
 	uint32_t count = 0;

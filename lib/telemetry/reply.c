@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What replies are built with. The library's calls fail only where a limit of telemetry_priv.h is broken,
- * which the unit test would see as a missing key: their results are not looked at one by one. */
+/* The construction of replies. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +8,7 @@
 
 #include "telemetry/telemetry_priv.h"
 
-/* DPDK 22.11 indexes a table by a signed char when it escapes text: other bytes must not reach it. */
+/* DPDK 22.11 indexes a table by a signed char when it escapes text, so only ASCII is passed to it. */
 static void text_make_printable(char *text)
 {
 	for (; *text; text++) {
@@ -101,7 +100,7 @@ void gremc_reply_punts(struct rte_tel_data *dict, const uint64_t *punted)
 		gremc_reply_u64(dict, gremc_punt_name(i), punted[i]);
 }
 
-/* A container that its parent owns from now on: the library frees it with the reply. */
+/* Add a container to its parent, which owns it from then on: DPDK frees it with the reply. */
 static struct rte_tel_data *container_attach(struct gremc_query *query, struct rte_tel_data *parent,
 					     const char *key, struct rte_tel_data *child)
 {
@@ -138,7 +137,7 @@ bool gremc_query_offset_parse(struct gremc_query *query, unsigned argument, uint
 
 	errno = 0;
 	value = strtoul(text, NULL, 10);
-	/* digits only: strtoul alone would take a sign, spaces and an empty text */
+	/* strtoul() accepts a sign, spaces and an empty text, so only digits are allowed */
 	if (*text == '\0' || strspn(text, "0123456789") != strlen(text) || errno || value > UINT32_MAX) {
 		gremc_query_error(
 			query,

@@ -10,7 +10,7 @@
 
 #include "telemetry/telemetry_priv.h"
 
-/* The library says no to longer ones, at run time only. */
+/* DPDK rejects a longer help text at run time. */
 #define GREMC_HELP(name, parameters, text) text " Parameters: /gremc/" #name parameters
 #define GREMC_X(name, parameters, least, most, rcu, text)                                                    \
 	static_assert(sizeof(GREMC_HELP(name, parameters, text)) <= 128, "DPDK takes no longer help");
@@ -24,7 +24,17 @@ const struct gremc_command gremc_commands[] = {GREMC_COMMANDS(GREMC_X)};
 #undef GREMC_X
 const unsigned gremc_command_count = RTE_DIM(gremc_commands);
 
-/* Answers hold the lock shared; start and stop hold it alone, and come before the next answer. */
+void gremc_telemetry_reference(FILE *out)
+{
+	for (unsigned i = 0; i < gremc_command_count; i++) {
+		const struct gremc_command *command = &gremc_commands[i];
+
+		fprintf(out, "%s%s\n    %.*s\n", command->path, command->parameters,
+			(int)(strstr(command->help, " Parameters:") - command->help), command->help);
+	}
+}
+
+/* Callbacks hold the lock shared; start and stop hold it exclusively and have priority over new callbacks. */
 static struct {
 	pthread_rwlock_t lock;
 	struct gremc_telemetry telemetry;
@@ -33,8 +43,7 @@ static struct {
 	uint64_t age; /* seconds that the program had been up at gremc_telemetry_start() */
 } telemetry_state = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP};
 
-/* Cut the parameters at commas. The last argument that a command takes holds no comma either: a surplus one
- * is counted, so that it can be refused. */
+/* Split the parameters at commas. Surplus arguments are counted, so that the caller rejects them. */
 static bool query_arguments_split(struct gremc_query *query, const char *parameters)
 {
 	char *rest = query->text, *argument;
@@ -52,7 +61,7 @@ static bool query_arguments_split(struct gremc_query *query, const char *paramet
 	return true;
 }
 
-/* Answer as a reader in the RCU: what is read stays valid until the end. */
+/* Answer as an RCU reader: every object that the command reads stays valid until the end. */
 static void query_answer_online(struct gremc_query *query)
 {
 	struct gremc_rcu *rcu = query->telemetry->rcu;
@@ -69,7 +78,7 @@ static void query_answer_online(struct gremc_query *query)
 	gremc_rcu_reader_unregister(rcu, slot);
 }
 
-/* A membership that a reply shows is in the table of mroutes before the reply is sent. Bounded, because the
+/* Wait until the table of mroutes has every membership that the reply shows. The wait is bounded, because the
  * control thread may be stopping. */
 static void table_changes_wait(const struct gremc_telemetry *telemetry)
 {
@@ -157,14 +166,14 @@ int gremc_telemetry_start(const struct gremc_telemetry *telemetry)
 		rc = -EALREADY;
 		goto out;
 	}
-	/* DPDK forgets no command: after a stop they are still there. */
+	/* commands cannot be unregistered, so they are registered once */
 	if (!telemetry_state.registered)
 		rc = commands_register();
 	if (rc)
 		goto out;
 	telemetry_state.registered = true;
 	telemetry_state.telemetry = *telemetry;
-	/* From here on by the TSC: a wall clock may be set. */
+	/* the uptime follows the TSC, because the wall clock may be set */
 	telemetry_state.age = now > telemetry->started ? now - telemetry->started : 0;
 	telemetry_state.start_cycles = rte_rdtsc();
 	telemetry_state.running = true;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* telemetry: what DPDK's telemetry socket answers about the forwarder: read-only. A callback runs on a thread
- * of DPDK's, borrows an RCU reader slot for its duration and reads what the workers and the writer publish.
- */
+/* telemetry: read-only commands about the forwarder on DPDK's telemetry socket. A callback runs on a thread
+ * of DPDK, borrows an RCU reader slot for its duration, and reads the data that the workers and the control
+ * thread publish. */
 #ifndef GREMC_TELEMETRY_TELEMETRY_H
 #define GREMC_TELEMETRY_TELEMETRY_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "fanout/fanout.h"
 #include "host/host.h"
@@ -18,7 +19,8 @@
 #include "stats/stats.h"
 #include "vif/vif.h"
 
-/* How the host interfaces are read: gremc_host_device_count(), gremc_host_device_info() and
+/* The functions of the host module that telemetry calls; tests replace them. They are
+ * gremc_host_device_count(), gremc_host_device_info() and
  * gremc_host_overruns_read(). count NULL: there are none. */
 struct gremc_telemetry_hosts {
 	struct gremc_host *host;
@@ -27,9 +29,10 @@ struct gremc_telemetry_hosts {
 	uint64_t (*overruns)(struct gremc_host *host);
 };
 
-/* What the commands read. Every pointer stays valid until gremc_telemetry_stop() has returned. */
+/* The objects that the commands read.
+ * Lifetime: every pointer stays valid until gremc_telemetry_stop() has returned. */
 struct gremc_telemetry {
-	struct gremc_ports *ports; /* its devices are locked to be asked */
+	struct gremc_ports *ports; /* a command locks `devices` while it calls a driver */
 	const struct gremc_vifs *vifs;
 	const struct gremc_fanout *fanout;
 	struct gremc_igmp *igmp;
@@ -52,10 +55,15 @@ struct gremc_telemetry {
 	const uint64_t *reload_errors;
 };
 
-/* Register the commands of docs/telemetry.md. Once, before packets flow. Returns 0 or a negative errno. */
+/* Print every command with its parameters and meaning. */
+void gremc_telemetry_reference(FILE *out);
+
+/* Register the commands of docs/telemetry.md.
+ * Order:   once, before packets flow.
+ * Returns: 0 or a negative errno. */
 int gremc_telemetry_start(const struct gremc_telemetry *telemetry);
-/* From now on every command answers that the program is stopping; returns when no callback is running. (DPDK
- * cannot unregister a command.) */
+/* Stop answering: every command replies that the program is stopping, because DPDK cannot unregister it.
+ * Returns: when no callback is running any more. */
 void gremc_telemetry_stop(void);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside telemetry/: the table of commands, the query that each answers, and what replies are built with.
+/* The table of commands, queries, and the construction of replies.
  *
- * A reply is a dictionary. DPDK 22.11 nests dictionaries in dictionaries (never in arrays), takes keys of
- * letters, digits, '_' and '/' only, strings below 128 bytes, and leaves out in silence what does not fit
- * into 16 KiB. So lists are pages of dictionaries under their numbers, each page small enough with the
- * longest names and counters (tested). */
+ * A reply is a dictionary. DPDK 22.11 nests dictionaries in dictionaries only, accepts keys of letters,
+ * digits,
+ * '_' and '/' and strings below 128 bytes, and silently truncates a reply to 16 KiB. So a list is divided
+ * into pages of dictionaries under their numbers, and a page fits with the longest names and counters
+ * (tested). */
 #ifndef GREMC_TELEMETRY_TELEMETRY_PRIV_H
 #define GREMC_TELEMETRY_TELEMETRY_PRIV_H
 
@@ -12,9 +13,10 @@
 
 #include "telemetry/telemetry.h"
 
-/* Name, parameters as text, fewest and most of them, whether RCU protects what it reads, help. All that read
- * vifs or mroutes do so as RCU readers; those that ask a device do not, so that a slow device never delays
- * the writer. */
+/* The only table of commands: name, parameters as text, least and most of them, whether the command runs as
+ * an RCU reader, help. A command that reads vifs or mroutes is an RCU reader. A command that calls a driver
+ * is not, so that a slow device never delays the control thread. `--help-telemetry`, the index of
+ * docs/telemetry.md and the list in the man page are equal to this table (tests/unit/test_telemetry.c). */
 #define GREMC_COMMANDS(X)                                                                                    \
 	X(info, "", 0, 0, true, "Versions, uptime, how many of what, and the totals of all workers.")        \
 	X(lcores, "[,OFFSET]", 0, 1, false, "Each worker: its lcore, queues, counters, cycles and bursts.")  \
@@ -22,6 +24,7 @@
 	  "Each port: device, link, queues, our counters and the device's.")                                 \
 	X(pools, "[,OFFSET]", 0, 1, false, "Each mbuf pool: its size and what is in use and available.")     \
 	X(drops, "", 0, 0, false, "Packets dropped, replicas lost, by reason; packets punted.")              \
+	X(vif_drops, "[,OFFSET]", 0, 1, true, "Packets dropped by incoming interface and reason.")           \
 	X(reasons, "", 0, 0, false, "What each drop, loss and punt means.")                                  \
 	X(neighbors, "[,OFFSET]", 0, 1, true,                                                                \
 	  "Next hops in use: MAC address, resolved or not, how many use it.")                                \
@@ -34,12 +37,12 @@
 	X(igmp, "[,OFFSET]", 0, 1, true, "Interfaces with IGMP: querier, timers, counters.")                 \
 	X(groups, "[,OFFSET]", 0, 1, true, "Memberships by IGMP: interface, group, sources.")                \
 	X(kernel, "", 0, 0, false, "The mirror of the kernel's multicast routes.")                           \
-	X(why, ",IIF,SOURCE,GROUP", 3, 3, true, "What would happen to such a packet, and why.")
+	X(why, ",IIF,SOURCE,GROUP", 3, 3, true, "How the data path handles such a packet, and why.")
 
 #define GREMC_QUERY_ARGUMENTS 3
 #define GREMC_QUERY_TEXT      256
 
-/* One question being answered: lives on the stack of the callback's thread. */
+/* One command and its reply. Lifetime: the callback. */
 struct gremc_query {
 	const struct gremc_telemetry *telemetry;
 	const struct gremc_command *command;
@@ -61,37 +64,40 @@ struct gremc_command {
 	void (*answer)(struct gremc_query *query);
 };
 
-extern const struct gremc_command gremc_commands[];
+extern const struct gremc_command gremc_commands[]; /* in the order of GREMC_COMMANDS */
 extern const unsigned gremc_command_count;
 
 #define GREMC_X(name, ...) void gremc_command_##name(struct gremc_query *query);
 GREMC_COMMANDS(GREMC_X)
 #undef GREMC_X
 
-/* What DPDK calls for every one of the commands. */
+/* The callback of every command.
+ * Thread:  of DPDK.
+ * Returns: 0; -ENOENT: no such command. */
 int gremc_telemetry_answer(const char *path, const char *parameters, struct rte_tel_data *reply);
 
 /* ---- replies ---- */
 
-/* Say in the reply what is wrong, and what would be right. */
+/* Add an error: what is wrong, and the correct form. */
 void gremc_query_error(struct gremc_query *query, const char *format, ...) __rte_format_printf(2, 3);
 
-/* A dictionary or an array of strings or numbers inside `parent`. NULL, which all the calls below take as a
- * place to leave out: no memory. */
+/* Add a dictionary, or an array of strings or numbers, to `parent`.
+ * Returns: NULL: out of memory, which is recorded. All functions below ignore a NULL. */
 struct rte_tel_data *gremc_query_dict(struct gremc_query *query, struct rte_tel_data *parent,
 				      const char *key);
 struct rte_tel_data *gremc_query_array(struct gremc_query *query, struct rte_tel_data *parent,
 				       const char *key, enum rte_tel_value_type type);
 
+/* Add one value. */
 void gremc_reply_u64(struct rte_tel_data *dict, const char *key, uint64_t value);
-/* Text of any bytes; what is not printable ASCII becomes '?', what is too long is cut. */
+/* Add text; bytes that are not printable ASCII become '?', and text that is too long is cut. */
 void gremc_reply_text(struct rte_tel_data *dict, const char *key, const char *text);
 void gremc_reply_format(struct rte_tel_data *dict, const char *key, const char *format, ...)
 	__rte_format_printf(3, 4);
 void gremc_reply_address(struct rte_tel_data *dict, const char *key, rte_be32_t address);
 void gremc_reply_mac(struct rte_tel_data *dict, const char *key, const struct rte_ether_addr *mac);
 void gremc_reply_array_text(struct rte_tel_data *array, const char *text);
-/* Every reason of the list, with its number. */
+/* Add every reason with its counter. */
 void gremc_reply_drops(struct rte_tel_data *dict, const uint64_t *drops);
 void gremc_reply_losses(struct rte_tel_data *dict, const uint64_t *losses);
 void gremc_reply_punts(struct rte_tel_data *dict, const uint64_t *punted);
@@ -100,8 +106,8 @@ void gremc_reply_punts(struct rte_tel_data *dict, const uint64_t *punted);
 
 #define GREMC_PAGE_MAX 64
 
-/* A page of a list whose entries have numbers of their own, with gaps: it begins at the first entry with a
- * number of at least `offset`. `next` is the offset of the page that follows, 0 after the last one. */
+/* A page of a list whose entries have numbers with gaps. The page begins with the first number of at least
+ * `offset`. `next` is the offset of the following page, 0 after the last one. */
 struct gremc_page {
 	uint32_t total, offset, next;
 	uint32_t count;
@@ -109,25 +115,28 @@ struct gremc_page {
 	struct rte_tel_data *list; /* in the reply, under the key "list" */
 };
 
-/* The OFFSET argument, 0 when it is not there. False: it is wrong, the reply says so. */
+/* Parse the OFFSET argument; an absent one is 0. Returns: false: it is wrong, and the reply has the error. */
 bool gremc_query_offset_parse(struct gremc_query *query, unsigned argument, uint32_t *offset);
-/* Collect the page of at most `size` entries among the numbers below `limit`, and begin the reply with it.
- * Returns false when the OFFSET is wrong. */
+/* Collect a page of at most `size` numbers below `limit`, and begin the reply with it.
+ * Input:   size: at most GREMC_PAGE_MAX.
+ * Returns: false: the OFFSET is wrong, and the reply has the error. */
 bool gremc_page_collect(struct gremc_page *page, struct gremc_query *query, uint32_t limit, unsigned size,
 			bool (*exists)(const void *context, uint32_t number), const void *context);
-/* The same of a page that the caller collected. */
+/* Begin the reply with a page that the caller has collected. */
 void gremc_page_begin(struct gremc_page *page, struct gremc_query *query);
-/* The dictionary of the page's i-th entry, under its number. */
+/* Add the dictionary of the page's i-th entry. */
 struct rte_tel_data *gremc_page_entry(const struct gremc_page *page, struct gremc_query *query, uint32_t i);
 
-/* ---- what is read ---- */
+/* ---- objects ---- */
 
+/* Returns: the vif, or NULL: it does not exist. */
 static inline const struct gremc_vif_info *gremc_query_vif(const struct gremc_query *query, uint32_t vif)
 {
 	return __atomic_load_n(&query->telemetry->vifs->info[vif], __ATOMIC_ACQUIRE);
 }
 
-/* The adjacency that a vif sends by. Only of a vif that this reader found in use. */
+/* Returns: the adjacency that a vif sends by.
+ * Input:   a vif that this reader has found in use. */
 static inline const struct gremc_adjacency *gremc_query_adjacency(const struct gremc_query *query,
 								  uint32_t vif)
 {
@@ -136,27 +145,28 @@ static inline const struct gremc_adjacency *gremc_query_adjacency(const struct g
 	return __atomic_load_n(&vifs->adjacency[gremc_vif_adjacency(vifs, vif)], __ATOMIC_ACQUIRE);
 }
 
-/* The name of a vif into `name`; "#NUMBER" of one that has been removed since. Returns `name`. */
+/* Write the name of a vif; "#NUMBER" if it was removed. Returns: `name`. */
 char *gremc_query_vif_name(const struct gremc_query *query, uint32_t vif, char name[GREMC_VIF_NAME_SIZE]);
-/* The name of an interface of IGMP; "" of one whose tunnel is gone. Returns `name`. */
+/* Write the name of an IGMP interface; "" if its tunnel was removed. Returns: `name`. */
 char *gremc_query_interface_name(const struct gremc_query *query, uint32_t interface,
 				 char name[GREMC_VIF_NAME_SIZE]);
-/* "" when there is no such port. */
+/* Returns: "" if there is no such port. */
 const char *gremc_query_port_name(const struct gremc_query *query, uint16_t port);
-/* Sums over all workers. */
+/* Sum over all workers and the control thread. */
 void gremc_query_totals(const struct gremc_query *query, struct gremc_totals *sum);
+/* Sum of an array of counters. */
 uint64_t gremc_counters_sum(const uint64_t *counters, unsigned count);
 
-/* The neighbour that an adjacency sends to, an IPv4 or IPv6 address. */
+/* Add the IPv4 or IPv6 address of an adjacency's neighbour. */
 void gremc_reply_next_hop(struct rte_tel_data *dict, const char *key,
 			  const struct gremc_adjacency *adjacency);
-/* The MAC that an adjacency sends to: "" while it is not known, "by group" for native multicast. */
+/* Add the MAC address of an adjacency: "" while it is unknown, "by group" for native multicast. */
 void gremc_reply_adjacency_mac(struct rte_tel_data *dict, const char *key,
 			       const struct gremc_adjacency *adjacency);
-/* "*" for any source; a group with its length unless that is 32. Both return `text`. */
+/* "*" for any source; a group with its length unless that is 32. Returns: `text`. */
 char *gremc_source_format(char text[GREMC_IPV4_TEXT], rte_be32_t source);
 char *gremc_group_format(char text[GREMC_PREFIX_TEXT], rte_be32_t group, uint8_t length);
-/* The fields that name an mroute: source, group, origin, origins, age, iifs, oifs. */
+/* Add the fields that describe an mroute. */
 void gremc_reply_mroute(const struct gremc_query *query, struct rte_tel_data *dict,
 			const struct gremc_mroute *mroute);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* /gremc/tunnels, /gremc/tunnel, /gremc/neighbors: the vifs and what they send by. */
+/* /gremc/tunnels, /gremc/tunnel, /gremc/neighbors: vifs and their next hops. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,10 +8,10 @@
 #define TUNNELS_PAGE   32
 #define NEIGHBORS_PAGE 64
 
-/* What the workers have counted of one vif. */
+/* The counters of one vif, sum over all workers. */
 struct vif_sum {
 	uint64_t rx_packets, rx_bytes;
-	uint64_t wanted, wanted_bytes; /* lost ones included */
+	uint64_t wanted, wanted_bytes; /* including lost ones */
 	uint64_t lost, lost_bytes;
 	uint64_t losses[GREMC_TX_DROP_COUNT];
 };
@@ -32,8 +32,8 @@ static void vif_sum_read(const struct gremc_query *query, uint32_t vif, struct v
 			sum->losses[k] += gremc_counter_read(&cold->lost[k]);
 	}
 	sum->lost = gremc_counters_sum(sum->losses, GREMC_TX_DROP_COUNT);
-	/* A replica is counted as wanted before it is as lost: read in the other order, nothing is lost that
-	 * was not wanted. */
+	/* A worker counts a replica as wanted before it counts it as lost. Reading in the opposite order
+	 * guarantees lost <= wanted. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	for (uint32_t i = 0; i < count; i++) {
 		sum->wanted += gremc_counter_read(&stats[i]->vif_hot[vif].tx_packets);
@@ -51,7 +51,7 @@ static void tunnel_identity_reply(struct rte_tel_data *dict, const struct gremc_
 	gremc_reply_text(dict, "name", info->name);
 	gremc_reply_address(dict, "local", info->options.local);
 	gremc_reply_address(dict, "remote", info->options.remote);
-	/* absent: without a key, which is another tunnel than one with the key 0 */
+	/* an absent key differs from the key 0 */
 	if (info->options.has_input_key)
 		gremc_reply_u64(dict, "input_key", info->options.input_key);
 	if (info->options.has_output_key)
@@ -119,7 +119,7 @@ static void tunnel_settings_reply(struct rte_tel_data *dict, const struct gremc_
 	gremc_reply_text(dict, "df", gremc_keyword_name(&gremc_df_keywords, options->df));
 }
 
-/* The tunnel of this name, or NULL and the reply says why not. */
+/* Find the tunnel of this name. Returns: NULL: the reply has the error. */
 static const struct gremc_vif_info *tunnel_argument_find(struct gremc_query *query, const char *name,
 							 uint32_t *vif)
 {
@@ -130,12 +130,11 @@ static const struct gremc_vif_info *tunnel_argument_find(struct gremc_query *que
 	if (info == NULL)
 		gremc_query_error(query, "no tunnel '%.32s'; /gremc/tunnels lists them", name);
 	else if (info->kind != GREMC_VIF_TUNNEL)
-		gremc_query_error(query, "'%.32s' is a port, not a tunnel; /gremc/ports says all about it",
-				  name);
+		gremc_query_error(query, "'%.32s' is a port, not a tunnel; /gremc/ports shows it", name);
 	return info && info->kind == GREMC_VIF_TUNNEL ? info : NULL;
 }
 
-/* As it is now, which the kernel's routes may have changed; 0.0.0.0: none. */
+/* Add the present next hop, which follows the kernel's routes; 0.0.0.0: none. */
 static void tunnel_next_hop_reply(struct rte_tel_data *reply, const struct gremc_vif_info *info,
 				  const struct gremc_adjacency *adjacency)
 {
@@ -172,8 +171,8 @@ void gremc_command_tunnel(struct gremc_query *query)
 	gremc_reply_losses(gremc_query_dict(query, reply, "losses"), sum.losses);
 }
 
-/* How many vifs send by each adjacency. Adjacencies are found through vifs in use only: one that none uses
- * may be freed at any time. */
+/* Count the vifs that use each adjacency. Adjacencies are read through vifs in use only, because an unused
+ * one may be freed at any time. */
 static uint32_t *adjacency_users_count(const struct gremc_query *query, uint32_t adjacencies)
 {
 	const struct gremc_vifs *vifs = query->telemetry->vifs;

@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* /gremc/why: a packet's way through the data path, walked with the data path's own functions. */
+/* /gremc/why: explains the handling of a packet by the decisions of the data path (datapath/decision.h). */
 #include <stdio.h>
 #include <string.h>
 
+#include "datapath/decision.h"
 #include "proto/proto.h"
 #include "telemetry/telemetry_priv.h"
 
-#define NAMES   64 /* of interfaces in the reply */
-#define MISSING 32 /* of those that are no members */
+#define NAMES   64 /* interfaces that a reply names */
+#define MISSING 32 /* of these, interfaces that are not members */
 
-/* The packet in question and how far it came. */
+/* A hypothetical packet and the decisions about it. */
 struct packet_query {
 	struct gremc_query *query;
 	const char *iif_name;
-	uint32_t iif;  /* GREMC_VIF_NONE: a port that takes no native multicast */
-	bool native;   /* it comes by a port, not by a tunnel */
+	uint32_t iif;  /* GREMC_VIF_NONE: a port without `multicast: true` */
+	bool native;   /* it arrives by a port, not by a tunnel */
 	uint16_t port; /* if native: its index */
 	struct gremc_fanout_key key;
 	enum gremc_drop reason; /* GREMC_DROP_NONE: forwarded */
-	bool punted;            /* not dropped for it, but in this class: */
+	bool punted;            /* not dropped but punted, in this class: */
 	enum gremc_punt class;
-	const struct gremc_mroute *mroute; /* NULL: none matched, or it was not asked for */
+	const struct gremc_mroute *mroute; /* NULL: none matched, or the packet was dropped before */
+	uint32_t oif_skip;                 /* index of the iif in the oil, or oif_count */
 	uint32_t wanted, no_adjacency, oif_down;
-	uint32_t limited; /* of the wanted: those with a TTL threshold */
+	uint32_t limited; /* of `wanted`: those with a TTL threshold */
 	uint16_t smallest_mtu;
 };
+
+/* ---- the decisions ---- */
 
 static bool port_find(const struct gremc_ports *ports, const char *name, uint16_t *port)
 {
@@ -77,15 +81,18 @@ static bool address_arguments_parse(struct packet_query *packet_query)
 	return true;
 }
 
-/* Has the operator set the interface of this vif down, or that of its port? */
-static bool vif_is_down(const struct packet_query *packet_query, uint32_t vif)
+/* Whether the operator has set the interface of an incoming vif, or that of its port, down. */
+static bool iif_is_down(const struct packet_query *packet_query)
 {
-	const struct gremc_adjacency *adjacency = gremc_query_adjacency(packet_query->query, vif);
+	const struct gremc_adjacency *adjacency =
+		gremc_query_adjacency(packet_query->query, packet_query->iif);
 
-	return gremc_vif_is_down(packet_query->query->telemetry->vifs, vif) || (adjacency && adjacency->down);
+	return gremc_vif_is_down(packet_query->query->telemetry->vifs, packet_query->iif) ||
+	       (adjacency && adjacency->down);
 }
 
-/* What decap checks of a packet from this source to this group, all else in it being right. */
+/* The checks of the classify and decap stages on an otherwise correct packet from this source to this group.
+ */
 static enum gremc_drop input_check(const struct packet_query *packet_query)
 {
 	const struct rte_ipv4_hdr ip = {
@@ -97,9 +104,9 @@ static enum gremc_drop input_check(const struct packet_query *packet_query)
 	};
 	enum gremc_proto_error error;
 
-	if (packet_query->iif != GREMC_VIF_NONE && vif_is_down(packet_query, packet_query->iif))
+	if (packet_query->iif != GREMC_VIF_NONE && iif_is_down(packet_query))
 		return GREMC_DROP_iif_down;
-	/* On a port a packet is outer, until it is multicast for a port that takes that. */
+	/* a port without `multicast: true` accepts GRE only */
 	if (packet_query->native &&
 	    (packet_query->iif == GREMC_VIF_NONE || !gremc_ipv4_is_multicast(packet_query->key.group)))
 		return GREMC_DROP_not_gre;
@@ -107,25 +114,39 @@ static enum gremc_drop input_check(const struct packet_query *packet_query)
 	return gremc_drop_from_proto(error);
 }
 
-/* The TTL that a packet's must be above. */
-static uint8_t oif_threshold(const struct gremc_mroute *mroute, uint32_t i)
-{
-	uint8_t threshold = mroute->limited ? gremc_mroute_thresholds(mroute)[i] : 0;
-
-	return threshold == GREMC_THRESHOLD_SOURCES ? 0 : threshold;
-}
-
-/* Does the oif take such a source? */
+/* Whether outgoing interface `i` gets packets of this source with some TTL. */
 static bool oif_accepts_source(const struct packet_query *packet_query, uint32_t i)
 {
 	const struct gremc_mroute *mroute = packet_query->mroute;
 
-	return !mroute->limited || gremc_mroute_thresholds(mroute)[i] != GREMC_THRESHOLD_SOURCES ||
-	       gremc_vif_accepts_source(packet_query->query->telemetry->vifs, mroute->vif[i],
-					packet_query->key.source);
+	return i != packet_query->oif_skip &&
+	       (!mroute->limited || gremc_oif_accepts(packet_query->query->telemetry->vifs, mroute, i,
+						      UINT8_MAX, packet_query->key.source));
 }
 
-/* The lookup stage: longest match, RPF, split horizon. */
+/* Whether only packets above a TTL threshold of the kernel leave by outgoing interface `i`. */
+static bool oif_has_threshold(const struct gremc_mroute *mroute, uint32_t i)
+{
+	return mroute->limited && gremc_mroute_thresholds(mroute)[i] > 0 &&
+	       gremc_mroute_thresholds(mroute)[i] != GREMC_THRESHOLD_SOURCES;
+}
+
+/* Count the replicas of a mroute whose RPF check passes. */
+static enum gremc_drop oifs_count(struct packet_query *packet_query)
+{
+	const struct gremc_mroute *mroute = packet_query->mroute;
+
+	for (uint32_t i = 0; i < mroute->oif_count; i++) {
+		if (!oif_accepts_source(packet_query, i))
+			continue;
+		packet_query->wanted++;
+		packet_query->limited += oif_has_threshold(mroute, i);
+	}
+	return packet_query->wanted ? GREMC_DROP_NONE
+				    : gremc_conditional_drop_reason(mroute, packet_query->oif_skip);
+}
+
+/* The lookup stage: longest match, RPF check, split horizon. */
 static enum gremc_drop mroute_lookup(struct packet_query *packet_query)
 {
 	const struct gremc_mroute *mroute;
@@ -135,21 +156,19 @@ static enum gremc_drop mroute_lookup(struct packet_query *packet_query)
 	packet_query->mroute = mroute;
 	if (mroute == NULL)
 		return GREMC_DROP_no_mroute;
-	if (!gremc_mroute_accepts(mroute, packet_query->iif))
+	switch (gremc_rpf_check(mroute, packet_query->iif, &packet_query->oif_skip)) {
+	case GREMC_RPF_FAIL:
 		return GREMC_DROP_rpf;
-	packet_query->wanted =
-		mroute->oif_count - (gremc_mroute_skip(mroute, packet_query->iif) < mroute->oif_count);
-	if (packet_query->wanted == 0)
+	case GREMC_RPF_NO_OIF:
 		return GREMC_DROP_empty_oil;
-	for (uint32_t i = 0; mroute->limited && i < mroute->oif_count; i++) {
-		packet_query->wanted -=
-			mroute->vif[i] != packet_query->iif && !oif_accepts_source(packet_query, i);
-		packet_query->limited += mroute->vif[i] != packet_query->iif && oif_threshold(mroute, i) > 0;
+	case GREMC_RPF_PASS:
+	case GREMC_RPF_CONDITIONAL:
+		break;
 	}
-	return packet_query->wanted ? GREMC_DROP_NONE : GREMC_DROP_source_guard;
+	return oifs_count(packet_query);
 }
 
-/* What is not forwarded may be the kernel's. */
+/* Whether a packet that is not forwarded is punted instead. */
 static bool punt_lookup(struct packet_query *packet_query)
 {
 	const struct gremc_vifs *vifs = packet_query->query->telemetry->vifs;
@@ -162,29 +181,38 @@ static bool punt_lookup(struct packet_query *packet_query)
 	       gremc_punt_vif_class(vifs, packet_query->iif, packet_query->reason, &packet_query->class);
 }
 
-/* What replication would meet at the outgoing interfaces. */
+/* The replicate stage: whether each outgoing interface can send. */
 static void oifs_check(struct packet_query *packet_query)
 {
+	const struct gremc_vifs *vifs = packet_query->query->telemetry->vifs;
 	const struct gremc_mroute *mroute = packet_query->mroute;
 
 	for (uint32_t i = 0; i < mroute->oif_count; i++) {
-		const struct gremc_adjacency *adjacency;
+		struct gremc_encap encap;
 		uint16_t mtu;
 
-		if (mroute->vif[i] == packet_query->iif || !oif_accepts_source(packet_query, i))
+		if (!oif_accepts_source(packet_query, i))
 			continue;
-		adjacency = gremc_query_adjacency(packet_query->query, mroute->vif[i]);
-		mtu = gremc_vif_mtu(packet_query->query->telemetry->vifs, mroute->vif[i]);
-		if (vif_is_down(packet_query, mroute->vif[i]))
+		encap.encap_key = __atomic_load_n(&vifs->encap[mroute->vif[i]].encap_key, __ATOMIC_RELAXED);
+		switch (gremc_replica_check(&encap, gremc_adjacency_load(vifs, encap.adjacency), 0)) {
+		case GREMC_TX_DROP_oif_down:
 			packet_query->oif_down++;
-		else
-			packet_query->no_adjacency += adjacency == NULL || !adjacency->resolved;
+			break;
+		case GREMC_TX_DROP_no_adjacency:
+			packet_query->no_adjacency++;
+			break;
+		default:
+			break;
+		}
+		mtu = gremc_vif_mtu(vifs, mroute->vif[i]);
 		if (packet_query->smallest_mtu == 0 || mtu < packet_query->smallest_mtu)
 			packet_query->smallest_mtu = mtu;
 	}
 }
 
-/* Does an interface's membership want packets of this source? Any source that is not refused, or this one. */
+/* ---- IGMP ---- */
+
+/* Whether a membership includes this source. */
 static bool group_includes_source(const struct packet_query *packet_query,
 				  const struct gremc_igmp_group_info *info)
 {
@@ -193,11 +221,11 @@ static bool group_includes_source(const struct packet_query *packet_query,
 	for (uint32_t i = 0; i < shown; i++)
 		if (info->sources[i].address == packet_query->key.source)
 			return !info->sources[i].excluded;
-	/* of more sources than are shown the rest is not known: no member is called missing wrongly */
+	/* the state of sources beyond those shown is unknown; such a member is not reported as missing */
 	return info->exclude || info->is_static || info->source_count > shown;
 }
 
-/* The interfaces that IGMP asks and that are no members: the first of them by name. */
+/* Name the first interfaces with an IGMP querier that are not members. */
 static void missing_members_reply(const struct packet_query *packet_query, struct rte_tel_data *reply)
 {
 	struct gremc_query *query = packet_query->query;
@@ -230,10 +258,10 @@ static bool igmp_is_used(const struct packet_query *packet_query)
 	return gremc_igmp_interface_info(packet_query->query->telemetry->igmp, 0, &info);
 }
 
-/* What IGMP says of a packet that no mroute covers. */
+/* The state of IGMP for a packet that no mroute covers. */
 struct membership_summary {
-	uint32_t members; /* interfaces that want it */
-	uint32_t refused; /* interfaces to which something was refused, or that gave up something */
+	uint32_t members; /* interfaces whose membership includes it */
+	uint32_t refused; /* interfaces with a join that was refused or evicted */
 	uint32_t first;   /* of the members */
 };
 
@@ -263,7 +291,7 @@ static bool igmp_explains_no_mroute(const struct packet_query *packet_query)
 	return state.members || state.refused;
 }
 
-/* No mroute, although IGMP is on: what is known of the reason. */
+/* Explain by IGMP why there is no mroute. */
 static void no_member_reply(const struct packet_query *packet_query, struct rte_tel_data *reply,
 			    const char *key)
 {
@@ -274,8 +302,8 @@ static void no_member_reply(const struct packet_query *packet_query, struct rte_
 	if (state.members)
 		gremc_reply_format(
 			reply, key,
-			"joined at %u interface%s (%s first), but the table had no room or memory for "
-			"its mroute; tried again every second",
+			"joined at %u interface%s (%s first), but there is no capacity for its mroute; "
+			"tried again every second",
 			state.members, state.members == 1 ? "" : "s",
 			gremc_query_interface_name(packet_query->query, state.first, name));
 	else if (state.refused)
@@ -286,23 +314,25 @@ static void no_member_reply(const struct packet_query *packet_query, struct rte_
 			state.refused, state.refused == 1 ? "" : "s");
 	else
 		gremc_reply_text(reply, key,
-				 "nobody has joined it by IGMP (/gremc/groups), and nothing else covers it; "
-				 "/gremc/mroutes lists all");
+				 "no interface has joined it by IGMP (/gremc/groups), and no other mroute "
+				 "covers it (/gremc/mroutes)");
 }
 
-/* The sentence that this very case needs beside the reason's text. */
+/* ---- the reply ---- */
+
+/* Add a sentence about this case to the reason's text. */
 static void detail_reply(const struct packet_query *packet_query, struct rte_tel_data *reply)
 {
 	const char *key = "detail";
 
 	if (packet_query->reason == GREMC_DROP_not_gre && gremc_ipv4_is_multicast(packet_query->key.group) &&
 	    packet_query->iif == GREMC_VIF_NONE)
-		gremc_reply_format(reply, key, "port %s takes GRE only: it has no 'multicast: true'",
+		gremc_reply_format(reply, key, "port %s accepts GRE only: it has no 'multicast: true'",
 				   packet_query->iif_name);
 	else if (packet_query->reason == GREMC_DROP_no_mroute && gremc_ipv4_is_ssm(packet_query->key.group) &&
 		 (!igmp_is_used(packet_query) || !igmp_explains_no_mroute(packet_query)))
 		gremc_reply_text(reply, key,
-				 "232.0.0.0/8 is source-specific (RFC 4607): only an mroute with this very "
+				 "232.0.0.0/8 is source-specific (RFC 4607): only an mroute with this "
 				 "source matches");
 	else if (packet_query->reason == GREMC_DROP_no_mroute && igmp_is_used(packet_query))
 		no_member_reply(packet_query, reply, key);
@@ -312,10 +342,10 @@ static void detail_reply(const struct packet_query *packet_query, struct rte_tel
 			"neither an (S,G), nor a (*,G), nor a prefix covers it; /gremc/mroutes lists all");
 	else if (packet_query->reason == GREMC_DROP_rpf)
 		gremc_reply_format(reply, key,
-				   "the mroute does not take packets from %s, but from those in iif_names",
+				   "the mroute does not accept packets from %s, only from those in iif_names",
 				   packet_query->iif_name);
 	else if (packet_query->reason == GREMC_DROP_empty_oil && packet_query->mroute->oif_count)
-		gremc_reply_format(reply, key, "%s, where it came from, is the only outgoing interface",
+		gremc_reply_format(reply, key, "%s, by which it arrived, is the only outgoing interface",
 				   packet_query->iif_name);
 	else if (packet_query->reason == GREMC_DROP_empty_oil &&
 		 packet_query->mroute->origin == GREMC_ORIGIN_IGMP)
@@ -331,11 +361,10 @@ static void detail_reply(const struct packet_query *packet_query, struct rte_tel
 				   packet_query->no_adjacency, packet_query->wanted,
 				   gremc_tx_drop_text(GREMC_TX_DROP_no_adjacency));
 	else if (packet_query->limited)
-		gremc_reply_format(
-			reply, key,
-			"%u of %u replicas only for packets with a TTL above the threshold that the "
-			"kernel has for the interface",
-			packet_query->limited, packet_query->wanted);
+		gremc_reply_format(reply, key,
+				   "%u of %u replicas only if the TTL is above the kernel's threshold of the "
+				   "interface",
+				   packet_query->limited, packet_query->wanted);
 	else
 		gremc_reply_text(reply, key, "");
 }
@@ -351,7 +380,7 @@ static bool host_interface_exists(const struct packet_query *packet_query, const
 	return false;
 }
 
-/* Where the kernel gets it: by the interface's own device, or by that which all share. IGMP needs none. */
+/* The host interface that a punted packet is written to; "": none, and IGMP alone gets it. */
 static const char *host_interface_name(const struct packet_query *packet_query)
 {
 	if (host_interface_exists(packet_query, packet_query->iif_name))
@@ -393,7 +422,7 @@ static void verdict_reply(const struct packet_query *packet_query, struct rte_te
 	gremc_reply_u64(reply, "smallest_mtu", packet_query->smallest_mtu);
 }
 
-/* The first of the accepted interfaces by name. */
+/* Name the first accepted incoming interfaces. */
 static void iifs_reply(struct gremc_query *query, const struct gremc_mroute *mroute)
 {
 	struct rte_tel_data *names = gremc_query_array(query, query->reply, "iif_names", RTE_TEL_STRING_VAL);
@@ -404,7 +433,7 @@ static void iifs_reply(struct gremc_query *query, const struct gremc_mroute *mro
 				       gremc_query_vif_name(query, gremc_mroute_iifs(mroute)[i], name));
 }
 
-/* The first of those by name that the packet leaves by. */
+/* Name the first interfaces that get a replica. */
 static void oifs_reply(const struct packet_query *packet_query)
 {
 	struct gremc_query *query = packet_query->query;
@@ -414,7 +443,7 @@ static void oifs_reply(const struct packet_query *packet_query)
 	unsigned named = 0;
 
 	for (uint32_t i = 0; i < mroute->oif_count && named < NAMES; i++) {
-		if (mroute->vif[i] == packet_query->iif || !oif_accepts_source(packet_query, i))
+		if (!oif_accepts_source(packet_query, i))
 			continue;
 		gremc_reply_array_text(names, gremc_query_vif_name(query, mroute->vif[i], name));
 		named++;

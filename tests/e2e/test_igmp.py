@@ -156,7 +156,7 @@ def test_precedence(make_hub):
     assert why["mroute"]["origins"] == "static+igmp"
     assert set(why["not_joined"]) == {"t1", "t2", "t4", "t5"}
     why = test_hub.forwarder.query(f"/gremc/why,t0,{S1},239.9.9.9")
-    assert "nobody has joined" in why["detail"] and set(why["not_joined"]) == {"t1", "t2", "t3", "t4", "t5"}
+    assert "no interface has joined" in why["detail"] and set(why["not_joined"]) == {"t1", "t2", "t3", "t4", "t5"}
 
 
 def test_reload_keeps_members(make_hub):

@@ -32,7 +32,7 @@ def good_config(tmp_path):
 # ---- options ----
 
 @pytest.mark.parametrize("option,text", [("--version", r"^dpdk-gremc \d+\.\d+\.\d+, DPDK \d+\.\d+"),
-                                         ("--help", r"--config FILE"), ("--help-config", r"mroutes")])
+                                         ("--help", r"--config FILE"), ("--help-config", r"mroutes"), ("--help-telemetry", r"/gremc/why,IIF")])
 def test_information(binary, option, text):
     """On stdout, with and without `--`, without the EAL."""
     for arguments in ([option], ["--", option], ["-l", "0", "--", option]):

@@ -29,7 +29,7 @@ def test_every_command_answers(test_hub):
     with test_hub.forwarder.telemetry() as telemetry:
         commands = [name for name in telemetry.query("/") if name.startswith("/gremc/")]
         assert set(commands) == {f"/gremc/{name}" for name in (
-            "info", "lcores", "ports", "pools", "drops", "reasons", "neighbors", "tunnels", "tunnel", "hosts",
+            "info", "lcores", "ports", "pools", "drops", "vif_drops", "reasons", "neighbors", "tunnels", "tunnel", "hosts",
             "mroutes", "mroute", "igmp", "groups", "kernel", "why")}
         for command in commands:
             text = telemetry.query(f"/help,{command}")
@@ -100,7 +100,7 @@ WHY = {
 
 @pytest.mark.parametrize("question", WHY)
 def test_why(test_hub, question):
-    """What /gremc/why says is what happens to such a packet."""
+    """The data path handles a packet as /gremc/why explains, and /gremc/vif_drops names the tunnel and the reason."""
     verdict, reason, wanted = WHY[question]
     iif, source, destination = question
     answer = test_hub.forwarder.query(f"/gremc/why,{iif},{source},{destination}")
@@ -113,6 +113,11 @@ def test_why(test_hub, question):
         frame = hub.from_site(i, inner, key=i if i % 2 else None)
     with test_hub.counting(**({reason: 1} if reason else {})):
         assert len(test_hub.exchange([frame])) == wanted
+    if reason and iif != "wan":
+        drop = {entry["name"]: entry["drops"] for entry in test_hub.forwarder.pages("/gremc/vif_drops").values()}[iif][reason]
+        assert drop["packets"] >= 1
+        if reason in ("rpf", "no_mroute", "empty_oil"):
+            assert (drop["source"], drop["group"]) == (source, destination)
 
 
 def test_wrong_questions_get_sentences(test_hub):

@@ -797,6 +797,44 @@ static void test_settings_change_in_place(void **state)
 	gremc_rcu_reader_unregister(f->rcu, (int)slot);
 }
 
+/* Drops name their vif and, after the mroute lookup, the flow; a packet that is forwarded counts nothing. */
+static void test_drops_name_their_vif_and_flow(void **state)
+{
+	struct forwarder *f = *state;
+	const struct gremc_vif_drop *drop = f->worker->stats->vif_drop;
+	struct gremc_fanout_op op = {.kind = GREMC_FANOUT_SET,
+				     .spec = {.group = rte_cpu_to_be_32(GROUP),
+					      .length = 32,
+					      .iif_count = 1,
+					      .iifs = &f->vif[0],
+					      .oif_count = 2,
+					      .oifs = f->vif}};
+	rte_be32_t flow[2];
+
+	forwarder_add_tunnels(f, 3, LOOP);
+	assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+	forwarder_receive_frame(f, frame_mbuf_create(0, 100, 0));
+	replicas_expect(1, 0, 100, false);
+	forwarder_receive_frame(f, frame_mbuf_create(1, 100, 0));
+	forwarder_receive_frame(f, frame_mbuf_create(1, 100, 0));
+	assert_int_equal(drop[f->vif[1]].packets[GREMC_DROP_rpf], 2);
+	assert_int_equal(forwarder_totals(f).drops[GREMC_DROP_rpf], 2);
+	memcpy(flow, &drop[f->vif[1]].flow[GREMC_DROP_rpf], sizeof(flow));
+	assert_int_equal(flow[1], rte_cpu_to_be_32(GROUP));
+	op.kind = GREMC_FANOUT_REMOVE;
+	assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
+	forwarder_receive_frame(f, frame_mbuf_create(2, 100, 0));
+	assert_int_equal(drop[f->vif[2]].packets[GREMC_DROP_no_mroute], 1);
+	memcpy(flow, &drop[f->vif[2]].flow[GREMC_DROP_no_mroute], sizeof(flow));
+	assert_int_equal(flow[1], rte_cpu_to_be_32(GROUP));
+	gremc_vif_down_set(f->vifs, f->vif[2], true);
+	forwarder_receive_frame(f, frame_mbuf_create(2, 100, 0));
+	assert_int_equal(drop[f->vif[2]].packets[GREMC_DROP_iif_down], 1);
+	assert_int_equal(drop[f->vif[2]].flow[GREMC_DROP_iif_down], 0);
+	for (unsigned i = 0; i < GREMC_DROP_COUNT; i++)
+		assert_int_equal(drop[f->vif[0]].packets[i], 0);
+}
+
 /* An interface that is set down neither receives nor sends, at once and by name; up again it does both. */
 static void test_interface_down_drops_packets(void **state)
 {
@@ -1288,6 +1326,7 @@ int main(void)
 		TWO(test_flows_are_spread_between_workers),
 		TEST(test_settings_change_in_place),
 		TWO(test_settings_change_in_place),
+		TEST(test_drops_name_their_vif_and_flow),
 		TEST(test_interface_down_drops_packets),
 		TWO(test_interface_down_drops_packets),
 		TEST(test_port_down_drops_packets),

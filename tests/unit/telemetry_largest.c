@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Replies with the longest names and the largest counters: nothing may be missing from them. */
-#ifndef GREMC_TESTS_TELEMETRY_LARGEST_H
-#define GREMC_TESTS_TELEMETRY_LARGEST_H
+#include "test.h"
+
+#include <rte_mbuf.h>
+#include <string.h>
 
 #include "telemetry_ask.h"
 
 /* Names that are twice as long in JSON, addresses and counters with all their digits. */
-static void fill_quotes(char *name, size_t size)
+static void name_fill_with_quotes(char *name, size_t size)
 {
 	memset(name, '"', size - 1);
 	name[size - 1] = '\0';
 }
 
 /* A whole page: it has all `size` entries with all their `fields`, and bytes to spare. */
-static void full_page(const char *question, unsigned size, unsigned fields)
+static void full_page_check(const char *question, unsigned size, unsigned fields)
 {
-	ask("%s", question);
-	assert_true(number("next") > 0);
+	query_expect_reply("%s", question);
+	assert_true(reply_number("next") > 0);
 	if (reply.count < size * fields + 3)
 		fail_msg("%s: %u fields", question, reply.count);
 	assert_in_range(reply.length, 0, REPLY_LIMIT - 512);
 }
 
-static void test_largest_vifs(void **unused __rte_unused)
+void largest_vif_replies_fit(void **unused __rte_unused)
 {
 	struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL, .options.has_input_key = true, .options.has_output_key = true};
@@ -31,7 +33,7 @@ static void test_largest_vifs(void **unused __rte_unused)
 	struct gremc_vif_hot *hot = world->stats[0]->vif_hot;
 	uint32_t vifs[400];
 
-	fill_quotes(info.name, sizeof(info.name));
+	name_fill_with_quotes(info.name, sizeof(info.name));
 	info.options.local = info.options.remote = info.next_hop = UINT32_MAX;
 	info.options.input_key = info.options.output_key = UINT32_MAX;
 	for (uint32_t i = 0; i < 400; i++) {
@@ -42,17 +44,19 @@ static void test_largest_vifs(void **unused __rte_unused)
 		cold[first + i].lost[0] = 1ull << 62;
 	}
 	world->vifs->limit = GREMC_VIFS_MAX;
-	assert_int_equal(
-		world_set(world, GREMC_FANOUT_SET, 0, IP(238, 255, 255, 255), 32, vifs, 400, vifs, 400), 0);
-	full_page("/gremc/tunnels,100000", 32, 11);
-	full_page("/gremc/mroute,*,238.255.255.255", 2, 192);
-	ask("/gremc/why,\"\"\"\"\"\"\"\"\"\"\"\"\"\"\",10.255.255.255,238.255.255.255");
-	assert_int_equal(number("wanted"), 399);
-	assert_non_null(reply_find(&reply, "iif_names[63]", true));
-	assert_non_null(reply_find(&reply, "oif_names[63]", true));
+	assert_int_equal(world_mroute_change(world, GREMC_FANOUT_SET, 0, IP(238, 255, 255, 255), 32, vifs,
+					     400, vifs, 400),
+			 0);
+	full_page_check("/gremc/tunnels,100000", 32, 11);
+	full_page_check("/gremc/mroute,*,238.255.255.255", 2, 192);
+	query_expect_reply("/gremc/why,\"\"\"\"\"\"\"\"\"\"\"\"\"\"\",10.255.255.255,238.255.255.255");
+	assert_int_equal(reply_number("wanted"), 399);
+	assert_non_null(reply_find_text(&reply, "iif_names[63]"));
+	assert_non_null(reply_find_text(&reply, "oif_names[63]"));
 	assert_in_range(reply.length, 0, REPLY_LIMIT - 512);
-	assert_int_equal(
-		world_set(world, GREMC_FANOUT_REMOVE, 0, IP(238, 255, 255, 255), 32, NULL, 0, NULL, 0), 0);
+	assert_int_equal(world_mroute_change(world, GREMC_FANOUT_REMOVE, 0, IP(238, 255, 255, 255), 32, NULL,
+					     0, NULL, 0),
+			 0);
 	gremc_rcu_commit(world->rcu);
 	gremc_rcu_synchronize(world->rcu);
 	for (uint32_t i = 0; i < 400; i++)
@@ -60,31 +64,53 @@ static void test_largest_vifs(void **unused __rte_unused)
 	world->vifs->limit = limit;
 }
 
-static void test_largest_mroutes_and_neighbors(void **unused __rte_unused)
+void largest_vif_drops_fit(void **unused __rte_unused)
+{
+	struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL};
+	const uint32_t first = GREMC_VIFS_MAX - 6, limit = world->vifs->limit;
+
+	name_fill_with_quotes(info.name, sizeof(info.name));
+	for (uint32_t i = 0; i < 6; i++) {
+		world->vifs->info[first + i] = &info;
+		memset(&world->stats[0]->vif_drop[first + i], 0xff, sizeof(struct gremc_vif_drop));
+	}
+	world->vifs->limit = GREMC_VIFS_MAX;
+	/* name, sum, and three keys of each reason */
+	full_page_check("/gremc/vif_drops,100000", 3, 2 + 3 * GREMC_DROP_COUNT);
+	for (uint32_t i = 0; i < 6; i++) {
+		world->vifs->info[first + i] = NULL;
+		gremc_stats_reset_vif(world->stats[0], first + i);
+	}
+	world->vifs->limit = limit;
+}
+
+void largest_mroute_and_neighbor_replies_fit(void **unused __rte_unused)
 {
 	const struct rte_ether_addr mac = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	struct gremc_mroute_counter *counters = world->stats[0]->mroute;
 	uint32_t vifs[70];
 
 	for (unsigned i = 0; i < 70; i++) {
-		vifs[i] = world_tunnel(world, "name-of-a-tunne", IP(203, 100, 113, 100) + RTE_BE32(i), true,
-				       IP(192, 168, 255, 100) + RTE_BE32(i));
+		vifs[i] = world_tunnel_add(world, "name-of-a-tunne", IP(203, 100, 113, 100) + RTE_BE32(i),
+					   WITH_KEYS, IP(192, 168, 255, 100) + RTE_BE32(i));
 		assert_int_equal(
 			gremc_adjacency_resolve(world->vifs, world->vifs->encap[vifs[i]].adjacency, &mac), 0);
-		assert_int_equal(world_set(world, GREMC_FANOUT_SET, IP(192, 168, 255, 100),
-					   IP(238, 255, 255, 100) + RTE_BE32(i), 32, NULL, 0, NULL, 0),
+		assert_int_equal(world_mroute_change(world, GREMC_FANOUT_SET, IP(192, 168, 255, 100),
+						     IP(238, 255, 255, 100) + RTE_BE32(i), 32, NULL, 0, NULL,
+						     0),
 				 0);
 	}
-	fill_quotes(world->port[WAN0].name, sizeof(world->port[WAN0].name));
+	name_fill_with_quotes(world->port[WAN0].name, sizeof(world->port[WAN0].name));
 	for (uint32_t i = 0; i < gremc_fanout_id_limit(world->fanout); i++)
 		counters[i] = (struct gremc_mroute_counter){UINT64_MAX, UINT64_MAX};
-	full_page("/gremc/neighbors", 64, 5);
-	full_page("/gremc/mroutes", 48, 9);
+	full_page_check("/gremc/neighbors", 64, 5);
+	full_page_check("/gremc/mroutes", 48, 9);
 	strcpy(world->port[WAN0].name, "wan0");
 	for (unsigned i = 0; i < 70; i++) {
 		gremc_vif_remove(world->vifs, vifs[i]);
-		assert_int_equal(world_set(world, GREMC_FANOUT_REMOVE, IP(192, 168, 255, 100),
-					   IP(238, 255, 255, 100) + RTE_BE32(i), 32, NULL, 0, NULL, 0),
+		assert_int_equal(world_mroute_change(world, GREMC_FANOUT_REMOVE, IP(192, 168, 255, 100),
+						     IP(238, 255, 255, 100) + RTE_BE32(i), 32, NULL, 0, NULL,
+						     0),
 				 0);
 	}
 	gremc_rcu_commit(world->rcu);
@@ -92,7 +118,7 @@ static void test_largest_mroutes_and_neighbors(void **unused __rte_unused)
 }
 
 /* All counters at work, all sources of a page, names that are twice as long in JSON. */
-static void test_largest_igmp(void **unused __rte_unused)
+void largest_igmp_replies_fit(void **unused __rte_unused)
 {
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
@@ -112,13 +138,13 @@ static void test_largest_igmp(void **unused __rte_unused)
 	policy.join_count = RTE_DIM(joins);
 	for (unsigned i = 10; i < 40; i++)
 		assert_int_equal(gremc_igmp_interface_set(world->igmp, i, &policy, 3000), 0);
-	fill_quotes(info.name, sizeof(info.name));
+	name_fill_with_quotes(info.name, sizeof(info.name));
 	world->vifs->info[0] = &info;
 	telemetry.interface_vif = interface_vif;
 	gremc_telemetry_stop();
 	assert_int_equal(gremc_telemetry_start(&telemetry), 0);
-	full_page("/gremc/groups,5", 20, 8 + 16);
-	full_page("/gremc/igmp,10", 6, 12);
+	full_page_check("/gremc/groups,5", 20, 8 + 16);
+	full_page_check("/gremc/igmp,10", 6, 12);
 	gremc_telemetry_stop();
 	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
 	world->vifs->info[0] = before;
@@ -127,7 +153,7 @@ static void test_largest_igmp(void **unused __rte_unused)
 }
 
 /* 32 ports with 128 queues, 128 workers. */
-static void test_largest_ports(void **unused __rte_unused)
+void largest_port_replies_fit(void **unused __rte_unused)
 {
 	struct gremc_ports ports = {.count = GREMC_CONFIG_PORTS_MAX, .worker_count = GREMC_WORKERS_MAX};
 	struct gremc_telemetry telemetry = world->telemetry;
@@ -140,8 +166,8 @@ static void test_largest_ports(void **unused __rte_unused)
 	name[sizeof(name) - 1] = '\0';
 	pool = rte_pktmbuf_pool_create(name, 63, 0, 0, 128, SOCKET_ID_ANY);
 	assert_non_null(pool);
-	fill_quotes(port.name, sizeof(port.name));
-	fill_quotes(port.device, sizeof(port.device));
+	name_fill_with_quotes(port.name, sizeof(port.name));
+	name_fill_with_quotes(port.device, sizeof(port.device));
 	memset(&port.mac, 0xff, sizeof(port.mac));
 	port.rx_queues = port.tx_queues = GREMC_QUEUES_MAX;
 	for (unsigned q = 0; q < GREMC_QUEUES_MAX; q++) {
@@ -162,23 +188,21 @@ static void test_largest_ports(void **unused __rte_unused)
 	telemetry.stats_count = GREMC_WORKERS_MAX;
 	gremc_telemetry_stop();
 	assert_int_equal(gremc_telemetry_start(&telemetry), 0);
-	full_page("/gremc/lcores", 16, 22);
-	full_page("/gremc/ports", 10, 26);
-	full_page("/gremc/pools", 40, 8);
-	ask("/gremc/drops");
+	full_page_check("/gremc/lcores", 16, 22);
+	full_page_check("/gremc/ports", 10, 26);
+	full_page_check("/gremc/pools", 40, 8);
+	query_expect_reply("/gremc/drops");
 	assert_int_equal(reply.count, GREMC_DROP_COUNT + GREMC_TX_DROP_COUNT + GREMC_PUNT_COUNT);
-	assert_int_equal(walk("/gremc/lcores", "lcore"), GREMC_WORKERS_MAX);
-	assert_int_equal(walk("/gremc/ports", "name"), GREMC_CONFIG_PORTS_MAX);
-	assert_int_equal(walk("/gremc/pools", "name"),
+	assert_int_equal(pages_walk("/gremc/lcores", "lcore"), GREMC_WORKERS_MAX);
+	assert_int_equal(pages_walk("/gremc/ports", "name"), GREMC_CONFIG_PORTS_MAX);
+	assert_int_equal(pages_walk("/gremc/pools", "name"),
 			 GREMC_CONFIG_PORTS_MAX * GREMC_QUEUES_MAX + GREMC_WORKERS_MAX);
-	ask("/gremc/lcores");
-	assert_int_equal(number("list.5.queues"), GREMC_CONFIG_PORTS_MAX);
-	assert_int_equal(strlen(text("list.5.polls")), RTE_TEL_MAX_STRING_LEN - 1);
-	assert_string_equal(text("list.5.polls") + RTE_TEL_MAX_STRING_LEN - 4, "...");
+	query_expect_reply("/gremc/lcores");
+	assert_int_equal(reply_number("list.5.queues"), GREMC_CONFIG_PORTS_MAX);
+	assert_int_equal(strlen(reply_text("list.5.polls")), RTE_TEL_MAX_STRING_LEN - 1);
+	assert_string_equal(reply_text("list.5.polls") + RTE_TEL_MAX_STRING_LEN - 4, "...");
 	gremc_telemetry_stop();
 	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
 	rte_mempool_free(pool);
 	memset(&world->stats[0]->totals, 0, sizeof(world->stats[0]->totals));
 }
-
-#endif

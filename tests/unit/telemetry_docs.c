@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* docs/telemetry.md and /help against the program: commands, keys, reasons. */
+#include "test.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "telemetry_ask.h"
+
+/* Read a file of the source tree. */
+static char *document_read(const char *name)
+{
+	const char *source = getenv("GREMC_SOURCE_DIR");
+	char path[4096];
+	char *docs;
+	FILE *file;
+	long size;
+
+	if (source == NULL)
+		fail_msg("GREMC_SOURCE_DIR is not set; it is the root of the sources");
+	snprintf(path, sizeof(path), "%s/%s", source, name);
+	file = fopen(path, "r");
+	if (file == NULL)
+		fail_msg("%s: %s", path, strerror(errno));
+	fseek(file, 0, SEEK_END);
+	size = ftell(file);
+	rewind(file);
+	docs = calloc(1, size + 1);
+	assert_int_equal(fread(docs, 1, size, file), size);
+	fclose(file);
+	return docs;
+}
+
+/* A copy of the section below a heading line, up to the next heading. */
+static char *document_section(const char *docs, const char *heading)
+{
+	char line[160];
+	const char *start, *end;
+
+	snprintf(line, sizeof(line), "\n%s\n", heading);
+	start = strstr(docs, line);
+	if (start == NULL)
+		fail_msg("docs/telemetry.md has no heading '%s'", heading);
+	start += strlen(line);
+	end = strstr(start, "\n## ");
+	return end ? strndup(start, end - start) : strdup(start);
+}
+
+/* How many rows of a table: lines that begin with "| `". */
+static unsigned table_rows_count(const char *part)
+{
+	unsigned rows = 0;
+
+	for (const char *at = part; (at = strstr(at, "\n| `")); at++)
+		rows++;
+	return rows;
+}
+
+/* The keys of a reply as the docs name them: N for a number, REASON for a reason, [] for the items of an
+ * array. */
+static void reply_path_generalize(const char *path, char *key, size_t size)
+{
+	char copy[96], *rest = copy, *part;
+	size_t used = 0;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	key[0] = '\0';
+	while ((part = strsep(&rest, "."))) {
+		bool reason =
+			used && (strcmp(key, "drops") == 0 || strcmp(key, "losses") == 0 ||
+				 strcmp(key, "punts") == 0 || strcmp(key, "list.N.drops") == 0 ||
+				 strcmp(key, "list.N.losses") == 0 || strcmp(key, "list.N.counters") == 0);
+		char *bracket = strchr(part, '[');
+
+		if (bracket)
+			strcpy(bracket, "[]");
+		if (isdigit((unsigned char)*part))
+			part = (char *)(uintptr_t) "N";
+		used += snprintf(key + used, size - used, "%s%s", used ? "." : "", reason ? "REASON" : part);
+	}
+}
+
+static void command_check(const char *docs, const char *path, const char *question)
+{
+	const struct gremc_command *command = gremc_commands;
+	char heading[160], row[160], help[160], key[96];
+	unsigned distinct = 0;
+	char *part;
+
+	while (strcmp(command->path, path))
+		command++;
+	snprintf(heading, sizeof(heading), "## %s%s", command->path, command->parameters);
+	part = document_section(docs, heading);
+	snprintf(help, sizeof(help), "\n%.*s\n", (int)(strstr(command->help, " Parameters:") - command->help),
+		 command->help);
+	if (strncmp(part, help, strlen(help)))
+		fail_msg("docs/telemetry.md, %s: the first sentence is not '%s'", heading, help);
+	query_expect_reply("%s", question);
+	for (unsigned i = 0; i < reply.count; i++) {
+		bool again = false;
+
+		reply_path_generalize(reply.field[i].path, key, sizeof(key));
+		for (unsigned k = 0; k < i && !again; k++) {
+			char other[96];
+
+			reply_path_generalize(reply.field[k].path, other, sizeof(other));
+			again = strcmp(key, other) == 0;
+		}
+		distinct += !again;
+		snprintf(row, sizeof(row), "\n| `%s` | %s | ", key,
+			 reply.field[i].is_text ? "text" : "number");
+		if (strstr(part, row) == NULL)
+			fail_msg("docs/telemetry.md, %s: no row '%s'", heading, row + 1);
+	}
+	if (table_rows_count(part) != distinct)
+		fail_msg("docs/telemetry.md, %s: %u rows, the reply has %u keys", heading,
+			 table_rows_count(part), distinct);
+	free(part);
+}
+
+void docs_show_every_key(void **unused __rte_unused)
+{
+	static const char *const questions[] = {"/gremc/info",
+						"/gremc/lcores",
+						"/gremc/ports",
+						"/gremc/pools",
+						"/gremc/drops",
+						"/gremc/reasons",
+						"/gremc/vif_drops",
+						"/gremc/neighbors",
+						"/gremc/tunnels,1",
+						"/gremc/tunnel,gre1",
+						"/gremc/hosts",
+						"/gremc/mroutes",
+						"/gremc/mroute,10.1.1.1,239.1.1.1",
+						"/gremc/igmp",
+						"/gremc/groups",
+						"/gremc/kernel",
+						"/gremc/why,gre0,10.1.1.1,239.1.1.1"};
+	char *docs = document_read("docs/telemetry.md"), path[64];
+
+	assert_int_equal(RTE_DIM(questions), gremc_command_count);
+	world->stats[0]->vif_drop[world->vif[GRE0]].packets[GREMC_DROP_rpf] = 1;
+	world->stats[0]->vif_drop[world->vif[GRE0]].flow[GREMC_DROP_rpf] = UINT64_MAX;
+	for (unsigned i = 0; i < RTE_DIM(questions); i++) {
+		snprintf(path, sizeof(path), "%.*s", (int)strcspn(questions[i], ","), questions[i]);
+		command_check(docs, path, questions[i]);
+	}
+	free(docs);
+}
+
+static void reasons_check(const char *docs, const char *heading, const char *(*name)(unsigned),
+			  const char *(*meaning)(unsigned), unsigned count)
+{
+	char *part = document_section(docs, heading), row[256];
+
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(row, sizeof(row), "\n| `%s` | %s |", name(i), meaning(i));
+		if (strstr(part, row) == NULL)
+			fail_msg("docs/telemetry.md, %s: no row '%s'", heading, row + 1);
+	}
+	assert_int_equal(table_rows_count(part), count);
+	free(part);
+}
+
+static const char *drop_name(unsigned i)
+{
+	return gremc_drop_name(i);
+}
+
+static const char *drop_text(unsigned i)
+{
+	return gremc_drop_text(i);
+}
+
+static const char *tx_drop_name(unsigned i)
+{
+	return gremc_tx_drop_name(i);
+}
+
+static const char *tx_drop_text(unsigned i)
+{
+	return gremc_tx_drop_text(i);
+}
+
+static const char *punt_name(unsigned i)
+{
+	return gremc_punt_name(i);
+}
+
+static const char *host_drop_name(unsigned i)
+{
+	return gremc_host_drop_name(i);
+}
+
+static const char *host_drop_text(unsigned i)
+{
+	return gremc_host_drop_text(i);
+}
+
+static const char *punt_text(unsigned i)
+{
+	return gremc_punt_text(i);
+}
+
+static const char *igmp_name(unsigned i)
+{
+	return gremc_igmp_counter_name(i);
+}
+
+static const char *igmp_text(unsigned i)
+{
+	return gremc_igmp_counter_text(i);
+}
+
+void docs_show_every_reason(void **unused __rte_unused)
+{
+	char *docs = document_read("docs/telemetry.md");
+
+	reasons_check(docs, "## Drop reasons", drop_name, drop_text, GREMC_DROP_COUNT);
+	reasons_check(docs, "## Loss reasons", tx_drop_name, tx_drop_text, GREMC_TX_DROP_COUNT);
+	reasons_check(docs, "## Host losses", host_drop_name, host_drop_text, GREMC_HOST_DROP_COUNT);
+	reasons_check(docs, "## IGMP counters", igmp_name, igmp_text, GREMC_IGMP_COUNTER_COUNT);
+	reasons_check(docs, "## Punts", punt_name, punt_text, GREMC_PUNT_COUNT);
+	free(docs);
+}
+
+void help_shows_every_command(void **unused __rte_unused)
+{
+	for (unsigned i = 0; i < gremc_command_count; i++) {
+		char question[128], *escaped;
+
+		snprintf(question, sizeof(question), "/help,%s", gremc_commands[i].path);
+		assert_true(client_ask(client, question, &reply));
+		escaped = strstr(reply.json, gremc_commands[i].help);
+		if (escaped == NULL)
+			fail_msg("%s: %s", question, reply.json);
+	}
+}
+
+/* The help of a command without its parameters. */
+static int help_length(const struct gremc_command *command)
+{
+	return (int)(strstr(command->help, " Parameters:") - command->help);
+}
+
+void docs_index_equals_the_table_of_commands(void **unused __rte_unused)
+{
+	char *docs = document_read("docs/telemetry.md"), *expected = NULL;
+	size_t size;
+	FILE *out = open_memstream(&expected, &size);
+
+	for (unsigned i = 0; i < gremc_command_count; i++) {
+		const struct gremc_command *command = &gremc_commands[i];
+
+		fprintf(out, "| [`%s%s`](#", command->path, command->parameters);
+		for (const char *at = command->path; *at; at++)
+			if (isalnum((unsigned char)*at) || *at == '_')
+				fputc(*at, out);
+		for (const char *at = command->parameters; *at; at++)
+			if (isalnum((unsigned char)*at))
+				fputc(tolower((unsigned char)*at), out);
+		fprintf(out, ") | %.*s |\n", help_length(command), command->help);
+	}
+	fclose(out);
+	if (strstr(docs, expected) == NULL)
+		fail_msg("the index of docs/telemetry.md is not:\n%s", expected);
+	free(expected);
+	free(docs);
+}
+
+void man_page_equals_the_table_of_commands(void **unused __rte_unused)
+{
+	char *page = document_read("docs/man/dpdk-gremc.8"), *expected = NULL;
+	size_t size;
+	FILE *out = open_memstream(&expected, &size);
+
+	for (unsigned i = 0; i < gremc_command_count; i++)
+		fprintf(out, ".TP\n.B %s%s\n%.*s\n", gremc_commands[i].path, gremc_commands[i].parameters,
+			help_length(&gremc_commands[i]), gremc_commands[i].help);
+	fputs(".PP\n", out);
+	fclose(out);
+	if (strstr(page, expected) == NULL)
+		fail_msg("the commands in docs/man/dpdk-gremc.8 are not:\n%s", expected);
+	free(expected);
+	free(page);
+}
+
+void reference_lists_every_command(void **unused __rte_unused)
+{
+	char *text = NULL, line[160];
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	const char *at;
+
+	gremc_telemetry_reference(out);
+	fclose(out);
+	at = text;
+	for (unsigned i = 0; i < gremc_command_count; i++) {
+		const struct gremc_command *command = &gremc_commands[i];
+
+		snprintf(line, sizeof(line), "%s%s\n    %.*s\n", command->path, command->parameters,
+			 help_length(command), command->help);
+		assert_memory_equal(at, line, strlen(line));
+		at += strlen(line);
+	}
+	assert_string_equal(at, "");
+	free(text);
+}

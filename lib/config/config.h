@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* config: a YAML file (and a folder of ifcfg files) to one validated struct. Never sees ethdev or any live
- * state. Control thread only; a loaded configuration is not changed any more. */
+/* config: reads a YAML file and a directory of ifcfg files into one validated struct, without access to
+ * devices or other live state. A loaded configuration is immutable. A load runs in any single thread. */
 #ifndef GREMC_CONFIG_CONFIG_H
 #define GREMC_CONFIG_CONFIG_H
 
@@ -12,26 +12,30 @@
 #include "proto/igmp_mode.h"
 #include "proto/tunnel.h"
 
-/* The program's stated limits. */
-#define GREMC_DEVICE_SIZE        64
-#define GREMC_CONFIG_PORTS_MAX   32
-#define GREMC_CONFIG_MEMBERS_MAX 8
-#define GREMC_CONFIG_TUNNELS_MAX 65536
-#define GREMC_CONFIG_MROUTES_MAX (1u << 20)
-/* Of these, for memberships; the rest is kept for static ones and the kernel's. */
-#define GREMC_CONFIG_MEMBER_ROUTES (GREMC_CONFIG_MROUTES_MAX / 8 * 7)
-#define GREMC_CONFIG_NONE          UINT32_MAX
-#define GREMC_CONFIG_VIFS_MAX      65535 /* vifs in `from` or `to` of one mroute */
-#define GREMC_CONFIG_MTU_MINIMUM   68    /* bytes of an IPv4 packet that every link carries (RFC 791, 3.2) */
+/* Limits; --help-config prints them. */
+#define GREMC_DEVICE_SIZE          64
+#define GREMC_CONFIG_PORTS_MAX     32
+#define GREMC_CONFIG_MEMBERS_MAX   8
+#define GREMC_CONFIG_TUNNELS_MAX   65536
+#define GREMC_CONFIG_MROUTES_MAX   1048576
+#define GREMC_CONFIG_MEMBER_ROUTES (GREMC_CONFIG_MROUTES_MAX / 8 * 7) /* of them for memberships */
+#define GREMC_CONFIG_VIFS_MAX      65535       /* vifs in `from` or `to` of one mroute */
+#define GREMC_CONFIG_SOURCES_MAX   1024        /* entries in `sources` of one vif */
+#define GREMC_CONFIG_FILE_MAX      (1ul << 30) /* bytes: a million mroutes with a hundred vifs each */
+#define GREMC_CONFIG_MTU_MINIMUM   68 /* bytes of an IPv4 packet that every link carries (RFC 791, 3.2) */
 
-enum gremc_bond_mode { /* netplan's names; the values are DPDK's mode numbers */
-		       GREMC_BOND_BALANCE_RR = 0,
-		       GREMC_BOND_ACTIVE_BACKUP = 1,
-		       GREMC_BOND_BALANCE_XOR = 2,
-		       GREMC_BOND_BROADCAST = 3,
-		       GREMC_BOND_8023AD = 4,
+#define GREMC_CONFIG_NONE UINT32_MAX /* no index */
+
+/* Bonding modes: the values are the mode numbers of DPDK. */
+enum gremc_bond_mode {
+	GREMC_BOND_BALANCE_RR = 0,
+	GREMC_BOND_ACTIVE_BACKUP = 1,
+	GREMC_BOND_BALANCE_XOR = 2,
+	GREMC_BOND_BROADCAST = 3,
+	GREMC_BOND_8023AD = 4,
 };
 
+/* The names that netplan has for them. */
 extern const struct gremc_keywords gremc_bond_mode_keywords;
 
 struct gremc_config_address {
@@ -39,13 +43,13 @@ struct gremc_config_address {
 	uint8_t length;
 };
 
-struct gremc_config_route_read {
+struct gremc_config_route {
 	struct gremc_prefix to; /* 0.0.0.0/0: default; gateway4 is one such */
 	rte_be32_t via;
-	bool on_link; /* the link reaches `via`, whatever the port's networks are */
+	bool on_link; /* `via` is on the link, even outside the networks of the port */
 };
 
-struct gremc_config_neighbor_find {
+struct gremc_config_neighbor {
 	rte_be32_t address;
 	struct rte_ether_addr mac;
 };
@@ -54,7 +58,7 @@ struct gremc_config_join {
 	rte_be32_t group, source; /* source 0: any */
 };
 
-/* Membership on one vif (see igmp/igmp.h, which says what each means). */
+/* IGMP on one vif (igmp/igmp.h). */
 struct gremc_config_igmp {
 	enum gremc_igmp_mode mode; /* not off */
 	bool fast_leave, router_alert;
@@ -68,26 +72,24 @@ struct gremc_config_igmp {
 /* An Ethernet or a bond. */
 struct gremc_config_port {
 	char name[GREMC_NAME_SIZE];
-	char device[GREMC_DEVICE_SIZE];  /* EAL device name; empty: a bond that we make */
-	char interface[GREMC_NAME_SIZE]; /* of the kernel, which keeps it: `device` is ours to make; or empty
-					  */
-	bool isolate;                    /* the kernel keeps the device: flow rules bring what is ours */
-	bool is_bond;                    /* made by us from members */
+	char device[GREMC_DEVICE_SIZE];  /* EAL device name; empty: a bond of `members` */
+	char interface[GREMC_NAME_SIZE]; /* of the kernel, used by AF_XDP; or empty */
+	bool isolate; /* the kernel keeps the device; flow rules direct packets to the forwarder */
+	bool is_bond; /* the program creates it from `members` */
 	enum gremc_bond_mode mode;
 	uint32_t members[GREMC_CONFIG_MEMBERS_MAX]; /* indexes of ports */
 	uint32_t member_count;
 	uint32_t member_of;             /* index of the bond, or GREMC_CONFIG_NONE */
-	uint16_t mtu;                   /* IP bytes; 0: the device's own */
+	uint16_t mtu;                   /* bytes of an IP packet; 0: that of the device */
 	uint16_t vlan;                  /* 1 to 4094; 0: untagged */
-	bool multicast;                 /* native multicast enters and leaves here: the port is a vif */
-	bool host;                      /* the kernel has it, as a TAP */
+	bool multicast;                 /* native multicast: the port is a vif */
+	bool host;                      /* the kernel has it as a TAP device */
 	struct gremc_config_igmp *igmp; /* NULL: off */
 	struct gremc_config_address *addresses;
 	uint32_t address_count;
-	struct gremc_config_route_read *routes; /* longest prefix first */
+	struct gremc_config_route *routes; /* longest prefix first */
 	uint32_t route_count;
-	struct gremc_config_neighbor_find
-		*neighbors; /* ascending by address in host order, no address twice */
+	struct gremc_config_neighbor *neighbors; /* ascending by address in host order, no address twice */
 	uint32_t neighbor_count;
 };
 
@@ -98,8 +100,7 @@ struct gremc_config_tunnel {
 	struct gremc_config_igmp *igmp;      /* NULL: off */
 	struct gremc_config_address address; /* inner address of this end; length 0 and address 0: none */
 	rte_be32_t peer;                     /* inner address of the other end, or 0 */
-	struct gremc_config_route_read
-		*routes; /* the kernel's, by the tunnel's interface; via 0: on the link */
+	struct gremc_config_route *routes;   /* the kernel's, by the tunnel's interface; via 0: on the link */
 	uint32_t route_count;
 	uint32_t port; /* index of the port that owns `local` */
 };
@@ -109,23 +110,23 @@ struct gremc_config_tunnel {
 struct gremc_config_mroute {
 	rte_be32_t source; /* 0: any */
 	struct gremc_prefix group;
-	bool from_any, to_all; /* every tunnel, and every port with `multicast: true` */
+	bool from_any, to_all; /* all tunnels and all ports with `multicast` */
 	uint32_t *from, *to;   /* vif numbers, ascending */
 	uint32_t from_count, to_count;
 };
 
 struct gremc_config_settings {
-	uint16_t copy_threshold;  /* bytes of inner packet up to which replicas are copies, 0 to 9000 */
-	uint16_t shard_threshold; /* replicas of one packet from which the workers share them; 0: never */
-	bool spread;              /* workers share received packets by flow */
-	uint16_t tx_retries; /* attempts without progress before replicas are lost as tx_full, 0 to 1000 */
-	uint16_t rx_descriptors, tx_descriptors; /* wanted per queue, 64 to 32768; the device adjusts them */
-	uint32_t max_sleep;                      /* microseconds, longest idle sleep, 1 to 20000 */
-	bool idle;                               /* back off when there is nothing to do */
-	bool host_persist;                       /* the host interfaces stay when the program stops */
+	uint16_t copy_threshold;  /* bytes: replicas of inner packets up to this length are copies */
+	uint16_t shard_threshold; /* workers share this many replicas of one packet; 0: never */
+	bool spread;              /* workers share received packets by flow (software RSS) */
+	uint16_t tx_retries;      /* attempts without progress before replicas are dropped as tx_full */
+	uint16_t rx_descriptors, tx_descriptors; /* requested per queue; the device may adjust them */
+	uint32_t max_sleep;                      /* microseconds of the longest idle sleep */
+	bool idle;                               /* sleep when idle */
+	bool host_persist;                       /* host interfaces remain after the program */
 };
 
-/* RFC 3376, 8. */
+/* Timers of IGMP (RFC 3376, 8). */
 struct gremc_config_igmp_timing {
 	uint32_t query_interval;                          /* seconds */
 	uint32_t response_interval, last_member_interval; /* milliseconds */
@@ -138,43 +139,48 @@ struct gremc_config {
 	struct gremc_config_mroute *mroutes;
 	uint32_t port_count, tunnel_count, mroute_count;
 	bool names_host;     /* an mroute has `host` among its vifs */
-	bool kernel_mroutes; /* the kernel's multicast routes, too */
+	bool kernel_mroutes; /* the kernel's multicast routes are used, too */
 	struct gremc_config_settings settings;
 	struct gremc_config_igmp_timing igmp;
-	/* Lines `file:line:column: warning: ...`: settings that load and probably do not do what they are
-	 * for.
-	 */
+	/* Lines `file:line:column: warning: ...`: settings that probably lack their intended effect. */
 	struct gremc_errors warnings;
-	/* Lines `file:line:column: note: ...`: netplan's keys without effect here. */
+	/* Lines `file:line:column: note: ...`: keys of netplan without effect. */
 	struct gremc_errors notes;
 };
 
-/* Load and validate. `path` (YAML) and `ifcfg_dir` may each be NULL, not both; with both, the ifcfg tunnels
- * join those of the file. With ifcfg_dir alone there are no ports, so that tunnels are checked by themselves
- * and their `port` is GREMC_CONFIG_NONE. Returns the configuration (heap, gremc_config_free), or NULL with
- * every error in *errors. */
+/* Load and validate a configuration.
+ * Input:   `path` (YAML) and `ifcfg_dir`, of which one may be NULL. With both, the ifcfg tunnels are added to
+ *          those of the file. Without a YAML file there are no ports, and the `port` of each tunnel is
+ *          GREMC_CONFIG_NONE.
+ * Owner:   the caller frees it by gremc_config_free().
+ * Returns: NULL: every error is in *errors. */
 struct gremc_config *gremc_config_load(const char *path, const char *ifcfg_dir, struct gremc_errors *errors);
+/* Free a configuration. NULL is allowed. */
 void gremc_config_free(struct gremc_config *config);
 
-/* Every key with its type, default and meaning: what --help-config prints. From the one table of keys. */
+/* Print every key with its type, default and meaning, and the limits: the output of --help-config. */
 void gremc_config_help(FILE *out);
 
-/* What a running program cannot take over (ports: device, interface, isolate, members, mode, mtu, vlan,
- * multicast, their set or order; descriptors): an error for each into *errors; returns how many. */
+/* Find changes that a reload cannot apply: of the ports' set, order and names, and of keys marked
+ * needs_restart.
+ * Input:   `path` names the file in the errors.
+ * Returns: the number of changes, each of which is an error in *errors. */
 unsigned gremc_config_restart_check(const struct gremc_config *running_config,
 				    const struct gremc_config *new_config, const char *path,
 				    struct gremc_errors *errors);
 
-/* The tunnel's next hop: the remote itself where an address of the port covers it, else the longest route's
- * via. Returns 0, or -ENETUNREACH. */
+/* Look up the next hop of a remote: the remote itself in a network of the port, or else the `via` of the
+ * longest route.
+ * Errors:  -ENETUNREACH. */
 int gremc_config_route_lookup(const struct gremc_config_port *port, rte_be32_t remote, rte_be32_t *next_hop);
-/* A way to a remote, as the port's static configuration has it. */
+/* A next hop from the static configuration of a port. */
 struct gremc_config_next_hop {
 	rte_be32_t next_hop;              /* 0: none */
 	const struct rte_ether_addr *mac; /* NULL: no static neighbour */
 };
+/* Returns: the next hop of a remote, with its MAC if a static neighbour has one. */
 struct gremc_config_next_hop gremc_config_next_hop(const struct gremc_config_port *port, rte_be32_t remote);
-/* The static neighbour's MAC, or NULL. */
+/* Returns: the MAC of the static neighbour; NULL: none. */
 const struct rte_ether_addr *gremc_config_neighbor_find(const struct gremc_config_port *port,
 							rte_be32_t address);
 

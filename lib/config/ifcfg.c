@@ -10,13 +10,13 @@
 
 #include "config/config_priv.h"
 
-/* The keys that matter, and the key of a tunnel that each is. */
+/* The keys of a tunnel and their YAML counterparts. */
 enum ifcfg_id { TYPE, DEVICE, MY_OUTER, PEER_OUTER, MY_INNER, PEER_INNER, TUNNEL_KEY, TTL, MTU, IFCFG_COUNT };
 
 static const struct {
 	const char *name;
 	enum key_id key;  /* KEY_COUNT: none */
-	const char *type; /* what it takes where that differs from the YAML key */
+	const char *type; /* the accepted values if they differ from those of the YAML key */
 } ifcfg_keys[IFCFG_COUNT] = {
 	[TYPE] = {"TYPE", KEY_COUNT, NULL},
 	[DEVICE] = {"DEVICE", KEY_COUNT, NULL},
@@ -30,10 +30,10 @@ static const struct {
 };
 
 struct ifcfg {
-	struct loader *l; /* NULL: a first look, which says nothing */
+	struct loader *l; /* NULL: the first pass, without messages */
 	uint32_t file;
-	bool names_gre;                   /* a TYPE line begins with GRE, whatever follows */
-	char *output;                     /* where the next value without its quotes is put */
+	bool names_gre;                   /* a TYPE line begins with GRE */
+	char *output;                     /* where the next unquoted value is written */
 	struct value values[IFCFG_COUNT]; /* text NULL: not given */
 };
 
@@ -51,8 +51,8 @@ static bool char_ends_word(char c)
 	return c == '\0' || c == ' ' || c == '\t' || c == '\r';
 }
 
-/* One shell word, its quotes resolved, into file->room. Returns what follows, or NULL: a quote is not closed.
- */
+/* Write one shell word without its quotes to file->output.
+ * Returns: the text behind the word; NULL: a quote is not closed. */
 static const char *ifcfg_word_unquote(struct ifcfg *file, const char *c)
 {
 	char *out = file->output;
@@ -89,7 +89,7 @@ static void ifcfg_value_set(struct ifcfg *file, enum ifcfg_id id, const char *te
 {
 	char where[WHERE_TEXT];
 
-	/* KEY= is the scripts' way of giving none */
+	/* the scripts treat KEY= as absent */
 	if (*text == '\0')
 		return;
 	if (file->values[id].text && file->l)
@@ -100,8 +100,8 @@ static void ifcfg_value_set(struct ifcfg *file, enum ifcfg_id id, const char *te
 	file->values[id] = (struct value){text, place, false};
 }
 
-/* Whether the line looks like TYPE=GRE: spaces around the `=`, quotes, and anything behind GRE are allowed.
- * A file with such a line is a tunnel's, so its errors are reported and the file is not skipped. */
+/* Whether the line resembles TYPE=GRE, with spaces around the `=`, quotes, or text behind GRE. A file with
+ * such a line describes a tunnel: its errors are reported and the file is not skipped. */
 static bool line_has_type_gre(const char *c)
 {
 	static const char type[] = "TYPE", gre[] = "GRE";
@@ -151,7 +151,7 @@ static void ifcfg_line_read(struct ifcfg *file, const char *line, uint32_t numbe
 	if (*c && *c != '#') {
 		place.column = c - line + 1;
 		ifcfg_line_error(file, place,
-				 "there is more after the value; put a value with spaces in quotes, and "
+				 "text follows the value; put a value with spaces in quotes, and "
 				 "each assignment on its own line");
 		return;
 	}
@@ -160,7 +160,7 @@ static void ifcfg_line_read(struct ifcfg *file, const char *line, uint32_t numbe
 			ifcfg_value_set(file, id, value, place);
 }
 
-/* text: NUL-terminated, is cut into lines. */
+/* Read the lines of a NUL-terminated text, which is modified. */
 static void ifcfg_lines_read(struct ifcfg *file, char *text)
 {
 	char *line;
@@ -178,7 +178,7 @@ static void ifcfg_key_read(struct loader *l, const struct ifcfg *file, enum ifcf
 
 	if (file->values[id].text == NULL)
 		return;
-	/* messages name the key as this file does */
+	/* messages use the key's name in this file */
 	key.name = ifcfg_keys[id].name;
 	if (ifcfg_keys[id].type)
 		key.type = ifcfg_keys[id].type;
@@ -187,7 +187,7 @@ static void ifcfg_key_read(struct loader *l, const struct ifcfg *file, enum ifcf
 
 static void ifcfg_local_default(struct loader *l, const struct ifcfg *file, struct tunnel_draft *draft)
 {
-	/* Where the ports are wrong it is not this file's fault. */
+	/* with an error in the ports the address cannot be chosen */
 	if (l->address_count == 1)
 		draft->tunnel.options.local = l->addresses[0].address;
 	else if (!l->ports_broken)
@@ -206,11 +206,11 @@ static void ifcfg_inner_read(struct loader *l, const struct ifcfg *file, struct 
 
 	if (file->values[MY_INNER].text)
 		gremc_config_interface_address_read(l, &file->values[MY_INNER], 32, &tunnel->address);
-	/* the scripts give the length to either end */
+	/* the scripts accept the length at either end */
 	if (file->values[PEER_INNER].text == NULL ||
 	    !gremc_config_interface_address_read(l, &file->values[PEER_INNER], 32, &peer))
 		return;
-	/* A route to the remote by its own tunnel would carry nothing; the scripts make none, either. */
+	/* a route to the remote by its own tunnel would loop; the scripts do not add it, either */
 	if (peer.address != tunnel->options.remote)
 		tunnel->peer = peer.address;
 	else
@@ -234,7 +234,7 @@ static void ifcfg_tunnel_add(struct loader *l, const struct ifcfg *file, const c
 	if (draft == NULL)
 		return;
 	gremc_config_defaults_set(l, SECTION_TUNNEL, &name, draft);
-	/* these files describe an interface of the kernel */
+	/* the file describes an interface of the kernel */
 	draft->tunnel.host = true;
 	draft->local = values[MY_OUTER].place;
 	draft->mtu = values[MTU].place;
@@ -255,7 +255,7 @@ static void ifcfg_tunnel_add(struct loader *l, const struct ifcfg *file, const c
 	draft->broken = l->problems.count != problems || draft->tunnel.options.local == 0;
 }
 
-/* Blanks inside the quotes mean nothing. */
+/* Blanks inside the quotes are ignored. */
 static bool ifcfg_is_gre(const struct ifcfg *file)
 {
 	const char *text = file->values[TYPE].text;
@@ -288,7 +288,7 @@ void gremc_config_ifcfg_read(struct loader *l, const char *path, const char *tex
 	ifcfg_lines_read(&file, lines);
 	if (!file.names_gre && !ifcfg_is_gre(&file))
 		goto out;
-	/* It is a tunnel's: read it again, and report what is wrong. */
+	/* it describes a tunnel: read it again, and report errors */
 	file = (struct ifcfg){.l = l, .file = gremc_config_file_add(l, path), .output = output};
 	if (memchr(text, 0, size))
 		gremc_config_error_add(l, (struct place){file.file, 0, 0},
@@ -305,7 +305,7 @@ out:
 	free(lines);
 }
 
-/* ---- the folder ---- */
+/* ---- the directory ---- */
 
 static int entry_is_ifcfg(const struct dirent *entry)
 {
@@ -333,7 +333,7 @@ static void ifcfg_file_load(struct loader *l, const char *directory, const char 
 		l->no_memory = true;
 		return;
 	}
-	/* a folder or a pipe of that name is nobody's configuration */
+	/* ignore a directory or a pipe of that name */
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
 		goto out;
 	text = gremc_config_file_read(l, path, &size);
@@ -344,7 +344,7 @@ out:
 	free(path);
 }
 
-/* By name, whatever the locale: a tunnel's index must not depend on it. */
+/* Compare by name, independent of the locale, which must not change the index of a tunnel. */
 static int entry_compare_names(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -358,7 +358,7 @@ void gremc_config_load_ifcfg(struct loader *l, const char *directory)
 
 	if (count < 0) {
 		gremc_config_error_add(l, (struct place){gremc_config_file_add(l, directory), 0, 0},
-				       "the folder cannot be read: %s", strerror(errno));
+				       "the directory cannot be read: %s", strerror(errno));
 		return;
 	}
 	for (int i = 0; i < count; i++) {
@@ -366,10 +366,10 @@ void gremc_config_load_ifcfg(struct loader *l, const char *directory)
 		free(entries[i]);
 	}
 	free(entries);
-	/* With a file beside it the folder may be empty; alone it is the wrong folder. */
+	/* with a YAML file the directory may be empty; without one it is probably the wrong directory */
 	if (!l->has_ports && l->tunnel_count == 0 && l->problems.count == problems)
 		gremc_config_error_add(
 			l, (struct place){gremc_config_file_add(l, directory), 0, 0},
-			"there is no ifcfg-* file with TYPE=GRE in this folder; name the folder that has "
+			"there is no ifcfg-* file with TYPE=GRE in this directory; give the directory that has "
 			"them");
 }

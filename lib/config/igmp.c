@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* igmp: of a vif, and at the top. */
+/* `igmp` of a vif and of the top level. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config_priv.h"
-
-#define SOURCES_MAX 1024u
 
 void gremc_config_igmp_free(struct gremc_config_igmp *igmp)
 {
@@ -17,13 +15,13 @@ void gremc_config_igmp_free(struct gremc_config_igmp *igmp)
 	free(igmp);
 }
 
-/* Where the vif's draft keeps it. */
+/* The field in the vif's draft. */
 static struct gremc_config_igmp **igmp_field_of(const struct key *key, void *object)
 {
 	return (struct gremc_config_igmp **)((uint8_t *)object + key->offset);
 }
 
-/* An upstream vif is a member itself and has none: settings of members would be without effect. */
+/* Reject settings for members: an upstream vif has no members. */
 static void igmp_check_upstream_keys(struct loader *l, const struct place *places)
 {
 	static const enum key_id of_members[] = {KEY_FAST_LEAVE,  KEY_MAX_GROUPS,  KEY_MAX_SOURCES,
@@ -105,11 +103,11 @@ static bool igmp_check_group(struct loader *l, const struct value *value, const 
 {
 	if (group->length < 4 || !gremc_ipv4_is_multicast(group->address))
 		gremc_config_error_add(l, value->place,
-				       "%s is not multicast; `igmp` takes groups inside 224.0.0.0/4",
+				       "%s is not multicast; `igmp` accepts groups inside 224.0.0.0/4",
 				       value->text);
 	else if (group->length >= 24 && gremc_ipv4_is_link_local_group(group->address))
 		gremc_config_error_add(l, value->place,
-				       "%s is inside 224.0.0.0/24, which is never forwarded; `igmp` takes "
+				       "%s is inside 224.0.0.0/24, which is never forwarded; `igmp` accepts "
 				       "groups from 224.0.1.0 on",
 				       value->text);
 	else
@@ -137,7 +135,8 @@ void gremc_config_read_igmp_groups(struct loader *l, const struct key *key, yaml
 	gremc_config_sequence_visit(l, key, node, igmp_group_read, object);
 }
 
-/* An address, or a prefix of addresses that hosts may have. false: it was said why not. */
+/* Parse a unicast address or prefix.
+ * Returns: false: the error is added. */
 static bool igmp_source_parse(struct loader *l, const struct value *value, struct gremc_prefix *source)
 {
 	uint8_t net;
@@ -151,14 +150,15 @@ static bool igmp_source_parse(struct loader *l, const struct value *value, struc
 	net = (uint8_t)(rte_be_to_cpu_32(source->address) >> 24);
 	if (net != 0 && net != 127 && net < 224)
 		return true;
-	gremc_config_error_add(l, value->place,
-			       "%s is no prefix of unicast addresses; `sources` takes those of senders, and "
-			       "without it any sender is taken",
-			       value->text);
+	gremc_config_error_add(
+		l, value->place,
+		"%s is not a prefix of unicast addresses; `sources` accepts those of senders, and "
+		"without it any sender is accepted",
+		value->text);
 	return false;
 }
 
-/* What is in the list already is not to be in it again. */
+/* Check that the source neither is in the list nor overlaps an entry. */
 static bool igmp_source_is_new(struct loader *l, const struct value *value,
 			       const struct gremc_config_igmp *igmp, const struct gremc_prefix *source)
 {
@@ -171,7 +171,7 @@ static bool igmp_source_is_new(struct loader *l, const struct value *value,
 		if (!inside && !gremc_prefix_covers(source, other->address))
 			continue;
 		if (other->length == source->length)
-			gremc_config_error_add(l, value->place, "%s is in the list twice; remove it once",
+			gremc_config_error_add(l, value->place, "%s is in the list twice; remove one",
 					       value->text);
 		else
 			gremc_config_error_add(l, value->place,
@@ -190,9 +190,9 @@ static bool igmp_source_read(struct loader *l, const struct value *value, void *
 
 	if (!igmp_source_parse(l, value, &source))
 		return true;
-	if (igmp->source_count == SOURCES_MAX) {
+	if (igmp->source_count == GREMC_CONFIG_SOURCES_MAX) {
 		gremc_config_error_add(l, value->place, "there are more than %u sources; remove some",
-				       SOURCES_MAX);
+				       GREMC_CONFIG_SOURCES_MAX);
 		return false;
 	}
 	if (!igmp_source_is_new(l, value, igmp, &source))
@@ -257,9 +257,9 @@ void gremc_config_read_joins(struct loader *l, const struct key *key, yaml_node_
 		igmp_join_read(l, yaml_document_get_node(&l->document, *item), object);
 }
 
-/* ---- what no single vif can be blamed for ---- */
+/* ---- checks of all vifs ---- */
 
-/* A proxy has one upstream: two would feed each other (RFC 4605, 4). */
+/* A proxy has one upstream interface (RFC 4605, 4). */
 static void igmp_check_upstream(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
 				const char *name, struct place *first)
 {
@@ -286,11 +286,10 @@ void gremc_config_validate_igmp(struct loader *l)
 		struct place place = l->ports[i].places[KEY_PORT_IGMP];
 
 		if (port->igmp && !port->multicast)
-			gremc_config_error_add(
-				l, place,
-				"%s carries no native multicast, so nobody can join there; add "
-				"`multicast: true` to it, or remove `igmp`",
-				port->name);
+			gremc_config_error_add(l, place,
+					       "%s has no native multicast, so no host can join there; add "
+					       "`multicast: true` to it, or remove `igmp`",
+					       port->name);
 		igmp_check_upstream(l, port->igmp, place, port->name, &first);
 		gremc_config_igmp_check_limits(l, port->igmp, place, port->name);
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The one table of keys: reading, suggestions, --help-config and the reference in docs/config.md come from
- * it. */
+/* The table of keys. */
 #include <limits.h>
 #include <string.h>
 
@@ -24,91 +23,101 @@
 /* A row a key, in the order of enum key_id. */
 const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_NETWORK] = {"network", IN(TOP), "a mapping of the other keys",
-		.meaning = "netplan's wrapper, accepted and not needed: the keys may stand inside it."},
+		.meaning = "the wrapper of netplan, accepted and not needed: it may contain the other keys."},
 	[KEY_VERSION] = {"version", IN(TOP), .minimum = 2, .maximum = 2, SCALAR(version),
-		.meaning = "netplan's, accepted and not needed."},
+		.meaning = "the version of netplan's format, accepted and not needed."},
 	[KEY_ETHERNETS] = {"ethernets", IN(TOP), "a mapping of NAME to Ethernet", MAPPING(ethernets),
-		.meaning = "the Ethernet ports, at most 32 together with the bonds."},
+		.meaning = "the Ethernet ports, at most " RTE_STR(GREMC_CONFIG_PORTS_MAX) " together with the bonds."},
 	[KEY_BONDS] = {"bonds", IN(TOP), "a mapping of NAME to bond", MAPPING(bonds),
 		.meaning = "several Ethernets that act as one."},
 	[KEY_TUNNELS] = {"tunnels", IN(TOP), "a mapping of NAME to tunnel", MAPPING(tunnels),
-		.meaning = "the GRE tunnels, at most 65536."},
+		.meaning = "the GRE tunnels, at most " RTE_STR(GREMC_CONFIG_TUNNELS_MAX) "."},
 	[KEY_MROUTES] = {"mroutes", IN(TOP), "a list of mroutes, or `kernel`", SCALAR(origin), LIST(mroutes),
-		.meaning = "which groups go from where to where, at most 1048576. `kernel`, alone or in the "
-			"list: the kernel's multicast routes, too."},
+		.meaning = "the multicast routes, at most " RTE_STR(GREMC_CONFIG_MROUTES_MAX) ". `kernel`, alone or "
+			"in the list, adds the multicast routes of the kernel."},
 	[KEY_TIMING] = {"igmp", IN(TOP), "a mapping of intervals", MAPPING(timing),
-		.meaning = "how often IGMP asks and how long it waits, for all vifs (RFC 3376, 8)."},
+		.meaning = "the timers of IGMP, for all vifs (RFC 3376, 8)."},
 	[KEY_SETTINGS] = {"settings", IN(TOP), "a mapping of settings", MAPPING(settings),
-		.meaning = "how the forwarder itself works."},
+		.meaning = "settings of the forwarder itself."},
 
 	[KEY_ETHERNET_DEVICE] = {"device", IN(ETHERNET), "the EAL's name of a device, 1 to 63 characters",
 		SCALAR(device), PORT(device),
+		.needs_restart = true,
 		.meaning = "a PCI address such as 0000:01:00.0, or a virtual device such as net_af_packet0. An "
 			"Ethernet has this or `interface`."},
 	[KEY_INTERFACE] = {"interface", IN(ETHERNET), "the name of a network interface of the kernel",
 		SCALAR(interface), PORT(interface),
-		.meaning = "instead of `device`: the kernel keeps this interface, and AF_XDP takes from it what "
-			"is for the forwarder: the tunnels' packets, and with `multicast` the groups of "
-			"mroutes from it. See docs/operations.md."},
+		.needs_restart = true,
+		.meaning = "instead of `device`: the kernel keeps this interface, and AF_XDP redirects only the "
+			"packets of the forwarder: those of the tunnels, and with `multicast` the groups of "
+			"mroutes from the port. See docs/operations.md."},
 	[KEY_ISOLATE] = {"isolate", IN(ETHERNET), BOOLEAN, .fallback = "false", SCALAR(boolean),
 		PORT(isolate),
-		.meaning = "the kernel keeps the device (NICs of a bifurcated driver, such as mlx5): flow rules "
-			"bring the forwarder the same packets as `interface`, and nothing else."},
+		.needs_restart = true,
+		.meaning = "the kernel keeps the device (NICs with a bifurcated driver, such as mlx5). Flow rules "
+			"direct the same packets as with `interface` to the forwarder."},
 	[KEY_INTERFACES] = {"interfaces", IN(BOND), "a list of names of Ethernets", LIST(interfaces),
-		.meaning = "the members, 1 to 8. A member has no keys but `device`."},
+		.needs_restart = true,
+		.meaning = "the members, 1 to " RTE_STR(GREMC_CONFIG_MEMBERS_MAX) ". A member has only the key `device`."},
 	[KEY_PARAMETERS] = {"parameters", IN(BOND), "a mapping with `mode`", MAPPING(parameters),
 		.meaning = "required with `interfaces`."},
 	[KEY_BOND_DEVICE] = {"device", IN(BOND), "the EAL's name of a device, 1 to 63 characters",
 		SCALAR(device), PORT(device),
+		.needs_restart = true,
 		.meaning = "instead of `interfaces` and `parameters`: a bond that the EAL made, such as "
 			"net_bonding0."},
 	[KEY_ADDRESSES] = {"addresses", PORTS, "a list of ADDRESS/LENGTH", LIST(addresses),
-		.meaning = "the port's own addresses. A tunnel's `local` is one of them."},
+		.meaning = "the port's own addresses. The `local` of a tunnel is one of them."},
 	[KEY_GATEWAY4] = {"gateway4", PORTS, UNICAST, SCALAR(gateway),
 		.meaning = "the default route's next hop, inside a network of the port."},
 	[KEY_ROUTES] = {"routes", PORTS, "a list of mappings with `to` and `via`", LIST(routes),
-		.meaning = "how other networks are reached. The longest prefix wins."},
+		.meaning = "the routes to other networks. The longest prefix wins."},
 	[KEY_NEIGHBORS] = {"neighbors", PORTS, "a mapping of ADDRESS to MAC", MAPPING(neighbors),
-		.meaning = "MAC addresses of next hops: of `gateway4`, of a `via`, of a remote in a network "
-			"of the port. With `host` only those that must not be the kernel's; without it all of them."},
+		.meaning = "MAC addresses of next hops: of `gateway4`, of a `via`, and of a remote in a network "
+			"of the port. Without `host` each next hop needs one; with it an entry overrides the "
+			"kernel's."},
 	[KEY_MTU] = {"mtu", PORTS, .minimum = 68, .maximum = 65535, SCALAR(number), PORT(mtu),
-		.meaning = "bytes of the largest IP packet. Without it: the device's own."},
+		.needs_restart = true,
+		.meaning = "bytes of the largest IP packet. Without it: the MTU of the device."},
 	[KEY_VLAN] = {"vlan", PORTS, .minimum = 1, .maximum = 4094, SCALAR(number), PORT(vlan),
-		.meaning = "802.1Q tag of all that enters and leaves. Without it: untagged."},
+		.needs_restart = true,
+		.meaning = "the 802.1Q tag of all frames of the port. Without it: untagged."},
 	[KEY_MULTICAST] = {"multicast", PORTS, BOOLEAN, .fallback = "false", SCALAR(boolean),
 		PORT(multicast),
-		.meaning = "native multicast enters and leaves here: mroutes may name the port."},
+		.needs_restart = true,
+		.meaning = "native multicast enters and leaves by the port: mroutes may name it."},
 	[KEY_PORT_IGMP] = {"igmp", PORTS, "a mapping", .keywords = &gremc_igmp_mode_keywords, .fallback = "off",
 		SCALAR(igmp_word), MAPPING(igmp), PORT(igmp),
-		.meaning = "who joins groups by IGMP here receives them. Needs `multicast: true`."},
+		.meaning = "hosts join groups by IGMP on the port. Needs `multicast: true`."},
 	[KEY_HOST] = {"host", PORTS, BOOLEAN, .fallback = "false", SCALAR(boolean), PORT(host),
-		.meaning = "the kernel keeps the interface, as a TAP device of the port's name: what is not "
-			"ours goes up to it, and its routes and neighbours lead the tunnels."},
+		.meaning = "the kernel gets the port as a TAP device of its name: packets that are not forwarded "
+			"go to it, and its routes and neighbours give the next hops of the tunnels."},
 
 	[KEY_BOND_MODE] = {"mode", IN(PARAMETERS), .keywords = &gremc_bond_mode_keywords, .required = true,
 		SCALAR(mode), PORT(mode),
-		.meaning = "how the members share the work."},
+		.needs_restart = true,
+		.meaning = "the bonding mode."},
 
 	[KEY_ROUTE_TO] = {"to", IN(ROUTE), "ADDRESS/LENGTH, or `default`", .required = true,
 		SCALAR(route_to),
-		.meaning = "the network that is reached."},
+		.meaning = "the destination network."},
 	[KEY_ROUTE_VIA] = {"via", IN(ROUTE), UNICAST, SCALAR(address),
-		FIELD(struct gremc_config_route_read, via),
+		FIELD(struct gremc_config_route, via),
 		.meaning = "the next hop, inside a network of the port, or any with `on-link`."},
 	[KEY_ROUTE_ON_LINK] = {"on-link", IN(ROUTE), BOOLEAN, .fallback = "false", SCALAR(boolean),
-		FIELD(struct gremc_config_route_read, on_link),
-		.meaning = "`via` is reached on the port's link although no network of the port has it."},
+		FIELD(struct gremc_config_route, on_link),
+		.meaning = "`via` is on the port's link although it is in no network of the port."},
 
 	[KEY_TUNNEL_MODE] = {"mode", IN(TUNNEL), "`gre`", .fallback = "gre", SCALAR(gre),
 		.meaning = "GRE over IPv4."},
 	[KEY_LOCAL] = {"local", IN(TUNNEL), UNICAST, .required = true, SCALAR(endpoint), TUNNEL(options.local),
-		.meaning = "outer address of this end, an address of a port."},
+		.meaning = "outer address of this end: an address of a port."},
 	[KEY_REMOTE] = {"remote", IN(TUNNEL), UNICAST, .required = true, SCALAR(endpoint), TUNNEL(options.remote),
 		.meaning = "outer address of the other end."},
 	[KEY_KEY] = {"key", IN(TUNNEL),
 		"a number from 0 to 4294967295, a dotted quad, or a mapping with `input` and `output`",
 		SCALAR(key), MAPPING(key_pair),
-		.meaning = "GRE key. Without it packets carry none, which is not the same as 0."},
+		.meaning = "GRE key. Without it packets have no key, which differs from the key 0."},
 	[KEY_TTL] = {"ttl", IN(TUNNEL), "`inherit`", 1, 255, .fallback = "64", SCALAR(ttl),
 		.meaning = "outer TTL; `inherit` copies the inner one."},
 	[KEY_TOS] = {"tos", IN(TUNNEL), "divisible by 4 (ECN is always copied), or `inherit`", 0, 252,
@@ -117,7 +126,7 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_DF] = {"df", IN(TUNNEL), .keywords = &gremc_df_keywords, .fallback = "true", SCALAR(df),
 		.meaning = "outer Don't Fragment bit; `inherit` copies the inner one."},
 	[KEY_TUNNEL_MTU] = {"mtu", IN(TUNNEL), .minimum = 68, .maximum = 65535, SCALAR(number), TUNNEL(options.mtu),
-		.meaning = "bytes of the largest inner packet. Without it: the port's less 24, or 28 with a "
+		.meaning = "bytes of the largest inner packet. Without it: the port's MTU less 24, or 28 with a "
 			"key."},
 	[KEY_TUNNEL_ADDRESSES] = {"addresses", IN(TUNNEL), "a list of one ADDRESS or ADDRESS/LENGTH",
 		LIST(tunnel_addresses),
@@ -126,112 +135,116 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		.meaning = "inner address of the other end."},
 	[KEY_TUNNEL_ROUTES] = {"routes", IN(TUNNEL), "a list of mappings with `to` and `via`",
 		LIST(tunnel_routes),
-		.meaning = "the kernel's routes by the tunnel's interface; needs `host: true`."},
+		.meaning = "routes of the kernel by the tunnel's interface. Needs `host: true`."},
 	[KEY_TUNNEL_IGMP] = {"igmp", IN(TUNNEL), "a mapping", .keywords = &gremc_igmp_mode_keywords,
 		.fallback = "off", SCALAR(igmp_word), MAPPING(igmp), TUNNEL(igmp),
-		.meaning = "who joins groups by IGMP at the other end receives them."},
+		.meaning = "hosts at the other end join groups by IGMP."},
 	[KEY_TUNNEL_HOST] = {"host", IN(TUNNEL), BOOLEAN, .fallback = "false", SCALAR(boolean),
 		TUNNEL(host),
-		.meaning = "the kernel sees the tunnel, as a TUN device of its name: unicast, link-local "
-			"multicast and multicast without an mroute go up to it."},
+		.meaning = "the kernel gets the tunnel as a TUN device of its name: unicast, link-local multicast "
+			"and multicast without an mroute go to it."},
 
 	[KEY_INPUT] = {"input", IN(KEY), "a number from 0 to 4294967295, or a dotted quad",
 		SCALAR(key_number),
-		.meaning = "the key that received packets must have. Without it: none."},
+		.meaning = "the key of received packets. Without it: none."},
 	[KEY_OUTPUT] = {"output", IN(KEY), "a number from 0 to 4294967295, or a dotted quad",
 		SCALAR(key_number),
 		.meaning = "the key of packets sent. Without it: none."},
 
 	[KEY_GROUP] = {"group", IN(MROUTE), "a multicast ADDRESS or ADDRESS/LENGTH", .required = true,
 		SCALAR(group),
-		.meaning = "the destination. The longest prefix wins, and a route with a source before one "
+		.meaning = "the destination. The longest prefix wins; a route with a source wins over one "
 			"without."},
 	[KEY_SOURCE] = {"source", IN(MROUTE), UNICAST, SCALAR(source),
-		.meaning = "the sender; the group is then a single one. Without it: any sender."},
+		.meaning = "the sender; `group` is then a single group. Without it: any sender."},
 	[KEY_FROM] = {"from", IN(MROUTE), "a name, a list of names, or `any`", .required = true,
 		SCALAR(vif), LIST(vifs),
-		.meaning = "tunnels, multicast ports and `host` that packets are accepted from."},
+		.meaning = "the tunnels, multicast ports and `host` from which packets are accepted."},
 	[KEY_TO] = {"to", IN(MROUTE), "a name, a list of names, or `all`", .required = true, SCALAR(vif),
 		LIST(vifs),
-		.meaning = "tunnels, multicast ports and `host` that packets are sent to; never back to where they "
-			"came from."},
+		.meaning = "the tunnels, multicast ports and `host` to which packets are sent; never the one by which "
+			"a packet arrived."},
 
 	[KEY_COPY_THRESHOLD] = {"copy-threshold", IN(SETTINGS), NULL, 0, 9000, "256", SCALAR(number),
 		SETTING(copy_threshold),
-		.meaning = "bytes of inner packet up to which each replica is a copy; above it replicas "
-			"share one."},
+		.meaning = "inner packets of up to so many bytes are copied for each replica; replicas of larger "
+			"ones share the data."},
 	[KEY_SHARD_THRESHOLD] = {"shard-threshold", IN(SETTINGS), NULL, 0, 65535, "512", SCALAR(number),
 		SETTING(shard_threshold),
-		.meaning = "replicas of one packet from which the workers share them, each its part of the "
-			"interfaces; 0: never."},
+		.meaning = "from so many replicas of one packet on, the workers share the replication, each a part "
+			"of the interfaces; 0: never."},
 	[KEY_SPREAD] = {"spread", IN(SETTINGS), BOOLEAN, .fallback = "false", SCALAR(boolean), SETTING(spread),
-		.meaning = "give each received flow to a worker by its source and group: for devices that cannot "
-			"hash what is inside of GRE, and put a tunnel on one queue."},
+		.meaning = "distribute received flows to workers by inner source and group, for devices that hash "
+			"only the outer header and so direct a tunnel to one queue."},
 	[KEY_TX_RETRIES] = {"tx-retries", IN(SETTINGS), NULL, 0, 1000, "1000", SCALAR(number),
 		SETTING(tx_retries),
-		.meaning = "attempts in a row that a port takes nothing in before a worker waits for it no "
-			"longer: what then has no place among the 512 replicas that stand aside for a port "
-			"is lost as `tx_full`."},
+		.meaning = "consecutive attempts without a sent packet after which a worker stops waiting for a "
+			"port. It then holds up to 512 replicas for the port; further ones are lost as "
+			"`tx_full`."},
 	[KEY_RX_DESCRIPTORS] = {"rx-descriptors", IN(SETTINGS), NULL, 64, 32768, "1024", SCALAR(number),
 		SETTING(rx_descriptors),
-		.meaning = "wanted per receive queue; the device may adjust it."},
+		.needs_restart = true,
+		.meaning = "requested per receive queue; the device may adjust it."},
 	[KEY_TX_DESCRIPTORS] = {"tx-descriptors", IN(SETTINGS), NULL, 64, 32768, "1024", SCALAR(number),
 		SETTING(tx_descriptors),
-		.meaning = "wanted per transmit queue; the device may adjust it."},
+		.needs_restart = true,
+		.meaning = "requested per transmit queue; the device may adjust it."},
 	[KEY_MAX_SLEEP] = {"max-sleep", IN(SETTINGS), NULL, 1, 20000, "2000", SCALAR(number),
 		SETTING(max_sleep),
-		.meaning = "microseconds that a thread with nothing to do sleeps at most."},
+		.meaning = "microseconds of the longest sleep of an idle thread."},
 	[KEY_IDLE] = {"idle", IN(SETTINGS), BOOLEAN, .fallback = "true", SCALAR(boolean), SETTING(idle),
-		.meaning = "sleep when there is nothing to do; `false` polls all the time."},
+		.meaning = "sleep when idle; `false` polls without pause."},
 	[KEY_HOST_PERSIST] = {"host-persist", IN(SETTINGS), BOOLEAN, .fallback = "true", SCALAR(boolean),
 		SETTING(host_persist),
 		.meaning = "host interfaces, with their addresses and routes, stay when the program stops; "
 			"`false` removes them."},
 
 	[KEY_ROBUSTNESS] = {"robustness", IN(TIMING), NULL, 1, 7, "2", SCALAR(number), TIMING(robustness),
-		.meaning = "how many packets in a row may be lost, and one less."},
+		.meaning = "IGMP Robustness Variable: `robustness` - 1 consecutive losses are tolerated."},
 	[KEY_QUERY_INTERVAL] = {"query-interval", IN(TIMING), NULL, 1, 31744, "125", SCALAR(number),
 		TIMING(query_interval),
 		.meaning = "seconds between general queries."},
 	[KEY_RESPONSE_INTERVAL] = {"query-response-interval", IN(TIMING), NULL, 100, 3174400, "10000",
 		SCALAR(number), TIMING(response_interval),
-		.meaning = "milliseconds within which members answer a general query; less than the query "
+		.meaning = "milliseconds in which members answer a general query; less than the query "
 			"interval."},
 	[KEY_LAST_MEMBER_INTERVAL] = {"last-member-interval", IN(TIMING), NULL, 100, 25500, "1000",
 		SCALAR(number), TIMING(last_member_interval),
 		.meaning = "milliseconds between the queries after a leave."},
 	[KEY_LAST_MEMBER_COUNT] = {"last-member-count", IN(TIMING), NULL, 1, 7, NULL, SCALAR(number),
 		TIMING(last_member_count),
-		.meaning = "queries after a leave before a member is gone. Without it: as `robustness`."},
+		.meaning = "queries after a leave before a member is removed. Without it: `robustness`."},
 
 	[KEY_IGMP_MODE] = {"mode", IN(IGMP), .keywords = &gremc_igmp_mode_keywords, .first_keyword = GREMC_IGMP_QUERIER,
 		.fallback = "querier",
 		SCALAR(igmp_mode), IGMP(mode),
-		.meaning = "`querier` asks who wants which groups; `upstream`, on one vif at most, says to the "
-			"querier there what all the others want, as a host would (RFC 4605)."},
+		.meaning = "`querier` queries hosts for their groups; `upstream`, on at most one vif, reports the "
+			"groups of all other vifs to the querier there, as a host does (RFC 4605)."},
 	[KEY_IGMP_VERSION] = {"version", IN(IGMP), NULL, 1, 3, "3", SCALAR(number), IGMP(version),
-		.meaning = "what is spoken, and the newest that is heard; members may be older."},
+		.meaning = "the version of queries and the newest accepted one; members may use older ones."},
 	[KEY_FAST_LEAVE] = {"fast-leave", IN(IGMP), BOOLEAN, .fallback = "false", SCALAR(boolean),
 		IGMP(fast_leave),
-		.meaning = "believe a leave without a query: for one host behind the vif."},
+		.meaning = "apply a leave without a query: for a single host behind the vif."},
 	[KEY_ROUTER_ALERT] = {"router-alert", IN(IGMP), BOOLEAN, .fallback = "false", SCALAR(boolean),
 		IGMP(router_alert),
-		.meaning = "refuse messages without the Router Alert option."},
+		.meaning = "reject messages without the Router Alert option."},
 	[KEY_MAX_GROUPS] = {"max-groups", IN(IGMP), NULL, 1, 1048576, "1024", SCALAR(number), IGMP(max_groups),
-		.meaning = "groups that the vif may be a member of at once."},
+		.meaning = "memberships that the vif may have at once."},
 	[KEY_MAX_SOURCES] = {"max-sources", IN(IGMP), NULL, 0, 65535, "64", SCALAR(number), IGMP(max_sources),
-		.meaning = "sources that one membership may name."},
+		.meaning = "sources that one membership may have."},
 	[KEY_REPORT_RATE] = {"report-rate", IN(IGMP), NULL, 0, 1000000, "1000", SCALAR(number),
 		IGMP(report_rate),
-		.meaning = "group records a second that may change something; 0: all. Repetitions are free."},
+		.meaning = "group records a second that may change memberships; 0: no limit. Repetitions do not "
+			"count."},
 	[KEY_IGMP_GROUPS] = {"groups", IN(IGMP), "a list of multicast ADDRESS or ADDRESS/LENGTH",
 		LIST(igmp_groups),
-		.meaning = "the only groups that may be joined. Without it: all."},
+		.meaning = "the groups that may be joined. Without it: all."},
 	[KEY_IGMP_SOURCES] = {"sources", IN(IGMP), "a list of unicast ADDRESS or ADDRESS/LENGTH",
 		LIST(igmp_sources),
-		.meaning = "the only senders that members may receive, at most 1024. Without it: all."},
+		.meaning = "the senders from which members may receive, at most " RTE_STR(GREMC_CONFIG_SOURCES_MAX)
+			". Without it: all."},
 	[KEY_JOIN] = {"join", IN(IGMP), "a list of mappings with `group` and `source`", LIST(joins),
-		.meaning = "memberships that are always there."},
+		.meaning = "permanent memberships."},
 
 	[KEY_JOIN_GROUP] = {"group", IN(JOIN), "a multicast address", .required = true, SCALAR(join_group),
 		FIELD(struct gremc_config_join, group),
@@ -324,7 +337,7 @@ static const struct netplan_key {
 	{"from", IN(ROUTE)},
 	{"metric", IN(ROUTE)},
 	{"mtu", IN(ROUTE)},
-	{"scope", IN(ROUTE)}, /* these three: as far as read_route() takes the route at all */
+	{"scope", IN(ROUTE)}, /* these three: see route_netplan_reason() */
 	{"table", IN(ROUTE)},
 	{"type", IN(ROUTE)},
 };
@@ -339,7 +352,7 @@ bool gremc_config_key_is_netplans(enum section section, const char *name)
 
 const struct key *gremc_config_key_find(enum section section, const char *name)
 {
-	/* netplan has both spellings */
+	/* netplan accepts both spellings */
 	if (section == SECTION_TUNNEL && strcmp(name, "keys") == 0)
 		name = "key";
 	for (const struct key *key = gremc_config_keys; key < gremc_config_keys + KEY_COUNT; key++)
@@ -424,13 +437,10 @@ static void help_print_key(FILE *out, const struct key *key)
 	char type[KEY_TEXT], first[KEY_TEXT + 64];
 
 	gremc_config_key_type(type, sizeof(type), key);
-	if (key->required)
-		snprintf(first, sizeof(first), "%s; required", type);
-	else if (key->fallback)
-		snprintf(first, sizeof(first), "%s; default %s", type, key->fallback);
-	else
-		snprintf(first, sizeof(first), "%s", type);
-	/* a name that is longer than its column still has a space behind it */
+	snprintf(first, sizeof(first), "%s%s%s%s%s", type, key->required ? "; required" : "",
+		 key->fallback ? "; default " : "", key->fallback ? key->fallback : "",
+		 key->needs_restart ? "; needs a restart" : "");
+	/* a space follows a name that is longer than its column */
 	fprintf(out, "  %-*s %s\n", HELP_INDENT - 3, key->name, first);
 	help_print_wrapped(out, key->meaning);
 }
@@ -439,7 +449,7 @@ static void help_print_netplan_keys(FILE *out)
 {
 	size_t column = HELP_WIDTH;
 
-	fprintf(out, "\nnetplan's keys that load and have no effect; --check names them");
+	fprintf(out, "\nKeys of netplan that load and have no effect; --check lists them");
 	for (size_t i = 0; i < RTE_DIM(netplan_keys); i++) {
 		size_t word = strlen(netplan_keys[i].name);
 
@@ -451,6 +461,28 @@ static void help_print_netplan_keys(FILE *out)
 		column += 1 + word;
 	}
 	fputc('\n', out);
+}
+
+static void help_print_limits(FILE *out)
+{
+	static const struct {
+		const char *what;
+		unsigned long maximum;
+	} limits[] = {
+		{"ports (Ethernets and bonds together)", GREMC_CONFIG_PORTS_MAX},
+		{"members of a bond", GREMC_CONFIG_MEMBERS_MAX},
+		{"tunnels", GREMC_CONFIG_TUNNELS_MAX},
+		{"mroutes", GREMC_CONFIG_MROUTES_MAX},
+		{"vifs in `from` or `to` of an mroute", GREMC_CONFIG_VIFS_MAX},
+		{"mroutes of memberships", GREMC_CONFIG_MEMBER_ROUTES},
+		{"entries of `sources`", GREMC_CONFIG_SOURCES_MAX},
+		{"characters of a name", GREMC_NAME_SIZE - 1},
+		{"bytes of a file", GREMC_CONFIG_FILE_MAX},
+	};
+
+	fprintf(out, "\nLimits\n");
+	for (size_t i = 0; i < RTE_DIM(limits); i++)
+		fprintf(out, "  %10lu  %s\n", limits[i].maximum, limits[i].what);
 }
 
 void gremc_config_help(FILE *out)
@@ -480,4 +512,5 @@ void gremc_config_help(FILE *out)
 			fprintf(out, "  and every key of ethernets: NAME: from `addresses` to `host`\n");
 	}
 	help_print_netplan_keys(out);
+	help_print_limits(out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Settings of `igmp` that contradict each other: the file loads, and part of it has no effect. */
+/* Warnings about settings of `igmp` that contradict each other and are partly without effect. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +36,16 @@ static uint32_t joins_count_groups(const struct gremc_config_join *joins, uint32
 	return groups;
 }
 
+static void igmp_warn_limit(struct loader *l, struct place place, const char *name, const char *what,
+			    uint32_t count, const char *key, uint32_t maximum)
+{
+	if (count > maximum)
+		gremc_config_warning_add(l, place,
+					 "%s: `join` has %u %s and `%s` is %u, so some are not joined; raise "
+					 "`%s`",
+					 name, count, what, key, maximum, key);
+}
+
 static void igmp_check_join_limits(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
 				   const char *name)
 {
@@ -50,32 +60,24 @@ static void igmp_check_join_limits(struct loader *l, const struct gremc_config_i
 	qsort(sorted, igmp->join_count, sizeof(*sorted), join_compare_memory);
 	groups = joins_count_groups(sorted, igmp->join_count, &sources);
 	free(sorted);
-	if (groups > igmp->max_groups)
-		gremc_config_warning_add(
-			l, place,
-			"%s: `join` has %u groups and `max-groups` is %u, so some are not joined; raise "
-			"`max-groups`",
-			name, groups, igmp->max_groups);
-	if (sources > igmp->max_sources)
-		gremc_config_warning_add(
-			l, place,
-			"%s: `join` has %u sources of one group and `max-sources` is %u, so some are not "
-			"joined; raise `max-sources`",
-			name, sources, igmp->max_sources);
+	igmp_warn_limit(l, place, name, "groups", groups, "max-groups", igmp->max_groups);
+	igmp_warn_limit(l, place, name, "sources of one group", sources, "max-sources", igmp->max_sources);
+}
+
+static void igmp_warn_outside(struct loader *l, struct place place, const char *name, const char *what,
+			      rte_be32_t address, const char *key)
+{
+	gremc_config_warning_add(l, place, "%s: `join` has %s%s, which is outside `%s`, so it is not joined",
+				 name, what, ADDRESS(address), key);
 }
 
 static void igmp_check_join(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
 			    const char *name, const struct gremc_config_join *join)
 {
 	if (!prefixes_cover_address(igmp->groups, igmp->group_count, join->group))
-		gremc_config_warning_add(l, place,
-					 "%s: `join` has %s, which is outside `groups`, so it is not joined",
-					 name, ADDRESS(join->group));
+		igmp_warn_outside(l, place, name, "", join->group, "groups");
 	if (join->source && !prefixes_cover_address(igmp->sources, igmp->source_count, join->source))
-		gremc_config_warning_add(
-			l, place,
-			"%s: `join` has the source %s, which is outside `sources`, so it is not joined", name,
-			ADDRESS(join->source));
+		igmp_warn_outside(l, place, name, "the source ", join->source, "sources");
 }
 
 void gremc_config_igmp_check_limits(struct loader *l, const struct gremc_config_igmp *igmp,

@@ -9,9 +9,6 @@
 
 #include "config/config_priv.h"
 
-/* A million mroutes with a hundred vifs each; more is a mistake such as /dev/zero. */
-#define FILE_SIZE_MAX (1ul << 30)
-
 void gremc_config_free(struct gremc_config *config)
 {
 	if (config == NULL)
@@ -109,8 +106,8 @@ static const char *file_kind_name(mode_t mode)
 	}
 }
 
-/* Only a regular file: anything else may have no end, or none that comes. Without O_NONBLOCK a FIFO would be
- * waited for here. NULL: the reason is among the problems. */
+/* Open a regular file. Other files may never end, and open() of a FIFO without O_NONBLOCK waits for a writer.
+ * Returns: NULL: the error is added. */
 static FILE *config_file_open(struct loader *l, const char *path)
 {
 	struct place nowhere = {0};
@@ -145,7 +142,7 @@ char *gremc_config_file_read(struct loader *l, const char *path, size_t *size)
 
 	if (file == NULL)
 		return NULL;
-	/* not by its size: it may be written meanwhile */
+	/* read to the end: the size may change meanwhile */
 	do {
 		char *grown = capacity - length > 1
 				      ? text
@@ -157,8 +154,8 @@ char *gremc_config_file_read(struct loader *l, const char *path, size_t *size)
 		}
 		text = grown;
 		length += fread(text + length, 1, capacity - length - 1, file);
-	} while (!feof(file) && !ferror(file) && length < FILE_SIZE_MAX);
-	if (ferror(file) || length >= FILE_SIZE_MAX) {
+	} while (!feof(file) && !ferror(file) && length < GREMC_CONFIG_FILE_MAX);
+	if (ferror(file) || length >= GREMC_CONFIG_FILE_MAX) {
 		nowhere.file = gremc_config_file_add(l, path);
 		gremc_config_error_add(l, nowhere, "the file cannot be read: %s",
 				       ferror(file) ? strerror(errno) : "it is larger than 1 GiB");
@@ -182,8 +179,8 @@ static void loader_no_port_error(struct loader *l, struct place place)
 	for (uint32_t i = 0; i < l->netplan_port_count; i++)
 		gremc_config_error_add(
 			l, l->netplan_ports[i].name.place,
-			"%s has no `device`; add `device:`, which takes the EAL's name of a device, "
-			"or `interface:`, which takes one of the kernel",
+			"%s has no `device`; add `device:`, which accepts the EAL's name of a device, "
+			"or `interface:`, which accepts one of the kernel",
 			QUOTE(l->netplan_ports[i].name.text));
 }
 
@@ -204,12 +201,12 @@ static void loader_read_yaml(struct loader *l, const char *text, size_t size)
 }
 
 struct ifcfg_source {
-	const char *directory; /* NULL: the one file */
+	const char *directory; /* NULL: the one file below */
 	const char *path, *text;
 	size_t size;
 };
 
-/* Each step stands on the one before, and is not taken when memory ran out there. */
+/* Each step uses the results of the previous one, so lack of memory ends the sequence. */
 static void loader_validate(struct loader *l, const struct ifcfg_source *ifcfg)
 {
 	gremc_config_validate_ports(l);
@@ -227,7 +224,8 @@ static void loader_validate(struct loader *l, const struct ifcfg_source *ifcfg)
 		gremc_config_validate_mroutes(l);
 }
 
-/* The configuration, or NULL and every problem in *errors. Ends the loader. */
+/* Validate, report and destroy the loader.
+ * Returns: the configuration; NULL: every error is in *errors. */
 static struct gremc_config *loader_finish(struct loader *l, const struct ifcfg_source *ifcfg,
 					  struct gremc_errors *errors)
 {
@@ -265,8 +263,7 @@ struct gremc_config *gremc_config_load(const char *path, const char *ifcfg_dir, 
 		return NULL;
 	if (path) {
 		text = gremc_config_file_read(l, path, &size);
-		/* What is there of it is wrong: the ports are not known, and nothing can be said of tunnels.
-		 */
+		/* without the file the ports are unknown, so tunnels are not checked against them */
 		l->has_ports = true;
 		l->ports_broken = text == NULL;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a port's static configuration says of an address. */
+/* Lookups in the static configuration of a port. */
 #include <errno.h>
 
 #include "config/config.h"
@@ -30,7 +30,7 @@ const struct rte_ether_addr *gremc_config_neighbor_find(const struct gremc_confi
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		const struct gremc_config_neighbor_find *neighbor = &port->neighbors[middle];
+		const struct gremc_config_neighbor *neighbor = &port->neighbors[middle];
 
 		if (neighbor->address == address)
 			return &neighbor->mac;
@@ -46,7 +46,7 @@ struct gremc_config_next_hop gremc_config_next_hop(const struct gremc_config_por
 {
 	struct gremc_config_next_hop way = {.mac = gremc_config_neighbor_find(port, remote)};
 
-	/* A static neighbour is on the link, whatever the addresses say. */
+	/* a static neighbour is on the link, even outside the port's networks */
 	if (way.mac)
 		way.next_hop = remote;
 	else if (gremc_config_route_lookup(port, remote, &way.next_hop) == 0)

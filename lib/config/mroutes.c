@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* mroutes: read last, when every vif has its number. */
+/* `mroutes`, read last, when every vif has its number. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config_priv.h"
 
-/* Looking for the nearest of 65,536 names takes a millisecond: not for each of a million wrong ones. */
+/* The search for the nearest of 65,536 names takes a millisecond, too long for each of a million wrong names.
+ */
 #define SUGGESTIONS_MAX 100
 
 void gremc_config_read_mroutes(struct loader *l, const struct key *key, yaml_node_t *node, void *object)
@@ -14,7 +15,7 @@ void gremc_config_read_mroutes(struct loader *l, const struct key *key, yaml_nod
 	l->mroutes = node;
 }
 
-/* `kernel`: where a list of mroutes may stand, or one of them. */
+/* `kernel` in place of the list of mroutes. */
 void gremc_config_read_origin(struct loader *l, const struct key *key, const struct value *value,
 			      void *object)
 {
@@ -37,12 +38,12 @@ void gremc_config_read_group(struct loader *l, const struct key *key, const stru
 	if (group->length < 4 || !gremc_ipv4_is_multicast(group->address))
 		gremc_config_error_add(
 			l, value->place,
-			"`group` is %s, which is not multicast; it takes groups inside 224.0.0.0/4",
+			"`group` is %s, which is not multicast; it accepts groups inside 224.0.0.0/4",
 			value->text);
 	else if (group->length >= 24 && gremc_ipv4_is_link_local_group(group->address))
 		gremc_config_error_add(
 			l, value->place,
-			"`group` is %s, inside 224.0.0.0/24, which is never forwarded; it takes groups "
+			"`group` is %s, inside 224.0.0.0/24, which is never forwarded; it accepts groups "
 			"from 224.0.1.0 on",
 			value->text);
 }
@@ -55,7 +56,7 @@ void gremc_config_read_source(struct loader *l, const struct key *key, const str
 	gremc_config_unicast_read(l, key->name, value, &mroute->source);
 }
 
-/* What group and source may not be together. */
+/* Check the combination of group and source. */
 static void mroute_check_pair(struct loader *l, const struct gremc_config_mroute *mroute,
 			      const struct place *places)
 {
@@ -64,7 +65,7 @@ static void mroute_check_pair(struct loader *l, const struct gremc_config_mroute
 	if (places[KEY_SOURCE].line && mroute->group.length < 32)
 		gremc_config_error_add(
 			l, places[KEY_GROUP],
-			"`group` is %s together with a `source`; with a source it takes a single group, "
+			"`group` is %s together with a `source`; with a source it accepts a single group, "
 			"without a length",
 			gremc_prefix_format(text, &mroute->group));
 	else if (!places[KEY_SOURCE].line && mroute->group.length >= 8 &&
@@ -99,7 +100,7 @@ static void vif_unknown_error(struct loader *l, const struct value *value)
 			QUOTE(value->text));
 }
 
-/* The vif's number, or GREMC_CONFIG_NONE when that is no vif. */
+/* Returns: the number of the vif; GREMC_CONFIG_NONE: the error is added. */
 static uint32_t vif_number_find(struct loader *l, const struct value *value)
 {
 	const struct name *name = gremc_config_names_find(&l->names, value->text);
@@ -123,8 +124,7 @@ static uint32_t vif_number_find(struct loader *l, const struct value *value)
 	}
 	if (!port->multicast) {
 		gremc_config_error_add(l, value->place,
-				       "%s carries no native multicast; add `multicast: true` to it",
-				       port->name);
+				       "%s has no native multicast; add `multicast: true` to it", port->name);
 		return GREMC_CONFIG_NONE;
 	}
 	return l->tunnel_count + name->index;
@@ -176,7 +176,7 @@ static yaml_node_t *sequence_item_at(struct loader *l, const yaml_node_t *node, 
 	return yaml_document_get_node(&l->document, node->data.sequence.items.start[index]);
 }
 
-/* The vifs of a list that are good, in the order of the list. */
+/* Collect the valid vifs of a list, in its order. */
 static uint32_t vif_drafts_collect(struct loader *l, const struct key *key, yaml_node_t *node,
 				   struct vif_draft *drafts)
 {
@@ -230,7 +230,7 @@ void gremc_config_read_vifs(struct loader *l, const struct key *key, yaml_node_t
 		list[i] = drafts[i].vif;
 		if (i && list[i] == list[i - 1])
 			gremc_config_error_add(l, gremc_config_node_place(item),
-					       "`%s` is in the list twice; remove it once",
+					       "`%s` is in the list twice; remove one",
 					       (const char *)item->data.scalar.value);
 	}
 	mroute_set_vifs(key, object, list, count);

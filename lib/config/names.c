@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The names of ports and tunnels: found in constant time, since an mroute may list thousands of 65,536. */
+/* Names of ports and tunnels, found in constant time: an mroute may list thousands of 65,536. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -7,8 +7,7 @@
 
 #include "config/config_priv.h"
 
-/* FNV-1a. hsearch_r() would be the standard's, but its hash forgets all but the first letters of a long name.
- */
+/* FNV-1a: unlike the hash of hsearch_r(), it depends on all letters of a long name. */
 static uint32_t name_hash(const char *text)
 {
 	uint32_t value = 2166136261u;
@@ -18,7 +17,7 @@ static uint32_t name_hash(const char *text)
 	return value;
 }
 
-/* The slot where the name is, or the free one where it belongs. */
+/* Returns: the slot of the name, or the free slot for it. */
 static uint32_t *names_find_slot(const struct names *names, const char *text)
 {
 	uint32_t mask = names->slot_count - 1, i = name_hash(text) & mask;
@@ -102,7 +101,7 @@ static unsigned unsigned_min(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* Optimal string alignment, three rows of its matrix. */
+/* Optimal string alignment with three rows of the matrix. */
 unsigned gremc_config_text_distance(const char *a, const char *b)
 {
 	unsigned rows[3][LONGEST + 1], *before = rows[0], *last = rows[1], *row = rows[2];

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ethernets: and bonds: */
+/* `ethernets` and `bonds`. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config_priv.h"
 
-/* ---- ports of netplan's alone ---- */
+/* ---- ports that only the kernel uses ---- */
 
-/* Keys that only this program has, and that make an Ethernet or a bond one of its ports. */
+/* Keys that netplan does not have: an Ethernet or a bond with one of them is a port of this program. */
 static bool pair_visit_own_key(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
 {
 	static const enum key_id own[] = {KEY_ETHERNET_DEVICE, KEY_INTERFACE, KEY_ISOLATE,
@@ -47,7 +47,7 @@ const struct netplan_port *gremc_config_netplan_owner_find(const struct loader *
 	return NULL;
 }
 
-/* A bond of netplan's: all of its members are. */
+/* Whether only the kernel uses all members, and so the bond. */
 static bool bond_has_netplan_members(struct loader *l, const yaml_node_t *node)
 {
 	const yaml_node_t *list = gremc_config_mapping_find(l, node, "interfaces");
@@ -63,7 +63,7 @@ static bool bond_has_netplan_members(struct loader *l, const yaml_node_t *node)
 	return list->data.sequence.items.start < list->data.sequence.items.top;
 }
 
-/* Its keys are checked like a port's; what stays of it are its name and addresses, for messages. */
+/* Check the keys as those of a port, and keep the name and the addresses for messages. */
 static void netplan_port_read(struct loader *l, const struct value *name, yaml_node_t *node,
 			      enum section section)
 {
@@ -91,13 +91,14 @@ static void netplan_port_read(struct loader *l, const struct value *name, yaml_n
 	free(draft);
 	gremc_config_note_add(
 		l, name->place,
-		"%s has neither `device` nor `interface`: it stays the kernel's, and no tunnel's",
+		"%s has neither `device` nor `interface`, so only the kernel uses it and no tunnel",
 		owner.text);
 }
 
 /* ---- ports ---- */
 
-/* One port of either kind: false when no more may come. */
+/* Read an Ethernet or a bond.
+ * Returns: false: the limit of ports is reached. */
 static bool port_draft_read(struct loader *l, const struct value *name, yaml_node_t *node,
 			    enum section section)
 {
@@ -120,7 +121,7 @@ static bool port_draft_read(struct loader *l, const struct value *name, yaml_nod
 	return true;
 }
 
-/* The kernel keeps the device: it needs no TAP in the place of it, and its IGMP is the kernel's. */
+/* Reject keys that a port shared with the kernel cannot have: a TAP device and IGMP. */
 static void port_check_shared(struct loader *l, const struct port_draft *draft)
 {
 	static const char *const instead[] = {
@@ -156,14 +157,14 @@ static bool ethernet_read(struct loader *l, const struct value *name, yaml_node_
 	if (places[KEY_ETHERNET_DEVICE].line && places[KEY_INTERFACE].line)
 		gremc_config_error_add(
 			l, places[KEY_INTERFACE],
-			"%s has a `device`, which DPDK takes, and an `interface`, which the kernel "
+			"%s has a `device`, which DPDK uses, and an `interface`, which the kernel "
 			"keeps; remove one of them",
 			QUOTE(name->text));
 	else if (!places[KEY_ETHERNET_DEVICE].line && !places[KEY_INTERFACE].line)
 		gremc_config_error_add(
 			l, name->place,
-			"%s has no `device`; add `device:`, which takes the EAL's name of a device, "
-			"or `interface:`, which takes one of the kernel",
+			"%s has no `device`; add `device:`, which accepts the EAL's name of a device, "
+			"or `interface:`, which accepts one of the kernel",
 			QUOTE(name->text));
 	else if (places[KEY_INTERFACE].line && l->ports[l->port_count - 1].port.isolate)
 		gremc_config_error_add(
@@ -270,7 +271,7 @@ void gremc_config_read_addresses(struct loader *l, const struct key *key, yaml_n
 /* ---- routes ---- */
 
 static void port_draft_add_route(struct loader *l, struct port_draft *draft,
-				 const struct gremc_config_route_read *route, struct place place)
+				 const struct gremc_config_route *route, struct place place)
 {
 	struct route_draft *routes =
 		gremc_config_array_grow(l, draft->routes, draft->route_count, sizeof(*draft->routes));
@@ -284,7 +285,7 @@ static void port_draft_add_route(struct loader *l, struct port_draft *draft,
 void gremc_config_read_gateway(struct loader *l, const struct key *key, const struct value *value,
 			       void *object)
 {
-	struct gremc_config_route_read route = {0};
+	struct gremc_config_route route = {0};
 
 	if (gremc_config_unicast_read(l, key->name, value, &route.via))
 		port_draft_add_route(l, object, &route, value->place);
@@ -293,7 +294,7 @@ void gremc_config_read_gateway(struct loader *l, const struct key *key, const st
 void gremc_config_read_route_to(struct loader *l, const struct key *key, const struct value *value,
 				void *object)
 {
-	struct gremc_config_route_read *route = object;
+	struct gremc_config_route *route = object;
 
 	if (strcmp(value->text, "default") == 0) {
 		route->to = (struct gremc_prefix){0};
@@ -302,11 +303,11 @@ void gremc_config_read_route_to(struct loader *l, const struct key *key, const s
 	if (gremc_config_prefix_read(l, key->name, value, &route->to) && route->to.length &&
 	    gremc_config_unicast_problem(route->to.address))
 		gremc_config_error_add(l, value->place,
-				       "`to` is %s, %s; it takes a unicast network, or `default`",
+				       "`to` is %s, %s; it accepts a unicast network, or `default`",
 				       value->text, gremc_config_unicast_problem(route->to.address));
 }
 
-/* The value of a route's key as text, or "". */
+/* Returns: the text of a route's key, or "". */
 static const char *mapping_find_text(struct loader *l, const yaml_node_t *entry, const char *name)
 {
 	const yaml_node_t *node = gremc_config_mapping_find(l, entry, name);
@@ -315,7 +316,7 @@ static const char *mapping_find_text(struct loader *l, const yaml_node_t *entry,
 	return node && gremc_config_node_scalar(node, &value) ? value.text : "";
 }
 
-/* A route that netplan gives to the kernel and that leads no tunnel, in words; NULL: it is one of ours. */
+/* Returns: the reason why only the kernel uses the route; NULL: this program uses it. */
 static const char *route_netplan_reason(struct loader *l, const yaml_node_t *entry)
 {
 	const char *table = mapping_find_text(l, entry, "table"), *type = mapping_find_text(l, entry, "type");
@@ -331,7 +332,7 @@ static const char *route_netplan_reason(struct loader *l, const yaml_node_t *ent
 }
 
 bool gremc_config_route_read(struct loader *l, yaml_node_t *entry, bool is_tunnel,
-			     struct gremc_config_route_read *route, struct place *place)
+			     struct gremc_config_route *route, struct place *place)
 {
 	struct value owner = {"the route", gremc_config_node_place(entry), false};
 	const char *why = route_netplan_reason(l, entry);
@@ -355,7 +356,7 @@ bool gremc_config_route_read(struct loader *l, yaml_node_t *entry, bool is_tunne
 			"the route has no effect here: it has no `via`, and a port finds no next hop by it");
 	else
 		gremc_config_error_add(l, owner.place,
-				       "the route has no `via`; add `via:`, which takes an IPv4 address");
+				       "the route has no `via`; add `via:`, which accepts an IPv4 address");
 	return false;
 }
 
@@ -364,7 +365,7 @@ void gremc_config_read_routes(struct loader *l, const struct key *key, yaml_node
 	(void)key;
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
 	     item < node->data.sequence.items.top; item++) {
-		struct gremc_config_route_read route = {0};
+		struct gremc_config_route route = {0};
 		struct place place;
 
 		if (gremc_config_route_read(l, yaml_document_get_node(&l->document, *item), false, &route,
@@ -376,7 +377,7 @@ void gremc_config_read_routes(struct loader *l, const struct key *key, yaml_node
 /* ---- neighbors ---- */
 
 struct neighbor_draft {
-	struct gremc_config_neighbor_find neighbor;
+	struct gremc_config_neighbor neighbor;
 	struct place place;
 };
 
@@ -401,7 +402,7 @@ static void mac_read(struct loader *l, const struct value *value, struct rte_eth
 	if (!mac_parse(value->text, mac))
 		gremc_config_error_add(
 			l, value->place,
-			"`%s` is no MAC address; write six pairs of hexadecimal digits, such as "
+			"`%s` is not a MAC address; write six pairs of hexadecimal digits, such as "
 			"02:00:00:00:00:11",
 			QUOTE(value->text));
 	else if (rte_is_multicast_ether_addr(mac))
@@ -410,8 +411,7 @@ static void mac_read(struct loader *l, const struct value *value, struct rte_eth
 				       value->text);
 	else if (rte_is_zero_ether_addr(mac))
 		gremc_config_error_add(l, value->place,
-				       "%s is no station's MAC address; write the neighbor's own",
-				       value->text);
+				       "%s is the zero MAC address; write the neighbor's own", value->text);
 }
 
 static bool neighbor_read(struct loader *l, const struct value *name, yaml_node_t *node, void *object)

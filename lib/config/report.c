@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Problems are collected with their places, and told in the order of the file: sections are read in an order
- * of their own, and what spans several of them is seen last. */
+/* Messages are collected with their places and reported in the order of the file. Sections are read in
+ * another order, and checks across sections come last. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,7 +79,7 @@ static int message_compare(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* The same words at the same place: an alias (`*name`) whose anchor is wrong is read once per use. */
+/* Whether two messages are equal: each use of an alias (`*name`) reads its anchor again. */
 static bool message_is_repeated(const struct problem *a, const struct problem *b)
 {
 	return a->place.file == b->place.file && a->place.line == b->place.line &&
@@ -138,7 +138,7 @@ char *gremc_config_place_format(char *text, const struct loader *l, struct place
 
 char *gremc_config_text_quote(char *buffer, const char *text)
 {
-	const size_t capacity = QUOTE_TEXT - 4; /* for the dots and the NUL */
+	const size_t capacity = QUOTE_TEXT - 4; /* less the dots and the NUL */
 	size_t length = 0;
 
 	for (; text[length] && length < capacity; length++) {
@@ -147,7 +147,7 @@ char *gremc_config_text_quote(char *buffer, const char *text)
 		buffer[length] = c < 0x20 || c == 0x7f ? '?' : text[length];
 	}
 	if (text[length]) {
-		/* not in the middle of a character of several bytes */
+		/* do not cut a character of several bytes */
 		while (length && ((unsigned char)text[length] & 0xc0) == 0x80)
 			length--;
 		memcpy(buffer + length, "...", 3);
@@ -161,7 +161,7 @@ void *gremc_config_array_grow(struct loader *l, void *array, uint32_t count, siz
 {
 	void *grown;
 
-	/* full exactly when the count is a power of two: 0, 1, 2, 4, ... */
+	/* the array is full if the count is 0 or a power of two */
 	if (count & (count - 1))
 		return array;
 	grown = realloc(array, (count ? 2 * (size_t)count : 1) * size);

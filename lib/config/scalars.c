@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One value each: what it may be, and into which field it goes. */
+/* Readers of single values. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static void *key_field_of(const struct key *key, void *object)
 	return (uint8_t *)object + key->offset;
 }
 
-/* Digits, or hexadecimal after 0x. No leading zeros: YAML 1.1 reads 010 as 8, and a user as 10. */
+/* Leading zeros are rejected: YAML 1.1 reads 010 as 8, and a user reads 10. */
 bool gremc_config_number_parse(const char *text, uint64_t *number)
 {
 	size_t length = strlen(text);
@@ -98,7 +98,7 @@ const char *gremc_config_unicast_problem(rte_be32_t address)
 	if (host >> 24 == 127)
 		return "a loopback address";
 	if (host >> 24 == 0)
-		return "no host's address";
+		return "not the address of a host";
 	return NULL;
 }
 
@@ -109,14 +109,14 @@ bool gremc_config_unicast_read(struct loader *l, const char *what, const struct 
 
 	if (gremc_ipv4_parse(value->text, address)) {
 		gremc_config_error_add(l, value->place,
-				       "`%s` cannot be `%s`; it takes an IPv4 address such as 192.0.2.1",
+				       "`%s` cannot be `%s`; it accepts an IPv4 address such as 192.0.2.1",
 				       what, QUOTE(value->text));
 		return false;
 	}
 	why_not = gremc_config_unicast_problem(*address);
 	if (why_not)
 		gremc_config_error_add(l, value->place,
-				       "`%s` is %s, %s; it takes the unicast address of a host", what,
+				       "`%s` is %s, %s; it accepts the unicast address of a host", what,
 				       value->text, why_not);
 	return why_not == NULL;
 }
@@ -130,7 +130,7 @@ void gremc_config_read_address(struct loader *l, const struct key *key, const st
 		*(rte_be32_t *)key_field_of(key, object) = address;
 }
 
-/* Linux's wildcard tunnels have no counterpart: a tunnel is found by both of its addresses. */
+/* Whether the address is a wildcard as of Linux's tunnels. A tunnel here has both addresses. */
 static bool text_is_wildcard(const char *text)
 {
 	return strcmp(text, "any") == 0 || strcmp(text, "*") == 0 || strcmp(text, "0.0.0.0") == 0;
@@ -165,7 +165,7 @@ bool gremc_config_interface_address_read(struct loader *l, const struct value *v
 
 	if (rc || (strchr(value->text, '/') && prefix.length == 0)) {
 		gremc_config_error_add(l, value->place,
-				       "`%s` is no interface address; write ADDRESS/LENGTH with a "
+				       "`%s` is not an interface address; write ADDRESS/LENGTH with a "
 				       "length from 1 to 32, such as 192.0.2.1/24",
 				       QUOTE(value->text));
 		return false;
@@ -181,7 +181,7 @@ bool gremc_config_interface_address_read(struct loader *l, const struct value *v
 	why_not = gremc_config_unicast_problem(address->address);
 	if (why_not)
 		gremc_config_error_add(l, value->place,
-				       "%s is %s; an interface takes the unicast address of a host",
+				       "%s is %s; an interface accepts the unicast address of a host",
 				       value->text, why_not);
 	return why_not == NULL;
 }
@@ -195,7 +195,7 @@ bool gremc_config_prefix_read(struct loader *l, const char *what, const struct v
 	if (gremc_prefix_parse(value->text, prefix, &host_bits)) {
 		gremc_config_error_add(
 			l, value->place,
-			"`%s` cannot be `%s`; it takes ADDRESS or ADDRESS/LENGTH with a length from 0 "
+			"`%s` cannot be `%s`; it accepts ADDRESS or ADDRESS/LENGTH with a length from 0 "
 			"to 32",
 			what, QUOTE(value->text));
 		return false;
@@ -212,10 +212,9 @@ bool gremc_config_prefix_read(struct loader *l, const char *what, const struct v
 
 static void name_check(struct loader *l, const struct value *value)
 {
-	/* words of this file; what the kernel takes as no interface's name, or has as one itself */
+	/* words of the configuration, names that the kernel rejects, and interfaces that always exist */
 	static const char *const reserved[] = {"any", "all", "host", ".", "..", "default", "lo", "gremc0"};
-	/* '/' and ':' no kernel takes, '%' it fills with a number; the rest would break telemetry's arguments
-	 */
+	/* the kernel rejects '/' and ':' and replaces '%'; the others separate arguments of telemetry */
 	static const char refused[] = "/:%,\"'`\\";
 
 	if (*value->text == '\0')
@@ -259,7 +258,7 @@ bool gremc_config_name_read(struct loader *l, const struct value *value, bool is
 		return true;
 	case -EEXIST:
 		gremc_config_error_add(l, value->place,
-				       "the name `%s` is taken by the %s of %s; give each its own", text,
+				       "the name `%s` belongs to the %s of %s; give each its own", text,
 				       other->is_port ? "port" : "tunnel",
 				       gremc_config_place_format(where, l, other->place, value->place));
 		return false;
@@ -279,7 +278,7 @@ static const char *const bond_mode_names[] = {
 
 const struct gremc_keywords gremc_bond_mode_keywords = {bond_mode_names, RTE_DIM(bond_mode_names)};
 
-/* PCI addresses as the EAL writes them: with their domain, in lower case. Two spellings are one device. */
+/* Write a PCI address as the EAL does, with its domain and in lower case, so that equal devices are equal. */
 static void device_normalise(char *device, const char *text)
 {
 	static const char form[] = "xxxx:xx:xx.x";
@@ -309,7 +308,7 @@ void gremc_config_read_device(struct loader *l, const struct key *key, const str
 		if (*c > ' ' && *c < 0x7f && *c != ',' && *c != '=')
 			continue;
 		gremc_config_error_add(l, value->place,
-				       "`device` cannot be `%s`; it takes the device's name alone, its "
+				       "`device` cannot be `%s`; it accepts the device's name alone, its "
 				       "arguments go to the EAL's -a or --vdev",
 				       QUOTE(value->text));
 		return;
@@ -317,7 +316,7 @@ void gremc_config_read_device(struct loader *l, const struct key *key, const str
 	device_normalise(key_field_of(key, object), value->text);
 }
 
-/* As the kernel has it (dev_valid_name), and no comma, which would end it in the driver's arguments. */
+/* Accept the kernel's names (dev_valid_name) without a comma, which separates the driver's arguments. */
 void gremc_config_read_interface(struct loader *l, const struct key *key, const struct value *value,
 				 void *object)
 {
@@ -330,8 +329,8 @@ void gremc_config_read_interface(struct loader *l, const struct key *key, const 
 		gremc_config_text_reject(l, key, value);
 		return;
 	}
-	strcpy(draft->port.interface, value->text);
-	/* the device that will be made for it */
+	memcpy(draft->port.interface, value->text, length + 1);
+	/* the program creates this device */
 	snprintf(draft->port.device, sizeof(draft->port.device), "net_af_xdp_%s", value->text);
 }
 
@@ -354,7 +353,7 @@ void gremc_config_read_gre(struct loader *l, const struct key *key, const struct
 		gremc_config_text_reject(l, key, value);
 }
 
-/* A number, or a dotted quad as `ip tunnel` takes it. Quotes are common here: netplan's examples have them.
+/* Read a number, or a dotted quad as of `ip tunnel`. Quotes are allowed: the examples of netplan have them.
  */
 static bool gre_key_read(struct loader *l, const struct key *key, const struct value *value, uint32_t *number)
 {

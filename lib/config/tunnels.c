@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tunnels: */
+/* `tunnels`. */
 #include <string.h>
 
 #include "config/config_priv.h"
@@ -24,7 +24,7 @@ struct tunnel_draft *gremc_config_tunnel_add(struct loader *l, const struct valu
 	return draft;
 }
 
-/* A tunnel of another kind, which netplan makes in the kernel. */
+/* Whether the tunnel is of another kind, which netplan creates in the kernel. */
 static bool tunnel_is_netplans(struct loader *l, const struct value *name, const yaml_node_t *node)
 {
 	static const char *const modes[] = {"gretap", "ip6gre", "ip6gretap", "ip6ip6", "ipip",  "ipip6",
@@ -39,7 +39,7 @@ static bool tunnel_is_netplans(struct loader *l, const struct value *name, const
 			continue;
 		gremc_config_warning_add(
 			l, value.place,
-			"%s has the mode %s and stays the kernel's; the forwarder has `gre` tunnels only",
+			"%s has the mode %s, so only the kernel uses it; the forwarder has `gre` tunnels only",
 			QUOTE(name->text), modes[i]);
 		return true;
 	}
@@ -119,7 +119,7 @@ void gremc_config_read_tunnel_routes(struct loader *l, const struct key *key, ya
 	(void)key;
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
 	     item < node->data.sequence.items.top; item++) {
-		struct gremc_config_route_read route = {0}, *routes;
+		struct gremc_config_route route = {0}, *routes;
 		struct place place;
 
 		if (!gremc_config_route_read(l, yaml_document_get_node(&l->document, *item), true, &route,

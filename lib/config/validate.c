@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What one key alone cannot tell: names that point somewhere, and things that may be there only once. */
+/* Checks across keys: references by name, and values that must be unique. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,8 +39,7 @@ static void ports_check_devices(struct loader *l)
 	}
 }
 
-/* A member is nothing but a device, of which the bond is the master: whatever else it is given belongs to the
- * bond. */
+/* Check that a member has only a device: all other settings belong to the bond. */
 static void bond_check_member(struct loader *l, const struct port_draft *member,
 			      const struct port_draft *bond)
 {
@@ -50,10 +49,10 @@ static void bond_check_member(struct loader *l, const struct port_draft *member,
 		if (member->places[kept[i]].line)
 			gremc_config_error_add(
 				l, member->places[kept[i]],
-				"%s is a member of %s, which cannot be: the kernel keeps what has "
+				"%s is a member of %s, which is not possible: the kernel keeps a port with "
 				"`%s`, and a bond sets its members' MAC addresses",
 				member->port.name, bond->port.name, gremc_config_keys[kept[i]].name);
-	/* the bond's own MTU may stand at its members, too, as netplan files have it */
+	/* members may repeat the bond's MTU, as in files of netplan */
 	for (enum key_id id = KEY_ADDRESSES; id <= KEY_HOST; id++)
 		if (member->places[id].line && (id != KEY_MTU || member->port.mtu != bond->port.mtu))
 			gremc_config_error_add(
@@ -176,9 +175,10 @@ static void route_check_via(struct loader *l, const struct gremc_config_port *po
 		const struct gremc_config_address *own = &port->addresses[i];
 
 		if (own->address == via) {
-			gremc_config_error_add(l, draft->place,
-					       "the next hop %s is %s's own address; it takes the gateway's",
-					       ADDRESS(via), port->name);
+			gremc_config_error_add(
+				l, draft->place,
+				"the next hop %s is %s's own address; it accepts the gateway's", ADDRESS(via),
+				port->name);
 			return;
 		}
 		if ((own->address ^ via) & gremc_netmask(own->length))
@@ -187,14 +187,14 @@ static void route_check_via(struct loader *l, const struct gremc_config_port *po
 		if (own->length < 31 && (via | gremc_netmask(own->length)) == RTE_BE32(UINT32_MAX))
 			gremc_config_error_add(
 				l, draft->place,
-				"the next hop %s is the broadcast address of a network of %s; it takes "
+				"the next hop %s is the broadcast address of a network of %s; it accepts "
 				"the gateway's",
 				ADDRESS(via), port->name);
 	}
 	if (!is_covered && !draft->route.on_link)
 		gremc_config_error_add(
 			l, draft->place,
-			"the next hop %s is in no network of %s; it takes an address inside one of its "
+			"the next hop %s is in no network of %s; it accepts an address inside one of its "
 			"`addresses`",
 			ADDRESS(via), port->name);
 }
@@ -227,7 +227,7 @@ static void port_check_routes(struct loader *l, struct port_draft *draft, bool a
 	}
 }
 
-/* The kernel has an `interface` under its name already: no device of ours can have it. */
+/* Check that no TAP or TUN device has the name of an `interface`, which the kernel already has. */
 static void ports_check_interface_names(struct loader *l)
 {
 	for (uint32_t i = 0; i < l->port_count; i++) {
@@ -260,7 +260,7 @@ void gremc_config_validate_ports(struct loader *l)
 	config->port_count = l->port_count;
 	for (uint32_t i = 0; i < l->port_count; i++) {
 		config->ports[i] = l->ports[i].port;
-		/* theirs now */
+		/* config->ports owns them now */
 		l->ports[i].port.addresses = NULL;
 		l->ports[i].port.routes = NULL;
 		l->ports[i].port.neighbors = NULL;
@@ -295,7 +295,7 @@ static void tunnel_local_error(struct loader *l, const struct tunnel_draft *draf
 		gremc_config_error_add(
 			l, draft->local,
 			"`local` is %s, an address of %s, which has no `device`; add `device:` to it, which "
-			"takes the EAL's name of a device, or `interface:`, which takes one of the kernel",
+			"accepts the EAL's name of a device, or `interface:`, which accepts one of the kernel",
 			ADDRESS(draft->tunnel.options.local), QUOTE(netplan->name.text));
 		return;
 	}
@@ -314,7 +314,7 @@ static void tunnel_local_error(struct loader *l, const struct tunnel_draft *draf
 				       ADDRESS(draft->tunnel.options.local));
 }
 
-/* The longest network of the port with the address, by its addresses and routes; -1: none. */
+/* Returns: the longest prefix of the port's addresses and routes that covers the address; -1: none. */
 static int port_find_prefix_length(const struct gremc_config_port *port, rte_be32_t address)
 {
 	int longest = -1;
@@ -331,7 +331,7 @@ static int port_find_prefix_length(const struct gremc_config_port *port, rte_be3
 	return longest;
 }
 
-/* The kernel must not route the tunnel's own packets into the tunnel. */
+/* Check that the kernel does not route the tunnel's own packets into the tunnel. */
 static void tunnel_check_inner_networks(struct loader *l, const struct tunnel_draft *draft,
 					const struct gremc_config_port *port)
 {
@@ -358,7 +358,7 @@ static void tunnel_check_inner_networks(struct loader *l, const struct tunnel_dr
 				tunnel->name, ADDRESS(tunnel->options.remote));
 }
 
-/* IGMP has an inner TTL of 1 (RFC 3376, 4). */
+/* Check that IGMP, which has a TTL of 1 (RFC 3376, 4), reaches the other end. */
 static void tunnel_check_outer_ttl(struct loader *l, const struct tunnel_draft *draft,
 				   const struct gremc_config_port *port)
 {
@@ -390,13 +390,13 @@ static void tunnel_check(struct loader *l, struct tunnel_draft *draft)
 			ADDRESS(tunnel->options.local));
 	if (tunnel->peer && tunnel->peer == tunnel->address.address)
 		gremc_config_error_add(l, draft->peer,
-				       "`peer` of %s is its own inner address; it takes the other end's",
+				       "`peer` of %s is its own inner address; it accepts the other end's",
 				       tunnel->name);
 	if (tunnel->peer && tunnel->peer == tunnel->options.remote)
 		gremc_config_error_add(
 			l, draft->peer,
 			"`peer` of %s is its `remote`, so the tunnel's packets would enter the "
-			"tunnel; it takes the inner address of the other end",
+			"tunnel; it accepts the inner address of the other end",
 			tunnel->name);
 	if (tunnel->route_count > 0 && !tunnel->host)
 		gremc_config_error_add(
@@ -404,7 +404,7 @@ static void tunnel_check(struct loader *l, struct tunnel_draft *draft)
 			"`routes` of %s need an interface of the kernel; add `host: true` to it, or "
 			"remove them",
 			tunnel->name);
-	/* Without a port there is one problem, not one for each tunnel. */
+	/* the lack of ports is one error, not one for each tunnel */
 	if (!l->has_ports || l->port_count == 0)
 		return;
 	owner = address_find_owner(l, tunnel->options.local);
@@ -427,7 +427,7 @@ static void tunnel_check(struct loader *l, struct tunnel_draft *draft)
 	if (port->mtu && tunnel->options.mtu && tunnel->options.mtu + overhead > port->mtu)
 		gremc_config_error_add(
 			l, draft->mtu,
-			"`mtu` is %u, but %s's is %u and the tunnel's headers take %u of it; it takes "
+			"`mtu` is %u, but %s's is %u and the tunnel's headers take %u of it; it accepts "
 			"at most %d",
 			tunnel->options.mtu, port->name, port->mtu, overhead, port->mtu - (int)overhead);
 }
@@ -456,7 +456,7 @@ static bool tunnel_identity_equal(const struct gremc_config_tunnel *s, const str
 	       s->options.input_key == t->options.input_key;
 }
 
-/* Two tunnels that one packet would belong to. */
+/* Check that no packet matches two tunnels. */
 static void tunnels_check_distinct(struct loader *l)
 {
 	struct tunnel_draft **sorted = gremc_config_array_alloc(l, l->tunnel_count, sizeof(*sorted));
@@ -506,7 +506,7 @@ void gremc_config_validate_tunnels(struct loader *l)
 	config->tunnel_count = l->tunnel_count;
 	for (uint32_t i = 0; i < l->tunnel_count; i++) {
 		config->tunnels[i] = l->tunnels[i].tunnel;
-		l->tunnels[i].tunnel.igmp = NULL; /* theirs now */
+		l->tunnels[i].tunnel.igmp = NULL; /* config->tunnels owns them now */
 		l->tunnels[i].tunnel.routes = NULL;
 	}
 }

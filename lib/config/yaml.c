@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From text to libyaml's document, and from its mappings to the table of keys. */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +42,7 @@ void gremc_config_text_reject(struct loader *l, const struct key *key, const str
 		       key->scalar == gremc_config_read_df;
 	char type[KEY_TEXT];
 
-	gremc_config_error_add(l, value->place, "`%s` cannot be `%s`%s; it takes %s", key->name,
+	gremc_config_error_add(l, value->place, "`%s` cannot be `%s`%s; it accepts %s", key->name,
 			       QUOTE(value->text), value->quoted && is_bare ? " in quotes" : "",
 			       gremc_config_key_type(type, sizeof(type), key));
 }
@@ -68,7 +67,7 @@ void gremc_config_node_reject(struct loader *l, const struct key *key, yaml_node
 	if (!gremc_config_node_is_null(node) && gremc_config_node_scalar(node, &value))
 		gremc_config_text_reject(l, key, &value);
 	else
-		gremc_config_error_add(l, gremc_config_node_place(node), "`%s` cannot be %s; it takes %s",
+		gremc_config_error_add(l, gremc_config_node_place(node), "`%s` cannot be %s; it accepts %s",
 				       key->name, node_kind_name(node),
 				       gremc_config_key_type(type, sizeof(type), key));
 }
@@ -78,8 +77,8 @@ void gremc_config_entry_reject(struct loader *l, const struct key *key, yaml_nod
 	char type[KEY_TEXT];
 
 	gremc_config_error_add(
-		l, gremc_config_node_place(entry), "an entry of `%s` cannot be %s; `%s` takes %s", key->name,
-		node_kind_name(entry), key->name, gremc_config_key_type(type, sizeof(type), key));
+		l, gremc_config_node_place(entry), "an entry of `%s` cannot be %s; `%s` accepts %s",
+		key->name, node_kind_name(entry), key->name, gremc_config_key_type(type, sizeof(type), key));
 }
 
 static bool pair_read_name(struct loader *l, const yaml_node_pair_t *pair, struct value *name)
@@ -116,7 +115,7 @@ static void merge_reject(struct loader *l, const yaml_node_t *node)
 {
 	gremc_config_error_add(
 		l, gremc_config_node_place(node),
-		"`<<` cannot be %s; it takes the alias of a mapping, `<<: *NAME`, or a list of them",
+		"`<<` cannot be %s; it accepts the alias of a mapping, `<<: *NAME`, or a list of them",
 		node->type == YAML_SCALAR_NODE ? "a single value" : node_kind_name(node));
 }
 
@@ -270,7 +269,7 @@ void gremc_config_mapping_read(struct loader *l, yaml_node_t *node, enum section
 		mapping_walk_pairs(l, node, 0, pair_collect, &collection);
 	} else if (!gremc_config_node_is_null(node)) {
 		gremc_config_error_add(l, gremc_config_node_place(node),
-				       "%s cannot be a %s; it takes a mapping, lines of `KEY: VALUE`",
+				       "%s cannot be a %s; it accepts a mapping, lines of `KEY: VALUE`",
 				       owner->text,
 				       node->type == YAML_SEQUENCE_NODE ? "list" : "single value");
 		return;
@@ -289,7 +288,7 @@ void gremc_config_mapping_read(struct loader *l, yaml_node_t *node, enum section
 		if (value)
 			key_read_value(l, key, value, object);
 		else if (key->required)
-			gremc_config_error_add(l, owner->place, "%s has no `%s`; add `%s:`, which takes %s",
+			gremc_config_error_add(l, owner->place, "%s has no `%s`; add `%s:`, which accepts %s",
 					       owner->text, key->name, key->name,
 					       gremc_config_key_type(type, sizeof(type), key));
 	}
@@ -313,7 +312,7 @@ yaml_node_t *gremc_config_mapping_find(struct loader *l, const yaml_node_t *node
 /* Names of a mapping, and the mapping itself, to see which of its names a merged one repeats. */
 struct name_walk {
 	const yaml_node_t *mapping;
-	bool (*each)(struct loader *l, const struct value *name, yaml_node_t *node, void *object);
+	name_visitor *visit;
 	void *object;
 };
 
@@ -324,49 +323,53 @@ static bool pair_visit_name(struct loader *l, const struct value *name, yaml_nod
 
 	if (is_merged && gremc_config_mapping_find(l, walk->mapping, name->text))
 		return true;
-	return walk->each(l, name, node, walk->object);
+	return walk->visit(l, name, node, walk->object);
 }
 
-void gremc_config_mapping_visit(struct loader *l, yaml_node_t *node,
-				bool (*each)(struct loader *l, const struct value *name, yaml_node_t *node,
-					     void *object),
-				void *object)
+void gremc_config_mapping_visit(struct loader *l, yaml_node_t *node, name_visitor *visit, void *object)
 {
-	struct name_walk walk = {node, each, object};
+	struct name_walk walk = {node, visit, object};
 
 	mapping_walk_pairs(l, node, 0, pair_visit_name, &walk);
 }
 
+/* Read the scalar of a sequence's entry.
+ * Returns: false: the error is added. */
+static bool entry_read(struct loader *l, const struct key *key, yaml_node_t *entry, struct value *value)
+{
+	if (!gremc_config_node_is_null(entry) && gremc_config_node_scalar(entry, value))
+		return true;
+	gremc_config_entry_reject(l, key, entry);
+	return false;
+}
+
 void gremc_config_sequence_visit(struct loader *l, const struct key *key, yaml_node_t *node,
-				 bool (*each)(struct loader *l, const struct value *value, void *object),
-				 void *object)
+				 text_visitor *visit, void *object)
 {
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
 	     item < node->data.sequence.items.top; item++) {
-		yaml_node_t *entry = yaml_document_get_node(&l->document, *item);
 		struct value value;
 
-		if (gremc_config_node_is_null(entry) || !gremc_config_node_scalar(entry, &value))
-			gremc_config_entry_reject(l, key, entry);
-		else if (!each(l, &value, object))
+		if (entry_read(l, key, yaml_document_get_node(&l->document, *item), &value) &&
+		    !visit(l, &value, object))
 			return;
 	}
 }
 
 bool gremc_config_text_is_ipv6(const char *text)
 {
-	char address[INET6_ADDRSTRLEN];
-	struct in6_addr parsed;
+	struct gremc_addr address;
+	char copy[GREMC_ADDR_TEXT];
 	size_t length = strcspn(text, "/");
 
-	if (length >= sizeof(address))
+	if (length >= sizeof(copy))
 		return false;
-	memcpy(address, text, length);
-	address[length] = '\0';
-	return inet_pton(AF_INET6, address, &parsed) == 1;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return gremc_addr_parse(copy, &address) == 0 && address.family == GREMC_FAMILY_IPV6;
 }
 
-/* The address of an entry `ADDRESS/LENGTH: {label: ..., lifetime: ...}`. */
+/* Read the address of an entry `ADDRESS/LENGTH: {label: ..., lifetime: ...}`. */
 static bool entry_address_with_options(struct loader *l, const yaml_node_t *entry, struct value *value)
 {
 	const yaml_node_pair_t *pair;
@@ -384,22 +387,25 @@ static bool entry_address_with_options(struct loader *l, const yaml_node_t *entr
 	return true;
 }
 
+/* Visit an address unless it is IPv6. */
+static bool address_visit(struct loader *l, const struct value *value, text_visitor *visit, void *object)
+{
+	if (!gremc_config_text_is_ipv6(value->text))
+		return visit(l, value, object);
+	gremc_config_note_add(l, value->place, "%s is an IPv6 address and has no effect here", value->text);
+	return true;
+}
+
 void gremc_config_addresses_visit(struct loader *l, const struct key *key, yaml_node_t *node,
-				  bool (*each)(struct loader *l, const struct value *value, void *object),
-				  void *object)
+				  text_visitor *visit, void *object)
 {
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
 	     item < node->data.sequence.items.top; item++) {
 		yaml_node_t *entry = yaml_document_get_node(&l->document, *item);
 		struct value value;
 
-		if (!entry_address_with_options(l, entry, &value) &&
-		    (gremc_config_node_is_null(entry) || !gremc_config_node_scalar(entry, &value)))
-			gremc_config_entry_reject(l, key, entry);
-		else if (gremc_config_text_is_ipv6(value.text))
-			gremc_config_note_add(l, value.place, "%s is an IPv6 address and has no effect here",
-					      value.text);
-		else if (!each(l, &value, object))
+		if ((entry_address_with_options(l, entry, &value) || entry_read(l, key, entry, &value)) &&
+		    !address_visit(l, &value, visit, object))
 			return;
 	}
 }
@@ -477,7 +483,7 @@ static void yaml_syntax_error(struct loader *l, const yaml_parser_t *parser, con
 		gremc_config_error_add(l, text_offset_place(text, size, parser->problem_offset),
 				       "this is not text: %s; a configuration is written in UTF-8", what);
 	} else if (mark_is_tab(text, size, &parser->problem_mark)) {
-		gremc_config_error_add(l, place, "a tab indents this line; YAML takes spaces only");
+		gremc_config_error_add(l, place, "a tab indents this line; YAML accepts spaces only");
 	} else {
 		if (parser->context)
 			snprintf(context, sizeof(context), " (%s, which begins on line %zu)", parser->context,

@@ -72,7 +72,7 @@ static int link_config_init(struct gremc_link_config *link_config, uint32_t addr
 }
 
 static void link_config_routes_add(struct gremc_link_config *link_config,
-				   const struct gremc_config_route_read *routes, uint32_t count, bool on_link)
+				   const struct gremc_config_route *routes, uint32_t count, bool on_link)
 {
 	for (uint32_t i = 0; i < count; i++)
 		link_config->routes[link_config->route_count++] = (struct gremc_link_route){

@@ -37,7 +37,7 @@ const char *host_state_directory(void)
 void config_init(struct host_fixture *f)
 {
 	f->address = (struct gremc_config_address){LOCAL, 24};
-	f->route = (struct gremc_config_route_read){.via = GATEWAY};
+	f->route = (struct gremc_config_route){.via = GATEWAY};
 	f->config_port = (struct gremc_config_port){.name = "wan0",
 						    .host = true,
 						    .member_of = GREMC_CONFIG_NONE,

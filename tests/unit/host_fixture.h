@@ -38,7 +38,7 @@ struct host_fixture {
 	struct gremc_config config;
 	struct gremc_config_port config_port;
 	struct gremc_config_address address;
-	struct gremc_config_route_read route;
+	struct gremc_config_route route;
 	struct gremc_config_tunnel tunnel;
 	uint32_t vif[3]; /* tunnel, port, host */
 	int epoll;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <ctype.h>
+
 #include "config_helpers.h"
 
 static struct gremc_config *config_load_or_fail(const char *text)
@@ -379,6 +381,30 @@ static void test_docs_contain_every_key(void **state)
 	free(docs);
 }
 
+/* Whether the man page has the word by itself, without the roff escape of its hyphens. */
+static bool man_page_has_word(const char *page, const char *word)
+{
+	const size_t length = strlen(word);
+
+	for (const char *at = strstr(page, word); at; at = strstr(at + 1, word))
+		if (strchr(" \n.,(\"`", at[-1]) && !isalnum((unsigned char)at[length]) && at[length] != '-')
+			return true;
+	return false;
+}
+
+static void test_man_page_contains_every_key(void **state)
+{
+	char *page = read_source("docs/man/dpdk-gremc.yaml.5"), *to = page;
+
+	(void)state;
+	for (const char *from = page; (*to = *from) != '\0'; from++)
+		to += *from != '\\';
+	for (const struct key *key = gremc_config_keys; key < gremc_config_keys + KEY_COUNT; key++)
+		if (!man_page_has_word(page, key->name))
+			fail_msg("dpdk-gremc.yaml.5 has no `%s`", key->name);
+	free(page);
+}
+
 static void test_docs_example_loads(void **state)
 {
 	char *docs = read_source("docs/config.md"), *first = strstr(docs, "```yaml\n"), *last;
@@ -438,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_finds_next_hops_and_neighbors),
 		cmocka_unit_test(test_reports_changes_that_need_a_restart),
 		cmocka_unit_test(test_docs_contain_every_key),
+		cmocka_unit_test(test_man_page_contains_every_key),
 		cmocka_unit_test(test_docs_example_loads),
 		cmocka_unit_test(test_examples_load),
 	};

@@ -107,7 +107,7 @@ static void test_rejects_unreadable_files(void **state)
 			    "/nonexistent/f.yaml: the file cannot be opened: No such file or directory\n"
 			    "/: this is a directory; a configuration is a regular file\n"
 			    "/dev/null: this is a device; a configuration is a regular file\n"
-			    "/nonexistent: the folder cannot be read: No such file or directory\n");
+			    "/nonexistent: the directory cannot be read: No such file or directory\n");
 	assert_int_equal(errors.count, 4);
 	gremc_errors_fini(&errors);
 }
@@ -173,8 +173,8 @@ static void test_rejects_counts_over_limits(void **state)
 		asprintf(
 			&errors,
 			"f:3:3: there are more than %u mroutes; remove some, or use a prefix for several\n"
-			"f:3:14: `group` is 10.0.0.1, which is not multicast; it takes groups inside 224.0.0.0/4\n"
-			"f:4:3: the mroute cannot be a list; it takes a mapping, lines of `KEY: VALUE`\n",
+			"f:3:14: `group` is 10.0.0.1, which is not multicast; it accepts groups inside 224.0.0.0/4\n"
+			"f:4:3: the mroute cannot be a list; it accepts a mapping, lines of `KEY: VALUE`\n",
 			GREMC_CONFIG_MROUTES_MAX) > 0);
 	bytes_expect_rejection(text, size, errors);
 	free(errors);
@@ -262,7 +262,7 @@ static void test_reads_ifcfg_folder(void **state)
 		"outer address of this end\n",
 		folder);
 	assert_memory_equal(errors.text, path, strlen(path));
-	assert_non_null(strstr(errors.text, "there is no ifcfg-* file with TYPE=GRE in this folder"));
+	assert_non_null(strstr(errors.text, "there is no ifcfg-* file with TYPE=GRE in this directory"));
 	gremc_errors_fini(&errors);
 
 	assert_non_null(config);
@@ -304,15 +304,15 @@ static void test_rejects_wrong_ifcfg_files(void **state)
 		 "d/ifcfg-g:1:6: there is no `PEER_OUTER_IPADDR`; add it with the outer address of the other "
 		 "end\n"},
 		{GRE OUTER "TTL=0\nMTU=x\nKEY=-1\n",
-		 "d/ifcfg-g:4:5: `TTL` cannot be `0`; it takes a number from 1 to 255, or `inherit`\n"
-		 "d/ifcfg-g:5:5: `MTU` cannot be `x`; it takes a number from 68 to 65535\n"
-		 "d/ifcfg-g:6:5: `KEY` cannot be `-1`; it takes a number from 0 to 4294967295, or a dotted quad\n"},
+		 "d/ifcfg-g:4:5: `TTL` cannot be `0`; it accepts a number from 1 to 255, or `inherit`\n"
+		 "d/ifcfg-g:5:5: `MTU` cannot be `x`; it accepts a number from 68 to 65535\n"
+		 "d/ifcfg-g:6:5: `KEY` cannot be `-1`; it accepts a number from 0 to 4294967295, or a dotted quad\n"},
 		{GRE "  MY_OUTER_IPADDR=192.0.2.1\nPEER_OUTER_IPADDR=192.0.2.1\n",
 		 "d/ifcfg-g:2:19: `local` and `remote` of g are both 192.0.2.1; a tunnel ends at another host\n"},
 		{GRE OUTER "MY_INNER_IPADDR=10.0.0.1/33\nPEER_INNER_IPADDR=ten\n",
-		 "d/ifcfg-g:4:17: `10.0.0.1/33` is no interface address; write ADDRESS/LENGTH with a length from 1 "
+		 "d/ifcfg-g:4:17: `10.0.0.1/33` is not an interface address; write ADDRESS/LENGTH with a length from 1 "
 		 "to 32, such as 192.0.2.1/24\n"
-		 "d/ifcfg-g:5:19: `ten` is no interface address; write ADDRESS/LENGTH with a length from 1 to 32, "
+		 "d/ifcfg-g:5:19: `ten` is not an interface address; write ADDRESS/LENGTH with a length from 1 to 32, "
 		 "such as 192.0.2.1/24\n"},
 		{GRE OUTER "KEY=1\nKEY=2\n",
 		 "d/ifcfg-g:5:5: `KEY` is given twice, first on line 4; keep one of them\n"},
@@ -321,19 +321,19 @@ static void test_rejects_wrong_ifcfg_files(void **state)
 		{GRE OUTER "if true; then\nKEY=\"1\nKEY=1 2\n",
 		 "d/ifcfg-g:4:1: this line is not KEY=VALUE; correct it, or make it a comment with #\n"
 		 "d/ifcfg-g:5:5: a quote is not closed on this line; close it\n"
-		 "d/ifcfg-g:6:7: there is more after the value; put a value with spaces in quotes, and each "
+		 "d/ifcfg-g:6:7: text follows the value; put a value with spaces in quotes, and each "
 		 "assignment on its own line\n"},
 		/* a damaged TYPE line does not make the file another program's */
 		{"TYPE=GRE old\n" OUTER,
-		 "d/ifcfg-g:1:10: there is more after the value; put a value with spaces in quotes, and each "
+		 "d/ifcfg-g:1:10: text follows the value; put a value with spaces in quotes, and each "
 		 "assignment on its own line\n"},
 		{"TYPE = GRE\n" OUTER,
 		 "d/ifcfg-g:1:1: this line is not KEY=VALUE; correct it, or make it a comment with #\n"},
 		{"export TYPE= 'gre'\n" OUTER,
-		 "d/ifcfg-g:1:14: there is more after the value; put a value with spaces in quotes, and each "
+		 "d/ifcfg-g:1:14: text follows the value; put a value with spaces in quotes, and each "
 		 "assignment on its own line\n"},
 		{"TYPE=GRE; DEVICE=g\n" OUTER,
-		 "d/ifcfg-g:1:11: there is more after the value; put a value with spaces in quotes, and each "
+		 "d/ifcfg-g:1:11: text follows the value; put a value with spaces in quotes, and each "
 		 "assignment on its own line\n"},
 		{"TYPE=\"GRE\n" OUTER, "d/ifcfg-g:1:6: a quote is not closed on this line; close it\n"},
 		{"TYPE=GRE#old\n" OUTER,

@@ -180,8 +180,8 @@ static void restart_removes_what_only_the_earlier_start_configured(void **state)
 {
 	const struct gremc_prefix theirs = {RTE_BE32(0xc6120000), 15};
 	struct gremc_config_address two[2] = {{LOCAL, 24}, {RTE_BE32(0xc0000205), 24}};
-	struct gremc_config_route_read routes[2] = {{.via = GATEWAY},
-						    {.to = {RTE_BE32(0xcb007100), 24}, .via = GATEWAY}};
+	struct gremc_config_route routes[2] = {{.via = GATEWAY},
+					       {.to = {RTE_BE32(0xcb007100), 24}, .via = GATEWAY}};
 	struct host_fixture *f = *state;
 	unsigned ifindex;
 

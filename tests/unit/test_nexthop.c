@@ -48,7 +48,7 @@ static void tunnel_follows_the_kernel_route(void **state)
  */
 static void static_neighbor_overrides_the_kernel(void **state)
 {
-	struct gremc_config_neighbor_find neighbor = {GATEWAY2, mac_a};
+	struct gremc_config_neighbor neighbor = {GATEWAY2, mac_a};
 	const struct gremc_link_route host_route = {{REMOTE, 32}, GATEWAY2, false};
 	struct host_fixture *f = *state;
 

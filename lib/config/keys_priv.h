@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of keys: readers, help, suggestions and the reference in docs/config.md use it. */
+#ifndef GREMC_CONFIG_KEYS_PRIV_H
+#define GREMC_CONFIG_KEYS_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <yaml.h>
+
+#include "config/messages_priv.h"
+
+enum section {
+	SECTION_TOP,
+	SECTION_ETHERNET,
+	SECTION_BOND,
+	SECTION_PARAMETERS,
+	SECTION_ROUTE,
+	SECTION_TUNNEL,
+	SECTION_KEY,
+	SECTION_MROUTE,
+	SECTION_SETTINGS,
+	SECTION_TIMING,
+	SECTION_IGMP,
+	SECTION_JOIN,
+	SECTION_COUNT
+};
+#define IN(section) (1u << SECTION_##section)
+
+/* The keys of one mapping are read in this order, which need not be that of the file. */
+enum key_id {
+	KEY_NETWORK,
+	KEY_VERSION,
+	KEY_ETHERNETS,
+	KEY_BONDS,
+	KEY_TUNNELS,
+	KEY_MROUTES,
+	KEY_TIMING,
+	KEY_SETTINGS,
+	KEY_ETHERNET_DEVICE,
+	KEY_INTERFACE,
+	KEY_ISOLATE,
+	KEY_INTERFACES,
+	KEY_PARAMETERS,
+	KEY_BOND_DEVICE,
+	KEY_ADDRESSES,
+	KEY_GATEWAY4,
+	KEY_ROUTES,
+	KEY_NEIGHBORS,
+	KEY_MTU,
+	KEY_VLAN,
+	KEY_MULTICAST,
+	KEY_PORT_IGMP,
+	KEY_HOST,
+	KEY_BOND_MODE,
+	KEY_ROUTE_TO,
+	KEY_ROUTE_VIA,
+	KEY_ROUTE_ON_LINK,
+	KEY_TUNNEL_MODE,
+	KEY_LOCAL,
+	KEY_REMOTE,
+	KEY_KEY,
+	KEY_TTL,
+	KEY_TOS,
+	KEY_DF,
+	KEY_TUNNEL_MTU,
+	KEY_TUNNEL_ADDRESSES,
+	KEY_PEER,
+	KEY_TUNNEL_ROUTES,
+	KEY_TUNNEL_IGMP,
+	KEY_TUNNEL_HOST,
+	KEY_INPUT,
+	KEY_OUTPUT,
+	KEY_GROUP,
+	KEY_SOURCE,
+	KEY_FROM,
+	KEY_TO,
+	KEY_COPY_THRESHOLD,
+	KEY_SHARD_THRESHOLD,
+	KEY_SPREAD,
+	KEY_TX_RETRIES,
+	KEY_RX_DESCRIPTORS,
+	KEY_TX_DESCRIPTORS,
+	KEY_MAX_SLEEP,
+	KEY_IDLE,
+	KEY_HOST_PERSIST,
+	KEY_ROBUSTNESS,
+	KEY_QUERY_INTERVAL,
+	KEY_RESPONSE_INTERVAL,
+	KEY_LAST_MEMBER_INTERVAL,
+	KEY_LAST_MEMBER_COUNT,
+	KEY_IGMP_MODE,
+	KEY_IGMP_VERSION,
+	KEY_FAST_LEAVE,
+	KEY_ROUTER_ALERT,
+	KEY_MAX_GROUPS,
+	KEY_MAX_SOURCES,
+	KEY_REPORT_RATE,
+	KEY_IGMP_GROUPS,
+	KEY_IGMP_SOURCES,
+	KEY_JOIN,
+	KEY_JOIN_GROUP,
+	KEY_JOIN_SOURCE,
+	KEY_COUNT
+};
+
+struct loader;
+struct key;
+
+/* Check one value and store it in the section's object. A wrong value becomes an error. */
+typedef void scalar_reader(struct loader *l, const struct key *key, const struct value *value, void *object);
+typedef void node_reader(struct loader *l, const struct key *key, yaml_node_t *node, void *object);
+
+struct key {
+	const char *name;
+	unsigned sections;         /* IN() of each section that has it */
+	const char *type;          /* accepted values; with a maximum or keywords: further ones, or NULL */
+	uint32_t minimum, maximum; /* of a number; maximum 0: no number is accepted */
+	const char *fallback;      /* the default as a user would write it, or NULL */
+	bool required;
+	bool needs_restart;         /* a reload cannot change it */
+	scalar_reader *scalar;      /* NULL: no scalar is accepted */
+	node_reader *node;          /* NULL: only a scalar is accepted */
+	yaml_node_type_t node_type; /* accepted by `node` */
+	uint16_t offset, size;      /* of the field in the section's object */
+	const char *meaning;
+	const struct gremc_keywords *keywords; /* accepted words, or NULL */
+	unsigned first_keyword;                /* earlier words of the table are not accepted */
+};
+
+extern const struct key gremc_config_keys[KEY_COUNT];
+
+/* Returns: the section's key of this name, or NULL. */
+const struct key *gremc_config_key_find(enum section section, const char *name);
+/* Whether netplan has this key and this program ignores it. */
+bool gremc_config_key_is_netplans(enum section section, const char *name);
+/* Write "did you mean `x`?", or the list of the section's keys.
+ * Returns: text. */
+char *gremc_config_key_suggest(char *text, size_t size, enum section section, const char *name);
+#define KEY_TEXT 256 /* bytes of gremc_config_key_type() */
+/* Write the accepted values, such as "a number from 1 to 255, or `inherit`".
+ * Returns: text. */
+char *gremc_config_key_type(char *text, size_t size, const struct key *key);
+
+/* ---- readers: scalars.c, ports.c, tunnels.c, mroutes.c, igmp.c, load.c ---- */
+
+scalar_reader gremc_config_read_version, gremc_config_read_number, gremc_config_read_boolean,
+	gremc_config_read_address, gremc_config_read_endpoint, gremc_config_read_device,
+	gremc_config_read_interface, gremc_config_read_mode, gremc_config_read_gre, gremc_config_read_key,
+	gremc_config_read_key_number, gremc_config_read_ttl, gremc_config_read_tos, gremc_config_read_df;
+node_reader gremc_config_read_ethernets, gremc_config_read_bonds, gremc_config_read_parameters,
+	gremc_config_read_interfaces, gremc_config_read_addresses, gremc_config_read_routes,
+	gremc_config_read_neighbors;
+scalar_reader gremc_config_read_gateway, gremc_config_read_route_to;
+node_reader gremc_config_read_tunnels, gremc_config_read_key_pair, gremc_config_read_tunnel_addresses,
+	gremc_config_read_tunnel_routes;
+node_reader gremc_config_read_mroutes, gremc_config_read_settings, gremc_config_read_vifs;
+scalar_reader gremc_config_read_group, gremc_config_read_source, gremc_config_read_vif,
+	gremc_config_read_origin;
+scalar_reader gremc_config_read_igmp_word, gremc_config_read_igmp_mode, gremc_config_read_join_group;
+node_reader gremc_config_read_igmp, gremc_config_read_timing, gremc_config_read_igmp_groups,
+	gremc_config_read_igmp_sources, gremc_config_read_joins;
+
+#endif

@@ -19,7 +19,7 @@
 
 #ifdef GREMC_TSAN
 #	include <sanitizer/tsan_interface.h>
-/* All before this in this thread happens before what follows GREMC_TSAN_ACQUIRE of the same address. */
+/* Accesses before GREMC_TSAN_RELEASE happen before those after GREMC_TSAN_ACQUIRE of the same address. */
 #	define GREMC_TSAN_RELEASE(address) __tsan_release((void *)(uintptr_t)(address))
 #	define GREMC_TSAN_ACQUIRE(address) __tsan_acquire((void *)(uintptr_t)(address))
 #else

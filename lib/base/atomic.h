@@ -5,7 +5,7 @@
  * field names its writer and its readers. Every accessor names its memory order:
  *
  *     gremc_u32_load()           relaxed: the value alone matters
- *     gremc_u32_load_acquire()   what the writer stored before its release store is visible afterwards
+ *     gremc_u32_load_acquire()   stores before the release store of the value are visible afterwards
  *     gremc_u32_store()          relaxed
  *     gremc_u32_store_release()  all earlier stores are visible to a thread that load-acquires the value
  *     gremc_u32_exchange()       relaxed; returns the old value
@@ -58,6 +58,7 @@ GREMC_ATOMIC(int, int)
 
 #undef GREMC_ATOMIC
 
+/* Returns: the new value. */
 static inline uint32_t gremc_u32_add_acq_rel(gremc_atomic_u32 *atomic, uint32_t n)
 {
 	return __atomic_add_fetch(&atomic->value, n, __ATOMIC_ACQ_REL);

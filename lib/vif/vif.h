@@ -231,7 +231,7 @@ bool gremc_tunnel_peer_known(const struct gremc_vifs *vifs, rte_be32_t local, rt
  * Returns: the vif, or GREMC_VIF_NONE. */
 uint32_t gremc_vif_find(const struct gremc_vifs *vifs, const char *name);
 
-/* ---- what readers load ---- */
+/* ---- accessors of readers ---- */
 
 /* acquire: pairs with the publication of the object
  * Thread:   a reader.

@@ -6,32 +6,37 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_ethdev.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_version.h>
 
-#include "stamp.h"
-#include "tester.h"
-#include "tests.h"
+#include "actions/actions.h"
+#include "actions/devices.h"
+#include "base/assert.h"
+#include "engine/create.h"
+#include "engine/lcore.h"
+#include "options/actions.h"
+#include "options/parse.h"
+#include "traffic/stamp.h"
 
 #define LARGEST_INNER 9600
+#define UNICAST_FLOWS 64
 
-/* For the signal handler. */
+/* Global for the signal handler. */
 static struct gremc_tester tester;
 
 static void signal_stop_request(int number)
 {
 	RTE_SET_USED(number);
-	__atomic_store_n(&tester.stop, 1, __ATOMIC_RELAXED);
+	gremc_shared_u64_write(&tester.stop, 1);
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* which has more to say */
-/* DPDK's memif frees the queues of a peer that leaves while they may be polled. */
+#ifndef __SANITIZE_ADDRESS__ /* whose report is more detailed */
+/* DPDK's memif frees the queues of a peer that disconnects, even while they are polled. */
 static void signal_crash_report(int number)
 {
 	static const char text[] =
-		"gremc-loadgen: crashed; over memif that is what happens when the forwarder ends while packets are sent\n";
+		"gremc-loadgen: crashed; DPDK's memif may crash when the forwarder ends while packets are sent\n";
 	ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
 
 	RTE_SET_USED(written);
@@ -59,101 +64,8 @@ static void signals_catch(void)
 	signal_crash_catch();
 }
 
-/* ---- which device is which port ---- */
-
-static uint32_t config_port_find(const struct gremc_config *config, const struct gremc_named_value *named)
-{
-	for (uint32_t i = 0; i < config->port_count; i++)
-		if (strlen(config->ports[i].name) == named->name_length &&
-		    strncmp(config->ports[i].name, named->name, named->name_length) == 0)
-			return i;
-	return GREMC_CONFIG_NONE;
-}
-
-/* Ports that carry packets of their own. */
-static unsigned config_ports_count(const struct gremc_config *config, uint32_t *first)
-{
-	unsigned count = 0;
-
-	for (uint32_t i = config->port_count; i-- > 0;)
-		if (config->ports[i].member_of == GREMC_CONFIG_NONE) {
-			*first = i;
-			count++;
-		}
-	return count;
-}
-
-/* Nothing said, and as many devices as ports: in order. */
-static int devices_map_in_order(const struct gremc_config *config, struct gremc_engine_options *engine,
-				struct gremc_errors *errors)
-{
-	uint32_t port = 0, devices = 0, first = 0;
-	uint16_t id;
-
-	RTE_ETH_FOREACH_DEV (id)
-		devices++;
-	if (devices != config_ports_count(config, &first)) {
-		gremc_errors_add(
-			errors, NULL, 0, 0,
-			"the forwarder has %u ports and this EAL %u devices: say which is wired to which, --port %s=DEVICE",
-			config_ports_count(config, &first), devices, config->ports[first].name);
-		return -1;
-	}
-	RTE_ETH_FOREACH_DEV (id) {
-		while (config->ports[port].member_of != GREMC_CONFIG_NONE)
-			port++;
-		rte_eth_dev_get_name_by_port(id, engine->map[port++].rx);
-	}
-	return 0;
-}
-
-static int devices_map(const struct gremc_config *config, const struct gremc_loadgen_options *options,
-		       struct gremc_engine_options *engine, struct gremc_errors *errors)
-{
-	for (unsigned i = 0; i < options->port_count + options->tx_port_count; i++) {
-		bool tx = i >= options->port_count;
-		const struct gremc_named_value *named =
-			tx ? &options->tx_port[i - options->port_count] : &options->port[i];
-		uint32_t port = config_port_find(config, named);
-
-		if (port == GREMC_CONFIG_NONE || config->ports[port].member_of != GREMC_CONFIG_NONE) {
-			gremc_errors_add(errors, NULL, 0, 0,
-					 "--%s %s: %s has no port of that name that carries tunnels or LANs",
-					 tx ? "tx-port" : "port", named->name, options->dut_config);
-			return -1;
-		}
-		snprintf(tx ? engine->map[port].tx : engine->map[port].rx, GREMC_DEVICE_SIZE, "%s",
-			 named->value);
-	}
-	return options->port_count ? 0 : devices_map_in_order(config, engine, errors);
-}
-
-static int macs_map(const struct gremc_config *config, const struct gremc_loadgen_options *options,
-		    struct gremc_engine_options *engine, struct gremc_errors *errors)
-{
-	for (unsigned i = 0; i < options->dut_mac_count; i++) {
-		const struct gremc_named_value *named = &options->dut_mac[i];
-		struct rte_ether_addr mac;
-		uint32_t port = named->name ? config_port_find(config, named) : 0;
-
-		if (rte_ether_unformat_addr(named->value, &mac) || port == GREMC_CONFIG_NONE) {
-			gremc_errors_add(
-				errors, NULL, 0, 0,
-				"--dut-mac %s: [NAME=]aa:bb:cc:dd:ee:ff is needed, NAME being a port of %s",
-				named->name ? named->name : named->value, options->dut_config);
-			return -1;
-		}
-		for (uint32_t k = 0; k < config->port_count; k++)
-			if (named->name == NULL || k == port) {
-				engine->map[k].forwarder = mac;
-				engine->map[k].has_mac = true;
-			}
-	}
-	return 0;
-}
-
-/* The largest inner packet that any site could send or get: larger ones are skipped, and no buffer need hold
- * them. */
+/* Returns: bytes of the largest inner packet that a site can send or receive. Tests skip larger ones, so no
+ * buffer needs to hold them. */
 static uint16_t inner_length_max(const struct gremc_loadgen_options *options, const struct gremc_flows *flows)
 {
 	uint16_t largest = 0, most = 0;
@@ -171,14 +83,18 @@ static uint16_t inner_length_max(const struct gremc_loadgen_options *options, co
 
 static int lcore_main(void *lcore)
 {
+	gremc_role_register(GREMC_ROLE_WORKER);
 	gremc_lcore_loop(lcore);
+	gremc_role_unregister(GREMC_ROLE_WORKER);
 	return 0;
 }
 
 static void control_main(struct gremc_tester *t)
 {
+	gremc_role_register(GREMC_ROLE_CONTROL);
 	t->status = gremc_tester_execute(t);
 	gremc_engine_quit(t->engine);
+	gremc_role_unregister(GREMC_ROLE_CONTROL);
 }
 
 static gremc_thread_result control_thread_main(void *t)
@@ -187,7 +103,7 @@ static gremc_thread_result control_thread_main(void *t)
 	return (gremc_thread_result)0;
 }
 
-/* With one lcore it polls, and control is a thread beside it; with more the first controls. */
+/* A single lcore polls, and the control thread runs beside it. With several lcores the first one controls. */
 static int lcores_run(struct gremc_tester *t)
 {
 	gremc_thread thread;
@@ -197,7 +113,7 @@ static int lcores_run(struct gremc_tester *t)
 			fprintf(stderr, "gremc-loadgen: cannot start the control thread\n");
 			return GREMC_EXIT_FAILURE;
 		}
-		gremc_lcore_loop(&t->engine->lcore[0]);
+		lcore_main(&t->engine->lcore[0]);
 		gremc_thread_join(thread);
 		return t->status;
 	}
@@ -222,7 +138,7 @@ static int forwarder_test(const struct gremc_loadgen_options *options)
 	struct gremc_flows_options flows = {.groups_per_route = options->groups_per_route,
 					    .senders = options->senders,
 					    .limit = options->flows,
-					    .unicast = 64};
+					    .unicast = UNICAST_FLOWS};
 	static struct gremc_engine_options engine;
 	struct gremc_errors errors = {0};
 	int status = GREMC_EXIT_FAILURE;
@@ -235,8 +151,8 @@ static int forwarder_test(const struct gremc_loadgen_options *options)
 	engine.inner_max = inner_length_max(options, tester.flows);
 	engine.link_wait = options->link_wait;
 	engine.ttl_step = options->keep_ttl ? 0 : 1;
-	if (devices_map(tester.config, options, &engine, &errors) == 0 &&
-	    macs_map(tester.config, options, &engine, &errors) == 0)
+	if (gremc_devices_map(tester.config, options, &engine, &errors) == 0 &&
+	    gremc_macs_map(tester.config, options, &engine, &errors) == 0)
 		tester.engine = gremc_engine_create(tester.config, tester.flows, &engine, &errors);
 	if (tester.engine) {
 		signals_catch();
@@ -257,7 +173,8 @@ static int eal_run(const struct gremc_loadgen_options *options)
 	if (gremc_runtime_remove_at_exit())
 		fputs("gremc-loadgen: out of memory\n", stderr);
 	if (rte_eal_init(options->eal_argc, options->eal_argv) < 0) {
-		fprintf(stderr, "gremc-loadgen: DPDK's EAL does not start: %s; its messages above say why\n",
+		fprintf(stderr,
+			"gremc-loadgen: DPDK's EAL does not start: %s; its messages above give the reason\n",
 			rte_strerror(rte_errno));
 		return GREMC_EXIT_FAILURE;
 	}
@@ -267,7 +184,7 @@ static int eal_run(const struct gremc_loadgen_options *options)
 	return status;
 }
 
-/* Hours of a test are not to end with results that cannot be written. */
+/* Check that the results can be written before a test of hours. */
 static int outputs_check(const struct gremc_loadgen_options *options)
 {
 	const char *const path[] = {options->json, options->csv, options->report};
@@ -277,8 +194,7 @@ static int outputs_check(const struct gremc_loadgen_options *options)
 		FILE *file = path[i] ? fopen(path[i], "ae") : NULL;
 
 		if (path[i] && file == NULL) {
-			fprintf(stderr, "gremc-loadgen: %s cannot be written: %s\n", path[i],
-				strerror(errno));
+			fprintf(stderr, "gremc-loadgen: cannot write %s: %s\n", path[i], strerror(errno));
 			return -1;
 		}
 		if (file)
@@ -289,7 +205,7 @@ static int outputs_check(const struct gremc_loadgen_options *options)
 	return 0;
 }
 
-/* The configuration is read first: a mistake in it is said before DPDK says all it has to say. */
+/* Load the configuration before the EAL starts, so that its errors precede DPDK's messages. */
 static int config_load_and_test(const struct gremc_loadgen_options *options)
 {
 	struct gremc_errors errors = {0};

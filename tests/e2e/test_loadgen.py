@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""gremc-loadgen against the forwarder: over memif and over real frames, and what it says when something is wrong."""
+"""gremc-loadgen against the forwarder, over memif and over real frames, and its error messages."""
 import csv
 import re
 import signal
@@ -24,9 +24,9 @@ def bench(binary, tmp_path_factory, laboratory):
         yield made
 
 
-def test_rate(bench, tmp_path):
-    """All that enters comes out whole, the rate is kept, and the forwarder's counters say the same to the packet. All its
-    replicas have room in memif's ring, so a pause of the machine loses none."""
+def test_rate_accounts_for_every_replica(bench, tmp_path):
+    """All replicas return intact, the rate is kept, and the forwarder's counters agree to the packet. memif's ring holds all
+    replicas, so a pause of the machine loses none."""
     def totals():
         return bench.forwarder.query("/gremc/info")
 
@@ -37,7 +37,7 @@ def test_rate(bench, tmp_path):
     row = result.row
     assert row["sent"] == 1_000 and row["expected"] == row["received"] == FANOUT * 1_000, result.err
     assert row["lost"] == 0 and row["faults"] == "none"
-    # beside the trial there is only the proof: 4 packets of each of the 34 flows, more when it was repeated
+    # beside the trial there is only the proof: 4 packets of each of the 34 flows, or a multiple if it was repeated
     packets = after["rx_packets"] - before["rx_packets"] - row["sent"]
     assert packets > 0 and packets % (4 * 34) == 0
     proof = 4 * (16 * 4 + 16 * FANOUT + FANOUT + 1)
@@ -51,8 +51,8 @@ def test_rate(bench, tmp_path):
     assert "<svg" in page and "virtual devices" in page and not re.search(r"(src|href)=", page)
 
 
-def test_throughput(bench):
-    """As fast as the two can: whatever the limit is, nothing is lost at the rate that is found, and the row says what it was."""
+def test_throughput_names_its_limit(bench):
+    """Nothing is lost at the rate that the search finds, and the row names the limit."""
     place = ["--dut-cpu", loadgen.A] if loadgen.A != loadgen.B else []
     row = bench.load("throughput", "--quick", "--duration", "0.1", "--fanout", FANOUT, *place).row
     assert row["verdict"] in ("limited", "measured") and row["offered_pps"] > 0
@@ -69,7 +69,7 @@ class Paused(loadgen.Bench):
         return super()._memif(n, role, mac).replace("rsize=14", f"rsize={self.rsize}")
 
     def stop_for_a_while(self, over):
-        """Once for each trial (the generator repeats one in which it was held up itself): after 20,000 packets more."""
+        """Stop the forwarder after 20,000 packets of each trial. (The generator repeats a trial in which it was stalled.)"""
         process, forwarded = self.forwarder.process, 0
         while not over.is_set():
             now = self.forwarder.query("/gremc/info")["forwarded"]
@@ -83,9 +83,9 @@ class Paused(loadgen.Bench):
             forwarded = now + 50_000
 
 
-def test_forwarder_that_stands_still(binary, tmp_path, laboratory):
-    """Packets that are due while the forwarder takes none have their delay from then: it is seen at the 99th percentile, where
-    delays from the sending do not show it, and the row says that the trial fell behind."""
+def test_delays_include_a_pause_of_the_forwarder(binary, tmp_path, laboratory):
+    """The delay of a packet starts when it is due, also while the forwarder accepts none: the 99th percentile includes the
+    pause, which delays from transmission omit, and the row notes that the trial fell behind."""
     rate, seconds = 20_000, 4
     config = loadgen.make_config(binary, tmp_path / "c.yaml", "--tunnels", 3, "--fanout", 1, "--groups", 2)
     with Paused(binary, tmp_path, config) as bench:
@@ -100,7 +100,7 @@ def test_forwarder_that_stands_still(binary, tmp_path, laboratory):
             thread.join()
     row = result.row
     assert row["sent"] == row["received"] == rate * seconds, result.err
-    # of 0.25 s in which 5,000 packets are due the wire holds 1,024: the next one left 0.2 s late
+    # 5,000 packets are due in 0.25 s, of which the wire holds 1,024: the next one leaves 0.2 s late
     least = bench.pause - 1024 / rate
     assert row["behind_ms"] >= 1000 * least * 0.9 and row["behind"] >= rate * least * 0.9
     assert row["delay_p99_us"] >= 1e6 * least * 0.7, "more than 1 % of all packets were due in the first part of the pause"
@@ -109,19 +109,19 @@ def test_forwarder_that_stands_still(binary, tmp_path, laboratory):
     # from 0.2 to 0.05 s, at a quarter above the rate, and what was in the wire
     assert late >= 0.9 * (bench.pause - 0.05) * rate
     assert row["sent_delay_p50_us"] <= row["sent_delay_p99_us"] <= row["delay_p99_us"]
-    assert f"sending fell behind its schedule, by {row['behind_ms']:.3g} ms" in row["note"]
+    assert f"sending fell behind its schedule by up to {row['behind_ms']:.3g} ms" in row["note"]
     page = (tmp_path / "r.html").read_text()
     assert "fell behind its schedule" in page and "behind ms" in page and "sent p99" in page and "behind ms" in result.out
 
 
-def test_own_cpu(bench):
+def test_the_generators_own_cpu_is_refused(bench):
     result = bench.load("rate", "--rate", "1k", "--duration", "0.1", "--dut-cpu", loadgen.B)
-    assert result.status == 1 and f"--dut-cpu {loadgen.B}: that is our own CPU" in result.err
+    assert result.status == 1 and f"--dut-cpu {loadgen.B}: the CPU is the generator's own" in result.err
 
 
 @pytest.mark.sanitizers
-def test_every_test(bench):
-    """The whole suite makes every test, or says why not."""
+def test_suite_runs_every_test(bench):
+    """The suite runs every test, or gives the reason for skipping it."""
     result = bench.load("suite", "--quick", "--duration", "0.1", "--latency-duration", "0.1", "--size", "64,1400", "--max-rate",
                         "20k", "--confirm", "1", "--resolution", "30", "--join-wait", "0.2", "--burst", "500", "--fanout", FANOUT,
                         "--unicast", "0,10", "--settle", "0.1", "--step", "40", timeout=170)
@@ -132,12 +132,12 @@ def test_every_test(bench):
     assert verdicts["encap"] != "skipped"
     assert [row["verdict"] for row in result.rows if row["test"] == "capacity"] == ["passed", "passed", "skipped"]
     notes = {row["test"]: row.get("note", "") for row in result.rows}
-    assert "learns no groups" in notes["join"] and "carries no unicast" in notes["mixed"]
+    assert "does not learn groups" in notes["join"] and "carries no unicast" in notes["mixed"]
 
 
 @pytest.fixture(scope="module")
 def host_bench(binary, tmp_path_factory, laboratory):
-    """5 tunnels that a kernel sees, which forwards unicast between them, and whose sites join groups."""
+    """5 tunnels of a kernel that forwards unicast between them, and whose sites join groups."""
     directory = tmp_path_factory.mktemp("host")
     namespace = Namespace("load")
     try:
@@ -149,29 +149,28 @@ def host_bench(binary, tmp_path_factory, laboratory):
         namespace.remove()
 
 
-def test_arp(host_bench):
-    """The forwarder's MAC is asked for, and its kernel is told where the sites are: nothing of layer 2 was configured."""
+def test_sites_answer_arp(host_bench):
+    """The generator resolves the forwarder's MAC address and answers for the sites: no MAC address is configured."""
     row = host_bench.load("rate", "--rate", "2k", "--duration", "0.2", "--warmup", "0", "--quick", mac=None).row
     assert row["received"] == row["expected"] == 4 * 400 and row["faults"] == "none"
 
 
 @pytest.mark.parametrize("version", [2, 3])
-def test_joins(host_bench, version):
-    """Sites that join receive, and those that have left do not any more (RFC 3918, 6.1, 6.2); and how many groups they may
-    join, which is the configuration's limit (7.1)."""
+def test_join_and_leave_delays_are_measured(host_bench, version):
+    """Sites receive after they join and do not after they leave (RFC 3918, 6.1, 6.2)."""
     result = host_bench.load("join", "--quick", "--igmp", version, mac=None)
     row = result.row
     assert row["verdict"] == "measured" and row["variant"] == f"4 of 4 sites, IGMPv{version}", result.err
     assert 0 < row["join_min_ms"] <= row["join_max_ms"] and 0 <= row["leave_min_ms"] <= row["leave_max_ms"]
 
 
-def test_join_capacity(host_bench):
+def test_capacity_counts_joined_groups(host_bench):
     result = host_bench.load("capacity", "--quick", "--join-groups", "64", mac=None)
     assert [(row["variant"], row["groups"], row["verdict"]) for row in result.rows] == [("8 groups", 8, "passed"),
                                                                                         ("64 joined", 64, "passed")], result.err
 
 
-def test_mixed_class(host_bench):
+def test_mixed_measures_routed_unicast(host_bench):
     """Unicast that the forwarder's kernel routes from tunnel to tunnel (RFC 3918, 4.1)."""
     result = host_bench.load("mixed", "--quick", "--duration", "0.2", "--unicast", "20", "--max-rate", "500", "--resolution", "50",
                              mac=None)
@@ -180,42 +179,42 @@ def test_mixed_class(host_bench):
     assert row["received"] == row["expected"] > row["sent"] and row["faults"] == "none"
 
 
-def test_sizes_that_do_not_fit(bench):
+def test_sizes_that_do_not_fit_are_skipped(bench):
     result = bench.load("rate", "--rate", "1k", "--duration", "0.1", "--quick", "--size", "outer:64,1500,64", "--fanout", FANOUT)
     assert [row["verdict"] for row in result.rows[:2]] == ["skipped", "skipped"]
-    assert "the smallest is outer:" in result.rows[0]["note"] and "over the MTU" in result.rows[1]["note"]
+    assert "the smallest is outer:" in result.rows[0]["note"] and "exceed the MTU" in result.rows[1]["note"]
     assert result.rows[2]["received"] == result.rows[2]["expected"] > 0
 
 
-def test_wrong_configuration(bench, binary, tmp_path):
-    """Ours names groups that the forwarder does not have: it says which do not come, and ends."""
+def test_silent_streams_are_named(bench, binary, tmp_path):
+    """The generator's configuration has groups that the forwarder's lacks: it names their streams and ends."""
     config = loadgen.make_config(binary, tmp_path / "other.yaml", "--tunnels", FANOUT + 1, "--groups", 40, "--fanout", f"4,{FANOUT}",
                                  "--keys", "--lan-device", "net_memif1")
     result = bench.load("rate", "--rate", "1k", "--duration", "0.1", config=config)
     assert result.status == 1 and not result.rows
-    assert re.search(r"\(10\.\d+\.\d+\.\d+, 239\.1\.1\.\d+\) from t\d+ does not come out at t\d+", result.err)
-    assert "streams are silent: the forwarder does not run with this configuration" in result.err
+    assert re.search(r"\(10\.\d+\.\d+\.\d+, 239\.1\.1\.\d+\) from t\d+ does not arrive at t\d+", result.err)
+    assert "streams are silent: the forwarder runs with another configuration" in result.err
 
 
-def test_nothing_back(bench):
+def test_a_silent_forwarder_is_reported(bench):
     result = bench.load("rate", "--rate", "1k", "--duration", "0.1", config=foreign(bench))
-    assert result.status == 1 and "no replica came back of" in result.err and "Is the forwarder running" in result.err
+    assert result.status == 1 and re.search(r"no replica of \d+ packets returned", result.err) and "Is the forwarder running" in result.err
 
 
 def foreign(bench):
-    """The same with other tunnels: the forwarder knows none of them."""
+    """The same configuration with tunnels that the forwarder does not have."""
     path = bench.directory / "foreign.yaml"
     path.write_text(bench.config.read_text().replace("remote: 198.18.", "remote: 198.19.").replace("198.51.100.2", "198.51.100.9"))
     return path
 
 
-def test_nobody_answers_arp(bench):
+def test_missing_arp_replies_are_reported(bench):
     result = bench.load("rate", "--rate", "1k", "--duration", "0.1", mac=None)
-    assert result.status == 1 and "does not answer ARP for 192.0.2.1 (port wan): give its MAC address with --dut-mac wan=MAC" in result.err
+    assert result.status == 1 and "does not answer ARP for 192.0.2.1 (port wan): give its MAC address by --dut-mac wan=MAC" in result.err
 
 
-def test_link_down(binary, tmp_path):
-    """Nobody is at the other end of the wire."""
+def test_a_link_that_is_down_is_reported(binary, tmp_path):
+    """No program is at the other end of the wire."""
     config = loadgen.make_config(binary, tmp_path / "c.yaml")
     done = run(loadgen.program(binary), "-l", "0", *EAL, "--vdev", f"net_memif0,role=server,socket={tmp_path}/no.sock,socket-abstract=no",
                "--", "rate", "--dut-config", config, "--link-wait", "0.3", check=False, timeout=30)
@@ -223,29 +222,29 @@ def test_link_down(binary, tmp_path):
 
 
 @pytest.mark.parametrize("argv, status, sentence", [
-    (["--", "nonsense"], 2, "there is no test `nonsense`"),
-    (["--"], 2, "no test is named"),
-    (["--", "rate"], 2, "--dut-config FILE is missing"),
-    (["--", "rate", "--dut-config"], 2, "an argument is missing after --dut-config"),
+    (["--", "nonsense"], 2, "unknown test `nonsense`"),
+    (["--"], 2, "missing test"),
+    (["--", "rate"], 2, "missing --dut-config FILE"),
+    (["--", "rate", "--dut-config"], 2, "missing argument after --dut-config"),
     (["--", "rate", "--dut-config", "/nonexistent.yaml"], 78, "/nonexistent.yaml"),
-    (["--", "rate", "--rate", "fast"], 2, "--rate `fast` is no rate: 250k"),
-    (["--", "rate", "--size", "20"], 2, "--size `20`: 56 to 9600"),
-    (["--", "rate", "--duration", "-1"], 2, "--duration `-1`: a number from"),
-    (["--", "rate", "--port", "net_memif0"], 2, "NAME=VALUE is needed"),
+    (["--", "rate", "--rate", "fast"], 2, "--rate `fast`: expected a rate such as 250k"),
+    (["--", "rate", "--size", "20"], 2, "--size `20`: expected 56 to 9600"),
+    (["--", "rate", "--duration", "-1"], 2, "--duration `-1`: expected a number from"),
+    (["--", "rate", "--port", "net_memif0"], 2, "expected NAME=VALUE"),
     (["--", "rate", "--join-group", "10.0.0.1"], 2, "a multicast group outside of 224.0.0.0/24"),
-    (["--", "rate", "--dut-cpu", "core1"], 2, "--dut-cpu `core1`: a number from"),
+    (["--", "rate", "--dut-cpu", "core1"], 2, "--dut-cpu `core1`: expected a number from"),
     (["--", "rate", "--colour"], 2, "unknown option --colour"),
-    (["--", "rate", "--dut-config", "/dev/null", "--json", "/nonexistent/r.json"], 1, "/nonexistent/r.json cannot be written"),
+    (["--", "rate", "--dut-config", "/dev/null", "--json", "/nonexistent/r.json"], 1, "cannot write /nonexistent/r.json"),
     (["make-config", "--tunnels", "4", "--fanout", "4"], 2, "a fan-out of 4 needs 5 tunnels"),
     (["report", "/nonexistent.json", "--report", "/tmp/never.html"], 1, "/nonexistent.json: cannot be read")])
-def test_bad_options(binary, argv, status, sentence):
+def test_a_bad_option_is_one_line_on_stderr(binary, argv, status, sentence):
     done = run(loadgen.program(binary), *argv, check=False)
     assert done.returncode == status and sentence in done.stderr, done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_manual_and_help_agree(binary, top):
-    """Every option and test of --help stands in the manual, and no others."""
+    """The manual has every option and test of --help, and no others."""
     page = (top / "docs/man/gremc-loadgen.8").read_text().replace("\\-", "-")
     text = run(loadgen.program(binary), "--help").stdout
     entries = page[page.index(".SH TESTS"):page.index(".SH EXIT")]
@@ -254,24 +253,24 @@ def test_manual_and_help_agree(binary, top):
     assert re.findall(r"^  ([a-z][a-z-]+) ", text, re.M) == re.findall(r"^\.B ([a-z][a-z-]+)", entries.split(".SH OPTIONS")[0], re.M)
 
 
-def test_port_mapping(binary, tmp_path):
+def test_a_wrong_wiring_is_reported(binary, tmp_path):
     config = loadgen.make_config(binary, tmp_path / "c.yaml")
-    for argv, sentence in ((["--port", "lan=net_null0"], "has no port of that name"),
-                           ([], "say which is wired to which, --port wan=DEVICE")):
+    for argv, sentence in ((["--port", "lan=net_null0"], "has no port of this name"),
+                           ([], "give their wiring, --port wan=DEVICE")):
         done = run(loadgen.program(binary), "-l", "0", *EAL, "--vdev", "net_null0", "--vdev", "net_null1", "--", "rate", "--dut-config",
                    config, *argv, check=False, timeout=30)
         assert done.returncode == 1 and sentence in done.stderr, done.stderr
 
 
-def test_made_configurations_are_good(binary, tmp_path):
+def test_make_config_prints_valid_configurations(binary, tmp_path):
     for options in (["--tunnels", "2", "--groups", "1"], ["--tunnels", "3000", "--groups", "500", "--fanout", "1,7,2000"],
                     ["--keys", "--lan-device", "net_memif1"]):
         path = loadgen.make_config(binary, tmp_path / "c.yaml", *options)
         assert subprocess.run([binary, "--check", path], capture_output=True).returncode == 0
 
 
-def test_real_frames(binary, tmp_path, laboratory):
-    """Over af_packet and veth, where every frame passes the kernel. All replicas have room in the rings."""
+def test_real_frames_pass_the_kernel(binary, tmp_path, laboratory):
+    """Over af_packet and veth, where every frame passes the kernel. The rings hold all replicas."""
     namespace = Namespace("load")
     config = loadgen.make_config(binary, tmp_path / "c.yaml", "--tunnels", 5, "--groups", 8, "--device", "net_af_packet0")
     device = "net_af_packet0,iface={},blocksz=65536,framesz=2048,framecnt=8192,qdisc_bypass=1"

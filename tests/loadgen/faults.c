@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A forwarder that makes faults, for the tests of the load generator. It forwards what `gremc-loadgen
- * make-config
- * --tunnels N --fanout N-1` describes, every packet from one tunnel to all the others, and makes exactly the
- * faults that it is told to make.
+/* A faulty forwarder for the tests of the load generator. It forwards the configuration of `gremc-loadgen
+ * make-config --tunnels N --fanout N-1`, every packet from one tunnel to all others, with exactly the faults
+ * of the command line.
  *
  *   gremc-faults EAL-OPTIONS -- TUNNELS [FAULT...]     FAULT: lose=N  double=N  swap=N  corrupt=N:BYTE
  *
  * Replicas are counted from 1. Number N is lost, sent twice, sent after the next one of its tunnel and group,
- * or has a byte inverted. Says `ready`, runs until SIGTERM, and then says what it has done. */
+ * or has a byte inverted. The program prints `ready`, runs until SIGTERM, and prints the number of its
+ * faults. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,7 +25,7 @@
 #define SLEEP_MICRO 200u
 #define BURST       32
 #define POOL        32767
-#define FAULTS_MOST 16
+#define FAULTS_MAX  16
 #define LOCAL       RTE_BE32(0xc0000201) /* 192.0.2.1 */
 #define FIRST_SITE  0xc6120001u          /* 198.18.0.1 */
 #define OUTER       14u                  /* offsets in an untagged frame of a tunnel without a key */
@@ -44,10 +44,10 @@ struct fault {
 struct forwarder {
 	struct rte_mempool *pool;
 	unsigned tunnels;
-	struct fault fault[FAULTS_MOST];
+	struct fault fault[FAULTS_MAX];
 	unsigned fault_count;
 	uint64_t counted, done[KINDS];
-	struct rte_mbuf *held; /* by a swap, until the next of its tunnel and group has left */
+	struct rte_mbuf *held; /* by a swap, until the next one of its tunnel and group has left */
 };
 
 static volatile sig_atomic_t stopped;
@@ -67,7 +67,7 @@ static int faults_port_open(struct rte_mempool *pool)
 	       rte_eth_tx_queue_setup(0, 0, 512, SOCKET_ID_ANY, NULL) || rte_eth_dev_start(0);
 }
 
-/* Loses nothing but what it is told to: until it is taken, for as long as we run. */
+/* Send a packet, and wait until the device accepts it: only faults lose packets. */
 static void packet_send_blocking(struct rte_mbuf *packet)
 {
 	while (rte_eth_tx_burst(0, 0, &packet, 1) == 0)
@@ -126,22 +126,22 @@ static void replica_send(struct forwarder *forwarder, struct rte_mbuf *packet)
 	packet_send_blocking(packet);
 }
 
-/* Back to where the packet came from, which is the gateway of all sites; the outer header from us to the
- * site, the inner TTL one less; both checksums from the beginning. */
+/* Create a replica to a site. Its destination is the source of the packet, which is the gateway of all sites.
+ * The inner TTL is one less, and both checksums are computed completely. */
 static struct rte_mbuf *replica_create(struct forwarder *forwarder, const struct rte_mbuf *packet,
 				       rte_be32_t site)
 {
 	struct rte_mbuf *copy = rte_pktmbuf_copy(packet, forwarder->pool, 0, UINT32_MAX);
 	struct rte_ipv4_hdr *outer, *inner;
 	struct rte_ether_hdr *ether;
-	struct rte_ether_addr us;
+	struct rte_ether_addr own;
 
 	if (copy == NULL)
 		return NULL;
 	ether = rte_pktmbuf_mtod(copy, struct rte_ether_hdr *);
-	us = ether->dst_addr;
+	own = ether->dst_addr;
 	ether->dst_addr = ether->src_addr;
-	ether->src_addr = us;
+	ether->src_addr = own;
 	outer = ipv4_header_at(copy, OUTER);
 	inner = ipv4_header_at(copy, INNER);
 	outer->src_addr = LOCAL;
@@ -174,7 +174,7 @@ static int fault_argument_parse(struct forwarder *forwarder, const char *text)
 	struct fault *fault = &forwarder->fault[forwarder->fault_count];
 	char name[16];
 
-	if (forwarder->fault_count == FAULTS_MOST ||
+	if (forwarder->fault_count == FAULTS_MAX ||
 	    sscanf(text, "%15[a-z]=%" SCNu64 ":%u", name, &fault->number, &fault->byte) < 2)
 		return -1;
 	for (fault->kind = LOSE; fault->kind < KINDS && strcmp(kind_names[fault->kind], name); fault->kind++)
@@ -188,13 +188,13 @@ static int arguments_parse(struct forwarder *forwarder, int argc, char **argv)
 	forwarder->tunnels = argc > 0 ? (unsigned)atoi(argv[0]) : 0;
 	for (int i = 1; i < argc; i++)
 		if (fault_argument_parse(forwarder, argv[i])) {
-			fprintf(stderr, "gremc-faults: `%s` is no fault\n", argv[i]);
+			fprintf(stderr, "gremc-faults: unknown fault `%s`\n", argv[i]);
 			return -1;
 		}
 	return forwarder->tunnels > 1 ? 0 : -1;
 }
 
-/* What has been done so far; the last line is the one that counts. */
+/* Print the faults so far; the last line is the result. */
 static void faults_report_print(const struct forwarder *forwarder)
 {
 	printf("counted %" PRIu64, forwarder->counted);
@@ -217,7 +217,7 @@ int main(int argc, char **argv)
 	forwarder.pool =
 		rte_pktmbuf_pool_create("faults", POOL, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (forwarder.pool == NULL || rte_eth_dev_count_avail() != 1 || faults_port_open(forwarder.pool)) {
-		fprintf(stderr, "gremc-faults: it needs one port and memory\n");
+		fprintf(stderr, "gremc-faults: no memory, or not exactly one port\n");
 		return 1;
 	}
 	printf("ready\n");
@@ -225,8 +225,8 @@ int main(int argc, char **argv)
 	while (!stopped) {
 		unsigned count = rte_eth_rx_burst(0, 0, packet, BURST);
 
-		/* DPDK's memif frees the queues of a peer that leaves while they are polled, which may be the
-		 * end of us: then we mostly sleep, and have said what there is to say. */
+		/* DPDK's memif frees the queues of a peer that disconnects even while they are polled, which
+		 * may crash this process. It mostly sleeps by then, and has printed its report. */
 		empty = count ? 0 : empty + 1;
 		if (empty == EMPTY_POLLS)
 			faults_report_print(&forwarder);

@@ -7,12 +7,14 @@ Add a folder to a list when its last finding is gone: `scripts/lib/style.py -v F
 # no banned construction and no spelling outside the glossary in comments, strings of C, and pages
 PROSE = """
     .ci .github
+    app/gremc-loadgen
     CHANGELOG.md CONTRIBUTING.md README.md SECURITY.md
     docs/config.md
     docs/design.md
     docs/glossary.md
     docs/man
     docs/howto.md
+    docs/loadtest.md
     docs/membership.md
     docs/operations.md
     docs/performance.md
@@ -20,6 +22,7 @@ PROSE = """
     lib/mfc
     lib/netlink
     scripts
+    tests/loadgen
     tests/style
     lib/base
     lib/config
@@ -41,4 +44,5 @@ CONTRACTS = """
     lib/vif
     lib/base
     lib/config
+    app/gremc-loadgen
 """.split()

@@ -67,6 +67,20 @@ def test_the_include_check_can_fail(top):
     assert upward_includes(path, '#include "proto/proto.h"\n#include "base/base.h"\n') == []
 
 
+def loadgen_folders(top):
+    """The folders of the load generator in their order."""
+    listed = re.search(r"^loadgen_folders = \[(.*?)^\]", (top / "app/gremc-loadgen/meson.build").read_text(), re.M | re.S).group(1)
+    return re.findall(r"'(\w+)'", listed)
+
+
+def test_loadgen_folders_include_only_folders_before_them(top):
+    order = loadgen_folders(top)
+    assert sorted(order) == sorted(p.name for p in (top / "app/gremc-loadgen").iterdir() if p.is_dir())
+    for path in files(top, "app/gremc-loadgen/*/*.c", "app/gremc-loadgen/*/*.h"):
+        above = order[order.index(path.parent.name) + 1:]
+        assert not [name for name in INCLUDE.findall(path.read_text()) if name.split("/")[0] in above], path
+
+
 def test_private_headers_stay_in_their_module(top):
     for path in files(top, "lib/*.c", "lib/*.h", "app/*.c"):
         for name in INCLUDE.findall(path.read_text()):
@@ -77,10 +91,11 @@ def test_private_headers_stay_in_their_module(top):
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_headers_compile_alone(top, compiler):
     """Each as the only include of a file, and twice."""
-    for header in files(top, "lib/*.h"):
-        name = header.relative_to(top / "lib")
+    for header in files(top, "lib/*.h", "app/gremc-loadgen/*.h"):
+        root = top / ("lib" if header.is_relative_to(top / "lib") else "app/gremc-loadgen")
+        name = header.relative_to(root)
         source = f'#include "{name}"\n#include "{name}"\n'
-        run = subprocess.run([compiler, "-x", "c", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{top}/lib",
+        run = subprocess.run([compiler, "-x", "c", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{root}", f"-I{top}/lib",
                               *[f.replace("-I", "-isystem", 1) for f in dpdk_flags()], "-"],
                              input=source, capture_output=True, text=True)
         assert run.returncode == 0, f"{name}:\n{run.stderr}"

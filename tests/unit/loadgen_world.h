@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A small forwarder's configuration, its flows, and frames as the forwarder should send them. */
+/* The surroundings of the load generator's unit tests: the configuration of a small forwarder, its flows, a
+ * receiver, and replicas as the forwarder must send them. */
 #ifndef GREMC_TESTS_UNIT_LOADGEN_WORLD_H
 #define GREMC_TESTS_UNIT_LOADGEN_WORLD_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <rte_eal.h>
-#include <rte_malloc.h>
 #include <rte_mbuf.h>
 
 #include "config/config.h"
-#include "flows.h"
-#include "receive.h"
-#include "replica.h"
-#include "stamp.h"
-#include "template.h"
-#include "transmit.h"
+#include "receive/receiver.h"
+#include "traffic/flows.h"
 
 #include "test.h"
 
-#define WORLD_TRIAL_ID 7
+#define WORLD_TRIAL_ID      7
+#define LOADGEN_WORLD_DELAY 2000 /* cycles between sending and receiving of a replica */
+#define NO_FAULT            GREMC_FAULT_COUNT
 
 struct loadgen_world {
 	struct gremc_config *config;
@@ -32,114 +24,29 @@ struct loadgen_world {
 	struct gremc_site_macs macs[8];
 };
 
-static inline int loadgen_eal_start(void **state)
-{
-	static char *arguments[] = {"test_loadgen",      "-l",       "0",
-				    "--no-huge",         "-m",       "128",
-				    "--no-shconf",       "--no-pci", "--no-telemetry",
-				    "--log-level=error", NULL};
+/* Start the EAL without huge pages: the set-up of a test group. */
+int loadgen_eal_start(void **state);
 
-	RTE_SET_USED(state);
-	gremc_pattern_init();
-	return rte_eal_init(RTE_DIM(arguments) - 1, arguments) < 0 ? -1 : 0;
-}
+/* Owner:   the caller; gremc_config_free(). */
+struct gremc_config *loadgen_config_load(const char *text);
+/* Create flows; options that are 0 become 1.
+ * Owner:   the caller; gremc_flows_destroy(). */
+struct gremc_flows *loadgen_flows_create(const struct gremc_config *config,
+					 struct gremc_flows_options options);
 
-static inline struct gremc_config *loadgen_config_load(const char *text)
-{
-	char path[] = "/tmp/gremc-loadgen-XXXXXX";
-	int fd = mkstemp(path);
-	struct gremc_errors errors = {0};
-	struct gremc_config *config;
+/* Create everything for a configuration. */
+void loadgen_world_open(struct loadgen_world *world, const char *text);
+/* Release everything; fails if an mbuf leaked. */
+void loadgen_world_close(struct loadgen_world *world);
 
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-	config = gremc_config_load(path, NULL, &errors);
-	unlink(path);
-	if (config == NULL)
-		fail_msg("%s", errors.text);
-	return config;
-}
-
-static inline struct gremc_flows *loadgen_flows_create(const struct gremc_config *config,
-						       struct gremc_flows_options options)
-{
-	struct gremc_errors errors = {0};
-	struct gremc_flows *flows;
-
-	options.senders = options.senders ? options.senders : 1;
-	options.groups_per_route = options.groups_per_route ? options.groups_per_route : 1;
-	flows = gremc_flows_create(config, &options, &errors);
-	if (flows == NULL)
-		fail_msg("%s", errors.text);
-	return flows;
-}
-
-static inline void loadgen_world_open(struct loadgen_world *loadgen_world, const char *text)
-{
-	loadgen_world->config = loadgen_config_load(text);
-	loadgen_world->flows = loadgen_flows_create(loadgen_world->config, (struct gremc_flows_options){0});
-	loadgen_world->pool = gremc_pattern_pool_create("world", 511, 9000, SOCKET_ID_ANY);
-	loadgen_world->rx = rte_zmalloc(NULL, sizeof(*loadgen_world->rx), RTE_CACHE_LINE_SIZE);
-	assert_non_null(loadgen_world->pool);
-	assert_non_null(loadgen_world->rx);
-	assert_int_equal(gremc_receiver_init(loadgen_world->rx, loadgen_world->flows), 0);
-	loadgen_world->rx->ttl_step = 1;
-	assert_true(loadgen_world->flows->site_count <= RTE_DIM(loadgen_world->macs));
-	for (uint32_t i = 0; i < loadgen_world->flows->site_count; i++)
-		loadgen_world->macs[i] = (struct gremc_site_macs){gremc_replica_mac, gremc_replica_mac};
-	loadgen_world->rx->macs = loadgen_world->macs;
-	gremc_receiver_reset(loadgen_world->rx, WORLD_TRIAL_ID);
-}
-
-static inline void loadgen_world_close(struct loadgen_world *loadgen_world)
-{
-	assert_int_equal(rte_mempool_avail_count(loadgen_world->pool), 511);
-	gremc_receiver_fini(loadgen_world->rx);
-	rte_free(loadgen_world->rx);
-	rte_mempool_free(loadgen_world->pool);
-	gremc_flows_destroy(loadgen_world->flows);
-	gremc_config_free(loadgen_world->config);
-}
-
-/* A replica of flow `flow` at its member `member`. */
-static inline struct rte_mbuf *replica_alloc(struct loadgen_world *loadgen_world, uint32_t flow,
-					     uint32_t member, uint64_t sequence, uint16_t inner)
-{
-	struct rte_mbuf *packet = rte_pktmbuf_alloc(loadgen_world->pool);
-	struct gremc_stamp stamp = {
-		.trial_id = WORLD_TRIAL_ID, .flow = flow, .sequence = sequence, .time = 1000};
-
-	assert_non_null(packet);
-	packet->data_len =
-		gremc_replica_write(loadgen_world->flows, loadgen_world->flows->flow[flow].first + member,
-				    inner, &stamp, rte_pktmbuf_mtod(packet, uint8_t *));
-	packet->pkt_len = packet->data_len;
-	return packet;
-}
-
-static inline uint8_t *mbuf_bytes(struct rte_mbuf *packet)
-{
-	return rte_pktmbuf_mtod(packet, uint8_t *);
-}
-
-/* Check one frame that came in by `port`, and free it. */
-static inline void frame_receive(struct loadgen_world *loadgen_world, uint16_t port, struct rte_mbuf *packet)
-{
-	gremc_receiver_check(loadgen_world->rx, port, 3000, &packet, 1);
-	rte_pktmbuf_free(packet);
-}
-
-/* These faults have been found since the last call, and no others. */
-static inline void expect_only_fault(struct loadgen_world *loadgen_world, unsigned fault, uint64_t times)
-{
-	for (unsigned i = 0; i < GREMC_FAULT_COUNT; i++)
-		if (loadgen_world->rx->counters.fault[i] != (i == fault ? times : 0))
-			fail_msg("%s: %lu", gremc_fault_name(i),
-				 (unsigned long)loadgen_world->rx->counters.fault[i]);
-	gremc_receiver_reset(loadgen_world->rx, WORLD_TRIAL_ID);
-}
-
-#define NO_FAULT GREMC_FAULT_COUNT
+/* Returns: the replica of packet `sequence` of a flow at its receiver `member`. */
+struct rte_mbuf *replica_alloc(struct loadgen_world *world, uint32_t flow, uint32_t member, uint64_t sequence,
+			       uint16_t inner);
+/* Returns: the first byte of the frame. */
+uint8_t *mbuf_bytes(struct rte_mbuf *packet);
+/* Check a frame that arrived on `port`, and free it. */
+void frame_receive(struct loadgen_world *world, uint16_t port, struct rte_mbuf *packet);
+/* Assert that this fault, and no other one, was found `times` times since the last call. */
+void expect_only_fault(struct loadgen_world *world, unsigned fault, uint64_t times);
 
 #endif

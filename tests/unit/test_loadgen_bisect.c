@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The load generator's search, against a forwarder that is a number: a capacity, bad moments, and a generator
- * that sends only so fast. */
+/* The bisection of the load generator against a simulated forwarder and generator, each with a capacity and
+ * disturbances. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,19 +11,19 @@
 
 #include <rte_common.h>
 
-#include "bisect.h"
+#include "search/bisect.h"
 
 #define CAPACITY 1234567.0
 #define HIGHEST  5e6
 
 struct world {
 	double capacity, sendable; /* packets/s; sendable 0: any */
-	double bad;                /* share of the trials that lose something at any rate */
-	unsigned slow;             /* so many first trials find half of the capacity */
-	bool ours;                 /* what is lost may be the generator's fault */
-	double jitter;             /* share by which a trial's capacity is less, at most */
+	double bad;                /* share of the trials that fail at any rate */
+	unsigned slow;             /* number of first trials with half of the capacity */
+	bool doubtful;             /* the generator may have caused the losses */
+	double jitter;             /* largest share by which the capacity of a trial is lower */
 	uint32_t random;
-	unsigned asked;
+	unsigned trials;
 };
 
 static double random_draw(struct world *world)
@@ -35,7 +35,7 @@ static double random_draw(struct world *world)
 static int simulated_trial_run(void *argument, double rate, struct gremc_bisect_answer *answer)
 {
 	struct world *world = argument;
-	double capacity = world->capacity * (world->asked++ < world->slow ? 0.5 : 1);
+	double capacity = world->capacity * (world->trials++ < world->slow ? 0.5 : 1);
 	double sent = rate > 0 ? rate : HIGHEST;
 
 	capacity *= 1 - world->jitter * random_draw(world);
@@ -46,14 +46,14 @@ static int simulated_trial_run(void *argument, double rate, struct gremc_bisect_
 		answer->loss = 1 - capacity / sent;
 	else if (random_draw(world) < world->bad)
 		*answer = (struct gremc_bisect_answer){.sent = sent, .loss = 1e-5};
-	answer->limited = answer->clean ? sent < rate : world->ours;
+	answer->limited = answer->clean ? sent < rate : world->doubtful;
 	return 0;
 }
 
 static struct gremc_bisect simulated_search(struct world *world, unsigned confirm, double first)
 {
 	struct gremc_bisect bisect = {
-		.resolution = 0.01, .confirm = confirm, .ask = simulated_trial_run, .argument = world};
+		.resolution = 0.01, .confirm = confirm, .run_trial = simulated_trial_run, .argument = world};
 
 	assert_int_equal(gremc_bisect_range_search(&bisect, first, HIGHEST), 0);
 	return bisect;
@@ -65,8 +65,7 @@ static void assert_near(double found, double true_one, double share)
 		fail_msg("found %.0f instead of %.0f", found, true_one);
 }
 
-/* Wherever it begins, the highest rate to the resolution, and quickly. */
-static void test_quiet(void **state)
+static void test_a_quiet_forwarder_is_found_from_any_start(void **state)
 {
 	static const double first[] = {1, 1e4, 1.2e6, 1.3e6, 4e6, HIGHEST};
 
@@ -83,8 +82,7 @@ static void test_quiet(void **state)
 	}
 }
 
-/* A fifth of the trials lose something at any rate: three searches find the same. */
-static void test_bad_moments(void **state)
+static void test_occasional_losses_do_not_change_the_result(void **state)
 {
 	RTE_SET_USED(state);
 	for (uint32_t seed = 1; seed < 200; seed++) {
@@ -97,8 +95,7 @@ static void test_bad_moments(void **state)
 	}
 }
 
-/* The machine was slow while the search went downwards: it notices. */
-static void test_slow_at_first(void **state)
+static void test_a_forwarder_that_becomes_faster_is_found(void **state)
 {
 	RTE_SET_USED(state);
 	for (unsigned slow = 1; slow < 12; slow++) {
@@ -109,8 +106,7 @@ static void test_slow_at_first(void **state)
 	}
 }
 
-/* The generator is the limit: what it sent is found, and it is said that it is no limit of the forwarder. */
-static void test_generator_is_slow(void **state)
+static void test_a_slow_generator_is_reported_as_the_limit(void **state)
 {
 	struct world world = {.capacity = HIGHEST, .sendable = CAPACITY, .jitter = 0.02, .random = 3};
 	struct gremc_bisect found;
@@ -122,23 +118,22 @@ static void test_generator_is_slow(void **state)
 	assert_near(found.found, CAPACITY, 0.02);
 	assert_true(found.lossy <= 0);
 
-	found = (struct gremc_bisect){.confirm = 3, .ask = simulated_trial_run, .argument = &world};
+	found = (struct gremc_bisect){.confirm = 3, .run_trial = simulated_trial_run, .argument = &world};
 	assert_int_equal(gremc_bisect_max_confirm(&found, &flat_out), 0);
 	assert_true(flat_out && found.limited);
 	assert_near(found.found, CAPACITY, 0.02);
 	assert_int_equal(found.trials, 3);
 	world.sendable = 0;
 	world.capacity = CAPACITY;
-	found = (struct gremc_bisect){.confirm = 3, .ask = simulated_trial_run, .argument = &world};
+	found = (struct gremc_bisect){.confirm = 3, .run_trial = simulated_trial_run, .argument = &world};
 	assert_int_equal(gremc_bisect_max_confirm(&found, &flat_out), 0);
 	assert_false(flat_out);
 	assert_int_equal(found.trials, 1);
 }
 
-/* What it may have lost itself is not called the forwarder's limit. */
-static void test_generator_loses(void **state)
+static void test_losses_of_the_generator_are_reported_as_the_limit(void **state)
 {
-	struct world world = {.capacity = CAPACITY, .ours = true};
+	struct world world = {.capacity = CAPACITY, .doubtful = true};
 	struct gremc_bisect found = simulated_search(&world, 2, HIGHEST);
 
 	RTE_SET_USED(state);
@@ -146,9 +141,7 @@ static void test_generator_loses(void **state)
 	assert_near(found.found, CAPACITY, 0.0101);
 }
 
-/* What passes reaches up to the highest rate: a limit of the forwarder's only if that is known to fail by it.
- */
-static void test_highest(void **state)
+static void test_a_pass_up_to_the_highest_rate_is_limited_unless_that_fails(void **state)
 {
 	RTE_SET_USED(state);
 	for (int failed = 0; failed < 2; failed++) {
@@ -156,7 +149,7 @@ static void test_highest(void **state)
 		struct gremc_bisect bisect = {.resolution = 0.01,
 					      .confirm = 1,
 					      .highest_failed = failed,
-					      .ask = simulated_trial_run,
+					      .run_trial = simulated_trial_run,
 					      .argument = &world};
 
 		assert_int_equal(gremc_bisect_range_search(&bisect, CAPACITY * 0.999, CAPACITY * 1.005), 0);
@@ -178,10 +171,13 @@ static void test_nothing_passes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_quiet),           cmocka_unit_test(test_bad_moments),
-		cmocka_unit_test(test_slow_at_first),   cmocka_unit_test(test_generator_is_slow),
-		cmocka_unit_test(test_generator_loses), cmocka_unit_test(test_nothing_passes),
-		cmocka_unit_test(test_highest),
+		cmocka_unit_test(test_a_quiet_forwarder_is_found_from_any_start),
+		cmocka_unit_test(test_occasional_losses_do_not_change_the_result),
+		cmocka_unit_test(test_a_forwarder_that_becomes_faster_is_found),
+		cmocka_unit_test(test_a_slow_generator_is_reported_as_the_limit),
+		cmocka_unit_test(test_losses_of_the_generator_are_reported_as_the_limit),
+		cmocka_unit_test(test_nothing_passes),
+		cmocka_unit_test(test_a_pass_up_to_the_highest_rate_is_limited_unless_that_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

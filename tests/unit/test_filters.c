@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a port asks of its device: filters, descriptors, offloads, inner RSS. The device is net_null, whose
- * capabilities and answers are the test's: the linker puts the functions here before the library's (--wrap).
+/* The requests of a port to its device: filters, descriptors, offloads, inner RSS. The device is net_null
+ * with capabilities and answers of the test: the linker replaces the library's functions by these (--wrap).
  */
 #include "port_world.h"
 
@@ -9,14 +9,14 @@
 #include <rte_flow.h>
 
 static struct {
-	/* what it can do and how it answers */
+	/* its capabilities and answers */
 	const char *driver;
 	uint64_t rx_capa, tx_capa;
 	uint16_t max_descriptors;
 	bool powers_of_two, inner_rss;
 	uint32_t room_minimum;
 	int rx_answer, vlan_answer, vlan_offload_answer;
-	/* what it was told */
+	/* the requests to it */
 	uint64_t rx_offloads, tx_offloads;
 	uint16_t rx_descriptors, tx_descriptors, vlan;
 	unsigned rx_tries;
@@ -165,29 +165,36 @@ WRAP(int, rte_flow_destroy, uint16_t id, struct rte_flow *flow, struct rte_flow_
 	return 0;
 }
 
-static int set_up(void **state)
+static void wan_add(void)
 {
 	memset(&device, 0, sizeof(device));
-	setup(state);
-	plug("net_null0", NULL);
+	vdev_plug("net_null0", NULL);
 	add_port("wan", "net_null0");
+}
+
+static int filters_set_up(void **state)
+{
+	if (port_world_set_up(state))
+		return -1;
+	wan_add();
 	return 0;
 }
 
-static void again(void **state)
+static void filters_renew(void)
 {
-	teardown(state);
-	set_up(state);
+	port_world_renew();
+	wan_add();
 }
 
 /* ---- groups ---- */
 
-/* All groups come in for native multicast, the host or IGMP, and not without; a reload changes it. */
-static void test_groups(void **state)
+/* All-multicast is on for native multicast, the host or IGMP, and off without; a reload changes it. */
+static void test_all_multicast_follows_the_configuration(void **state)
 {
 	for (unsigned why = 0; why < 8; why++) {
 		struct gremc_ports *open;
 
+		RTE_SET_USED(state);
 		ports[0].multicast = why & 1;
 		ports[0].host = why & 2;
 		ports[0].igmp = why & 4 ? (void *)&device : NULL;
@@ -202,51 +209,75 @@ static void test_groups(void **state)
 		gremc_ports_filters_change(open, &config);
 		assert_false(device.all_multicast);
 		gremc_ports_close(open);
-		again(state);
+		filters_renew();
 	}
 }
 
 /* ---- VLANs ---- */
 
-static void check_vlan(void **state, const char *driver, bool host, int answer, int offload_answer,
-		       bool asked, const char *log)
+struct vlan_case {
+	const char *driver;
+	bool host;
+	int filter_answer, offload_answer; /* of the device */
+	bool filtered;                     /* expected: the port uses a filter */
+	const char *log;                   /* expected; NULL: none about VLANs */
+};
+
+static void vlan_case_check(const struct vlan_case *expected)
 {
 	struct gremc_ports *open;
 
-	device.driver = driver;
+	device.driver = expected->driver;
 	device.rx_capa = RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
-	device.vlan_answer = answer;
-	device.vlan_offload_answer = offload_answer;
+	device.vlan_answer = expected->filter_answer;
+	device.vlan_offload_answer = expected->offload_answer;
 	ports[0].vlan = 7;
-	ports[0].host = host;
+	ports[0].host = expected->host;
 	open = open_ports(1);
-	assert_int_equal(!!(device.rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER), asked);
-	assert_int_equal(device.vlan, asked ? 7 : 0);
-	assert_int_equal(device.vlans_open, asked && answer && offload_answer == 0);
-	if (log)
-		assert_logged(log);
+	assert_int_equal(!!(device.rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER), expected->filtered);
+	assert_int_equal(device.vlan, expected->filtered ? 7 : 0);
+	assert_int_equal(device.vlans_open,
+			 expected->filtered && expected->filter_answer && expected->offload_answer == 0);
+	if (expected->log)
+		assert_logged(expected->log);
 	else
 		assert_not_logged("VLAN");
-	ports[0].host = true; /* by a reload: the kernel's VLANs come in from now on */
+	ports[0].host = true; /* by a reload: the port receives the VLANs of the kernel from now on */
 	gremc_ports_filters_change(open, &config);
-	if (strstr(driver, "vf") == NULL && offload_answer == 0)
-		assert_int_equal(device.vlans_open, asked);
+	if (strstr(expected->driver, "vf") == NULL && expected->offload_answer == 0)
+		assert_int_equal(device.vlans_open, expected->filtered);
 	gremc_ports_close(open);
-	again(state);
+	filters_renew();
 }
 
-static void test_vlan_filter(void **state)
+static void test_vlan_filter_follows_device_and_host(void **state)
 {
-	check_vlan(state, "net_iavf", false, 0, 0, true, NULL);
-	check_vlan(state, "net_ixgbe_vf", true, 0, 0, true, NULL);
-	check_vlan(state, "net_ice", false, 0, 0, true, NULL);
-	check_vlan(state, "net_ice", true, 0, 0, false, NULL);
-	check_vlan(state, "net_ice", false, -ENOTSUP, 0, true, "it receives all VLANs");
-	check_vlan(state, "net_ice", false, -EIO, -EIO, true, "it may not receive its frames");
-	check_vlan(state, "net_iavf", false, -EIO, 0, true, "does not accept VLAN 7");
+	static const struct vlan_case cases[] = {
+		{.driver = "net_iavf", .filtered = true},
+		{.driver = "net_ixgbe_vf", .host = true, .filtered = true},
+		{.driver = "net_ice", .filtered = true},
+		{.driver = "net_ice", .host = true},
+		{.driver = "net_ice",
+		 .filter_answer = -ENOTSUP,
+		 .filtered = true,
+		 .log = "it receives all VLANs"},
+		{.driver = "net_ice",
+		 .filter_answer = -EIO,
+		 .offload_answer = -EIO,
+		 .filtered = true,
+		 .log = "it may not receive its frames"},
+		{.driver = "net_iavf",
+		 .filter_answer = -EIO,
+		 .filtered = true,
+		 .log = "does not accept VLAN 7"},
+	};
+
+	RTE_SET_USED(state);
+	for (unsigned i = 0; i < RTE_DIM(cases); i++)
+		vlan_case_check(&cases[i]);
 }
 
-static void test_vf_without_a_filter(void **state)
+static void test_vf_without_filter_is_logged(void **state)
 {
 	RTE_SET_USED(state);
 	device.driver = "net_other_vf";
@@ -256,14 +287,15 @@ static void test_vf_without_a_filter(void **state)
 	assert_logged("has no filter for VLAN 7; its physical function has to deliver the frames");
 }
 
-/* ---- descriptors and rooms ---- */
+/* ---- descriptors and mbufs ---- */
 
-/* A device that refuses what is no power of two does not mean the mbufs. */
-static void test_descriptors(void **state)
+/* The refusal of a number that is no power of two does not change the mbufs. */
+static void test_descriptors_are_rounded_to_a_power_of_two(void **state)
 {
 	struct gremc_ports *open;
 	uint32_t size;
 
+	RTE_SET_USED(state);
 	config.settings.rx_descriptors = 700;
 	config.settings.tx_descriptors = 600;
 	device.powers_of_two = true;
@@ -276,13 +308,13 @@ static void test_descriptors(void **state)
 	assert_not_logged("refuses mbufs");
 	size = open->port[0]->rx_pool[0]->size;
 	gremc_ports_close(open);
-	again(state);
+	filters_renew();
 	config.settings.rx_descriptors = config.settings.tx_descriptors = 1024;
 	open = open_ports(1);
 	assert_int_equal(open->port[0]->rx_pool[0]->size, size);
 	gremc_ports_close(open);
-	again(state);
-	/* down where there is no more */
+	filters_renew();
+	/* downwards at the device's maximum */
 	config.settings.rx_descriptors = config.settings.tx_descriptors = 700;
 	device.powers_of_two = true;
 	device.max_descriptors = 1000;
@@ -291,24 +323,25 @@ static void test_descriptors(void **state)
 	gremc_ports_close(open);
 }
 
-static void test_rooms(void **state)
+static void test_mbuf_capacity_grows_after_capacity_errors_only(void **state)
 {
 	struct gremc_ports *open;
 
-	/* no room is tried for what is not about it */
+	RTE_SET_USED(state);
+	/* another error does not change the capacity */
 	device.rx_answer = -EINVAL;
 	assert_refused(1, "RX queue 0 of `net_null0` cannot be set up: Invalid argument");
 	assert_int_equal(device.rx_tries, 1);
 	assert_not_logged("refuses mbufs");
 	gremc_errors_fini(&errors);
-	again(state);
+	filters_renew();
 	device.room_minimum = 4096;
 	open = open_ports(1);
 	assert_logged("refuses mbufs of 2048 bytes, trying 4096");
 	assert_true(rte_pktmbuf_data_room_size(open->port[0]->rx_pool[0]) >= 4096);
 	gremc_ports_close(open);
-	again(state);
-	/* what is scattered may be in too many pieces */
+	filters_renew();
+	/* with scattered frames the error can mean too many segments */
 	device.rx_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
 	device.rx_answer = -EINVAL;
 	ports[0].mtu = 9000;
@@ -319,43 +352,55 @@ static void test_rooms(void **state)
 
 /* ---- transmitting chains ---- */
 
-static void check_segments(void **state, uint16_t threshold, uint16_t mtu, bool scatter, bool chains)
+struct segments_case {
+	uint16_t copy_threshold, mtu;
+	bool scatter; /* the device receives a frame in several mbufs */
+	bool chains;  /* expected: replicas can be chains */
+};
+
+static void segments_case_check(const struct segments_case *expected)
 {
 	struct gremc_ports *open;
 
 	device.tx_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	device.rx_capa = scatter ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
-	config.settings.copy_threshold = threshold;
-	ports[0].mtu = mtu;
+	device.rx_capa = expected->scatter ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
+	config.settings.copy_threshold = expected->copy_threshold;
+	ports[0].mtu = expected->mtu;
 	open = open_ports(1);
-	assert_int_equal(!!(device.tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS), chains);
-	assert_int_equal(open->port[0]->multi_seg, chains);
-	assert_int_equal(open->port[0]->copies, !chains);
-	if (!chains) /* a copy of the longest packet fits */
-		assert_true(open->worker[0].header_capacity >= mtu + GREMC_PORT_HEADERS);
+	assert_int_equal(!!(device.tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS), expected->chains);
+	assert_int_equal(open->port[0]->multi_seg, expected->chains);
+	assert_int_equal(open->port[0]->copies, !expected->chains);
+	if (!expected->chains) /* a header mbuf has space for a copy of the longest packet */
+		assert_true(open->worker[0].header_capacity >= expected->mtu + GREMC_PORT_HEADERS);
 	gremc_ports_close(open);
-	again(state);
+	filters_renew();
 }
 
-static void test_segments(void **state)
+static void test_multi_segment_tx_is_enabled_where_chains_occur(void **state)
 {
-	check_segments(state, 256, 1500, false, true);
-	check_segments(state, 1499, 1500, false, true);
-	check_segments(state, 1500, 1500, false, false);
-	check_segments(state, 9000, 9000, false, false);
-	check_segments(state, 9000, 9000, true, true); /* what is received in pieces is sent in pieces */
-	check_segments(state, 9000, 1500, true, false);
+	static const struct segments_case cases[] = {
+		{.copy_threshold = 256, .mtu = 1500, .chains = true},
+		{.copy_threshold = 1499, .mtu = 1500, .chains = true},
+		{.copy_threshold = 1500, .mtu = 1500},
+		{.copy_threshold = 9000, .mtu = 9000},
+		{.copy_threshold = 9000, .mtu = 9000, .scatter = true, .chains = true},
+		{.copy_threshold = 9000, .mtu = 1500, .scatter = true},
+	};
+
+	RTE_SET_USED(state);
+	for (unsigned i = 0; i < RTE_DIM(cases); i++)
+		segments_case_check(&cases[i]);
 }
 
-/* One port's packets leave by another: all count. */
-static void test_segments_of_several_ports(void **state)
+/* A packet of one port leaves by another, so the ports count together. */
+static void test_chains_from_one_port_leave_by_another(void **state)
 {
 	struct gremc_ports *open;
 
 	RTE_SET_USED(state);
 	device.tx_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	config.settings.copy_threshold = 1500;
-	plug("net_null1", NULL);
+	vdev_plug("net_null1", NULL);
 	add_port("lan", "net_null1")->mtu = 2000;
 	open = open_ports(1);
 	assert_true(open->port[0]->multi_seg);
@@ -365,7 +410,7 @@ static void test_segments_of_several_ports(void **state)
 
 /* ---- RSS ---- */
 
-static void test_inner_rss(void **state)
+static void test_inner_rss_rule_replaces_outer_rss(void **state)
 {
 	struct gremc_ports *open;
 
@@ -380,12 +425,12 @@ static void test_inner_rss(void **state)
 	assert_logged("port wan: `net_null0` uses the inner headers of GRE for RSS, by a flow rule");
 	gremc_ports_close(open);
 	assert_false(device.rule);
-	again(state);
+	filters_renew();
 	gremc_ports_close(open_ports(3));
 	assert_false(device.rule);
 	assert_logged("port wan: RSS of `net_null0` sees outer headers only");
-	again(state);
-	/* with one queue there is nothing to choose */
+	filters_renew();
+	/* one queue needs no RSS */
 	device.inner_rss = true;
 	gremc_ports_close(open_ports(1));
 	assert_not_logged("RSS");
@@ -393,23 +438,24 @@ static void test_inner_rss(void **state)
 
 int main(void)
 {
-	char *arguments[] = {"test_filters", "--no-huge",      "-m",       "512",        "--no-pci",
-			     "--no-shconf",  "--no-telemetry", "--lcores", "(0-3)@(0-1)"};
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_groups, set_up, teardown),
-		cmocka_unit_test_setup_teardown(test_vlan_filter, set_up, teardown),
-		cmocka_unit_test_setup_teardown(test_vf_without_a_filter, set_up, teardown),
-		cmocka_unit_test_setup_teardown(test_descriptors, set_up, teardown),
-		cmocka_unit_test_setup_teardown(test_rooms, set_up, teardown),
-		cmocka_unit_test_setup_teardown(test_segments, set_up, teardown),
-		cmocka_unit_test_setup_teardown(test_segments_of_several_ports, set_up, teardown),
-		cmocka_unit_test_setup_teardown(test_inner_rss, set_up, teardown),
+		cmocka_unit_test_setup_teardown(test_all_multicast_follows_the_configuration, filters_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_vlan_filter_follows_device_and_host, filters_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_vf_without_filter_is_logged, filters_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_descriptors_are_rounded_to_a_power_of_two,
+						filters_set_up, port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_mbuf_capacity_grows_after_capacity_errors_only,
+						filters_set_up, port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_multi_segment_tx_is_enabled_where_chains_occur,
+						filters_set_up, port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_chains_from_one_port_leave_by_another, filters_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_inner_rss_rule_replaces_outer_rss, filters_set_up,
+						port_world_tear_down),
 	};
-	int failed;
 
-	if (rte_eal_init(RTE_DIM(arguments), arguments) < 0)
-		return 1;
-	failed = cmocka_run_group_tests_name("filters", tests, NULL, NULL);
-	rte_eal_cleanup();
-	return failed;
+	return port_world_run("filters", tests, RTE_DIM(tests), "512", "(0-3)@(0-1)");
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Ports on virtual devices, in a network namespace of our own where that is allowed. */
+/* Ports on virtual devices, in a network namespace of the test where that is permitted. */
 #include "port_world.h"
 
 #include "port/numa_priv.h"
 
-static bool own_network;
+/* ---- the assignment of queues ---- */
 
-/* ---- who polls what: pure ---- */
-
-static void check_deal(const struct gremc_ports *p, const struct gremc_port *port)
+static void assignment_check(const struct gremc_ports *p, const struct gremc_port *port)
 {
 	unsigned owned[GREMC_WORKERS_MAX] = {0}, polled[GREMC_WORKERS_MAX] = {0};
 
@@ -34,7 +32,7 @@ static void check_deal(const struct gremc_ports *p, const struct gremc_port *por
 		assert_false(gremc_port_tx_is_shared(p, port, q));
 }
 
-static void test_deal(void **state)
+static void test_queues_are_balanced_over_workers(void **state)
 {
 	static struct gremc_port port[3];
 
@@ -52,7 +50,7 @@ static void test_deal(void **state)
 			}
 			gremc_port_queues_assign(&p);
 			for (unsigned i = 0; i < 3; i++) {
-				check_deal(&p, &port[i]);
+				assignment_check(&p, &port[i]);
 				for (unsigned q = 0; q < port[i].rx_queues; q++)
 					total[port[i].rx_worker[q]]++;
 			}
@@ -65,7 +63,7 @@ static void test_deal(void **state)
 	}
 }
 
-static void test_deal_prefers_node_and_spreads_owners(void **state)
+static void test_assignment_prefers_the_node_of_the_port(void **state)
 {
 	struct gremc_port a = {.rx_queues = 1, .tx_queues = 1, .socket = 1}, b = a, c = a;
 	struct gremc_ports p = {.count = 4, .worker_count = 3, .port = {&a, NULL, &b, &c}};
@@ -87,25 +85,25 @@ static void test_deal_prefers_node_and_spreads_owners(void **state)
 
 /* ---- open devices ---- */
 
-static void test_rings_where_needed(void **state)
+static void test_shared_tx_queues_have_rings(void **state)
 {
 	RTE_SET_USED(state);
 	for (unsigned workers = 1; workers <= 4; workers++) {
 		struct gremc_ports *p;
 
-		plug_pcap("net_pcap0", 3, 2);
-		plug("net_null0", NULL);
+		vdev_plug_pcap("net_pcap0", 3, 2);
+		vdev_plug("net_null0", NULL);
 		add_port("cap", "net_pcap0");
 		add_port("null", "net_null0");
 		p = open_ports(workers);
-		assert_int_equal(p->port[0]->rx_queues, 3); /* fixed: each brings packets */
+		assert_int_equal(p->port[0]->rx_queues, 3); /* fixed: each receives packets */
 		assert_int_equal(p->port[0]->tx_queues, RTE_MIN(workers, 2u));
 		assert_int_equal(p->port[1]->rx_queues, workers);
 		assert_int_equal(p->port[1]->tx_queues, workers);
 		for (unsigned i = 0; i < 2; i++) {
 			const struct gremc_port *port = p->port[i];
 
-			check_deal(p, port);
+			assignment_check(p, port);
 			for (unsigned q = 0; q < port->tx_queues; q++)
 				assert_int_equal(port->tx_ring[q] != NULL,
 						 gremc_port_tx_is_shared(p, port, q));
@@ -124,17 +122,16 @@ static void test_rings_where_needed(void **state)
 			assert_not_logged("by a ring");
 		}
 		assert_int_equal(gremc_ports_close(p), 0);
-		teardown(NULL);
-		setup(NULL);
+		port_world_renew();
 	}
 }
 
-static void plug_spares(unsigned workers)
+static void spare_queues_plug(unsigned workers)
 {
-	plug_pcap("net_pcap0", 1, 2);
-	plug("net_null0", NULL);
-	plug("net_null1", NULL);
-	plug("net_null2", NULL);
+	vdev_plug_pcap("net_pcap0", 1, 2);
+	vdev_plug("net_null0", NULL);
+	vdev_plug("net_null1", NULL);
+	vdev_plug("net_null2", NULL);
 	add_port("cap", "net_pcap0");
 	add_port("null", "net_null0");
 	add_port("m0", "net_null1");
@@ -145,15 +142,16 @@ static void plug_spares(unsigned workers)
 	ports[0].host = workers > 0;
 }
 
-/* Where there is a host path, the control thread has the TX queue behind the workers', if there is one. */
-static void test_queue_to_spare(void **state)
+/* With a host path the control thread owns the TX queue behind those of the workers, if the device has one.
+ */
+static void test_control_thread_owns_a_spare_tx_queue(void **state)
 {
 	struct gremc_ports *p;
 	struct rte_mbuf *mbuf;
 
 	RTE_SET_USED(state);
 	for (unsigned workers = 1; workers <= 3; workers++) {
-		plug_spares(workers);
+		spare_queues_plug(workers);
 		p = open_ports(workers);
 		assert_int_equal(p->port[0]->host_tx, workers < 2);
 		assert_int_equal(p->port[0]->tx_queues, RTE_MIN(workers, 2u));
@@ -163,19 +161,18 @@ static void test_queue_to_spare(void **state)
 			mbuf = rte_pktmbuf_alloc(p->host_pool);
 			rte_pktmbuf_append(mbuf, 60);
 			assert_int_equal(rte_eth_tx_burst(p->port[i]->id, workers, &mbuf, 1), i == 1);
-			if (i == 4) /* it has not seen a link yet */
+			if (i == 4) /* the bond has no link yet */
 				rte_pktmbuf_free(mbuf);
-			check_deal(p, p->port[i]);
+			assignment_check(p, p->port[i]);
 		}
 		assert_logged(
 			workers < 2
 				? "port cap: packets of the host leave by TX queue 1, which the control thread owns"
 				: "port cap: packets of the host leave through lcore 1: `net_pcap0` has no spare TX queue");
 		assert_int_equal(gremc_ports_close(p), 0);
-		teardown(NULL);
-		setup(NULL);
+		port_world_renew();
 	}
-	plug_spares(0);
+	spare_queues_plug(0);
 	p = open_ports(1);
 	for (unsigned i = 0; i < 5; i++)
 		assert_false(p->port[i] && p->port[i]->host_tx);
@@ -183,13 +180,13 @@ static void test_queue_to_spare(void **state)
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-/* A driver that wants as many queues in both directions: it is taken as it was. */
-static void test_queue_that_is_refused(void **state)
+/* A driver that needs equal numbers of RX and TX queues is configured again without the spare one. */
+static void test_refused_spare_tx_queue_is_not_used(void **state)
 {
 	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
-	if (!own_network || !try_plug("net_failsafe0", "dev(net_tap7,iface=ft0)"))
+	if (!own_network || !vdev_try_plug("net_failsafe0", "dev(net_tap7,iface=ft0)"))
 		skip();
 	add_port("fail", "net_failsafe0")->host = true;
 	p = open_ports(1);
@@ -198,27 +195,27 @@ static void test_queue_that_is_refused(void **state)
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-static void test_idle_workers_are_named(void **state)
+static void test_log_names_idle_workers(void **state)
 {
 	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
-	plug_pcap("net_pcap0", 1, 1);
+	vdev_plug_pcap("net_pcap0", 1, 1);
 	add_port("cap", "net_pcap0");
 	p = open_ports(3);
 	assert_logged("lcores 2 3 poll no RX queue");
 	assert_logged("port cap: 1 TX queue for 3 lcores: lcores 2 3 enqueue to lcore 1 by a ring");
-	/* what is left in a ring is given back */
+	/* close frees the mbufs in rings */
 	assert_int_equal(
 		rte_ring_enqueue(p->port[0]->tx_ring[0], rte_pktmbuf_alloc(p->worker[1].header_pool)), 0);
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-static void test_not_found(void **state)
+static void test_missing_and_duplicate_devices_are_errors(void **state)
 {
 	RTE_SET_USED(state);
-	plug("net_null0", NULL);
-	plug("net_null1", NULL);
+	vdev_plug("net_null0", NULL);
+	vdev_plug("net_null1", NULL);
 	add_port("wan0", "net_af_packet0");
 	add_port("lan0", "0000:7f:1f.7");
 	add_port("lan1", "net_null1");
@@ -231,7 +228,7 @@ static void test_not_found(void **state)
 	assert_int_equal(errors.count, 3);
 }
 
-static void test_limits(void **state)
+static void test_too_many_lcores_and_queues_are_errors(void **state)
 {
 	RTE_SET_USED(state);
 	for (unsigned i = 0; i < 17; i++) {
@@ -239,7 +236,7 @@ static void test_limits(void **state)
 
 		snprintf(device, sizeof(device), "net_pcap%u", i);
 		snprintf(name, sizeof(name), "cap%u", i);
-		plug_pcap(device, 4, 1);
+		vdev_plug_pcap(device, 4, 1);
 		add_port(name, device);
 	}
 	assert_refused(0, "0 lcores to poll");
@@ -249,13 +246,13 @@ static void test_limits(void **state)
 	assert_refused(1, "lcore 1 would poll 68 RX queues, the maximum is 64");
 }
 
-static void test_ring_device_drains(void **state)
+static void test_close_frees_mbufs_in_software_rings(void **state)
 {
 	struct gremc_ports *p;
 	struct rte_mbuf *packet;
 
 	RTE_SET_USED(state);
-	plug("net_ring0", NULL);
+	vdev_plug("net_ring0", NULL);
 	add_port("ring", "net_ring0");
 	p = open_ports(2);
 	assert_true(p->port[0]->multi_seg);
@@ -268,12 +265,12 @@ static void test_ring_device_drains(void **state)
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-static void test_leak_is_reported(void **state)
+static void test_close_counts_missing_mbufs(void **state)
 {
 	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
-	plug("net_null0", NULL);
+	vdev_plug("net_null0", NULL);
 	add_port("wan0", "net_null0");
 	p = open_ports(2);
 	assert_non_null(rte_pktmbuf_alloc(p->port[0]->rx_pool[1]));
@@ -287,14 +284,14 @@ static void test_leak_is_reported(void **state)
 
 /* ---- MTU ---- */
 
-static void test_mtu(void **state)
+static void test_rx_mbufs_have_capacity_for_the_mtu(void **state)
 {
 	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
-	plug("net_null0", NULL);
-	plug("net_ring1", NULL);
-	plug("net_null1", NULL);
+	vdev_plug("net_null0", NULL);
+	vdev_plug("net_ring1", NULL);
+	vdev_plug("net_null1", NULL);
 	add_port("jumbo", "net_null0")->mtu = 9000;
 	add_port("scatter", "net_ring1")->mtu = 9000;
 	add_port("usual", "net_null1")->vlan = 7;
@@ -306,20 +303,20 @@ static void test_mtu(void **state)
 	assert_int_equal(rte_pktmbuf_data_room_size(p->port[1]->rx_pool[0]), RTE_PKTMBUF_HEADROOM + 2048);
 	assert_int_equal(p->port[2]->mtu, 1500);
 	assert_int_equal(p->port[2]->vlan, 7);
-	/* net_null takes single segments only: whole copies must fit */
+	/* net_null transmits single segments only: a header mbuf has space for a copy */
 	assert_false(p->port[0]->multi_seg);
 	assert_true(p->worker[0].header_capacity >= 9000 + GREMC_PORT_HEADERS);
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-static void test_mtu_arithmetic(void **state)
+static void test_mtu_limits_follow_the_device(void **state)
 {
 	struct rte_eth_dev_info info = {.driver_name = "net_x", .max_mtu = 9000, .max_rx_pktlen = 9018};
 
 	RTE_SET_USED(state);
 	assert_int_equal(gremc_port_mtu_max(&info), 9000);
 	assert_int_equal(gremc_port_vlan_extra(&info), 4);
-	info.max_rx_pktlen = 9022; /* room for a tag is counted in */
+	info.max_rx_pktlen = 9022; /* this overhead includes a tag */
 	assert_int_equal(gremc_port_vlan_extra(&info), 0);
 	info = (struct rte_eth_dev_info){
 		.driver_name = "net_x", .max_mtu = UINT16_MAX, .max_rx_pktlen = 1518};
@@ -332,16 +329,16 @@ static void test_mtu_arithmetic(void **state)
 	assert_int_equal(gremc_port_rx_capacity_next(GREMC_PORT_RX_CAPACITY_MAX), 0);
 }
 
-/* ---- af_packet, on a veth pair in our own namespace ---- */
+/* ---- net_af_packet, on veth pairs in the namespace of the test ---- */
 
-static void test_af_packet_jumbo(void **state)
+static void test_af_packet_carries_jumbo_frames(void **state)
 {
 	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
 	if (!own_network)
 		skip();
-	plug_veths(2, JUMBO);
+	vdev_plug_veths(2, JUMBO);
 	add_port("wan0", "net_af_packet0")->mtu = 9000;
 	add_port("wan1", "net_af_packet1")->mtu = 9000;
 	p = open_ports(3);
@@ -350,18 +347,18 @@ static void test_af_packet_jumbo(void **state)
 	assert_true(rte_pktmbuf_data_room_size(p->port[0]->rx_pool[0]) >= RTE_PKTMBUF_HEADROOM + 16384 - 32);
 	assert_int_equal(p->port[0]->tx_queues, 1);
 	assert_int_equal(p->worker[2].header_capacity, 384); /* chains, no copies */
-	assert_int_equal(around(p->port[0], p->port[1], p->worker[2].header_pool, 9018), 9018);
+	assert_int_equal(frame_pass(p->port[0], p->port[1], p->worker[2].header_pool, 9018), 9018);
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-static void test_af_packet_too_small(void **state)
+static void test_af_packet_mtu_is_limited_by_framesz(void **state)
 {
 	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
 	if (!own_network)
 		skip();
-	plug_veths(2, "framesz=2048");
+	vdev_plug_veths(2, "framesz=2048");
 	add_port("wan0", "net_af_packet0")->mtu = 1969;
 	add_port("wan1", "net_af_packet1");
 	assert_refused(
@@ -370,23 +367,23 @@ static void test_af_packet_too_small(void **state)
 
 	interface_mtu("v0", 9000);
 	interface_mtu("v1", 1968);
-	ports[0].mtu = 0; /* its own is lowered */
+	ports[0].mtu = 0; /* the device's own MTU is lowered */
 	p = open_ports(1);
 	assert_logged("port wan0: `net_af_packet0` carries only 1968 bytes of its MTU of 9000");
 	assert_int_equal(p->port[0]->mtu, 1968);
 	assert_int_equal(p->port[1]->mtu, 1968);
-	assert_int_equal(around(p->port[0], p->port[1], p->worker[0].header_pool, 1968 + 18), 1968 + 18);
+	assert_int_equal(frame_pass(p->port[0], p->port[1], p->worker[0].header_pool, 1968 + 18), 1968 + 18);
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-/* Two bonds back to back: chains of segments and jumbo frames pass, LACP agrees. */
-static void bonds_back_to_back(enum gremc_bond_mode mode)
+/* Two bonds back to back pass chains of segments and jumbo frames; LACP agrees. */
+static void bonds_exchange_frames(enum gremc_bond_mode mode)
 {
 	struct gremc_ports *p;
 
 	if (!own_network)
 		skip();
-	plug_veths(4, JUMBO);
+	vdev_plug_veths(4, JUMBO);
 	add_port("m0", "net_af_packet0");
 	add_port("m2", "net_af_packet2");
 	add_port("m1", "net_af_packet1");
@@ -399,45 +396,45 @@ static void bonds_back_to_back(enum gremc_bond_mode mode)
 	assert_int_equal(p->port[4]->mtu, 9000);
 	assert_int_equal(interface_mtu("v2", 0), 9000);
 	assert_true(p->port[4]->multi_seg);
-	assert_int_equal(around(p->port[4], p->port[5], p->worker[0].header_pool, 9018), 9018);
-	assert_int_equal(around(p->port[5], p->port[4], p->worker[0].header_pool, 70), 70);
+	assert_int_equal(frame_pass(p->port[4], p->port[5], p->worker[0].header_pool, 9018), 9018);
+	assert_int_equal(frame_pass(p->port[5], p->port[4], p->worker[0].header_pool, 70), 70);
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-static void test_af_packet_active_backup(void **state)
+static void test_active_backup_bond_carries_jumbo_frames(void **state)
 {
 	RTE_SET_USED(state);
-	bonds_back_to_back(GREMC_BOND_ACTIVE_BACKUP);
+	bonds_exchange_frames(GREMC_BOND_ACTIVE_BACKUP);
 }
 
-static void test_af_packet_broadcast(void **state)
+static void test_broadcast_bond_carries_jumbo_frames(void **state)
 {
 	RTE_SET_USED(state);
-	bonds_back_to_back(GREMC_BOND_BROADCAST);
+	bonds_exchange_frames(GREMC_BOND_BROADCAST);
 }
 
-static void test_af_packet_balance_xor(void **state)
+static void test_balance_xor_bond_carries_jumbo_frames(void **state)
 {
 	RTE_SET_USED(state);
-	bonds_back_to_back(GREMC_BOND_BALANCE_XOR);
+	bonds_exchange_frames(GREMC_BOND_BALANCE_XOR);
 }
 
-static void test_af_packet_lacp(void **state)
+static void test_lacp_bond_carries_jumbo_frames(void **state)
 {
 	RTE_SET_USED(state);
-	bonds_back_to_back(GREMC_BOND_8023AD);
+	bonds_exchange_frames(GREMC_BOND_8023AD);
 }
 
 /* ---- bonds ---- */
 
-/* How a --vdev names a bond's members. */
+/* The word for a bond's members in --vdev arguments. */
 #if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
 #	define MEMBER "slave"
 #else
 #	define MEMBER "member"
 #endif
 
-static void test_bond_modes(void **state)
+static void test_bond_takes_mode_mac_and_mtu_of_members(void **state)
 {
 	static const enum gremc_bond_mode modes[] = {GREMC_BOND_BALANCE_RR, GREMC_BOND_ACTIVE_BACKUP,
 						     GREMC_BOND_BALANCE_XOR, GREMC_BOND_BROADCAST,
@@ -449,8 +446,8 @@ static void test_bond_modes(void **state)
 		struct gremc_ports *p;
 		uint16_t id;
 
-		plug("net_null0", NULL);
-		plug("net_null1", NULL);
+		vdev_plug("net_null0", NULL);
+		vdev_plug("net_null1", NULL);
 		add_port("m0", "net_null0");
 		add_port("m1", "net_null1")->mtu = 2000;
 		add_bond("bond0", modes[i], 0, 2);
@@ -472,19 +469,18 @@ static void test_bond_modes(void **state)
 					 BALANCE_XMIT_POLICY_LAYER34);
 		assert_int_equal(gremc_ports_close(p), 0);
 		assert_int_equal(rte_eth_dev_count_avail(), 0);
-		teardown(NULL);
-		setup(NULL);
+		port_world_renew();
 	}
 }
 
-static void test_bond_of_the_eal(void **state)
+static void test_eal_bond_is_closed_with_its_members(void **state)
 {
 	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
-	plug("net_null0", NULL);
-	plug("net_null1", NULL);
-	plug("net_bonding0", "mode=4," MEMBER "=net_null0," MEMBER "=net_null1");
+	vdev_plug("net_null0", NULL);
+	vdev_plug("net_null1", NULL);
+	vdev_plug("net_bonding0", "mode=4," MEMBER "=net_null0," MEMBER "=net_null1");
 	add_port("wan0", "net_bonding0");
 	p = open_ports(1);
 	assert_true(p->port[0]->keep_alive);
@@ -493,17 +489,17 @@ static void test_bond_of_the_eal(void **state)
 	assert_int_equal(rte_eth_dev_count_avail(), 0);
 }
 
-/* The driver puts its members back to 1500 on the way; their MTU is still the one that was there. */
-static void test_bond_of_the_eal_keeps_mtu(void **state)
+/* The driver resets the MTU of its members to 1500; the port restores it. */
+static void test_eal_bond_keeps_the_mtu_of_its_members(void **state)
 {
 	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
 	if (!own_network)
 		skip();
-	plug_veths(1, JUMBO);
+	vdev_plug_veths(1, JUMBO);
 	interface_mtu("v0", 8000);
-	plug("net_bonding0", "mode=1," MEMBER "=net_af_packet0");
+	vdev_plug("net_bonding0", "mode=1," MEMBER "=net_af_packet0");
 	add_port("wan0", "net_bonding0");
 	p = open_ports(1);
 	assert_int_equal(p->port[0]->mtu, 8000);
@@ -511,11 +507,11 @@ static void test_bond_of_the_eal_keeps_mtu(void **state)
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-static void test_bond_errors(void **state)
+static void test_bond_refuses_missing_members_and_different_mtus(void **state)
 {
 	RTE_SET_USED(state);
-	plug("net_null0", NULL);
-	plug("net_null1", NULL);
+	vdev_plug("net_null0", NULL);
+	vdev_plug("net_null1", NULL);
 	add_port("m0", "net_null0");
 	add_port("m1", "net_null9");
 	add_bond("bond0", GREMC_BOND_ACTIVE_BACKUP, 0, 2);
@@ -531,11 +527,11 @@ static void test_bond_errors(void **state)
 	gremc_errors_fini(&errors);
 }
 
-static void test_member_of_another_bond(void **state)
+static void test_member_of_an_eal_bond_is_no_port(void **state)
 {
 	RTE_SET_USED(state);
-	plug("net_null0", NULL);
-	plug("net_bonding0", "mode=1," MEMBER "=net_null0");
+	vdev_plug("net_null0", NULL);
+	vdev_plug("net_bonding0", "mode=1," MEMBER "=net_null0");
 	add_port("lan0", "net_null0");
 	add_port("wan0", "net_bonding0");
 	assert_refused(1, "ethernets.lan0: `net_null0` is a member of the bond `net_bonding0`");
@@ -543,36 +539,37 @@ static void test_member_of_another_bond(void **state)
 
 /* ---- pools ---- */
 
-/* What pools are made of: test_pools.c proves that it is enough. */
-static void test_pool_sizes(void **state)
+/* The sizes as sums; test_pools.c proves that they are sufficient. */
+static void test_pool_size_is_the_sum_of_its_holders(void **state)
 {
-	const uint32_t hands = GREMC_WORK_MBUFS + GREMC_PENDING_MBUFS + 3 * GREMC_TX_MBUFS;
+	const uint32_t in_process = GREMC_WORK_MBUFS + GREMC_PENDING_MBUFS + 3 * GREMC_TX_MBUFS;
 	const uint32_t control = 256, caches = 2 * 512;
 	uint32_t up = 0;
-	/* of the ring device; pcap and null hold nothing after a burst; and of both ports' backlogs */
+	/* descriptors of the ring device (pcap and null hold nothing after a burst), and both ports' backlogs
+	 */
 	uint32_t flight = 512 + 2 * GREMC_TX_HELD_MAX;
 	uint32_t handed = 4096 + GREMC_WORK_MBUFS + GREMC_TX_MBUFS;
 	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
-	plug("net_ring2", NULL);
-	plug_pcap("net_pcap0", 1, 1);
+	vdev_plug("net_ring2", NULL);
+	vdev_plug_pcap("net_pcap0", 1, 1);
 	add_port("ring", "net_ring2");
 	add_port("cap", "net_pcap0");
 	p = open_ports(2);
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
 		up += p->rings.up[class];
-	assert_int_equal(up, 6400 / 4); /* nothing is the kernel's */
-	/* the ring device's queue 0 is worker 0's; the capture's only one is polled, and owned, by a worker
+	assert_int_equal(up, 6400 / 4); /* no host path */
+	/* worker 0 polls queue 0 of the ring device; one worker polls and owns the only queue of the capture
 	 */
 	assert_int_equal(p->port[0]->rx_pool[0]->size,
-			 256 + 64 + 1024 + hands + flight + up + control + caches);
-	/* what it hands over is freed by the owner, too */
+			 256 + 64 + 1024 + in_process + flight + up + control + caches);
+	/* the owner frees handed-over mbufs, too */
 	assert_int_equal(p->port[0]->rx_pool[1]->size,
-			 256 + 64 + 1024 + hands + flight + up + control + caches + handed + 512);
-	assert_int_equal(p->worker[0].header_pool->size, 1024 + hands + flight + 128 + control + caches);
+			 256 + 64 + 1024 + in_process + flight + up + control + caches + handed + 512);
+	assert_int_equal(p->worker[0].header_pool->size, 1024 + in_process + flight + 128 + control + caches);
 	assert_int_equal(p->worker[1].header_pool->size,
-			 1024 + hands + flight + 128 + control + caches + handed + 512);
+			 1024 + in_process + flight + 128 + control + caches + handed + 512);
 	assert_string_equal(p->port[0]->rx_pool[1]->name, "rx_ring_1");
 	assert_string_equal(p->worker[1].header_pool->name, "hdr_2");
 	assert_int_equal(p->port[0]->rx_pool[0]->cache_size, GREMC_MEMPOOL_CACHE(256));
@@ -582,13 +579,13 @@ static void test_pool_sizes(void **state)
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-/* With `spread` the queues of a port share one pool; shards have one for all workers of a node. */
-static void test_shared_pools(void **state)
+/* With software RSS the queues of a port share one pool; the workers of a node share one for OIL splits. */
+static void test_software_rss_and_oil_split_share_pools(void **state)
 {
 	struct gremc_ports *p;
 
 	RTE_SET_USED(state);
-	plug("net_ring2", NULL);
+	vdev_plug("net_ring2", NULL);
 	add_port("ring", "net_ring2");
 	config.settings.spread = true;
 	config.settings.shard_threshold = 512;
@@ -600,9 +597,9 @@ static void test_shared_pools(void **state)
 	assert_ptr_not_equal(p->worker[0].header_pool, p->worker[2].header_pool);
 	assert_non_null(rte_pktmbuf_alloc(p->port[0]->rx_pool[1]));
 	assert_non_null(rte_pktmbuf_alloc(p->worker[1].shard_pool));
-	assert_int_equal(gremc_ports_close(p), 2); /* each once */
-	/* a single worker has nobody to share with */
-	plug("net_null0", NULL);
+	assert_int_equal(gremc_ports_close(p), 2); /* each counts once */
+	/* both need several workers */
+	vdev_plug("net_null0", NULL);
 	strcpy(ports[0].device, "net_null0");
 	p = open_ports(1);
 	assert_false(p->spread);
@@ -610,8 +607,9 @@ static void test_shared_pools(void **state)
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
-/* Rings, caches and reserves shrink with the memory, and the pools with them; descriptors do not. */
-static void test_short_memory(void **state)
+/* Rings, caches and reserves shrink with the memory, and the pools with them; the number of descriptors
+ * stays. */
+static void test_pools_and_rings_shrink_in_short_memory(void **state)
 {
 	struct gremc_ports *p;
 	void *taken[128];
@@ -620,7 +618,7 @@ static void test_short_memory(void **state)
 	RTE_SET_USED(state);
 	config.settings.rx_descriptors = 1024;
 	config.settings.shard_threshold = 512;
-	plug("net_ring3", NULL);
+	vdev_plug("net_ring3", NULL);
 	add_port("ring", "net_ring3");
 	ports[0].host = true;
 	count = take_memory(76 << 20, taken, RTE_DIM(taken));
@@ -635,14 +633,14 @@ static void test_short_memory(void **state)
 		rte_free(taken[--count]);
 }
 
-static void test_no_memory(void **state)
+static void test_insufficient_memory_is_an_error(void **state)
 {
 	void *taken[128];
 	unsigned count;
 
 	RTE_SET_USED(state);
 	config.settings.rx_descriptors = 16384;
-	plug("net_null0", NULL);
+	vdev_plug("net_null0", NULL);
 	add_port("null", "net_null0");
 	count = take_memory(24 << 20, taken, RTE_DIM(taken));
 	assert_refused(1, "no memory for the mbuf pools: ");
@@ -655,7 +653,7 @@ static void test_no_memory(void **state)
 
 /* ---- NUMA ---- */
 
-static void test_numa(void **state)
+static void test_numa_check_finds_uses_across_nodes(void **state)
 {
 	static const struct gremc_numa_lcore places[] = {
 		{.lcore = 4, .eal = 0, .kernel = 0},
@@ -701,13 +699,13 @@ static void test_numa(void **state)
 		if (strstr(text, expected[i].text) == NULL)
 			fail_msg("`%s` is not in: %s", expected[i].text, text);
 	}
-	/* a short array is filled, the rest is only counted */
+	/* a short array is filled; the count has all findings */
 	assert_int_equal(gremc_numa_check(&topology, findings, 1), RTE_DIM(expected));
 }
 
 /* ---- the table ---- */
 
-static void test_print(void **state)
+static void test_start_up_table_has_one_line_per_queue(void **state)
 {
 	struct gremc_ports *p;
 	char *text, mac[GREMC_MAC_TEXT], pattern[128];
@@ -715,8 +713,8 @@ static void test_print(void **state)
 	FILE *out;
 
 	RTE_SET_USED(state);
-	plug("net_null0", NULL);
-	plug_pcap("net_pcap0", 1, 1);
+	vdev_plug("net_null0", NULL);
+	vdev_plug_pcap("net_pcap0", 1, 1);
 	add_port("wan0", "net_null0")->mtu = 1400;
 	add_port("lan0", "net_pcap0");
 	p = open_ports(3);
@@ -741,45 +739,62 @@ static void test_print(void **state)
 
 int main(void)
 {
-	char *arguments[] = {"test_port",   "--no-huge",      "-m",       "512",        "--no-pci",
-			     "--no-shconf", "--no-telemetry", "--lcores", "(0-3)@(0-1)"};
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_deal),
-		cmocka_unit_test(test_deal_prefers_node_and_spreads_owners),
-		cmocka_unit_test_setup_teardown(test_rings_where_needed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_queue_to_spare, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_queue_that_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_idle_workers_are_named, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_not_found, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ring_device_drains, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_leak_is_reported, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_mtu, setup, teardown),
-		cmocka_unit_test(test_mtu_arithmetic),
-		cmocka_unit_test_setup_teardown(test_af_packet_jumbo, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_af_packet_too_small, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_af_packet_active_backup, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_af_packet_balance_xor, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_af_packet_broadcast, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_af_packet_lacp, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bond_modes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bond_of_the_eal, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bond_of_the_eal_keeps_mtu, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bond_errors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_member_of_another_bond, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_pool_sizes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_shared_pools, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_short_memory, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
-		cmocka_unit_test(test_numa),
-		cmocka_unit_test_setup_teardown(test_print, setup, teardown),
+		cmocka_unit_test(test_queues_are_balanced_over_workers),
+		cmocka_unit_test(test_assignment_prefers_the_node_of_the_port),
+		cmocka_unit_test_setup_teardown(test_shared_tx_queues_have_rings, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_control_thread_owns_a_spare_tx_queue, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_refused_spare_tx_queue_is_not_used, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_log_names_idle_workers, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_missing_and_duplicate_devices_are_errors,
+						port_world_set_up, port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_too_many_lcores_and_queues_are_errors, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_close_frees_mbufs_in_software_rings, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_close_counts_missing_mbufs, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_rx_mbufs_have_capacity_for_the_mtu, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test(test_mtu_limits_follow_the_device),
+		cmocka_unit_test_setup_teardown(test_af_packet_carries_jumbo_frames, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_af_packet_mtu_is_limited_by_framesz, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_active_backup_bond_carries_jumbo_frames,
+						port_world_set_up, port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_balance_xor_bond_carries_jumbo_frames, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_broadcast_bond_carries_jumbo_frames, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_lacp_bond_carries_jumbo_frames, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_bond_takes_mode_mac_and_mtu_of_members,
+						port_world_set_up, port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_eal_bond_is_closed_with_its_members, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_eal_bond_keeps_the_mtu_of_its_members, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_bond_refuses_missing_members_and_different_mtus,
+						port_world_set_up, port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_member_of_an_eal_bond_is_no_port, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_pool_size_is_the_sum_of_its_holders, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_software_rss_and_oil_split_share_pools,
+						port_world_set_up, port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_pools_and_rings_shrink_in_short_memory,
+						port_world_set_up, port_world_tear_down),
+		cmocka_unit_test_setup_teardown(test_insufficient_memory_is_an_error, port_world_set_up,
+						port_world_tear_down),
+		cmocka_unit_test(test_numa_check_finds_uses_across_nodes),
+		cmocka_unit_test_setup_teardown(test_start_up_table_has_one_line_per_queue, port_world_set_up,
+						port_world_tear_down),
 	};
-	int failed;
 
-	own_network = enter_own_network();
-	if (rte_eal_init(RTE_DIM(arguments), arguments) < 0)
-		return 1;
-	failed = cmocka_run_group_tests_name("port", tests, NULL, NULL);
-	rte_eal_cleanup();
-	return failed;
+	return port_world_run("port", tests, RTE_DIM(tests), "512", "(0-3)@(0-1)");
 }

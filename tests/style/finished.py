@@ -27,6 +27,9 @@ PROSE = """
     lib/base
     lib/config
     lib/vif
+    lib/port lib/steer
+    tests/unit/port_world.h tests/unit/port_world.c tests/unit/test_port.c tests/unit/test_pools.c
+    tests/unit/test_filters.c tests/unit/test_steer.c tests/unit/test_events.c tests/unit/test_xdp.c
 """.split()
 
 # at most 5 % of the functions have a name of one word; no static name is defined in two files of these folders
@@ -35,6 +38,7 @@ NAMES = """
     lib/base lib/config lib/datapath lib/hash lib/host lib/igmp lib/mfc lib/netlink lib/nexthop lib/port
     lib/proto lib/rcu lib/stats lib/takeover lib/telemetry lib/vif
     tests/bench tests/loadgen
+    lib/steer
 """.split()
 
 # at least 98 % of the prototypes in headers have a comment
@@ -45,4 +49,5 @@ CONTRACTS = """
     lib/base
     lib/config
     app/gremc-loadgen
+    lib/port lib/steer
 """.split()

@@ -22,10 +22,10 @@
 	X(lcores, "[,OFFSET]", 0, 1, false, "Each worker: its lcore, queues, counters, cycles and bursts.")  \
 	X(ports, "[,OFFSET]", 0, 1, false,                                                                   \
 	  "Each port: device, link, queues, our counters and the device's.")                                 \
-	X(pools, "[,OFFSET]", 0, 1, false, "Each mbuf pool: its size and what is in use and available.")     \
+	X(pools, "[,OFFSET]", 0, 1, false, "Each mbuf pool: its size, and the mbufs in use and available.")  \
 	X(drops, "", 0, 0, false, "Packets dropped, replicas lost, by reason; packets punted.")              \
 	X(vif_drops, "[,OFFSET]", 0, 1, true, "Packets dropped by incoming interface and reason.")           \
-	X(reasons, "", 0, 0, false, "What each drop, loss and punt means.")                                  \
+	X(reasons, "", 0, 0, false, "The meaning of each drop, loss and punt.")                              \
 	X(neighbors, "[,OFFSET]", 0, 1, true,                                                                \
 	  "Next hops in use: MAC address, resolved or not, how many use it.")                                \
 	X(tunnels, "[,OFFSET]", 0, 1, true, "Tunnels with their addresses, keys and packets.")               \

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The writer's side. */
-#include <assert.h>
+/* The writer. */
 #include <errno.h>
-#include <stddef.h>
 
 #include <rte_random.h>
 
+#include "base/assert.h"
 #include "base/base.h"
 #include "hash/hash.h"
 
 #define SMALLEST 16u /* buckets */
-/* Entries of a bucket on average, at most: then one in seventy stands in another one than its own. */
+/* Capacity of a bucket: at this load one in seventy entries is stored outside its bucket. */
 #define FILL 8u
 
-static_assert(sizeof(struct gremc_hash_bucket) == RTE_CACHE_LINE_SIZE, "a bucket is one cache line");
-static_assert(offsetof(struct gremc_hash_bucket, tag) == 0, "tags are compared as one vector");
+static_assert(FILL < GREMC_HASH_ENTRIES,
+	      "a table at its capacity has free entries, so a search for one ends");
 
 int gremc_hash_init(struct gremc_hash *hash, uint32_t entries, int socket)
 {
 	uint32_t buckets = rte_align32pow2(RTE_MAX(SMALLEST, (entries + FILL - 1) / FILL));
 
+	gremc_assert_control_thread();
+	gremc_assert(entries <= UINT32_MAX / 2);
 	*hash = (struct gremc_hash){
 		.bucket = gremc_memory_reserve((size_t)buckets * sizeof(*hash->bucket), socket),
-		/* rte_rand() is 0 until the EAL is up (DPDK 24.11): keys are to spread even then */
+		/* rte_rand() returns 0 before rte_eal_init() (DPDK 24.11); a zero seed would not mix */
 		.seed = {rte_rand() ^ UINT64_C(0xbf58476d1ce4e5b9),
 			 rte_rand() ^ UINT64_C(0x94d049bb133111eb)},
 		.mask = buckets - 1,
@@ -33,6 +34,7 @@ int gremc_hash_init(struct gremc_hash *hash, uint32_t entries, int socket)
 
 void gremc_hash_fini(struct gremc_hash *hash)
 {
+	gremc_assert_control_thread();
 	gremc_memory_release(hash->bucket, gremc_hash_bytes(hash));
 	hash->bucket = NULL;
 }
@@ -52,7 +54,7 @@ static struct gremc_hash_bucket *bucket_next(const struct gremc_hash *hash, stru
 	return bucket == &hash->bucket[hash->mask] ? hash->bucket : bucket + 1;
 }
 
-/* The first free entry of a bucket, or GREMC_HASH_ENTRIES. */
+/* Returns: the first free entry, or GREMC_HASH_ENTRIES. */
 static uint32_t bucket_free_entry_find(const struct gremc_hash_bucket *bucket)
 {
 	uint32_t i = 0;
@@ -62,7 +64,7 @@ static uint32_t bucket_free_entry_find(const struct gremc_hash_bucket *bucket)
 	return i;
 }
 
-/* The entry that holds the number, or GREMC_HASH_ENTRIES. */
+/* Returns: the entry of this line, or GREMC_HASH_ENTRIES. */
 static uint32_t bucket_entry_find(const struct gremc_hash_bucket *bucket, uint32_t number)
 {
 	uint32_t i = 0;
@@ -82,13 +84,14 @@ int gremc_hash_add(struct gremc_hash *hash, uint64_t h, uint32_t number)
 	struct gremc_hash_bucket *bucket = bucket_first(hash, h);
 	uint32_t i;
 
+	gremc_assert_control_thread();
 	if (hash->count == hash->capacity)
 		return -ENOSPC;
-	/* a reader that finds the entry has found its way there before */
+	/* the overflow of all full buckets is stored before the entry becomes visible */
 	for (; (i = bucket_free_entry_find(bucket)) == GREMC_HASH_ENTRIES; bucket = bucket_next(hash, bucket))
 		bucket_overflow_add(bucket, 1);
 	__atomic_store_n(&bucket->entry[i], number, __ATOMIC_RELEASE);
-	/* a reader that sees the tag sees the entry */
+	/* release: a reader that loads this tag loads the entry */
 	__atomic_store_n(&bucket->tag[i], gremc_hash_tag(h), __ATOMIC_RELEASE);
 	hash->count++;
 	return 0;
@@ -99,6 +102,7 @@ void gremc_hash_replace(struct gremc_hash *hash, uint64_t h, uint32_t old, uint3
 	struct gremc_hash_bucket *bucket = bucket_first(hash, h);
 	uint32_t i;
 
+	gremc_assert_control_thread();
 	while ((i = bucket_entry_find(bucket, old)) == GREMC_HASH_ENTRIES)
 		bucket = bucket_next(hash, bucket);
 	__atomic_store_n(&bucket->entry[i], number, __ATOMIC_RELEASE);
@@ -109,6 +113,8 @@ void gremc_hash_remove(struct gremc_hash *hash, uint64_t h, uint32_t number)
 	struct gremc_hash_bucket *bucket = bucket_first(hash, h), *at = bucket;
 	uint32_t i;
 
+	gremc_assert_control_thread();
+	gremc_assert(hash->count > 0);
 	while ((i = bucket_entry_find(at, number)) == GREMC_HASH_ENTRIES)
 		at = bucket_next(hash, at);
 	__atomic_store_n(&at->tag[i], 0, __ATOMIC_RELEASE);

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* hash: the fast path's lock-free hash table. It maps a 64-bit hash to the number of a 64-byte line in an
- * array of the caller's; the line holds the key, so a lookup that hits touches two lines: a bucket, and the
- * line that it was for.
+/* hash: the lock-free hash table of the fast path. It maps a 64-bit hash to a line number: the index of a
+ * 64-byte line in an array of the caller. The line holds the key, so a successful lookup reads two cache
+ * lines: one bucket and one line of the array.
  *
- * Why not rte_hash: that one keeps a copy of each key in a third place, takes six times the instructions a
- * lookup, and three times the memory. This one does less: one writer, a fixed number of buckets (a table that
- * grows makes another), keys that are the caller's.
+ * rte_hash is not used: it keeps a copy of each key in a third cache line, and needs six times the
+ * instructions of a lookup and three times the memory. This table has one writer and a fixed number of
+ * buckets (a larger table replaces a full one), and the keys belong to the caller.
  *
- * A bucket is a cache line of twelve entries, each with a tag of 8 bits of its hash. An entry that finds its
- * bucket full stands in one of those that follow, and each bucket that it passed counts it, so a reader knows
- * when to look further. Nothing is ever moved: an entry that is in the table during all of a lookup is found.
+ * A bucket is a cache line of twelve entries, each with an 8-bit tag of its hash. An entry whose bucket is
+ * full is stored in one of the following buckets, and each full bucket on its way counts it in `overflow`, so
+ * a reader continues only past a bucket with overflow. Entries never move: a lookup finds each entry that is
+ * in the table for the whole duration of the lookup.
  *
- * One writer, any number of lock-free readers. A reader may hold a number that is removed meanwhile: the
- * writer lets the line live for a grace period (rcu). */
+ * Threads: one writer (the control thread), any number of readers without a lock. A reader may hold the
+ * number of a line that the writer has removed, so the writer keeps the line for a grace period (rcu). */
 #ifndef GREMC_HASH_HASH_H
 #define GREMC_HASH_HASH_H
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <rte_branch_prediction.h>
@@ -26,40 +29,61 @@
 #include "base/annotate.h"
 
 #define GREMC_HASH_ENTRIES 12u /* of a bucket */
-#define GREMC_HASH_BULK    64u /* lookups a call */
+#define GREMC_HASH_BULK    64u /* lookups of one gremc_hash_find_bulk() */
 
+/* Atomic fields, written by the writer, read by all. This header and hash.c hold their accessors. */
 struct gremc_hash_bucket {
-	uint8_t tag[GREMC_HASH_ENTRIES]; /* 0: the entry is free */
-	uint32_t overflow;               /* entries that stand further on, for this bucket was full */
-	uint32_t entry[GREMC_HASH_ENTRIES];
+	uint8_t tag[GREMC_HASH_ENTRIES];    /* 0: free entry; stored after the entry, with release order */
+	uint32_t overflow;                  /* entries in later buckets because this one was full */
+	uint32_t entry[GREMC_HASH_ENTRIES]; /* line numbers */
 } __rte_cache_aligned;
 
+static_assert(sizeof(struct gremc_hash_bucket) == RTE_CACHE_LINE_SIZE, "a bucket is one cache line");
+static_assert(offsetof(struct gremc_hash_bucket, tag) == 0, "the tags are compared as one vector");
+static_assert(offsetof(struct gremc_hash_bucket, tag) + 16 <= sizeof(struct gremc_hash_bucket),
+	      "the vector of 16 bytes is inside the bucket");
+
 struct gremc_hash {
-	struct gremc_hash_bucket *bucket;
-	uint64_t seed[2];  /* of gremc_hash_compute() */
-	uint32_t mask;     /* buckets, a power of two, less one */
-	uint32_t capacity; /* entries that it takes */
-	/* the writer's */
-	uint32_t count;
+	struct gremc_hash_bucket *bucket; /* constant, like the fields below it */
+	uint64_t seed[2];                 /* of gremc_hash_compute() */
+	uint32_t mask;                    /* number of buckets, a power of two, minus one */
+	uint32_t capacity;                /* maximum number of entries */
+	uint32_t count;                   /* entries; writer only */
 };
 
-/* Writer. Room for at least `entries`, on NUMA node `socket`; a random seed. 0, or -ENOMEM. */
+/* Allocate an empty table with random seeds.
+ * Thread:  writer.
+ * Input:   entries is the least capacity; socket is a NUMA node or SOCKET_ID_ANY.
+ * Returns: 0 or -ENOMEM. */
 int gremc_hash_init(struct gremc_hash *hash, uint32_t entries, int socket);
-/* No reader is left. Zeroed or failed: nothing happens. */
+
+/* Free the table.
+ * Thread:  writer.
+ * Input:   no reader uses the table; a zeroed, failed or freed table is allowed. */
 void gremc_hash_fini(struct gremc_hash *hash);
-/* Bytes of a table with room for `entries`. */
+
+/* Bytes of the table's buckets. */
 uint64_t gremc_hash_bytes(const struct gremc_hash *hash);
 
-/* Writer: add a number whose key is not in the table. 0, or -ENOSPC: it is full. */
+/* Add a line.
+ * Thread:  writer.
+ * Input:   no line with this key is in the table.
+ * Returns: 0, or -ENOSPC if the table is full. */
 int gremc_hash_add(struct gremc_hash *hash, uint64_t h, uint32_t number);
-/* Writer: let `number` take the place of `old`, whose line has the same key. By one store. */
+
+/* Replace line `old` by line `number`, which has the same key, by one store: a lookup finds one of the two.
+ * Thread:  writer.
+ * Input:   `old` is in the table. */
 void gremc_hash_replace(struct gremc_hash *hash, uint64_t h, uint32_t old, uint32_t number);
-/* Writer: take out a number that is in the table. */
+
+/* Remove a line.
+ * Thread:  writer.
+ * Input:   `number` is in the table. */
 void gremc_hash_remove(struct gremc_hash *hash, uint64_t h, uint32_t number);
 
-/* The hash of a key of 16 bytes: both halves of a product, mixed, and mixed once more, for with some seeds
- * neighbouring addresses stay neighbours in the first. Seeds of each table's own: whoever chooses addresses
- * (a receiver its groups, by IGMP) cannot choose such that fall together. */
+/* Hash a key of 16 bytes: the two halves of a product are combined and mixed twice, because with some seeds
+ * one step leaves neighbouring addresses in neighbouring buckets. The seeds are random, so a sender of chosen
+ * addresses (a receiver that joins groups by IGMP) cannot construct collisions. */
 static inline uint64_t gremc_hash_compute(const struct gremc_hash *hash, uint64_t a, uint64_t b)
 {
 	__extension__ typedef unsigned __int128 wide;
@@ -70,17 +94,19 @@ static inline uint64_t gremc_hash_compute(const struct gremc_hash *hash, uint64_
 	return h * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+/* The bucket in which entries with this hash belong. */
 static inline const struct gremc_hash_bucket *gremc_hash_bucket_get(const struct gremc_hash *hash, uint64_t h)
 {
 	return &hash->bucket[(uint32_t)(h >> 24) & hash->mask];
 }
 
-/* A lookup that has begun: its bucket is on its way into the cache. */
+/* A started lookup: its bucket is prefetched. */
 struct gremc_hash_probe {
 	const struct gremc_hash_bucket *bucket;
 	uint64_t h;
 };
 
+/* Start a lookup: prefetch its bucket. */
 static inline struct gremc_hash_probe gremc_hash_probe_start(const struct gremc_hash *hash, uint64_t h)
 {
 	const struct gremc_hash_bucket *bucket = gremc_hash_bucket_get(hash, h);
@@ -89,6 +115,7 @@ static inline struct gremc_hash_probe gremc_hash_probe_start(const struct gremc_
 	return (struct gremc_hash_probe){bucket, h};
 }
 
+/* The tag of a hash; never 0, which marks a free entry. */
 static inline uint8_t gremc_hash_tag(uint64_t h)
 {
 	uint8_t tag = h >> 56;
@@ -96,8 +123,8 @@ static inline uint8_t gremc_hash_tag(uint64_t h)
 	return tag ? tag : 1;
 }
 
-/* The entries whose tag this is, as bits; candidates. The writer may be storing meanwhile: what a stale tag
- * leads to is told by the key. */
+/* The entries with this tag, as a bit mask. The plain vector load may race with the writer's stores: a stale
+ * tag yields a wrong candidate or misses a new one, and the comparison of keys rejects the wrong one. */
 __attribute__((no_sanitize("thread"))) static inline uint32_t
 gremc_hash_candidates(const struct gremc_hash_bucket *bucket, uint8_t tag)
 {
@@ -113,31 +140,36 @@ gremc_hash_candidates(const struct gremc_hash_bucket *bucket, uint8_t tag)
 	for (uint32_t i = 0; i < GREMC_HASH_ENTRIES; i++)
 		found |= (uint32_t)(__atomic_load_n(&bucket->tag[i], __ATOMIC_RELAXED) == tag) << i;
 #endif
-	/* the tag was stored after the entry, and is loaded before it */
+	/* pairs with the release store of the tag: the entry is loaded after the tag */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return found;
 }
 
+/* The line number of an entry, with acquire order: the line is complete. */
 static inline uint32_t gremc_hash_entry_load(const struct gremc_hash_bucket *bucket, uint32_t i)
 {
 	return __atomic_load_n(&bucket->entry[i], __ATOMIC_ACQUIRE);
 }
 
-/* Does the line have this key? */
+/* Returns whether the line has this key. */
 typedef bool (*gremc_hash_key_equals)(const void *line, const void *key);
 
+/* The line with this number. */
 static inline const void *gremc_hash_line_at(const void *lines, uint32_t number)
 {
 	return (const uint8_t *)lines + (uint64_t)number * RTE_CACHE_LINE_SIZE;
 }
 
+/* The number of a line. */
 static inline uint32_t gremc_hash_line_number(const void *lines, const void *line)
 {
 	return (uint32_t)(((uintptr_t)line - (uintptr_t)lines) / RTE_CACHE_LINE_SIZE);
 }
 
-/* Reader or writer: the line with this key of those whose tag matches, beginning with the candidates
- * `found` of `bucket`; NULL. */
+/* Search from a bucket on.
+ * Thread:  writer or online reader.
+ * Input:   `found` is the mask of candidates in `bucket`; h is the hash of the key.
+ * Returns: the line with this key, or NULL. */
 static __rte_always_inline const void *gremc_hash_search(const struct gremc_hash *hash,
 							 const struct gremc_hash_bucket *bucket,
 							 uint32_t found, uint64_t h, const void *lines,
@@ -145,7 +177,7 @@ static __rte_always_inline const void *gremc_hash_search(const struct gremc_hash
 {
 	const void *line;
 
-	/* no further than once around, whatever the buckets say of what has passed them */
+	/* at most one round, even if concurrent changes keep `overflow` above 0 */
 	for (uint32_t looked = 0; looked <= hash->mask; looked++) {
 		for (; found; found &= found - 1) {
 			line = gremc_hash_line_at(
@@ -162,7 +194,9 @@ static __rte_always_inline const void *gremc_hash_search(const struct gremc_hash
 	return NULL;
 }
 
-/* Reader or writer: the line with this key, or NULL. */
+/* Look up one key.
+ * Thread:  writer or online reader.
+ * Returns: the line with this key, or NULL. */
 static __rte_always_inline const void *gremc_hash_find(const struct gremc_hash *hash, uint64_t h,
 						       const void *lines, gremc_hash_key_equals same,
 						       const void *key)
@@ -173,14 +207,16 @@ static __rte_always_inline const void *gremc_hash_find(const struct gremc_hash *
 				 same, key);
 }
 
-/* Reader: the lines with n <= GREMC_HASH_BULK keys, or NULL, fetched together and in the cache at the end.
- * `keys` is an array of keys of `key_size` bytes. */
+/* Look up n keys together; the lines are in the cache afterwards.
+ * Thread:  online reader.
+ * Input:   n <= GREMC_HASH_BULK; `keys` is an array of keys of `key_size` bytes.
+ * Output:  found[i] is the line with key i, or NULL. */
 static __rte_always_inline void gremc_hash_find_bulk(const struct gremc_hash *hash,
 						     const struct gremc_hash_probe *probe, uint32_t n,
 						     const void *lines, gremc_hash_key_equals same,
 						     const void *keys, size_t key_size, const void **found)
 {
-	/* The first candidate is nearly always the only one. */
+	/* Nearly every lookup has one candidate. */
 	for (uint32_t i = 0; i < n; i++) {
 		const struct gremc_hash_bucket *bucket = probe[i].bucket;
 		uint32_t candidates = gremc_hash_candidates(bucket, gremc_hash_tag(probe[i].h));

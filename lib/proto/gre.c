@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* GRE headers with any optional field. */
 #include <string.h>
 
 #include <rte_branch_prediction.h>
 
-#include "proto/proto.h"
+#include "proto/gre_parse.h"
 
 enum gremc_proto_error gremc_gre_parse_slow(const uint8_t *data, size_t length, struct gremc_gre *gre)
 {
@@ -16,7 +17,7 @@ enum gremc_proto_error gremc_gre_parse_slow(const uint8_t *data, size_t length, 
 	memcpy(word, data, sizeof(word));
 	flags = rte_be_to_cpu_16(word[0]);
 	if (unlikely(flags & (GREMC_GRE_ROUTING | GREMC_GRE_MBZ | GREMC_GRE_VERSION))) {
-		/* The version first: what the other bits mean depends on it. */
+		/* The version comes first because it defines the other bits. */
 		if (flags & GREMC_GRE_VERSION)
 			return GREMC_PROTO_gre_version;
 		return flags & GREMC_GRE_ROUTING ? GREMC_PROTO_gre_routing : GREMC_PROTO_gre_flags;

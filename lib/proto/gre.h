@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The bits of a GRE header (RFC 2784, 2890; those of 1701). The XDP program reads them too, so plain C only.
- */
+/* Fields of the GRE header (RFC 2784, RFC 2890; bits of RFC 1701). Plain C, for the XDP program. */
 #ifndef GREMC_PROTO_GRE_H
 #define GREMC_PROTO_GRE_H
 

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* IGMP packets from their IP header on. The state machine of igmp/ sees messages and records, not bytes, so
- * that MLD can bring its own file beside this one. */
+/* IGMP messages in IP packets. The state machine of igmp/ processes messages and records, not bytes, so MLD
+ * can be added as another wire format. */
 #include <string.h>
 
-#include "proto/proto.h"
+#include "base/assert.h"
+#include "proto/igmp.h"
+#include "proto/ipv4.h"
 
 #define ALERT_HEADER  24u /* IP header with the Router Alert option */
 #define QUERY_MIN     8u
 #define QUERY_V3      12u
 #define REPORT_HEADER 8u
 #define RECORD_HEADER 8u
+
+static_assert(ALERT_HEADER + REPORT_HEADER + RECORD_HEADER + 4 <= GREMC_IGMP_PACKET_MIN,
+	      "a record with a source fits into the smallest packet");
+static_assert(ALERT_HEADER + QUERY_V3 + 4 <= GREMC_IGMP_PACKET_MIN,
+	      "a query with a source fits into the smallest packet");
 
 static const uint8_t router_alert[] = {0x94, 0x04, 0x00, 0x00}; /* RFC 2113 */
 
@@ -51,7 +58,7 @@ uint8_t gremc_igmp_code_encode(uint32_t value)
 	return (uint8_t)(0x80 | exponent << 4 | (value >> (exponent + 3) & 0x0f));
 }
 
-/* RFC 1071 over any bytes. */
+/* The checksum of RFC 1071. */
 static uint16_t igmp_checksum(const uint8_t *data, size_t length)
 {
 	return (uint16_t)~rte_raw_cksum(data, length);
@@ -77,7 +84,7 @@ static enum gremc_igmp_error igmp_query_parse(const uint8_t *data, size_t length
 					      struct gremc_igmp_message *message)
 {
 	if (length == QUERY_MIN) {
-		/* RFC 3376, 7.1: a version 1 query has no code; its hosts answer within 10 seconds */
+		/* a version 1 query has no code; its response time is 10 seconds (RFC 3376, 7.1) */
 		message->version = data[1] ? 2 : 1;
 		message->response_time = data[1] ? data[1] * 100u : 10000u;
 		return GREMC_IGMP_OK;
@@ -101,13 +108,13 @@ static enum gremc_igmp_error igmp_report_parse(const uint8_t *data, size_t lengt
 {
 	size_t at = REPORT_HEADER;
 
-	message->group = 0; /* the flags and the number of records */
+	message->group = 0; /* these bytes hold the number of records */
 	message->record_count = be16_load(data + 6);
 	message->records = data + REPORT_HEADER;
 	for (uint16_t i = 0; i < message->record_count; i++) {
 		if (length - at < RECORD_HEADER)
 			return GREMC_IGMP_ERROR_truncated;
-		/* the auxiliary data, of which there are none yet, are in words */
+		/* the length of the auxiliary data counts words of 32 bits */
 		at += RECORD_HEADER + 4u * be16_load(data + at + 2) + 4u * data[at + 1];
 		if (at > length)
 			return GREMC_IGMP_ERROR_truncated;
@@ -192,7 +199,8 @@ static void be16_store(uint8_t *at, uint16_t value)
 	at[1] = (uint8_t)value;
 }
 
-/* The IP header before `length` bytes of IGMP, and both checksums. Returns the packet's length. */
+/* Write the IP header in front of `length` bytes of IGMP, and both checksums.
+ * Returns: length of the packet in bytes. */
 static size_t igmp_packet_finish(uint8_t *packet, size_t length, rte_be32_t source, rte_be32_t destination)
 {
 	struct rte_ipv4_hdr ip = {
@@ -225,6 +233,8 @@ size_t gremc_igmp_query_build(uint8_t *packet, const struct gremc_igmp_query *qu
 	uint32_t tenths = query->response_time / 100;
 	size_t length = QUERY_MIN;
 
+	gremc_assert(query->version >= 1 && query->version <= 3);
+	gremc_assert(query->source_count == 0 || query->version == 3);
 	at[0] = GREMC_IGMP_QUERY;
 	at[1] = query->version == 1   ? 0
 		: query->version == 2 ? RTE_MIN(tenths, 255u)
@@ -246,6 +256,8 @@ size_t gremc_igmp_v1v2_build(uint8_t *packet, enum gremc_igmp_type type, rte_be3
 {
 	uint8_t *at = packet + ALERT_HEADER;
 
+	gremc_assert(type == GREMC_IGMP_V1_REPORT || type == GREMC_IGMP_V2_REPORT ||
+		     type == GREMC_IGMP_LEAVE);
 	at[0] = (uint8_t)type;
 	at[1] = 0;
 	memcpy(at + 4, &group, sizeof(group));
@@ -255,11 +267,13 @@ size_t gremc_igmp_v1v2_build(uint8_t *packet, enum gremc_igmp_type type, rte_be3
 
 uint16_t gremc_igmp_query_capacity(size_t size)
 {
+	gremc_assert(size >= GREMC_IGMP_PACKET_MIN && size <= GREMC_IGMP_PACKET_MAX);
 	return (uint16_t)((size - ALERT_HEADER - QUERY_V3) / 4);
 }
 
 uint16_t gremc_igmp_report_capacity(size_t size)
 {
+	gremc_assert(size >= GREMC_IGMP_PACKET_MIN && size <= GREMC_IGMP_PACKET_MAX);
 	return (uint16_t)((size - ALERT_HEADER - REPORT_HEADER - RECORD_HEADER) / 4);
 }
 
@@ -270,6 +284,7 @@ bool gremc_igmp_report_add(struct gremc_igmp_report *report, uint8_t type, rte_b
 	size_t length = RECORD_HEADER + 4u * source_count;
 	uint8_t *at = report->packet + begin;
 
+	gremc_assert(report->size >= GREMC_IGMP_PACKET_MIN);
 	if (begin + length > report->size)
 		return false;
 	at[0] = type;
@@ -287,6 +302,7 @@ void gremc_igmp_report_finish(struct gremc_igmp_report *report, rte_be32_t sourc
 {
 	uint8_t *at = report->packet + ALERT_HEADER;
 
+	gremc_assert(report->record_count > 0);
 	memset(at, 0, REPORT_HEADER);
 	at[0] = GREMC_IGMP_V3_REPORT;
 	be16_store(at + 6, report->record_count);

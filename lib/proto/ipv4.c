@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* IPv4 headers that the inline functions do not accept. */
 #include <string.h>
 
 #include <rte_branch_prediction.h>
 
 #include "proto/control.h"
-#include "proto/proto.h"
+#include "proto/ipv4.h"
 
-/* Each check's reason for the outer and the inner header. */
+/* The error of each check, by layer. */
 static const struct {
 	enum gremc_proto_error truncated, version, ihl, length, checksum;
 } layer_reasons[] = {
@@ -20,12 +21,12 @@ static inline uint32_t word_load(const uint8_t *data)
 {
 	uint32_t word;
 
-	memcpy(&word, data, sizeof(word)); /* of any alignment */
+	memcpy(&word, data, sizeof(word)); /* any alignment */
 	return word;
 }
 
-/* RFC 1071 over a header of a multiple of 4 bytes: 0 when its checksum is right. The sum of at most 15 words
- * of 32 bits cannot overflow 64. */
+/* The checksum of a header of `length` bytes, a multiple of 4 (RFC 1071). A sum of at most 15 words of 32
+ * bits does not overflow 64 bits. Returns: 0 if the checksum field is valid. */
 static uint16_t ipv4_header_sum(const uint8_t *data, unsigned length)
 {
 	uint64_t sum = (uint64_t)word_load(data) + word_load(data + 4) + word_load(data + 8) +
@@ -64,7 +65,7 @@ enum gremc_proto_error gremc_ipv4_parse_header_slow(const uint8_t *data, size_t 
 	return GREMC_PROTO_OK;
 }
 
-/* The reason why control traffic to a group is not forwarded; GREMC_PROTO_OK: it is data. */
+/* Returns: the drop reason of control traffic; GREMC_PROTO_OK for data. */
 static enum gremc_proto_error control_reason(const struct rte_ipv4_hdr *ip)
 {
 	const uint32_t group = rte_be_to_cpu_32(ip->dst_addr);
@@ -95,7 +96,7 @@ enum gremc_proto_error gremc_ipv4_check_multicast_slow(const struct rte_ipv4_hdr
 	return GREMC_PROTO_OK;
 }
 
-/* The more severe of two marks: CE, then ECT(1), then ECT(0), then none. Their values order as 3, 1, 2, 0. */
+/* Order of ECN fields by severity: CE (3), ECT(1) (1), ECT(0) (2), not ECT (0) (RFC 6040, 4.2). */
 static unsigned ecn_severity(unsigned ecn)
 {
 	static const uint8_t order[] = {0, 2, 1, 3};

@@ -1,36 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* QSBR and deferred calls. */
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/annotate.h"
+#include "base/assert.h"
 #include "rcu/rcu.h"
 
 #define WORD_BITS     64u
 #define SLOT_WORDS    (GREMC_RCU_READERS / WORD_BITS)
 #define RING_SMALLEST 64u
 
-/* The deferred list is our own and not rte_rcu_qsbr_dq: that one has a size fixed at its creation, and a full
- * one refuses, while what waits here is bounded only by what a reload changes; and it takes a token for each
- * entry, where here all of a commit share one, so a reader acknowledges a reload of a million routes once. */
+static_assert(GREMC_RCU_READERS % WORD_BITS == 0, "each bit of `slots` is a slot");
+static_assert((RING_SMALLEST & (RING_SMALLEST - 1)) == 0, "the size of the ring is a power of two");
+
+/* rte_rcu_qsbr_dq is not used: it rejects entries above a size that is fixed at its creation, and it starts a
+ * grace period for each entry. This list grows with the changes of a reload, and all entries of a commit
+ * share one grace period, so a reader acknowledges a reload of a million routes once. */
 struct deferred {
 	void (*free_function)(void *);
 	void *argument;
-	uint64_t token; /* of its grace period; unset while uncommitted */
+	uint64_t token; /* of its grace period; 0 while uncommitted */
 };
 
 struct gremc_rcu {
-	struct rte_rcu_qsbr *qsbr;
-	uint64_t slots[SLOT_WORDS]; /* any thread, atomic: bit set = slot taken */
+	struct rte_rcu_qsbr *qsbr;  /* constant */
+	uint64_t slots[SLOT_WORDS]; /* bit set: slot in use; all threads write and read, atomic */
 
-	/* The writer's alone: a ring of `size` (a power of two), the oldest at `head`, the last `open` of the
-	 * `count` not yet committed. */
+	/* Writer only: a ring of `size` entries, the oldest at `head`. The last `uncommitted` of the `count`
+	 * entries have no grace period yet. */
 	struct deferred *ring;
 	uint32_t size, head, count, uncommitted;
-	uint64_t elapsed_token; /* the youngest token known to be over: spares a look at every reader for each
-				 * entry
-				 */
+	uint64_t elapsed_token; /* latest token whose grace period is known to be over */
 };
 
 struct gremc_rcu *gremc_rcu_create(void)
@@ -52,7 +55,18 @@ struct gremc_rcu *gremc_rcu_create(void)
 	return rcu;
 }
 
-/* Take the oldest off the list before it is run: what it calls may defer more. */
+__rte_unused static bool reader_is_online(const struct gremc_rcu *rcu, unsigned slot)
+{
+	return __atomic_load_n(&rcu->qsbr->qsbr_cnt[slot].cnt, __ATOMIC_RELAXED) != 0; /* 0: offline */
+}
+
+__rte_unused static bool slot_is_taken(const struct gremc_rcu *rcu, int slot)
+{
+	return slot >= 0 && slot < GREMC_RCU_READERS &&
+	       __atomic_load_n(&rcu->slots[slot / WORD_BITS], __ATOMIC_RELAXED) >> slot % WORD_BITS & 1;
+}
+
+/* Remove the oldest entry before its call: the call may defer others. */
 static void deferred_run_oldest(struct gremc_rcu *rcu)
 {
 	struct deferred oldest = rcu->ring[rcu->head];
@@ -62,10 +76,20 @@ static void deferred_run_oldest(struct gremc_rcu *rcu)
 	oldest.free_function(oldest.argument);
 }
 
+__rte_unused static bool readers_are_online(const struct gremc_rcu *rcu)
+{
+	for (unsigned slot = 0; slot < GREMC_RCU_READERS; slot++)
+		if (reader_is_online(rcu, slot))
+			return true;
+	return false;
+}
+
 void gremc_rcu_destroy(struct gremc_rcu *rcu)
 {
 	if (rcu == NULL)
 		return;
+	gremc_assert_control_thread();
+	gremc_assert(!readers_are_online(rcu));
 	while (rcu->count > 0)
 		deferred_run_oldest(rcu);
 	free(rcu->ring);
@@ -87,8 +111,7 @@ int gremc_rcu_reader_register(struct gremc_rcu *rcu)
 			unsigned bit = __builtin_ctzll(~taken);
 			unsigned slot = word * WORD_BITS + bit;
 
-			/* acquire: the slot's last holder has left it completely; a failure re-reads `taken`
-			 */
+			/* Acquire: the last holder has finished with the slot. A failure reloads `taken`. */
 			if (!__atomic_compare_exchange_n(&rcu->slots[word], &taken,
 							 taken | UINT64_C(1) << bit, false, __ATOMIC_ACQUIRE,
 							 __ATOMIC_RELAXED))
@@ -102,14 +125,15 @@ int gremc_rcu_reader_register(struct gremc_rcu *rcu)
 
 void gremc_rcu_reader_unregister(struct gremc_rcu *rcu, int slot)
 {
-	/* The library's release of the slot's bit, which a writer's check acquires. */
+	gremc_assert(slot_is_taken(rcu, slot) && !reader_is_online(rcu, (unsigned)slot));
+	/* The library releases the reader's bit; the writer's check acquires it. */
 	GREMC_TSAN_RELEASE(rcu->qsbr);
 	rte_rcu_qsbr_thread_unregister(rcu->qsbr, (unsigned)slot);
 	__atomic_fetch_and(&rcu->slots[slot / WORD_BITS], ~(UINT64_C(1) << slot % WORD_BITS),
 			   __ATOMIC_RELEASE);
 }
 
-/* Twice the ring, its content from the start. */
+/* Double the ring; the oldest entry moves to its start. */
 static int deferred_ring_grow(struct gremc_rcu *rcu)
 {
 	struct deferred *ring = NULL;
@@ -129,6 +153,7 @@ static int deferred_ring_grow(struct gremc_rcu *rcu)
 
 int gremc_rcu_defer(struct gremc_rcu *rcu, void (*free_function)(void *), void *argument)
 {
+	gremc_assert_control_thread();
 	if (rcu->count == rcu->size && deferred_ring_grow(rcu))
 		return -ENOMEM;
 	rcu->ring[(rcu->head + rcu->count) & (rcu->size - 1)] = (struct deferred){
@@ -144,9 +169,10 @@ void gremc_rcu_commit(struct gremc_rcu *rcu)
 {
 	uint64_t token;
 
+	gremc_assert_control_thread();
 	if (rcu->uncommitted == 0)
 		return;
-	/* A release: whoever acknowledges this token has seen all that was unpublished before it. */
+	/* Release: a reader that acknowledges this token does not find the objects unpublished before it. */
 	token = rte_rcu_qsbr_start(rcu->qsbr);
 	for (; rcu->uncommitted > 0; rcu->uncommitted--)
 		rcu->ring[(rcu->head + rcu->count - rcu->uncommitted) & (rcu->size - 1)].token = token;
@@ -165,6 +191,7 @@ static bool grace_is_over(struct gremc_rcu *rcu, uint64_t token)
 
 unsigned gremc_rcu_reclaim(struct gremc_rcu *rcu)
 {
+	gremc_assert_control_thread();
 	while (rcu->count > rcu->uncommitted && grace_is_over(rcu, rcu->ring[rcu->head].token))
 		deferred_run_oldest(rcu);
 	return rcu->count;
@@ -174,12 +201,13 @@ void gremc_rcu_synchronize(struct gremc_rcu *rcu)
 {
 	uint64_t token;
 
-	/* what is run may wait for another period, and that is waited for, too */
+	gremc_assert_control_thread();
+	/* a deferred call may defer others */
 	do {
 		gremc_rcu_commit(rcu);
 		token = rte_rcu_qsbr_start(rcu->qsbr);
-		/* Not the library's own wait, which spins: on a machine with fewer CPUs than threads the
-		 * reader waited for may need this one. */
+		/* rte_rcu_qsbr_synchronize() spins without a yield: with fewer CPUs than threads the reader
+		 * may need this CPU. */
 		while (!grace_is_over(rcu, token))
 			sched_yield();
 	} while (gremc_rcu_reclaim(rcu) > 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A frame's way through the parsers, each on a heap buffer that ends where the frame does. What a parser
- * accepts must be consistent; the sanitizers see what it reads. */
+/* Fuzzer of the parsers, in the order in which a frame passes them. The heap buffer ends with the frame, so a
+ * sanitizer detects reads past its end. Accepted headers must be consistent. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,13 +8,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void require(bool condition)
+static void fuzz_require(bool condition)
 {
 	if (!condition)
 		abort();
 }
 
-static void inner(uint8_t *bytes, size_t length)
+static void inner_packet_check(uint8_t *bytes, size_t length)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)bytes;
 	struct gremc_ipv4 parsed;
@@ -22,39 +22,39 @@ static void inner(uint8_t *bytes, size_t length)
 	if (gremc_ipv4_parse_header(bytes, length, length, GREMC_IPV4_INNER, false, &parsed) !=
 	    GREMC_PROTO_OK)
 		return;
-	/* a checksum that the fuzzer would hardly guess */
+	/* the fuzzer is unlikely to find a valid checksum */
 	ip->hdr_checksum = 0;
 	ip->hdr_checksum = ~rte_raw_cksum(bytes, parsed.header_length);
-	require(gremc_ipv4_parse_header(bytes, length, length, GREMC_IPV4_INNER, true, &parsed) ==
-		GREMC_PROTO_OK);
-	require(parsed.header_length >= 20 && parsed.header_length <= parsed.total_length);
-	require(parsed.total_length <= length);
+	fuzz_require(gremc_ipv4_parse_header(bytes, length, length, GREMC_IPV4_INNER, true, &parsed) ==
+		     GREMC_PROTO_OK);
+	fuzz_require(parsed.header_length >= 20 && parsed.header_length <= parsed.total_length);
+	fuzz_require(parsed.total_length <= length);
 	if (gremc_ipv4_check_multicast(ip) != GREMC_PROTO_OK)
 		return;
-	require(ip->time_to_live >= 2 && gremc_ipv4_is_multicast(ip->dst_addr));
+	fuzz_require(ip->time_to_live >= 2 && gremc_ipv4_is_multicast(ip->dst_addr));
 	if (gremc_ipv4_decap_ecn(ip, bytes[length - 1]) != GREMC_PROTO_OK)
 		return;
 	gremc_ipv4_decrement_ttl(ip);
-	/* both changes left the checksum right */
-	require(gremc_ipv4_parse_header(bytes, length, length, GREMC_IPV4_INNER, true, &parsed) ==
-		GREMC_PROTO_OK);
+	/* both functions update the checksum */
+	fuzz_require(gremc_ipv4_parse_header(bytes, length, length, GREMC_IPV4_INNER, true, &parsed) ==
+		     GREMC_PROTO_OK);
 }
 
-static void outer(uint8_t *bytes, size_t length)
+static void outer_packet_check(uint8_t *bytes, size_t length)
 {
 	struct gremc_ipv4 parsed;
 	struct gremc_gre gre;
-	size_t at, room;
+	size_t at, remaining;
 
 	if (gremc_ipv4_parse_header(bytes, length, length, GREMC_IPV4_OUTER, false, &parsed) !=
 	    GREMC_PROTO_OK)
 		return;
-	room = parsed.total_length - parsed.header_length;
-	if (gremc_gre_parse(bytes + parsed.header_length, room, &gre) != GREMC_PROTO_OK)
+	remaining = parsed.total_length - parsed.header_length;
+	if (gremc_gre_parse(bytes + parsed.header_length, remaining, &gre) != GREMC_PROTO_OK)
 		return;
-	require(gre.length >= 4 && gre.length <= GREMC_GRE_MAX_LENGTH && gre.length <= room);
+	fuzz_require(gre.length >= 4 && gre.length <= GREMC_GRE_MAX_LENGTH && gre.length <= remaining);
 	at = parsed.header_length + gre.length;
-	inner(bytes + at, parsed.total_length - at);
+	inner_packet_check(bytes + at, parsed.total_length - at);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -64,9 +64,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (copy == NULL)
 		return 0;
 	memcpy(copy, data, size);
-	outer(copy, size);
+	outer_packet_check(copy, size);
 	memcpy(copy, data, size);
-	inner(copy, size);
+	inner_packet_check(copy, size);
 	free(copy);
 	return 0;
 }

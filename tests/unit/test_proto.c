@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Each parser gets its bytes in a heap buffer of exactly their number, so that a sanitizer sees a read past
- * them. */
+/* Parsers of wire formats. Each call uses a heap buffer of the exact length, so a sanitizer detects a read
+ * past its end. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "proto/proto.h"
 #include "test.h"
 
-static uint8_t *exact(const void *bytes, size_t length)
+static uint8_t *bytes_copy(const void *bytes, size_t length)
 {
 	uint8_t *copy = malloc(length ? length : 1);
 
@@ -20,18 +20,17 @@ static uint8_t *exact(const void *bytes, size_t length)
 
 /* ---- GRE ---- */
 
-static enum gremc_proto_error gre(const uint8_t *bytes, size_t length, struct gremc_gre *out)
+static enum gremc_proto_error gre_parse(const uint8_t *bytes, size_t length, struct gremc_gre *out)
 {
-	uint8_t *copy = exact(bytes, length);
+	uint8_t *copy = bytes_copy(bytes, length);
 	enum gremc_proto_error error = gremc_gre_parse(copy, length, out);
 
 	free(copy);
 	return error;
 }
 
-/* Every combination of C, K and S: the key is found behind the checksum, and a header cut anywhere is
- * refused. */
-static void gre_fields(void **state)
+/* Every combination of C, K and S, complete and cut at every byte. */
+static void test_gre_key_follows_optional_checksum(void **state)
 {
 	struct gremc_gre out;
 
@@ -44,8 +43,8 @@ static void gre_fields(void **state)
 		if (k)
 			memcpy(bytes + 4 + 4 * c, "\xde\xad\xbe\xef", 4);
 		for (size_t cut = 0; cut < length; cut++)
-			assert_int_equal(gre(bytes, cut, &out), GREMC_PROTO_gre_truncated);
-		assert_int_equal(gre(bytes, length, &out), GREMC_PROTO_OK);
+			assert_int_equal(gre_parse(bytes, cut, &out), GREMC_PROTO_gre_truncated);
+		assert_int_equal(gre_parse(bytes, length, &out), GREMC_PROTO_OK);
 		assert_int_equal(out.length, length);
 		assert_int_equal(out.protocol, GREMC_GRE_IPV4);
 		assert_int_equal(out.has_key, k);
@@ -54,7 +53,7 @@ static void gre_fields(void **state)
 }
 
 /* RFC 2784, 2.3: bits 1 and 4, 5 must be zero, 6 to 12 are ignored, the version is 0. */
-static void gre_flags(void **state)
+static void test_gre_reserved_flags_are_errors(void **state)
 {
 	struct gremc_gre out;
 
@@ -62,20 +61,21 @@ static void gre_flags(void **state)
 	for (unsigned bit = 0; bit < 16; bit++) {
 		uint16_t flags = 0x8000 >> bit;
 		uint8_t bytes[16] = {flags >> 8, flags & 0xff, 0x08, 0x00};
-		enum gremc_proto_error want = bit == 1               ? GREMC_PROTO_gre_routing
-					      : bit == 4 || bit == 5 ? GREMC_PROTO_gre_flags
-					      : bit >= 13            ? GREMC_PROTO_gre_version
-								     : GREMC_PROTO_OK;
+		enum gremc_proto_error expected = bit == 1               ? GREMC_PROTO_gre_routing
+						  : bit == 4 || bit == 5 ? GREMC_PROTO_gre_flags
+						  : bit >= 13            ? GREMC_PROTO_gre_version
+									 : GREMC_PROTO_OK;
 
-		assert_int_equal(gre(bytes, sizeof(bytes), &out), want);
+		assert_int_equal(gre_parse(bytes, sizeof(bytes), &out), expected);
 	}
-	/* PPTP, whatever else is set */
-	assert_int_equal(gre((const uint8_t[]){0x70, 0x81, 0x88, 0x0b}, 4, &out), GREMC_PROTO_gre_version);
+	/* PPTP, with further flags */
+	assert_int_equal(gre_parse((const uint8_t[]){0x70, 0x81, 0x88, 0x0b}, 4, &out),
+			 GREMC_PROTO_gre_version);
 }
 
 /* ---- IPv4 ---- */
 
-static void header(uint8_t *bytes, unsigned ihl, unsigned total)
+static void ipv4_header_init(uint8_t *bytes, unsigned ihl, unsigned total)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)bytes;
 
@@ -92,10 +92,10 @@ static void header(uint8_t *bytes, unsigned ihl, unsigned total)
 	ip->hdr_checksum = ~rte_raw_cksum(bytes, ihl * 4);
 }
 
-static enum gremc_proto_error ipv4(const uint8_t *bytes, size_t length, enum gremc_ipv4_layer layer,
-				   struct gremc_ipv4 *out)
+static enum gremc_proto_error ipv4_parse(const uint8_t *bytes, size_t length, enum gremc_ipv4_layer layer,
+					 struct gremc_ipv4 *out)
 {
-	uint8_t *copy = exact(bytes, RTE_MIN(length, (size_t)60));
+	uint8_t *copy = bytes_copy(bytes, RTE_MIN(length, (size_t)60));
 	enum gremc_proto_error error =
 		gremc_ipv4_parse_header(copy, length, RTE_MIN(length, (size_t)60), layer, true, out);
 
@@ -103,65 +103,66 @@ static enum gremc_proto_error ipv4(const uint8_t *bytes, size_t length, enum gre
 	return error;
 }
 
-static void ipv4_lengths(void **state)
+static void test_ipv4_lengths_are_checked(void **state)
 {
 	struct gremc_ipv4 out;
 	uint8_t bytes[60];
 
 	(void)state;
 	for (unsigned ihl = 5; ihl <= 15; ihl++) {
-		header(bytes, ihl, 100);
-		assert_int_equal(ipv4(bytes, 120, GREMC_IPV4_OUTER, &out), GREMC_PROTO_OK);
+		ipv4_header_init(bytes, ihl, 100);
+		assert_int_equal(ipv4_parse(bytes, 120, GREMC_IPV4_OUTER, &out), GREMC_PROTO_OK);
 		assert_int_equal(out.header_length, ihl * 4);
 		assert_int_equal(out.total_length, 100);
-		assert_int_equal(ipv4(bytes, 99, GREMC_IPV4_OUTER, &out), GREMC_PROTO_outer_length);
-		assert_int_equal(ipv4(bytes, 99, GREMC_IPV4_INNER, &out), GREMC_PROTO_inner_length);
+		assert_int_equal(ipv4_parse(bytes, 99, GREMC_IPV4_OUTER, &out), GREMC_PROTO_outer_length);
+		assert_int_equal(ipv4_parse(bytes, 99, GREMC_IPV4_INNER, &out), GREMC_PROTO_inner_length);
 		if (ihl > 5)
-			assert_int_equal(ipv4(bytes, ihl * 4 - 1, GREMC_IPV4_INNER, &out),
+			assert_int_equal(ipv4_parse(bytes, ihl * 4 - 1, GREMC_IPV4_INNER, &out),
 					 GREMC_PROTO_inner_ihl);
-		header(bytes, ihl, ihl * 4 - 1);
-		assert_int_equal(ipv4(bytes, 120, GREMC_IPV4_INNER, &out), GREMC_PROTO_inner_length);
+		ipv4_header_init(bytes, ihl, ihl * 4 - 1);
+		assert_int_equal(ipv4_parse(bytes, 120, GREMC_IPV4_INNER, &out), GREMC_PROTO_inner_length);
 	}
-	header(bytes, 5, 100);
+	ipv4_header_init(bytes, 5, 100);
 	for (size_t length = 0; length < 20; length++) {
-		assert_int_equal(ipv4(bytes, length, GREMC_IPV4_OUTER, &out), GREMC_PROTO_outer_length);
-		assert_int_equal(ipv4(bytes, length, GREMC_IPV4_INNER, &out), GREMC_PROTO_inner_truncated);
+		assert_int_equal(ipv4_parse(bytes, length, GREMC_IPV4_OUTER, &out), GREMC_PROTO_outer_length);
+		assert_int_equal(ipv4_parse(bytes, length, GREMC_IPV4_INNER, &out),
+				 GREMC_PROTO_inner_truncated);
 	}
 	for (unsigned ihl = 0; ihl < 5; ihl++) {
 		bytes[0] = 0x40 | ihl;
-		assert_int_equal(ipv4(bytes, 120, GREMC_IPV4_OUTER, &out), GREMC_PROTO_outer_ihl);
+		assert_int_equal(ipv4_parse(bytes, 120, GREMC_IPV4_OUTER, &out), GREMC_PROTO_outer_ihl);
 	}
 	for (unsigned version = 0; version < 16; version++) {
 		bytes[0] = version << 4 | 5;
 		if (version != 4)
-			assert_int_equal(ipv4(bytes, 120, GREMC_IPV4_INNER, &out), GREMC_PROTO_inner_version);
+			assert_int_equal(ipv4_parse(bytes, 120, GREMC_IPV4_INNER, &out),
+					 GREMC_PROTO_inner_version);
 	}
 }
 
-/* Any single bit flipped in a header is found by the sum. */
-static void ipv4_checksum(void **state)
+static void test_ipv4_checksum_detects_each_bit(void **state)
 {
 	struct gremc_ipv4 out;
 	uint8_t bytes[60];
 
 	(void)state;
 	for (unsigned ihl = 5; ihl <= 15; ihl++) {
-		header(bytes, ihl, 100);
+		ipv4_header_init(bytes, ihl, 100);
 		for (unsigned bit = 8 * 4; bit < ihl * 32; bit++) {
 			bytes[bit / 8] ^= 1 << bit % 8;
-			assert_int_equal(ipv4(bytes, 120, GREMC_IPV4_OUTER, &out),
+			assert_int_equal(ipv4_parse(bytes, 120, GREMC_IPV4_OUTER, &out),
 					 GREMC_PROTO_outer_checksum);
 			bytes[bit / 8] ^= 1 << bit % 8;
 		}
 	}
 }
 
-static void multicast_rules(void **state)
+static void test_multicast_source_group_and_ttl_are_checked(void **state)
 {
 	static const struct {
 		uint32_t source, group;
 		uint8_t ttl;
-		enum gremc_proto_error want;
+		enum gremc_proto_error expected;
 	} cases[] = {
 		{0x0a000001, 0xef010101, 2, GREMC_PROTO_OK},
 		{0xf0000001, 0xef010101, 2, GREMC_PROTO_OK},
@@ -185,13 +186,12 @@ static void multicast_rules(void **state)
 					  .dst_addr = rte_cpu_to_be_32(cases[i].group),
 					  .time_to_live = cases[i].ttl};
 
-		assert_int_equal(gremc_ipv4_check_multicast(&ip), cases[i].want);
+		assert_int_equal(gremc_ipv4_check_multicast(&ip), cases[i].expected);
 	}
 }
 
-/* Every protocol, to groups of every range, with every kind of TTL and source: control traffic is never data,
- * and data is not taken for it. */
-static void control_is_never_data(void **state)
+/* Every protocol, to groups of every range, with TTLs and sources of every kind. */
+static void test_control_traffic_is_never_data(void **state)
 {
 	static const uint32_t groups[] = {0xe0000000, 0xe0000001, 0xe000000d, 0xe0000016, 0xe00000ff,
 					  0xe0000100, 0xe0000127, 0xe8010101, 0xef010101, 0xefffffff};
@@ -207,21 +207,20 @@ static void control_is_never_data(void **state)
 						.dst_addr = rte_cpu_to_be_32(groups[group]),
 						.next_proto_id = protocol,
 						.time_to_live = ttl};
-		enum gremc_proto_error want = protocol == 2 ? GREMC_PROTO_inner_igmp : GREMC_PROTO_OK;
+		enum gremc_proto_error expected = protocol == 2 ? GREMC_PROTO_inner_igmp : GREMC_PROTO_OK;
 
 		if (groups[group] < 0xe0000100)
-			want = GREMC_PROTO_inner_link_local;
-		else if (want == GREMC_PROTO_OK && sources[source] == 0)
-			want = GREMC_PROTO_bad_source;
-		else if (want == GREMC_PROTO_OK && ttl < 2)
-			want = GREMC_PROTO_ttl_expired;
-		assert_int_equal(gremc_ipv4_check_multicast(&ip), want);
+			expected = GREMC_PROTO_inner_link_local;
+		else if (expected == GREMC_PROTO_OK && sources[source] == 0)
+			expected = GREMC_PROTO_bad_source;
+		else if (expected == GREMC_PROTO_OK && ttl < 2)
+			expected = GREMC_PROTO_ttl_expired;
+		assert_int_equal(gremc_ipv4_check_multicast(&ip), expected);
 	}
 }
 
-/* Against a checksum computed anew, for every TTL and for identifications that make the carry come out both
- * ways. */
-static void ttl_decrement(void **state)
+/* Compares with a complete checksum. The identifications cover sums with and without a carry. */
+static void test_ttl_decrement_updates_checksum(void **state)
 {
 	uint8_t bytes[60];
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)bytes;
@@ -229,7 +228,7 @@ static void ttl_decrement(void **state)
 	(void)state;
 	for (unsigned id = 0; id <= UINT16_MAX; id += 13) {
 		for (unsigned ttl = 2; ttl <= 255; ttl += 11) {
-			header(bytes, 5, 100);
+			ipv4_header_init(bytes, 5, 100);
 			ip->packet_id = id;
 			ip->time_to_live = ttl;
 			ip->hdr_checksum = 0;
@@ -241,11 +240,11 @@ static void ttl_decrement(void **state)
 	}
 }
 
-/* RFC 6040, figure 4, with the more severe of ECT(1) and ECT(0) being ECT(1). */
-static void ecn_decap(void **state)
+/* RFC 6040, figure 4. ECT(1) is more severe than ECT(0). */
+static void test_ecn_fields_are_merged(void **state)
 {
 	enum { DROP = 9 };
-	static const uint8_t want[4][4] = {
+	static const uint8_t expected[4][4] = {
 		/* outer:    Not-ECT ECT(1) ECT(0) CE */
 		/* Not-ECT */ {0, 0, 0, DROP},
 		/* ECT(1) */ {1, 1, 1, 3},
@@ -260,23 +259,23 @@ static void ecn_decap(void **state)
 		for (unsigned outer = 0; outer < 4; outer++) {
 			enum gremc_proto_error error;
 
-			header(bytes, 5, 100);
+			ipv4_header_init(bytes, 5, 100);
 			ip->type_of_service = 0xb8 | inner;
 			ip->hdr_checksum = 0;
 			ip->hdr_checksum = ~rte_raw_cksum(bytes, 20);
 			error = gremc_ipv4_decap_ecn(ip, 0x20 | outer);
-			if (want[inner][outer] == DROP) {
+			if (expected[inner][outer] == DROP) {
 				assert_int_equal(error, GREMC_PROTO_ecn);
 				continue;
 			}
 			assert_int_equal(error, GREMC_PROTO_OK);
-			assert_int_equal(ip->type_of_service, 0xb8 | want[inner][outer]);
+			assert_int_equal(ip->type_of_service, 0xb8 | expected[inner][outer]);
 			assert_int_equal(rte_raw_cksum(bytes, 20), 0xffff);
 		}
 	}
 }
 
-static void group_mac(void **state)
+static void test_group_mac_holds_low_23_bits(void **state)
 {
 	uint8_t mac[6];
 
@@ -288,11 +287,15 @@ static void group_mac(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gre_fields),      cmocka_unit_test(gre_flags),
-		cmocka_unit_test(ipv4_lengths),    cmocka_unit_test(ipv4_checksum),
-		cmocka_unit_test(multicast_rules), cmocka_unit_test(control_is_never_data),
-		cmocka_unit_test(ttl_decrement),   cmocka_unit_test(ecn_decap),
-		cmocka_unit_test(group_mac),
+		cmocka_unit_test(test_gre_key_follows_optional_checksum),
+		cmocka_unit_test(test_gre_reserved_flags_are_errors),
+		cmocka_unit_test(test_ipv4_lengths_are_checked),
+		cmocka_unit_test(test_ipv4_checksum_detects_each_bit),
+		cmocka_unit_test(test_multicast_source_group_and_ttl_are_checked),
+		cmocka_unit_test(test_control_traffic_is_never_data),
+		cmocka_unit_test(test_ttl_decrement_updates_checksum),
+		cmocka_unit_test(test_ecn_fields_are_merged),
+		cmocka_unit_test(test_group_mac_holds_low_23_bits),
 	};
 
 	return cmocka_run_group_tests_name("proto", tests, NULL, NULL);

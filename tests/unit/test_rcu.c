@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* QSBR: slots, grace periods and deferred calls. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -8,7 +9,7 @@
 
 #define MANY 1000u
 
-/* What has been freed, in order. */
+/* The numbers of the items whose call ran, in order. */
 struct log {
 	unsigned order[MANY * 2];
 	unsigned count;
@@ -19,32 +20,32 @@ struct item {
 	unsigned number;
 };
 
-static void run(void *argument)
+static void item_log_call(void *argument)
 {
 	const struct item *item = argument;
 
 	item->log->order[item->log->count++] = item->number;
 }
 
-static int set_up(void **state)
+static int rcu_set_up(void **state)
 {
 	*state = gremc_rcu_create();
 	return *state == NULL;
 }
 
-static int tear_down(void **state)
+static int rcu_tear_down(void **state)
 {
 	gremc_rcu_destroy(*state);
 	return 0;
 }
 
-static void without_readers_a_grace_period_is_over_at_once(void **state)
+static void test_grace_period_without_readers_ends_at_once(void **state)
 {
 	struct gremc_rcu *rcu = *state;
 	struct log log = {.count = 0};
 	struct item item = {&log, 7};
 
-	assert_int_equal(gremc_rcu_defer(rcu, run, &item), 0);
+	assert_int_equal(gremc_rcu_defer(rcu, item_log_call, &item), 0);
 	assert_int_equal(gremc_rcu_reclaim(rcu), 1); /* not committed */
 	assert_int_equal(log.count, 0);
 	gremc_rcu_commit(rcu);
@@ -55,7 +56,7 @@ static void without_readers_a_grace_period_is_over_at_once(void **state)
 	assert_int_equal(log.count, 1);
 }
 
-static void an_online_reader_holds_back(void **state)
+static void test_online_reader_delays_reclaim(void **state)
 {
 	struct gremc_rcu *rcu = *state;
 	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(rcu);
@@ -65,15 +66,15 @@ static void an_online_reader_holds_back(void **state)
 
 	assert_true(offline >= 0 && online >= 0 && offline != online);
 	rte_rcu_qsbr_thread_online(qsbr, (unsigned)online);
-	assert_int_equal(gremc_rcu_defer(rcu, run, &item), 0);
+	assert_int_equal(gremc_rcu_defer(rcu, item_log_call, &item), 0);
 	gremc_rcu_commit(rcu);
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(gremc_rcu_reclaim(rcu), 1);
 	rte_rcu_qsbr_quiescent(qsbr, (unsigned)online);
 	assert_int_equal(gremc_rcu_reclaim(rcu), 0);
 
-	/* going offline does as well */
-	assert_int_equal(gremc_rcu_defer(rcu, run, &item), 0);
+	/* an offline reader does not delay */
+	assert_int_equal(gremc_rcu_defer(rcu, item_log_call, &item), 0);
 	gremc_rcu_commit(rcu);
 	assert_int_equal(gremc_rcu_reclaim(rcu), 1);
 	rte_rcu_qsbr_thread_offline(qsbr, (unsigned)online);
@@ -83,7 +84,7 @@ static void an_online_reader_holds_back(void **state)
 	gremc_rcu_reader_unregister(rcu, online);
 }
 
-static void a_commit_is_one_grace_period(void **state)
+static void test_commit_starts_one_grace_period(void **state)
 {
 	struct gremc_rcu *rcu = *state;
 	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(rcu);
@@ -97,7 +98,7 @@ static void a_commit_is_one_grace_period(void **state)
 	before = qsbr->token;
 	for (unsigned i = 0; i < MANY; i++) {
 		items[i] = (struct item){&log, i};
-		assert_int_equal(gremc_rcu_defer(rcu, run, &items[i]), 0);
+		assert_int_equal(gremc_rcu_defer(rcu, item_log_call, &items[i]), 0);
 		if (i == MANY / 2 - 1)
 			gremc_rcu_commit(rcu);
 	}
@@ -105,7 +106,7 @@ static void a_commit_is_one_grace_period(void **state)
 	/* the second half is not committed yet */
 	assert_int_equal(gremc_rcu_reclaim(rcu), MANY / 2);
 	gremc_rcu_commit(rcu);
-	gremc_rcu_commit(rcu); /* of nothing: no further grace period */
+	gremc_rcu_commit(rcu); /* nothing to commit: starts no grace period */
 	assert_int_equal(qsbr->token, before + 2);
 	assert_int_equal(gremc_rcu_reclaim(rcu), MANY / 2);
 	rte_rcu_qsbr_quiescent(qsbr, (unsigned)slot);
@@ -117,8 +118,8 @@ static void a_commit_is_one_grace_period(void **state)
 	gremc_rcu_reader_unregister(rcu, slot);
 }
 
-/* The list is a ring: it must keep its order when it grows while it is wrapped around. */
-static void the_list_keeps_its_order_while_it_grows(void **state)
+/* The ring keeps its order if it grows while it is wrapped around. */
+static void test_list_keeps_its_order_while_it_grows(void **state)
 {
 	struct gremc_rcu *rcu = *state;
 	static struct item items[MANY];
@@ -129,7 +130,7 @@ static void the_list_keeps_its_order_while_it_grows(void **state)
 	for (unsigned round = 1; deferred < MANY; round++) {
 		for (unsigned i = 0; i < round * 7 && deferred < MANY; i++, deferred++) {
 			items[deferred] = (struct item){&log, deferred};
-			assert_int_equal(gremc_rcu_defer(rcu, run, &items[deferred]), 0);
+			assert_int_equal(gremc_rcu_defer(rcu, item_log_call, &items[deferred]), 0);
 			if (i == round * 5)
 				gremc_rcu_commit(rcu);
 		}
@@ -147,23 +148,23 @@ struct again {
 	unsigned left, runs;
 };
 
-static void defer_again(void *argument)
+static void call_defer_again(void *argument)
 {
 	struct again *again = argument;
 
 	again->runs++;
 	if (again->left > 0) {
 		again->left--;
-		assert_int_equal(gremc_rcu_defer(again->rcu, defer_again, again), 0);
+		assert_int_equal(gremc_rcu_defer(again->rcu, call_defer_again, again), 0);
 	}
 }
 
-static void what_is_freed_may_defer(void **state)
+static void test_deferred_call_may_defer(void **state)
 {
 	struct gremc_rcu *rcu = *state;
 	struct again again = {rcu, 3, 0};
 
-	assert_int_equal(gremc_rcu_defer(rcu, defer_again, &again), 0);
+	assert_int_equal(gremc_rcu_defer(rcu, call_defer_again, &again), 0);
 	for (unsigned i = 1; i <= 4; i++) {
 		gremc_rcu_commit(rcu);
 		assert_int_equal(gremc_rcu_reclaim(rcu), i < 4);
@@ -171,20 +172,20 @@ static void what_is_freed_may_defer(void **state)
 	}
 }
 
-static void destroy_runs_what_waits(void **state)
+static void test_destroy_runs_deferred_calls(void **state)
 {
 	struct gremc_rcu *rcu = gremc_rcu_create();
 	struct again again = {rcu, 2, 0};
 
 	(void)state;
 	assert_non_null(rcu);
-	assert_int_equal(gremc_rcu_defer(rcu, defer_again, &again), 0);
+	assert_int_equal(gremc_rcu_defer(rcu, call_defer_again, &again), 0);
 	gremc_rcu_destroy(rcu);
 	assert_int_equal(again.runs, 3);
 	gremc_rcu_destroy(NULL);
 }
 
-static void there_are_as_many_slots_as_promised(void **state)
+static void test_all_slots_can_be_registered(void **state)
 {
 	struct gremc_rcu *rcu = *state;
 	bool seen[GREMC_RCU_READERS] = {false};
@@ -206,10 +207,10 @@ static void there_are_as_many_slots_as_promised(void **state)
 	gremc_rcu_synchronize(rcu);
 }
 
-/* Threads that borrow slots at the same time never share one. */
+/* Threads that use each slot now; atomic. */
 static unsigned holders[GREMC_RCU_READERS];
 
-static void *borrow(void *argument)
+static void *slots_borrow(void *argument)
 {
 	struct gremc_rcu *rcu = argument;
 	uintptr_t wrong = 0;
@@ -230,13 +231,13 @@ static void *borrow(void *argument)
 	return (void *)wrong;
 }
 
-static void threads_never_share_a_slot(void **state)
+static void test_threads_never_share_a_slot(void **state)
 {
 	struct gremc_rcu *rcu = *state;
 	pthread_t threads[4];
 
 	for (unsigned i = 0; i < RTE_DIM(threads); i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, borrow, rcu), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, slots_borrow, rcu), 0);
 	for (unsigned i = 0; i < 100; i++)
 		gremc_rcu_synchronize(rcu);
 	for (unsigned i = 0; i < RTE_DIM(threads); i++) {
@@ -247,16 +248,16 @@ static void threads_never_share_a_slot(void **state)
 	}
 }
 
-/* A reader that runs on its own: synchronize() returns only when it has passed a quiescent state. */
+/* A reader in its own thread. */
 struct reader {
 	struct gremc_rcu *rcu;
-	unsigned *published; /* atomic; what it points to is alive while found */
+	unsigned *published; /* atomic; points to 1 while it is reachable */
 	bool stop;
 	uintptr_t dead;
 	unsigned reads;
 };
 
-static void *read_on(void *argument)
+static void *reader_run(void *argument)
 {
 	struct reader *reader = argument;
 	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(reader->rcu);
@@ -276,13 +277,13 @@ static void *read_on(void *argument)
 	return NULL;
 }
 
-static void synchronize_waits_for_a_running_reader(void **state)
+static void test_synchronize_waits_for_running_reader(void **state)
 {
 	unsigned values[2] = {1, 0};
 	struct reader reader = {.rcu = *state, .published = &values[0]};
 	pthread_t thread;
 
-	assert_int_equal(pthread_create(&thread, NULL, read_on, &reader), 0);
+	assert_int_equal(pthread_create(&thread, NULL, reader_run, &reader), 0);
 	while (__atomic_load_n(&reader.reads, __ATOMIC_RELAXED) == 0)
 		sched_yield();
 	for (unsigned i = 0; i < 20000; i++) {
@@ -299,16 +300,16 @@ static void synchronize_waits_for_a_running_reader(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(without_readers_a_grace_period_is_over_at_once),
-		TEST(an_online_reader_holds_back),
-		TEST(a_commit_is_one_grace_period),
-		TEST(the_list_keeps_its_order_while_it_grows),
-		TEST(what_is_freed_may_defer),
-		TEST(destroy_runs_what_waits),
-		TEST(there_are_as_many_slots_as_promised),
-		TEST(threads_never_share_a_slot),
-		TEST(synchronize_waits_for_a_running_reader),
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rcu_set_up, rcu_tear_down)
+		TEST(test_grace_period_without_readers_ends_at_once),
+		TEST(test_online_reader_delays_reclaim),
+		TEST(test_commit_starts_one_grace_period),
+		TEST(test_list_keeps_its_order_while_it_grows),
+		TEST(test_deferred_call_may_defer),
+		TEST(test_destroy_runs_deferred_calls),
+		TEST(test_all_slots_can_be_registered),
+		TEST(test_threads_never_share_a_slot),
+		TEST(test_synchronize_waits_for_running_reader),
 	};
 
 	return cmocka_run_group_tests_name("rcu", tests, NULL, NULL);

@@ -233,7 +233,7 @@ static void update_vifs(struct gremc_forwarder *forwarder, const struct gremc_vi
 		if (map->vif[i] != GREMC_VIF_NONE)
 			__atomic_store_n(&membership->vif_interface[map->vif[i]], map->interface[i],
 					 __ATOMIC_RELAXED);
-	for (uint32_t next = 0; gremc_igmp_interface_info(membership->igmp, next, &info);
+	for (uint32_t next = 0; gremc_igmp_interface_info_get(membership->igmp, next, &info);
 	     next = info.interface + 1)
 		if (load(&membership->interface_vif[info.interface]) == GREMC_VIF_NONE)
 			gremc_igmp_interface_remove(membership->igmp, info.interface, gremc_clock());

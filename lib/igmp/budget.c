@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One budget for the memberships of all interfaces, and the share of each. A route ((*,G) or (S,G)) that
- * memberships ask for costs GREMC_COST_ROUTE, and each membership or source that asks for it, its holder, 1
- * more. So many sites with the same groups cost little, and the routes never exceed the budget.
+/* The budget of the memberships of all interfaces, and the share of each. A route ((*,G) or (S,G)) costs
+ * GREMC_COST_ROUTE, and each holder (a membership or source that requests the route) costs 1. So many sites
+ * in the same groups cost little, and the number of routes is bounded.
  *
- * The route is charged to one of its holders' interfaces, one that has little: its payer. When the budget is
- * used up, a request is granted while some interface has more than the requesting one would have: the
- * interface with most gives up what it was granted last. Else the request is refused. An interface that has
- * less than the others never loses anything to them, whatever they ask for (max-min fairness).
+ * The cost of a route is charged to its payer: an interface of one of its holders with a low cost. If the
+ * budget is exhausted, a request is granted if another interface has a higher cost than the requesting one
+ * would have; the interface with the highest cost loses its latest grants. Otherwise the request is refused.
+ * An interface with a lower cost than the others loses nothing, so the shares are max-min fair.
  *
- * Each step costs the logarithm of the number of interfaces, and a request has as many steps as its cost.
- * What the configuration joins is held in any case and charged to no interface. */
+ * A step takes O(log interfaces), and a request takes as many steps as it costs. The joins of the
+ * configuration are always granted and charged to no interface. */
 #include <stdlib.h>
 
 #include "igmp/igmp_priv.h"
 
-#define REFILL_INTERVAL 10000u /* milliseconds between queries because room has returned */
-#define PAYERS          64u    /* holders that are looked at for a new payer */
+#define REFILL_INTERVAL 10000u /* least interval of queries after a refusal, milliseconds */
+#define PAYERS          64u    /* holders that are compared to find a payer */
 
-/* ---- the interfaces by cost: a heap, the largest first ---- */
+/* ---- heap of interfaces, the largest cost at the root ---- */
 
 static void heap_set(struct budget *budget, uint32_t at, struct interface *interface)
 {
@@ -63,7 +63,7 @@ int gremc_budget_reserve(struct gremc_igmp *igmp, uint32_t interfaces)
 
 void gremc_budget_interface_add(struct gremc_igmp *igmp, struct interface *interface)
 {
-	heap_set(&igmp->budget, igmp->budget.heap_count++, interface); /* with nothing: a leaf */
+	heap_set(&igmp->budget, igmp->budget.heap_count++, interface); /* cost 0: a leaf */
 }
 
 void gremc_budget_interface_remove(struct gremc_igmp *igmp, struct interface *interface)
@@ -71,6 +71,7 @@ void gremc_budget_interface_remove(struct gremc_igmp *igmp, struct interface *in
 	struct budget *budget = &igmp->budget;
 	struct interface *last = budget->heap[--budget->heap_count];
 
+	gremc_assert(interface->granted == NULL && interface->cost == 0);
 	if (last == interface)
 		return;
 	heap_set(budget, interface->heap_at, last);
@@ -80,6 +81,7 @@ void gremc_budget_interface_remove(struct gremc_igmp *igmp, struct interface *in
 
 static void interface_charge(struct gremc_igmp *igmp, struct interface *interface, int32_t cost)
 {
+	gremc_assert(cost > 0 || interface->cost >= (uint32_t)-cost);
 	interface->cost += (uint32_t)cost;
 	if (cost > 0)
 		heap_up(&igmp->budget, interface);
@@ -103,7 +105,8 @@ static struct requested_route *requested_route_find(const struct gremc_igmp *igm
 	return node ? container_of(node, struct requested_route, node) : NULL;
 }
 
-/* The holder with the least cost, of the first ones, that can be charged. NULL: none. */
+/* Returns: the interface with the least cost of the first PAYERS holders that are not pinned; NULL if none.
+ */
 static struct interface *route_payer_find(const struct requested_route *route)
 {
 	struct interface *payer = NULL;
@@ -126,7 +129,7 @@ static void route_payer_set(struct gremc_igmp *igmp, struct requested_route *rou
 		interface_charge(igmp, payer, GREMC_COST_ROUTE);
 }
 
-/* ---- what an interface was granted, the newest first ---- */
+/* ---- grants of an interface, newest first ---- */
 
 static void holder_granted_add(struct gremc_igmp *igmp, struct holder *holder)
 {
@@ -148,9 +151,9 @@ static void holder_granted_remove(struct gremc_igmp *igmp, struct holder *holder
 	interface_charge(igmp, holder->interface, -1);
 }
 
-/* ---- when it is used up ---- */
+/* ---- an exhausted budget ---- */
 
-/* The interface asks its members again when there is room. */
+/* Count a refusal. The interface queries its members after other interfaces have released their share. */
 static void interface_starve(struct gremc_igmp *igmp, struct interface *interface,
 			     enum gremc_igmp_counter counter)
 {
@@ -189,8 +192,8 @@ static uint64_t budget_slack(const struct budget *budget)
 	return budget->limit / 64 + GREMC_COST_ROUTE;
 }
 
-/* Something was given back: ask the members of those that were refused. */
-static void refill_timer(struct gremc_igmp *igmp)
+/* After a release: schedule queries of the members of starved interfaces. */
+static void budget_refill_schedule(struct gremc_igmp *igmp)
 {
 	struct budget *budget = &igmp->budget;
 
@@ -227,11 +230,12 @@ bool gremc_holder_add(struct gremc_igmp *igmp, struct interface *interface, stru
 	struct requested_route *route = requested_route_find(igmp, source, group);
 	uint32_t cost = 1 + (route ? 0 : GREMC_COST_ROUTE);
 
+	gremc_assert_locked(&igmp->lock);
 	if (!is_pinned && !budget_reclaim(igmp, interface, cost)) {
 		interface_starve(igmp, interface, GREMC_IGMP_COUNT_budget);
 		return false;
 	}
-	/* it may have been the last holder's that made room */
+	/* an eviction may have freed the route */
 	route = requested_route_find(igmp, source, group);
 	if (route == NULL) {
 		route = calloc(1, sizeof(*route));
@@ -264,6 +268,8 @@ void gremc_holder_remove(struct gremc_igmp *igmp, struct holder *holder)
 {
 	struct requested_route *route = holder->route;
 
+	gremc_assert_locked(&igmp->lock);
+	gremc_assert(igmp->budget.used > 0 && route->holders);
 	*holder->previous = holder->next;
 	if (holder->next)
 		holder->next->previous = holder->previous;
@@ -277,13 +283,14 @@ void gremc_holder_remove(struct gremc_igmp *igmp, struct holder *holder)
 		igmp->budget.used -= GREMC_COST_ROUTE;
 		free(route);
 	}
-	refill_timer(igmp);
+	budget_refill_schedule(igmp);
 }
 
 void gremc_holder_pin(struct gremc_igmp *igmp, struct holder *holder, bool is_pinned)
 {
 	struct requested_route *route = holder->route;
 
+	gremc_assert_locked(&igmp->lock);
 	if (holder->is_pinned == is_pinned)
 		return;
 	holder->is_pinned = is_pinned;
@@ -306,6 +313,7 @@ int gremc_budget_init(struct gremc_igmp *igmp)
 
 void gremc_budget_fini(struct gremc_igmp *igmp)
 {
+	gremc_assert(igmp->budget.used == 0);
 	gremc_map_fini(&igmp->budget.routes);
 	free(igmp->budget.heap);
 }
@@ -317,5 +325,5 @@ void gremc_budget_set(struct gremc_igmp *igmp, uint32_t routes)
 	budget->limit = (uint64_t)routes * (GREMC_COST_ROUTE + 1);
 	while (budget->used > budget->limit && budget->heap_count && budget->heap[0]->granted)
 		interface_evict_newest(igmp, budget->heap[0]);
-	refill_timer(igmp);
+	budget_refill_schedule(igmp);
 }

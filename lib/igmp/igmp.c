@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The engine's life, its interfaces, its timers. */
+/* The engine: creation, interfaces, time, and packets. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +24,10 @@ const char *gremc_igmp_counter_text(enum gremc_igmp_counter counter)
 	return counter_rows[counter].text;
 }
 
-/* Into the public functions and out of them: what changed downstream is said upstream at the end. */
+/* Start of each public function that changes the state; igmp_leave() ends it and reports changes upstream. */
 static void igmp_enter(struct gremc_igmp *igmp, uint64_t now)
 {
+	gremc_assert_control_thread();
 	pthread_mutex_lock(&igmp->lock);
 	if (now > igmp->now)
 		igmp->now = now;
@@ -76,6 +77,8 @@ void gremc_igmp_destroy(struct gremc_igmp *igmp)
 {
 	if (igmp == NULL)
 		return;
+	gremc_assert_control_thread();
+	pthread_mutex_lock(&igmp->lock);
 	igmp->callbacks.change = NULL;
 	gremc_proxy_fini(igmp);
 	for (uint32_t i = 0; i < igmp->interface_limit; i++)
@@ -86,6 +89,7 @@ void gremc_igmp_destroy(struct gremc_igmp *igmp)
 	gremc_budget_fini(igmp);
 	free(igmp->interfaces);
 	free(igmp->numbers);
+	pthread_mutex_unlock(&igmp->lock);
 	pthread_mutex_destroy(&igmp->lock);
 	free(igmp);
 }
@@ -107,7 +111,8 @@ void gremc_igmp_configure(struct gremc_igmp *igmp, const struct gremc_igmp_setti
 
 /* ---- interfaces ---- */
 
-/* The policy with arrays of its own, all in one block. -ENOMEM. */
+/* Copy a policy and its arrays, which share one block.
+ * Returns: 0 or -ENOMEM. */
 static int policy_copy(struct gremc_igmp_policy *to, void **arrays, const struct gremc_igmp_policy *from)
 {
 	size_t groups = from->group_count * sizeof(*from->groups);
@@ -164,7 +169,7 @@ static struct interface *igmp_interface_create(struct gremc_igmp *igmp, uint32_t
 	return interface;
 }
 
-/* With an upstream only a querier's memberships count, without one all do. */
+/* After a change of the upstream: see gremc_querier_update(). */
 static void queriers_update(struct gremc_igmp *igmp)
 {
 	for (uint32_t i = 0; i < igmp->interface_limit; i++)
@@ -172,7 +177,8 @@ static void queriers_update(struct gremc_igmp *igmp)
 			gremc_querier_update(igmp, igmp->interfaces[i]);
 }
 
-/* From the old policy's role to the new one's. Memberships have been withdrawn. */
+/* Change the role from that of the policy `before`.
+ * Input:   all memberships of the interface are withdrawn. */
 static void interface_role_change(struct gremc_igmp *igmp, struct interface *interface,
 				  const struct gremc_igmp_policy *before)
 {
@@ -218,7 +224,7 @@ static int igmp_interface_set(struct gremc_igmp *igmp, uint32_t number,
 		free(arrays);
 		return -ENOMEM;
 	}
-	/* said by the old policy, taken back by the old policy */
+	/* withdraw under the old policy, which published */
 	for (struct membership *m = interface->memberships; m; m = m->next)
 		gremc_membership_withdraw(igmp, m);
 	before = interface->policy;
@@ -290,11 +296,11 @@ static bool sender_is_valid(rte_be32_t source)
 {
 	uint8_t net = (uint8_t)(rte_be_to_cpu_32(source) >> 24);
 
-	/* 0.0.0.0: a host that has no address yet (RFC 3376, 4.2.13) */
+	/* a host without an address sends from 0.0.0.0 (RFC 3376, 4.2.13) */
 	return source == 0 || (net != 0 && net != 127 && net < 224);
 }
 
-/* What a message of an interface is refused for; GREMC_IGMP_COUNTER_COUNT: nothing. */
+/* Returns: the counter of the refusal; GREMC_IGMP_COUNTER_COUNT if the message is accepted. */
 static enum gremc_igmp_counter message_check(const struct interface *interface,
 					     const struct gremc_igmp_message *message)
 {
@@ -314,7 +320,7 @@ static enum gremc_igmp_counter message_check(const struct interface *interface,
 	return GREMC_IGMP_COUNTER_COUNT;
 }
 
-/* A version 1 or 2 message is a version 3 record (RFC 3376, 7.3.2). */
+/* Process a version 1 or 2 message as a version 3 record (RFC 3376, 7.3.2). */
 static void old_message_accept(struct gremc_igmp *igmp, struct interface *interface,
 			       const struct gremc_igmp_message *message)
 {
@@ -387,7 +393,7 @@ void gremc_igmp_input(struct gremc_igmp *igmp, uint32_t number, const uint8_t *p
 	enum gremc_igmp_error error;
 
 	igmp_enter(igmp, now);
-	/* what was due before this packet came */
+	/* timers that were due before the packet arrived */
 	gremc_wheel_run(&igmp->wheel, igmp, igmp->now);
 	interface = gremc_igmp_interface_find(igmp, number);
 	if (interface == NULL)

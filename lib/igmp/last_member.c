@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* "Is there still somebody?": group specific, and group and source specific queries. */
+/* Last member queries: group specific, and group and source specific (RFC 3376, 6.6). */
 #include "igmp/igmp_priv.h"
 
 static bool membership_is_querier(const struct membership *membership)
@@ -12,7 +12,8 @@ static uint64_t last_member_due(const struct gremc_igmp *igmp, const struct memb
 	return igmp->now + gremc_igmp_last_member_time(igmp, membership->interface);
 }
 
-/* Timers are only ever lowered. Returns whether this one was. */
+/* Lower a timer.
+ * Returns: whether it was later than `due`. */
 static bool timer_lower(struct gremc_igmp *igmp, struct gremc_timer *timer, uint64_t due)
 {
 	if (timer->due <= due)
@@ -21,11 +22,11 @@ static bool timer_lower(struct gremc_igmp *igmp, struct gremc_timer *timer, uint
 	return true;
 }
 
-/* ---- sent ---- */
+/* ---- sent queries ---- */
 
 static bool group_query_send(struct gremc_igmp *igmp, struct membership *m)
 {
-	/* somebody has answered: other routers need not lower their timers (6.6.3.1) */
+	/* a member has answered, so other routers do not lower their timers (RFC 3376, 6.6.3.1) */
 	bool suppress = m->timer.due > last_member_due(igmp, m);
 
 	if (!gremc_querier_query_send(igmp, m->interface, m->group, NULL, 0, suppress))
@@ -34,7 +35,7 @@ static bool group_query_send(struct gremc_igmp *igmp, struct membership *m)
 	return true;
 }
 
-/* Sources of one query. */
+/* Sources of a query. */
 struct batch {
 	struct source *source[GREMC_QUERY_SOURCES];
 	uint16_t count, most;
@@ -56,8 +57,8 @@ static bool source_batch_send(struct gremc_igmp *igmp, struct membership *m, str
 	return true;
 }
 
-/* Queries for the sources whose timers are above, or not above, the last member query time (6.6.3.2), in as
- * many messages as the interface's MTU needs. */
+/* Send queries for the sources whose timers are above (`above`) or not above the last member query time (RFC
+ * 3376, 6.6.3.2), in as many messages as the MTU requires. Returns: false if a message was not sent. */
 static bool source_queries_send(struct gremc_igmp *igmp, struct membership *m, size_t size, bool above)
 {
 	struct batch batch = {
@@ -74,7 +75,7 @@ static bool source_queries_send(struct gremc_igmp *igmp, struct membership *m, s
 	return source_batch_send(igmp, m, &batch, above);
 }
 
-/* Returns false when not all could leave. */
+/* Returns: false if a message was not sent. */
 static bool last_queries_send(struct gremc_igmp *igmp, struct membership *m)
 {
 	bool group = m->queries_left > 0;
@@ -82,7 +83,7 @@ static bool last_queries_send(struct gremc_igmp *igmp, struct membership *m)
 
 	if (size == 0 || (group && !group_query_send(igmp, m)) || !source_queries_send(igmp, m, size, false))
 		return false;
-	/* a group query says as much as one with suppression would */
+	/* a group query includes a source query with the S flag (RFC 3376, 6.6.3.2) */
 	return group || source_queries_send(igmp, m, size, true);
 }
 
@@ -106,7 +107,7 @@ static void last_queries_continue(struct gremc_igmp *igmp, struct membership *m)
 				igmp->now + igmp->settings.last_member_interval);
 }
 
-/* The time to answer begins with the query. */
+/* The response time starts with the query. */
 static void timer_raise(struct gremc_igmp *igmp, struct gremc_timer *timer, uint64_t due)
 {
 	if (timer->due && timer->due < due)
@@ -117,6 +118,7 @@ void gremc_membership_resume(struct gremc_igmp *igmp, struct membership *m)
 {
 	uint64_t due = last_member_due(igmp, m);
 
+	gremc_assert_locked(&igmp->lock);
 	if (!m->is_query_pending)
 		return;
 	m->is_query_pending = false;
@@ -138,8 +140,9 @@ bool gremc_membership_timer_waits(const struct gremc_igmp *igmp, const struct me
 
 void gremc_membership_group_query(struct gremc_igmp *igmp, struct membership *m)
 {
+	gremc_assert_locked(&igmp->lock);
 	if (m->interface->policy.fast_leave) {
-		/* as if nobody had answered; the caller settles */
+		/* as if no member had answered; the caller publishes */
 		gremc_timer_stop(&igmp->wheel, &m->timer);
 		m->exclude = false;
 		for (struct source *source = m->sources; source; source = source->next)
@@ -182,12 +185,12 @@ void gremc_membership_source_query(struct gremc_igmp *igmp, struct membership *m
 
 void gremc_membership_retransmit_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
-	/* also where another router has become the querier since: it does not know of the leave, so the
-	 * queries that have begun are completed (RFC 2236, 3) */
+	/* A router that stops being the querier completes its last member queries, because the new querier
+	 * has not received the leave (RFC 2236, 3). */
 	last_queries_continue(igmp, container_of(timer, struct membership, retransmit));
 }
 
-/* ---- received, from the querier ---- */
+/* ---- received queries ---- */
 
 void gremc_membership_timers_lower(struct gremc_igmp *igmp, struct membership *m,
 				   const struct gremc_igmp_message *query)

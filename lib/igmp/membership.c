@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Memberships and sources: where they are kept, how many there may be. */
+/* Storage of memberships and sources, and their limits per interface. */
 #include <stdlib.h>
 
 #include "igmp/igmp_priv.h"
@@ -18,7 +18,8 @@ struct membership *gremc_membership_find(const struct gremc_igmp *igmp, const st
 	return node ? container_of(node, struct membership, node) : NULL;
 }
 
-/* The lowest free place in the list that snapshots page through. */
+/* Assign the lowest free number; snapshots page by number.
+ * Returns: false if memory is exhausted. */
 static bool membership_number_alloc(struct gremc_igmp *igmp, struct membership *membership)
 {
 	uint32_t at = igmp->first_free;
@@ -26,13 +27,13 @@ static bool membership_number_alloc(struct gremc_igmp *igmp, struct membership *
 	while (at < igmp->number_limit && igmp->numbers[at])
 		at++;
 	if (at == igmp->number_capacity) {
-		uint32_t room = at ? at * 2 : 64;
-		struct membership **numbers = realloc(igmp->numbers, room * sizeof(*numbers));
+		uint32_t capacity = at ? at * 2 : 64;
+		struct membership **numbers = realloc(igmp->numbers, capacity * sizeof(*numbers));
 
 		if (numbers == NULL)
 			return false;
 		igmp->numbers = numbers;
-		igmp->number_capacity = room;
+		igmp->number_capacity = capacity;
 	}
 	igmp->numbers[at] = membership;
 	igmp->first_free = at + 1;
@@ -55,6 +56,8 @@ struct membership *gremc_membership_create(struct gremc_igmp *igmp, struct inter
 {
 	struct membership *membership;
 
+	gremc_assert_locked(&igmp->lock);
+	gremc_assert(gremc_membership_find(igmp, interface, group) == NULL);
 	if (interface->membership_count >= interface->policy.max_groups) {
 		gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_group_limit);
 		return NULL;
@@ -106,6 +109,7 @@ void gremc_membership_destroy(struct gremc_igmp *igmp, struct membership *member
 {
 	struct interface *interface = membership->interface;
 
+	gremc_assert_locked(&igmp->lock);
 	gremc_membership_withdraw(igmp, membership);
 	while (membership->sources)
 		gremc_source_destroy(igmp, membership->sources);

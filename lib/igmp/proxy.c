@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The host side on the upstream interface (RFC 4605, 4.1): the memberships of all downstream interfaces as
- * one member would have them, said by RFC 3376, 5, or as an older querier understands it.
+/* The host side on the upstream interface (RFC 4605, 4.1): it merges the memberships of all downstream
+ * interfaces and reports them by RFC 3376, 5, or in the version of an older querier.
  *
- * Merged (RFC 3376, 3.2): with a member of any source, EXCLUDE of what all those refuse and nobody asks for;
- * else INCLUDE of what anybody asks for. Counts of interfaces say both. */
+ * The merged state (RFC 3376, 3.2) is EXCLUDE if an interface is in EXCLUDE mode; its sources are those that
+ * all such interfaces exclude and no interface includes. Otherwise it is INCLUDE of all included sources.
+ * Counters of interfaces represent both. */
 #include <stdlib.h>
 
 #include "igmp/igmp_priv.h"
 
 #define UNSOLICITED_INTERVAL 1000u /* milliseconds (RFC 3376, 8.11) */
 
-/* The flush at the end of every call goes on. */
+/* igmp_leave() flushes at the end of the call. */
 static void proxy_pace_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 {
 	(void)igmp;
@@ -120,10 +121,11 @@ bool gremc_proxy_change_prepare(struct gremc_igmp *igmp, rte_be32_t source, rte_
 
 	if (proxy->is_closed)
 		return true;
+	gremc_assert_locked(&igmp->lock);
 	proxied = proxied_group_get(proxy, group);
 	if (proxied == NULL)
 		return false;
-	/* what nothing comes of is forgotten by the flush */
+	/* the flush frees the group if no change follows */
 	group_dirty_add(proxy, proxied);
 	return source == 0 || proxied_source_get(proxy, proxied, source);
 }
@@ -135,6 +137,7 @@ void gremc_proxy_change_add(struct gremc_igmp *igmp, rte_be32_t source, rte_be32
 	struct proxied *proxied = proxy->is_closed ? NULL : proxied_group_get(proxy, group);
 	struct proxied_source *at;
 
+	gremc_assert_locked(&igmp->lock);
 	if (proxied == NULL)
 		return;
 	group_dirty_add(proxy, proxied);
@@ -149,7 +152,7 @@ void gremc_proxy_change_add(struct gremc_igmp *igmp, rte_be32_t source, rte_be32
 	at->excluded += (after == GREMC_IGMP_EXCLUDE) - (before == GREMC_IGMP_EXCLUDE);
 }
 
-/* Whether the source is in the merged list: of those included, or of those excluded. */
+/* Whether the source is in the list of the merged state. */
 static bool source_is_listed(const struct proxied *proxied, const struct proxied_source *source)
 {
 	if (proxied->any)
@@ -166,7 +169,7 @@ static bool group_is_member(const struct proxied *proxied)
 	return member;
 }
 
-/* ---- what is to be said ---- */
+/* ---- changes ---- */
 
 static void group_changes_mark(struct proxy *proxy, struct proxied *proxied)
 {
@@ -177,7 +180,7 @@ static void group_changes_mark(struct proxy *proxy, struct proxied *proxied)
 	for (struct proxied_source *source = proxied->sources; source; source = source->next) {
 		bool listed = source_is_listed(proxied, source);
 
-		/* a change of the mode says the whole list (RFC 3376, 5.1) */
+		/* a report of a mode change contains the whole list (RFC 3376, 5.1) */
 		if (changes_mode)
 			source->changes_left = 0;
 		else if (listed != source->is_listed && proxied->mode_left == 0)
@@ -187,7 +190,7 @@ static void group_changes_mark(struct proxy *proxy, struct proxied *proxied)
 	proxied->exclude = exclude;
 }
 
-/* With version 1 and 2 there are only members and none. */
+/* Versions 1 and 2 report only whether there is a member. */
 static void group_membership_mark(struct proxy *proxy, struct proxied *proxied)
 {
 	bool member = group_is_member(proxied);
@@ -221,7 +224,7 @@ static void group_prune(struct proxy *proxy, struct proxied *proxied)
 		proxied_group_free(proxy, proxied);
 }
 
-/* Say the group's change once more later, or forget the group when nothing is left of it. */
+/* Repeat the group's changes later, or free the group if no state remains. */
 static void group_retransmit_or_prune(struct proxy *proxy, struct proxied *proxied)
 {
 	if (group_has_changes(proxied) && !proxied->is_pending) {
@@ -249,15 +252,15 @@ static void changes_count_down(struct proxied *proxied)
 		source->changes_left -= source->changes_left > 0;
 }
 
-void gremc_proxy_group_written(struct gremc_igmp *igmp, struct proxied *proxied, bool has_left)
+void gremc_proxy_group_written(struct gremc_igmp *igmp, struct proxied *proxied, bool is_sent)
 {
 	struct proxy *proxy = &igmp->proxy;
 
-	if (proxy->is_answering && !has_left) {
+	if (proxy->is_answering && !is_sent) {
 		gremc_proxy_answer_enqueue(proxy, proxied);
 	} else if (proxy->is_answering) {
 		group_prune(proxy, proxied);
-	} else if (!has_left) {
+	} else if (!is_sent) {
 		group_dirty_add(proxy, proxied);
 	} else {
 		changes_count_down(proxied);
@@ -303,10 +306,11 @@ void gremc_proxy_flush(struct gremc_igmp *igmp)
 	struct proxy *proxy = &igmp->proxy;
 	struct proxy_writer writer;
 
+	gremc_assert_locked(&igmp->lock);
 	if (proxy->dirty == NULL && proxy->answers == NULL)
 		return;
 	if (proxy->interface && proxy->interface->is_blocked)
-		return; /* until it is unblocked */
+		return; /* continues when the interface is unblocked */
 	gremc_proxy_writer_begin(&writer, igmp);
 	changes_flush(proxy, &writer);
 	answers_flush(proxy, &writer);
@@ -324,7 +328,7 @@ void gremc_proxy_changes_clear(struct proxied *proxied)
 		source->changes_left = 0;
 }
 
-/* To the upstream querier all of the group is new: say it as often as a change. */
+/* Report the whole state of the group to a new upstream, as often as a change. */
 static void group_mark_new(struct proxy *proxy, struct proxied *proxied)
 {
 	if (proxied->exclude)
@@ -341,6 +345,8 @@ void gremc_proxy_start(struct gremc_igmp *igmp, struct interface *interface)
 {
 	struct proxy *proxy = &igmp->proxy;
 
+	gremc_assert_locked(&igmp->lock);
+	gremc_assert(proxy->interface == NULL);
 	proxy->interface = interface;
 	proxy->robustness = igmp->settings.robustness;
 	proxy->v1_until = proxy->v2_until = 0;

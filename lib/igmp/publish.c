@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From a membership's state to what the interface wants of (*,G) and each (S,G), and from one such to the
- * next: only differences are said. */
+/* Derive the requests of an interface for (*,G) and each (S,G) from its memberships, and publish the changes.
+ */
 #include "igmp/igmp_priv.h"
 
-#define SAY_AGAIN_INTERVAL 1000u /* milliseconds */
+#define REPUBLISH_INTERVAL 1000u /* milliseconds */
 
 bool gremc_policy_allows_source(const struct gremc_igmp_policy *policy, rte_be32_t source)
 {
@@ -21,7 +21,8 @@ bool gremc_policy_allows_group(const struct gremc_igmp_policy *policy, rte_be32_
 	return policy->group_count == 0;
 }
 
-/* Returns false, and nothing has been said, when there is no memory: it is said again later. */
+/* Publish a changed request.
+ * Returns: false if memory is exhausted; the timer `republish` repeats it. */
 static bool request_publish(struct gremc_igmp *igmp, const struct membership *membership, rte_be32_t source,
 			    enum gremc_igmp_request before, enum gremc_igmp_request after)
 {
@@ -39,7 +40,7 @@ static bool request_publish(struct gremc_igmp *igmp, const struct membership *me
 	gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_no_memory);
 	interface->is_unpublished = true;
 	if (igmp->republish.due == 0)
-		gremc_timer_set(&igmp->wheel, &igmp->republish, igmp->now + SAY_AGAIN_INTERVAL);
+		gremc_timer_set(&igmp->wheel, &igmp->republish, igmp->now + REPUBLISH_INTERVAL);
 	return false;
 }
 
@@ -56,7 +57,7 @@ void gremc_igmp_republish_expire(struct gremc_igmp *igmp, struct gremc_timer *ti
 	}
 }
 
-/* What is wanted of a source. Of one without any state this is what holds when it is not there at all. */
+/* The request for a source. For a source without any state it equals the request without the source. */
 static enum gremc_igmp_request source_request(const struct membership *membership,
 					      const struct source *source, bool any)
 {
@@ -71,7 +72,7 @@ static enum gremc_igmp_request source_request(const struct membership *membershi
 	return refused ? GREMC_IGMP_EXCLUDE : GREMC_IGMP_NONE;
 }
 
-/* (*,G) */
+/* Publish the request for (*,G). */
 static void any_source_publish(struct gremc_igmp *igmp, struct membership *membership, bool any)
 {
 	enum gremc_igmp_request before = membership->published ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE;
@@ -109,6 +110,7 @@ void gremc_membership_publish(struct gremc_igmp *igmp, struct membership *member
 	bool any = membership->exclude || membership->is_static;
 	struct source *next;
 
+	gremc_assert_locked(&igmp->lock);
 	if (membership->interface->forwards) {
 		any_source_publish(igmp, membership, any);
 		for (struct source *source = membership->sources; source; source = source->next)

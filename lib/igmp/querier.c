@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who asks on an interface, and the general queries (RFC 3376, 6.6, 7.3, 8). */
+/* The querier election and general queries (RFC 3376, 6.6.2, 7.3 and 8). */
 #include "igmp/igmp_priv.h"
 
-/* First queries of many interfaces are spread over so many milliseconds. */
+/* The first queries of all interfaces are spread over this interval; milliseconds. */
 #define SPREAD 1000u
 
 static void querier_timing_reset(const struct gremc_igmp *igmp, struct interface *interface)
@@ -33,6 +33,7 @@ static void querier_become(struct gremc_igmp *igmp, struct interface *interface,
 
 void gremc_querier_start(struct gremc_igmp *igmp, struct interface *interface)
 {
+	gremc_assert_locked(&igmp->lock);
 	interface->startup_left = igmp->settings.robustness;
 	querier_become(igmp, interface, igmp->now + interface->number * 10u % SPREAD);
 }
@@ -59,7 +60,8 @@ void gremc_querier_expire(struct gremc_igmp *igmp, struct gremc_timer *timer)
 	struct interface *interface = container_of(timer, struct interface, query);
 	uint32_t wait = interface->query_interval;
 
-	/* a query that cannot leave is due as soon as it can, and no other one counts as sent for it */
+	/* a query that is not sent stays due until the interface can send; it does not count for the startup
+	 */
 	interface->is_query_due =
 		interface->is_blocked || !gremc_querier_query_send(igmp, interface, 0, NULL, 0, false);
 	if (!interface->is_query_due && interface->startup_left > 0 && --interface->startup_left > 0)
@@ -91,7 +93,9 @@ bool gremc_querier_query_send(struct gremc_igmp *igmp, struct interface *interfa
 	};
 	uint8_t packet[GREMC_IGMP_PACKET_MIN + GREMC_QUERY_SOURCES * sizeof(rte_be32_t)];
 
-	/* version 1 has no group specific queries, version 2 none for sources */
+	gremc_assert_locked(&igmp->lock);
+	gremc_assert(source_count <= GREMC_QUERY_SOURCES);
+	/* version 1 has no group specific queries, version 2 no source specific ones */
 	if ((group && query.version == 1) || (source_count && query.version == 2))
 		return true;
 	if (gremc_interface_packet_max(igmp, interface) == 0 ||
@@ -109,7 +113,8 @@ void gremc_querier_resume(struct gremc_igmp *igmp, struct interface *interface)
 		gremc_membership_resume(igmp, m);
 }
 
-/* The lower address asks (6.6.2). One without an address takes no part, and we without one give way. */
+/* Whether the other router wins the election: the lower address is the querier (RFC 3376, 6.6.2). A router
+ * with the address 0.0.0.0 loses. */
 static bool querier_other_wins(const struct interface *interface, rte_be32_t other)
 {
 	rte_be32_t own = interface->policy.address;
@@ -126,7 +131,7 @@ static void querier_yield(struct gremc_igmp *igmp, struct interface *interface,
 	interface->querier = query->source;
 	interface->robustness = query->robustness ? query->robustness : igmp->settings.robustness;
 	interface->query_interval = query->interval ? query->interval : igmp->settings.query_interval;
-	/* other querier present interval (8.5) */
+	/* other querier present interval (RFC 3376, 8.5) */
 	present = (uint64_t)interface->robustness * interface->query_interval + query->response_time / 2;
 	gremc_timer_stop(&igmp->wheel, &interface->query);
 	interface->is_query_due = false;
@@ -139,12 +144,13 @@ void gremc_querier_query_input(struct gremc_igmp *igmp, struct interface *interf
 {
 	struct membership *membership;
 
+	gremc_assert_locked(&igmp->lock);
 	gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_queries_received);
 	if (querier_other_wins(interface, query->source)) {
-		/* a higher one that still asks beside the querier is about to give way */
+		/* a router with a higher address than the querier's is about to lose the election */
 		if (interface->is_querier || query->source == interface->querier ||
 		    rte_be_to_cpu_32(query->source) < rte_be_to_cpu_32(interface->querier)) {
-			/* the general queries tell the intervals; version 3's others do, too */
+			/* general queries carry the intervals, and so do all queries of version 3 */
 			querier_yield(igmp, interface, query);
 		}
 	}

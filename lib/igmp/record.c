@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a group record does to a membership: the tables of RFC 3376, 6.4.1 and 6.4.2, in their words: A or X
- * are the sources with a running timer, Y those that are excluded, B or A the sources of the record. */
+/* The effect of group records on a membership: the tables of RFC 3376, 6.4.1 and 6.4.2, in their terms. A and
+ * X are the sources with a running timer, Y the excluded sources, A or B the sources of the record. */
 #include "igmp/igmp_priv.h"
 
 static void source_timer_start(struct gremc_igmp *igmp, struct source *source, uint64_t due)
@@ -16,15 +16,15 @@ static void source_clear(struct gremc_igmp *igmp, struct source *source)
 	source->queries_left = 0;
 }
 
-/* The record being worked on. */
+/* The record that is being processed. */
 struct change {
 	struct gremc_igmp *igmp;
 	struct membership *membership;
 	const struct gremc_igmp_record *record;
-	uint64_t timeout; /* now + GMI */
+	uint64_t timeout; /* now + group membership interval (GMI) */
 };
 
-/* Whether a member may ask for this source, or else why not, counted. */
+/* Returns: whether members may request the source; a refusal is counted. */
 static bool source_is_allowed(const struct change *c, rte_be32_t address)
 {
 	struct interface *interface = c->membership->interface;
@@ -36,7 +36,8 @@ static bool source_is_allowed(const struct change *c, rte_be32_t address)
 	return false;
 }
 
-/* The i-th source of the record with its mark set, made when it is not there; NULL: refused. */
+/* Find or create the i-th source of the record and mark it.
+ * Returns: NULL if it is refused. */
 static struct source *record_source_mark(const struct change *c, uint16_t i)
 {
 	rte_be32_t address = gremc_igmp_source_at(c->record->sources, i);
@@ -54,7 +55,7 @@ static bool source_is_new(const struct source *source)
 	return !gremc_source_timer_runs(source) && !source->excluded;
 }
 
-/* Sources that the record does not name go. */
+/* Clear the sources that the record does not name. */
 static void sources_delete_unmarked(const struct change *c)
 {
 	for (struct source *source = c->membership->sources; source; source = source->next)
@@ -62,8 +63,8 @@ static void sources_delete_unmarked(const struct change *c)
 			source_clear(c->igmp, source);
 }
 
-/* IS_IN, ALLOW, and the first part of TO_IN: (B) = GMI, in either mode. */
-static void include(const struct change *c)
+/* IS_IN, ALLOW, and the first part of TO_IN, in both modes: (B) = GMI. */
+static void record_include(const struct change *c)
 {
 	for (uint16_t i = 0; i < c->record->source_count; i++) {
 		struct source *source = record_source_mark(c, i);
@@ -86,7 +87,7 @@ static void record_include_to_exclude(const struct change *c)
 	c->membership->exclude = true;
 }
 
-/* EXCLUDE(X,Y) and IS_EX(A), TO_EX(A) or BLOCK(A): what is in neither X nor Y gets a timer. */
+/* EXCLUDE(X,Y) and IS_EX(A), TO_EX(A) or BLOCK(A): (A-X-Y) = `due`. */
 static void record_exclude_more(const struct change *c, uint64_t due)
 {
 	for (uint16_t i = 0; i < c->record->source_count; i++) {
@@ -127,7 +128,7 @@ static void record_to_include(const struct change *c)
 {
 	bool was_exclude = c->membership->exclude;
 
-	include(c);
+	record_include(c);
 	gremc_membership_source_query(c->igmp, c->membership, false);
 	if (was_exclude)
 		gremc_membership_group_query(c->igmp, c->membership);
@@ -147,7 +148,7 @@ static void record_apply(const struct change *c)
 	switch (c->record->type) {
 	case GREMC_IGMP_IS_IN:
 	case GREMC_IGMP_ALLOW:
-		include(c);
+		record_include(c);
 		break;
 	case GREMC_IGMP_IS_EX:
 		record_to_exclude(c, false);
@@ -164,7 +165,8 @@ static void record_apply(const struct change *c)
 	}
 }
 
-/* RFC 3376, 7.3.2: while an older host is a member, what it could not have answered is not believed. */
+/* While an older host is a member, ignore the parts of a record that this host could not contradict (RFC
+ * 3376, 7.3.2). Returns: false if the whole record is ignored. */
 static bool record_fit_to_older_host(struct gremc_igmp *igmp, struct membership *m,
 				     struct gremc_igmp_record *record)
 {
@@ -186,7 +188,7 @@ static bool record_is_exclude(const struct gremc_igmp_record *record)
 	return record->type == GREMC_IGMP_IS_EX || record->type == GREMC_IGMP_TO_EX;
 }
 
-/* What the interface refuses of the group itself. */
+/* Returns: whether the interface accepts records of this type for the group; a refusal is counted. */
 static bool record_group_check(struct interface *interface, const struct gremc_igmp_record *record)
 {
 	enum gremc_igmp_counter counter = GREMC_IGMP_COUNTER_COUNT;
@@ -207,7 +209,8 @@ static bool record_group_check(struct interface *interface, const struct gremc_i
 	return false;
 }
 
-/* A token bucket of `report_rate` records a second. */
+/* A token bucket of `report_rate` records per second.
+ * Returns: false if it is empty, which is counted. */
 static bool report_token_take(struct gremc_igmp *igmp, struct interface *interface)
 {
 	uint64_t rate = interface->policy.report_rate;
@@ -225,7 +228,8 @@ static bool report_token_take(struct gremc_igmp *igmp, struct interface *interfa
 	return true;
 }
 
-/* Whether all sources of the record are known: running ones, and, unless `running`, excluded ones. */
+/* Whether the membership has all sources of the record, with a running timer or (unless `running`) excluded.
+ */
 static bool membership_has_sources(const struct gremc_igmp *igmp, const struct membership *m,
 				   const struct gremc_igmp_record *record, bool running)
 {
@@ -239,8 +243,8 @@ static bool membership_has_sources(const struct gremc_igmp *igmp, const struct m
 	return true;
 }
 
-/* Whether the record says what is known, so that timers are all that it changes. Hosts repeat all they have
- * at every query, which is no load for anything but this thread. */
+/* Whether the record changes timers only. Hosts repeat their complete state after each query; such records
+ * change no route, so report_rate does not limit them. */
 static bool record_is_refresh(const struct gremc_igmp *igmp, const struct membership *m,
 			      const struct gremc_igmp_record *record)
 {
@@ -249,7 +253,7 @@ static bool record_is_refresh(const struct gremc_igmp *igmp, const struct member
 	case GREMC_IGMP_ALLOW:
 		return membership_has_sources(igmp, m, record, true);
 	case GREMC_IGMP_TO_EX:
-		/* running sources of the list would be queried */
+		/* the record would query the running sources that it names */
 		if (record->source_count)
 			return false;
 		/* fall through */
@@ -262,18 +266,19 @@ static bool record_is_refresh(const struct gremc_igmp *igmp, const struct member
 }
 
 bool gremc_membership_record_input(struct gremc_igmp *igmp, struct interface *interface,
-				   const struct gremc_igmp_record *asked)
+				   const struct gremc_igmp_record *received)
 {
-	struct gremc_igmp_record record = *asked;
+	struct gremc_igmp_record record = *received;
 	struct change c = {.igmp = igmp,
 			   .record = &record,
 			   .timeout = igmp->now + gremc_igmp_group_timeout(igmp, interface)};
 	bool adds = record_is_exclude(&record) || (record.source_count && record.type != GREMC_IGMP_BLOCK);
 
+	gremc_assert_locked(&igmp->lock);
 	if (!record_group_check(interface, &record))
 		return false;
 	c.membership = gremc_membership_find(igmp, interface, record.group);
-	/* leaving what one is no member of changes nothing */
+	/* a leave without a membership has no effect */
 	if (c.membership == NULL && !adds)
 		return true;
 	if ((c.membership == NULL || !record_is_refresh(igmp, c.membership, &record)) &&

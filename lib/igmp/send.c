@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How messages leave, and what happens to those that cannot leave now: the next hop's MAC address is not
- * known yet, or a queue is full. Their state is not counted as sent. A timer asks again until the interface
- * can send. */
+/* Sending of messages. If an interface cannot send (the next hop is not resolved, or a queue is full), it is
+ * blocked: its messages stay due, and a timer polls until the interface can send. */
 #include "igmp/igmp_priv.h"
 
 #define POLL_INTERVAL 100u /* milliseconds */
-/* Interfaces that go on in one tick: a gateway's answer frees all tunnels at once, queues are shorter. */
+/* Interfaces that resume in a tick. A resolved gateway unblocks all its tunnels, and queues are shorter. */
 #define RESUMES_A_TICK 64u
 
 static void interface_block(struct gremc_igmp *igmp, struct interface *interface)
@@ -59,6 +58,8 @@ bool gremc_interface_send(struct gremc_igmp *igmp, struct interface *interface, 
 {
 	const struct gremc_igmp_callbacks *callbacks = &igmp->callbacks;
 
+	gremc_assert_locked(&igmp->lock);
+	gremc_assert(!interface->is_blocked && length <= GREMC_IGMP_PACKET_MAX);
 	if (callbacks->send(callbacks->argument, interface->number, packet, length) == 0)
 		return true;
 	gremc_igmp_counter_increment(interface, GREMC_IGMP_COUNT_deferred);
@@ -78,7 +79,7 @@ void gremc_igmp_unblock_expire(struct gremc_igmp *igmp, struct gremc_timer *time
 		if (interface_mtu_get(igmp, interface) == 0)
 			continue;
 		gremc_interface_unblock(interface);
-		/* the proxy's messages leave with the next flush */
+		/* the next flush sends the proxy's messages */
 		if (interface->policy.mode == GREMC_IGMP_QUERIER)
 			gremc_querier_resume(igmp, interface);
 		resumed++;

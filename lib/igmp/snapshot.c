@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Copies of the state for whoever asks, from any thread. */
+/* Snapshots of the state for any thread. */
 #include <string.h>
 
 #include "igmp/igmp_priv.h"
@@ -30,8 +30,8 @@ static void interface_info_fill(const struct gremc_igmp *igmp, const struct inte
 	memcpy(info->counters, interface->counters, sizeof(info->counters));
 }
 
-bool gremc_igmp_interface_info(struct gremc_igmp *igmp, uint32_t number,
-			       struct gremc_igmp_interface_info *info)
+bool gremc_igmp_interface_info_get(struct gremc_igmp *igmp, uint32_t number,
+				   struct gremc_igmp_interface_info *info)
 {
 	bool found = false;
 
@@ -45,7 +45,7 @@ bool gremc_igmp_interface_info(struct gremc_igmp *igmp, uint32_t number,
 	return found;
 }
 
-void gremc_igmp_budget_info(struct gremc_igmp *igmp, struct gremc_igmp_budget_info *info)
+void gremc_igmp_budget_info_get(struct gremc_igmp *igmp, struct gremc_igmp_budget_info *info)
 {
 	const struct budget *budget = &igmp->budget;
 

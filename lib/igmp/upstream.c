@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the proxy sends upstream, and what it hears there. */
+/* Messages of the proxy on the upstream interface, and the queries that it receives there. */
 #include "igmp/igmp_priv.h"
 
 /* ---- messages ---- */
@@ -30,6 +30,7 @@ static void writer_packet_send(struct proxy_writer *writer, const uint8_t *packe
 	struct gremc_igmp *igmp = writer->igmp;
 	struct proxy *proxy = &igmp->proxy;
 
+	gremc_assert_locked(&igmp->lock);
 	if (writer->has_failed)
 		return;
 	if (!gremc_interface_send(igmp, proxy->interface, packet, length)) {
@@ -58,15 +59,15 @@ void gremc_proxy_writer_flush(struct proxy_writer *writer)
 	}
 }
 
-/* All of the group's records are in messages: the last one is in the report at hand. */
+/* The last record of the group is in the current report; gremc_proxy_writer_flush() completes the group. */
 static void writer_group_add(struct proxy_writer *writer, struct proxied *proxied)
 {
 	proxied->next_written = writer->written;
 	writer->written = proxied;
 }
 
-/* A record that fits an empty message. One that does not fit the rest of the report begins another one, so no
- * record is split or cut that one message can hold. */
+/* Add a record that fits into an empty message. If it does not fit into the current report, start another, so
+ * a record that one message can hold is not split. */
 static void record_write(struct proxy_writer *writer, uint8_t type, rte_be32_t group,
 			 const rte_be32_t *sources, uint16_t count)
 {
@@ -76,7 +77,7 @@ static void record_write(struct proxy_writer *writer, uint8_t type, rte_be32_t g
 	gremc_igmp_report_add(&writer->report, type, group, sources, count);
 }
 
-/* Version to speak: the oldest querier's that is present (RFC 3376, 7.2.1). */
+/* The version of the oldest querier present (RFC 3376, 7.2.1). */
 static unsigned upstream_version(const struct gremc_igmp *igmp)
 {
 	const struct proxy *proxy = &igmp->proxy;
@@ -108,15 +109,16 @@ static bool source_is_selected(const struct proxied_source *source, enum source_
 	return source->changes_left > 0 && source->is_listed == (source_selection == ADDED);
 }
 
-/* Records of the group's sources of this kind; an empty one only where that says something. More sources than
- * one message holds go on in the next record, but those of an EXCLUDE are cut (RFC 3376, 4.2.16). */
+/* Write records of the selected sources; an empty record only for a complete list. Sources beyond the
+ * capacity of a message continue in another record, but those of an EXCLUDE list are omitted (RFC
+ * 3376, 4.2.16). */
 static void source_records_write(struct proxy_writer *writer, uint8_t type, const struct proxied *proxied,
 				 enum source_selection source_selection)
 {
 	const bool is_exclude = type == GREMC_IGMP_IS_EX || type == GREMC_IGMP_TO_EX;
 	const uint16_t most = gremc_igmp_report_capacity(writer->report.size);
 	rte_be32_t sources[GREMC_IGMP_PACKET_MAX / 4];
-	bool said = source_selection != LISTED;
+	bool is_complete = source_selection != LISTED;
 	uint16_t count = 0;
 
 	for (const struct proxied_source *source = proxied->sources; source; source = source->next) {
@@ -126,12 +128,12 @@ static void source_records_write(struct proxy_writer *writer, uint8_t type, cons
 			break;
 		if (count == most) {
 			record_write(writer, type, proxied->group, sources, count);
-			said = true;
+			is_complete = true;
 			count = 0;
 		}
 		sources[count++] = source->address;
 	}
-	if (count || !said)
+	if (count || !is_complete)
 		record_write(writer, type, proxied->group, sources, count);
 }
 
@@ -144,7 +146,7 @@ static void change_records_write(struct proxy_writer *writer, const struct proxi
 				     LISTED);
 		return;
 	}
-	/* into a list of excluded ones: block */
+	/* a source that is added to an EXCLUDE list is blocked */
 	source_records_write(writer, proxied->exclude ? GREMC_IGMP_BLOCK : GREMC_IGMP_ALLOW, proxied, ADDED);
 	source_records_write(writer, proxied->exclude ? GREMC_IGMP_ALLOW : GREMC_IGMP_BLOCK, proxied,
 			     REMOVED);
@@ -164,7 +166,7 @@ void gremc_proxy_change_write(struct proxy_writer *writer, struct proxied *proxi
 	gremc_proxy_group_written(writer->igmp, proxied, !writer->has_failed);
 }
 
-/* ---- answers (5.2) ---- */
+/* ---- answers (RFC 3376, 5.2) ---- */
 
 void gremc_proxy_state_write(struct proxy_writer *writer, struct proxied *proxied)
 {
@@ -209,12 +211,12 @@ void gremc_proxy_group_answer_expire(struct gremc_igmp *igmp, struct gremc_timer
 		gremc_timer_set(&igmp->wheel, timer, next);
 }
 
-/* ---- queries heard ---- */
+/* ---- received queries ---- */
 
 static void querier_version_note(struct gremc_igmp *igmp, const struct gremc_igmp_message *query)
 {
 	struct proxy *proxy = &igmp->proxy;
-	/* older version querier present timeout (8.12) */
+	/* older version querier present timeout (RFC 3376, 8.12) */
 	uint64_t until = igmp->now + (uint64_t)proxy->robustness * igmp->settings.query_interval +
 			 query->response_time;
 
@@ -247,7 +249,7 @@ void gremc_proxy_query_input(struct gremc_igmp *igmp, const struct gremc_igmp_me
 	}
 	node = gremc_map_find(&proxy->groups, query->group);
 	if (node) {
-		/* Of a query for some sources, too, the answer is the whole state: it says as much. */
+		/* The answer to a source specific query is also the whole state of the group. */
 		struct proxied *proxied = container_of(node, struct proxied, node);
 
 		if (proxied->answer_at == 0 || proxied->answer_at > due)

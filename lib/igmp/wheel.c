@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The timer wheel. */
 #include "igmp/igmp_priv.h"
 
 #define SLOT_BITS 8u
@@ -21,7 +22,7 @@ static void timer_push(struct gremc_timer **head, struct gremc_timer *timer)
 	*head = timer;
 }
 
-/* Into the slot of its tick; what is further away than the wheel reaches waits in its last slot. */
+/* Insert a timer into the slot of its tick, or into the last slot if it is beyond the range of the wheel. */
 static void timer_place(struct gremc_wheel *wheel, struct gremc_timer *timer)
 {
 	uint64_t tick = (timer->due + GREMC_WHEEL_TICK - 1) / GREMC_WHEEL_TICK, ahead;
@@ -53,7 +54,7 @@ void gremc_timer_stop(struct gremc_wheel *wheel, struct gremc_timer *timer)
 	wheel->count--;
 }
 
-/* Take a slot's timers over into a list of their own, from which they can still be stopped. */
+/* Move the timers of a slot to a separate list. They can be stopped in it. */
 static void slot_detach(struct gremc_timer **slot, struct gremc_timer **head)
 {
 	*head = *slot;
@@ -62,7 +63,7 @@ static void slot_detach(struct gremc_timer **slot, struct gremc_timer **head)
 		(*head)->previous = head;
 }
 
-/* A slot of a higher level has come near: its timers go where they belong. */
+/* Move the timers of the current slot of a higher level to lower levels. */
 static void slot_cascade(struct gremc_wheel *wheel, unsigned level)
 {
 	struct gremc_timer *head;
@@ -72,7 +73,7 @@ static void slot_cascade(struct gremc_wheel *wheel, unsigned level)
 		struct gremc_timer *timer = head;
 
 		timer_unlink(timer);
-		/* due now: the slot that is about to be emptied */
+		/* due now: into the slot that expires next */
 		if (timer->due <= wheel->tick * GREMC_WHEEL_TICK)
 			timer_push(&wheel->slots[0][wheel->tick & SLOT_MASK], timer);
 		else
@@ -115,7 +116,8 @@ void gremc_wheel_run(struct gremc_wheel *wheel, struct gremc_igmp *igmp, uint64_
 
 uint64_t gremc_wheel_next(const struct gremc_wheel *wheel)
 {
-	uint64_t boundary = (wheel->tick | SLOT_MASK) + 1; /* where the next cascade may bring some */
+	uint64_t boundary =
+		(wheel->tick | SLOT_MASK) + 1; /* tick of the next cascade, which may add timers */
 
 	if (wheel->count == 0)
 		return GREMC_IGMP_NEVER;

@@ -62,7 +62,7 @@ static void igmp_budget_reply(struct gremc_query *query)
 	struct rte_tel_data *dict = gremc_query_dict(query, query->reply, "budget");
 	struct gremc_igmp_budget_info info;
 
-	gremc_igmp_budget_info(query->telemetry->igmp, &info);
+	gremc_igmp_budget_info_get(query->telemetry->igmp, &info);
 	gremc_reply_u64(dict, "limit", info.limit);
 	gremc_reply_u64(dict, "used", info.used);
 	gremc_reply_u64(dict, "routes", info.routes);
@@ -91,7 +91,7 @@ void gremc_command_igmp(struct gremc_query *query)
 
 	if (!gremc_query_offset_parse(query, 0, &page.offset))
 		return;
-	for (uint32_t at = 0; gremc_igmp_interface_info(query->telemetry->igmp, at, &info);
+	for (uint32_t at = 0; gremc_igmp_interface_info_get(query->telemetry->igmp, at, &info);
 	     at = info.interface + 1)
 		page_interface_add(&page, infos, &info);
 	gremc_page_begin(&page, query);

@@ -235,7 +235,7 @@ static void missing_members_reply(const struct packet_query *packet_query, struc
 	char name[GREMC_VIF_NAME_SIZE];
 	unsigned named = 0;
 
-	for (uint32_t at = 0; named < MISSING && gremc_igmp_interface_info(igmp, at, &info);
+	for (uint32_t at = 0; named < MISSING && gremc_igmp_interface_info_get(igmp, at, &info);
 	     at = info.interface + 1) {
 		struct gremc_igmp_group_info group;
 
@@ -255,7 +255,7 @@ static bool igmp_is_used(const struct packet_query *packet_query)
 {
 	struct gremc_igmp_interface_info info;
 
-	return gremc_igmp_interface_info(packet_query->query->telemetry->igmp, 0, &info);
+	return gremc_igmp_interface_info_get(packet_query->query->telemetry->igmp, 0, &info);
 }
 
 /* The state of IGMP for a packet that no mroute covers. */
@@ -272,7 +272,7 @@ static struct membership_summary membership_summary(const struct packet_query *p
 	struct gremc_igmp_interface_info info;
 	struct gremc_igmp_group_info group;
 
-	for (uint32_t at = 0; gremc_igmp_interface_info(igmp, at, &info); at = info.interface + 1) {
+	for (uint32_t at = 0; gremc_igmp_interface_info_get(igmp, at, &info); at = info.interface + 1) {
 		if (info.mode != GREMC_IGMP_QUERIER)
 			continue;
 		if (gremc_igmp_group_find(igmp, info.interface, packet_query->key.group, &group) &&

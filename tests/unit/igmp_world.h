@@ -154,7 +154,7 @@ static inline uint64_t world_counter(struct world *w, uint32_t interface, enum g
 {
 	struct gremc_igmp_interface_info info = {0};
 
-	gremc_igmp_interface_info(w->igmp, interface, &info);
+	gremc_igmp_interface_info_get(w->igmp, interface, &info);
 	return info.counters[counter];
 }
 

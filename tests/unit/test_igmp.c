@@ -425,10 +425,10 @@ static void test_election(void **state)
 	world_run(&w, 100);
 	hear_query(IP(10, 0, 0, 2), 0, false, NULL, 0); /* higher: we stay */
 	hear_query(0, 0, false, NULL, 0);               /* a snooper's: no election */
-	assert_true(gremc_igmp_interface_info(w.igmp, 1, &info));
+	assert_true(gremc_igmp_interface_info_get(w.igmp, 1, &info));
 	assert_true(info.is_querier);
 	hear_query(IP(9, 255, 0, 2), 0, false, NULL, 0);
-	assert_true(gremc_igmp_interface_info(w.igmp, 1, &info));
+	assert_true(gremc_igmp_interface_info_get(w.igmp, 1, &info));
 	assert_false(info.is_querier);
 	assert_int_equal(info.querier, IP(9, 255, 0, 2));
 	assert_int_equal(info.robustness, 3);
@@ -439,7 +439,7 @@ static void test_election(void **state)
 	assert_int_equal(w.sent_count, 0);
 	world_run(&w, 40);
 	assert_int_equal(w.sent_count, 1);
-	assert_true(gremc_igmp_interface_info(w.igmp, 1, &info));
+	assert_true(gremc_igmp_interface_info_get(w.igmp, 1, &info));
 	assert_true(info.is_querier);
 	assert_int_equal(info.query_interval, 125000);
 }
@@ -1232,7 +1232,7 @@ static uint32_t cost_of(uint32_t interface)
 {
 	struct gremc_igmp_interface_info info = {0};
 
-	assert_true(gremc_igmp_interface_info(w.igmp, interface, &info));
+	assert_true(gremc_igmp_interface_info_get(w.igmp, interface, &info));
 	return info.cost;
 }
 
@@ -1249,7 +1249,7 @@ static void check_budget(void)
 	struct gremc_igmp_budget_info info;
 	uint64_t sum = 0, largest = 0;
 
-	gremc_igmp_budget_info(w.igmp, &info);
+	gremc_igmp_budget_info_get(w.igmp, &info);
 	for (uint32_t i = 1; i <= SITES; i++) {
 		sum += cost_of(i);
 		largest = RTE_MAX(largest, cost_of(i));
@@ -1310,7 +1310,7 @@ static void test_budget_of_shared_groups(void **state)
 	for (uint32_t i = 1; i <= SITES; i++)
 		for (uint32_t g = 0; g < 50; g++)
 			world_old(&w, i, GREMC_IGMP_V2_REPORT, IP(239, 100, 0, g));
-	gremc_igmp_budget_info(w.igmp, &info);
+	gremc_igmp_budget_info_get(w.igmp, &info);
 	assert_int_equal(info.routes, 50);
 	assert_int_equal(info.used, 50 * (8 + SITES));
 	check_budget();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What ThreadSanitizer cannot see by itself. DPDK's libraries are not instrumented, so an ordering that lives
- * inside one of them (the release store of an rte_hash insertion, the acquire load of its lookup) is unknown
- * to it. These say where such an ordering is; in a build without ThreadSanitizer they are nothing. */
+/* Annotations for ThreadSanitizer. It does not instrument DPDK's libraries, so it misses the memory order of
+ * their atomic operations, such as those of QSBR. These macros declare it; without ThreadSanitizer they
+ * expand to nothing. */
 #ifndef GREMC_BASE_ANNOTATE_H
 #define GREMC_BASE_ANNOTATE_H
 

@@ -28,7 +28,7 @@ static struct gremc_tester tester;
 static void signal_stop_request(int number)
 {
 	RTE_SET_USED(number);
-	gremc_shared_u64_write(&tester.stop, 1);
+	gremc_u64_store(&tester.stop, 1);
 }
 
 #ifndef __SANITIZE_ADDRESS__ /* whose report is more detailed */

@@ -50,7 +50,7 @@ static int world_teardown(void **state)
 
 static uint64_t replicas_received(void)
 {
-	return gremc_shared_u64_read(&world.rx->counters.replicas);
+	return gremc_u64_load(&world.rx->counters.replicas);
 }
 
 static void outer_checksum_fix(uint8_t *frame)
@@ -236,13 +236,13 @@ static void test_a_damaged_replica_is_not_lost(void **state)
 	mbuf_bytes(packet)[STAMP + 60] ^= 1;
 	frame_receive(&world, 0, packet);
 	assert_int_equal(world.flows->stream[0].received, 1);
-	assert_int_equal(gremc_shared_u64_read(&world.rx->counters.anonymous), 0);
+	assert_int_equal(gremc_u64_load(&world.rx->counters.anonymous), 0);
 	expect_only_fault(&world, GREMC_FAULT_payload, 1);
 	packet = replica_alloc(&world, 0, 0, 1, SIZE);
 	mbuf_bytes(packet)[STAMP] ^= 1;
 	frame_receive(&world, 0, packet);
 	assert_int_equal(world.flows->stream[0].received, 1);
-	assert_int_equal(gremc_shared_u64_read(&world.rx->counters.anonymous), 1);
+	assert_int_equal(gremc_u64_load(&world.rx->counters.anonymous), 1);
 	expect_only_fault(&world, GREMC_FAULT_stamp, 1);
 }
 

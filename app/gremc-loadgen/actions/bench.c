@@ -236,8 +236,7 @@ static int bench_replicas_check(struct loadgen_bench *bench, uint16_t inner, dou
 	rte_pktmbuf_free_bulk(packet, RTE_DIM(packet));
 	*least = bench_cycles_summarize(bench, ROUNDS * GREMC_RX_BURST, median);
 	/* The figure counts only if every replica was good. */
-	return gremc_shared_u64_read(&bench->rx->counters.replicas) ==
-				       (uint64_t)SLICES * ROUNDS * GREMC_RX_BURST &&
+	return gremc_u64_load(&bench->rx->counters.replicas) == (uint64_t)SLICES * ROUNDS * GREMC_RX_BURST &&
 			       bench->rx->counters.fault[GREMC_FAULT_duplicated] +
 					       bench->rx->counters.fault[GREMC_FAULT_late] ==
 				       0

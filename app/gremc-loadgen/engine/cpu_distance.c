@@ -8,7 +8,7 @@
 #include <rte_cycles.h>
 #include <rte_pause.h>
 
-#include "common/shared.h"
+#include "base/atomic.h"
 #include "engine/cpu_distance.h"
 
 #define ROUNDS      50u  /* the fastest one is the result */
@@ -18,8 +18,8 @@
 /* The cache line that two threads pass to each other. */
 struct shared_line {
 	/* even: the timing thread writes next; odd: the answering thread writes next */
-	struct gremc_shared_u64 turn __rte_cache_aligned;
-	struct gremc_shared_u64 over __rte_cache_aligned; /* not 0: both threads end */
+	gremc_atomic_u64 turn __rte_cache_aligned;
+	gremc_atomic_u64 over __rte_cache_aligned; /* not 0: both threads end */
 	double cycles_min; /* of a round trip; NAN: no round ended. Written by the timing thread, read after
 			      it ended */
 };
@@ -28,8 +28,8 @@ struct shared_line {
  * Returns: false if the measurement is over. */
 static bool line_turn_wait(struct shared_line *line, uint64_t turn)
 {
-	while (gremc_shared_u64_acquire(&line->turn) != turn)
-		if (gremc_shared_u64_read(&line->over))
+	while (gremc_u64_load_acquire(&line->turn) != turn)
+		if (gremc_u64_load(&line->over))
 			return false;
 	return true;
 }
@@ -39,7 +39,7 @@ static void *line_turns_answer(void *argument)
 	struct shared_line *line = argument;
 
 	for (uint64_t turn = 1; line_turn_wait(line, turn); turn += 2)
-		gremc_shared_u64_release(&line->turn, turn + 1);
+		gremc_u64_store_release(&line->turn, turn + 1);
 	return NULL;
 }
 
@@ -53,13 +53,13 @@ static void *line_turns_time(void *argument)
 		uint64_t begin = rte_rdtsc();
 
 		for (unsigned i = 0; i < TURNS; i++, turn += 2) {
-			gremc_shared_u64_release(&line->turn, turn + 1);
+			gremc_u64_store_release(&line->turn, turn + 1);
 			if (!line_turn_wait(line, turn + 2))
 				return NULL;
 		}
 		line->cycles_min = fmin(line->cycles_min, (double)(rte_rdtsc() - begin) / TURNS);
 	}
-	gremc_shared_u64_write(&line->over, 1);
+	gremc_u64_store(&line->over, 1);
 	return NULL;
 }
 
@@ -91,7 +91,7 @@ double gremc_cpu_distance_measure(unsigned a, unsigned b)
 		return NAN;
 	if (line_thread_start(&timing, a, line_turns_time, &line) == 0)
 		pthread_join(timing, NULL);
-	gremc_shared_u64_write(&line.over, 1);
+	gremc_u64_store(&line.over, 1);
 	pthread_join(answering, NULL);
 	return line.cycles_min / (double)rte_get_tsc_hz() * 1e9;
 }

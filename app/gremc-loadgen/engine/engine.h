@@ -12,7 +12,7 @@
 
 #include <rte_ring.h>
 
-#include "common/shared.h"
+#include "base/atomic.h"
 #include "config/config.h"
 #include "port/port.h"
 #include "receive/receiver.h"
@@ -37,9 +37,9 @@ struct gremc_engine_options {
 struct gremc_lcore {
 	struct gremc_engine *engine;
 	unsigned lcore, number;
-	struct gremc_transmitter *tx;  /* NULL: does not send */
-	struct gremc_receiver *rx;     /* NULL: does not receive */
-	struct gremc_shared_u64 phase; /* command that the lcore follows; written by it, read by control */
+	struct gremc_transmitter *tx; /* NULL: does not send */
+	struct gremc_receiver *rx;    /* NULL: does not receive */
+	gremc_atomic_u64 phase;       /* command that the lcore follows; written by it, read by control */
 	/* Written by the lcore; read by the control thread while the lcores rest. */
 	uint32_t full_rounds; /* consecutive rounds of the loop in which an RX queue returned a full burst */
 	uint64_t longest_round; /* cycles */
@@ -48,7 +48,7 @@ struct gremc_lcore {
 
 struct gremc_engine {
 	/* generation << 2 | phase; written by the control thread, read by all lcores */
-	struct gremc_shared_u64 command;
+	gremc_atomic_u64 command;
 	const struct gremc_config *config; /* the forwarder's; borrowed */
 	struct gremc_flows *flows;         /* borrowed */
 	struct gremc_engine_options options;

@@ -31,7 +31,7 @@ static void lcore_command_accept(struct gremc_lcore *lcore, uint64_t command)
 			gremc_pace_restart(&tx->pace, rte_rdtsc());
 		lcore->longest_round = lcore->stalled = 0;
 	}
-	gremc_shared_u64_release(&lcore->phase, command);
+	gremc_u64_store_release(&lcore->phase, command);
 }
 
 /* Receive a burst. The lcore must empty its queues before it sends more: a packet returns as often as its
@@ -56,9 +56,9 @@ static bool closed_window_is_full(const struct gremc_engine *engine)
 		const struct gremc_lcore *lcore = &engine->lcore[i];
 
 		if (lcore->tx)
-			made += gremc_shared_u64_read(&lcore->tx->made);
+			made += gremc_u64_load(&lcore->tx->made);
 		if (lcore->rx)
-			frames += gremc_shared_u64_read(&lcore->rx->counters.frames);
+			frames += gremc_u64_load(&lcore->rx->counters.frames);
 	}
 	return (double)made * engine->closed_fanout > (double)frames + WINDOW_SHARE * engine->rx_ring;
 }
@@ -74,7 +74,7 @@ static void lcore_round(struct gremc_lcore *lcore, bool sending)
 		gremc_lcore_injected_send(lcore);
 	if (sending && !behind && !closed_window_is_full(lcore->engine))
 		gremc_transmitter_poll(tx, rte_rdtsc());
-	else if (!sending && gremc_shared_u64_read(&tx->pending))
+	else if (!sending && gremc_u64_load(&tx->pending))
 		gremc_transmitter_pending_flush(tx);
 }
 
@@ -84,8 +84,8 @@ void gremc_lcore_loop(struct gremc_lcore *lcore)
 	uint64_t last = rte_rdtsc(), now, stall = engine->hz / STALLS_A_SECOND, command;
 
 	gremc_assert_worker();
-	while ((command = gremc_shared_u64_acquire(&engine->command)) != GREMC_PHASE_QUIT) {
-		if (unlikely(command != gremc_shared_u64_read(&lcore->phase))) {
+	while ((command = gremc_u64_load_acquire(&engine->command)) != GREMC_PHASE_QUIT) {
+		if (unlikely(command != gremc_u64_load(&lcore->phase))) {
 			lcore_command_accept(lcore, command);
 			last = rte_rdtsc();
 		}
@@ -110,20 +110,20 @@ void gremc_lcore_loop(struct gremc_lcore *lcore)
 static bool lcores_have_confirmed(const struct gremc_engine *engine, uint64_t command)
 {
 	for (uint32_t i = 0; i < engine->lcore_count; i++)
-		if (gremc_shared_u64_acquire(&engine->lcore[i].phase) != command)
+		if (gremc_u64_load_acquire(&engine->lcore[i].phase) != command)
 			return false;
 	return true;
 }
 
 int gremc_engine_phase_set(struct gremc_engine *engine, enum gremc_phase phase)
 {
-	uint64_t generation = gremc_shared_u64_read(&engine->command) & ~(uint64_t)PHASE_MASK;
+	uint64_t generation = gremc_u64_load(&engine->command) & ~(uint64_t)PHASE_MASK;
 	uint64_t command = generation + PHASE_MASK + 1 + phase;
 	uint64_t end = rte_rdtsc() + CONFIRM_SECONDS * engine->hz;
 
 	gremc_assert_control_thread();
 	gremc_assert(phase != GREMC_PHASE_QUIT);
-	gremc_shared_u64_release(&engine->command, command);
+	gremc_u64_store_release(&engine->command, command);
 	while (!lcores_have_confirmed(engine, command)) {
 		if (rte_rdtsc() > end)
 			return -ETIMEDOUT;
@@ -134,5 +134,5 @@ int gremc_engine_phase_set(struct gremc_engine *engine, enum gremc_phase phase)
 
 void gremc_engine_quit(struct gremc_engine *engine)
 {
-	gremc_shared_u64_release(&engine->command, GREMC_PHASE_QUIT);
+	gremc_u64_store_release(&engine->command, GREMC_PHASE_QUIT);
 }

@@ -7,6 +7,7 @@
 #include <rte_udp.h>
 
 #include "base/assert.h"
+#include "common/counter.h"
 #include "proto/proto.h"
 #include "receive/frame.h"
 #include "traffic/stamp.h"
@@ -201,9 +202,9 @@ static void stream_times_record(struct gremc_receiver *rx, const struct gremc_rx
 	}
 	if (rx->last_time == NULL)
 		return;
-	if (gremc_shared_u64_read(&rx->first_time[number]) == 0)
-		gremc_shared_u64_write(&rx->first_time[number], now);
-	gremc_shared_u64_write(&rx->last_time[number], now);
+	if (gremc_u64_load(&rx->first_time[number]) == 0)
+		gremc_u64_store(&rx->first_time[number], now);
+	gremc_u64_store(&rx->last_time[number], now);
 }
 
 /* A damaged replica of a known stream takes its place in the sequence: it is damaged, not lost. */
@@ -239,11 +240,11 @@ void gremc_frames_verdict_count(struct gremc_receiver *rx, uint64_t now, unsigne
 		} else {
 			rx->counters.fault[frame->fault]++;
 			if (gremc_fault_is_damage(frame->fault))
-				gremc_shared_u64_add(&rx->counters.anonymous, 1);
+				gremc_lcore_counter_add(&rx->counters.anonymous, 1);
 		}
 	}
 	if (replicas) {
-		gremc_shared_u64_add(&rx->counters.replicas, replicas);
+		gremc_lcore_counter_add(&rx->counters.replicas, replicas);
 		if (rx->counters.first == 0)
 			rx->counters.first = now;
 		rx->counters.last = now;

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/ring.h"
+#include "common/counter.h"
 #include "receive/frame.h"
 #include "receive/poll.h"
 
@@ -90,7 +91,7 @@ static unsigned queue_poll(struct gremc_receiver *rx, struct gremc_receiver_queu
 		rte_prefetch0(rte_pktmbuf_mtod(packet[i], void *));
 		bytes += packet[i]->pkt_len;
 	}
-	gremc_shared_u64_add(&rx->counters.frames, count);
+	gremc_lcore_counter_add(&rx->counters.frames, count);
 	rx->counters.bytes += bytes;
 	gremc_receiver_check(rx, queue->port, rte_rdtsc(), packet, count);
 	if (unlikely(rx->counters.control != control))

@@ -16,7 +16,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
-#include "common/shared.h"
+#include "base/atomic.h"
 #include "receive/faults.h"
 #include "receive/histogram.h"
 #include "traffic/flows.h"
@@ -27,9 +27,9 @@
 struct gremc_receiver_counters {
 	/* Written by the lcore; read at any time by the control thread and, in a closed loop, by all lcores.
 	 */
-	struct gremc_shared_u64 frames;    /* all frames that arrived */
-	struct gremc_shared_u64 replicas;  /* recognised as a stream's, with damaged ones */
-	struct gremc_shared_u64 anonymous; /* damaged replicas whose stream is unknown; they are not lost */
+	gremc_atomic_u64 frames;    /* all frames that arrived */
+	gremc_atomic_u64 replicas;  /* recognised as a stream's, with damaged ones */
+	gremc_atomic_u64 anonymous; /* damaged replicas whose stream is unknown; they are not lost */
 	/* Written by the lcore; read by the control thread while the lcores rest. */
 	uint64_t bytes;   /* of all frames, without FCS */
 	uint64_t control; /* ARP, IGMP, LACP and similar */
@@ -74,7 +74,7 @@ struct gremc_receiver {
 	struct gremc_histogram *from_sent;  /* one: delays from transmission; set together with `histogram` */
 	/* [stream] TSC of the first and the last replica; NULL: not recorded. Written by the lcore, read at
 	 * any time by the control thread. */
-	struct gremc_shared_u64 *first_time, *last_time;
+	gremc_atomic_u64 *first_time, *last_time;
 	struct rte_ring *arp; /* ARP packets for the control thread; packets that do not fit are freed */
 	uint32_t trial_id;
 	uint8_t ttl_step; /* by which the forwarder decrements the inner TTL */

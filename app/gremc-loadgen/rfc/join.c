@@ -45,7 +45,7 @@ static uint32_t sites_reached_count(const struct joining *joining, uint64_t *lat
 
 	*latest = 0;
 	for (uint32_t i = 0; i < flow->fanout; i++) {
-		uint64_t last = gremc_shared_u64_read(&joining->tester->last_time[flow->first + i]);
+		uint64_t last = gremc_u64_load(&joining->tester->last_time[flow->first + i]);
 
 		count += last != 0;
 		*latest = RTE_MAX(*latest, last);
@@ -117,8 +117,8 @@ static void join_delays_set(const struct joining *joining, struct gremc_result *
 	uint32_t joined = 0;
 
 	for (uint32_t i = 0; i < flow->fanout; i++) {
-		uint64_t first = gremc_shared_u64_read(&tester->first_time[flow->first + i]);
-		uint64_t last = gremc_shared_u64_read(&tester->last_time[flow->first + i]);
+		uint64_t first = gremc_u64_load(&tester->first_time[flow->first + i]);
+		uint64_t last = gremc_u64_load(&tester->last_time[flow->first + i]);
 		double join = cycles_to_milliseconds(tester, joining->joined_at, first);
 		double leave = cycles_to_milliseconds(tester, joining->left_at, last);
 

@@ -8,6 +8,7 @@
 #include <rte_udp.h>
 
 #include "base/assert.h"
+#include "common/counter.h"
 #include "traffic/stamp.h"
 #include "transmit/pattern_pool.h"
 #include "transmit/transmitter.h"
@@ -107,7 +108,7 @@ int gremc_transmitter_packets_build(struct gremc_transmitter *tx, uint64_t now, 
 		on_time_packets_build(tx, now, packet, count);
 	else
 		late_packets_build(tx, now, packet, count);
-	gremc_shared_u64_add(&tx->made, count);
+	gremc_lcore_counter_add(&tx->made, count);
 	return 0;
 }
 
@@ -121,8 +122,8 @@ static unsigned tx_port_flush(struct gremc_transmitter *tx, struct gremc_transmi
 	port->count -= sent;
 	if (port->count == 0)
 		port->first = 0;
-	gremc_shared_u64_write(&tx->pending, gremc_shared_u64_read(&tx->pending) - sent);
-	gremc_shared_u64_add(&tx->taken, sent);
+	gremc_u64_store(&tx->pending, gremc_u64_load(&tx->pending) - sent);
+	gremc_lcore_counter_add(&tx->taken, sent);
 	return port->count;
 }
 
@@ -131,7 +132,7 @@ unsigned gremc_transmitter_pending_flush(struct gremc_transmitter *tx)
 	for (uint16_t i = 0; i < tx->port_count; i++)
 		if (tx->port[i].count)
 			tx_port_flush(tx, &tx->port[i]);
-	return (unsigned)gremc_shared_u64_read(&tx->pending);
+	return (unsigned)gremc_u64_load(&tx->pending);
 }
 
 static void packets_to_ports_append(struct gremc_transmitter *tx, struct rte_mbuf **packet, unsigned count)
@@ -142,7 +143,7 @@ static void packets_to_ports_append(struct gremc_transmitter *tx, struct rte_mbu
 		gremc_assert(port->first + port->count < GREMC_TX_PENDING);
 		port->pending[port->first + port->count++] = packet[i];
 	}
-	gremc_shared_u64_add(&tx->pending, count);
+	gremc_lcore_counter_add(&tx->pending, count);
 }
 
 /* Offer pending packets to their devices, and account for the time during which they accept none.
@@ -161,10 +162,10 @@ static bool transmitter_is_blocked(struct gremc_transmitter *tx, uint64_t now)
 unsigned gremc_transmitter_poll(struct gremc_transmitter *tx, uint64_t now)
 {
 	struct rte_mbuf *packet[GREMC_PACE_BURST];
-	uint64_t left = tx->packets - gremc_shared_u64_read(&tx->made);
+	uint64_t left = tx->packets - gremc_u64_load(&tx->made);
 	unsigned count;
 
-	if (unlikely(gremc_shared_u64_read(&tx->pending)) && transmitter_is_blocked(tx, now))
+	if (unlikely(gremc_u64_load(&tx->pending)) && transmitter_is_blocked(tx, now))
 		return 0;
 	count = gremc_pace_due_count(&tx->pace, now, (uint32_t)RTE_MIN(left, GREMC_PACE_BURST));
 	if (count == 0 || gremc_transmitter_packets_build(tx, now, packet, count))
@@ -188,7 +189,7 @@ void gremc_transmitter_pending_free(struct gremc_transmitter *tx)
 		rte_pktmbuf_free_bulk(&port->pending[port->first], port->count);
 		port->first = port->count = 0;
 	}
-	gremc_shared_u64_write(&tx->pending, 0);
+	gremc_u64_store(&tx->pending, 0);
 }
 
 void gremc_transmitter_reset(struct gremc_transmitter *tx)
@@ -196,6 +197,6 @@ void gremc_transmitter_reset(struct gremc_transmitter *tx)
 	tx->order_at = tx->size_at = 0;
 	tx->bytes = tx->no_mbufs = tx->first = tx->last = 0;
 	tx->blocked = tx->blocked_at = 0;
-	gremc_shared_u64_write(&tx->made, 0);
-	gremc_shared_u64_write(&tx->taken, 0);
+	gremc_u64_store(&tx->made, 0);
+	gremc_u64_store(&tx->taken, 0);
 }

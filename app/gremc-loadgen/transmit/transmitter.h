@@ -15,7 +15,7 @@
 
 #include <rte_mbuf.h>
 
-#include "common/shared.h"
+#include "base/atomic.h"
 #include "port/port.h"
 #include "traffic/template.h"
 #include "transmit/pace.h"
@@ -54,9 +54,9 @@ struct gremc_transmitter {
 	uint64_t blocked_at;  /* TSC since when a device accepts none; 0: devices accept packets */
 	/* Written by the lcore; read at any time by the control thread and, in a closed loop, by all lcores.
 	 */
-	struct gremc_shared_u64 made;    /* packets built */
-	struct gremc_shared_u64 taken;   /* packets that the devices accepted */
-	struct gremc_shared_u64 pending; /* packets built that no device has accepted */
+	gremc_atomic_u64 made;    /* packets built */
+	gremc_atomic_u64 taken;   /* packets that the devices accepted */
+	gremc_atomic_u64 pending; /* packets built that no device has accepted */
 	uint16_t port_count;
 	struct gremc_transmitter_port port[GREMC_CONFIG_PORTS_MAX]; /* by index of the forwarder's port */
 } __rte_cache_aligned;
@@ -73,7 +73,7 @@ unsigned gremc_transmitter_pending_flush(struct gremc_transmitter *tx);
  * Returns: whether the devices have accepted all packets of the trial. */
 static inline bool gremc_transmitter_is_done(const struct gremc_transmitter *tx)
 {
-	return gremc_shared_u64_read(&tx->made) == tx->packets && gremc_shared_u64_read(&tx->pending) == 0;
+	return gremc_u64_load(&tx->made) == tx->packets && gremc_u64_load(&tx->pending) == 0;
 }
 /* Free the packets that no device accepted, at the end of a trial that was cut short.
  * Thread:  control thread, while the lcores rest. */

@@ -67,9 +67,9 @@ static void receivers_collect(const struct gremc_tester *tester, const struct gr
 
 		if (rx == NULL)
 			continue;
-		outcome->frames += gremc_shared_u64_read(&rx->counters.frames);
+		outcome->frames += gremc_u64_load(&rx->counters.frames);
 		outcome->received_bytes += rx->counters.bytes;
-		replicas += gremc_shared_u64_read(&rx->counters.replicas);
+		replicas += gremc_u64_load(&rx->counters.replicas);
 		outcome->backlog = RTE_MAX(outcome->backlog, rx->counters.backlog);
 		for (unsigned k = 0; k < GREMC_FAULT_COUNT; k++)
 			outcome->fault[k] += rx->counters.fault[k];
@@ -89,7 +89,7 @@ static uint64_t anonymous_replicas_count(const struct gremc_engine *engine)
 
 	for (uint32_t i = 0; i < engine->lcore_count; i++)
 		if (engine->lcore[i].rx)
-			anonymous += gremc_shared_u64_read(&engine->lcore[i].rx->counters.anonymous);
+			anonymous += gremc_u64_load(&engine->lcore[i].rx->counters.anonymous);
 	return anonymous;
 }
 
@@ -120,7 +120,7 @@ static void transmitter_collect(const struct gremc_tester *tester, const struct 
 				uint64_t end, struct gremc_transmitter *tx, struct time_span *span,
 				struct gremc_outcome *outcome)
 {
-	uint64_t made = gremc_shared_u64_read(&tx->made), pending = gremc_shared_u64_read(&tx->pending);
+	uint64_t made = gremc_u64_load(&tx->made), pending = gremc_u64_load(&tx->pending);
 
 	if (made == 0)
 		return;

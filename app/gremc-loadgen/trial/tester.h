@@ -3,7 +3,7 @@
 #ifndef GREMC_LOADGEN_TRIAL_TESTER_H
 #define GREMC_LOADGEN_TRIAL_TESTER_H
 
-#include "common/shared.h"
+#include "base/atomic.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "options/options.h"
@@ -22,18 +22,18 @@ struct gremc_tester {
 	uint32_t template_flows;
 	struct gremc_histogram *histogram; /* [receiver * sites + site], reserved; delays from the due time */
 	struct gremc_histogram *from_sent; /* [receiver], reserved; delays from transmission */
-	struct gremc_shared_u64 *first_time, *last_time; /* [stream], heap; for trials that record times */
-	uint32_t trial_id;                               /* of the last trial */
+	gremc_atomic_u64 *first_time, *last_time; /* [stream], heap; for trials that record times */
+	uint32_t trial_id;                        /* of the last trial */
 	unsigned trials;
 	/* Not 0: a signal ends the test after this trial. Written by the signal handler, read by control. */
-	struct gremc_shared_u64 stop;
+	gremc_atomic_u64 stop;
 	int status;
 };
 
 /* Returns: whether a signal came. Every test then ends early. */
 static inline bool gremc_tester_is_stopped(const struct gremc_tester *tester)
 {
-	return gremc_shared_u64_read(&tester->stop) != 0;
+	return gremc_u64_load(&tester->stop) != 0;
 }
 
 #endif

@@ -52,14 +52,14 @@ static struct watch counters_watch(const struct gremc_engine *engine)
 		const struct gremc_receiver *rx = engine->lcore[i].rx;
 
 		if (tx) {
-			watch.made += gremc_shared_u64_read(&tx->made);
-			watch.taken += gremc_shared_u64_read(&tx->taken);
+			watch.made += gremc_u64_load(&tx->made);
+			watch.taken += gremc_u64_load(&tx->taken);
 			watch.done &= gremc_transmitter_is_done(tx);
 		}
 		if (rx) {
-			watch.replicas += gremc_shared_u64_read(&rx->counters.replicas);
-			watch.damaged += gremc_shared_u64_read(&rx->counters.anonymous);
-			watch.frames += gremc_shared_u64_read(&rx->counters.frames);
+			watch.replicas += gremc_u64_load(&rx->counters.replicas);
+			watch.damaged += gremc_u64_load(&rx->counters.anonymous);
+			watch.frames += gremc_u64_load(&rx->counters.frames);
 		}
 	}
 	return watch;

@@ -51,7 +51,7 @@ def has_link(test_hub):
 
 @pytest.mark.parametrize("mode,links", [("active-backup", 1), ("balance-xor", 2), ("broadcast", 2)])
 def test_static_modes(make_hub, mode, links):
-    """What each mode sends by which member, and that it receives by the member it should."""
+    """Each mode sends by the right members, and receives by the right member."""
     test_hub = make_hub(bonded(mode), wires=3)
     has_link(test_hub)
     test_hub.wires[2].send([from_wan(n) for n in range(TUNNELS)])
@@ -72,7 +72,7 @@ def test_static_modes(make_hub, mode, links):
 
 
 def behind(n):
-    """What is behind member n: a forwarder that takes all the tunnels to a site of its own."""
+    """The peer of member n: a forwarder that ends all tunnels at a site of its own."""
     configuration = hub.config({0: {}}, [{"group": "239.9.9.0/24", "from": "any", "to": ["t0"]}])
     configuration["ethernets"]["link"] = {
         "device": f"net_vhost{n}", "addresses": [f"{far_address(i)}/24" for i in range(TUNNELS)],
@@ -155,7 +155,7 @@ def test_lacp_fails_over(pair):
 
     settled([True, True], "LACP agrees on both links", 20)
     pair.cables[0].cut()
-    # DPDK asks its partner for LACP's slow rate: a silent link is left after 90 s.
+    # DPDK requests LACP's slow rate from its partner, so a silent link times out after 90 s.
     settled([False, True], "LACP leaves the link", 120)
     pair.cables[0].mend()
     settled([True, True], "LACP takes the link again", 60)

@@ -4,7 +4,7 @@ from support import capture, hub, packets, reasons
 
 
 def play(make_hub, directory, configuration, frames, seconds=20.0, more="", **options):
-    """Have the forwarder read frames from a capture file; returns the hub, stopped, and what it wrote."""
+    """Have the forwarder read frames from a capture file. Return the stopped hub and the frames that it wrote."""
     capture.write(directory / "in.pcap", frames)
     device = f"net_pcap0,rx_pcap={directory}/in.pcap,tx_pcap={directory}/out.pcap{more}"
     for port in configuration["ethernets"].values():
@@ -17,7 +17,7 @@ def play(make_hub, directory, configuration, frames, seconds=20.0, more="", **op
 
 
 def test_drops_from_a_capture(make_hub, tmp_path):
-    """What the kernel would not let through, and all the rest, by a driver that gives it."""
+    """All frames, also those that the kernel would drop, by a driver that delivers them."""
     cases = {**reasons.FRAMES, **reasons.CAPTURED}
     configuration = hub.config({0: {}, 1: {}, 2: {}, 3: {"key": reasons.KEYED}},
                                [{"group": reasons.GROUP, "from": ["t0", "t3"], "to": ["t2"]},
@@ -58,7 +58,7 @@ def test_padding_inside_and_trailers(make_hub, tmp_path):
 
 
 def ring_ports(count, fanout, **settings):
-    """Tunnel 0 comes by a wire; the others leave by `count` ports that are rings which nobody empties in time."""
+    """Tunnel 0 comes by a wire; the others leave by `count` ports that are rings that are not emptied in time."""
     configuration = hub.config(1, [{"group": "239.1.1.1", "from": "t0", "to": []}], settings=settings)
     oil = []
     for n in range(count):
@@ -79,7 +79,7 @@ def burst_into_rings(make_hub, configuration, rings, replicas, **options):
     test_hub = make_hub(configuration, vdevs=[f"net_ring{n}" for n in range(rings)], **options)
     test_hub.wire.send([hub.from_site(0, packets.multicast("10.1.1.1", "239.1.1.1", b"x" * 100))])
     test_hub.handled(1)
-    # What a ring took comes back on it, as packets from unknown peers.
+    # A ring returns the packets that it accepted, as packets from unknown peers.
     taken = test_hub.info()["sent"]
     info = test_hub.handled(1 + taken)
     assert info["wanted"] == replicas == info["sent"] + info["lost"]
@@ -95,7 +95,7 @@ def test_full_devices(make_hub):
     assert set(losses) == {"tx_full"}
     lost = sum(entry["lost"] for entry in test_hub.forwarder.pages("/gremc/tunnels").values())
     assert lost == losses["tx_full"]
-    # Rings keep more than the descriptors that the pool is planned for, and a worker holds what they refuse for a while.
+    # Rings hold more packets than the descriptors that the pool is sized for, and a worker holds rejected packets for a while.
     small = ring_ports(6, 1600, **{"tx-descriptors": 64, "rx-descriptors": 64})
     test_hub, losses = burst_into_rings(make_hub, small, 6, 9600)
     assert "no_mbuf" in losses

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What happens to devices while the program runs: links that go down and come back, resets, removals; and what the kernel
-sees of it."""
+"""Changes of devices while the program runs: links that go down and up, resets, removals, and their effect on the kernel."""
 import pytest
 from lab import until
 from support import hub, packets
@@ -68,7 +67,7 @@ def test_link_and_carrier(make_hub):
 
 
 def test_no_link_at_start(make_hub):
-    """The TAP begins with the state that the link has; the driver is asked to send until there has been a link."""
+    """The TAP starts with the state of the link. The worker transmits until the link was up once."""
     test_hub = make_hub(two_ports("net_af_packet1"), wires=2, started=False)
     test_hub.namespace.ip("link set w1 down")
     test_hub.forwarder.start()
@@ -153,13 +152,13 @@ def test_members_without_a_link(make_hub, devices, mode):
 
 
 def untouched(test_hub):
-    """Workers were never in a driver that was stopped: DPDK says so on stderr."""
+    """No worker calls a stopped driver, which DPDK would report on stderr."""
     return "not ready port" not in test_hub.forwarder.text()
 
 
 def test_reset(make_hub, devices):
-    """A device that asks for a reset, and is dead until then, works again without a restart of the program; the other port
-    does not notice, and frames from the far side come in again."""
+    """A device that requires a reset works again after it without a restart of the program. The other port is not
+    affected, and frames from the far side arrive again."""
     test_hub = make_hub(two_ports("net_af_packet1"), wires=2, **devices.options())
     until(lambda: has_carrier(test_hub, TAP), "the port is up")
     for resets in (1, 2, 3):

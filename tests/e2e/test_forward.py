@@ -21,7 +21,7 @@ def packets_of(sizes, group="239.1.1.1", **ip):
 
 
 def check_all(test_hub, inners, receivers, key=None, vlan=None, **outer):
-    """Each of `receivers` gets every packet once, in order, as it must be; nobody else gets anything."""
+    """Each of `receivers` gets every packet once, in order and intact; no other site gets a packet."""
     back = test_hub.exchange([hub.from_site(0, inner, vlan=vlan) for inner in inners])
     by_site = hub.sites_of(back, vlan)
     assert len(back) == len(inners) * len(receivers)
@@ -50,7 +50,7 @@ def test_jumbo(make_hub, fanout):
     test_hub = make_hub(configuration, mtu=JUMBO_MTU, af_packet=hub.JUMBO)
     assert test_hub.forwarder.pages("/gremc/ports")["0"]["mtu"] == JUMBO_MTU
     inners = packets_of(sizes_up_to(JUMBO_MTU - 24))
-    # A few at a time: what a socket may hold is bounded.
+    # A few at a time: the buffer of a socket is bounded.
     for start in range(0, PACKETS, 13):
         check_all(test_hub, inners[start:start + 13], range(1, fanout + 1))
 

@@ -6,7 +6,7 @@ import pytest
 from support import hub, packets
 
 GROUP = "239.1.1.1"
-# RFC 6040, decapsulation: (inner ECN, outer ECN) to what is forwarded; None: dropped.
+# RFC 6040, decapsulation: the code points of ECN in order of severity.
 NOT_ECT, ECT1, ECT0, CE = 0, 1, 2, 3
 SEVERITY = [NOT_ECT, ECT0, ECT1, CE]
 
@@ -200,7 +200,7 @@ def test_native_port(make_hub, vlan):
     inner = packets.multicast("10.7.7.7", "239.200.1.2", packets.payload_of(9, 333))
     back = test_hub.exchange([native("239.200.1.2", inner, "02:00:00:00:07:07", vlan, pad=60)], wire=1)
     assert hub.sites_of(back) == {hub.remote(i): [hub.to_site(i, inner)] for i in (0, 1)}
-    # padding of a small native frame is not forwarded; what is not in an mroute from the LAN is dropped
+    # padding of a small native frame is not forwarded; a group without an mroute from the LAN is dropped
     small = packets.multicast("10.7.7.7", "239.200.1.2", b"")
     back = test_hub.exchange([native("239.200.1.2", small, "02:00:00:00:07:07", vlan, pad=60)], wire=1)
     assert hub.sites_of(back)[hub.remote(0)] == [hub.to_site(0, small)]

@@ -167,7 +167,7 @@ def _strange(site, source, gre, fragment=0):
 
 
 def test_gre_of_strangers_is_the_kernels(site, kernel):
-    """The server may have other GRE tunnels: only what the configured ones claim is taken from it."""
+    """The server may have other GRE tunnels: the forwarder takes only packets of the configured ones."""
     site.start(config({"gre1": tunnel()}), "nic0")
     frames = [_strange(site, *strange) for strange in STRANGE.values()]
     ours = _strange(site, THEIRS, packets.gre(INNER))
@@ -186,7 +186,7 @@ def test_gre_of_strangers_is_the_kernels(site, kernel):
     assert not set(site.forwarder.drops()) & {"unknown_peer", "unknown_key", "gre_protocol", "gre_version", "gre_routing"}
 
 
-# What a flood of each class is made of.
+# The packets of a flood of each class.
 FLOODS = {
     "neighbor": lambda site: _arp("02:00:00:00:00:99", STRANGER, OURS),
     "control": lambda site: packets.ether("01:00:5e:00:00:05", "02:00:00:00:00:99", packets.ipv4(STRANGER, "224.0.0.5", 89, bytes(40))),
@@ -274,7 +274,7 @@ def test_vlans(site, kernel, vlan):
 # ---- TUN ----
 
 def test_unicast_inside_a_tunnel(pair):
-    """gre1 as the kernel's own would be; up to its MTU packets pass, and over it the kernel says so."""
+    """gre1 is like a device of the kernel: packets up to its MTU pass, and the kernel rejects larger ones."""
     a, b = pair
     assert re.search(r"<POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1476", a.link("gre1"))
     assert "inet 10.100.0.1 peer 10.100.0.2/32" in a.addresses("gre1")
@@ -294,8 +294,8 @@ def test_unicast_inside_a_tunnel(pair):
 
 
 def test_multicast_of_ordinary_programs(pair):
-    """Two end sites without a single mroute: what a program sends on gre1 a program on the other gre1 receives, with a TTL
-    of 1, too."""
+    """Two end sites without an mroute: a program on gre1 receives the packets of a program on the other gre1, also with a
+    TTL of 1."""
     a, b = pair
     with a.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, b.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         member(receiver, "239.1.2.3", 5000, "gre1")
@@ -371,7 +371,7 @@ def test_tcp_survives_a_crash(site, kernel):
 
 
 def test_why_says_punt(pair):
-    """/gremc/why says of a tunnel with a host interface what happens: what is not forwarded goes to that, as it is counted."""
+    """/gremc/why agrees with the counters for a tunnel with a host interface: packets that are not forwarded go to the host."""
     a, b = pair
     for group, reason in (("224.0.0.5", "control"), ("10.100.0.2", "traffic"), ("239.9.9.9", "multicast")):
         answer = b.forwarder.query(f"/gremc/why,gre1,10.100.0.1,{group}")
@@ -396,7 +396,7 @@ def test_an_orderly_stop(site, persist):
 
 
 def test_operators_are_honoured(pair):
-    """What an operator changes stays over a reload; what the configuration drops goes; what is deleted comes back."""
+    """A reload keeps the operator's changes, removes dropped settings, and restores deleted ones."""
     a, _ = pair
     a.namespace.ip("addr add 203.0.113.5/32 dev gre1", "link set gre1 mtu 1400")
     until(lambda: a.forwarder.query("/gremc/tunnel,gre1")["mtu"] == 1400, "the tunnel's MTU follows")
@@ -576,8 +576,7 @@ def test_another_default_route(site):
 
 
 def test_a_takeover_that_is_killed(kernels, top):
-    """SIGKILL at some moment of the start: the next start undoes what was begun, or finds it finished. In the end nothing
-    is lost."""
+    """SIGKILL during the start: the next start completes or undoes the takeover, and no setting is lost."""
     before, addresses = routes(kernels), kernels.addresses("wan0")
     for seconds in (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 1, 1.5):
         with contextlib.suppress(LabError):
@@ -594,13 +593,13 @@ def test_a_takeover_that_is_killed(kernels, top):
 
 
 def inode(namespace):
-    """Of the network namespace, by which a journal is named."""
+    """The inode of the network namespace, which is part of a journal's name."""
     return namespace.run("stat", "-L", "-c", "%i", "/proc/self/ns/net").stdout.strip()
 
 
 def test_rp_filter(site, kernel):
-    """Programs on the server receive from senders behind the peer though the distribution filters by reverse path; what
-    overrules that is reported."""
+    """Programs on the server receive from senders behind the peer although the distribution enables reverse path filters;
+    a setting that overrules the forwarder's is reported."""
     site.namespace.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=1")
     site.start(config({"gre1": tunnel()}, [{"group": "239.1.1.1", "from": ["gre1"], "to": ["host"]}]), "nic0")
     assert "rp_filter" not in site.forwarder.text()

@@ -86,7 +86,7 @@ def test_sources(make_hub):
     assert reached(test_hub, 0, S2, G) == {1, 2}
     assert reached(test_hub, 0, S2, SSM) == {4}
     assert reached(test_hub, 0, S1, SSM) == set()
-    # Two changes their minds: it is three that is excluded now from what it had, and two that takes all.
+    # Two sites change their filters: 3 now excludes its source, and 2 receives all sources.
     tell(test_hub, host(2, igmp.report(member(2), igmp.record(igmp.ALLOW, G, S1))),
          host(3, igmp.report(member(3), igmp.record(igmp.TO_IN, G, S2))),
          host(4, igmp.leave(member(4), SSM, S2)))
@@ -94,12 +94,12 @@ def test_sources(make_hub):
     assert reached(test_hub, 0, S1, G) == {1, 2}
     assert reached(test_hub, 0, S2, G) == {1, 2, 3}
     assert reached(test_hub, 0, S2, SSM) == set()
-    # nobody's own packets come back to it
+    # no site receives its own packets
     assert reached(test_hub, 1, S1, G) == {2}
 
 
 def test_queries_on_the_wire(make_hub):
-    """General queries to every tunnel; after a leave, group queries, and the end of it when nobody answers."""
+    """Every tunnel gets general queries. After a leave come group queries, and the membership ends if no report follows."""
     test_hub = make_hub(config(2, more={"igmp": {"last-member-interval": 200}}))
     found = {}
     until(lambda: found.update(igmp.queries(test_hub.wire.collect(seconds=0.1))) or len(found) == 2, "a query to each")
@@ -120,7 +120,7 @@ def test_queries_on_the_wire(make_hub):
 
 
 def test_the_other_querier(make_hub):
-    """The lower address asks."""
+    """The router with the lower address is the querier."""
     test_hub = make_hub(config(2))
     tell(test_hub, host(0, igmp.query("10.7.0.1")), host(1, igmp.query("10.9.0.1")))
 
@@ -133,11 +133,11 @@ def test_the_other_querier(make_hub):
 
 
 def test_precedence(make_hub):
-    """A join adds to what is static and never takes from it; /gremc/why and /gremc/mroutes say whose it is."""
+    """A join adds receivers to a static route and never removes any; /gremc/why and /gremc/mroutes show the origin."""
     test_hub = make_hub(config(6, FAST, [{"group": "239.1.0.0/16", "from": ["t0"], "to": ["t1"]},
                                          {"group": G, "source": S2, "from": "any", "to": ["t2"]}]))
     tell(test_hub, host(3, igmp.v2_report(member(3), G)), host(1, igmp.report(member(1), igmp.record(igmp.TO_EX, G, S1))))
-    # t1 excludes S1, but what is static it gets
+    # t1 excludes S1, but still receives by static routes
     tell(test_hub, host(4, igmp.v2_report(member(4), G2)))
     joined(test_hub, 3)
     assert reached(test_hub, 0, S1, "239.1.9.9") == {1}
@@ -192,7 +192,7 @@ def test_reload_keeps_members(make_hub):
 
 
 def test_policy(make_hub):
-    """What a tunnel may join: groups, sources, how many, how fast; what is refused is counted by name."""
+    """Limits of a tunnel: groups, sources, their number and rate. Refused joins are counted by reason."""
     test_hub = make_hub(config(2, {"igmp": {"groups": ["239.1.0.0/16", "232.0.0.0/8"], "sources": [S1], "max-groups": 3,
                                             "report-rate": 20, "fast-leave": True,
                                             "join": [{"group": "239.1.1.1"}]}}))
@@ -215,8 +215,8 @@ def test_policy(make_hub):
 
 
 def test_source_prefixes(make_hub):
-    """`sources` are addresses and prefixes; whoever wants any source gets each of these from its first packet on, but for
-    those that he excludes; others get what they had."""
+    """`sources` are addresses and prefixes. A member of any source gets each of them from the first packet on, except those
+    that it excludes; other members are not affected."""
     configuration = config(4, FAST)
     for name in ("t2", "t3"):
         configuration["tunnels"][name]["igmp"] = {"fast-leave": True, "sources": ["10.1.0.0/16", "10.2.2.2"]}
@@ -282,7 +282,8 @@ def test_hostile(make_hub):
 
 
 def test_proxy(make_hub):
-    """What the tunnels want is told upstream; what comes from there goes to members, what they send goes there."""
+    """The proxy reports the memberships of the tunnels upstream, forwards packets from upstream to members, and packets of
+    members upstream."""
     configuration = config(4, FAST)
     configuration["tunnels"]["t0"]["igmp"] = "upstream"
     test_hub = make_hub(configuration)
@@ -306,7 +307,7 @@ def test_proxy(make_hub):
     assert reached(test_hub, 0, S1, G) == {1, 2}
     assert reached(test_hub, 1, S1, G) == {0, 2}
     assert reached(test_hub, 3, S1, "239.9.9.9") == {0}
-    # source-specific groups, too, whoever else wants another source of it
+    # source-specific groups, too, with members of another source
     tell(test_hub, host(1, igmp.join(member(1), "232.9.9.9", S2)))
     assert upstream(2) == [igmp.record(igmp.ALLOW, "232.9.9.9", S2)] * 2
     assert reached(test_hub, 3, S1, "232.9.9.9") == {0}
@@ -383,8 +384,8 @@ def greedy_reports(site, groups_each, first=0):
 
 
 def test_greedy_sites_harm_themselves_only(make_hub):
-    """Thirty sites join all that their limits allow, which is twice what the table holds. The thirty-first one and static
-    mroutes get what they ask for; the log stays short."""
+    """Thirty sites join as much as their limits permit, twice the capacity of the table. The thirty-first site and static
+    mroutes still get their routes, and the log stays short."""
     static = {"group": "238.1.1.1", "from": ["t0"], "to": ["t31"]}
     limits = {"igmp": {"report-rate": 0}}
     timing = {"igmp": {"query-interval": 3600}}
@@ -407,7 +408,7 @@ def test_greedy_sites_harm_themselves_only(make_hub):
 
     def entry_of(name):
         return next(e for e in test_hub.forwarder.pages("/gremc/igmp").values() if e["interface"] == name)
-    # G; SSM and its source; each with 64 sources: 9 each, none of which another site asks for
+    # G; SSM and its source; each with 64 sources: 9 each, none of which another site joins
     until(lambda: entry_of("t31")["cost"] == 9 * (1 + 2 + 100 * 65), lambda: f"all that t31 asks for: {entry_of('t31')}", 30)
     assert test_hub.info()["mroutes_waiting"] == 0
     assert reached(test_hub, 0, S1, G) == reached(test_hub, 0, S1, SSM) == reached(test_hub, 0, "10.31.0.64", "239.31.0.99") == {31}

@@ -113,7 +113,7 @@ def test_capacity(make_hub):
     assert joined() == total
     mroutes = test_hub.forwarder.pages("/gremc/mroutes")
     assert sorted(m["oifs"] for m in mroutes.values()) == [1] + [TUNNELS] * GROUPS
-    # and each is what it says: one packet, 999 replicas
+    # and each one works: one packet, 999 replicas
     wanted = info["wanted"]
     test_hub.wire.send([hub.from_site(0, packets.multicast(S, "239.100.7.1", b"?"))])
     until(lambda: test_hub.info()["wanted"] == wanted + TUNNELS - 1, "the replicas of one packet")

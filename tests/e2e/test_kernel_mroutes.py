@@ -20,7 +20,7 @@ THRESHOLDS = {"t3": " ttl-threshold 16"}  # t3 is for packets whose TTL is above
 
 
 class Smcroute:
-    """smcrouted in the hub's namespace, with the vifs that it is told."""
+    """smcrouted in the hub's namespace, with the given vifs."""
 
     def __init__(self, namespace, directory, vifs):
         self.namespace, self.socket = namespace, directory / "smc.sock"
@@ -79,7 +79,7 @@ SURPLUS_SECONDS = 0.1  # how long is looked for packets that should not come
 
 
 def collected(test_hub, wanted, count, match):
-    """The frames that match: as many as `wanted` sites get of `count` packets, and what comes besides."""
+    """Return the frames that match (as many as `wanted` sites get of `count` packets) and all other frames."""
     back = test_hub.wire.collect_matching(match, len(wanted) * count)
     return hub.sites_of(back + [frame for frame in test_hub.wire.collect(seconds=SURPLUS_SECONDS) if match(frame)])
 
@@ -94,7 +94,7 @@ def reached(test_hub, i, source, group, count=1, wanted=()):
 
 
 def kernel_packets(test_hub, group):
-    """What the kernel has counted of (S,G)."""
+    """The kernel's counters of (S,G)."""
     text = test_hub.namespace.run("ip", "-s", "mroute", "show").stdout
     found = re.search(rf"\({re.escape(S)},\s*{re.escape(group)}\).*?\n\s+(\d+) packets", text)
     return int(found.group(1)) if found else 0
@@ -124,8 +124,8 @@ def test_routes_come_and_go(lab):
 
 
 def test_unresolved_flows_reach_the_daemon(lab):
-    """(*,G): smcroute learns each source when the kernel asks it. The first packet takes the kernel's way, as the kernel
-    alone would have sent it; those after it ours."""
+    """(*,G): smcroute learns each source by an upcall of the kernel. The kernel forwards the first packet, as without the
+    forwarder; the fast path forwards the next ones."""
     test_hub, smcroute = lab
     smcroute(f"add t0 {STAR} t1 t3")
     assert reached(test_hub, 0, S, STAR, wanted={1, 3}) == {1, 3}
@@ -136,7 +136,7 @@ def test_unresolved_flows_reach_the_daemon(lab):
 
 
 def test_flows_stay_alive(lab):
-    """The kernel's counters move while packets flow, and stop when they stop; nobody gets anything twice."""
+    """The kernel's counters increase while packets flow, and no receiver gets a packet twice."""
     test_hub, smcroute = lab
     smcroute(f"add t0 {S} {G} t1")
     until(lambda: (S, G) in mroutes(test_hub), "the kernel's route is ours", 5, every=0.01)
@@ -167,7 +167,7 @@ def test_reload_turns_it_off_and_on(lab):
     assert reached(test_hub, 0, S, G, wanted={1}) == {1}
 
 
-# ---- what the kernel tells the daemon ----
+# ---- upcalls from the kernel to the daemon ----
 
 class Daemon:
     """A routing daemon's socket in the hub's namespace, with these interfaces as its vifs."""
@@ -203,8 +203,8 @@ class Daemon:
 
 @pytest.mark.parametrize("wrong", ["lan", "t2"])
 def test_wrong_interfaces_are_told(make_hub, wrong):
-    """Packets of a flow by an interface of its oil: the daemon is told by the kernel, once in three seconds at most, and
-    nothing is forwarded. By a native port and by a tunnel."""
+    """Packets of a flow arrive on an interface of its oil, a native port or a tunnel: the kernel notifies the daemon, at most
+    once in three seconds, and no packet is forwarded."""
     c = hub.config({i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(3)}, ["kernel"])
     c["ethernets"]["lan"] = {"device": "net_af_packet1", "multicast": True, "host": True, "addresses": ["10.50.0.1/24"]}
     test_hub = make_hub(c, wires=2)
@@ -251,15 +251,15 @@ def spread(test_hub, frame, count=1, wanted=()):
 
 
 def until_taken(test_hub, frame):
-    """Until such a frame is not the kernel's any more; the one that says so is forwarded."""
+    """Send such frames until the kernel no longer gets one; the first other one is forwarded."""
     before = test_hub.info()["forwarded"]
     until(lambda: not test_hub.passed([frame]), "the flow is taken from the kernel", 5, every=0.01)
     until(lambda: test_hub.info()["forwarded"] == before + 1, "the frame that was taken is forwarded", 5, every=0.01)
 
 
 def test_shared_port(shared_lab):
-    """Routes from and to it: what they are for is ours, and only that. Another source of a group is the kernel's until it,
-    too, has a route."""
+    """The forwarder takes only the packets of routes from and to the port. Another source of a group stays the kernel's until
+    it has a route."""
     test_hub, smcroute = shared_lab
     other = "10.1.1.2"
     smcroute(f"add p0 {S} {G} t1 t2")
@@ -291,7 +291,7 @@ def test_shared_port(shared_lab):
 
 
 def test_flows_from_a_shared_port_stay_alive(shared_lab):
-    """The kernel gets a real packet of the flow now and then, counts and forwards it; nobody misses one or has one twice."""
+    """The kernel gets a real packet of the flow occasionally, counts and forwards it; each receiver gets every packet once."""
     test_hub, smcroute = shared_lab
     smcroute(f"add p0 {S} {G} t1")
     until_taken(test_hub, native(S, G))
@@ -341,7 +341,7 @@ def is_data(packet):
 
 
 def exchange(test_hub, sent, wanted):
-    """The same for us: as many packets as are wanted, and what comes besides."""
+    """Return the expected packets and all others, received from the forwarder."""
     def match(frame):
         return frame[23] == packets.GRE and is_data(frame[38:])
 
@@ -355,8 +355,8 @@ def exchange(test_hub, sent, wanted):
 
 
 def test_as_the_kernel_alone(lab, make_namespace, tmp_path):
-    """The same routes and the same packets for a kernel without us and for us: the same packets leave by the same
-    interfaces, byte for byte, whatever their TTL, interface, source and group."""
+    """The kernel alone and the forwarder get the same routes and packets: the same packets leave by the same interfaces,
+    byte for byte, for all TTLs, interfaces, sources and groups."""
     test_hub, smcroute = lab
     (tmp_path / "alone").mkdir()
     alone = KernelAlone(make_namespace, tmp_path / "alone")
@@ -373,7 +373,7 @@ def test_as_the_kernel_alone(lab, make_namespace, tmp_path):
         def packet(source, group, ttl):
             return packets.multicast(source, group, b"%06d" % next(number) + rng.randbytes(rng.randrange(600)), ttl=ttl,
                                      tos=rng.choice((0, 0x28, 0xb8)), ident=rng.randrange(65536), fragment=rng.choice((0, 0x4000)))
-        # each flow's first packet: where no (S,G) is, the kernel asks, and smcroute answers
+        # each flow's first packet: without an (S,G) the kernel makes an upcall, and smcroute answers it
         sent = [(i, packet(source, group, 64)) for source in sources for group in groups for i in (0, 1)]
         for some in (sent[::2], sent[1::2]):
             wanted = alone.exchange(some)
@@ -399,7 +399,7 @@ MRT_INIT, MRT_ADD_VIF, MRT_DEL_VIF, MRT_ADD_MFC, USE_IFINDEX = 200, 202, 203, 20
 
 
 def test_interface_leaves_the_kernels_routing(make_hub):
-    """MRT_DEL_VIF, or the end of the interface, takes it out of the kernel's route: the kernel says nothing about the route."""
+    """MRT_DEL_VIF, or the end of the interface, removes it from the kernel's route without a message about the route."""
     tunnels = {i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(4)}
     test_hub = make_hub(hub.config(tunnels, ["kernel"]))
 

@@ -106,7 +106,7 @@ def test_delays_include_a_pause_of_the_forwarder(binary, tmp_path, laboratory):
     assert row["delay_p99_us"] >= 1e6 * least * 0.7, "more than 1 % of all packets were due in the first part of the pause"
     assert row["delay_max_us"] >= row["behind_ms"] * 1000 * 0.99
     late = sum(int(count) for us, count in (part.split(":") for part in row["histogram"].split(";")) if float(us) > 50_000)
-    # from 0.2 to 0.05 s, at a quarter above the rate, and what was in the wire
+    # lags from 0.2 to 0.05 s, at a quarter above the rate, and the packets in the wire
     assert late >= 0.9 * (bench.pause - 0.05) * rate
     assert row["sent_delay_p50_us"] <= row["sent_delay_p99_us"] <= row["delay_p99_us"]
     assert f"sending fell behind its schedule by up to {row['behind_ms']:.3g} ms" in row["note"]

@@ -17,8 +17,7 @@ GROUP = "239.1.1.1"
 
 
 class Net:
-    """A hub whose gateways are ordinary kernels on a switch; the test is the source, and sees what is on the gateways'
-    cables."""
+    """A hub whose gateways are ordinary kernels on a switch. The test is the source, and captures on the gateways' cables."""
 
     def __init__(self, server, make_namespace):
         self.server, self.switch = server, make_namespace("switch")
@@ -156,7 +155,7 @@ def test_few_wait(net):
 
 
 def test_a_mac_changes(net):
-    """The gateway is another machine now, and says so by ARP: from then on all goes to it, and never anywhere else."""
+    """Another machine becomes the gateway and announces itself by ARP: from then on all packets go to it."""
     net.start(net.configuration())
     net.leads_by("a")
     old, new = mac_of(net.gateways["a"]), "02:00:00:00:00:b7"
@@ -199,7 +198,7 @@ def test_a_route_changes(net):
 
 
 def test_a_gateway_goes_away(net):
-    """A gateway that is not there for a thousand packets: what is lost is counted, to the packet, and when it is back it is over."""
+    """The gateway is absent for a thousand packets: the drops are counted exactly, and end when it returns."""
     net.start(net.configuration())
     net.leads_by("a")
     with net.traffic(200):
@@ -213,7 +212,7 @@ def test_a_gateway_goes_away(net):
         net.flows()
     tunnel = net.tunnel()
     assert tunnel["lost"] == tunnel["losses"]["no_adjacency"] and tunnel["wanted"] == net.sent
-    # what was sent while the MAC was still known went into a cut cable; nothing else is missing
+    # packets sent while the MAC address was still valid went into a cut cable; no other is missing
     arrived = [n for n, _ in net.arrived("a")]
     gap = next(i for i, n in enumerate(arrived) if n != i)
     assert arrived[gap:] == list(range(arrived[gap], net.sent))
@@ -221,7 +220,7 @@ def test_a_gateway_goes_away(net):
 
 
 def test_a_stale_neighbour_is_confirmed(net):
-    """Where traffic goes by it, the kernel is told to confirm what is stale: multicast alone keeps it reachable."""
+    """The forwarder makes the kernel confirm a stale neighbour in use: multicast alone keeps it reachable."""
     net.start(net.configuration())
     net.server.namespace.run("sysctl", "-qw", "net.ipv4.neigh.wan0.delay_first_probe_time=1")
     net.leads_by("a")
@@ -241,7 +240,7 @@ def test_a_stale_neighbour_is_confirmed(net):
 
 
 def test_static_neighbours_win(net):
-    """A MAC of the configuration is used, whatever ARP says, and reloads go from one to the other without a loss."""
+    """A MAC address of the configuration overrules ARP, and reloads change between the two without a loss."""
     fixed = "02:00:00:00:00:f0"
     net.start(net.configuration(neighbors={GATEWAYS["a"]: fixed}))
     net.leads_by("a", fixed)

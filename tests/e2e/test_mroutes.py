@@ -29,7 +29,7 @@ def test_longest_match(make_hub):
                 ("10.1.1.1", "224.0.1.0"): {6}, ("10.1.1.9", "239.7.7.7"): {5}}
     for (source, group), reached in expected.items():
         assert sites(test_hub, 0, source, group) == reached, (source, group)
-    # An (S,G) that does not accept the interface: no wider route is asked.
+    # An (S,G) that does not accept the interface: no wider route applies.
     with test_hub.counting(rpf=1):
         assert sites(test_hub, 0, "10.1.1.1", "239.7.7.7") == set()
     assert test_hub.forwarder.query("/gremc/why,t0,10.1.1.1,239.7.7.7")["reason"] == "rpf"
@@ -47,7 +47,7 @@ def test_ssm(make_hub):
 
 
 def test_many_to_many(make_hub):
-    """from any, to all: whoever sends, all the others receive, never the sender."""
+    """from any, to all: all sites except the sender receive."""
     test_hub = make_hub(hub.config(12, [{"group": "239.0.0.0/8", "from": "any", "to": "all"}]))
     for i in range(12):
         assert sites(test_hub, i, f"10.1.1.{i + 1}", "239.4.5.6") == set(range(12)) - {i}

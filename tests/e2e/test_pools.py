@@ -26,8 +26,8 @@ def served(test_hub, wanted, seconds=60):
 
 @pytest.mark.parametrize("workers,fanout,memory", [(20, 700, 1024), (28, 513, 384)])
 def test_shards_of_many_workers(make_hub, workers, fanout, memory):
-    """Each packet is replicated by all workers, which free what others allocate: after so many packets that their caches
-    could hold all buffers, every replica is sent still."""
+    """All workers replicate each packet and free buffers of other workers. Every replica is still sent after so many packets
+    that their caches could hold all buffers."""
     count = 420
     test_hub = make_hub(hub.one_to_many(fanout), cpus=lcores(workers), memory=memory)
     frame = hub.from_site(0, packets.multicast("10.1.1.1", "239.1.1.1", b"x" * 60))
@@ -85,7 +85,7 @@ def test_bond_of_several_members(binary, tmp_path, make_namespace, members, work
 
 
 def test_reload_says_what_waits_for_a_restart(make_hub):
-    """Pools and offloads are chosen at the start: what a reload wants beyond them is left out, said, and does no harm."""
+    """Pools and offloads are fixed at the start: a reload that needs more omits it with a warning."""
     configuration = hub.one_to_many(4)
     configuration["settings"] = {"shard-threshold": 0, "copy-threshold": 1500}
     test_hub = make_hub(configuration, cpus=lcores(2))

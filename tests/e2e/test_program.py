@@ -141,7 +141,7 @@ mroutes:
 
 
 def test_all_errors_at_once(binary, tmp_path):
-    """Each line that is wrong is named, with its column and what would be right; nothing starts."""
+    """Each error has its line, its column and a remedy, and the program does not start."""
     path = tmp_path / "wrong.yaml"
     path.write_text(WRONG)
     checked = call(binary, "--check", path)
@@ -336,7 +336,7 @@ def test_no_idle(make_hub):
     assert json.loads(test_hub.forwarder.config.read_text())
 
 
-# ---- what is logged, and where ----
+# ---- the log and its destination ----
 
 LEVEL = re.compile(r"^(emergency|alert|critical|error|warning|notice|info|debug): ")
 
@@ -355,7 +355,7 @@ def test_lines_have_levels(binary, tmp_path, good_config):
 
 
 def test_a_prefix_in_use(binary, good_config):
-    """A second process with the same prefix says what is in its way; the first one can be asked as before."""
+    """A second process with the same prefix reports the conflict; the first one still answers telemetry."""
     path = good_config.parent / "null.yaml"
     write_config(path, {"ethernets": {"wan0": {"device": "net_null0", "addresses": ["192.0.2.1/24"],
                                                "neighbors": {"192.0.2.254": "02:00:00:00:00:01"}}},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Reload: all or nothing, and nothing lost of what did not change."""
+"""Reload: all or nothing, without loss on unchanged tunnels and mroutes."""
 import copy
 import threading
 import time
@@ -99,7 +99,7 @@ def test_counters_of_what_did_not_change_go_on(make_hub):
     assert test_hub.forwarder.query("/gremc/mroute,*,239.1.1.1")["packets"] == 8
     assert test_hub.forwarder.query("/gremc/tunnel,t1")["tx_packets"] == 8
     assert test_hub.forwarder.query("/gremc/tunnel,t0")["rx_packets"] == 8
-    # what is new starts at 0, also where an index is used again
+    # new counters start at 0, also where an index is reused
     assert test_hub.forwarder.query("/gremc/mroute,*,239.9.9.9")["packets"] == 0
     del wanted["mroutes"][0]
     assert test_hub.forwarder.reload(wanted)[0]
@@ -129,10 +129,10 @@ def steady_hub(make_module_hub):
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(steady_hub, case):
-    """A wrong or impossible configuration changes nothing and says why."""
+    """A wrong or impossible configuration changes nothing, and the log gives the reason."""
     change, reason = REFUSED[case]
     wanted = base()
-    # What would be good in it must not come either.
+    # The correct parts of it must not be applied either.
     wanted["mroutes"][0]["to"] = ["t4"]
     before = steady_hub.info()
     if isinstance(change, str):
@@ -160,7 +160,7 @@ def fanout_8():
 
 
 def other(n):
-    """A configuration that changes everything but what carries the traffic."""
+    """A configuration that changes everything except the tunnels and mroutes of the traffic."""
     wanted = copy.deepcopy(fanout_8())
     for i in range(9, 20):
         name = wanted["tunnels"].pop(hub.name(i))

@@ -81,7 +81,7 @@ PASSED = {
 
 
 def test_what_is_passed(make_shared):
-    """Whatever is no tunnel's GRE reaches the kernel, and does not reach the forwarder."""
+    """Packets other than the GRE of a tunnel reach the kernel, and not the forwarder."""
     test_hub = make_shared(one_to_two())
     seen = test_hub.passed([*PASSED.values(), hub.from_site(0, INNER)])
     assert [name for name, frame in PASSED.items() if frame not in seen] == []
@@ -90,7 +90,7 @@ def test_what_is_passed(make_shared):
 
 
 def test_what_is_taken(make_shared):
-    """A priority tag and IP options do not keep GRE from the forwarder; what is wrong with it is counted there."""
+    """GRE with a priority tag or IP options reaches the forwarder, which counts its errors."""
     test_hub = make_shared(one_to_two())
     taken = [hub.from_site(0, INNER), hub.from_site(0, INNER, vlan=0), hub.from_site(0, INNER, options=b"\x94\4\0\0")]
     for frame in taken:
@@ -100,7 +100,7 @@ def test_what_is_taken(make_shared):
 
 
 def test_vlan(make_shared):
-    """The port's VLAN is taken, and goes out; what is untagged is the kernel's."""
+    """The forwarder receives and sends the port's VLAN; untagged packets go to the kernel."""
     configuration = one_to_two()
     configuration["ethernets"]["wan"]["vlan"] = 100
     test_hub = make_shared(configuration)
@@ -112,8 +112,8 @@ def test_vlan(make_shared):
 
 
 def test_vlan_of_the_kernel(make_shared):
-    """The kernel has the port's addresses on its VLAN interface, and there finds the next hops; its ping, ARP and what it
-    sends in a tunnel leave with the tag, as replicas do. The interface may go and come."""
+    """The kernel has the port's addresses on its VLAN interface, and resolves the next hops there. Its ping, ARP and tunnel
+    packets leave with the tag, as replicas do. The interface may be removed and added again."""
     configuration = shared.config(2, [{"group": GROUP, "from": ["t0"], "to": ["t1", "gre1"]}], vlan=100)
     configuration["tunnels"]["gre1"] = {"local": hub.LOCAL, "remote": shared.SITE, "addresses": ["10.8.0.1"], "peer": "10.8.0.2",
                                         "host": True}
@@ -138,7 +138,7 @@ def test_vlan_of_the_kernel(make_shared):
         until(lambda: gre1()["resolved"], "the site's MAC address by the VLAN", 10)
         assert replicas() == {hub.remote(1): hub.remote_mac(1), shared.SITE: ends[1].mac}
         assert test_hub.ping() == 5
-        # what the kernel sends in the tunnel, without a TAP beside
+        # the kernel's packets in the tunnel, without a TAP
         test_hub.namespace.run("ping", "-c", "1", "-W", "0.1", "10.8.0.2", check=False)
         echo = next(frame for frame in test_hub.wire.collect(1))
         assert (echo[:6].hex(":"), echo[12:16], echo[18 + 9], echo[18 + 24 + 9]) == (ends[1].mac, b"\x81\x00\x00\x64", packets.GRE, 1)
@@ -156,7 +156,7 @@ def test_vlan_of_the_kernel(make_shared):
 
 
 def test_reload(make_shared):
-    """What is taken follows the tunnels."""
+    """The XDP program takes the packets of the current tunnels."""
     wanted = one_to_two()
     wanted["ethernets"]["wan"]["addresses"].append(f"{shared.OTHER}/8")
     test_hub = make_shared(wanted)
@@ -204,7 +204,7 @@ def test_native_multicast(make_shared):
     assert test_hub.allmulti() == 1
     assert reached(test_hub, native("239.5.1.2")) == {1}
     assert reached(test_hub, native("239.6.6.6")) == {2}
-    # The other way: what a tunnel sends leaves natively, and the kernel need not know.
+    # The reverse: packets of a tunnel leave natively, without the kernel.
     inner = packets.multicast("10.1.1.1", "239.7.7.7", b"out")
     back = test_hub.exchange([hub.from_site(0, inner)])
     assert back == [packets.ether("01:00:5e:07:07:07", hub.MAC, packets.forwarded(inner), pad=0)]
@@ -233,7 +233,7 @@ def test_neighbours_are_the_kernels(make_shared):
     wire_mac = test_hub.site.run("cat", f"/sys/class/net/{shared.WIRE}/address").stdout.strip()
     until(lambda: test_hub.forwarder.query("/gremc/tunnel,t2")["resolved"], "the site's MAC address", 10)
     assert macs() == {hub.remote(1): hub.remote_mac(1), shared.SITE: wire_mac}
-    # The kernel may know better of both. It is asked about one.
+    # The kernel may have a better route to both. One is looked up.
     for address, mac in ((hub.remote(1), "02:00:00:00:99:01"), (shared.SITE, "02:00:00:00:99:02")):
         test_hub.namespace.ip(f"neigh replace {address} lladdr {mac} dev {shared.PORT} nud permanent")
     until(lambda: macs()[shared.SITE] == "02:00:00:00:99:02", "the neighbour that was changed", 10)
@@ -248,7 +248,7 @@ def test_neighbours_are_the_kernels(make_shared):
 
 
 def tell(test_hub, frame):
-    """Send what does not come back, and wait until the forwarder has taken it in."""
+    """Send packets that do not return, and wait until the forwarder has received them."""
     before = test_hub.info()["rx_packets"]
     test_hub.wire.send([frame])
     test_hub.handled(before + 1)
@@ -270,7 +270,7 @@ def test_groups_by_igmp(make_shared):
 
 
 def refused(test_hub, binary, configuration, tmp_path):
-    """Starting another forwarder beside it fails; what it says."""
+    """Start another forwarder on the same interface, which fails; return its messages."""
     path = tmp_path / "refused.yaml"
     hub.write_config(path, configuration)
     other = Forwarder(binary, path, test_hub.namespace, [])
@@ -327,7 +327,7 @@ def test_foreign_program(make_shared, binary, tmp_path):
 
 
 def test_mtu(make_shared):
-    """The kernel's MTU is the port's, up to what a buffer holds, and stays as it is."""
+    """The kernel's MTU is the port's, up to the size of a buffer, and is not changed."""
     test_hub = make_shared(one_to_two(), mtu=3498)
     most = test_hub.forwarder.query("/gremc/ports")["list"]["0"]["mtu"]
     assert most == 3434 and "carries only 3434 bytes" in test_hub.forwarder.text()
@@ -339,7 +339,7 @@ def test_mtu(make_shared):
 
 
 def test_mtu_that_is_given(make_shared):
-    """The MTU of the configuration becomes the interface's; rings have the power of two below what is wanted."""
+    """The MTU of the configuration becomes the interface's; rings have the next lower power of two of the requested size."""
     configuration = one_to_two()
     configuration["settings"] = {"rx-descriptors": 1500, "tx-descriptors": 600}
     configuration["ethernets"]["wan"]["mtu"] = 1300
@@ -359,8 +359,8 @@ def test_mtu_too_large_for_xdp(make_shared, binary, tmp_path):
     assert test_hub.program() is None
 
 
-# DPDK's driver asks for `combined` channels, of which a veth has none: it would take one queue. Told that they are
-# combined it takes the veth's real ones.
+# DPDK's driver reads the number of `combined` channels. A veth has none, and the driver would use one queue. With this
+# shim it uses the veth's real queues.
 COMBINED = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -110,8 +110,7 @@ def network(wire):
 
 
 def storm(n, settings):
-    """t1 to t40 receive by wan, whatever n is. With n, tunnels on all ports come, go, and have other remotes and
-    settings, and so have mroutes."""
+    """t1 to t40 receive by wan for every n. n changes the tunnels of all ports, their remotes and settings, and the mroutes."""
     wanted = hub.config(STEADY + 1 + OTHERS, [], settings=settings)
     tunnels = wanted["tunnels"]
     for i in range(STEADY + 1, STEADY + 1 + OTHERS):

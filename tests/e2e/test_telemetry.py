@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The telemetry socket: every command answers, lists are whole over their pages, counters fit what was sent."""
+"""The telemetry socket: every command answers, lists are complete over their pages, counters match the traffic."""
 import json
 import subprocess
 import sys

@@ -65,7 +65,7 @@ def test_several_queues_see_several_flows(make_hub):
 
 
 def on_two_nodes():
-    """A command by which a program sees A and B on two NUMA nodes: in a mount namespace of its own /sys says so."""
+    """A command that shows a program A and B on two NUMA nodes, by another /sys in a mount namespace."""
     def mask(cpu):
         words = [0] * (cpu // 32 + 1)
         words[-1] = 1 << cpu % 32
@@ -77,8 +77,8 @@ def on_two_nodes():
 
 @pytest.mark.skipif(A == B, reason="two nodes need two CPUs")
 def test_tables_of_two_nodes(make_hub):
-    """Workers of two NUMA nodes have a copy of the tables each, and both follow what is changed: here they share every
-    oil, so half of the replicas are made from either copy."""
+    """Workers of two NUMA nodes have a copy of the tables each, and both follow changes. The workers share every oil, so each
+    copy causes half of the replicas."""
     fanout = 128
     configuration = hub.one_to_many(fanout)
     configuration["settings"] = {"shard-threshold": 2}
@@ -109,8 +109,8 @@ def test_tables_of_two_nodes(make_hub):
 
 
 def test_ring_between_workers(make_hub):
-    """A worker without a transmit queue hands its replicas over; what does not fit into the ring is lost, counted, and no
-    more than that."""
+    """A worker without a transmit queue hands its replicas over. Only replicas that do not fit into the ring are dropped,
+    and all drops are counted."""
     configuration = hub.config(1, [{"group": "239.1.1.1", "from": ["far"], "to": []}])
     wan = configuration["ethernets"]["wan"]
     wan["gateway4"] = "10.255.255.254"
@@ -139,8 +139,8 @@ def test_ring_between_workers(make_hub):
 
 
 def test_interface_goes_down(make_hub):
-    """The interface behind a port goes down and up again: what cannot be sent is lost by name, what was taken arrives, and
-    no buffer is missing in the end."""
+    """The interface behind a port goes down and up again: drops are counted by reason, accepted packets arrive, and no buffer
+    is missing at the end."""
     test_hub = make_hub(two_ports(), wires=2)
     frames = [packets.ether("02:00:00:00:00:02", "02:05:00:00:00:02", packets.ipv4(
         "172.16.0.2", "172.16.0.1", packets.GRE, packets.gre(inner))) for inner in inners(91)]
@@ -179,8 +179,8 @@ def sharded(n):
 
 
 def test_large_oil_is_shared(make_hub, tmp_path):
-    """Two workers replicate one mroute's packets: each tunnel gets all of them in order, while reloads change what is
-    around, and in the end the accounts of both hold."""
+    """Two workers replicate the packets of one mroute: each tunnel gets all of them in order while reloads change other
+    settings, and the accounts of both workers balance."""
     program = traffic.build(tmp_path)
     test_hub = make_hub(sharded(0), wrapper=FIRST, af_packet=f"{traffic.RINGS},qpairs=2",
                         cpus=CHOICES["two workers"])
@@ -198,7 +198,7 @@ def test_large_oil_is_shared(make_hub, tmp_path):
     assert (info["rx_packets"], info["sent"], info["lost"]) == (sent, sent * SHARDED, 0), test_hub.drops()
     assert receiver.stop() == {hub.remote(i): (sent, 0, 0, sent - 1) for i in range(1, SHARDED + 1)}
     shares = sorted(entry["sent"] for entry in test_hub.forwarder.pages("/gremc/lcores").values())
-    # the oil is spread by blocks of 32 interfaces: nobody gets all, and nobody nothing
+    # the oil is split by blocks of 32 interfaces: each worker gets a part
     assert len(shares) == 2 and sum(shares) == info["sent"] and shares[0] >= sent * 32
 
 

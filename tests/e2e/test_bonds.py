@@ -50,7 +50,7 @@ def has_link(test_hub):
 
 
 @pytest.mark.parametrize("mode,links", [("active-backup", 1), ("balance-xor", 2), ("broadcast", 2)])
-def test_static_modes(make_hub, mode, links):
+def test_static_modes_distribute_frames(make_hub, mode, links):
     """Each mode sends by the right members, and receives by the right member."""
     test_hub = make_hub(bonded(mode), wires=3)
     has_link(test_hub)
@@ -161,7 +161,7 @@ def test_lacp_fails_over(pair):
     settled([True, True], "LACP takes the link again", 60)
 
 
-def test_bond_of_the_eal(make_hub):
+def test_a_bond_of_the_eal_works(make_hub):
     """A bond that the EAL made from its own arguments."""
     configuration = bonded("active-backup")
     bond = configuration["bonds"]["bond0"]

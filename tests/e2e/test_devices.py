@@ -27,7 +27,7 @@ def test_drops_from_a_capture(make_hub, tmp_path):
     assert back == []
 
 
-def test_multi_segment_input(make_hub, tmp_path):
+def test_packets_of_several_segments_are_forwarded(make_hub, tmp_path):
     """net_pcap chains buffers for long frames: replicas of every length are whole."""
     sizes = [28, 1000, 2000, 2048, 2049, 2100, 3000, 4000, 4096, 5000, 7000, 8976]
     inners = [packets.multicast("10.1.1.1", "239.1.1.1", packets.payload_of(n, size - 28))
@@ -45,7 +45,7 @@ def set_source(frame):
     return frame[:6] + packets.mac(hub.MAC) + frame[12:]
 
 
-def test_padding_inside_and_trailers(make_hub, tmp_path):
+def test_padding_and_trailers_are_removed(make_hub, tmp_path):
     """Ethernet padding, a trailer behind the outer packet, and bytes between the inner packet's end and the outer one's:
     none of it is forwarded."""
     inner = packets.multicast("10.1.1.1", "239.1.1.1", b"hi")
@@ -88,7 +88,7 @@ def burst_into_rings(make_hub, configuration, rings, replicas, **options):
     return test_hub, losses
 
 
-def test_full_devices(make_hub):
+def test_replicas_that_full_devices_reject_are_counted(make_hub):
     """A port that takes no more, and a header pool that its packets have emptied: each replica is counted as lost
     for its reason, the others go, and the forwarder goes on."""
     test_hub, losses = burst_into_rings(make_hub, ring_ports(1, 3000), 1, 3000)

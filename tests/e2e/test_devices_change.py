@@ -45,7 +45,7 @@ def send(test_hub, lost=None):
     assert len(test_hub.wire.collect(1)) == 1
 
 
-def test_link_and_carrier(make_hub):
+def test_the_tap_follows_the_link(make_hub):
     """net_tap raises link events. Without a link its port's TAP has no carrier and its replicas are lost by name; the
     tunnel's own interface keeps its carrier, as the kernel's GRE has it. The other port does not notice."""
     test_hub = make_hub(two_ports("net_tap0"), vdevs=[f"net_tap0,iface={NIC}"])
@@ -66,7 +66,7 @@ def test_link_and_carrier(make_hub):
     assert "port lan: `net_tap0`: Link down" in test_hub.forwarder.text()
 
 
-def test_no_link_at_start(make_hub):
+def test_the_tap_starts_with_the_state_of_the_link(make_hub):
     """The TAP starts with the state of the link. The worker transmits until the link was up once."""
     test_hub = make_hub(two_ports("net_af_packet1"), wires=2, started=False)
     test_hub.namespace.ip("link set w1 down")
@@ -156,7 +156,7 @@ def untouched(test_hub):
     return "not ready port" not in test_hub.forwarder.text()
 
 
-def test_reset(make_hub, devices):
+def test_a_device_works_again_after_a_reset(make_hub, devices):
     """A device that requires a reset works again after it without a restart of the program. The other port is not
     affected, and frames from the far side arrive again."""
     test_hub = make_hub(two_ports("net_af_packet1"), wires=2, **devices.options())
@@ -175,7 +175,7 @@ def test_reset(make_hub, devices):
     assert untouched(test_hub)
 
 
-def test_reset_under_load(make_hub, devices):
+def test_a_reset_under_load_loses_no_buffer(make_hub, devices):
     """Workers that are busy with the port, also by the rings of a shared transmit queue: every replica is accounted for, by
     name, and no buffer is missing (the hub is held to that when it closes)."""
     test_hub = make_hub(two_ports("net_af_packet1"), wires=2, cpus=["--lcores", "0@0,(1-3)@1"], **devices.options())
@@ -193,7 +193,7 @@ def test_reset_under_load(make_hub, devices):
     assert untouched(test_hub)
 
 
-def test_removal(make_hub, devices):
+def test_a_removed_device_may_return(make_hub, devices):
     """A device that goes: its replicas are lost by name, its TAP has no carrier, the rest goes on; it is taken back when it
     is there again."""
     test_hub = make_hub(two_ports("net_af_packet1"), wires=2, **devices.options())
@@ -235,7 +235,7 @@ def test_members_reset_and_removed(make_hub, devices):
     assert untouched(test_hub)
 
 
-def test_stop_while_a_device_is_away(make_hub, devices):
+def test_the_program_stops_without_a_removed_device(make_hub, devices):
     """The end is orderly, too, when a device is away."""
     test_hub = make_hub(two_ports("net_tap0"), vdevs=[f"net_tap0,iface={NIC}"], **devices.options())
     until(lambda: has_carrier(test_hub, TAP), "the port is up")

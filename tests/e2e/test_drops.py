@@ -23,13 +23,13 @@ def test_no_reason_is_forgotten():
 
 
 @pytest.mark.parametrize("reason", reasons.FRAMES)
-def test_drop(test_hub, reason):
+def test_each_drop_is_counted_by_its_reason(test_hub, reason):
     for frame in reasons.FRAMES[reason]:
         with test_hub.counting(**{reason: 1}):
             assert test_hub.exchange([frame]) == []
 
 
-def test_all_at_once(test_hub):
+def test_drops_of_one_burst_are_counted_apart(test_hub):
     """All of them in random order among good packets: each has its own reason and no good one is hurt."""
     import random
     order = [(reason, frame) for reason, frames in reasons.FRAMES.items() for frame in frames] * 3
@@ -45,19 +45,19 @@ def test_all_at_once(test_hub):
 
 # Where each loss is provoked.
 LOSSES = {
-    "no_adjacency": "test_no_adjacency",
-    "oif_down": "test_host.test_interface_set_down",
-    "too_big": "test_too_big",
-    "no_mbuf": "test_devices.test_full_devices",
-    "tx_full": "test_devices.test_full_devices",
-    "ring_full": "test_devices.test_ring_between_workers",
-    "link_down": "test_devices_change.test_link_and_carrier",
-    "port_down": "test_devices_change.test_removal",
+    "no_adjacency": "test_replicas_without_an_adjacency_are_dropped",
+    "oif_down": "test_host.test_an_interface_set_down_neither_sends_nor_receives",
+    "too_big": "test_packets_above_the_tunnel_mtu_are_dropped",
+    "no_mbuf": "test_devices.test_replicas_that_full_devices_reject_are_counted",
+    "tx_full": "test_devices.test_replicas_that_full_devices_reject_are_counted",
+    "ring_full": "test_workers.test_a_worker_without_a_queue_hands_replicas_over",
+    "link_down": "test_devices_change.test_the_tap_follows_the_link",
+    "port_down": "test_devices_change.test_a_removed_device_may_return",
     "shard_full": "unit/test_datapath: how full a ring gets is a matter of time",
 }
 
 
-def test_too_big(make_hub):
+def test_packets_above_the_tunnel_mtu_are_dropped(make_hub):
     """Over the MTU of one tunnel: lost there, sent to the others; at the MTU it goes."""
     test_hub = make_hub(hub.config({0: {}, 1: {}, 2: {"mtu": 500}, 3: {"key": 7}},
                                    [{"group": "239.1.1.1", "from": ["t0"], "to": "all"}]))
@@ -74,7 +74,7 @@ def test_too_big(make_hub):
     assert (why["verdict"], why["wanted"], why["smallest_mtu"]) == ("forward", 3, 500)
 
 
-def test_no_adjacency(make_hub):
+def test_replicas_without_an_adjacency_are_dropped(make_hub):
     """A next hop without a MAC loses its own replicas only, and late, until a reload brings the MAC."""
     configuration = hub.one_to_many(3)
     neighbors = configuration["ethernets"]["wan"]["neighbors"]

@@ -32,7 +32,7 @@ def check_all(test_hub, inners, receivers, key=None, vlan=None, **outer):
 
 
 @pytest.mark.parametrize("fanout", [1, 7, pytest.param(31, marks=pytest.mark.smoke), 300])
-def test_every_replica(make_hub, fanout):
+def test_every_receiver_gets_every_packet_once(make_hub, fanout):
     test_hub = make_hub(hub.one_to_many(fanout))
     with test_hub.counting():
         check_all(test_hub, packets_of(sizes_up_to(1476)), range(1, fanout + 1))
@@ -43,7 +43,7 @@ def test_every_replica(make_hub, fanout):
 
 
 @pytest.mark.parametrize("fanout", [1, 7, 31, 300])
-def test_jumbo(make_hub, fanout):
+def test_jumbo_packets_are_forwarded(make_hub, fanout):
     """Up to 9,000 bytes on the wire, copied and shared."""
     configuration = hub.one_to_many(fanout)
     configuration["ethernets"]["wan"]["mtu"] = JUMBO_MTU
@@ -68,7 +68,7 @@ def test_counts_that_overflow_bytes(make_hub, fanout):
     check_all(test_hub, packets_of([28, 200, 257, 1476, 100]), range(1, fanout + 1))
 
 
-def test_fanout_20000(make_hub):
+def test_a_fan_out_of_20000_is_forwarded(make_hub):
     """One packet, 20,000 replicas: each site gets one, nothing is lost or missing."""
     test_hub = make_hub(hub.one_to_many(20000))
     for inner in packets_of([100, 1000]):

@@ -26,7 +26,7 @@ def gre_from(i, payload, **gre):
 
 # ---- keys ----
 
-def test_same_addresses_several_keys(make_hub):
+def test_keys_separate_tunnels_of_the_same_addresses(make_hub):
     """No key, key 0, key 42 and the largest key between the same two addresses are four tunnels."""
     keys = {"plain": None, "zero": 0, "answer": 42, "largest": 0xffffffff}
     configuration = hub.config(2, [{"group": GROUP, "from": list(keys), "to": ["t1"]},
@@ -45,7 +45,7 @@ def test_same_addresses_several_keys(make_hub):
     assert sorted(back) == sorted(hub.to_site(0, inner, key=key) for key in keys.values())
 
 
-def test_key_of_each_direction(make_hub):
+def test_each_direction_has_its_own_key(make_hub):
     """Input and output keys differ; one direction may have none; a key may be written as a dotted quad."""
     test_hub = make_hub(all_from_0({0: {"key": {"input": 1, "output": 2}}, 1: {"key": {"output": 7}},
                                     2: {"key": {"input": 9}}, 3: {"key": "0.0.1.0"}}))
@@ -57,7 +57,7 @@ def test_key_of_each_direction(make_hub):
 
 
 @pytest.mark.parametrize("key", [None, 0, 77])
-def test_optional_fields(make_hub, key):
+def test_gre_checksum_and_sequence_are_accepted(make_hub, key):
     """C and S lengthen the header, in the order C, K, S; reserved bits 6 to 12 are ignored."""
     test_hub = make_hub(all_from_0({0: {} if key is None else {"key": key}, 1: {}}))
     inner = inner_packet(packets.payload_of(1, 333))
@@ -69,7 +69,7 @@ def test_optional_fields(make_hub, key):
 
 # ---- IP options and fields that travel ----
 
-def test_options(make_hub):
+def test_outer_options_are_skipped_and_inner_ones_kept(make_hub):
     """Outer options are skipped, inner ones travel untouched, up to the longest, both at once."""
     test_hub = make_hub(all_from_0(3))
     router_alert, most = b"\x94\4\0\0", b"\1" * 40
@@ -79,7 +79,7 @@ def test_options(make_hub):
         assert by_site == {hub.remote(i): [hub.to_site(i, packet)] for i in (1, 2)}
 
 
-def test_inner_fields_travel(make_hub):
+def test_inner_fields_are_forwarded_unchanged(make_hub):
     """ID, fragment bits (inner fragments are only packets here), protocol but IGMP, TTL - 1 at every value."""
     test_hub = make_hub(all_from_0(2))
     inners = [inner_packet(b"data", ttl=ttl, ident=ttl * 257, fragment=fragment)
@@ -89,7 +89,7 @@ def test_inner_fields_travel(make_hub):
     assert [hub.without_free_fields(frame) for frame in back] == [hub.to_site(1, inner) for inner in inners]
 
 
-def test_every_checksum(make_hub):
+def test_the_inner_checksum_is_right_for_every_value(make_hub):
     """All values of a field: the incremental update is right where the sum wraps, too."""
     test_hub = make_hub(all_from_0(2))
     for start in range(0, 65536, 2048):
@@ -100,7 +100,7 @@ def test_every_checksum(make_hub):
 
 # ---- outer TOS, TTL, DF ----
 
-def test_outer_fields(make_hub):
+def test_outer_fields_are_fixed_or_inherited(make_hub):
     """Fixed and inherited TTL, DSCP and DF, each in a tunnel of its own; ECN is always copied (RFC 6040)."""
     test_hub = make_hub(all_from_0({0: {}, 1: {}, 2: {"ttl": 255, "tos": 184}, 3: {"ttl": "inherit"},
                                     4: {"tos": "inherit"}, 5: {"df": False}, 6: {"df": "inherit"},
@@ -116,7 +116,7 @@ def test_outer_fields(make_hub):
             7: {"ttl": ttl - 1, "tos": tos, "df": df, "key": 5}}.items()}
 
 
-def test_ecn_on_the_way_in(make_hub):
+def test_decapsulation_combines_ecn(make_hub):
     """All sixteen pairs of inner and outer ECN: dropped, or the more severe mark, and the checksum fits."""
     test_hub = make_hub(all_from_0(2))
     for inside, outside in itertools.product(range(4), repeat=2):
@@ -130,7 +130,7 @@ def test_ecn_on_the_way_in(make_hub):
         assert hub.without_free_fields(back) == hub.to_site(1, inner_packet(tos=0x28 | mark), tos=mark)
 
 
-def test_id_where_fragments_may_happen(make_hub):
+def test_packets_without_df_have_different_ids(make_hub):
     """With DF clear, packets of a tunnel that follow each other have different IDs (RFC 6864)."""
     test_hub = make_hub(all_from_0({0: {}, 1: {"df": False}}))
     back = test_hub.exchange([hub.from_site(0, inner_packet(packets.payload_of(n, 9))) for n in range(500)])
@@ -139,7 +139,7 @@ def test_id_where_fragments_may_happen(make_hub):
 
 # ---- Ethernet ----
 
-def test_vlan(make_hub):
+def test_a_port_receives_and_sends_its_vlan(make_hub):
     """A port with a VLAN takes that tag only, and sends it."""
     test_hub = make_hub(all_from_0(4, vlan=100))
     inner = inner_packet(packets.payload_of(3, 700))
@@ -151,13 +151,13 @@ def test_vlan(make_hub):
         assert test_hub.exchange([hub.from_site(0, inner, vlan=vlan) for vlan in (None, 101, 0)]) == []
 
 
-def test_priority_tag_on_an_untagged_port(make_hub):
+def test_an_untagged_port_accepts_a_priority_tag(make_hub):
     """VLAN 0 is no VLAN: a tag that carries a priority only (802.1Q)."""
     test_hub = make_hub(all_from_0(2))
     assert len(test_hub.exchange([hub.from_site(0, inner_packet(), vlan=0xa000)])) == 1
 
 
-def test_smallest_frames(make_hub):
+def test_padding_of_small_frames_is_not_forwarded(make_hub):
     """Inner packets that fit into the least frame: its padding is not taken for payload."""
     test_hub = make_hub(all_from_0(4))
     inners = [packets.ipv4("10.1.1.1", GROUP, 17, b"p" * n) for n in range(0, 40)]
@@ -185,7 +185,7 @@ def native(group, inner, source=LAN_MAC, vlan=None, pad=0):
 
 
 @pytest.mark.parametrize("vlan", [None, 30])
-def test_native_port(make_hub, vlan):
+def test_a_native_port_encapsulates_and_decapsulates(make_hub, vlan):
     """A LAN port: packets leave under the group's MAC with TTL - 1, and enter as they are."""
     test_hub = make_hub(edge(**({"vlan": vlan} if vlan else {})), wires=2)
     lan = test_hub.wires[1]
@@ -210,7 +210,7 @@ def test_native_port(make_hub, vlan):
                                  wire=1) == []
 
 
-def test_native_port_too_big(make_hub):
+def test_a_native_port_drops_packets_above_its_mtu(make_hub):
     """The LAN's MTU is its limit."""
     test_hub = make_hub(edge(mtu=1000), wires=2)
     for size, lost in ((1000, 0), (1001, 1)):

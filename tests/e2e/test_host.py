@@ -246,7 +246,7 @@ def _arp(sender_mac, sender, target, vlan=None):
 
 
 @pytest.mark.parametrize("vlan", [None, 5])
-def test_vlans(site, kernel, vlan):
+def test_the_kernel_gets_the_vlan_of_the_port_untagged(site, kernel, vlan):
     """The port's own VLAN is untagged for the kernel; others pass with their tags, both ways."""
     site.start(config(**({"vlan": vlan} if vlan else {})), "nic0")
     wire, tap = Wire(kernel, "eth0"), Wire(site.namespace, "wan0")
@@ -386,7 +386,7 @@ def test_why_says_punt(pair):
 
 
 @pytest.mark.parametrize("persist", [True, False])
-def test_an_orderly_stop(site, persist):
+def test_host_persist_decides_whether_devices_stay(site, persist):
     """`host-persist` decides whether the devices stay."""
     forwarder = site.start(config({"gre1": tunnel()}, settings={"host-persist": persist}), "nic0")
     assert forwarder.stop() == 0
@@ -395,7 +395,7 @@ def test_an_orderly_stop(site, persist):
         assert "192.0.2.1/24" in site.addresses("wan0")
 
 
-def test_operators_are_honoured(pair):
+def test_a_reload_keeps_the_operators_changes(pair):
     """A reload keeps the operator's changes, removes dropped settings, and restores deleted ones."""
     a, _ = pair
     a.namespace.ip("addr add 203.0.113.5/32 dev gre1", "link set gre1 mtu 1400")
@@ -454,7 +454,7 @@ def kernels(site):
     return site
 
 
-def test_takeover_and_give_back(kernels, top):
+def test_a_takeover_moves_the_network_to_the_tap_and_back(kernels, top):
     """Addresses, routes and MAC go over to the TAP at the first start, stay at the second, and come back by the script."""
     before, addresses = routes(kernels), kernels.addresses("wan0").split(": ", 1)[1]
     bare = {"ethernets": {"wan0": {"device": "net_af_packet0", "addresses": [f"{OURS}/24"], "host": True}}, "mroutes": []}
@@ -617,7 +617,7 @@ def test_rp_filter(site, kernel):
     assert site.forwarder.err.wait(r"warning: gremc: rp_filter is on for 1 host interfaces \(gre1\)", 20)
 
 
-def test_interface_set_down(make_hub):
+def test_an_interface_set_down_neither_sends_nor_receives(make_hub):
     """An interface that the operator sets down neither receives nor sends, by name; `up` brings it back, and a reload changes
     nothing of it."""
     tunnels = {i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(3)}

@@ -57,7 +57,7 @@ def reached(test_hub, i, source, group):
     return {n for n in range(64) if hub.remote(n) in hub.sites_of(back)}
 
 
-def test_join_and_leave(make_hub):
+def test_joins_and_leaves_change_the_oil(make_hub):
     test_hub = make_hub(config(4, FAST))
     assert reached(test_hub, 0, S1, G) == set()
     tell(test_hub, host(1, igmp.v2_report(member(1), G)), host(2, igmp.join(member(2), G)),
@@ -74,7 +74,7 @@ def test_join_and_leave(make_hub):
     assert reached(test_hub, 0, S2, G) == {3}
 
 
-def test_sources(make_hub):
+def test_source_filters_are_honoured(make_hub):
     """INCLUDE and EXCLUDE by source, SSM, and from one to the other."""
     test_hub = make_hub(config(5, FAST))
     tell(test_hub, host(1, igmp.join(member(1), G)),
@@ -98,7 +98,7 @@ def test_sources(make_hub):
     assert reached(test_hub, 1, S1, G) == {2}
 
 
-def test_queries_on_the_wire(make_hub):
+def test_queries_follow_rfc_3376(make_hub):
     """Every tunnel gets general queries. After a leave come group queries, and the membership ends if no report follows."""
     test_hub = make_hub(config(2, more={"igmp": {"last-member-interval": 200}}))
     found = {}
@@ -119,7 +119,7 @@ def test_queries_on_the_wire(make_hub):
     joined(test_hub, 0)
 
 
-def test_the_other_querier(make_hub):
+def test_the_lower_address_is_the_querier(make_hub):
     """The router with the lower address is the querier."""
     test_hub = make_hub(config(2))
     tell(test_hub, host(0, igmp.query("10.7.0.1")), host(1, igmp.query("10.9.0.1")))
@@ -132,7 +132,7 @@ def test_the_other_querier(make_hub):
     joined(test_hub, 1)
 
 
-def test_precedence(make_hub):
+def test_a_join_adds_to_static_routes(make_hub):
     """A join adds receivers to a static route and never removes any; /gremc/why and /gremc/mroutes show the origin."""
     test_hub = make_hub(config(6, FAST, [{"group": "239.1.0.0/16", "from": ["t0"], "to": ["t1"]},
                                          {"group": G, "source": S2, "from": "any", "to": ["t2"]}]))
@@ -191,7 +191,7 @@ def test_reload_keeps_members(make_hub):
     assert reached(test_hub, 0, S1, G) == {1, 3}
 
 
-def test_policy(make_hub):
+def test_limits_refuse_joins_by_reason(make_hub):
     """Limits of a tunnel: groups, sources, their number and rate. Refused joins are counted by reason."""
     test_hub = make_hub(config(2, {"igmp": {"groups": ["239.1.0.0/16", "232.0.0.0/8"], "sources": [S1], "max-groups": 3,
                                             "report-rate": 20, "fast-leave": True,
@@ -214,7 +214,7 @@ def test_policy(make_hub):
     until(lambda: counters().get("rate", 0) >= 50, "reports above the rate are refused")
 
 
-def test_source_prefixes(make_hub):
+def test_configured_sources_are_forwarded_from_the_first_packet(make_hub):
     """`sources` are addresses and prefixes. A member of any source gets each of them from the first packet on, except those
     that it excludes; other members are not affected."""
     configuration = config(4, FAST)
@@ -245,7 +245,7 @@ def test_source_prefixes(make_hub):
     assert reached(test_hub, 0, "10.3.1.1", G2) == {3}
 
 
-def test_hostile(make_hub):
+def test_a_flood_of_wrong_messages_stays_bounded(make_hub):
     """A flood of wrong, random and absurd messages: state stays bounded, all is counted, members are served."""
     test_hub = make_hub(config(3, {"igmp": {"max-groups": 50, "max-sources": 10, "report-rate": 0}}))
     tell(test_hub, host(2, igmp.v2_report(member(2), G)))
@@ -281,7 +281,7 @@ def test_hostile(make_hub):
     assert reached(test_hub, 0, S1, G) == {2}
 
 
-def test_proxy(make_hub):
+def test_the_proxy_reports_and_forwards(make_hub):
     """The proxy reports the memberships of the tunnels upstream, forwards packets from upstream to members, and packets of
     members upstream."""
     configuration = config(4, FAST)

@@ -45,7 +45,7 @@ def last_replica(test_hub, frame, quiet=0.05):
     return last
 
 
-def test_join_and_leave_delay(make_hub):
+def test_join_and_leave_delays_on_the_wire(make_hub):
     """From the report on the wire to the first replica on the wire, and from the leave to the last one, while the group's
     packets keep coming."""
     test_hub = make_hub(config(2), wrapper=FIRST)
@@ -73,7 +73,7 @@ def test_join_and_leave_delay(make_hub):
 TUNNELS, GROUPS = 1000, 100
 
 
-def test_capacity(make_hub):
+def test_100000_memberships_are_accepted(make_hub):
     """100,000 memberships over 1,000 tunnels, as fast as the forwarder takes the reports from the wire: all are taken in, and a
     packet of another group between any hundred of them is forwarded."""
     configuration = config(TUNNELS)

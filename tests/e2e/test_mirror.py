@@ -142,7 +142,7 @@ def test_the_first_packets_wait(net):
     assert (tunnel["wanted"], tunnel["tx_packets"], info["waiting"]) == (net.sent, len(arrived), 0)
 
 
-def test_few_wait(net):
+def test_a_few_packets_wait_until_the_gateway_answers(net):
     """Without traffic behind them, all of them arrive when the gateway answers."""
     net.switch.ip("link set dev gwa nomaster")
     net.start(net.configuration())
@@ -154,7 +154,7 @@ def test_few_wait(net):
     assert net.server.forwarder.drops() == {}
 
 
-def test_a_mac_changes(net):
+def test_a_changed_mac_takes_effect(net):
     """Another machine becomes the gateway and announces itself by ARP: from then on all packets go to it."""
     net.start(net.configuration())
     net.leads_by("a")
@@ -172,7 +172,7 @@ def test_a_mac_changes(net):
     assert set(macs[:change]) == {packets.mac(old)} and set(macs[change:]) == {packets.mac(new)}
 
 
-def test_a_route_changes(net):
+def test_a_changed_route_takes_effect(net):
     """Another gateway for the remote, and back: the losses while it is not known are counted, to the packet."""
     net.start(net.configuration())
     net.leads_by("a")
@@ -268,7 +268,7 @@ def test_a_flood_of_changes(net):
     assert net.server.forwarder.drops() == {}
 
 
-def test_ten_thousand(net):
+def test_ten_thousand_tunnels_are_resolved(net):
     """10,000 neighbours and 10,000 host routes are mirrored; the kernel's own limit of neighbours is raised for it."""
     net.server.namespace.run("sysctl", "-qw", "net.ipv4.neigh.default.gc_thresh1=20000",
                              "net.ipv4.neigh.default.gc_thresh2=30000", "net.ipv4.neigh.default.gc_thresh3=40000", check=False)

@@ -11,7 +11,7 @@ def sites(test_hub, i, source, group):
     return {n for n in range(12) if hub.remote(n) in by_site}
 
 
-def test_longest_match(make_hub):
+def test_the_most_specific_mroute_wins(make_hub):
     """(S,G) before (*,G) before the longest prefix; a more specific one hides the others whole, drop or not."""
     route = {"from": ["t0"]}
     test_hub = make_hub(hub.config(9, [
@@ -35,7 +35,7 @@ def test_longest_match(make_hub):
     assert test_hub.forwarder.query("/gremc/why,t0,10.1.1.1,239.7.7.7")["reason"] == "rpf"
 
 
-def test_ssm(make_hub):
+def test_source_specific_groups_match_their_source_only(make_hub):
     """232.0.0.0/8 is source-specific: a wide prefix does not reach into it."""
     test_hub = make_hub(hub.config(4, [{"group": "224.0.0.0/4", "from": "any", "to": "all"},
                                        {"group": "232.1.1.1", "source": "10.1.1.1", "from": "any", "to": ["t2"]}]))
@@ -46,7 +46,7 @@ def test_ssm(make_hub):
     assert sites(test_hub, 0, "10.1.1.1", "233.1.1.1") == {1, 2, 3}
 
 
-def test_many_to_many(make_hub):
+def test_any_sender_reaches_all_others(make_hub):
     """from any, to all: all sites except the sender receive."""
     test_hub = make_hub(hub.config(12, [{"group": "239.0.0.0/8", "from": "any", "to": "all"}]))
     for i in range(12):
@@ -55,7 +55,7 @@ def test_many_to_many(make_hub):
     assert (info["forwarded"], info["wanted"]) == (12, 12 * 11)
 
 
-def test_split_horizon_and_rpf(make_hub):
+def test_rpf_and_split_horizon_hold(make_hub):
     """The incoming interface is left out wherever it stands in the oil; others are not accepted."""
     test_hub = make_hub(hub.config(5, [{"group": "239.1.1.1", "from": ["t0", "t2", "t4"], "to": "all"},
                                        {"group": "239.2.2.2", "from": "t1", "to": "t1"},
@@ -70,7 +70,7 @@ def test_split_horizon_and_rpf(make_hub):
     assert sites(test_hub, 1, "10.1.1.1", "239.3.3.3") == {3}
 
 
-def test_next_hops(make_hub):
+def test_next_hops_follow_the_routes(make_hub):
     """A remote in the port's network is its own next hop, another goes by the longest route, then the gateway."""
     configuration = hub.config(2, [{"group": "239.1.1.1", "from": ["t0"], "to": "all"}])
     wan = configuration["ethernets"]["wan"]

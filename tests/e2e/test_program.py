@@ -33,7 +33,7 @@ def good_config(tmp_path):
 
 @pytest.mark.parametrize("option,text", [("--version", r"^dpdk-gremc \d+\.\d+\.\d+, DPDK \d+\.\d+"),
                                          ("--help", r"--config FILE"), ("--help-config", r"mroutes"), ("--help-telemetry", r"/gremc/why,IIF")])
-def test_information(binary, option, text):
+def test_information_options_need_no_eal(binary, option, text):
     """On stdout, with and without `--`, without the EAL."""
     for arguments in ([option], ["--", option], ["-l", "0", "--", option]):
         result = call(binary, *arguments)
@@ -42,7 +42,7 @@ def test_information(binary, option, text):
 
 @pytest.mark.parametrize("arguments", [["--", "--nonsense"], ["--", "--config"], ["--"], [], ["--", "what"],
                                        ["--", "--ifcfg", "/etc"], ["--", "--check"], ["--", "--config", "x", "y"]])
-def test_usage(binary, arguments):
+def test_wrong_usage_exits_with_2(binary, arguments):
     result = call(binary, *arguments)
     assert result.returncode == 2 and "--help" in result.stderr and not result.stdout, result
 
@@ -59,7 +59,7 @@ EXAMPLES = ["edge", "hub", "igmp", "kernel", "lab", "proxy", "shared-nic", "two-
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_examples(binary, top, example):
+def test_example_configurations_are_valid(binary, top, example):
     result = call(binary, "--check", top / "config" / f"{example}.yaml")
     assert result.returncode == 0 and not result.stderr, result
 
@@ -155,7 +155,7 @@ def test_all_errors_at_once(binary, tmp_path):
     assert f"{path}:10:{WRONG.splitlines()[9].index('4294967296') + 1}:" in checked.stderr
 
 
-def test_wrong_ports(binary, tmp_path):
+def test_wrong_ports_are_reported(binary, tmp_path):
     path = tmp_path / "ports.yaml"
     path.write_text("ethernets:\n  wan: {device: net_null0, addresses: [192.0.2.1/33], vlan: 5000, multicst: true}\n"
                     "  lan: {device: net_null0}\nbonds:\n  bond0: {interfaces: [nobody], parameters: {mode: fast}}\n")
@@ -165,7 +165,7 @@ def test_wrong_ports(binary, tmp_path):
         assert part in result.stderr, (part, result.stderr)
 
 
-def test_ifcfg(binary, tmp_path, make_hub):
+def test_ifcfg_files_are_converted(binary, tmp_path, make_hub):
     """The tunnels of ifcfg files join those of the configuration, and forward."""
     folder = tmp_path / "network-scripts"
     folder.mkdir()
@@ -218,7 +218,7 @@ mroutes:
 
 # ---- failing to start ----
 
-def test_what_cannot_start(binary, good_config, tmp_path):
+def test_a_start_that_fails_exits_with_its_reason(binary, good_config, tmp_path):
     """No such device, no such lcore: exit 1 and a sentence that names it."""
     eal = ["--no-huge", "-m", "64", "--no-pci", "--no-shconf"]
     result = call(binary, *lcores(2), *eal, "--", "--config", good_config)
@@ -259,7 +259,7 @@ def test_stops_on_request(make_hub, number, count):
     assert len(test_hub.wire.collect(summary["sent"], 2)) == summary["sent"] - 7 * 500
 
 
-def test_nothing_stays_behind(make_hub):
+def test_no_files_stay_after_the_end(make_hub):
     """Interfaces are as before, and a second forwarder starts where the first one was."""
     test_hub = make_hub(hub.one_to_many(2))
     flags = test_hub.namespace.run("cat", "/sys/class/net/p0/flags").stdout
@@ -271,7 +271,7 @@ def test_nothing_stays_behind(make_hub):
     test_hub.check(again)
 
 
-def test_killed(make_hub):
+def test_a_killed_program_starts_again(make_hub):
     """kill -9 in the middle, then another start: nothing of the first one is in the way."""
     test_hub = make_hub(hub.one_to_many(2))
     test_hub.forwarder.process.kill()
@@ -307,7 +307,7 @@ def cpu_seconds(pid):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_idle(make_hub, count):
+def test_an_idle_program_uses_little_cpu(make_hub, count):
     """With nothing to do it sleeps, 2 ms at a time: 500 sleeps are a second, of which 2 % of a core is the aim, and 10 % the
     bound here. After that the first packet is forwarded."""
     test_hub = make_hub(hub.one_to_many(2), cpus=lcores(count))
@@ -326,7 +326,7 @@ def test_idle(make_hub, count):
     assert len(test_hub.exchange([hub.from_site(0, packets.multicast("10.1.1.1", "239.1.1.1", b"hi"))])) == 2
 
 
-def test_no_idle(make_hub):
+def test_no_idle_polls_all_the_time(make_hub):
     """--no-idle polls without a pause: CPU time goes on, and there is no sleep."""
     test_hub = make_hub(hub.one_to_many(2), options=["--no-idle"])
     used = cpu_seconds(test_hub.forwarder.process.pid)
@@ -354,7 +354,7 @@ def test_lines_have_levels(binary, tmp_path, good_config):
         test_hub.close()
 
 
-def test_a_prefix_in_use(binary, good_config):
+def test_a_file_prefix_in_use_is_reported(binary, good_config):
     """A second process with the same prefix reports the conflict; the first one still answers telemetry."""
     path = good_config.parent / "null.yaml"
     write_config(path, {"ethernets": {"wan0": {"device": "net_null0", "addresses": ["192.0.2.1/24"],

@@ -28,7 +28,7 @@ def base():
                           {"group": "239.2.2.2", "from": ["t0"], "to": ["t3"]}])
 
 
-def test_every_change(make_hub):
+def test_a_reload_applies_every_change(make_hub):
     """Added, changed and removed: tunnels, mroutes, neighbours, settings."""
     wanted = base()
     test_hub = make_hub(wanted)
@@ -87,7 +87,7 @@ def test_every_change(make_hub):
     assert reached(test_hub, key=9) == {2}
 
 
-def test_counters_of_what_did_not_change_go_on(make_hub):
+def test_counters_of_unchanged_tunnels_continue(make_hub):
     wanted = base()
     test_hub = make_hub(wanted)
     for _ in range(7):
@@ -128,7 +128,7 @@ def steady_hub(make_module_hub):
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refused(steady_hub, case):
+def test_an_invalid_reload_changes_nothing(steady_hub, case):
     """A wrong or impossible configuration changes nothing, and the log gives the reason."""
     change, reason = REFUSED[case]
     wanted = base()
@@ -147,7 +147,7 @@ def test_refused(steady_hub, case):
     assert reached(steady_hub) == {1, 2}
 
 
-def test_file_gone(steady_hub):
+def test_a_missing_file_changes_nothing(steady_hub):
     steady_hub.forwarder.config.unlink()
     assert not steady_hub.forwarder.reload()[0]
     assert reached(steady_hub) == {1, 2}
@@ -174,7 +174,7 @@ def other(n):
 
 
 @pytest.mark.parametrize("reload_every", [None, 0.1], ids=["steady", "reload every 100 ms"])
-def test_nothing_lost(make_hub, program, reload_every):
+def test_a_reload_loses_no_packet_of_unchanged_tunnels(make_hub, program, reload_every):
     """10,000 packets a second, fan-out 8, for 5 s, or until there were 60 reloads: every replica arrives, in order, on its
     tunnel."""
     test_hub = make_hub(fanout_8(), wrapper=FIRST, af_packet=traffic.RINGS)

@@ -80,7 +80,7 @@ PASSED = {
 }
 
 
-def test_what_is_passed(make_shared):
+def test_other_packets_reach_the_kernel(make_shared):
     """Packets other than the GRE of a tunnel reach the kernel, and not the forwarder."""
     test_hub = make_shared(one_to_two())
     seen = test_hub.passed([*PASSED.values(), hub.from_site(0, INNER)])
@@ -89,7 +89,7 @@ def test_what_is_passed(make_shared):
     assert test_hub.handled(1)["rx_packets"] == 1
 
 
-def test_what_is_taken(make_shared):
+def test_gre_with_tags_or_options_is_taken(make_shared):
     """GRE with a priority tag or IP options reaches the forwarder, which counts its errors."""
     test_hub = make_shared(one_to_two())
     taken = [hub.from_site(0, INNER), hub.from_site(0, INNER, vlan=0), hub.from_site(0, INNER, options=b"\x94\4\0\0")]
@@ -99,7 +99,7 @@ def test_what_is_taken(make_shared):
         test_hub.exchange([outer(SITE0, hub.LOCAL, packets.gre(b"\x65" + INNER[1:])), outer(SITE0, hub.LOCAL, packets.gre(b"x"))])
 
 
-def test_vlan(make_shared):
+def test_the_vlan_of_the_port_is_taken(make_shared):
     """The forwarder receives and sends the port's VLAN; untagged packets go to the kernel."""
     configuration = one_to_two()
     configuration["ethernets"]["wan"]["vlan"] = 100
@@ -155,7 +155,7 @@ def test_vlan_of_the_kernel(make_shared):
         assert replicas()[shared.SITE] == ends[1].mac
 
 
-def test_reload(make_shared):
+def test_a_reload_changes_the_taken_packets(make_shared):
     """The XDP program takes the packets of the current tunnels."""
     wanted = one_to_two()
     wanted["ethernets"]["wan"]["addresses"].append(f"{shared.OTHER}/8")
@@ -195,7 +195,7 @@ def native(group, protocol=packets.UDP, source="10.0.0.7"):
     return packets.ether(mac, "02:00:00:00:07:07", packets.ipv4(source, group, protocol, payload))
 
 
-def test_native_multicast(make_shared):
+def test_native_multicast_is_taken_by_group(make_shared):
     """`multicast: true`: the groups of mroutes from the port are taken; others, IGMP and 224.0.0.0/24 are not."""
     configuration = shared.config(3, [{"group": "239.5.0.0/16", "from": ["wan"], "to": ["t1"]},
                                       {"group": "239.6.6.6", "source": "10.0.0.7", "from": ["wan"], "to": ["t2"]},
@@ -326,7 +326,7 @@ def test_foreign_program(make_shared, binary, tmp_path):
     assert reached(test_hub) == {1, 2}
 
 
-def test_mtu(make_shared):
+def test_the_kernels_mtu_is_used(make_shared):
     """The kernel's MTU is the port's, up to the size of a buffer, and is not changed."""
     test_hub = make_shared(one_to_two(), mtu=3498)
     most = test_hub.forwarder.query("/gremc/ports")["list"]["0"]["mtu"]
@@ -338,7 +338,7 @@ def test_mtu(make_shared):
     assert "mtu 3498 " in test_hub.namespace.run("ip", "link", "show", "dev", "p0").stdout
 
 
-def test_mtu_that_is_given(make_shared):
+def test_a_configured_mtu_is_set(make_shared):
     """The MTU of the configuration becomes the interface's; rings have the next lower power of two of the requested size."""
     configuration = one_to_two()
     configuration["settings"] = {"rx-descriptors": 1500, "tx-descriptors": 600}
@@ -351,7 +351,7 @@ def test_mtu_that_is_given(make_shared):
         assert reached(test_hub, hub.from_site(0, inner)) == set()
 
 
-def test_mtu_too_large_for_xdp(make_shared, binary, tmp_path):
+def test_an_mtu_too_large_for_xdp_is_refused(make_shared, binary, tmp_path):
     test_hub = make_shared(one_to_two(), mtu=9000, started=False)
     text = refused(test_hub, binary, one_to_two(), tmp_path)
     assert "RX queue 0 of `net_af_xdp_p0` cannot be set up: its driver has logged why" in text
@@ -434,7 +434,7 @@ def test_queues_that_the_driver_cannot_take(make_shared, binary, tmp_path):
     assert "`ethtool -L p0 rx 1`" in text
 
 
-def test_rate(make_shared, tmp_path):
+def test_a_shared_port_loses_no_packet(make_shared, tmp_path):
     """20,000 packets at 10,000 a second, fan-out 8, and a ping every 10 ms: nothing is lost of either. No more packets are
     under way than the rings hold, so that a pause of the machine loses none."""
     program = traffic.build(tmp_path)

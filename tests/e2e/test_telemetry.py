@@ -48,7 +48,7 @@ def test_info(test_hub):
     assert info["pid"] == test_hub.forwarder.process.pid
 
 
-def test_lists_are_whole(test_hub):
+def test_lists_are_complete_over_their_pages(test_hub):
     """More than a page of tunnels, mroutes and neighbours: all of them, each once."""
     tunnels = test_hub.forwarder.pages("/gremc/tunnels")
     assert {(entry["name"], entry["remote"], entry.get("input_key")) for entry in tunnels.values()} == \
@@ -63,7 +63,7 @@ def test_lists_are_whole(test_hub):
         {(hub.remote(i), hub.remote_mac(i)) for i in range(TUNNELS)}
 
 
-def test_counters(test_hub):
+def test_counters_match_the_traffic(test_hub):
     query = test_hub.forwarder.query
     assert query(f"/gremc/mroute,*,{group(2)}")["packets"] == 2
     assert query(f"/gremc/mroute,*,{group(5)}")["packets"] == 1
@@ -99,7 +99,7 @@ WHY = {
 
 
 @pytest.mark.parametrize("question", WHY)
-def test_why(test_hub, question):
+def test_why_agrees_with_the_data_path(test_hub, question):
     """The data path handles a packet as /gremc/why explains, and /gremc/vif_drops names the tunnel and the reason."""
     verdict, reason, wanted = WHY[question]
     iif, source, destination = question
@@ -120,13 +120,13 @@ def test_why(test_hub, question):
             assert (drop["source"], drop["group"]) == (source, destination)
 
 
-def test_wrong_questions_get_sentences(test_hub):
+def test_wrong_commands_get_an_error_text(test_hub):
     for command, part in (("/gremc/tunnel,nobody", "nobody"), ("/gremc/mroute,*,239.99.99.99", "no mroute"),
                           ("/gremc/why,t0,here,there", "here"), ("/gremc/tunnels,x", "x"), ("/gremc/why,t0", "parameters")):
         assert part in test_hub.forwarder.query(command)["error"], command
 
 
-def test_script(test_hub, top):
+def test_the_telemetry_script_prints_replies(test_hub, top):
     """scripts/telemetry prints the same as JSON, and fails with a sentence."""
     def call(*arguments):
         return subprocess.run(["/usr/bin/python3", str(top / "scripts/telemetry"), *arguments], capture_output=True, text=True,

@@ -35,7 +35,7 @@ def two_ports():
 
 @pytest.mark.parametrize("choice", CHOICES)
 @pytest.mark.parametrize("queues", [1, 2])
-def test_lcores(make_hub, choice, queues):
+def test_every_choice_of_lcores_forwards_everything(make_hub, choice, queues):
     """Every choice of lcores and queues forwards everything, in order on each tunnel for each port."""
     test_hub = make_hub(two_ports(), wires=2, cpus=CHOICES[choice], af_packet=f"{hub.FAST},qpairs={queues}")
     sent = inners(91)
@@ -76,7 +76,7 @@ def on_two_nodes():
 
 
 @pytest.mark.skipif(A == B, reason="two nodes need two CPUs")
-def test_tables_of_two_nodes(make_hub):
+def test_each_numa_node_has_current_tables(make_hub):
     """Workers of two NUMA nodes have a copy of the tables each, and both follow changes. The workers share every oil, so each
     copy causes half of the replicas."""
     fanout = 128
@@ -108,7 +108,7 @@ def test_tables_of_two_nodes(make_hub):
     assert test_hub.drops() == {"no_mroute": 1}
 
 
-def test_ring_between_workers(make_hub):
+def test_a_worker_without_a_queue_hands_replicas_over(make_hub):
     """A worker without a transmit queue hands its replicas over. Only replicas that do not fit into the ring are dropped,
     and all drops are counted."""
     configuration = hub.config(1, [{"group": "239.1.1.1", "from": ["far"], "to": []}])
@@ -138,7 +138,7 @@ def test_ring_between_workers(make_hub):
     assert len(test_hub.wire.collect(info["sent"])) == info["sent"]
 
 
-def test_interface_goes_down(make_hub):
+def test_an_interface_that_goes_down_loses_no_buffer(make_hub):
     """The interface behind a port goes down and up again: drops are counted by reason, accepted packets arrive, and no buffer
     is missing at the end."""
     test_hub = make_hub(two_ports(), wires=2)
@@ -178,7 +178,7 @@ def sharded(n):
     return wanted
 
 
-def test_large_oil_is_shared(make_hub, tmp_path):
+def test_a_large_oil_is_split_between_workers(make_hub, tmp_path):
     """Two workers replicate the packets of one mroute: each tunnel gets all of them in order while reloads change other
     settings, and the accounts of both workers balance."""
     program = traffic.build(tmp_path)
@@ -202,7 +202,7 @@ def test_large_oil_is_shared(make_hub, tmp_path):
     assert len(shares) == 2 and sum(shares) == info["sent"] and shares[0] >= sent * 32
 
 
-def test_received_flows_are_spread(make_hub):
+def test_received_flows_are_distributed_to_workers(make_hub):
     """One receive queue, and `spread`: both workers forward, each flow is complete and in order on each tunnel."""
     flows = 64
     configuration = hub.config(5, [{"group": "239.1.0.0/16", "from": ["t0"], "to": hub.names(range(1, 5))}],

@@ -22,6 +22,7 @@ PROSE = """
     lib/mfc
     lib/netlink
     scripts
+    tests/e2e
     tests/loadgen
     tests/style
     lib/base

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A plugin of the EAL (-d) by which a test raises what a device raises: it takes commands by a datagram
- * socket at $GREMC_TEST_DEVICES and calls back as the device's driver would.
+/* A plugin of the EAL (-d) by which a test raises the events of a device. It receives commands on a datagram
+ * socket at $GREMC_TEST_DEVICES and calls the application back as the device's driver does.
  *
  *     link NAME      INTR_LSC
  *     reset NAME     the queues of the device are dead until it is started again, then INTR_RESET
@@ -33,7 +33,7 @@ static uint16_t dead_burst(void *queue, struct rte_mbuf **mbufs, uint16_t n)
 	return 0;
 }
 
-/* As a VF whose PF has been reset: it takes nothing and brings nothing, and says nothing. */
+/* Behave as a VF after a reset of its PF: send and receive no packets, and report no error. */
 static void kill_queues(const char *name)
 {
 	uint16_t id;
@@ -81,7 +81,7 @@ static void raise_event(struct rte_eth_dev *device, const char *command, const c
 				     NULL);
 }
 
-static void obey(const char *command, const char *name)
+static void command_execute(const char *command, const char *name)
 {
 	struct rte_eth_dev *device = rte_eth_dev_allocated(name);
 	const bool stall = strcmp(command, "stall") == 0;
@@ -95,7 +95,7 @@ static void obey(const char *command, const char *name)
 		raise_event(device, command, name);
 }
 
-static void *serve(void *argument)
+static void *commands_serve(void *argument)
 {
 	int fd = (int)(intptr_t)argument;
 	char text[128], command[16], name[64];
@@ -104,7 +104,7 @@ static void *serve(void *argument)
 	while ((n = recv(fd, text, sizeof(text) - 1, 0)) >= 0) {
 		text[n] = '\0';
 		if (sscanf(text, "%15s %63s", command, name) == 2)
-			obey(command, name);
+			command_execute(command, name);
 	}
 	return NULL;
 }
@@ -120,6 +120,6 @@ __attribute__((constructor)) static void begin(void)
 		return;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd))
+	    pthread_create(&thread, NULL, commands_serve, (void *)(intptr_t)fd))
 		perror("devices");
 }

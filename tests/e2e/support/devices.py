@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Events and faults of devices by devices.c, a plugin of the EAL: raised when a test asks for them."""
+"""Events and faults of devices, which a test raises by devices.c, a plugin of the EAL."""
 import shutil
 import socket
 import tempfile
@@ -13,7 +13,7 @@ class Devices:
     nothing to send, after slow() little."""
 
     def __init__(self):
-        # the EAL takes no plugin from below a directory that everybody may write to, such as /tmp
+        # the EAL loads no plugin from a world-writable directory, such as /tmp
         self._directory = Path(tempfile.mkdtemp(prefix="gremc-devices-", dir="/run"))
         self._plugin, self._socket = self._directory / "devices.so", self._directory / "socket"
         flags = run("pkg-config", "--cflags", "libdpdk").stdout.split()

@@ -60,7 +60,7 @@ def config(tunnels, mroutes, settings=None, more=None, **port_keys):
 
 
 def one_to_many(fanout, group="239.1.1.1"):
-    """Tunnel 0 sends, 1 to fanout receive."""
+    """Tunnel 0 sends, tunnels 1 to `fanout` receive."""
     return config(fanout + 1, [{"group": group, "from": [name(0)], "to": names(range(1, fanout + 1))}])
 
 

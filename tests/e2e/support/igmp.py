@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""IGMP as hosts and routers send it, and what they must receive."""
+"""IGMP messages of hosts and routers, and the expected messages to them."""
 import struct
 
 from . import packets
@@ -28,7 +28,7 @@ def report(source, *records, **ip):
 
 
 def join(source, group, *sources, **ip):
-    """What a host of version 3 sends first: any source, or these."""
+    """The first report of a host of version 3: any source, or these."""
     return report(source, record(ALLOW, group, *sources) if sources else record(TO_EX, group), **ip)
 
 

@@ -28,7 +28,7 @@ def make_config(binary, path, *options):
 
 
 class Result:
-    """How a generator ended, and what it found."""
+    """The exit status, output and results of a generator."""
 
     def __init__(self, status, out, err, path):
         self.status, self.out, self.err = status, out, err
@@ -44,9 +44,9 @@ class Result:
 
 
 class Bench(contextlib.ExitStack):
-    """A forwarder with memif ports (of the configuration's `net_memif0`, 1, ...) and what it takes to load it. With
-    `faults`, a list, it is not ours but the one that makes these faults (tests/loadgen/faults.c). The devices of its host
-    path are in `namespace`."""
+    """A forwarder with memif ports (`net_memif0`, 1, ... of the configuration) and a generator for it. `faults`, a list,
+    selects the faulty forwarder (tests/loadgen/faults.c) with these faults. The devices of its host path are in
+    `namespace`."""
 
     def __init__(self, binary, directory, config, ports=1, faults=None, forwarder=(), namespace=None):
         super().__init__()

@@ -80,5 +80,5 @@ def forwarded(inner):
 
 
 def payload_of(number, size):
-    """Bytes that tell packets apart and show a shift."""
+    """A payload that differs between packets and shows a shift."""
     return bytes((number * 31 + i * 7 + (i >> 8)) & 0xff for i in range(size))

@@ -24,7 +24,7 @@ def config(tunnels, mroutes, **port):
 
 
 def is_replica(frame):
-    """GRE (but no IGMP in it), or native multicast of the tests' groups; not what a kernel says on its own."""
+    """GRE (except IGMP in it), or native multicast of the tests' groups; not the kernel's own packets."""
     at = TAGGED_TYPE_AT if frame[TYPE_AT:TYPE_AT + 2] == b"\x81\x00" else TYPE_AT
     if frame[at:at + 2] != b"\x08\x00":
         return False
@@ -34,7 +34,7 @@ def is_replica(frame):
 
 
 class ReplicaWire(Wire):
-    """Of what the server sends it gives the forwarder's part only."""
+    """A wire that delivers the forwarder's packets only, not the other ones of the server."""
 
     def receive(self):
         while (frame := super().receive()) is not None:
@@ -44,7 +44,7 @@ class ReplicaWire(Wire):
 
 
 class SharedHub(hub.Hub):
-    """`kernel` sees what the server's kernel receives on p0. queues: of both ends of the wire."""
+    """`kernel` captures the packets that the server's kernel receives on p0. queues: of both ends of the wire."""
 
     def __init__(self, *arguments, addresses=(hub.LOCAL, OTHER), queues=1, **options):
         self.site = self.kernel = None
@@ -71,8 +71,8 @@ class SharedHub(hub.Hub):
         return int(out.split(" received")[0].rsplit(" ", 1)[-1])
 
     def passed(self, frames):
-        """Send frames; which of them the server's kernel received (those that the forwarder did not take). The last
-        sign is a frame that nobody takes."""
+        """Send frames and return those that the server's kernel received, because the forwarder did not take them. The last
+        frame, which the forwarder never takes, marks the end."""
         end = packets.ether(hub.MAC, hub.remote_mac(0), b"the end", ethertype=0x88b5)
         self.kernel.collect(seconds=0)
         self.wire.send([*frames, end])

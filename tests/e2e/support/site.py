@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A server as its owner has it: a namespace whose NICs are the forwarder's, and whose network is what the host
-interfaces give."""
+"""A server: a namespace whose NICs belong to the forwarder, and whose network is that of the host interfaces."""
 import contextlib
 import itertools
 import socket
@@ -37,7 +36,7 @@ class Site:
         self.forwarder = Forwarder(self.binary, self.config, self.namespace, devices, **options)
         return self.forwarder.start(seconds)
 
-    # ---- what the kernel has ----
+    # ---- state of the kernel ----
 
     def addresses(self, interface):
         return self.namespace.run("ip", "-4", "-o", "addr", "show", "dev", interface).stdout
@@ -46,8 +45,8 @@ class Site:
         return self.namespace.run("ip", "link", "show", "dev", interface, check=False).stdout
 
     def ping(self, address, count=3, *more):
-        """How many answers came. All are asked for at once: for the last one ping waits no longer than its interval and twice
-        the time of the slowest."""
+        """Return the number of answers. All requests leave at once: ping waits for the last answer no longer than its interval
+        and twice the slowest time."""
         out = self.namespace.run("ping", "-n", "-q", "-i", "2", "-l", count, "-W", "2", "-c", count, *more, address, check=False)
         return int(out.stdout.split(" packets transmitted, ")[1].split(" received")[0]) if "received" in out.stdout else 0
 
@@ -92,7 +91,7 @@ def sends_by(sender, interface, ttl=8):
     sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("=4s4si", bytes(4), bytes(4),
                                                                              _index(sender, interface)))
     sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
-    # what is received came by the wire
+    # received packets come from the wire only
     sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
 
 

@@ -5,7 +5,7 @@
  *   traffic receive INTERFACE
  *
  * The last 8 bytes of each frame sent are its number, from FIRST. The receiver sorts frames by outer IPv4
- * destination and says on SIGTERM a line for each: ADDRESS PACKETS MISSING BACKWARD LAST, where MISSING
+ * destination and prints on SIGTERM a line for each: ADDRESS PACKETS MISSING BACKWARD LAST, where MISSING
  * counts numbers that were skipped, BACKWARD those not larger than the one before. The last line is `dropped
  * N`: frames that this receiver itself was too slow for. It writes `ready` when it listens. */
 #define _GNU_SOURCE
@@ -40,13 +40,13 @@ struct flow {
 static struct flow flows[DESTINATIONS];
 static volatile sig_atomic_t stopped;
 
-static void stop(int signal_number)
+static void signal_stop(int signal_number)
 {
 	(void)signal_number;
 	stopped = 1;
 }
 
-static int fail(const char *what)
+static int error_print(const char *what)
 {
 	fprintf(stderr, "traffic: %s: %s\n", what, strerror(errno));
 	return 1;
@@ -76,7 +76,7 @@ static int send_frames(int fd, uint64_t rate, uint64_t count, uint64_t first)
 
 	if (length < SMALLEST) {
 		errno = EINVAL;
-		return fail("the frame on stdin is too short");
+		return error_print("the frame on stdin is too short");
 	}
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (sent < count && !stopped) {
@@ -95,7 +95,7 @@ static int send_frames(int fd, uint64_t rate, uint64_t count, uint64_t first)
 			memcpy(frame + length - 8, &number, 8);
 			while (send(fd, frame, length, 0) < 0)
 				if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
-					return fail("send");
+					return error_print("send");
 		}
 		now.tv_nsec += BATCH_NS;
 		now.tv_sec += now.tv_nsec / 1000000000;
@@ -108,7 +108,7 @@ static int send_frames(int fd, uint64_t rate, uint64_t count, uint64_t first)
 
 /* ---- receive ---- */
 
-static struct flow *find(uint32_t address)
+static struct flow *flow_find(uint32_t address)
 {
 	uint32_t at = address * 2654435761u >> 20;
 
@@ -118,7 +118,7 @@ static struct flow *find(uint32_t address)
 	return &flows[at];
 }
 
-static void take(const unsigned char *frame, uint32_t length)
+static void frame_count(const unsigned char *frame, uint32_t length)
 {
 	struct flow *flow;
 	uint32_t address;
@@ -128,7 +128,7 @@ static void take(const unsigned char *frame, uint32_t length)
 		return;
 	memcpy(&address, frame + OUTER_DESTINATION, 4);
 	memcpy(&number, frame + length - 8, 8);
-	flow = find(address);
+	flow = flow_find(address);
 	if (number < flow->next) {
 		flow->backward++;
 	} else {
@@ -144,7 +144,7 @@ static void take_block(struct tpacket_block_desc *block)
 		(struct tpacket3_hdr *)((unsigned char *)block + block->hdr.bh1.offset_to_first_pkt);
 
 	for (uint32_t i = 0; i < block->hdr.bh1.num_pkts; i++) {
-		take((unsigned char *)packet + packet->tp_mac, packet->tp_snaplen);
+		frame_count((unsigned char *)packet + packet->tp_mac, packet->tp_snaplen);
 		packet = (struct tpacket3_hdr *)((unsigned char *)packet + packet->tp_next_offset);
 	}
 }
@@ -164,10 +164,10 @@ static int receive_frames(int fd)
 
 	if (setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) ||
 	    setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &ring, sizeof(ring)))
-		return fail("the receive ring");
+		return error_print("the receive ring");
 	memory = mmap(NULL, (size_t)RING_BLOCK * RING_BLOCKS, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
-		return fail("the receive ring's memory");
+		return error_print("the receive ring's memory");
 	puts("ready");
 	fflush(stdout);
 	for (;;) {
@@ -200,7 +200,7 @@ static int receive_frames(int fd)
 
 int main(int argc, char **argv)
 {
-	struct sigaction action = {.sa_handler = stop};
+	struct sigaction action = {.sa_handler = signal_stop};
 	int fd;
 
 	sigaction(SIGTERM, &action, NULL);
@@ -210,7 +210,7 @@ int main(int argc, char **argv)
 	}
 	fd = open_socket(argv[2]);
 	if (fd < 0)
-		return fail(argv[2]);
+		return error_print(argv[2]);
 	if (strcmp(argv[1], "send") == 0 && argc == 6)
 		return send_frames(fd, strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10),
 				   strtoull(argv[5], NULL, 10));

@@ -18,7 +18,7 @@ def build(directory):
 
 
 class Receiver:
-    """Counts what arrives at an interface until stop()."""
+    """Count the packets that arrive at an interface until stop()."""
 
     def __init__(self, program, namespace, interface):
         self._process = start(namespace.argv(*ASIDE, program, "receive", interface), stdout=subprocess.PIPE, text=True)

@@ -24,7 +24,7 @@ class Wire:
             self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
             self._socket.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 1 << 24)
             self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-            # The kernel takes a VLAN tag out of the frame and tells it beside.
+            # The kernel removes a VLAN tag from the frame and reports it as ancillary data.
             self._socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
             self._socket.bind((interface, ETH_P_ALL))
         self._socket.setblocking(False)
@@ -67,7 +67,7 @@ class Wire:
         return found
 
     def collect(self, count=1 << 62, seconds=10.0):
-        """`count` frames, or as many as there are when the time is over; with seconds=0 what is there now."""
+        """Return `count` frames, or those that arrived in time; with seconds=0 those that are there now."""
         frames, deadline = [], time.monotonic() + seconds
         while len(frames) < count:
             frame = self.receive()

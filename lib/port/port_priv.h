@@ -58,6 +58,7 @@ struct gremc_port_set {
 						*/
 };
 
+static_assert(GREMC_QUEUES_MAX == GREMC_STEER_QUEUES_MAX, "rules can name each RX queue");
 static_assert(offsetof(struct gremc_port_set, ports) == 0, "gremc_port_set_of() casts the pointer");
 
 /* Returns: the set that the public part belongs to. */

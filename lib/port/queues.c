@@ -207,7 +207,7 @@ static struct rte_ring *tx_ring_create(const char *name, uint32_t size, int sock
 		ring = rte_ring_create(name, size, SOCKET_ID_ANY, flags);
 	/* by default a producer waits when this many entries are ahead of an unfinished enqueue */
 	if (ring)
-		rte_ring_set_prod_htd_max(ring, rte_ring_get_capacity(ring));
+		(void)rte_ring_set_prod_htd_max(ring, rte_ring_get_capacity(ring));
 	return ring;
 }
 

@@ -24,24 +24,40 @@
 
 /* ---- how a lower device is found again ---- */
 
-static void lower_remember(struct gremc_lower_device *lower, uint16_t id)
+/* Returns 0 or a negative errno; then the device cannot return after a removal. */
+static int lower_remember(struct gremc_lower_device *lower, uint16_t id)
 {
 	const struct rte_devargs *devargs;
 	struct rte_eth_dev_info info;
+	int ret = rte_eth_dev_info_get(id, &info);
 
-	if (rte_eth_dev_info_get(id, &info) || info.device == NULL ||
-	    rte_eth_dev_get_name_by_port(id, lower->name))
-		return;
+	if (ret == 0)
+		ret = rte_eth_dev_get_name_by_port(id, lower->name);
+	if (ret)
+		return ret;
+	if (info.device == NULL)
+		return -ENODEV;
 	devargs = rte_dev_devargs(info.device);
+	if (devargs && devargs->args) {
+		lower->arguments = strdup(devargs->args);
+		if (lower->arguments == NULL)
+			return -ENOMEM;
+	}
 	snprintf(lower->device, sizeof(lower->device), "%s", rte_dev_name(info.device));
 	lower->bus = rte_bus_name(rte_dev_bus(info.device));
-	lower->arguments = devargs && devargs->args ? strdup(devargs->args) : NULL;
+	return 0;
 }
 
 void gremc_port_lowers_remember(struct gremc_port_state *state)
 {
-	for (uint16_t i = 0; i < state->lower_count; i++)
-		lower_remember(&state->lower[i], state->lower_id[i]);
+	int ret;
+
+	for (uint16_t i = 0; i < state->lower_count; i++) {
+		ret = lower_remember(&state->lower[i], state->lower_id[i]);
+		if (ret)
+			GREMC_LOG(WARNING, "port %s: ethdev %u cannot be used again after a removal: %s",
+				  state->config->name, state->lower_id[i], gremc_driver_error_text(ret));
+	}
 }
 
 void gremc_port_lowers_forget(struct gremc_port_state *state)

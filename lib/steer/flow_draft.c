@@ -81,7 +81,7 @@ static void draft_set_actions(struct gremc_flow_draft *draft, const struct gremc
 void gremc_flow_draft_init(struct gremc_flow_draft *draft, const struct gremc_flow_pattern *pattern,
 			   uint16_t vlan, const struct gremc_flow_spread *spread)
 {
-	gremc_assert(spread->rx_queues <= GREMC_FLOW_QUEUES_MAX);
+	gremc_assert(spread->rx_queues <= GREMC_STEER_QUEUES_MAX);
 	*draft = (struct gremc_flow_draft){0};
 	draft_set_items(draft, pattern, vlan);
 	draft_set_actions(draft, spread);

@@ -11,8 +11,7 @@
 
 /* ---- flow_draft.c: one rule in the form of rte_flow ---- */
 
-#define GREMC_FLOW_QUEUES_MAX 128
-#define GREMC_FLOW_RSS_INNER  2u /* RSS level of inner headers */
+#define GREMC_FLOW_RSS_INNER 2u /* RSS level of inner headers */
 
 /* The packets that a rule matches. */
 struct gremc_flow_pattern {
@@ -29,7 +28,7 @@ struct gremc_flow_pattern {
 struct gremc_flow_spread {
 	bool rss;           /* false, or one queue: queue 0 */
 	uint32_t level;     /* RSS level: 0 leaves the choice to the device */
-	uint16_t rx_queues; /* at most GREMC_FLOW_QUEUES_MAX */
+	uint16_t rx_queues; /* at most GREMC_STEER_QUEUES_MAX */
 };
 
 /* All that the items and actions of a rule point to. Not copyable. */
@@ -38,7 +37,7 @@ struct gremc_flow_draft {
 	struct rte_flow_item_ipv4 ip, ip_mask;
 	struct rte_flow_item_gre gre, gre_mask;
 	rte_be32_t key, key_mask;
-	uint16_t queues[GREMC_FLOW_QUEUES_MAX];
+	uint16_t queues[GREMC_STEER_QUEUES_MAX];
 	struct rte_flow_action_rss rss;
 	struct rte_flow_action_queue queue;
 	struct rte_flow_item items[6];

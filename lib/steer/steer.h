@@ -16,6 +16,8 @@
 #include "base/base.h"
 #include "config/config.h"
 
+#define GREMC_STEER_QUEUES_MAX 128 /* RX queues of a port */
+
 struct rte_flow;
 
 /* The traffic of one shared port that is steered to the fast path. */
@@ -28,7 +30,7 @@ struct gremc_steer_device {
 	const char *driver; /* for messages */
 	uint16_t id;        /* ethdev */
 	uint16_t vlan;      /* 0: untagged */
-	uint16_t rx_queues;
+	uint16_t rx_queues; /* at most GREMC_STEER_QUEUES_MAX */
 };
 
 /* Multicast that a shared port takes. The kernel receives other sources of the group, so that its routing

@@ -30,6 +30,7 @@
 
 #define MAPS_MAX 16
 
+static_assert(GREMC_XDP_QUEUES_MAX == GREMC_STEER_QUEUES_MAX, "each RX queue has a socket");
 static_assert(sizeof(RTE_STR(GREMC_XDP_PROGRAM)) <= BPF_OBJ_NAME_LEN, "the kernel keeps the whole name");
 
 static void fd_close_if_open(int fd)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all Python tests share: where the binary is, and the laboratory of scripts/lib."""
+"""Shared by all Python tests: the path of the binary, and the laboratory of scripts/lib."""
 import os
 import signal
 import sys
@@ -36,7 +36,7 @@ def pytest_configure(config):
 
 
 class Completeness:
-    """A run that ends before all tests have run is no success, whatever its status says (pytest.exit)."""
+    """A run that ends before all tests have run is no success, even with status 0 (pytest.exit)."""
 
     def __init__(self):
         self.due = self.ran = 0

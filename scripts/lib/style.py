@@ -39,7 +39,7 @@ HUMAN = re.compile(PERSON + r"\w+$")
 SPELLINGS = {
     "fan-out": re.compile(r"(?<![\w/.-])(?:[Ff]anout|[Ff]an out)\b(?![\w/.*(=-])"),
     "module, space or capacity": re.compile(r"(?<![\w-])[Rr]ooms?\b(?![\w(=-])"),
-    "next hop": re.compile(r"(?<![\w-])(?:[Nn]exthops?(?! object)|[Nn]ext-hops?)\b(?![\w(=-])"),
+    "next hop": re.compile(r"(?<![\w-])(?:(?<!/)[Nn]exthops?(?! object| module|:|/|\.[ch])|[Nn]ext-hops?)\b(?![\w(=-])"),
     "grace period": re.compile(r"\bgrace-periods?\b"),
 }
 

@@ -18,7 +18,7 @@ HUBS = 3
 FRR = "/usr/lib/frr"
 JOIN_INTERVAL = 10  # seconds, instead of 60: a neighbour that falls silent is believed for three and a half
 KEEP_ALIVE = 31  # seconds, instead of 210: how long pimd keeps a flow that the kernel does not count
-SAMPLES = 5  # of a few seconds' packets: one a second is the kernel's where a daemon asks for them
+SAMPLES = 5  # of a few seconds' packets: one a second goes to the kernel where a daemon needs them
 SOURCE, MEMBER, SSM, ASM = "10.1.0.9", "10.2.0.9", "232.1.2.3", "239.1.2.3"
 SENDER, RECEIVER = 100, 101  # of the underlay
 
@@ -36,7 +36,7 @@ def mac(n):
 
 
 def has_ended(pid):
-    """Whoever is its parent now may take its time to hear of it."""
+    """Its present parent may notice the end late."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except OSError:
@@ -90,7 +90,7 @@ class Hub:
         self.start_daemons()
 
     def rendezvous(self):
-        """The RP: with static routes the first hub, where the source is; with OSPF the one in the middle, which is told by
+        """The RP: with static routes the first hub, where the source is; with OSPF the one in the middle, which learns it by
         registers."""
         return loopback(2) if self.ospf else "10.0.1.1"
 

@@ -9,9 +9,9 @@ from lab.forwarder import write_config
 from support import capture
 
 HUB, HUB_MAC, HUB_INNER = "192.0.2.1", "02:00:00:00:00:01", "10.0.0.1"
-PORTS = "46000-46001"  # of what the sites send
+PORTS = "46000-46001"  # of the packets of the sites
 
-# What tshark finds wrong, as display filters: malformed, or an expert's warning or error; a checksum that is bad.
+# The faults that tshark finds, as display filters: malformed, or an expert's warning or error; a checksum that is bad.
 COMPLAINT = "_ws.malformed || _ws.expert.severity >= 0x600000"
 BAD_CHECKSUM = "ip.checksum.status == 0 || udp.checksum.status == 0"
 
@@ -56,7 +56,7 @@ class Network:
                 "mroutes": [{"group": group, "from": "any", "to": "all"} for group in self.groups]}
 
     def start(self):
-        # At the switch's end of the hub's cable: what the hub sends does not pass the taps of its own interface.
+        # At the switch's end of the hub's cable: packets of the hub do not pass the taps of its own interface.
         # tcpdump's buffer holds as many packets of the length of -s as fit into -B KiB.
         self.tcpdump = start(self.switch.argv("tcpdump", "-U", "--immediate-mode", "-n", "-s", "2048", "-B", "32768", "-i", "hub",
                                               "-w", str(self.capture)), stderr=subprocess.DEVNULL)
@@ -89,10 +89,10 @@ class Network:
         for namespace in (self.switch, self.namespace, *self.sites):
             namespace.remove()
 
-    # ---- what tshark says of the capture ----
+    # ---- the analysis of the capture by tshark ----
 
     def tshark(self, *arguments):
-        # The tests' own ports carry plain data: no dissector shall guess what random bytes might be.
+        # The tests' own ports carry plain data: no dissector shall interpret random bytes.
         return run("tshark", "-n", "-r", self.capture, "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE",
                    "-d", f"udp.port=={PORTS},data", *arguments, timeout=120).stdout
 

@@ -37,7 +37,7 @@ def bonded(here, mroutes=(), more=None):
 
 @contextlib.contextmanager
 def capture(namespace, interface, path):
-    """tcpdump of what an interface receives and the kernel sends; written when the body is left."""
+    """tcpdump of the packets that an interface receives and the kernel sends; written when the body is left."""
     tcpdump = start(namespace.argv("tcpdump", "-U", "--immediate-mode", "-n", "-s", "2048", "-B", "8192", "-i", interface, "-w", str(path)),
                     stderr=subprocess.DEVNULL)
     try:
@@ -145,7 +145,7 @@ def iperf3(client, server, address, *options):
 
 
 def stream(sender, receiver, address, data):
-    """What of `data` arrives by a TCP connection."""
+    """The part of `data` that arrives by a TCP connection."""
     received = []
     with receiver.socket() as listener, sender.socket() as client:
         listener.bind((address, 7000))
@@ -171,8 +171,8 @@ def kernel_packets(site, interface, way):
 
 
 def test_tcp(servers, tshark, tmp_path, record_property):
-    """Through tunnel and bond: what arrives is what was sent; the kernels hand over and take more than a packet at a time, and
-    on the wire there are packets, with the right checksums. iperf3 says how fast it is, in the report. The members have a queue
+    """Through tunnel and bond: the received data equals the sent data; the kernels hand over and take more than a packet at a time, and
+    on the wire there are packets, with the right checksums. iperf3 measures the rate, in the report. The members have a queue
     to spare, by which the control thread sends, beside the worker that keeps LACP alive."""
     a, b = servers
     for site, here, there in ((a, "a", "b"), (b, "b", "a")):

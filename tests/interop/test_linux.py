@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Three Linux kernels, each with an ordinary gre1: one sends multicast, the other two receive every byte of it. tshark
-judges every packet that the hub received and sent."""
+checks every packet that the hub received and sent."""
 import contextlib
 import random
 
@@ -10,7 +10,7 @@ from lab import LabError, make_peer, until
 
 COUNT, RATE = 300, 200
 MCAST = "scripts/lib/mcast.py"
-# How the sites' tunnels differ: (what `ip tunnel` is told, what the hub is told).
+# Differences of the sites' tunnels: (options of `ip tunnel`, options of the hub).
 KINDS = {
     "plain": ("", {}),
     "key": ("key 42", {"key": 42}),
@@ -35,7 +35,7 @@ class Sites:
             raise
 
     def multicast(self, top, group, sender, size, count=COUNT):
-        """Send from one site; what every other received: [(packets, distinct, wrong)]."""
+        """Send from one site; the reception of every other one: [(packets, distinct, wrong)]."""
         script = f"exec /usr/bin/python3 {top / MCAST}"
         others = [peer for n, peer in enumerate(self.peers) if n != sender]
         receivers = [peer.spawn(f"{script} receive --interface gre1 --group {group} --count {count} --seconds 60")
@@ -78,7 +78,7 @@ def test_every_byte_arrives(sites, top):
 
 
 def compare_file(sites, content):
-    """A file by multicast: what each site stores is the file."""
+    """A file by multicast: each site stores the same file."""
     receiver = ("import socket, struct; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
                 "s.bind(('239.5.5.5', 46001)); "
                 "s.setsockopt(0, 35, struct.pack('@4s4si', socket.inet_aton('239.5.5.5'), bytes(4), "
@@ -111,7 +111,7 @@ def test_the_wire(sites, top):
     # The sites' membership reports are link-local: not forwarded, and nothing else is dropped.
     assert set(network.hub.drops()) <= {"inner_link_local"}
     summary = network.finish()
-    # Of what came in, the sites' reports may be older or younger than the forwarder.
+    # Among the input, the sites' reports may be older or younger than the forwarder.
     assert len(network.fields(f"ip.dst == {HUB} && udp", "frame.number")) == summary["forwarded"]
     assert network.fields(COMPLAINT, "frame.number", "_ws.expert.message") == []
     assert network.fields(BAD_CHECKSUM, "frame.number") == []

@@ -93,7 +93,7 @@ def sites(binary, laboratory, tmp_path_factory, top):
 
 @pytest.mark.parametrize("number", [2, 3])
 def test_any_source(sites, number):
-    """The version that the kernel is told to speak; both sites, then one of them."""
+    """The version that the kernel is configured to use; both sites, then one of them."""
     sites.version(1, number)
     sites.version(2, number)
     with sites.member(1, G) as one:
@@ -122,7 +122,7 @@ def test_source_specific(sites):
 
 
 def test_exclusion(sites):
-    """One takes all but a source; what it refuses does not even enter its tunnel."""
+    """One member excludes a source; packets of that source do not enter its tunnel."""
     sites.version(2, 3)
     with sites.member(2, G, "exclude", S1) as two:
         until(lambda: sites.sources(2, G) == ("exclude", [f"-{S1}"]), "the exclusion is believed", 5)
@@ -145,7 +145,7 @@ def test_leave_delay(sites):
 
 
 def test_members_stay_while_they_answer(sites):
-    """Over several query intervals a kernel that answers stays, and is asked."""
+    """Over several query intervals a kernel that answers stays a member, and gets queries."""
     with sites.member(1, G) as one:
         # group timeout is 2 * 20 + 1 s: after a second query and its answer it has been put off
         until(lambda: sites.network.hub.pages("/gremc/igmp") and

@@ -52,7 +52,7 @@ def peers(request, make_network, tshark, tmp_path_factory):
 
 
 def test_both_directions(peers):
-    """LAN behind OVS to site 2 and back: the inner packets are what they were, with TTL - 1."""
+    """LAN behind OVS to site 2 and back: the inner packets are unchanged except for TTL - 1."""
     network, lan, other, _ = peers
     inners = [packets.multicast("10.1.1.1", "239.7.7.7", packets.payload_of(n, n * 14)) for n in range(100)]
     lan.send([packets.ether("01:00:5e:07:07:07", "02:33:33:33:33:33", inner) for inner in inners])

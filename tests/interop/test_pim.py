@@ -48,7 +48,7 @@ def test_join_data_leave(line, group, join, leave):
 
 @pytest.mark.waits
 def test_a_flow_lives_as_long_as_it_flows(line):
-    """At the first hub nothing but the kernel's counters keeps (S,G) alive where nobody has joined by source: over twice the
+    """At the first hub only the kernel's counters keep (S,G) alive where no member has joined by source: over twice the
     keep-alive time of steady traffic on the fast path it stays, and after the last packet it goes."""
     group, hub = "239.1.2.5", line.hubs[0]
     line.say(RECEIVER, HUBS, igmp.join(MEMBER, group))
@@ -68,7 +68,7 @@ def test_a_flow_lives_as_long_as_it_flows(line):
 
 
 def test_hub_restart(line):
-    """The middle hub's forwarder is killed and started again: its kernel has kept interfaces, routes and daemon, the mirror asks
+    """The middle hub's forwarder is killed and started again: its kernel has kept interfaces, routes and daemon, the mirror queries
     for all of it, and data flows."""
     group = "232.1.2.4"
     line.say(RECEIVER, HUBS, igmp.join(MEMBER, group, SOURCE))

@@ -13,7 +13,7 @@ MESON = "project('none', 'c')\n"
 
 
 class Tree:
-    """A folder with the project's scripts and nothing else but what a test adds. `environment` is added to that of the scripts."""
+    """A folder with the project's scripts and the files that a test adds, nothing else. `environment` is added to that of the scripts."""
 
     def __init__(self, directory, top):
         self.top, self.environment = directory, {"TMPDIR": str(directory / "tmp")}
@@ -38,7 +38,7 @@ class Tree:
                                 env={**os.environ, "CI": "", **self.environment})
 
     def finish(self, process, seconds=120):
-        """(exit status, what it printed)"""
+        """(exit status, output)"""
         try:
             return process.communicate(timeout=seconds)[0], process.returncode
         finally:
@@ -51,7 +51,7 @@ class Tree:
         return status, text
 
     def left(self):
-        """What is in the folder for temporary files."""
+        """The content of the folder for temporary files."""
         return sorted(path.name for path in (self.top / "tmp").iterdir())
 
 

@@ -23,7 +23,7 @@ ESSENTIAL = set("awk base64 basename bash cat chgrp chmod chown cmp cp cut date 
                 "head hostname id install ln ls md5sum mkdir mkfifo mktemp mv nice nohup nproc od paste printf readlink realpath rm rmdir sed seq "
                 "sh sha256sum sort split stat stty sync tail tar tee test timeout touch tr true truncate uname uniq wc xargs yes apt-get".split())
 PROGRAM_OF = {program: package for package, programs in PACKAGES.items() for program in programs.split()}
-# What is installed before these run: scripts/SCRIPT names the groups.
+# The groups that are installed before these run: scripts/SCRIPT names them.
 GROUPS = {"scripts/lib": "build run", "scripts/lib/loadtest.py": "build run peers router", "scripts/lib/lab": "build run peers router",
           "tests": "build run test peers dpdk24", "tests/bench": "build run test bench", "tests/bench/report.py": "build bench",
           "tests/bench/binary.py": "build bench"}
@@ -97,7 +97,7 @@ def test_programs_that_shell_scripts_run(top, script, groups):
 
 @pytest.fixture
 def install(top, tmp_path):
-    """install(command): what scripts/lib/install says, with a policy file of the test's."""
+    """install(command): the output of scripts/lib/install, with a policy file of the test's."""
     policy = tmp_path / "sbin/policy-rc.d"
     policy.parent.mkdir()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The scripts delete only what they have made, and work in any path."""
+"""The scripts delete only files of their own, and work in any path."""
 import os
 
 import pytest
@@ -53,7 +53,7 @@ def test_folder_with_a_binary(tree):
 
 
 def test_foreign_tree_is_refused(tree):
-    """Of scripts/lib/trixie."""
+    """The folder of scripts/lib/trixie."""
     mine = fill(tree.top / "mine")
     tree.environment["GREMC_TRIXIE"] = str(mine)
     status, text = tree.run("lib/trixie", "make")
@@ -88,7 +88,7 @@ def test_tree_that_was_moved(tree, tmp_path):
 
 
 def test_build_by_hand_is_used(tree):
-    """`meson setup build`, as the README says, then scripts/run: it compiles there and changes nothing."""
+    """`meson setup build`, as in the README, then scripts/run: it compiles there and changes nothing."""
     tree.write("meson.build", "project('none', 'c')\ncustom_target('x', command: ['sh', '-c', 'echo BUILT; exit 1'], output: 'x', "
                               "build_by_default: true)\n")
     run("meson", "setup", tree.top / "build", tree.top)

@@ -28,7 +28,7 @@ exec 9>&-
 exec {real} "$@"
 """
 
-# A PCI bus with one device, whose drivers do what the words say: none binds anything.
+# A PCI bus with one device. Its drivers are plain files, so no driver binds the device.
 BUS = """mount -t tmpfs none /sys/bus && mkdir -p /sys/bus/pci/devices/0000:07:00.0 /sys/bus/pci/drivers/{driver} || exit 99
 cd /sys/bus/pci; : >drivers_probe; echo "(null)" >devices/0000:07:00.0/driver_override
 exec "$0" "$@"

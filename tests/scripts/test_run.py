@@ -6,7 +6,7 @@ import shutil
 import pytest
 from lab import run
 
-# In front of the real one, for the sites: what happens on a machine that lacks the program.
+# In front of the real one, for the sites: simulates a machine that lacks the program.
 BROKEN = '#!/bin/sh\necho "this {name} is broken" >&2\nexit 3\n'
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a killed run leaves is removed by the next one, and nothing else is."""
+"""The next run removes the remains of a killed one, and nothing else."""
 import os
 import signal
 import subprocess

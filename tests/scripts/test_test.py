@@ -97,7 +97,7 @@ def test_unit_suites_that_do_not_run(tree, meson, says):
 
 @pytest.mark.parametrize("how", ["ctrl-c", "SIGTERM", "SIGHUP"])
 def test_interrupted(tree, how):
-    """It ends soon, with status 1, says why, lets the tests clean up, and begins no other suite."""
+    """It ends soon, with status 1, prints the reason, lets the tests clean up, and begins no other suite."""
     ready, cleaned = slow(tree)
     process = tree.start("test", "style", "gate")
     until(ready.exists, "the second test runs", 60)
@@ -113,7 +113,7 @@ def test_interrupted(tree, how):
 
 
 def test_killed(tree, has_ended):
-    """After kill -9 of the script its tests end, too, and the next run removes what it left."""
+    """After kill -9 of the script its tests end, too, and the next run removes its remains."""
     ready, cleaned = slow(tree)
     process = tree.start("test", "style")
     until(ready.exists, "the second test runs", 60)

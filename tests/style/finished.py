@@ -23,6 +23,7 @@ PROSE = """
     lib/netlink
     scripts
     tests/e2e
+    tests/conftest.py tests/interop tests/scripts
     tests/loadgen
     tests/style
     lib/base

@@ -31,6 +31,16 @@ static void row_rates_set(struct gremc_tester *tester, const struct gremc_trial 
 			o->replica_rate * 8 * ((double)o->received_bytes / (double)o->frames + FCS);
 }
 
+static const char *behind_reason_text(const struct gremc_outcome *o)
+{
+	if (o->stall_longest >= o->behind_time / 2)
+		return "the generator was stalled";
+	if (o->blocked > 0)
+		return "the device accepted no packets";
+	return o->stalled >= o->behind_time / 2 ? "the generator was stalled several times"
+						: "the generator did not keep up";
+}
+
 /* Note that a trial fell behind its schedule: its delays include the wait, and its rate was not constant. */
 static void row_note_behind(const struct gremc_trial *trial, const struct gremc_outcome *o,
 			    struct gremc_result *row)
@@ -40,10 +50,7 @@ static void row_note_behind(const struct gremc_trial *trial, const struct gremc_
 	gremc_result_text_append(&row->note,
 				 "sending fell behind its schedule by up to %.3g ms and %" PRIu64
 				 " packets, because %s. Delays count from the schedule",
-				 o->behind_time * 1e3, o->behind,
-				 o->stall_longest >= o->behind_time / 2 ? "the generator was stalled"
-				 : o->blocked > 0                       ? "the device accepted no packets"
-						  : "the generator cannot send that fast");
+				 o->behind_time * 1e3, o->behind, behind_reason_text(o));
 }
 
 static void row_note_doubts(const struct gremc_tester *tester, const struct gremc_outcome *o,
@@ -51,6 +58,9 @@ static void row_note_doubts(const struct gremc_tester *tester, const struct grem
 {
 	if (gremc_tester_is_stopped(tester))
 		gremc_result_text_set(&row->note, "a signal ended the trial after %.3g s", o->seconds);
+	else if (o->cut && o->disturbed)
+		gremc_result_text_set(&row->note,
+				      "the generator was stalled and could not send all packets in time");
 	else if (o->cut)
 		gremc_result_text_set(&row->note, "the device did not accept all packets in time: has the "
 						  "forwarder stopped?");

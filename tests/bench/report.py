@@ -119,7 +119,7 @@ def default_mode(p):
 
 
 def series(points):
-    """Name of a plot: (axis, logarithmic, rows of x, cycles, floor)."""
+    """Name of a plot: (axis, logarithmic, rows of x, cycles, baseline)."""
     usual = [p for p in points if p["burst"] == 32 and default_mode(p)]
     one_table = [p for p in usual if 1000 <= p["groups"] <= 1024 and p["tunnels"] >= 1024 and p["tunnels"] != 65536]
     few_tunnels = [p for p in usual if 1000 <= p["tunnels"] <= 1025]
@@ -132,7 +132,7 @@ def series(points):
 
 def plot(directory, name, label, logarithmic, rows):
     """An SVG by gnuplot."""
-    data = "\n".join(f"{x} {cycles} {floor}" for x, cycles, floor in rows)
+    data = "\n".join(f"{x} {cycles} {baseline}" for x, cycles, baseline in rows)
     script = f"""set terminal svg size 640,400 font "sans-serif,12" background "white"
 set output "{directory / name}.svg"
 set xlabel "{label}"

@@ -25,6 +25,22 @@ void gremc_role_unregister(enum gremc_role role)
 	role_held[role] = false;
 }
 
+void gremc_roles_release(struct gremc_roles *roles)
+{
+	for (unsigned role = 0; role < GREMC_ROLE_COUNT; role++) {
+		roles->held[role] = role_held[role];
+		if (role_held[role])
+			gremc_role_unregister(role);
+	}
+}
+
+void gremc_roles_acquire(const struct gremc_roles *roles)
+{
+	for (unsigned role = 0; role < GREMC_ROLE_COUNT; role++)
+		if (roles->held[role])
+			gremc_role_register(role);
+}
+
 bool gremc_role_is_allowed(enum gremc_role role)
 {
 	return role_held[role] || role_threads[role] == 0;

@@ -26,6 +26,11 @@ enum gremc_role {
 	GREMC_ROLE_COUNT,
 };
 
+/* The roles of a thread, on their way to another. */
+struct gremc_roles {
+	bool held[GREMC_ROLE_COUNT];
+};
+
 /* Present in builds with assertions only.
  * Returns: whether the calling thread has the role, or no thread has it. */
 bool gremc_role_is_allowed(enum gremc_role role);
@@ -39,6 +44,10 @@ bool gremc_mutex_is_locked(pthread_mutex_t *mutex);
 void gremc_role_register(enum gremc_role role);
 /* Remove a role from the calling thread, which has it. */
 void gremc_role_unregister(enum gremc_role role);
+/* Remove all roles from the calling thread, into *roles. */
+void gremc_roles_release(struct gremc_roles *roles);
+/* Add the roles to the calling thread, which has none of them. */
+void gremc_roles_acquire(const struct gremc_roles *roles);
 /* Report a violated contract and abort. */
 __rte_noreturn void gremc_assert_fail(const char *condition, const char *function, const char *file,
 				      unsigned line);
@@ -56,6 +65,16 @@ static inline void gremc_role_register(enum gremc_role role)
 static inline void gremc_role_unregister(enum gremc_role role)
 {
 	(void)role;
+}
+
+static inline void gremc_roles_release(struct gremc_roles *roles)
+{
+	(void)roles;
+}
+
+static inline void gremc_roles_acquire(const struct gremc_roles *roles)
+{
+	(void)roles;
 }
 
 /* The condition is compiled, so that it stays correct and its variables count as used. */

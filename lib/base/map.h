@@ -4,6 +4,7 @@
 #ifndef GREMC_BASE_MAP_H
 #define GREMC_BASE_MAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Embedded in the user's object, which keeps its address while it is in a map. */
@@ -14,8 +15,11 @@ struct gremc_map_node {
 
 struct gremc_map {
 	struct gremc_map_node **buckets;
+	struct gremc_map_node **smaller; /* while the map grows: half as many; NULL: it does not grow */
 	uint64_t seed;
 	uint32_t mask, count;
+	uint32_t moved; /* lists of `smaller` that are in `buckets` */
+	bool is_frozen; /* an iteration is in progress: no list moves */
 };
 
 /* Create an empty map.
@@ -30,5 +34,11 @@ struct gremc_map_node *gremc_map_find(const struct gremc_map *map, uint64_t key)
 void gremc_map_add(struct gremc_map *map, struct gremc_map_node *node, uint64_t key);
 /* Remove a node, which is in the map. */
 void gremc_map_remove(struct gremc_map *map, struct gremc_map_node *node);
+
+/* For an iteration over all nodes: each is in one of gremc_map_lists() lists, linked by `next`. With
+ * map->is_frozen nodes may be added and removed between two lists.
+ * Returns: the first node of the list, or NULL. */
+struct gremc_map_node *gremc_map_list(const struct gremc_map *map, uint32_t list);
+uint32_t gremc_map_lists(const struct gremc_map *map);
 
 #endif

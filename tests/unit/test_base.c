@@ -15,6 +15,8 @@
 #include <numaif.h>
 
 #include "base/base.h"
+#include "base/job.h"
+#include "base/map.h"
 #include "test.h"
 
 static void test_ipv4_parse_accepts_only_dotted_quads(void **state)
@@ -559,6 +561,170 @@ static void test_assertion_is_not_evaluated(void **state)
 }
 #endif
 
+/* ---- jobs ---- */
+
+#define STEPS 20
+
+/* Job and owner count by turns. */
+struct job_log {
+	int steps, seen_by_owner;
+	bool is_control; /* in the job */
+};
+
+static int count_steps(void *argument)
+{
+	struct job_log *log = argument;
+
+#if GREMC_ASSERTS
+	log->is_control = gremc_role_is_allowed(GREMC_ROLE_CONTROL);
+#endif
+	while (log->steps < STEPS) {
+		log->steps++;
+		if (gremc_job_pause())
+			return -ECANCELED;
+	}
+	return 7;
+}
+
+static void test_job_and_owner_take_turns(void **state)
+{
+	struct gremc_job job = {0};
+	struct job_log log = {0};
+
+	(void)state;
+	assert_int_equal(gremc_job_start(&job, "job", count_steps, &log), 0);
+	assert_int_equal(log.steps, 0);
+	/* a slice of no length ends at the first pause */
+	for (int i = 1; i <= STEPS; i++) {
+		assert_false(gremc_job_run(&job, 0));
+		assert_int_equal(log.steps, i);
+	}
+	assert_true(gremc_job_run(&job, 0));
+	assert_int_equal(gremc_job_finish(&job), 7);
+	assert_false(job.is_active);
+	assert_false(gremc_job_pause()); /* outside a job */
+}
+
+static void test_job_runs_to_its_end(void **state)
+{
+	struct gremc_job job = {0};
+	struct job_log log = {0};
+
+	(void)state;
+	assert_int_equal(gremc_job_start(&job, "job", count_steps, &log), 0);
+	assert_true(gremc_job_run(&job, GREMC_JOB_TO_END));
+	assert_int_equal(log.steps, STEPS);
+	assert_int_equal(gremc_job_finish(&job), 7);
+}
+
+static void test_cancelled_job_ends_at_its_next_pause(void **state)
+{
+	struct gremc_job job = {0};
+	struct job_log log = {0};
+
+	(void)state;
+	assert_int_equal(gremc_job_start(&job, "job", count_steps, &log), 0);
+	assert_false(gremc_job_run(&job, 0));
+	gremc_job_cancel(&job);
+	assert_true(gremc_job_run(&job, 0));
+	assert_int_equal(log.steps, 1);
+	assert_int_equal(gremc_job_finish(&job), -ECANCELED);
+}
+
+#if GREMC_ASSERTS
+static void test_job_has_the_roles_of_its_owner(void **state)
+{
+	struct gremc_job job = {0};
+	struct job_log log = {0};
+
+	(void)state;
+	register_control();
+	assert_int_equal(gremc_job_start(&job, "job", count_steps, &log), 0);
+	assert_false(gremc_job_run(&job, 0));
+	assert_true(log.is_control);
+	assert_false(contract_aborts(check_control_thread));
+	assert_true(gremc_job_run(&job, GREMC_JOB_TO_END));
+	assert_false(contract_aborts(check_control_thread));
+	gremc_job_finish(&job);
+	gremc_role_unregister(GREMC_ROLE_CONTROL);
+}
+#endif
+
+/* ---- maps ---- */
+
+#define NODES 5000u
+
+/* Each node is in one list at most. Returns how many are in any. */
+static uint32_t nodes_visited(const struct gremc_map *map,
+			      const struct gremc_map_node *test_nodes_are_indexed_in_order_of_addition)
+{
+	static uint8_t visits[NODES];
+	uint32_t count = 0;
+
+	memset(visits, 0, sizeof(visits));
+	for (uint32_t i = 0; i < gremc_map_lists(map); i++)
+		for (const struct gremc_map_node *node = gremc_map_list(map, i); node; node = node->next) {
+			assert_int_equal(visits[node - test_nodes_are_indexed_in_order_of_addition]++, 0);
+			count++;
+		}
+	return count;
+}
+
+static void test_map_finds_all_nodes_while_it_grows(void **state)
+{
+	static struct gremc_map_node test_nodes_are_indexed_in_order_of_addition[NODES];
+	struct gremc_map map;
+
+	(void)state;
+	assert_int_equal(gremc_map_init(&map), 0);
+	for (uint32_t i = 0; i < NODES; i++) {
+		gremc_map_add(&map, &test_nodes_are_indexed_in_order_of_addition[i], i * 7);
+		if (i % 17 == 0)
+			assert_int_equal(nodes_visited(&map, test_nodes_are_indexed_in_order_of_addition),
+					 i + 1);
+		assert_ptr_equal(gremc_map_find(&map, i * 7 / 2 / 7 * 7),
+				 &test_nodes_are_indexed_in_order_of_addition[i / 2]);
+	}
+	for (uint32_t i = 0; i < NODES; i += 2)
+		gremc_map_remove(&map, &test_nodes_are_indexed_in_order_of_addition[i]);
+	for (uint32_t i = 0; i < NODES; i++)
+		assert_ptr_equal(gremc_map_find(&map, i * 7),
+				 i % 2 ? &test_nodes_are_indexed_in_order_of_addition[i] : NULL);
+	assert_int_equal(nodes_visited(&map, test_nodes_are_indexed_in_order_of_addition), NODES / 2);
+	gremc_map_fini(&map);
+}
+
+static void test_frozen_map_moves_nothing(void **state)
+{
+	static struct gremc_map_node test_nodes_are_indexed_in_order_of_addition[NODES];
+	struct gremc_map map;
+	uint32_t lists, i = 0;
+
+	(void)state;
+	assert_int_equal(gremc_map_init(&map), 0);
+	/* until it is about to grow, and while it grows */
+	while (map.smaller == NULL || map.moved == 0) {
+		gremc_map_add(&map, &test_nodes_are_indexed_in_order_of_addition[i], i);
+		i++;
+	}
+	map.is_frozen = true;
+	lists = gremc_map_lists(&map);
+	for (; i < NODES; i++) {
+		const uint32_t moved = map.moved;
+
+		gremc_map_add(&map, &test_nodes_are_indexed_in_order_of_addition[i], i);
+		assert_int_equal(map.moved, moved);
+		assert_int_equal(gremc_map_lists(&map), lists);
+	}
+	assert_int_equal(nodes_visited(&map, test_nodes_are_indexed_in_order_of_addition), NODES);
+	map.is_frozen = false;
+	gremc_map_remove(&map, &test_nodes_are_indexed_in_order_of_addition[0]);
+	gremc_map_add(&map, &test_nodes_are_indexed_in_order_of_addition[0], 0);
+	for (i = 0; i < NODES; i++)
+		assert_ptr_equal(gremc_map_find(&map, i), &test_nodes_are_indexed_in_order_of_addition[i]);
+	gremc_map_fini(&map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -578,9 +744,15 @@ int main(void)
 		cmocka_unit_test(test_addr_order_and_hash_follow_family_and_value),
 		cmocka_unit_test(test_addr_prefix_covers_its_range),
 		cmocka_unit_test(test_keywords_are_parsed_and_listed),
+		cmocka_unit_test(test_job_and_owner_take_turns),
+		cmocka_unit_test(test_job_runs_to_its_end),
+		cmocka_unit_test(test_cancelled_job_ends_at_its_next_pause),
+		cmocka_unit_test(test_map_finds_all_nodes_while_it_grows),
+		cmocka_unit_test(test_frozen_map_moves_nothing),
 #if GREMC_ASSERTS
 		cmocka_unit_test(test_violated_contract_aborts),
 		cmocka_unit_test(test_thread_contract_holds_for_registered_thread),
+		cmocka_unit_test(test_job_has_the_roles_of_its_owner),
 #else
 		cmocka_unit_test(test_assertion_is_not_evaluated),
 #endif

@@ -189,11 +189,26 @@ static bool grace_is_over(struct gremc_rcu *rcu, uint64_t token)
 	return true;
 }
 
+unsigned gremc_rcu_reclaim_some(struct gremc_rcu *rcu, unsigned max_calls)
+{
+	unsigned n = 0;
+
+	gremc_assert_control_thread();
+	for (;
+	     n < max_calls && rcu->count > rcu->uncommitted && grace_is_over(rcu, rcu->ring[rcu->head].token);
+	     n++)
+		deferred_run_oldest(rcu);
+	return n;
+}
+
 unsigned gremc_rcu_reclaim(struct gremc_rcu *rcu)
 {
-	gremc_assert_control_thread();
-	while (rcu->count > rcu->uncommitted && grace_is_over(rcu, rcu->ring[rcu->head].token))
-		deferred_run_oldest(rcu);
+	gremc_rcu_reclaim_some(rcu, UINT32_MAX);
+	return rcu->count;
+}
+
+unsigned gremc_rcu_waiting(const struct gremc_rcu *rcu)
+{
 	return rcu->count;
 }
 

@@ -52,6 +52,15 @@ void gremc_rcu_commit(struct gremc_rcu *rcu);
  * Returns: number of calls that remain, uncommitted ones included. */
 unsigned gremc_rcu_reclaim(struct gremc_rcu *rcu);
 
+/* Run at most max_calls of the calls whose grace period is over, oldest first. Does not block.
+ * Thread:  writer.
+ * Returns: number of calls that ran. */
+unsigned gremc_rcu_reclaim_some(struct gremc_rcu *rcu, unsigned max_calls);
+
+/* Thread:  writer.
+ * Returns: number of deferred calls that have not run, uncommitted ones included. */
+unsigned gremc_rcu_waiting(const struct gremc_rcu *rcu);
+
 /* Wait for a grace period and run all deferred calls. Repeat for the calls that these calls defer, until none
  * remains.
  * Thread:  writer, which is no online reader. */

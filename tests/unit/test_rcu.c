@@ -297,6 +297,25 @@ static void test_synchronize_waits_for_running_reader(void **state)
 	assert_int_equal(reader.dead, 0);
 }
 
+static void test_reclaim_is_bounded(void **state)
+{
+	struct gremc_rcu *rcu = *state;
+	struct log log = {.count = 0};
+	struct item items[10];
+
+	for (unsigned i = 0; i < RTE_DIM(items); i++) {
+		items[i] = (struct item){&log, i};
+		assert_int_equal(gremc_rcu_defer(rcu, item_log_call, &items[i]), 0);
+	}
+	assert_int_equal(gremc_rcu_reclaim_some(rcu, 4), 0); /* not committed */
+	gremc_rcu_commit(rcu);
+	assert_int_equal(gremc_rcu_reclaim_some(rcu, 4), 4);
+	assert_int_equal(log.count, 4);
+	assert_int_equal(gremc_rcu_waiting(rcu), 6);
+	assert_int_equal(gremc_rcu_reclaim_some(rcu, 100), 6);
+	assert_int_equal(gremc_rcu_waiting(rcu), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +329,7 @@ int main(void)
 		TEST(test_all_slots_can_be_registered),
 		TEST(test_threads_never_share_a_slot),
 		TEST(test_synchronize_waits_for_running_reader),
+		TEST(test_reclaim_is_bounded),
 	};
 
 	return cmocka_run_group_tests_name("rcu", tests, NULL, NULL);

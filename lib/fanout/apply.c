@@ -4,11 +4,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/job.h"
 #include "fanout/fanout_priv.h"
 
-/* What one change takes out of the table, freed together after its grace period. */
+#define RETIRED_MAX 1024u /* objects that are freed at once */
+
+/* A part of what one change takes out of the table, freed together after its grace period. */
 struct retired {
+	struct retired *next; /* of the same change */
 	struct gremc_fanout *table;
+	uint32_t count; /* of objects */
 	struct gremc_object *replaced;
 	struct gremc_object *removed; /* their ids are free with them */
 	struct gremc_view *views;
@@ -80,7 +85,31 @@ static void free_retired(void *argument)
 	free(retired);
 }
 
-static void retire(struct gremc_object **list, const struct gremc_mroute *mroute)
+static struct retired *retired_create(struct gremc_fanout *table)
+{
+	struct retired *retired = calloc(1, sizeof(*retired));
+
+	if (retired)
+		retired->table = table;
+	return retired;
+}
+
+/* The part that takes another object. Without memory for another part the last one becomes longer. */
+static struct retired *retired_part(struct change *change)
+{
+	struct retired *part = NULL;
+
+	if (change->retired->count >= RETIRED_MAX)
+		part = retired_create(change->table);
+	if (part) {
+		part->next = change->retired;
+		change->retired = part;
+	}
+	change->retired->count++;
+	return change->retired;
+}
+
+static void list_push(struct gremc_object **list, const struct gremc_mroute *mroute)
 {
 	struct gremc_object *object = gremc_object_of(mroute);
 
@@ -88,24 +117,38 @@ static void retire(struct gremc_object **list, const struct gremc_mroute *mroute
 	*list = object;
 }
 
-/* Start the grace period of all that was retired. */
-static void hand_over(struct change *change)
+static void retire_removed(struct change *change, const struct gremc_mroute *mroute)
 {
-	struct gremc_rcu *rcu = change->table->rcu;
-	struct retired *retired = change->retired;
+	list_push(&retired_part(change)->removed, mroute);
+}
 
-	change->retired = NULL;
-	if (retired->replaced == NULL && retired->removed == NULL && retired->views == NULL) {
-		free(retired);
+static void retire_replaced(struct change *change, const struct gremc_mroute *mroute)
+{
+	list_push(&retired_part(change)->replaced, mroute);
+}
+
+static void retired_defer(struct gremc_rcu *rcu, struct retired *retired)
+{
+	if (gremc_rcu_defer(rcu, free_retired, retired) == 0)
 		return;
-	}
-	if (gremc_rcu_defer(rcu, free_retired, retired) == 0) {
-		gremc_rcu_commit(rcu);
-		return;
-	}
 	/* no memory to wait later: wait now */
 	gremc_rcu_synchronize(rcu);
 	free_retired(retired);
+}
+
+/* Start the grace period of all that was retired. */
+static void hand_over(struct change *change)
+{
+	while (change->retired) {
+		struct retired *retired = change->retired;
+
+		change->retired = retired->next;
+		if (retired->replaced || retired->removed || retired->views)
+			retired_defer(change->table->rcu, retired);
+		else
+			free(retired);
+	}
+	gremc_rcu_commit(change->table->rcu);
 }
 
 /* ---- stage: all that may fail ---- */
@@ -166,8 +209,8 @@ static int make_room(struct change *change)
 	if (change->added > change->removed &&
 	    table->mroutes + change->added > GREMC_MROUTES_MAX + change->removed)
 		return -ENOSPC;
-	if (ids_left(table) < change->added)
-		gremc_rcu_reclaim(table->rcu);
+	while (ids_left(table) < change->added && gremc_rcu_reclaim_some(table->rcu, 1))
+		gremc_job_pause();
 	if (ids_left(table) < change->added)
 		return -ENOSPC;
 	/* half as many again, to grow in few steps */
@@ -213,7 +256,7 @@ static void unpublish(struct change *change, const struct gremc_mroute *mroute)
 	gremc_view_remove(table, mroute);
 	slot_set(table, mroute->id, NULL);
 	count_out(table, mroute);
-	retire(&change->retired->removed, mroute);
+	retire_removed(change, mroute);
 }
 
 /* -EINVAL: another op of this call has brought the same key. */
@@ -253,7 +296,7 @@ static void undo(struct change *change, const struct staged *staged)
 	}
 	slot_set(table, mroute->id, staged->old);
 	gremc_view_replace(table, mroute, staged->old);
-	retire(&change->retired->replaced, mroute);
+	retire_replaced(change, mroute);
 }
 
 static void removals_follow(struct gremc_fanout *table)
@@ -277,6 +320,7 @@ static int publish_all(struct change *change)
 			rc = publish(change, &change->staged[at]);
 		if (rc)
 			break;
+		gremc_job_pause();
 	}
 	if (rc || change->removed > 0)
 		removals_follow(table);
@@ -285,6 +329,7 @@ static int publish_all(struct change *change)
 			if (change->staged[at].object)
 				undo(change, &change->staged[at]);
 			change->staged[at].object = NULL;
+			gremc_job_pause();
 		}
 		return rc;
 	}
@@ -294,9 +339,37 @@ static int publish_all(struct change *change)
 		if (change->ops[at].kind == GREMC_FANOUT_REMOVE)
 			unpublish(change, staged->old);
 		else if (staged->object && staged->old)
-			retire(&change->retired->replaced, staged->old);
+			retire_replaced(change, staged->old);
+		gremc_job_pause();
 	}
 	return 0;
+}
+
+/* -ECANCELED: the job that runs this is cancelled. */
+static int stage_all(struct change *change)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < change->count && rc == 0; i++) {
+		rc = stage(change, i);
+		if (gremc_job_pause() && rc == 0)
+			rc = -ECANCELED;
+	}
+	for (uint32_t i = 0; i < change->count; i++) {
+		if (change->staged[i].old)
+			gremc_object_of(change->staged[i].old)->next = NULL;
+		gremc_job_pause();
+	}
+	return rc;
+}
+
+static void unstage_all(struct change *change)
+{
+	for (uint32_t i = 0; i < change->count; i++) {
+		if (change->staged[i].object)
+			gremc_object_destroy(&change->table->slab, change->staged[i].object);
+		gremc_job_pause();
+	}
 }
 
 int gremc_fanout_apply(struct gremc_fanout *table, const struct gremc_fanout_op *ops, uint32_t count,
@@ -309,23 +382,16 @@ int gremc_fanout_apply(struct gremc_fanout *table, const struct gremc_fanout_op 
 	if (count == 0)
 		return 0;
 	change.staged = calloc(count, sizeof(*change.staged));
-	change.retired = calloc(1, sizeof(*change.retired));
+	change.retired = retired_create(table);
 	if (change.staged == NULL || change.retired == NULL)
 		goto free_change;
-	change.retired->table = table;
-	rc = 0;
-	for (uint32_t i = 0; i < count && rc == 0; i++)
-		rc = stage(&change, i);
-	for (uint32_t i = 0; i < count; i++)
-		if (change.staged[i].old)
-			gremc_object_of(change.staged[i].old)->next = NULL;
+	rc = stage_all(&change);
 	if (rc == 0)
 		rc = make_room(&change);
 	if (rc == 0)
 		rc = publish_all(&change);
-	for (uint32_t i = 0; i < count; i++)
-		if (rc && change.staged[i].object)
-			gremc_object_destroy(&table->slab, change.staged[i].object);
+	if (rc)
+		unstage_all(&change);
 	hand_over(&change);
 
 free_change:

@@ -157,7 +157,8 @@ const struct gremc_fanout_node *gremc_fanout_at(const struct gremc_fanout *table
  * -E2BIG: over GREMC_FANOUT_MAX oifs or iifs;
  * -EINVAL: not a group, host bits, a source with a prefix, a source in 0.0.0.0/8 or multicast, a vif twice,
  * a key twice, oifs with thresholds that are not ascending, a route of any source inside 232.0.0.0/8;
- * -ENOENT: REMOVE of what is not there.
+ * -ENOENT: REMOVE of what is not there;
+ * -ECANCELED: in a job (base/job.h), which pauses between routes, and is cancelled.
  * on_new_id, when not NULL, is called for the id of each added route before a reader can find it (to zero its
  * counters). */
 int gremc_fanout_apply(struct gremc_fanout *table, const struct gremc_fanout_op *ops, uint32_t count,

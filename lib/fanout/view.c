@@ -4,6 +4,7 @@
 
 #include <rte_malloc.h>
 
+#include "base/job.h"
 #include "fanout/fanout_priv.h"
 
 #define SMALLEST 1024u
@@ -80,9 +81,11 @@ int gremc_view_create(struct gremc_fanout *table, uint32_t keys, struct gremc_vi
 	if (view == NULL)
 		return -ENOMEM;
 	account(table, view, 1);
-	for (uint32_t id = 0; id < table->id_limit && rc == 0; id++)
+	for (uint32_t id = 0; id < table->id_limit && rc == 0; id++) {
 		if (table->slots[id])
 			rc = add(table, view, table->slots[id]);
+		gremc_job_pause();
+	}
 	if (rc) {
 		gremc_view_destroy(table, view);
 		return rc;

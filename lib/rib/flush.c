@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/job.h"
 #include "rib/rib_priv.h"
 
 static void on_new_id(uint32_t id, void *argument)
@@ -50,18 +51,82 @@ static void waits(struct gremc_rib *rib, struct route *route, bool is_waiting)
 	rib->waiting_end = &route->next_waiting;
 }
 
-/* The operations that the dirty routes need, and whose they are. `all`: of those that wait, too. */
+/* ---- the batch ---- */
+
+int gremc_batch_add(struct gremc_rib *rib, struct route *route)
+{
+	if (route->is_batched)
+		return 0;
+	if (rib->batch_count == rib->batch_room) {
+		uint32_t room = RTE_MAX(1024u, rib->batch_room * 2);
+		struct route **batch = realloc(rib->batch, room * sizeof(struct route *));
+
+		if (batch == NULL)
+			return -ENOMEM;
+		rib->batch = batch;
+		rib->batch_room = room;
+	}
+	route->is_batched = true;
+	rib->batch[rib->batch_count++] = route;
+	return 0;
+}
+
+/* The routes that are dirty now become the batch. -ENOMEM: the rest stays dirty. */
+static int batch_collect(struct gremc_rib *rib)
+{
+	struct route *route, *next;
+	int rc = 0;
+
+	if (rib->all_dirty) {
+		rib->all_dirty = false;
+		gremc_rib_each(rib, gremc_route_touch_one);
+	}
+	route = rib->dirty;
+	rib->dirty = NULL;
+	rib->dirty_count = 0;
+	for (; route; route = next) {
+		next = route->next_dirty;
+		route->is_dirty = false;
+		if (rc == 0)
+			rc = gremc_batch_add(rib, route);
+		if (rc)
+			gremc_route_touch_one(rib, route);
+		gremc_job_pause();
+	}
+	return rc;
+}
+
+/* The batch is dirty again. */
+static void batch_return(struct gremc_rib *rib)
+{
+	for (uint32_t i = 0; i < rib->batch_count; i++) {
+		rib->batch[i]->is_batched = false;
+		gremc_route_touch_one(rib, rib->batch[i]);
+		gremc_job_pause();
+	}
+	rib->batch_count = 0;
+}
+
+void gremc_batch_clean(struct gremc_rib *rib)
+{
+	for (uint32_t i = 0; i < rib->batch_count; i++) {
+		rib->batch[i]->is_batched = false;
+		gremc_route_tidy(rib, rib->batch[i]);
+		gremc_job_pause();
+	}
+	rib->batch_count = 0;
+}
+
+/* The operations that the batch needs, and whose they are. `all`: of those that wait, too. */
 static int plan(struct gremc_rib *rib, bool all, uint32_t *op_count)
 {
-	uint32_t count = 0, at = 0;
-	int rc;
+	uint32_t at = 0;
+	int rc = make_room(rib, rib->batch_count);
 
-	for (const struct route *route = rib->dirty; route; route = route->next_dirty)
-		count++;
-	rc = make_room(rib, count);
 	rib->arena.count = 0;
-	for (struct route *route = rib->dirty; route && rc == 0; route = route->next_dirty) {
+	for (uint32_t i = 0; i < rib->batch_count && rc == 0; i++) {
 		struct gremc_fanout_op *op = &rib->ops[at];
+		struct route *route = rib->batch[i];
 		bool wanted;
 
 		if (!all && route->is_waiting && !route->fixed && !route->is_published)
@@ -72,9 +137,13 @@ static int plan(struct gremc_rib *rib, bool all, uint32_t *op_count)
 			rib->op_routes[at++] = route;
 		else
 			waits(rib, route, false);
+		if (gremc_job_pause() && rc == 0)
+			rc = -ECANCELED;
 	}
-	for (uint32_t i = 0; i < at; i++)
+	for (uint32_t i = 0; i < at; i++) {
 		gremc_compose_finish(rib, &rib->ops[i].spec);
+		gremc_job_pause();
+	}
 	*op_count = at;
 	return rc;
 }
@@ -86,58 +155,74 @@ static int apply(struct gremc_rib *rib, uint32_t first, uint32_t count)
 	for (uint32_t i = first; rc == 0 && i < first + count; i++) {
 		rib->op_routes[i]->is_published = rib->ops[i].kind == GREMC_FANOUT_SET;
 		waits(rib, rib->op_routes[i], false);
+		gremc_job_pause();
 	}
 	return rc;
 }
 
-void gremc_rib_clean(struct gremc_rib *rib)
-{
-	while (rib->dirty) {
-		struct route *route = rib->dirty;
-
-		rib->dirty = route->next_dirty;
-		route->is_dirty = false;
-		gremc_route_tidy(rib, route);
-	}
-}
-
-static int flush_whole(struct gremc_rib *rib, bool all)
+static int batch_apply(struct gremc_rib *rib, bool all)
 {
 	uint32_t count;
 	int rc = plan(rib, all, &count);
 
-	if (rc == 0)
-		rc = apply(rib, 0, count);
-	if (rc == 0)
-		gremc_rib_clean(rib);
-	return rc;
+	return rc ? rc : apply(rib, 0, count);
 }
 
-int gremc_rib_flush_whole(struct gremc_rib *rib)
+int gremc_batch_apply(struct gremc_rib *rib)
 {
-	return flush_whole(rib, false);
+	return batch_apply(rib, false);
 }
 
-uint32_t gremc_rib_flush(struct gremc_rib *rib, uint32_t now)
+/* One route spoils the batch for all: each by itself. Returns how many fail. */
+static uint32_t batch_apply_each(struct gremc_rib *rib, uint32_t count)
 {
-	uint32_t count, failed = 0;
+	uint32_t failed = 0;
 
-	rib->now = now;
-	if (rib->dirty == NULL || flush_whole(rib, true) == 0)
-		return 0;
-	/* one of them spoils it for all: each by itself */
-	if (plan(rib, true, &count)) {
-		__atomic_add_fetch(&rib->failures, 1, __ATOMIC_RELAXED);
-		return 1; /* no memory even for the plan: all stays dirty */
-	}
 	for (uint32_t i = 0; i < count; i++) {
 		if (apply(rib, i, 1) == 0)
 			continue;
 		waits(rib, rib->op_routes[i], true);
 		failed++;
 	}
+	return failed;
+}
+
+uint32_t gremc_rib_flush_dirty(struct gremc_rib *rib)
+{
+	uint32_t count, failed = 1;
+	int rc = batch_collect(rib);
+
+	if (rc == 0)
+		rc = batch_apply(rib, true);
+	if (rc == 0) {
+		gremc_batch_clean(rib);
+		return 0;
+	}
+	if (rc == -ECANCELED) {
+		failed = 0;
+		batch_return(rib);
+	} else if (plan(rib, true, &count)) {
+		/* no memory even for the plan: all stays dirty */
+		batch_return(rib);
+	} else {
+		failed = batch_apply_each(rib, count);
+		gremc_batch_clean(rib);
+	}
 	__atomic_add_fetch(&rib->failures, failed, __ATOMIC_RELAXED);
-	gremc_rib_clean(rib);
+	return failed;
+}
+
+uint32_t gremc_rib_flush(struct gremc_rib *rib, uint32_t now)
+{
+	uint32_t failed = 0;
+
+	if (rib->is_busy)
+		return 0;
+	rib->now = now;
+	rib->is_busy = true;
+	if (gremc_rib_is_dirty(rib))
+		failed = gremc_rib_flush_dirty(rib);
+	rib->is_busy = false;
 	return failed;
 }
 
@@ -163,7 +248,17 @@ uint32_t gremc_rib_waiting(const struct gremc_rib *rib)
 
 bool gremc_rib_is_dirty(const struct gremc_rib *rib)
 {
-	return rib->dirty != NULL;
+	return rib->dirty != NULL || rib->all_dirty;
+}
+
+uint32_t gremc_rib_dirty_count(const struct gremc_rib *rib)
+{
+	return rib->all_dirty ? rib->routes.count : rib->dirty_count;
+}
+
+bool gremc_rib_is_busy(const struct gremc_rib *rib)
+{
+	return rib->is_busy;
 }
 
 uint32_t gremc_rib_since(const struct gremc_rib *rib, uint32_t id)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/job.h"
 #include "rib/rib_priv.h"
 
 static uint64_t key_of(rte_be32_t source, rte_be32_t group, uint8_t length)
@@ -42,14 +43,17 @@ static void interest_free(struct route *route)
 
 void gremc_rib_each(struct gremc_rib *rib, void (*each)(struct gremc_rib *rib, struct route *route))
 {
-	for (uint32_t i = 0; rib->routes.buckets && i <= rib->routes.mask; i++) {
-		struct gremc_map_node *node = rib->routes.buckets[i], *next;
+	rib->routes.is_frozen = true;
+	for (uint32_t i = 0; i < gremc_map_lists(&rib->routes); i++) {
+		struct gremc_map_node *node = gremc_map_list(&rib->routes, i), *next;
 
 		for (; node; node = next) {
 			next = node->next;
 			each(rib, container_of(node, struct route, node));
 		}
+		gremc_job_pause();
 	}
+	rib->routes.is_frozen = false;
 }
 
 static void kernel_free(struct route *route)
@@ -94,6 +98,7 @@ void gremc_rib_destroy(struct gremc_rib *rib)
 	if (rib->since)
 		gremc_memory_release(rib->since, GREMC_MROUTE_IDS_MAX * sizeof(*rib->since));
 	free(rib->arena.items);
+	free(rib->batch);
 	free(rib->ops);
 	free(rib->op_routes);
 	free(rib);
@@ -146,7 +151,7 @@ void gremc_route_tidy(struct gremc_rib *rib, struct route *route)
 	struct route *star = route->star;
 
 	if (route->fixed || route->fixed_before || route->kernel || route->interest || route->sources ||
-	    route->is_dirty || route->is_published || route->is_listed)
+	    route->is_dirty || route->is_batched || route->is_published || route->is_listed)
 		return;
 	gremc_map_remove(&rib->routes, &route->node);
 	if (star) {
@@ -166,6 +171,7 @@ void gremc_route_touch_one(struct gremc_rib *rib, struct route *route)
 	route->is_dirty = true;
 	route->next_dirty = rib->dirty;
 	rib->dirty = route;
+	rib->dirty_count++;
 }
 
 void gremc_route_touch(struct gremc_rib *rib, struct route *route)
@@ -177,7 +183,7 @@ void gremc_route_touch(struct gremc_rib *rib, struct route *route)
 
 void gremc_rib_touch_all(struct gremc_rib *rib)
 {
-	gremc_rib_each(rib, gremc_route_touch_one);
+	rib->all_dirty = true;
 }
 
 /* ---- IGMP ---- */

@@ -18,7 +18,11 @@
  * is at the moment is a table that a reload brings along.
  *
  * One writer, the control thread. Nothing reaches the fan-out table before gremc_rib_flush(): many changes
- * are one grace period. */
+ * are one grace period.
+ *
+ * A flush and gremc_rib_replace_static() take long with many routes. In a job (base/job.h) they pause; the
+ * control loop may change members and the kernel's routes meanwhile, and these changes are in the next flush.
+ */
 #ifndef GREMC_RIB_RIB_H
 #define GREMC_RIB_RIB_H
 
@@ -46,8 +50,9 @@ void gremc_rib_destroy(struct gremc_rib *rib);
 
 /* Make these the static routes and `vifs` the vifs of the interfaces below `interface_count`, and flush: all
  * or nothing. `routes`' iifs and oifs are interfaces. The three arrays, and those that the routes point to,
- * stay valid until the next call that succeeds, or gremc_rib_destroy(). Returns 0 or what
- * gremc_fanout_apply() says. `now` in seconds of the caller's clock, from which routes have their age. */
+ * stay valid until the next call that succeeds, or gremc_rib_destroy(). Returns 0, -ECANCELED (the job that
+ * runs this is cancelled), or what gremc_fanout_apply() says. `now` in seconds of the caller's clock, from
+ * which routes have their age. */
 int gremc_rib_replace_static(struct gremc_rib *rib, const struct gremc_mroute_spec *routes, uint32_t count,
 			     const uint32_t *vifs, uint32_t interface_count, uint32_t now);
 
@@ -78,7 +83,8 @@ void gremc_rib_kernel_begin(struct gremc_rib *rib);
 void gremc_rib_kernel_end(struct gremc_rib *rib);
 
 /* Bring what changed into the table. What does not go in (out of memory, or more routes than it holds) waits
- * for gremc_rib_retry(), or for a change of its own; returns how many such there were this time. */
+ * for gremc_rib_retry(), or for a change of its own; returns how many such there were this time. While a
+ * flush or a replacement is in progress this does nothing. */
 uint32_t gremc_rib_flush(struct gremc_rib *rib, uint32_t now);
 /* Let the next flush try those that have waited longest, some hundred of them. */
 void gremc_rib_retry(struct gremc_rib *rib);
@@ -86,6 +92,10 @@ void gremc_rib_retry(struct gremc_rib *rib);
 uint32_t gremc_rib_waiting(const struct gremc_rib *rib);
 /* Is there anything to flush? */
 bool gremc_rib_is_dirty(const struct gremc_rib *rib);
+/* How many routes a flush would look at, at most. */
+uint32_t gremc_rib_dirty_count(const struct gremc_rib *rib);
+/* A flush or a replacement is in progress, in a job that has paused. */
+bool gremc_rib_is_busy(const struct gremc_rib *rib);
 
 /* Any thread: since when the table's route with this id is there, by the caller's clock. */
 uint32_t gremc_rib_since(const struct gremc_rib *rib, uint32_t id);

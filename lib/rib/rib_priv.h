@@ -42,6 +42,7 @@ struct route {
 	rte_be32_t source, group;
 	uint8_t length;
 	bool is_dirty, is_published;
+	bool is_batched;                /* in rib->batch */
 	bool is_waiting;                /* did not go into the table; tried again */
 	bool is_listed;                 /* in rib->waiting, also for a while when it waits no more */
 	struct route *star;             /* of (S,G): its (*,G), which is there as long as it */
@@ -65,6 +66,12 @@ struct gremc_rib {
 	struct gremc_rib_callbacks callbacks;
 	struct gremc_map routes;
 	struct route *dirty;
+	uint32_t dirty_count;
+	bool all_dirty;       /* every route, though it is not in the list */
+	bool is_busy;         /* a flush or a replacement is in progress */
+	struct route **batch; /* the routes that it is about */
+	uint32_t batch_count, batch_room;
+	bool batch_failed;                    /* out of memory for it */
 	struct route *waiting, **waiting_end; /* the longest first */
 	uint32_t waiting_count;               /* with is_waiting; atomic */
 	uint32_t kernel_count;
@@ -102,7 +109,7 @@ void gremc_route_tidy(struct gremc_rib *rib, struct route *route);
 void gremc_route_touch(struct gremc_rib *rib, struct route *route);
 void gremc_route_touch_one(struct gremc_rib *rib, struct route *route);
 void gremc_rib_touch_all(struct gremc_rib *rib);
-/* `each` may free its own route only. */
+/* Visit every route. Pauses between routes: then others may add routes, which are visited or not. */
 void gremc_rib_each(struct gremc_rib *rib, void (*each)(struct gremc_rib *rib, struct route *route));
 
 /* ---- compose.c ---- */
@@ -115,10 +122,15 @@ void gremc_compose_finish(const struct gremc_rib *rib, struct gremc_mroute_spec 
 
 /* ---- flush.c ---- */
 
-/* All or nothing; then all is clean. Without what waits for room and no static route asks for: that goes on
- * waiting. */
-int gremc_rib_flush_whole(struct gremc_rib *rib);
-/* Nothing is dirty any more, and routes that nobody wants are freed. */
-void gremc_rib_clean(struct gremc_rib *rib);
+/* Flush while rib->is_busy: see gremc_rib_flush(). */
+uint32_t gremc_rib_flush_dirty(struct gremc_rib *rib);
+/* Add a route to the batch; no-op if it is in it. Returns 0 or -ENOMEM. */
+int gremc_batch_add(struct gremc_rib *rib, struct route *route);
+/* Bring the batch into the table, all or nothing; it stays the batch. Leaves out routes that wait for room
+ * and are not static: those go on waiting. Returns: 0, -ENOMEM, -ECANCELED (the job that runs this is
+ * cancelled), or what gremc_fanout_apply() returns. */
+int gremc_batch_apply(struct gremc_rib *rib);
+/* Empty the batch, and free its routes that no origin has. */
+void gremc_batch_clean(struct gremc_rib *rib);
 
 #endif

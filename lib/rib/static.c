@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/job.h"
 #include "rib/rib_priv.h"
 
 static void count_prefix(struct gremc_rib *rib, const struct route *route, int by)
@@ -47,8 +48,19 @@ static int bring_in(struct gremc_rib *rib, const struct gremc_mroute_spec *route
 			return -EINVAL; /* the same twice */
 		route->fixed = &routes[i];
 		count_prefix(rib, route, 1);
+		/* in the order of the configuration, which is that of the memory */
+		if (gremc_batch_add(rib, route))
+			return -ENOMEM;
+		if (gremc_job_pause())
+			return -ECANCELED;
 	}
 	return 0;
+}
+
+static void batch_all(struct gremc_rib *rib, struct route *route)
+{
+	if (gremc_batch_add(rib, route))
+		rib->batch_failed = true;
 }
 
 int gremc_rib_replace_static(struct gremc_rib *rib, const struct gremc_mroute_spec *routes, uint32_t count,
@@ -58,25 +70,27 @@ int gremc_rib_replace_static(struct gremc_rib *rib, const struct gremc_mroute_sp
 	uint32_t interfaces_before = rib->interface_count;
 	int rc;
 
+	gremc_assert(!rib->is_busy);
+	rib->is_busy = true;
+	rib->now = now;
 	/* what the others have changed goes in first: it is not to be undone with this */
-	gremc_rib_flush(rib, now);
+	gremc_rib_flush_dirty(rib);
 	gremc_rib_each(rib, set_aside);
 	rib->vifs = vifs;
 	rib->interface_count = interface_count;
+	rib->batch_failed = false;
 	rc = bring_in(rib, routes, count);
-	gremc_rib_touch_all(rib);
+	gremc_rib_each(rib, batch_all);
+	if (rc == 0 && rib->batch_failed)
+		rc = -ENOMEM;
 	if (rc == 0)
-		rc = gremc_rib_flush_whole(rib);
-	if (rc == 0) {
-		gremc_rib_each(rib, forget);
-		/* those that were only static, and are not any more */
-		gremc_rib_touch_all(rib);
-		gremc_rib_clean(rib);
-		return 0;
+		rc = gremc_batch_apply(rib);
+	gremc_rib_each(rib, rc ? take_back : forget);
+	if (rc) {
+		rib->vifs = vifs_before;
+		rib->interface_count = interfaces_before;
 	}
-	gremc_rib_each(rib, take_back);
-	rib->vifs = vifs_before;
-	rib->interface_count = interfaces_before;
-	gremc_rib_clean(rib);
+	gremc_batch_clean(rib);
+	rib->is_busy = false;
 	return rc;
 }

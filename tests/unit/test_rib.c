@@ -6,6 +6,7 @@
 
 #include <rte_eal.h>
 
+#include "base/job.h"
 #include "rib/rib.h"
 #include "test.h"
 
@@ -510,6 +511,167 @@ static void test_no_memory(void **state)
 	assert_null(flushed(0, group, 32));
 }
 
+/* ---- a replacement in slices, while others change ---- */
+
+#define GROUPS 60u /* of the static routes, and of the members */
+
+struct replacement {
+	const struct gremc_mroute_spec *routes;
+	uint32_t count;
+};
+
+static rte_be32_t group_of(uint32_t i)
+{
+	return rte_cpu_to_be_32(0xef090000 + i);
+}
+
+static int replace(void *argument)
+{
+	const struct replacement *new = argument;
+
+	return gremc_rib_replace_static(rib, new->routes, new->count, vifs, INTERFACES, 9);
+}
+
+/* Static routes for every group of which `mask` has a bit, modulo 3. */
+static uint32_t specs_make(struct gremc_mroute_spec *specs, unsigned mask, const uint32_t *oifs,
+			   uint32_t oif_count)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < GROUPS; i++)
+		if (mask >> i % 3 & 1)
+			specs[count++] = (struct gremc_mroute_spec){
+				.group = group_of(i), .length = 32, .oifs = oifs, .oif_count = oif_count};
+	return count;
+}
+
+/* Members by interface 10 to 13, as the test has them, and in a rib. */
+static bool members[GROUPS][4];
+
+static void member_flip(struct gremc_rib *at, uint32_t random)
+{
+	const uint32_t i = random % GROUPS, interface = random / GROUPS % 4;
+
+	members[i][interface] = !members[i][interface];
+	assert_int_equal(gremc_rib_member(at, 10 + interface, 0, group_of(i),
+					  members[i][interface] ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE),
+			 0);
+}
+
+/* The table has what it would have without slices. */
+static void expect_table(const struct gremc_mroute_spec *specs, uint32_t count)
+{
+	uint32_t routes = 0, expected_routes = 0;
+	struct gremc_fanout_usage usage;
+
+	for (uint32_t i = 0; i < GROUPS; i++) {
+		const struct gremc_mroute *mroute = gremc_fanout_find(table, 0, group_of(i), 32);
+		uint32_t expected = 0;
+
+		for (uint32_t spec = 0; spec < count; spec++)
+			if (specs[spec].group == group_of(i))
+				for (uint32_t oif = 0; oif < specs[spec].oif_count; oif++)
+					expected |= 1u << specs[spec].oifs[oif];
+		for (uint32_t interface = 0; interface < 4; interface++)
+			expected |= (uint32_t)members[i][interface] << (10 + interface);
+		routes += mroute != NULL;
+		expected_routes += expected != 0;
+		if (expected)
+			expect_oil(mroute, expected);
+		else
+			assert_null(mroute);
+	}
+	assert_int_equal(routes, expected_routes);
+	gremc_fanout_usage(table, &usage);
+	assert_int_equal(usage.mroutes, expected_routes);
+}
+
+static void members_change_during_a_replacement(void **state)
+{
+	static struct gremc_mroute_spec old[GROUPS], new[GROUPS];
+	struct replacement replacement = {new, specs_make(new, 6, to8, 1)};
+	uint32_t old_count = specs_make(old, 3, to23, 2), slices = 0;
+	struct gremc_job job = {0};
+
+	(void)state;
+	memset(members, 0, sizeof(members));
+	assert_int_equal(gremc_rib_replace_static(rib, old, old_count, vifs, INTERFACES, 1), 0);
+	for (uint32_t i = 0; i < 100; i++)
+		member_flip(rib, i * 2654435761u >> 8);
+	assert_int_equal(gremc_job_start(&job, "job", replace, &replacement), 0);
+	while (!gremc_job_run(&job, 0)) {
+		assert_true(gremc_rib_is_busy(rib));
+		member_flip(rib, slices++ * 2654435761u >> 8);
+		/* a flush waits for the replacement, and loses nothing */
+		assert_int_equal(gremc_rib_flush(rib, 9), 0);
+	}
+	assert_int_equal(gremc_job_finish(&job), 0);
+	assert_false(gremc_rib_is_busy(rib));
+	assert_true(slices > 5 * GROUPS);
+	assert_int_equal(gremc_rib_flush(rib, 9), 0);
+	assert_false(gremc_rib_is_dirty(rib));
+	expect_table(new, replacement.count);
+}
+
+/* Cancelled at any pause: the old routes stay, or the new ones are there; never a part of them. */
+static void cancelled_replacement_changes_nothing(void **state)
+{
+	static struct gremc_mroute_spec old[GROUPS], new[GROUPS];
+	struct replacement replacement = {new, specs_make(new, 6, to8, 1)};
+	uint32_t old_count = specs_make(old, 3, to23, 2), cancelled = 0, slices = 0;
+	bool is_short = false;
+
+	(void)state;
+	memset(members, 0, sizeof(members));
+	assert_int_equal(gremc_rib_replace_static(rib, old, old_count, vifs, INTERFACES, 1), 0);
+	while (!is_short) {
+		struct gremc_job job = {0};
+		int rc;
+
+		slices += 5;
+		assert_int_equal(gremc_job_start(&job, "job", replace, &replacement), 0);
+		for (uint32_t i = 0; i < slices && !is_short; i++)
+			is_short = gremc_job_run(&job, 0);
+		gremc_job_cancel(&job);
+		if (!is_short)
+			assert_true(gremc_job_run(&job, GREMC_JOB_TO_END));
+		rc = gremc_job_finish(&job);
+		assert_true(rc == 0 || rc == -ECANCELED);
+		cancelled += rc != 0;
+		assert_int_equal(gremc_rib_flush(rib, 9), 0);
+		expect_table(rc ? old : new, rc ? old_count : replacement.count);
+		assert_int_equal(gremc_rib_replace_static(rib, old, old_count, vifs, INTERFACES, 1), 0);
+		expect_table(old, old_count);
+	}
+	assert_true(cancelled > 10);
+}
+
+static int flush_all(void *argument)
+{
+	(void)argument;
+	return (int)gremc_rib_flush(rib, 9);
+}
+
+static void members_change_during_a_flush(void **state)
+{
+	struct gremc_job job = {0};
+	uint32_t slices = 0;
+
+	(void)state;
+	memset(members, 0, sizeof(members));
+	for (uint32_t i = 0; i < 200; i++)
+		member_flip(rib, i * 2654435761u >> 8);
+	assert_true(gremc_rib_dirty_count(rib) > GROUPS / 2);
+	assert_int_equal(gremc_job_start(&job, "job", flush_all, NULL), 0);
+	while (!gremc_job_run(&job, 0))
+		member_flip(rib, slices++ * 2654435761u >> 9);
+	assert_int_equal(gremc_job_finish(&job), 0);
+	assert_true(slices > GROUPS);
+	assert_int_equal(gremc_rib_flush(rib, 9), 0);
+	assert_false(gremc_rib_is_dirty(rib));
+	expect_table(NULL, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -533,6 +695,9 @@ int main(void)
 		TEST(test_full_table),
 		TEST(test_static_beside_waiting),
 		TEST(test_no_memory),
+		TEST(members_change_during_a_replacement),
+		TEST(cancelled_replacement_changes_nothing),
+		TEST(members_change_during_a_flush),
 	};
 
 	if (rte_eal_init((int)RTE_DIM(eal) - 1, eal) < 0)

@@ -75,8 +75,7 @@ static void warn_of_restart(const struct gremc_forwarder *forwarder, const struc
 	}
 }
 
-int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config *wanted,
-			  struct gremc_errors *errors)
+static int apply(struct gremc_forwarder *forwarder, struct gremc_config *wanted, struct gremc_errors *errors)
 {
 	struct gremc_change change;
 	unsigned reasons = errors->count;
@@ -112,8 +111,8 @@ int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config
 	gremc_steering_changed(forwarder);
 	return 0;
 fail:
-	if (errors->count > reasons)
-		return rc; /* said where it happened */
+	if (errors->count > reasons || rc == -ECANCELED)
+		return rc; /* said where it happened, or not worth a word */
 	if (rc == -E2BIG)
 		gremc_errors_add(errors, NULL, 0, 0, "an mroute has more than %u outgoing interfaces",
 				 GREMC_FANOUT_MAX);
@@ -126,5 +125,16 @@ fail:
 	else
 		gremc_errors_add(errors, NULL, 0, 0, "cannot apply the configuration: %s%s", strerror(-rc),
 				 rc == -ENOMEM ? "; give DPDK more memory (-m or --socket-mem)" : "");
+	return rc;
+}
+
+int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config *wanted,
+			  struct gremc_errors *errors)
+{
+	int rc;
+
+	gremc_host_hold(forwarder->host, true);
+	rc = apply(forwarder, wanted, errors);
+	gremc_host_hold(forwarder->host, false);
 	return rc;
 }

@@ -10,6 +10,8 @@
 
 #include "forwarder.h"
 
+#define FIRST_SLICE_MICROSECONDS 50000u
+
 /* What all workers read is on every node that has one. */
 static struct gremc_nodes nodes_of(const unsigned *lcores, unsigned count)
 {
@@ -102,6 +104,8 @@ static void tear_down(struct gremc_forwarder *forwarder)
 		gremc_rcu_destroy(forwarder->rcu);
 	free(forwarder->map.vif);
 	free(forwarder->map.interface);
+	gremc_loading_free(forwarder->reload.config);
+	gremc_errors_fini(&forwarder->reload.errors);
 	gremc_config_free(forwarder->config);
 }
 
@@ -187,6 +191,37 @@ no_memory:
 	return -1;
 }
 
+struct first_apply {
+	struct gremc_forwarder *forwarder;
+	struct gremc_config *config;
+	struct gremc_errors *errors;
+};
+
+static int first_apply_run(void *argument)
+{
+	const struct first_apply *apply = argument;
+
+	return gremc_forwarder_apply(apply->forwarder, apply->config, apply->errors);
+}
+
+/* Apply the configuration of the start. A signal that ends the program cancels it. */
+static int apply_first(struct gremc_forwarder *forwarder, struct gremc_config *config,
+		       struct gremc_errors *errors)
+{
+	struct first_apply apply = {forwarder, config, errors};
+	struct gremc_job job = {0};
+	int rc = gremc_job_start(&job, "gremc-apply", first_apply_run, &apply);
+
+	if (rc) {
+		gremc_errors_add(errors, NULL, 0, 0, "cannot start a thread: %s", strerror(-rc));
+		return rc;
+	}
+	while (!gremc_job_run(&job, FIRST_SLICE_MICROSECONDS))
+		if (gremc_signals_stop(forwarder))
+			gremc_job_cancel(&job);
+	return gremc_job_finish(&job);
+}
+
 int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_options *options,
 			 struct gremc_config *config)
 {
@@ -195,8 +230,9 @@ int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_o
 
 	forwarder->options = options;
 	rc = build(forwarder, config, &errors);
-	if (rc || gremc_signals_stop(forwarder) || gremc_forwarder_apply(forwarder, config, &errors) ||
-	    forwarder->host_failed)
+	if (rc == 0 && !gremc_signals_stop(forwarder))
+		rc = apply_first(forwarder, config, &errors);
+	if (rc || forwarder->stopping || forwarder->host_failed)
 		goto fail;
 	forwarder->telemetry = telemetry_of(forwarder);
 	if (gremc_telemetry_start(&forwarder->telemetry))

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 
+#include "base/job.h"
 #include "config/config.h"
 #include "datapath/datapath.h"
 #include "fanout/fanout.h"
@@ -28,6 +29,8 @@ struct gremc_vif_map {
 	uint32_t count;
 };
 
+struct gremc_forwarder;
+
 /* Groups of mroutes for ports that the kernel keeps. */
 struct gremc_steering {
 	bool due;      /* the table has changed */
@@ -38,6 +41,14 @@ struct gremc_reload {
 	bool is_due; /* SIGHUP, since the last one began */
 	struct gremc_watch watch;
 	struct gremc_loading loading;
+	struct gremc_config *config; /* loaded and not yet applied, or NULL */
+	struct gremc_errors errors;  /* of it */
+};
+
+/* What the control loop does in slices, one at a time. */
+struct gremc_forwarder_job {
+	struct gremc_job job;
+	void (*done)(struct gremc_forwarder *forwarder, int rc); /* NULL: nothing follows */
 };
 
 struct gremc_forwarder {
@@ -61,6 +72,7 @@ struct gremc_forwarder {
 	int signals; /* signalfd: SIGHUP, SIGINT, SIGTERM; blocked in every thread */
 	bool stopping;
 	struct gremc_reload reload;
+	struct gremc_forwarder_job job;
 	uint64_t reloads, reload_errors;
 	int status; /* exit code of the control loop */
 };
@@ -78,7 +90,8 @@ unsigned gremc_forwarder_fini(struct gremc_forwarder *forwarder);
 
 /* apply.c: bring vifs, adjacencies, mroutes and settings from the running configuration (NULL: none yet) to
  * `wanted`, all or nothing; what is the same in both is not touched. On success the forwarder owns `wanted`
- * and the running one is freed. Returns 0 or a negative errno with the reasons in *errors. Control thread. */
+ * and the running one is freed. In a job it pauses: packets, timers and events have their turn then. Returns
+ * 0, a negative errno with the reasons in *errors, or -ECANCELED: the job is cancelled. Control thread. */
 int gremc_forwarder_apply(struct gremc_forwarder *forwarder, struct gremc_config *wanted,
 			  struct gremc_errors *errors);
 
@@ -118,9 +131,27 @@ int gremc_forwarder_apply_mroutes(struct gremc_forwarder *forwarder, const struc
 bool gremc_steering_pass(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute, uint32_t vif);
 /* The table's routes have changed. */
 void gremc_steering_changed(struct gremc_forwarder *forwarder);
-/* Have the ports take what the table has routes for, when it is time; returns the milliseconds that the loop
- * may wait, at most `wait` (-1: for ever). */
-int gremc_steering_run(struct gremc_forwarder *forwarder, int wait);
+/* Start a job that has the ports take what the table has routes for, when it is time. Returns whether there
+ * is one. */
+bool gremc_steering_job_start(struct gremc_forwarder *forwarder);
+/* Returns: the milliseconds that the loop may wait, at most `wait` (-1: for ever). */
+int gremc_steering_wait(const struct gremc_forwarder *forwarder, int wait);
+
+/* jobs.c: start a job whose argument is the forwarder; done() is called with its result.
+ * Returns: whether it has started; it has not while another one is active. */
+bool gremc_forwarder_job_start(struct gremc_forwarder *forwarder, const char *name,
+			       int (*function)(void *forwarder),
+			       void (*done)(struct gremc_forwarder *forwarder, int rc));
+/* Start a job if one is due and none is active, and run a slice of it. Returns whether one is active. */
+bool gremc_forwarder_jobs_run(struct gremc_forwarder *forwarder);
+/* End the active job, if any: it is cancelled, or runs to its end where it cannot be. */
+void gremc_forwarder_jobs_end(struct gremc_forwarder *forwarder);
+
+/* reload.c: load the configuration after a SIGHUP. A SIGHUP that comes while a configuration is loaded or
+ * applied is for the time after. */
+void gremc_reload_run(struct gremc_forwarder *forwarder);
+/* Start the job that applies a configuration that has been loaded. Returns whether there is one. */
+bool gremc_reload_job_start(struct gremc_forwarder *forwarder);
 
 /* control.c: signals, reload, reclaim; returns when told to stop, having stopped the workers. */
 void gremc_forwarder_control(struct gremc_forwarder *forwarder);

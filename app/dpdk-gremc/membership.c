@@ -4,8 +4,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/job.h"
 #include "forwarder.h"
 
+#define FLUSH_AT_ONCE  4096u /* dirty routes; a flush of more is a job */
 #define RETRY_INTERVAL 1000u /* milliseconds between tries of routes that did not go into the table */
 
 uint64_t gremc_clock(void)
@@ -251,8 +253,10 @@ void gremc_membership_configure(struct gremc_forwarder *forwarder, const struct 
 	membership->active = false;
 	/* an upstream that is none any more makes room for the next one before that comes */
 	for (uint32_t i = 0; i < map->count; i++)
-		if (map->interface[i] != upstream)
+		if (map->interface[i] != upstream) {
 			configure_one(forwarder, config, map, i);
+			gremc_job_pause();
+		}
 	if (upstream == GREMC_RIB_NONE)
 		gremc_rib_upstream(membership->rib, GREMC_RIB_NONE);
 	for (uint32_t i = 0; i < map->count; i++)
@@ -338,6 +342,12 @@ static void retry(struct gremc_membership *membership, uint64_t now)
 	membership->retry_at = 0;
 }
 
+/* Whether a flush takes so long that it goes to a job. */
+static bool flush_is_long(const struct gremc_membership *membership)
+{
+	return gremc_rib_dirty_count(membership->rib) > FLUSH_AT_ONCE;
+}
+
 static void flush(struct gremc_forwarder *forwarder, uint64_t now)
 {
 	struct gremc_membership *membership = &forwarder->membership;
@@ -355,20 +365,47 @@ static void flush(struct gremc_forwarder *forwarder, uint64_t now)
 		membership->retry_at = now + RETRY_INTERVAL;
 }
 
+/* A job's function. */
+static int flush_long(void *argument)
+{
+	flush(argument, gremc_clock());
+	return 0;
+}
+
+bool gremc_membership_job_start(struct gremc_forwarder *forwarder)
+{
+	return flush_is_long(&forwarder->membership) &&
+	       gremc_forwarder_job_start(forwarder, "gremc-routes", flush_long, NULL);
+}
+
+/* Bring the changes into the table, unless a job has the rib, or is to have it. */
+static void table_update(struct gremc_forwarder *forwarder, uint64_t now)
+{
+	struct gremc_membership *membership = &forwarder->membership;
+
+	if (gremc_rib_is_busy(membership->rib))
+		return;
+	set_budget(membership, membership->routes.count);
+	retry(membership, now);
+	if (flush_is_long(membership))
+		return;
+	flush(forwarder, now);
+	__atomic_store_n(&membership->applied, membership->changes, __ATOMIC_RELEASE);
+	measure_reports(membership);
+}
+
 int gremc_membership_run(struct gremc_forwarder *forwarder)
 {
 	struct gremc_membership *membership = &forwarder->membership;
 	uint64_t now = gremc_clock(), next;
 
 	gremc_igmp_timers_run(membership->igmp, now);
-	set_budget(membership, membership->routes.count);
-	retry(membership, now);
-	flush(forwarder, now);
-	__atomic_store_n(&membership->applied, membership->changes, __ATOMIC_RELEASE);
-	measure_reports(membership);
+	table_update(forwarder, now);
 	next = gremc_igmp_next_due(membership->igmp);
 	if (membership->retry_at)
 		next = RTE_MIN(next, membership->retry_at);
+	if (flush_is_long(membership) && !gremc_rib_is_busy(membership->rib))
+		return 0; /* for the job */
 	if (next == GREMC_IGMP_NEVER)
 		return -1;
 	return next > now ? (int)RTE_MIN(next - now, UINT64_C(60000)) : 0;

@@ -82,5 +82,7 @@ int gremc_membership_sources(struct gremc_forwarder *forwarder, const struct gre
 void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length, uint32_t stamp);
 /* Timers, and what changed into the table. Returns milliseconds until there is something to do, -1: never. */
 int gremc_membership_run(struct gremc_forwarder *forwarder);
+/* Start a job for the changes of the table if they are many. Returns whether there is one. */
+bool gremc_membership_job_start(struct gremc_forwarder *forwarder);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/job.h"
 #include "forwarder.h"
 
 static void routes_free(struct gremc_static_routes *routes)
@@ -18,8 +19,10 @@ static int routes_init(struct gremc_static_routes *routes, const struct gremc_co
 {
 	size_t lists = map->count;
 
-	for (uint32_t i = 0; i < config->mroute_count; i++)
+	for (uint32_t i = 0; i < config->mroute_count; i++) {
 		lists += config->mroutes[i].from_count + config->mroutes[i].to_count;
+		gremc_job_pause();
+	}
 	*routes = (struct gremc_static_routes){0};
 	routes->specs = malloc(((size_t)config->mroute_count + 1) * sizeof(*routes->specs));
 	routes->lists = malloc((lists + 1) * sizeof(*routes->lists));
@@ -89,8 +92,10 @@ int gremc_forwarder_apply_mroutes(struct gremc_forwarder *forwarder, const struc
 	if (rc)
 		return rc;
 	used = all_count = list_all(&routes, map);
-	for (uint32_t i = 0; i < config->mroute_count; i++)
+	for (uint32_t i = 0; i < config->mroute_count; i++) {
 		add_route(&routes, &used, map, &config->mroutes[i], all_count);
+		gremc_job_pause();
+	}
 	/* old and new ones are in the table together for a moment */
 	gremc_membership_reserve(forwarder, RTE_MAX(routes.count, membership->routes.count));
 	rc = gremc_rib_replace_static(membership->rib, routes.specs, routes.count, routes.vifs,

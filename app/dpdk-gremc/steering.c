@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/job.h"
 #include "forwarder.h"
 
 #define STEER_INTERVAL 100u /* milliseconds */
@@ -49,6 +50,7 @@ static int steer(struct gremc_forwarder *forwarder, uint16_t port)
 
 		if (is_brought(mroute, vif))
 			groups[count++] = steer_group_of(mroute);
+		gremc_job_pause();
 	}
 	gremc_ports_steer_groups(forwarder->ports, port, groups, count);
 	free(groups);
@@ -71,25 +73,40 @@ void gremc_steering_changed(struct gremc_forwarder *forwarder)
 	forwarder->steering.due = any_is_steered(forwarder);
 }
 
-int gremc_steering_run(struct gremc_forwarder *forwarder, int wait)
+/* A job's function. */
+static int steer_all(void *argument)
 {
-	struct gremc_steering *steering = &forwarder->steering;
-	uint64_t now = gremc_clock();
+	struct gremc_forwarder *forwarder = argument;
 
-	if (!steering->due)
-		return wait;
-	if (now < steering->next) {
-		int left = (int)(steering->next - now);
-
-		return wait < 0 || wait > left ? left : wait;
-	}
-	steering->next = now + STEER_INTERVAL;
-	steering->due = false;
 	for (uint16_t i = 0; i < forwarder->ports->count; i++)
 		if (is_steered(forwarder, i) && steer(forwarder, i)) {
 			GREMC_LOG_LIMITED(ERR, "out of memory: groups from port %s follow later",
 					  forwarder->ports->port[i]->name);
-			steering->due = true;
+			forwarder->steering.due = true;
 		}
-	return wait;
+	forwarder->steering.next = gremc_clock() + STEER_INTERVAL;
+	return 0;
+}
+
+bool gremc_steering_job_start(struct gremc_forwarder *forwarder)
+{
+	struct gremc_steering *steering = &forwarder->steering;
+
+	if (!steering->due || gremc_clock() < steering->next ||
+	    !gremc_forwarder_job_start(forwarder, "gremc-steering", steer_all, NULL))
+		return false;
+	steering->due = false;
+	return true;
+}
+
+int gremc_steering_wait(const struct gremc_forwarder *forwarder, int wait)
+{
+	const struct gremc_steering *steering = &forwarder->steering;
+	const uint64_t now = gremc_clock();
+	int left;
+
+	if (!steering->due)
+		return wait;
+	left = now < steering->next ? (int)(steering->next - now) : 0;
+	return wait < 0 || wait > left ? left : wait;
 }

@@ -11,6 +11,7 @@
 
 #include <rte_byteorder.h>
 
+#include "base/job.h"
 #include "forwarder.h"
 
 #define WARNINGS_MAX 5 /* of one kind at a time: ten thousand lines help nobody */
@@ -108,6 +109,7 @@ static uint32_t vif_kept(const struct gremc_forwarder *forwarder, const struct g
 /* Tunnels of the running configuration by name. */
 static int tunnel_compare(const void *a, const void *b)
 {
+	gremc_job_pause(); /* a sort of all tunnels takes long */
 	return strcmp((*(const struct gremc_config_tunnel *const *)a)->name,
 		      (*(const struct gremc_config_tunnel *const *)b)->name);
 }
@@ -154,6 +156,7 @@ static int interfaces_number(struct gremc_change *change, const struct gremc_for
 		const struct gremc_config_tunnel *running_one =
 			index ? tunnel_find(index, running, &config->tunnels[i]) : NULL;
 
+		gremc_job_pause();
 		if (running_one) {
 			interface[i] = forwarder->map.interface[running_one - running->tunnels];
 			continue;
@@ -217,6 +220,8 @@ int gremc_change_begin(struct gremc_change *change, struct gremc_forwarder *forw
 		vif[i] = vif_kept(forwarder, &config->tunnels[i]);
 		if (vif[i] == GREMC_VIF_NONE)
 			rc = vif_make(forwarder, config, i, change);
+		if (gremc_job_pause() && rc == 0)
+			rc = -ECANCELED;
 	}
 	free(index);
 	return rc ? rc : gremc_tunnels_reserve(forwarder->vifs, change->new_count);
@@ -228,6 +233,7 @@ void gremc_change_undo(struct gremc_change *change, struct gremc_forwarder *forw
 	struct gremc_vifs *vifs = forwarder->vifs;
 
 	for (uint32_t i = 0; change->new_count > 0 && i < config->tunnel_count; i++) {
+		gremc_job_pause();
 		if (!change->is_new[i])
 			continue;
 		if (change->is_resolved[i])
@@ -303,6 +309,7 @@ static void warn_mtus(const struct gremc_forwarder *forwarder, const struct grem
 		if (tunnel->options.mtu > mtu && clamped++ < WARNINGS_MAX)
 			GREMC_LOG(WARNING, "%s: MTU %u does not fit port %s; it is %u", tunnel->name,
 				  tunnel->options.mtu, config->ports[tunnel->port].name, mtu);
+		gremc_job_pause();
 	}
 }
 
@@ -322,6 +329,7 @@ void gremc_change_settings(const struct gremc_change *change, struct gremc_forwa
 				config, tunnel,
 				gremc_config_next_hop(&config->ports[tunnel->port], tunnel->options.remote)
 					.next_hop);
+		gremc_job_pause();
 	}
 	if (unresolved > WARNINGS_MAX)
 		GREMC_LOG(WARNING, "and %u more tunnels without a usable next hop",
@@ -345,6 +353,7 @@ static void remove_old_vifs(struct gremc_forwarder *forwarder, const struct grem
 
 		if ((kept[vif / 32] >> vif % 32 & 1) == 0)
 			gremc_vif_remove(forwarder->vifs, vif);
+		gremc_job_pause();
 	}
 	free(kept);
 }
@@ -352,10 +361,12 @@ static void remove_old_vifs(struct gremc_forwarder *forwarder, const struct grem
 void gremc_change_publish(const struct gremc_change *change, struct gremc_forwarder *forwarder,
 			  const struct gremc_config *config)
 {
-	for (uint32_t i = 0; i < config->tunnel_count; i++)
+	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		if (change->is_new[i] && gremc_tunnel_publish(forwarder->vifs, change->map.vif[i]))
 			GREMC_LOG(ERR, "%s: out of memory, its packets are not found",
 				  config->tunnels[i].name);
+		gremc_job_pause();
+	}
 	remove_old_vifs(forwarder, change);
 	gremc_rcu_commit(forwarder->rcu);
 }

@@ -92,7 +92,13 @@ static void host_periodic_check(struct gremc_host *host)
 			gremc_device_routes_retry(host, host->devices[i]);
 }
 
-int gremc_host_loop_prepare(struct gremc_host *host, int timeout)
+void gremc_host_hold(struct gremc_host *host, bool is_held)
+{
+	host->is_held = is_held;
+}
+
+/* Do what no event asks for. Returns as gremc_host_loop_prepare(). */
+static int host_timers_run(struct gremc_host *host, int timeout)
 {
 	uint64_t now = gremc_clock_ms();
 
@@ -107,7 +113,13 @@ int gremc_host_loop_prepare(struct gremc_host *host, int timeout)
 		host->next_check = now + CHECK_INTERVAL;
 	}
 	timeout = timeout_min(timeout, CHECK_INTERVAL);
-	timeout = timeout_min(timeout, gremc_nexthops_poll(host->nexthops, now));
+	return timeout_min(timeout, gremc_nexthops_poll(host->nexthops, now));
+}
+
+int gremc_host_loop_prepare(struct gremc_host *host, int timeout)
+{
+	if (!host->is_held)
+		timeout = host_timers_run(host, timeout);
 	return gremc_punt_sleep_begin(host->context.workers) ? timeout : 0;
 }
 
@@ -115,7 +127,7 @@ void gremc_host_loop_poll(struct gremc_host *host)
 {
 	gremc_punt_sleep_end(host->context.workers);
 	gremc_host_punts_write(host);
-	if (!host->device_missing && host_has_missing_device(host)) {
+	if (!host->is_held && !host->device_missing && host_has_missing_device(host)) {
 		host->device_missing = true;
 		host->next_open = gremc_clock_ms();
 	}

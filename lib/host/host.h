@@ -115,6 +115,11 @@ int gremc_host_loop_prepare(struct gremc_host *host, int timeout);
 /* Do the work that is due after epoll_wait() and its watches. */
 void gremc_host_loop_poll(struct gremc_host *host);
 
+/* Hold the host's timers while a configuration is applied in slices: missing devices, routes of tunnels, and
+ * periodic checks. Packets and events are not held.
+ * Thread: control thread. */
+void gremc_host_hold(struct gremc_host *host, bool is_held);
+
 /* A listener for packets of class `control` that came by a vif (IGMP, PIM, other link-local multicast). The
  * packets go to the vif's device as well.
  * Input:   ip: the contiguous beginning of the packet, `length` bytes; stamp: the time at which a worker

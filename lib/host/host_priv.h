@@ -41,6 +41,7 @@ struct gremc_host {
 	uint8_t *buffer;                           /* GREMC_HOST_BUFFER bytes for a packet of a device */
 	bool committed;      /* devices are persistent and have their addresses and routes */
 	bool rp_filter_due;  /* a reverse path filter may have changed */
+	bool is_held;        /* gremc_host_hold() */
 	bool device_missing; /* a device is not open */
 	uint64_t next_open;  /* milliseconds: of a missing device */
 	uint64_t next_check; /* milliseconds: of settings that have no event */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/job.h"
 #include "nexthop/nexthop_priv.h"
 
 /* ---- the kernel interfaces of ports ---- */
@@ -77,6 +78,7 @@ int gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gr
 
 		if (!tunnel_follows_kernel(nexthops, config, tunnel))
 			continue;
+		gremc_job_pause();
 		bindings[count] = (struct gremc_nexthop_binding){.vif = vif[i],
 								 .port = tunnel->port,
 								 .local = tunnel->options.local,

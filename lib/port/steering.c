@@ -26,11 +26,18 @@ void gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config
 	const struct gremc_port_set *set = gremc_port_set_of(ports);
 
 	gremc_assert_control_thread();
-	for (uint16_t i = 0; i < ports->count; i++)
-		if (set->state[i].steer && gremc_steer_trim(set->state[i].steer, config, i))
+	for (uint16_t i = 0; i < ports->count; i++) {
+		const struct gremc_port_state *state = &set->state[i];
+		struct gremc_steer_device device;
+
+		if (state->steer == NULL)
+			continue;
+		device = gremc_port_steer_device(state, ports->port[i]);
+		if (gremc_steer_trim(state->steer, &device, config, i))
 			GREMC_LOG_LIMITED(ERR,
 					  "port %s: out of memory: it still takes removed tunnels and groups",
 					  ports->port[i]->name);
+	}
 }
 
 void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port,

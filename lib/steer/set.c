@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/job.h"
 #include "steer/set_priv.h"
 
 static int address_compare(const void *a, const void *b)
@@ -34,6 +35,15 @@ int gremc_steer_group_compare(const void *a, const void *b)
 	return order ? order : address_compare(&x->source, &y->source);
 }
 
+/* A comparison for qsort_r() that pauses the job. */
+static int entries_compare_in_job(const void *a, const void *b, void *argument)
+{
+	int (*const *compare)(const void *, const void *) = argument;
+
+	gremc_job_pause();
+	return (*compare)(a, b);
+}
+
 /* Sort an array and remove its duplicates. Returns the number of entries that stay. */
 static uint32_t array_make_set(void *array, uint32_t count, size_t size,
 			       int (*compare)(const void *, const void *))
@@ -41,7 +51,7 @@ static uint32_t array_make_set(void *array, uint32_t count, size_t size,
 	uint8_t *entry = array;
 	uint32_t kept = count > 0;
 
-	qsort(array, count, size, compare);
+	qsort_r(array, count, size, entries_compare_in_job, &compare);
 	for (uint32_t i = 1; i < count; i++)
 		if (compare(entry + (kept - 1) * size, entry + i * size))
 			memmove(entry + kept++ * size, entry + i * size, size);
@@ -82,10 +92,12 @@ int gremc_steer_set_init(struct gremc_steer_set *set, const struct gremc_config 
 			.key = tunnel->options.has_input_key ? tunnel->options.input_key : 0,
 			.has_key = tunnel->options.has_input_key};
 	}
-	for (uint32_t i = 0; i < mroute_count; i++)
+	for (uint32_t i = 0; i < mroute_count; i++) {
 		if (mroute_accepts_vif(&config->mroutes[i], config->tunnel_count + port))
 			set->groups[set->group_count++] = (struct gremc_steer_group){
 				config->mroutes[i].group, config->mroutes[i].source};
+		gremc_job_pause();
+	}
 	set->tunnel_count = array_make_set(set->tunnels, set->tunnel_count, sizeof(*set->tunnels),
 					   gremc_steer_tunnel_compare);
 	set->group_count = groups_make_set(set->groups, set->group_count);
@@ -174,9 +186,11 @@ int gremc_steer_set_subtract(struct gremc_steer_set *rest, const struct gremc_st
 	*rest = (struct gremc_steer_set){.groups = malloc((set->group_count + 1) * sizeof(*rest->groups))};
 	if (rest->groups == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < set->group_count; i++)
+	for (uint32_t i = 0; i < set->group_count; i++) {
 		if (!gremc_steer_set_has_group(a, &set->groups[i]) &&
 		    !gremc_steer_set_has_group(b, &set->groups[i]))
 			rest->groups[rest->group_count++] = set->groups[i];
+		gremc_job_pause();
+	}
 	return 0;
 }

@@ -14,6 +14,7 @@ struct gremc_steer {
 	struct gremc_steer_set configured;
 	struct gremc_steer_set routed; /* groups of mroutes that IGMP and the kernel brought */
 	bool incomplete;               /* the device lacks a part of `routed` */
+	bool is_restored; /* since the last gremc_steer_add(): the device lacks what that added */
 };
 
 /* ---- life ---- */
@@ -121,6 +122,7 @@ int gremc_steer_restore(struct gremc_steer *steer, const struct gremc_steer_devi
 
 	gremc_assert_control_thread();
 	gremc_assert(steer_has_device(steer));
+	steer->is_restored = true;
 	ret = steer_device_add(steer, device, &steer->configured, &reason);
 	if (ret == 0)
 		ret = steer_device_add(steer, device, &steer->routed, &reason);
@@ -140,6 +142,7 @@ int gremc_steer_add(struct gremc_steer *steer, const struct gremc_steer_device *
 	int ret;
 
 	gremc_assert_control_thread();
+	steer->is_restored = false;
 	ret = gremc_steer_set_init(&set, config, port);
 	if (ret) {
 		gremc_errors_add(errors, NULL, 0, 0, "ethernets.%s: out of memory", steer->port);
@@ -154,7 +157,8 @@ int gremc_steer_add(struct gremc_steer *steer, const struct gremc_steer_device *
 	return ret;
 }
 
-int gremc_steer_trim(struct gremc_steer *steer, const struct gremc_config *config, uint32_t port)
+int gremc_steer_trim(struct gremc_steer *steer, const struct gremc_steer_device *device,
+		     const struct gremc_config *config, uint32_t port)
 {
 	struct gremc_steer_set configured = {0}, whole = {0};
 	int ret;
@@ -170,6 +174,8 @@ int gremc_steer_trim(struct gremc_steer *steer, const struct gremc_config *confi
 		gremc_steer_set_fini(&steer->configured);
 		steer->configured = configured;
 		configured = (struct gremc_steer_set){0};
+		if (steer->is_restored && steer_has_device(steer))
+			(void)gremc_steer_restore(steer, device); /* which logs a failure */
 	}
 	gremc_steer_set_fini(&configured);
 	gremc_steer_set_fini(&whole);
@@ -182,7 +188,10 @@ static int steer_routed_replace(struct gremc_steer *steer, const struct gremc_st
 {
 	const struct gremc_steer_set nothing = {0};
 	struct gremc_steer_set added = {0}, removed = {0};
-	int ret = gremc_steer_set_subtract(&added, groups, &steer->routed, &nothing);
+	int ret;
+
+	steer->is_restored = false;
+	ret = gremc_steer_set_subtract(&added, groups, &steer->routed, &nothing);
 
 	*reason = rte_strerror(-ret);
 	if (ret == 0)
@@ -193,6 +202,8 @@ static int steer_routed_replace(struct gremc_steer *steer, const struct gremc_st
 		gremc_steer_set_fini(&steer->routed);
 		steer->routed = *groups;
 		*groups = nothing;
+		if (ret == 0 && steer->is_restored && steer_has_device(steer))
+			ret = gremc_steer_restore(steer, device);
 	}
 	gremc_steer_set_fini(&added);
 	gremc_steer_set_fini(&removed);

@@ -82,10 +82,12 @@ void gremc_steer_close(struct gremc_steer *steer);
  * the old configuration removes the new entries. */
 int gremc_steer_add(struct gremc_steer *steer, const struct gremc_steer_device *device,
 		    const struct gremc_config *config, uint32_t port, struct gremc_errors *errors);
-/* Take only the traffic of the configuration and the groups of gremc_steer_groups_set().
+/* Take only the traffic of the configuration and the groups of gremc_steer_groups_set(). A device that has
+ * been restored since gremc_steer_add() gets all of it again.
  * Thread:  control thread.
  * Returns: 0, or -ENOMEM: nothing has changed. */
-int gremc_steer_trim(struct gremc_steer *steer, const struct gremc_config *config, uint32_t port);
+int gremc_steer_trim(struct gremc_steer *steer, const struct gremc_steer_device *device,
+		     const struct gremc_config *config, uint32_t port);
 /* Replace the groups of mroutes that IGMP and the kernel brought.
  * Thread:  control thread.
  * Input:   groups in any order, duplicates allowed.

@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 
+#include "base/job.h"
 #include "steer/xdp/maps.h"
 #include "steer/xdp_priv.h"
 
@@ -72,12 +73,16 @@ int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *set,
 	int ret = 0;
 
 	/* each update is a system call: add only the new ones of up to 100,000 tunnels */
-	for (uint32_t i = 0; i < set->tunnel_count && ret == 0; i++)
+	for (uint32_t i = 0; i < set->tunnel_count && ret == 0; i++) {
 		if (!gremc_steer_set_has_tunnel(present, &set->tunnels[i], GREMC_STEER_TUNNEL))
 			ret = xdp_tunnel_add(xdp, &set->tunnels[i]);
-	for (uint32_t i = 0; i < set->group_count && ret == 0; i++)
+		gremc_job_pause();
+	}
+	for (uint32_t i = 0; i < set->group_count && ret == 0; i++) {
 		if (bpf_map_update_elem(group_map_find(xdp, &set->groups[i], &key), &key, &take, BPF_ANY))
 			ret = -errno;
+		gremc_job_pause();
+	}
 	return ret;
 }
 
@@ -99,6 +104,7 @@ int gremc_xdp_remove(struct gremc_xdp *xdp, const struct gremc_steer_set *set)
 	for (uint32_t i = 0; i < set->group_count; i++) {
 		one = map_key_delete(group_map_find(xdp, &set->groups[i], &key), &key);
 		ret = one ? one : ret;
+		gremc_job_pause();
 	}
 	return ret;
 }
@@ -124,6 +130,7 @@ static int xdp_tunnels_sweep(struct gremc_xdp *xdp, const struct gremc_steer_set
 		key = next;
 		/* step before the deletion: a walk behind a deleted key begins again */
 		more = bpf_map_get_next_key(xdp->tunnels, &key, &next) == 0;
+		gremc_job_pause();
 		if (gremc_steer_set_has_tunnel(set, &tunnel, GREMC_STEER_TUNNEL))
 			continue;
 		one = xdp_tunnel_remove(xdp, &key);
@@ -140,6 +147,7 @@ static int xdp_tunnels_trim(struct gremc_xdp *xdp, const struct gremc_steer_set 
 	for (uint32_t i = 0; i < present->tunnel_count; i++) {
 		const struct gremc_xdp_tunnel key = tunnel_to_map_key(&present->tunnels[i]);
 
+		gremc_job_pause();
 		if (gremc_steer_set_has_tunnel(set, &present->tunnels[i], GREMC_STEER_TUNNEL))
 			continue;
 		one = xdp_tunnel_remove(xdp, &key);
@@ -159,6 +167,7 @@ static int xdp_groups_trim(const struct gremc_xdp *xdp, const struct gremc_steer
 
 		key = next;
 		more = bpf_map_get_next_key(xdp->groups, &key, &next) == 0;
+		gremc_job_pause();
 		if (gremc_steer_set_has_group(set, &group))
 			continue;
 		one = map_key_delete(xdp->groups, &key);
@@ -178,6 +187,7 @@ static int xdp_flows_trim(const struct gremc_xdp *xdp, const struct gremc_steer_
 
 		key = next;
 		more = bpf_map_get_next_key(xdp->flows, &key, &next) == 0;
+		gremc_job_pause();
 		if (gremc_steer_set_has_group(set, &flow))
 			continue;
 		one = map_key_delete(xdp->flows, &key);

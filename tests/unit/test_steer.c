@@ -563,14 +563,14 @@ static void test_restart_adds_the_rules_of_a_reload(void **state)
 	assert_int_equal(gremc_steer_open(port, &steer, &errors), 0);
 	assert_int_equal(gremc_steer_isolate(steer, &wan, &errors), 0);
 	assert_int_equal(gremc_steer_add(steer, &wan, &config, 0, &errors), 0);
-	assert_int_equal(gremc_steer_trim(steer, &config, 0), 0);
+	assert_int_equal(gremc_steer_trim(steer, &wan, &config, 0), 0);
 	assert_non_null(rule_find("192.0.2.1"));
 	gremc_steer_halt(steer);
 	assert_int_equal(rules_count(), 0);
 	config.tunnel_count = 0;
 	config_add_tunnel("192.0.2.2");
 	assert_int_equal(gremc_steer_add(steer, &wan, &config, 0, &errors), 0);
-	assert_int_equal(gremc_steer_trim(steer, &config, 0), 0);
+	assert_int_equal(gremc_steer_trim(steer, &wan, &config, 0), 0);
 	assert_int_equal(rules_count(), 0);
 	assert_int_equal(gremc_steer_isolate(steer, &wan, &errors), 0);
 	assert_int_equal(gremc_steer_restore(steer, &wan), 0);

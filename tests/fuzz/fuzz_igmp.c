@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Packets of any bytes into the membership engine, between them time. The input is a list of (interface,
- * wait, length, bytes); what the fuzzer would hardly guess (checksums, TTL, protocol) is put right in every
- * second one. State stays bounded, and every change is a change. */
+/* Fuzzer of the membership engine. The input is a list of (interface, wait, length, bytes of a packet). Every
+ * second packet gets valid checksums, TTL and protocol, which the fuzzer is unlikely to find. The state must
+ * stay bounded and the requests valid. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,33 +12,34 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void require(bool condition)
+static void igmp_require(bool condition)
 {
 	if (!condition)
 		abort();
 }
 
-static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static int packet_check(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	struct gremc_igmp_message message;
 
 	(void)argument;
-	require(interface <= 3 && length <= RTE_ETHER_MTU);
-	require(gremc_igmp_parse(packet, length, &message) == GREMC_IGMP_OK);
+	igmp_require(interface <= 3 && length <= RTE_ETHER_MTU);
+	igmp_require(gremc_igmp_parse(packet, length, &message) == GREMC_IGMP_OK);
 	return 0;
 }
 
-static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		   enum gremc_igmp_request interest)
+static int request_check(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+			 enum gremc_igmp_request request)
 {
 	(void)argument;
-	require(interface < 3 && gremc_ipv4_is_multicast(group) && !gremc_ipv4_is_link_local_group(group));
-	require(source || (interest != GREMC_IGMP_EXCLUDE && !gremc_ipv4_is_ssm(group)));
+	igmp_require(interface < 3 && gremc_ipv4_is_multicast(group) &&
+		     !gremc_ipv4_is_link_local_group(group));
+	igmp_require(source || (request != GREMC_IGMP_EXCLUDE && !gremc_ipv4_is_ssm(group)));
 	return 0;
 }
 
-/* Make the IP header and both checksums right. */
-static void mend(uint8_t *packet, size_t length)
+/* Write a valid IP header and both checksums. */
+static void packet_repair(uint8_t *packet, size_t length)
 {
 	uint16_t sum;
 	size_t header;
@@ -60,10 +61,10 @@ static void mend(uint8_t *packet, size_t length)
 	memcpy(packet + header + 2, &sum, 2);
 }
 
-static struct gremc_igmp *create(void)
+static struct gremc_igmp *engine_create(void)
 {
 	static const struct gremc_igmp_settings settings = {2, 125000, 10000, 1000, 0};
-	static const struct gremc_igmp_callbacks callbacks = {.send = sent, .change = changed};
+	static const struct gremc_igmp_callbacks callbacks = {.send = packet_check, .change = request_check};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
 					   .address = RTE_BE32(0x0a000001),
@@ -71,49 +72,49 @@ static struct gremc_igmp *create(void)
 					   .max_sources = MAX_SOURCES};
 	struct gremc_igmp *igmp = gremc_igmp_create(&settings, &callbacks, 1000);
 
-	require(igmp && gremc_igmp_interface_set(igmp, 0, &policy, 1000) == 0);
+	igmp_require(igmp && gremc_igmp_interface_set(igmp, 0, &policy, 1000) == 0);
 	policy.fast_leave = true;
-	require(gremc_igmp_interface_set(igmp, 1, &policy, 1000) == 0);
+	igmp_require(gremc_igmp_interface_set(igmp, 1, &policy, 1000) == 0);
 	policy.version = 2;
-	require(gremc_igmp_interface_set(igmp, 2, &policy, 1000) == 0);
+	igmp_require(gremc_igmp_interface_set(igmp, 2, &policy, 1000) == 0);
 	policy.mode = GREMC_IGMP_UPSTREAM;
 	policy.version = 3;
-	require(gremc_igmp_interface_set(igmp, 3, &policy, 1000) == 0);
+	igmp_require(gremc_igmp_interface_set(igmp, 3, &policy, 1000) == 0);
 	return igmp;
 }
 
-static void check_bounds(struct gremc_igmp *igmp)
+static void bounds_check(struct gremc_igmp *igmp)
 {
 	struct gremc_igmp_group_info infos[64];
 	uint32_t total, n = gremc_igmp_groups_list(igmp, 0, infos, 64, &total);
 
-	require(n == total && total <= 3 * MAX_GROUPS);
+	igmp_require(n == total && total <= 3 * MAX_GROUPS);
 	for (uint32_t i = 0; i < n; i++)
-		require(infos[i].source_count <= MAX_SOURCES);
+		igmp_require(infos[i].source_count <= MAX_SOURCES);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct gremc_igmp *igmp = create();
+	struct gremc_igmp *igmp = engine_create();
 	uint64_t now = 1000;
 
 	while (size >= 3) {
 		size_t length = RTE_MIN((size_t)data[2], size - 3);
 		uint8_t *packet = malloc(length ? length : 1);
 
-		require(packet != NULL);
+		igmp_require(packet != NULL);
 		memcpy(packet, data + 3, length);
 		if (data[0] & 4)
-			mend(packet, length);
+			packet_repair(packet, length);
 		now += (uint64_t)data[1] * data[1] * 16;
 		gremc_igmp_input(igmp, data[0] & 3, packet, length, now);
 		free(packet);
 		data += 3 + length;
 		size -= 3 + length;
 	}
-	check_bounds(igmp);
+	bounds_check(igmp);
 	gremc_igmp_timers_run(igmp, now + 600000);
-	check_bounds(igmp);
+	bounds_check(igmp);
 	gremc_igmp_destroy(igmp);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a model test needs: numbers that a seed repeats, and a word when the two disagree. */
+/* Model tests: random numbers from a seed, and a report if the model and the implementation disagree. */
 #ifndef GREMC_TESTS_MODEL_MODEL_H
 #define GREMC_TESTS_MODEL_MODEL_H
 
@@ -36,7 +36,7 @@ static _Noreturn void fail(const char *what)
 #define CHECK(condition)                                                                                     \
 	do {                                                                                                 \
 		if (!(condition))                                                                            \
-			fail("not so: " #condition);                                                         \
+			fail("violated: " #condition);                                                       \
 	} while (0)
 
 /* splitmix64 */

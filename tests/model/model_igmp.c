@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Random reports, leaves and time to the membership engine and to sets that follow RFC 3376's tables word by
- * word. States, timers and what was said of them must agree, to the tick.
+/* Random reports, leaves and time for the membership engine and for sets that implement the tables of RFC
+ * 3376 literally. States, timers and published requests must agree to the tick.
  *
  *   model_igmp [SEED [OPERATIONS]] */
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "igmp/igmp.h"
 #include "model.h"
 
-#define INTERFACES 3u /* 0 by the RFC, 1 with fast leave, 2 by the RFC with other hosts */
+#define INTERFACES 3u /* 1 has fast leave */
 #define GROUPS     3u
 #define SOURCES    5u
 #define TICK       10u
@@ -29,7 +29,7 @@ struct membership {
 static struct {
 	struct gremc_igmp *igmp;
 	struct membership m[INTERFACES][GROUPS];
-	enum gremc_igmp_request said[INTERFACES][GROUPS][SOURCES + 1]; /* the last: any source */
+	enum gremc_igmp_request said[INTERFACES][GROUPS][SOURCES + 1]; /* the last element: (*,G) */
 	uint64_t now;
 } model;
 
@@ -45,7 +45,7 @@ static rte_be32_t source_of(uint32_t i)
 
 /* ---- the model ---- */
 
-static set running(const struct membership *m)
+static set running_sources(const struct membership *m)
 {
 	set s = 0;
 
@@ -54,7 +54,7 @@ static set running(const struct membership *m)
 	return s;
 }
 
-static void expire(struct membership *m)
+static void membership_expire(struct membership *m)
 {
 	for (unsigned i = 0; i < SOURCES; i++) {
 		if (m->due[i] == 0 || m->due[i] > model.now)
@@ -68,14 +68,14 @@ static void expire(struct membership *m)
 	}
 }
 
-static void set_timers(struct membership *m, set s, uint64_t due)
+static void timers_set(struct membership *m, set s, uint64_t due)
 {
 	for (unsigned i = 0; i < SOURCES; i++)
 		if (s >> i & 1)
 			m->due[i] = due;
 }
 
-static void query_sources(struct membership *m, set s, bool fast)
+static void sources_lower(struct membership *m, set s, bool fast)
 {
 	for (unsigned i = 0; i < SOURCES; i++) {
 		if (!(s >> i & 1) || m->due[i] == 0)
@@ -89,7 +89,7 @@ static void query_sources(struct membership *m, set s, bool fast)
 	}
 }
 
-static void query_group(struct membership *m, bool fast)
+static void group_lower(struct membership *m, bool fast)
 {
 	if (fast) {
 		m->exclude = false;
@@ -100,9 +100,9 @@ static void query_group(struct membership *m, bool fast)
 }
 
 /* RFC 3376, 6.4.1 and 6.4.2. */
-static void record(struct membership *m, uint8_t type, set b, bool fast)
+static void record_apply(struct membership *m, uint8_t type, set b, bool fast)
 {
-	set x = running(m), y = m->excluded;
+	set x = running_sources(m), y = m->excluded;
 	uint64_t gmi = model.now + GMI;
 	bool v1 = model.now < m->v1_until, old = v1 || model.now < m->v2_until;
 
@@ -115,46 +115,46 @@ static void record(struct membership *m, uint8_t type, set b, bool fast)
 	case GREMC_IGMP_ALLOW:
 	case GREMC_IGMP_TO_IN:
 		m->excluded &= ~b;
-		set_timers(m, b, gmi);
+		timers_set(m, b, gmi);
 		if (type != GREMC_IGMP_TO_IN)
 			break;
-		query_sources(m, x & ~b, fast);
+		sources_lower(m, x & ~b, fast);
 		if (m->exclude)
-			query_group(m, fast);
+			group_lower(m, fast);
 		break;
 	case GREMC_IGMP_IS_EX:
 	case GREMC_IGMP_TO_EX:
 		if (m->exclude) {
-			set_timers(m, b & ~x & ~y, type == GREMC_IGMP_IS_EX ? gmi : m->group_due);
+			timers_set(m, b & ~x & ~y, type == GREMC_IGMP_IS_EX ? gmi : m->group_due);
 			m->excluded = y & b;
-			set_timers(m, x & ~b, 0);
+			timers_set(m, x & ~b, 0);
 		} else {
 			m->excluded = b & ~x;
-			set_timers(m, x & ~b, 0);
+			timers_set(m, x & ~b, 0);
 		}
 		m->exclude = true;
 		m->group_due = gmi;
 		if (type == GREMC_IGMP_TO_EX)
-			query_sources(m, b & running(m), fast);
+			sources_lower(m, b & running_sources(m), fast);
 		break;
 	default:
 		if (m->exclude)
-			set_timers(m, b & ~x & ~y, m->group_due);
-		query_sources(m, b & ~y, fast);
+			timers_set(m, b & ~x & ~y, m->group_due);
+		sources_lower(m, b & ~y, fast);
 		break;
 	}
 }
 
 /* ---- comparison ---- */
 
-static enum gremc_igmp_request interest(const struct membership *m, unsigned i)
+static enum gremc_igmp_request expected_request(const struct membership *m, unsigned i)
 {
 	if (m->exclude)
 		return m->excluded >> i & 1 ? GREMC_IGMP_EXCLUDE : GREMC_IGMP_NONE;
 	return m->due[i] ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE;
 }
 
-static void compare_sources(const struct membership *m, const struct gremc_igmp_group_info *info)
+static void sources_compare(const struct membership *m, const struct gremc_igmp_group_info *info)
 {
 	set x = 0, y = 0;
 
@@ -166,37 +166,37 @@ static void compare_sources(const struct membership *m, const struct gremc_igmp_
 		if (!info->sources[i].excluded)
 			CHECK(model.now + info->sources[i].expires == m->due[n]);
 	}
-	CHECK(x == running(m) && y == m->excluded);
+	CHECK(x == running_sources(m) && y == m->excluded);
 }
 
-static void compare(void)
+static void model_compare(void)
 {
 	for (uint32_t i = 0; i < INTERFACES; i++) {
 		for (uint32_t g = 0; g < GROUPS; g++) {
 			struct membership *m = &model.m[i][g];
 			struct gremc_igmp_group_info info;
-			bool is_there = m->exclude || running(m);
+			bool is_there = m->exclude || running_sources(m);
 
 			CHECK(gremc_igmp_group_find(model.igmp, i, group_of(g), &info) == is_there);
 			CHECK(model.said[i][g][SOURCES] ==
 			      (m->exclude ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE));
 			for (unsigned s = 0; s < SOURCES; s++)
-				CHECK(model.said[i][g][s] == interest(m, s));
+				CHECK(model.said[i][g][s] == expected_request(m, s));
 			if (!is_there) {
-				/* what is not there remembers no older hosts */
+				/* the older hosts are forgotten with the membership */
 				*m = (struct membership){0};
 				continue;
 			}
 			CHECK(info.exclude == m->exclude);
 			CHECK(!m->exclude || model.now + info.expires == m->group_due);
-			compare_sources(m, &info);
+			sources_compare(m, &info);
 		}
 	}
 }
 
 /* ---- operations ---- */
 
-static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static int packet_check(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	struct gremc_igmp_message message;
 
@@ -206,33 +206,33 @@ static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_
 	return 0;
 }
 
-static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		   enum gremc_igmp_request now)
+static int request_check(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+			 enum gremc_igmp_request now)
 {
 	uint32_t g = rte_be_to_cpu_32(group) - rte_be_to_cpu_32(group_of(0));
 	uint32_t s = source ? rte_be_to_cpu_32(source) - rte_be_to_cpu_32(source_of(0)) : SOURCES;
 
 	(void)argument;
 	CHECK(interface < INTERFACES && g < GROUPS && s <= SOURCES);
-	CHECK(model.said[interface][g][s] != now); /* a change is one */
+	CHECK(model.said[interface][g][s] != now); /* only changes are published */
 	model.said[interface][g][s] = now;
 	return 0;
 }
 
-static void expire_all(void)
+static void memberships_expire(void)
 {
 	for (uint32_t i = 0; i < INTERFACES; i++)
 		for (uint32_t g = 0; g < GROUPS; g++)
-			expire(&model.m[i][g]);
+			membership_expire(&model.m[i][g]);
 }
 
-static void forget_gone(struct membership *m)
+static void membership_reset_if_gone(struct membership *m)
 {
-	if (!m->exclude && running(m) == 0)
+	if (!m->exclude && running_sources(m) == 0)
 		*m = (struct membership){0};
 }
 
-static void send_record(void)
+static void record_send(void)
 {
 	uint32_t interface = below(INTERFACES), g = below(GROUPS);
 	uint8_t type = (uint8_t)(GREMC_IGMP_IS_IN + below(6));
@@ -247,16 +247,16 @@ static void send_record(void)
 			continue;
 		sources[count++] = source_of(i);
 		if (below(8) == 0)
-			sources[count++] = source_of(i); /* twice is once */
+			sources[count++] = source_of(i); /* a duplicate has no effect */
 	}
 	gremc_igmp_report_add(&report, type, group_of(g), count ? sources : NULL, count);
 	gremc_igmp_report_finish(&report, RTE_BE32(0x0a000009));
 	gremc_igmp_input(model.igmp, interface, report.packet, report.length, model.now);
-	record(&model.m[interface][g], type, b, interface == 1);
-	forget_gone(&model.m[interface][g]);
+	record_apply(&model.m[interface][g], type, b, interface == 1);
+	membership_reset_if_gone(&model.m[interface][g]);
 }
 
-static void send_old(void)
+static void v1v2_message_send(void)
 {
 	static const enum gremc_igmp_type types[] = {GREMC_IGMP_V1_REPORT, GREMC_IGMP_V2_REPORT,
 						     GREMC_IGMP_LEAVE, GREMC_IGMP_LEAVE};
@@ -267,27 +267,27 @@ static void send_old(void)
 
 	gremc_igmp_input(model.igmp, interface, packet,
 			 gremc_igmp_v1v2_build(packet, type, RTE_BE32(0x0a000009), group_of(g)), model.now);
-	record(m, type == GREMC_IGMP_LEAVE ? GREMC_IGMP_TO_IN : GREMC_IGMP_IS_EX, 0, interface == 1);
+	record_apply(m, type == GREMC_IGMP_LEAVE ? GREMC_IGMP_TO_IN : GREMC_IGMP_IS_EX, 0, interface == 1);
 	if (type == GREMC_IGMP_V1_REPORT)
 		m->v1_until = model.now + GMI;
 	else if (type == GREMC_IGMP_V2_REPORT)
 		m->v2_until = model.now + GMI;
-	forget_gone(m);
+	membership_reset_if_gone(m);
 }
 
-static void pass_time(void)
+static void time_advance(void)
 {
 	static const uint32_t most[] = {1, 50, 250, 2000, 30000};
 
 	model.now += (uint64_t)TICK * (1 + below(most[below(RTE_DIM(most))]));
 	gremc_igmp_timers_run(model.igmp, model.now);
-	expire_all();
+	memberships_expire();
 }
 
 int main(int argc, char **argv)
 {
 	static const struct gremc_igmp_settings settings = {2, 125000, 10000, 1000, 0};
-	static const struct gremc_igmp_callbacks callbacks = {.send = sent, .change = changed};
+	static const struct gremc_igmp_callbacks callbacks = {.send = packet_check, .change = request_check};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
 					   .address = RTE_BE32(0x0a000001),
@@ -303,15 +303,15 @@ int main(int argc, char **argv)
 		CHECK(gremc_igmp_interface_set(model.igmp, i, &policy, model.now) == 0);
 	}
 	for (; run.operation < run.operations; run.operation++) {
-		uint32_t what = below(10);
+		uint32_t operation = below(10);
 
-		if (what < 6)
-			send_record();
-		else if (what < 7)
-			send_old();
+		if (operation < 6)
+			record_send();
+		else if (operation < 7)
+			v1v2_message_send();
 		else
-			pass_time();
-		compare();
+			time_advance();
+		model_compare();
 	}
 	gremc_igmp_destroy(model.igmp);
 	run_end();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The proxy's reports against a naive merge of what was wanted downstream and a naive upstream router: every
- * MTU from 68 to 1600 and some larger ones, group counts and source lists around every packing boundary,
+/* The proxy's reports against a simple merge of the downstream requests and a simple upstream router: every
+ * MTU from 68 to 1600 and some larger ones, group counts and source lists around every packing boundary, and
  * interfaces that cannot send for a while.
  *
  *   model_proxy [SEED [ROUNDS]] */
@@ -16,10 +16,10 @@
 #define RECORD     8u
 #define GROUPS_MAX 3000u
 
-/* What the upstream router has of a group. */
+/* The state of a group in the upstream router. */
 struct group {
-	bool exclude, is_cut; /* cut: a list did not fit one message, so the router may lack sources */
-	uint64_t to_include;  /* the call of the engine that said so; its other records continue the list */
+	bool exclude, is_cut; /* is_cut: a list exceeded a message, so sources may be missing */
+	uint64_t to_include;  /* call of the engine with the TO_IN; its later records continue the list */
 };
 
 static struct {
@@ -27,12 +27,12 @@ static struct {
 	uint64_t now, calls;
 	size_t mtu;
 	uint32_t groups, sources, accept;
-	uint8_t *said;    /* [interface][group][source]; the last source stands for any */
+	uint8_t *said;    /* [interface][group][source]; the last source is (*,G) */
 	uint8_t *routed;  /* [group][source]: in the router's list */
-	uint8_t *answers; /* [group][source]: times in the answers */
+	uint8_t *answers; /* [group][source]: count in the answers */
 	uint8_t *answered, *answer_type;
 	struct group *group;
-	/* the last answer's message */
+	/* of the last message with an answer */
 	size_t last_length;
 	bool is_answering;
 } model;
@@ -47,29 +47,29 @@ static rte_be32_t source_of(uint32_t i)
 	return rte_cpu_to_be_32(0x0a010101 + i);
 }
 
-static uint32_t most(void)
+static uint32_t source_capacity(void)
 {
 	return (uint32_t)(model.mtu - HEADERS - RECORD) / 4;
 }
 
-static uint8_t *said(uint32_t interface, uint32_t g, uint32_t s)
+static uint8_t *request_at(uint32_t interface, uint32_t g, uint32_t s)
 {
 	return &model.said[((size_t)interface * model.groups + g) * (model.sources + 1) + s];
 }
 
-static size_t at(uint32_t g, uint32_t s)
+static size_t source_index(uint32_t g, uint32_t s)
 {
 	return (size_t)g * model.sources + s;
 }
 
-/* ---- the naive merge (RFC 3376, 3.2) ---- */
+/* ---- the simple merge (RFC 3376, 3.2) ---- */
 
 static bool merged_exclude(uint32_t g)
 {
 	bool exclude = false;
 
 	for (uint32_t i = 0; i < DOWNSTREAM; i++)
-		exclude |= *said(i, g, model.sources) == GREMC_IGMP_INCLUDE;
+		exclude |= *request_at(i, g, model.sources) == GREMC_IGMP_INCLUDE;
 	return exclude;
 }
 
@@ -78,9 +78,9 @@ static bool merged_has(uint32_t g, uint32_t s)
 	bool exclude = merged_exclude(g), included = false, refused = true;
 
 	for (uint32_t i = 0; i < DOWNSTREAM; i++) {
-		included |= *said(i, g, s) == GREMC_IGMP_INCLUDE;
-		if (*said(i, g, model.sources) == GREMC_IGMP_INCLUDE)
-			refused &= *said(i, g, s) == GREMC_IGMP_EXCLUDE;
+		included |= *request_at(i, g, s) == GREMC_IGMP_INCLUDE;
+		if (*request_at(i, g, model.sources) == GREMC_IGMP_INCLUDE)
+			refused &= *request_at(i, g, s) == GREMC_IGMP_EXCLUDE;
 	}
 	return exclude ? refused && !included : included;
 }
@@ -94,16 +94,16 @@ static uint32_t merged_count(uint32_t g)
 	return count;
 }
 
-/* ---- the naive router ---- */
+/* ---- the simple router ---- */
 
-static void route(uint32_t g, const struct gremc_igmp_record *r)
+static void router_apply(uint32_t g, const struct gremc_igmp_record *r)
 {
 	struct group *group = &model.group[g];
 	bool replaces = r->type == GREMC_IGMP_TO_EX ||
 			(r->type == GREMC_IGMP_TO_IN && group->to_include != model.calls);
 
 	if (replaces)
-		memset(&model.routed[at(g, 0)], 0, model.sources);
+		memset(&model.routed[source_index(g, 0)], 0, model.sources);
 	if (r->type == GREMC_IGMP_TO_EX || r->type == GREMC_IGMP_TO_IN)
 		group->exclude = r->type == GREMC_IGMP_TO_EX;
 	group->to_include = r->type == GREMC_IGMP_TO_IN ? model.calls : 0;
@@ -112,26 +112,26 @@ static void route(uint32_t g, const struct gremc_igmp_record *r)
 		bool adds = r->type != GREMC_IGMP_ALLOW && r->type != GREMC_IGMP_BLOCK;
 
 		CHECK(s < model.sources);
-		model.routed[at(g, s)] = adds || (r->type == GREMC_IGMP_BLOCK) == group->exclude;
+		model.routed[source_index(g, s)] = adds || (r->type == GREMC_IGMP_BLOCK) == group->exclude;
 	}
 }
 
-static void answer(uint32_t g, const struct gremc_igmp_record *r)
+static void answer_add(uint32_t g, const struct gremc_igmp_record *r)
 {
 	CHECK(model.answered[g] == 0 || model.answer_type[g] == r->type);
-	/* only lists that one message does not hold have another record */
-	CHECK(model.answered[g] == 0 || (r->type == GREMC_IGMP_IS_IN && merged_count(g) > most()));
+	/* only lists that exceed a message have several records */
+	CHECK(model.answered[g] == 0 || (r->type == GREMC_IGMP_IS_IN && merged_count(g) > source_capacity()));
 	model.answered[g]++;
 	model.answer_type[g] = r->type;
 	for (uint16_t i = 0; i < r->source_count; i++) {
 		uint32_t s = rte_be_to_cpu_32(gremc_igmp_source_at(r->sources, i)) - 0x0a010101;
 
 		CHECK(s < model.sources);
-		model.answers[at(g, s)]++;
+		model.answers[source_index(g, s)]++;
 	}
 }
 
-static void take_report(const struct gremc_igmp_message *message, size_t length)
+static void report_apply(const struct gremc_igmp_message *message, size_t length)
 {
 	const uint8_t *next = message->records;
 	struct gremc_igmp_record r;
@@ -144,20 +144,20 @@ static void take_report(const struct gremc_igmp_message *message, size_t length)
 		g = rte_be_to_cpu_32(r.group) - 0xef010100;
 		CHECK(g < model.groups);
 		if (r.type != GREMC_IGMP_IS_IN && r.type != GREMC_IGMP_IS_EX) {
-			route(g, &r);
+			router_apply(g, &r);
 			continue;
 		}
-		/* the message before had no room for this record */
+		/* the previous message had no capacity for this record */
 		CHECK(!model.is_answering || i > 0 || model.last_length == 0 ||
 		      model.last_length + RECORD + 4u * r.source_count > model.mtu);
-		answer(g, &r);
+		answer_add(g, &r);
 	}
 	model.last_length = length;
 }
 
 /* ---- callbacks ---- */
 
-static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static int packet_check(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	struct gremc_igmp_message message;
 
@@ -169,21 +169,21 @@ static int sent(void *argument, uint32_t interface, const uint8_t *packet, size_
 	if (model.accept == 0)
 		return -EAGAIN;
 	model.accept--;
-	take_report(&message, length);
+	report_apply(&message, length);
 	return 0;
 }
 
-static int changed(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		   enum gremc_igmp_request now)
+static int request_check(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
+			 enum gremc_igmp_request now)
 {
 	uint32_t s = source ? rte_be_to_cpu_32(source) - 0x0a010101 : model.sources;
 
 	(void)argument;
-	*said(interface, rte_be_to_cpu_32(group) - 0xef010100, s) = now;
+	*request_at(interface, rte_be_to_cpu_32(group) - 0xef010100, s) = now;
 	return 0;
 }
 
-static size_t mtu(void *argument, uint32_t interface)
+static size_t mtu_report(void *argument, uint32_t interface)
 {
 	(void)argument;
 	return interface == UPSTREAM && model.accept == 0 ? 0 : model.mtu;
@@ -191,7 +191,7 @@ static size_t mtu(void *argument, uint32_t interface)
 
 /* ---- operations ---- */
 
-static void pass(uint64_t milliseconds)
+static void time_advance(uint64_t milliseconds)
 {
 	uint64_t end = model.now + milliseconds;
 
@@ -203,8 +203,8 @@ static void pass(uint64_t milliseconds)
 	model.now = end;
 }
 
-/* A length around a boundary, or any. */
-static uint32_t around(uint32_t boundary, uint32_t limit)
+/* A random length, mostly around a boundary. */
+static uint32_t length_around(uint32_t boundary, uint32_t limit)
 {
 	static const int off[] = {-2, -1, 0, 1, 2};
 	uint32_t count = below(3) ? boundary * (1 + below(2)) + (uint32_t)off[below(5)] : below(limit + 1);
@@ -212,7 +212,7 @@ static uint32_t around(uint32_t boundary, uint32_t limit)
 	return RTE_MIN(RTE_MAX((int32_t)count, 0), (int32_t)limit);
 }
 
-static void record(uint32_t interface, uint8_t type, uint32_t g, uint32_t first, uint32_t count)
+static void record_send(uint32_t interface, uint8_t type, uint32_t g, uint32_t first, uint32_t count)
 {
 	static uint8_t packet[GREMC_IGMP_PACKET_MAX];
 	static rte_be32_t sources[GREMC_IGMP_PACKET_MAX / 4];
@@ -226,33 +226,33 @@ static void record(uint32_t interface, uint8_t type, uint32_t g, uint32_t first,
 	gremc_igmp_input(model.igmp, interface, packet, report.length, model.now);
 }
 
-static void change(bool with_lists)
+static void random_record_send(void)
 {
-	uint8_t type = with_lists ? (uint8_t)(GREMC_IGMP_IS_IN + below(6)) : GREMC_IGMP_IS_EX;
-	uint32_t count = with_lists && below(3) ? around(most(), model.sources) : 0;
+	uint8_t type = (uint8_t)(GREMC_IGMP_IS_IN + below(6));
+	uint32_t count = below(3) ? length_around(source_capacity(), model.sources) : 0;
 
-	record(below(DOWNSTREAM), type, below(model.groups), below(model.sources), count);
+	record_send(below(DOWNSTREAM), type, below(model.groups), below(model.sources), count);
 }
 
-static void note_cuts(void)
+static void omissions_note(void)
 {
 	for (uint32_t g = 0; g < model.groups; g++)
-		model.group[g].is_cut |= merged_exclude(g) && merged_count(g) > most();
+		model.group[g].is_cut |= merged_exclude(g) && merged_count(g) > source_capacity();
 }
 
-static void compare_router(void)
+static void router_compare(void)
 {
-	note_cuts();
+	omissions_note();
 	for (uint32_t g = 0; g < model.groups; g++) {
 		if (model.group[g].is_cut)
 			continue;
 		CHECK(model.group[g].exclude == merged_exclude(g));
 		for (uint32_t s = 0; s < model.sources; s++)
-			CHECK(model.routed[at(g, s)] == merged_has(g, s));
+			CHECK(model.routed[source_index(g, s)] == merged_has(g, s));
 	}
 }
 
-static void compare_answer(uint32_t g)
+static void answer_compare(uint32_t g)
 {
 	uint32_t count = merged_count(g), seen = 0;
 	bool exclude = merged_exclude(g);
@@ -262,14 +262,15 @@ static void compare_answer(uint32_t g)
 		return;
 	CHECK(model.answer_type[g] == (exclude ? GREMC_IGMP_IS_EX : GREMC_IGMP_IS_IN));
 	for (uint32_t s = 0; s < model.sources; s++) {
-		CHECK(model.answers[at(g, s)] <= merged_has(g, s));
-		seen += model.answers[at(g, s)];
+		CHECK(model.answers[source_index(g, s)] <= merged_has(g, s));
+		seen += model.answers[source_index(g, s)];
 	}
-	CHECK(seen == (exclude ? RTE_MIN(count, most()) : count));
-	CHECK(model.answered[g] == (exclude || count == 0 ? 1 : (count + most() - 1) / most()));
+	CHECK(seen == (exclude ? RTE_MIN(count, source_capacity()) : count));
+	CHECK(model.answered[g] ==
+	      (exclude || count == 0 ? 1 : (count + source_capacity() - 1) / source_capacity()));
 }
 
-static void compare_answers(void)
+static void answers_compare(void)
 {
 	const struct gremc_igmp_query query = {.version = 3,
 					       .source = RTE_BE32(0x09000001),
@@ -283,18 +284,19 @@ static void compare_answers(void)
 	model.last_length = 0;
 	model.is_answering = true;
 	gremc_igmp_input(model.igmp, UPSTREAM, packet, gremc_igmp_query_build(packet, &query), model.now);
-	pass(15000);
+	time_advance(15000);
 	model.is_answering = false;
 	for (uint32_t g = 0; g < model.groups; g++)
-		compare_answer(g);
+		answer_compare(g);
 }
 
 /* ---- a round: one engine, one MTU ---- */
 
-static void set_up(void)
+static void model_set_up(void)
 {
 	static const struct gremc_igmp_settings settings = {2, 3600000, 10000, 1000, 0};
-	static const struct gremc_igmp_callbacks callbacks = {.send = sent, .change = changed, .mtu = mtu};
+	static const struct gremc_igmp_callbacks callbacks = {
+		.send = packet_check, .change = request_check, .mtu = mtu_report};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
 					   .address = RTE_BE32(0x0a000001),
@@ -315,10 +317,10 @@ static void set_up(void)
 		CHECK(gremc_igmp_interface_set(model.igmp, i, &policy, model.now) == 0);
 	policy.mode = GREMC_IGMP_UPSTREAM;
 	CHECK(gremc_igmp_interface_set(model.igmp, UPSTREAM, &policy, model.now) == 0);
-	pass(3000);
+	time_advance(3000);
 }
 
-static void tear_down(void)
+static void model_tear_down(void)
 {
 	gremc_igmp_destroy(model.igmp);
 	free(model.said);
@@ -329,43 +331,43 @@ static void tear_down(void)
 	free(model.group);
 }
 
-/* Groups without lists, in a number around a boundary. */
+/* A number of groups around a boundary, without source lists. */
 static void round_of_groups(void)
 {
 	uint32_t full = (uint32_t)(model.mtu - HEADERS) / RECORD;
 
 	model.groups = RTE_MIN(full * (1 + below(4)) + below(3), GROUPS_MAX);
 	model.sources = 1;
-	set_up();
+	model_set_up();
 	for (uint32_t g = 0; g < model.groups; g++)
-		record(below(DOWNSTREAM), GREMC_IGMP_IS_EX, g, 0, 0);
-	pass(10000);
-	compare_router();
-	compare_answers();
-	tear_down();
+		record_send(below(DOWNSTREAM), GREMC_IGMP_IS_EX, g, 0, 0);
+	time_advance(10000);
+	router_compare();
+	answers_compare();
+	model_tear_down();
 }
 
-/* Lists of sources, and times in which the upstream takes few messages or none. */
+/* Source lists, and periods in which the upstream accepts few messages or none. */
 static void round_of_lists(void)
 {
 	model.groups = 2 + below(20);
-	model.sources = 2 * most() + 3;
-	set_up();
+	model.sources = 2 * source_capacity() + 3;
+	model_set_up();
 	for (uint32_t n = below(60); n > 0; n--) {
 		if (below(4) == 0)
 			model.accept = below(3);
-		change(true);
-		note_cuts();
+		random_record_send();
+		omissions_note();
 		if (below(3) == 0)
-			pass(below(1500));
+			time_advance(below(1500));
 		if (model.accept < 3 && below(2))
 			model.accept = UINT32_MAX;
 	}
 	model.accept = UINT32_MAX;
-	pass(10000);
-	compare_router();
-	compare_answers();
-	tear_down();
+	time_advance(10000);
+	router_compare();
+	answers_compare();
+	model_tear_down();
 }
 
 int main(int argc, char **argv)

@@ -29,6 +29,10 @@ PROSE = """
     lib/base
     lib/config
     lib/vif
+    lib/hash lib/igmp lib/rcu
+    tests/fuzz/fuzz_igmp.c tests/fuzz/fuzz_proto.c tests/model/model_igmp.c tests/model/model_proxy.c
+    tests/unit/igmp_world.h tests/unit/igmp_world.c tests/unit/test_hash.c tests/unit/test_igmp.c
+    tests/unit/test_proto.c tests/unit/test_rcu.c
     lib/port lib/steer
     tests/unit/port_world.h tests/unit/port_world.c tests/unit/test_port.c tests/unit/test_pools.c
     tests/unit/test_filters.c tests/unit/test_steer.c tests/unit/test_events.c tests/unit/test_xdp.c
@@ -46,6 +50,7 @@ NAMES = """
 # at least 98 % of the prototypes in headers have a comment
 CONTRACTS = """
     lib/mfc
+    lib/hash lib/igmp
     lib/rcu
     lib/vif
     lib/base

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An engine whose packets and changes are kept, and the packets that hosts and other routers send to it. */
+/* An engine of igmp/ that records its packets and requests, and the packets that hosts and routers send to
+ * it. */
 #ifndef GREMC_TESTS_UNIT_IGMP_WORLD_H
 #define GREMC_TESTS_UNIT_IGMP_WORLD_H
-
-#include <stdlib.h>
-#include <string.h>
 
 #include "igmp/igmp.h"
 
@@ -13,18 +11,21 @@
 #define SENT_MAX   4096
 #define CHANGE_MAX 4096
 
+/* A packet that the engine sent. */
 struct sent {
 	uint32_t interface;
 	size_t length;
-	uint8_t *packet; /* of `length` bytes */
+	uint8_t *packet; /* `length` bytes */
 };
 
+/* A request that the engine published. */
 struct said {
 	uint32_t interface;
 	rte_be32_t source, group;
-	enum gremc_igmp_request interest;
+	enum gremc_igmp_request request;
 };
 
+/* An engine with its output. */
 struct world {
 	struct gremc_igmp *igmp;
 	uint64_t now;
@@ -32,130 +33,32 @@ struct world {
 	uint32_t sent_count;
 	struct said said[CHANGE_MAX];
 	uint32_t said_count;
-	size_t mtu;      /* of all interfaces; 0: none can send */
-	uint32_t accept; /* packets that may still leave before the queue is full */
-	bool is_poor;    /* there is no memory for changes */
+	size_t mtu;      /* of all interfaces; 0: no interface can send */
+	uint32_t accept; /* packets that the queue can still hold */
+	bool is_poor;    /* change() returns an error */
 };
 
-static int keep_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
-{
-	struct world *w = argument;
-	struct sent *sent = &w->sent[w->sent_count % SENT_MAX];
+/* RFC 3376's defaults: the group membership interval is 260 s, the last member query time 2 s. */
+extern const struct gremc_igmp_settings defaults;
+/* The policy of a querier. */
+extern const struct gremc_igmp_policy querier;
 
-	if (w->accept == 0 || length > w->mtu)
-		return -1;
-	w->accept--;
-	w->sent_count++;
-	sent->interface = interface;
-	sent->length = length;
-	sent->packet = realloc(sent->packet, length);
-	memcpy(sent->packet, packet, length);
-	return 0;
-}
-
-static size_t world_mtu(void *argument, uint32_t interface)
-{
-	const struct world *w = argument;
-
-	(void)interface;
-	return w->mtu;
-}
-
-static int keep_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		       enum gremc_igmp_request interest)
-{
-	struct world *w = argument;
-
-	if (w->is_poor && interest != GREMC_IGMP_NONE)
-		return -1;
-	w->said[w->said_count++ % CHANGE_MAX] = (struct said){interface, source, group, interest};
-	return 0;
-}
-
-/* RFC 3376's defaults: GMI 260 s, LMQT 2 s. */
-static const struct gremc_igmp_settings defaults = {
-	.robustness = 2, .query_interval = 125000, .response_interval = 10000, .last_member_interval = 1000};
-
-static const struct gremc_igmp_policy querier = {
-	.mode = GREMC_IGMP_QUERIER,
-	.version = 3,
-	.address = IP(10, 0, 0, 1),
-	.max_groups = 1000,
-	.max_sources = 100,
-};
-
-static inline void world_init(struct world *w)
-{
-	const struct gremc_igmp_callbacks callbacks = {keep_packet, keep_change, world_mtu, w};
-
-	memset(w, 0, sizeof(*w));
-	w->sent = calloc(SENT_MAX, sizeof(*w->sent));
-	w->now = 5000000;
-	w->mtu = 1476;
-	w->accept = UINT32_MAX;
-	w->igmp = gremc_igmp_create(&defaults, &callbacks, w->now);
-}
-
-static inline void world_fini(struct world *w)
-{
-	gremc_igmp_destroy(w->igmp);
-	for (uint32_t i = 0; i < SENT_MAX; i++)
-		free(w->sent[i].packet);
-	free(w->sent);
-}
-
-static inline void world_forget(struct world *w)
-{
-	w->sent_count = w->said_count = 0;
-}
-
-/* Time passes as a control loop sees it: from one deadline to the next. */
-static inline void world_run(struct world *w, uint64_t milliseconds)
-{
-	uint64_t end = w->now + milliseconds;
-
-	while (gremc_igmp_next_due(w->igmp) <= end) {
-		w->now = gremc_igmp_next_due(w->igmp);
-		gremc_igmp_timers_run(w->igmp, w->now);
-	}
-	w->now = end;
-	gremc_igmp_timers_run(w->igmp, w->now);
-}
-
-/* From a heap buffer that ends where the packet does, for the sanitizers. */
-static inline void world_input(struct world *w, uint32_t interface, const uint8_t *packet, size_t length)
-{
-	uint8_t *copy = malloc(length ? length : 1);
-
-	memcpy(copy, packet, length);
-	gremc_igmp_input(w->igmp, interface, copy, length, w->now);
-	free(copy);
-}
-
-static inline void world_record(struct world *w, uint32_t interface, uint8_t type, rte_be32_t group,
-				const rte_be32_t *sources, uint16_t count)
-{
-	uint8_t packet[1500];
-	struct gremc_igmp_report report = {.packet = packet, .size = sizeof(packet)};
-
-	gremc_igmp_report_add(&report, type, group, sources, count);
-	gremc_igmp_report_finish(&report, IP(10, 0, 0, 9));
-	world_input(w, interface, report.packet, report.length);
-}
-
-static inline void world_old(struct world *w, uint32_t interface, enum gremc_igmp_type type, rte_be32_t group)
-{
-	uint8_t packet[GREMC_IGMP_PACKET_MAX];
-
-	world_input(w, interface, packet, gremc_igmp_v1v2_build(packet, type, IP(10, 0, 0, 9), group));
-}
-
-static inline uint64_t world_counter(struct world *w, uint32_t interface, enum gremc_igmp_counter counter)
-{
-	struct gremc_igmp_interface_info info = {0};
-
-	gremc_igmp_interface_info_get(w->igmp, interface, &info);
-	return info.counters[counter];
-}
+/* Create the engine. The MTU is 1476 and the queue is unlimited. */
+void world_init(struct world *w);
+/* Free the engine and its output. */
+void world_fini(struct world *w);
+/* Forget the output so far. */
+void world_forget(struct world *w);
+/* Advance the time as a control loop does, from one deadline to the next. */
+void world_run(struct world *w, uint64_t milliseconds);
+/* Input a packet from a heap buffer of its exact length, for the sanitizers. */
+void world_input(struct world *w, uint32_t interface, const uint8_t *packet, size_t length);
+/* Input a version 3 report with one record, from the host 10.0.0.9. */
+void world_record(struct world *w, uint32_t interface, uint8_t type, rte_be32_t group,
+		  const rte_be32_t *sources, uint16_t count);
+/* Input a version 1 or 2 report or a leave, from the host 10.0.0.9. */
+void world_old(struct world *w, uint32_t interface, enum gremc_igmp_type type, rte_be32_t group);
+/* The value of a counter of the interface. */
+uint64_t world_counter(struct world *w, uint32_t interface, enum gremc_igmp_counter counter);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The membership engine by the letter of RFC 3376, 2236 and 4605: its tables, its timers, its elections. */
+/* The membership engine against RFC 3376, 2236 and 4605: tables, timers, election, proxy; and its budget. */
 #include <errno.h>
 
 #include "igmp_world.h"
@@ -11,14 +11,14 @@
 static const rte_be32_t group = IP(239, 1, 1, 1), ssm = IP(232, 1, 1, 1);
 static struct world w;
 
-static int set_up(void **state)
+static int igmp_set_up(void **state)
 {
 	(void)state;
 	world_init(&w);
 	return gremc_igmp_interface_set(w.igmp, 1, &querier, w.now);
 }
 
-static int tear_down(void **state)
+static int igmp_tear_down(void **state)
 {
 	(void)state;
 	world_fini(&w);
@@ -27,31 +27,31 @@ static int tear_down(void **state)
 
 /* ---- the tables of RFC 3376, 6.4 ---- */
 
-/* Sets of the sources 10.9.0.1 to 10.9.0.3 are masks. */
+/* A mask is a set of the sources 10.9.0.1 to 10.9.0.3. */
 #define SETS 8u
 
-static rte_be32_t member(unsigned i)
+static rte_be32_t member_address(unsigned i)
 {
 	return IP(10, 9, 0, 1) + rte_cpu_to_be_32(i);
 }
 
-static void say(uint8_t type, unsigned set)
+static void record_input(uint8_t type, unsigned set)
 {
 	rte_be32_t sources[3] = {0};
 	uint16_t count = 0;
 
 	for (unsigned i = 0; i < 3; i++)
 		if (set >> i & 1)
-			sources[count++] = member(i);
+			sources[count++] = member_address(i);
 	world_record(&w, 1, type, group, sources, count);
 }
 
-/* A membership as the tables write it: INCLUDE(x) or EXCLUDE(x,y), and what a row does to it. */
+/* A membership in the notation of the tables, INCLUDE(x) or EXCLUDE(x,y), and the actions of a row. */
 struct outcome {
 	bool exclude;
 	unsigned x, y;
-	unsigned fresh;  /* sources whose timer is GMI */
-	unsigned leased; /* sources that got the group timer's value */
+	unsigned fresh;  /* sources with a timer of GMI */
+	unsigned leased; /* sources with the value of the group timer */
 	bool group_fresh;
 	unsigned query; /* Send Q(G,query) */
 	bool query_group;
@@ -104,8 +104,8 @@ static struct outcome exclude_row(unsigned x, unsigned y, uint8_t type, unsigned
 	}
 }
 
-/* What the group and source queries among the packets sent ask for. */
-static unsigned queried(bool *of_group)
+/* The sources of the sent last member queries. */
+static unsigned queried_sources(bool *of_group)
 {
 	unsigned set = 0;
 
@@ -120,20 +120,20 @@ static unsigned queried(bool *of_group)
 		*of_group |= m.source_count == 0;
 		for (uint16_t s = 0; s < m.source_count; s++)
 			for (unsigned k = 0; k < 3; k++)
-				if (gremc_igmp_source_at(m.sources, s) == member(k))
+				if (gremc_igmp_source_at(m.sources, s) == member_address(k))
 					set |= 1u << k;
 	}
 	return set;
 }
 
-/* The state is the outcome's, timers to the millisecond: `left` is what those that nothing touched have. */
-static void check(const struct outcome *o, uint32_t left)
+/* Compare the state with the outcome. `left` is the value of unchanged timers. */
+static void outcome_check(const struct outcome *o, uint32_t left)
 {
 	struct gremc_igmp_group_info info;
 	unsigned x = 0, y = 0;
 	bool of_group;
 
-	assert_int_equal(queried(&of_group), o->query);
+	assert_int_equal(queried_sources(&of_group), o->query);
 	assert_int_equal(of_group, o->query_group);
 	if (!gremc_igmp_group_find(w.igmp, 1, group, &info)) {
 		assert_true(!o->exclude && o->x == 0);
@@ -143,7 +143,7 @@ static void check(const struct outcome *o, uint32_t left)
 	assert_int_equal(info.expires, !o->exclude ? 0 : o->query_group ? LMQT : o->group_fresh ? GMI : left);
 	for (uint32_t i = 0; i < info.source_count; i++) {
 		const struct gremc_igmp_source_info *s = &info.sources[i];
-		unsigned bit = 1u << (rte_be_to_cpu_32(s->address) - rte_be_to_cpu_32(member(0)));
+		unsigned bit = 1u << (rte_be_to_cpu_32(s->address) - rte_be_to_cpu_32(member_address(0)));
 
 		*(s->excluded ? &y : &x) |= bit;
 		assert_int_equal(s->expires, s->excluded       ? 0
@@ -156,8 +156,8 @@ static void check(const struct outcome *o, uint32_t left)
 	assert_int_equal(y, o->y);
 }
 
-/* Each row with each set: 6 types of record, 8 sets, and every state of three sources. */
-static void test_tables(void **state)
+/* Every row with every set: 6 record types, 8 sets, and all states of three sources. */
+static void test_records_follow_tables_of_rfc_3376(void **state)
 {
 	(void)state;
 	for (unsigned from = 0; from < 2 * SETS * SETS; from++) {
@@ -171,85 +171,85 @@ static void test_tables(void **state)
 					exclude ? exclude_row(x, y, type, set) : include_row(x, type, set);
 
 				if (exclude)
-					say(GREMC_IGMP_IS_EX, y);
+					record_input(GREMC_IGMP_IS_EX, y);
 				if (x)
-					say(GREMC_IGMP_ALLOW, x);
+					record_input(GREMC_IGMP_ALLOW, x);
 				world_run(&w, 50000);
 				world_forget(&w);
-				say(type, set);
-				check(&o, GMI - 50000);
-				tear_down(NULL);
-				set_up(NULL);
+				record_input(type, set);
+				outcome_check(&o, GMI - 50000);
+				igmp_tear_down(NULL);
+				igmp_set_up(NULL);
 			}
 		}
 	}
 }
 
-/* 6.5: the group timer runs out with sources still asked for, and without. */
-static void test_group_timer(void **state)
+/* RFC 3376, 6.5: the group timer expires with and without requested sources. */
+static void test_group_timer_ends_exclude_mode(void **state)
 {
 	struct gremc_igmp_group_info info;
 
 	(void)state;
-	say(GREMC_IGMP_IS_EX, 4);
+	record_input(GREMC_IGMP_IS_EX, 4);
 	world_run(&w, 100000);
-	say(GREMC_IGMP_ALLOW, 3);
+	record_input(GREMC_IGMP_ALLOW, 3);
 	world_run(&w, GMI - 100000 + 20);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_false(info.exclude);
-	assert_int_equal(info.source_count, 2); /* the excluded one is forgotten */
+	assert_int_equal(info.source_count, 2); /* the excluded source is removed */
 	world_run(&w, 100000);
 	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
-	say(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_IS_EX, 0);
 	world_run(&w, GMI - 10);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	world_run(&w, 30);
 	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
 }
 
-/* 6.3: a source of EXCLUDE mode whose timer runs out is excluded from then on. */
-static void test_source_timer(void **state)
+/* RFC 3376, 6.3. */
+static void test_expired_source_is_excluded(void **state)
 {
 	struct gremc_igmp_group_info info;
 
 	(void)state;
-	say(GREMC_IGMP_IS_EX, 0);
-	say(GREMC_IGMP_ALLOW, 1);
+	record_input(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_ALLOW, 1);
 	world_run(&w, 200000);
-	say(GREMC_IGMP_IS_EX, 1);
+	record_input(GREMC_IGMP_IS_EX, 1);
 	world_run(&w, 100000);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_int_equal(info.source_count, 1);
 	assert_true(info.sources[0].excluded);
 }
 
-/* ---- what is said of it ---- */
+/* ---- published requests ---- */
 
-static void expect_said(uint32_t at, rte_be32_t source, enum gremc_igmp_request interest)
+static void request_expect(uint32_t at, rte_be32_t source, enum gremc_igmp_request request)
 {
 	assert_true(at < w.said_count);
 	assert_int_equal(w.said[at].interface, 1);
 	assert_int_equal(w.said[at].group, group);
 	assert_int_equal(w.said[at].source, source);
-	assert_int_equal(w.said[at].interest, interest);
+	assert_int_equal(w.said[at].request, request);
 }
 
-static void test_changes(void **state)
+static void test_only_changes_are_published(void **state)
 {
 	(void)state;
-	say(GREMC_IGMP_ALLOW, 1);
-	expect_said(0, member(0), GREMC_IGMP_INCLUDE);
-	say(GREMC_IGMP_ALLOW, 1); /* a refresh says nothing */
+	record_input(GREMC_IGMP_ALLOW, 1);
+	request_expect(0, member_address(0), GREMC_IGMP_INCLUDE);
+	record_input(GREMC_IGMP_ALLOW, 1); /* a refresh publishes nothing */
 	assert_int_equal(w.said_count, 1);
-	say(GREMC_IGMP_TO_EX, 2);
-	expect_said(1, 0, GREMC_IGMP_INCLUDE);
+	record_input(GREMC_IGMP_TO_EX, 2);
+	request_expect(1, 0, GREMC_IGMP_INCLUDE);
 	assert_int_equal(w.said_count, 4);
 	world_forget(&w);
 	world_run(&w, GMI + 100);
-	/* taken back, each once */
+	/* each request is withdrawn once */
 	assert_int_equal(w.said_count, 2);
-	expect_said(0, 0, GREMC_IGMP_NONE);
-	expect_said(1, member(1), GREMC_IGMP_NONE);
+	request_expect(0, 0, GREMC_IGMP_NONE);
+	request_expect(1, member_address(1), GREMC_IGMP_NONE);
 }
 
 static void test_leave_takes_the_last_member_query_time(void **state)
@@ -269,10 +269,10 @@ static void test_leave_takes_the_last_member_query_time(void **state)
 	assert_int_equal(w.sent_count, 2); /* last member query count */
 	assert_int_equal(w.said_count, 0);
 	world_run(&w, 20);
-	expect_said(0, 0, GREMC_IGMP_NONE);
+	request_expect(0, 0, GREMC_IGMP_NONE);
 }
 
-static void test_another_member_answers(void **state)
+static void test_answer_keeps_membership_after_leave(void **state)
 {
 	(void)state;
 	world_old(&w, 1, GREMC_IGMP_V2_REPORT, group);
@@ -284,26 +284,25 @@ static void test_another_member_answers(void **state)
 	assert_int_equal(w.said_count, 0);
 }
 
-/* A retransmission after somebody answered suppresses: other routers shall not lower their timers. */
-static void test_suppress(void **state)
+static void test_retransmission_after_answer_has_s_flag(void **state)
 {
 	struct gremc_igmp_message m;
 
 	(void)state;
-	say(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_IS_EX, 0);
 	world_run(&w, 5000);
 	world_forget(&w);
-	say(GREMC_IGMP_TO_IN, 0);
+	record_input(GREMC_IGMP_TO_IN, 0);
 	assert_int_equal(gremc_igmp_parse(w.sent[0].packet, w.sent[0].length, &m), GREMC_IGMP_OK);
 	assert_false(m.suppress);
-	say(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_IS_EX, 0);
 	world_run(&w, 1010);
 	assert_int_equal(w.sent_count, 2);
 	assert_int_equal(gremc_igmp_parse(w.sent[1].packet, w.sent[1].length, &m), GREMC_IGMP_OK);
 	assert_true(m.suppress);
 }
 
-static void test_fast_leave(void **state)
+static void test_fast_leave_sends_no_query(void **state)
 {
 	struct gremc_igmp_policy policy = querier;
 	struct gremc_igmp_group_info info;
@@ -315,25 +314,25 @@ static void test_fast_leave(void **state)
 	world_forget(&w);
 	world_old(&w, 1, GREMC_IGMP_LEAVE, group);
 	assert_int_equal(w.sent_count, 0);
-	expect_said(0, 0, GREMC_IGMP_NONE);
+	request_expect(0, 0, GREMC_IGMP_NONE);
 	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
-	say(GREMC_IGMP_ALLOW, 3);
-	say(GREMC_IGMP_BLOCK, 1);
+	record_input(GREMC_IGMP_ALLOW, 3);
+	record_input(GREMC_IGMP_BLOCK, 1);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_int_equal(info.source_count, 1);
-	assert_int_equal(info.sources[0].address, member(1));
-	/* from any source to one: the others are gone at once */
-	say(GREMC_IGMP_TO_EX, 0);
-	say(GREMC_IGMP_TO_IN, 4);
+	assert_int_equal(info.sources[0].address, member_address(1));
+	/* from EXCLUDE to INCLUDE: the other sources are removed at once */
+	record_input(GREMC_IGMP_TO_EX, 0);
+	record_input(GREMC_IGMP_TO_IN, 4);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_false(info.exclude);
 	assert_int_equal(info.source_count, 1);
-	assert_int_equal(info.sources[0].address, member(2));
+	assert_int_equal(info.sources[0].address, member_address(2));
 }
 
 /* ---- older hosts (7.3.2) ---- */
 
-static void test_v2_host_is_present(void **state)
+static void test_v2_host_limits_v3_records(void **state)
 {
 	struct gremc_igmp_group_info info;
 
@@ -341,14 +340,14 @@ static void test_v2_host_is_present(void **state)
 	world_old(&w, 1, GREMC_IGMP_V2_REPORT, group);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_int_equal(info.version, 2);
-	say(GREMC_IGMP_BLOCK, 1);
-	say(GREMC_IGMP_TO_EX, 2);
+	record_input(GREMC_IGMP_BLOCK, 1);
+	record_input(GREMC_IGMP_TO_EX, 2);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_int_equal(info.source_count, 0);
 	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_older_host), 1);
-	/* it is forgotten after the older host present interval */
+	/* older host present interval (RFC 3376, 8.13) */
 	world_run(&w, GMI - 1000);
-	say(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_IS_EX, 0);
 	world_run(&w, 2000);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_int_equal(info.version, 3);
@@ -360,19 +359,22 @@ static void test_v1_host_cannot_leave(void **state)
 	world_old(&w, 1, GREMC_IGMP_V1_REPORT, group);
 	world_forget(&w);
 	world_old(&w, 1, GREMC_IGMP_LEAVE, group);
-	say(GREMC_IGMP_TO_IN, 0);
+	record_input(GREMC_IGMP_TO_IN, 0);
 	assert_int_equal(w.sent_count, 0);
 	world_run(&w, 5000);
 	assert_int_equal(w.said_count, 0);
 	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_older_host), 2);
 	world_run(&w, GMI);
-	expect_said(0, 0, GREMC_IGMP_NONE);
+	request_expect(0, 0, GREMC_IGMP_NONE);
 }
 
 /* ---- queries and election ---- */
 
-static void hear_query(rte_be32_t from, rte_be32_t of, bool suppress, const rte_be32_t *sources,
-		       uint16_t count)
+/* The S flag of a query. */
+enum s_flag { S_CLEAR, S_SET };
+
+static void router_query_input(rte_be32_t from, rte_be32_t of, enum s_flag s_flag, const rte_be32_t *sources,
+			       uint16_t count)
 {
 	const struct gremc_igmp_query query = {.version = 3,
 					       .source = from,
@@ -380,7 +382,7 @@ static void hear_query(rte_be32_t from, rte_be32_t of, bool suppress, const rte_
 					       .response_time = of ? 1000 : 10000,
 					       .interval = 60000,
 					       .robustness = 3,
-					       .suppress = suppress,
+					       .suppress = s_flag == S_SET,
 					       .sources = sources,
 					       .source_count = count};
 	uint8_t packet[GREMC_IGMP_PACKET_MAX];
@@ -388,7 +390,7 @@ static void hear_query(rte_be32_t from, rte_be32_t of, bool suppress, const rte_
 	world_input(&w, 1, packet, gremc_igmp_query_build(packet, &query));
 }
 
-static void test_general_queries(void **state)
+static void test_general_queries_follow_timers(void **state)
 {
 	struct gremc_igmp_message m;
 	const uint8_t *p;
@@ -417,17 +419,17 @@ static void test_general_queries(void **state)
 	assert_int_equal(w.sent_count, 4);
 }
 
-static void test_election(void **state)
+static void test_lower_address_becomes_querier(void **state)
 {
 	struct gremc_igmp_interface_info info;
 
 	(void)state;
 	world_run(&w, 100);
-	hear_query(IP(10, 0, 0, 2), 0, false, NULL, 0); /* higher: we stay */
-	hear_query(0, 0, false, NULL, 0);               /* a snooper's: no election */
+	router_query_input(IP(10, 0, 0, 2), 0, S_CLEAR, NULL, 0); /* a higher address loses */
+	router_query_input(0, 0, S_CLEAR, NULL, 0);               /* the address 0.0.0.0 loses */
 	assert_true(gremc_igmp_interface_info_get(w.igmp, 1, &info));
 	assert_true(info.is_querier);
-	hear_query(IP(9, 255, 0, 2), 0, false, NULL, 0);
+	router_query_input(IP(9, 255, 0, 2), 0, S_CLEAR, NULL, 0);
 	assert_true(gremc_igmp_interface_info_get(w.igmp, 1, &info));
 	assert_false(info.is_querier);
 	assert_int_equal(info.querier, IP(9, 255, 0, 2));
@@ -444,34 +446,34 @@ static void test_election(void **state)
 	assert_int_equal(info.query_interval, 125000);
 }
 
-/* 6.6.1: the querier's group specific queries lower our timers, unless they suppress. */
-static void test_other_queriers_queries(void **state)
+/* RFC 3376, 6.6.1: group specific queries lower timers, unless they have the S flag. */
+static void test_queries_of_other_querier_lower_timers(void **state)
 {
-	const rte_be32_t asked[] = {member(0)};
+	const rte_be32_t asked[] = {member_address(0)};
 	struct gremc_igmp_group_info info;
 
 	(void)state;
-	hear_query(IP(9, 0, 0, 2), 0, false, NULL, 0);
-	say(GREMC_IGMP_IS_EX, 0);
-	say(GREMC_IGMP_ALLOW, 1);
-	hear_query(IP(9, 0, 0, 2), group, true, NULL, 0);
+	router_query_input(IP(9, 0, 0, 2), 0, S_CLEAR, NULL, 0);
+	record_input(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_ALLOW, 1);
+	router_query_input(IP(9, 0, 0, 2), group, S_SET, NULL, 0);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_int_equal(info.expires, 190000); /* 3 * 60 + 10: the querier's intervals */
-	hear_query(IP(9, 0, 0, 2), group, false, asked, 1);
+	router_query_input(IP(9, 0, 0, 2), group, S_CLEAR, asked, 1);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_int_equal(info.sources[0].expires, 3000);
 	assert_int_equal(info.expires, 190000);
-	hear_query(IP(9, 0, 0, 2), group, false, NULL, 0);
+	router_query_input(IP(9, 0, 0, 2), group, S_CLEAR, NULL, 0);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_int_equal(info.expires, 3000);
-	/* and its silence on a leave is ours, too */
+	/* only the querier sends last member queries */
 	world_forget(&w);
-	say(GREMC_IGMP_TO_IN, 0);
+	record_input(GREMC_IGMP_TO_IN, 0);
 	assert_int_equal(w.sent_count, 0);
 }
 
-/* Group queries of a leave go on when another router becomes the querier meanwhile (RFC 2236, 3). */
-static void test_election_during_a_leave(void **state)
+/* RFC 2236, 3. */
+static void test_leave_completes_after_lost_election(void **state)
 {
 	struct gremc_igmp_settings settings = defaults;
 	bool of_group;
@@ -480,27 +482,27 @@ static void test_election_during_a_leave(void **state)
 	settings.last_member_count = 4;
 	gremc_igmp_configure(w.igmp, &settings, w.now);
 	world_run(&w, 1000);
-	say(GREMC_IGMP_IS_EX, 0);
-	world_record(&w, 1, GREMC_IGMP_ALLOW, ssm, (rte_be32_t[]){member(0)}, 1);
+	record_input(GREMC_IGMP_IS_EX, 0);
+	world_record(&w, 1, GREMC_IGMP_ALLOW, ssm, (rte_be32_t[]){member_address(0)}, 1);
 	world_forget(&w);
-	say(GREMC_IGMP_TO_IN, 0);
-	world_record(&w, 1, GREMC_IGMP_BLOCK, ssm, (rte_be32_t[]){member(0)}, 1);
-	hear_query(IP(9, 0, 0, 2), 0, false, NULL, 0);
+	record_input(GREMC_IGMP_TO_IN, 0);
+	world_record(&w, 1, GREMC_IGMP_BLOCK, ssm, (rte_be32_t[]){member_address(0)}, 1);
+	router_query_input(IP(9, 0, 0, 2), 0, S_CLEAR, NULL, 0);
 	world_run(&w, 10000);
-	assert_int_equal(w.sent_count, 8); /* four for the group, four for the source, no general one */
-	queried(&of_group);
+	assert_int_equal(w.sent_count, 8); /* four for the group, four for the source, no general query */
+	queried_sources(&of_group);
 	assert_true(of_group);
-	/* a leave that begins now is the other one's */
-	say(GREMC_IGMP_IS_EX, 0);
+	/* the new querier handles the next leave */
+	record_input(GREMC_IGMP_IS_EX, 0);
 	world_forget(&w);
-	say(GREMC_IGMP_TO_IN, 0);
+	record_input(GREMC_IGMP_TO_IN, 0);
 	world_run(&w, 10000);
 	assert_int_equal(w.sent_count, 0);
 }
 
-/* ---- messages that cannot leave yet ---- */
+/* ---- deferred messages ---- */
 
-static uint32_t sent_queries(rte_be32_t of)
+static uint32_t sent_query_count(rte_be32_t of)
 {
 	uint32_t count = 0;
 
@@ -513,14 +515,14 @@ static uint32_t sent_queries(rte_be32_t of)
 	return count;
 }
 
-/* The startup queries begin when the next hop is known, and all of them are sent. */
+/* The startup queries begin when the next hop is resolved. */
 static void test_first_query_waits_for_the_next_hop(void **state)
 {
 	static const uint32_t after[] = {0, 500, 5000, 40000, 200000, 1000000};
 
 	(void)state;
 	for (unsigned i = 0; i < RTE_DIM(after); i++) {
-		tear_down(NULL);
+		igmp_tear_down(NULL);
 		world_init(&w);
 		w.mtu = 0;
 		assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &querier, w.now), 0);
@@ -529,17 +531,17 @@ static void test_first_query_waits_for_the_next_hop(void **state)
 		assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_queries_sent), 0);
 		w.mtu = 1476;
 		world_run(&w, 200);
-		assert_int_equal(sent_queries(0), 1);
+		assert_int_equal(sent_query_count(0), 1);
 		world_run(&w, 31250);
-		assert_int_equal(sent_queries(0), 2);
+		assert_int_equal(sent_query_count(0), 2);
 		world_run(&w, 125100);
-		assert_int_equal(sent_queries(0), 3);
+		assert_int_equal(sent_query_count(0), 3);
 		assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_queries_sent), 3);
 	}
 }
 
-/* Many tunnels go by one gateway: when it answers, their queries do not overrun the queue. */
-static void test_many_resume_at_once(void **state)
+/* The gateway of many tunnels is resolved: their queries do not overrun the queue. */
+static void test_resumed_queries_are_paced(void **state)
 {
 	(void)state;
 	w.mtu = 0;
@@ -547,51 +549,50 @@ static void test_many_resume_at_once(void **state)
 		assert_int_equal(gremc_igmp_interface_set(w.igmp, i, &querier, w.now), 0);
 	world_run(&w, 3000);
 	w.mtu = 1476;
-	w.accept = 100; /* and that is all for now */
+	w.accept = 100;
 	world_run(&w, 400);
 	assert_int_equal(w.sent_count, 100);
 	w.accept = UINT32_MAX;
 	world_run(&w, 1000);
-	assert_int_equal(sent_queries(0), 999);
+	assert_int_equal(sent_query_count(0), 999);
 }
 
-/* Nobody is cut off by a leave that nobody could be asked about. */
+/* A membership stays until its last member queries could be sent. */
 static void test_leave_waits_for_the_next_hop(void **state)
 {
 	struct gremc_igmp_group_info info;
 
 	(void)state;
 	world_run(&w, 100);
-	say(GREMC_IGMP_IS_EX, 0);
-	world_record(&w, 1, GREMC_IGMP_ALLOW, ssm, (rte_be32_t[]){member(0)}, 1);
+	record_input(GREMC_IGMP_IS_EX, 0);
+	world_record(&w, 1, GREMC_IGMP_ALLOW, ssm, (rte_be32_t[]){member_address(0)}, 1);
 	world_forget(&w);
 	w.mtu = 0;
-	say(GREMC_IGMP_TO_IN, 0);
-	world_record(&w, 1, GREMC_IGMP_BLOCK, ssm, (rte_be32_t[]){member(0)}, 1);
+	record_input(GREMC_IGMP_TO_IN, 0);
+	world_record(&w, 1, GREMC_IGMP_BLOCK, ssm, (rte_be32_t[]){member_address(0)}, 1);
 	world_run(&w, 60000);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_true(gremc_igmp_group_find(w.igmp, 1, ssm, &info));
 	w.mtu = 1476;
 	world_run(&w, 200);
-	assert_int_equal(sent_queries(group), 1);
-	assert_int_equal(sent_queries(ssm), 1);
+	assert_int_equal(sent_query_count(group), 1);
+	assert_int_equal(sent_query_count(ssm), 1);
 	world_run(&w, 1700);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
-	assert_int_equal(sent_queries(group), 2);
-	assert_int_equal(sent_queries(ssm), 2);
+	assert_int_equal(sent_query_count(group), 2);
+	assert_int_equal(sent_query_count(ssm), 2);
 	world_run(&w, 2000);
 	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
 	assert_false(gremc_igmp_group_find(w.igmp, 1, ssm, &info));
-	/* but a way that stays away keeps no membership for ever */
-	say(GREMC_IGMP_IS_EX, 0);
+	/* at most for the group membership interval */
+	record_input(GREMC_IGMP_IS_EX, 0);
 	w.mtu = 0;
-	say(GREMC_IGMP_TO_IN, 0);
+	record_input(GREMC_IGMP_TO_IN, 0);
 	world_run(&w, GMI + 5000);
 	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
 }
 
-/* What is removed while it waits is asked nothing any more. */
-static void test_interface_goes_while_it_waits(void **state)
+static void test_removed_interface_sends_no_deferred_query(void **state)
 {
 	(void)state;
 	w.mtu = 0;
@@ -606,7 +607,7 @@ static void test_interface_goes_while_it_waits(void **state)
 	assert_int_equal(gremc_igmp_next_due(w.igmp), GREMC_IGMP_NEVER);
 }
 
-/* A query for more sources than one message holds is several; each names each source once. */
+/* A query that exceeds a message is split; each source is in one message. */
 static void test_source_queries_fit_the_mtu(void **state)
 {
 	static const size_t mtus[] = {68, 72, 100, 576, 1300, 1476, 9000};
@@ -641,7 +642,7 @@ static void test_source_queries_fit_the_mtu(void **state)
 	}
 }
 
-static void test_version_2_querier(void **state)
+static void test_version_2_querier_refuses_v3_reports(void **state)
 {
 	struct gremc_igmp_policy policy = querier;
 	struct gremc_igmp_message m;
@@ -653,14 +654,14 @@ static void test_version_2_querier(void **state)
 	assert_int_equal(gremc_igmp_parse(w.sent[0].packet, w.sent[0].length, &m), GREMC_IGMP_OK);
 	assert_int_equal(m.version, 2);
 	assert_int_equal(m.response_time, 10000);
-	say(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_IS_EX, 0);
 	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_version), 1);
 	assert_int_equal(w.said_count, 0);
 }
 
 /* ---- policy ---- */
 
-static void test_refusals(void **state)
+static void test_policy_refuses_groups_and_sources(void **state)
 {
 	static const struct gremc_prefix groups[] = {{IP(239, 1, 0, 0), 16}, {IP(232, 0, 0, 0), 8}};
 	struct gremc_igmp_policy policy = querier;
@@ -684,7 +685,7 @@ static void test_refusals(void **state)
 	world_record(&w, 1, 77, group, NULL, 0);
 	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_record_type), 1);
 	assert_int_equal(w.said_count, 0);
-	say(GREMC_IGMP_ALLOW, 7);
+	record_input(GREMC_IGMP_ALLOW, 7);
 	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_source_limit), 1);
 	assert_int_equal(w.said_count, 2);
 	for (unsigned i = 2; i < 8; i++)
@@ -693,8 +694,8 @@ static void test_refusals(void **state)
 	assert_int_equal(w.said_count, 4);
 }
 
-/* The bucket holds one second's records or all memberships, whichever is more, and fills by the rate. */
-static void test_report_rate(void **state)
+/* The burst size is the larger one of the rate and max_groups. */
+static void test_report_rate_limits_changes(void **state)
 {
 	struct gremc_igmp_policy policy = querier;
 
@@ -717,11 +718,11 @@ static void test_report_rate(void **state)
 	assert_int_equal(world_counter(&w, 2, GREMC_IGMP_COUNT_rate), 45);
 }
 
-/* More memberships than the rate: the answers to queries, always in the same order, keep all of them. */
+/* Answers to queries exceed the rate and keep all memberships. */
 static void test_refresh_costs_no_token(void **state)
 {
 	struct gremc_igmp_policy policy = querier;
-	const rte_be32_t named[] = {member(0), member(1)};
+	const rte_be32_t named[] = {member_address(0), member_address(1)};
 	struct gremc_igmp_group_info info;
 
 	(void)state;
@@ -743,8 +744,7 @@ static void test_refresh_costs_no_token(void **state)
 		assert_true(gremc_igmp_group_find(w.igmp, 1, IP(239, 1, 1, i), &info));
 }
 
-/* What changes state, or has members asked, costs a token: */
-static void test_changes_cost_tokens(void **state)
+static void test_each_change_costs_a_token(void **state)
 {
 	static const struct {
 		uint8_t type;
@@ -761,47 +761,47 @@ static void test_changes_cost_tokens(void **state)
 	policy.report_rate = policy.max_groups = 1;
 	for (unsigned i = 0; i < RTE_DIM(records); i++) {
 		assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
-		say(GREMC_IGMP_IS_EX, 3); /* by the bucket's only token */
-		say(GREMC_IGMP_IS_EX, 3);
+		record_input(GREMC_IGMP_IS_EX, 3); /* takes the only token */
+		record_input(GREMC_IGMP_IS_EX, 3);
 		assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_rate), 0);
-		say(records[i].type, records[i].set);
+		record_input(records[i].type, records[i].set);
 		assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_rate), 1);
 		gremc_igmp_interface_remove(w.igmp, 1, w.now);
 	}
 }
 
-/* A list of sources refuses those that members name; of any source it says nothing. */
-static void test_accepted_sources(void **state)
+/* The list limits (S,G) requests, not (*,G) requests. */
+static void test_source_list_limits_requests(void **state)
 {
-	/* 10.9.0.1 is member(0) */
-	const struct gremc_prefix list[] = {{member(0), 32}, {member(1), 31}};
+	/* 10.9.0.1 is member_address(0) */
+	const struct gremc_prefix list[] = {{member_address(0), 32}, {member_address(1), 31}};
 	struct gremc_igmp_policy policy = querier;
 
 	(void)state;
 	policy.sources = list;
 	policy.source_count = 1;
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
-	say(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_IS_EX, 0);
 	assert_int_equal(w.said_count, 1);
-	expect_said(0, 0, GREMC_IGMP_INCLUDE);
+	request_expect(0, 0, GREMC_IGMP_INCLUDE);
 	world_forget(&w);
-	say(GREMC_IGMP_TO_IN, 5); /* the third is none of the list */
+	record_input(GREMC_IGMP_TO_IN, 5); /* the third source is not in the list */
 	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_source_refused), 1);
 	world_run(&w, LMQT + 20);
 	assert_int_equal(w.said_count, 2);
-	expect_said(1, member(0), GREMC_IGMP_INCLUDE);
+	request_expect(1, member_address(0), GREMC_IGMP_INCLUDE);
 	policy.source_count = 2; /* 10.9.0.2/31: the second and the third */
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
-	expect_said(w.said_count - 1, member(0), GREMC_IGMP_INCLUDE); /* it stays */
+	request_expect(w.said_count - 1, member_address(0), GREMC_IGMP_INCLUDE); /* it stays */
 	world_forget(&w);
-	say(GREMC_IGMP_ALLOW, 6);
+	record_input(GREMC_IGMP_ALLOW, 6);
 	assert_int_equal(w.said_count, 2);
 	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_source_refused), 1);
 }
 
-static void test_static_joins(void **state)
+static void test_static_joins_stay(void **state)
 {
-	const struct gremc_igmp_join joins[] = {{group, 0}, {ssm, member(0)}};
+	const struct gremc_igmp_join joins[] = {{group, 0}, {ssm, member_address(0)}};
 	struct gremc_igmp_policy policy = querier;
 	struct gremc_igmp_group_info info;
 
@@ -810,9 +810,9 @@ static void test_static_joins(void **state)
 	policy.join_count = 2;
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
 	assert_int_equal(w.said_count, 2);
-	/* no leave, no exclusion and no time ends it */
-	say(GREMC_IGMP_TO_EX, 1);
-	say(GREMC_IGMP_TO_IN, 0);
+	/* neither a leave nor a timer ends them */
+	record_input(GREMC_IGMP_TO_EX, 1);
+	record_input(GREMC_IGMP_TO_IN, 0);
 	world_run(&w, 3 * GMI);
 	assert_int_equal(w.said_count, 2);
 	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
@@ -823,29 +823,29 @@ static void test_static_joins(void **state)
 	assert_false(gremc_igmp_group_find(w.igmp, 1, ssm, &info));
 }
 
-static void test_off(void **state)
+static void test_mode_off_withdraws_and_ignores(void **state)
 {
 	struct gremc_igmp_policy policy = querier;
 
 	(void)state;
-	say(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_IS_EX, 0);
 	policy.mode = GREMC_IGMP_OFF;
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
-	expect_said(1, 0, GREMC_IGMP_NONE);
+	request_expect(1, 0, GREMC_IGMP_NONE);
 	world_forget(&w);
-	say(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_IS_EX, 0);
 	world_run(&w, 1000000);
 	assert_int_equal(w.sent_count + w.said_count, 0);
 	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_off), 1);
 	gremc_igmp_interface_remove(w.igmp, 1, w.now);
-	say(GREMC_IGMP_IS_EX, 0); /* of nobody's interface */
+	record_input(GREMC_IGMP_IS_EX, 0); /* the interface does not exist */
 	assert_int_equal(gremc_igmp_next_due(w.igmp), GREMC_IGMP_NEVER);
 }
 
-static void test_interface_goes(void **state)
+static void test_removed_interface_withdraws(void **state)
 {
 	(void)state;
-	say(GREMC_IGMP_IS_EX, 2);
+	record_input(GREMC_IGMP_IS_EX, 2);
 	world_forget(&w);
 	gremc_igmp_interface_remove(w.igmp, 1, w.now);
 	assert_int_equal(w.said_count, 2);
@@ -853,11 +853,11 @@ static void test_interface_goes(void **state)
 
 /* ---- bad packets ---- */
 
-static void test_malformed(void **state)
+static void test_malformed_packets_change_nothing(void **state)
 {
 	uint8_t packet[100], good[100];
 	struct gremc_igmp_report report = {.packet = packet, .size = sizeof(packet)};
-	const rte_be32_t sources[] = {member(0), member(1)};
+	const rte_be32_t sources[] = {member_address(0), member_address(1)};
 
 	(void)state;
 	gremc_igmp_report_add(&report, GREMC_IGMP_ALLOW, group, sources, 2);
@@ -869,7 +869,7 @@ static void test_malformed(void **state)
 		memcpy(good, report.packet, report.length);
 		good[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		world_input(&w, 1, good, report.length);
-		/* every bit is under a checksum */
+		/* a checksum covers every bit */
 		assert_int_equal(w.said_count, 0);
 	}
 	assert_int_not_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_truncated), 0);
@@ -879,7 +879,7 @@ static void test_malformed(void **state)
 	assert_int_equal(w.said_count, 2);
 }
 
-static void test_router_alert(void **state)
+static void test_router_alert_can_be_required(void **state)
 {
 	struct gremc_igmp_policy policy = querier;
 	uint8_t packet[GREMC_IGMP_PACKET_MAX], bare[GREMC_IGMP_PACKET_MAX];
@@ -909,7 +909,7 @@ static void test_router_alert(void **state)
 static const struct gremc_igmp_policy upstream = {
 	.mode = GREMC_IGMP_UPSTREAM, .version = 3, .address = IP(10, 7, 0, 2)};
 
-static void proxy_up(void)
+static void proxy_start(void)
 {
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 2, &querier, w.now), 0);
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 7, &upstream, w.now), 0);
@@ -917,7 +917,7 @@ static void proxy_up(void)
 	world_forget(&w);
 }
 
-/* The records sent upstream since the last look. */
+/* The records sent upstream since world_forget(). */
 static unsigned upstream_records(struct gremc_igmp_record *records, unsigned most)
 {
 	unsigned count = 0;
@@ -938,47 +938,48 @@ static unsigned upstream_records(struct gremc_igmp_record *records, unsigned mos
 	return count;
 }
 
-static void test_proxy_merges(void **state)
+static void test_proxy_merges_memberships(void **state)
 {
-	const rte_be32_t one[] = {member(0)}, two[] = {member(1)};
+	const rte_be32_t one[] = {member_address(0)}, two[] = {member_address(1)};
 	struct gremc_igmp_record r[16];
 
 	(void)state;
-	proxy_up();
+	proxy_start();
 	world_record(&w, 1, GREMC_IGMP_ALLOW, group, one, 1);
 	world_record(&w, 2, GREMC_IGMP_ALLOW, group, two, 1);
 	assert_int_equal(upstream_records(r, 16), 2);
 	assert_int_equal(r[0].type, GREMC_IGMP_ALLOW);
-	assert_int_equal(gremc_igmp_source_at(r[0].sources, 0), member(0));
-	/* each is said twice (robustness): the first one's second time is with the second one's first */
+	assert_int_equal(gremc_igmp_source_at(r[0].sources, 0), member_address(0));
+	/* each change is reported twice (robustness); the second report of the first is the first of the
+	 * second */
 	assert_int_equal(r[1].source_count, 2);
 	world_run(&w, 3000);
 	assert_int_equal(upstream_records(r, 16), 3);
 	assert_int_equal(r[2].source_count, 1);
-	assert_int_equal(gremc_igmp_source_at(r[2].sources, 0), member(1));
+	assert_int_equal(gremc_igmp_source_at(r[2].sources, 0), member_address(1));
 	world_forget(&w);
-	/* one refuses what the other asks for: nothing is refused */
+	/* one interface excludes a source that the other includes: the list is empty */
 	world_record(&w, 1, GREMC_IGMP_TO_EX, group, two, 1);
 	assert_int_equal(upstream_records(r, 16), 1);
 	assert_int_equal(r[0].type, GREMC_IGMP_TO_EX);
 	assert_int_equal(r[0].source_count, 0);
 	world_run(&w, 3000);
 	world_forget(&w);
-	/* the other one leaves it after its last member query time: now it is refused */
+	/* after the last member query time no interface includes it: it is excluded */
 	world_record(&w, 2, GREMC_IGMP_BLOCK, group, two, 1);
 	world_run(&w, 1900);
 	assert_int_equal(upstream_records(r, 16), 0);
-	/* and once more, at a random time within the next second */
+	/* repeated after a random time of at most a second */
 	world_run(&w, 1200);
 	assert_int_equal(upstream_records(r, 16), 2);
 	assert_int_equal(r[0].type, GREMC_IGMP_BLOCK);
-	assert_int_equal(gremc_igmp_source_at(r[0].sources, 0), member(1));
+	assert_int_equal(gremc_igmp_source_at(r[0].sources, 0), member_address(1));
 	assert_int_equal(r[1].type, GREMC_IGMP_BLOCK);
 }
 
-static void test_proxy_answers(void **state)
+static void test_proxy_answers_general_query(void **state)
 {
-	const rte_be32_t one[] = {member(0)};
+	const rte_be32_t one[] = {member_address(0)};
 	const struct gremc_igmp_query query = {.version = 3,
 					       .source = IP(10, 7, 0, 1),
 					       .response_time = 10000,
@@ -988,7 +989,7 @@ static void test_proxy_answers(void **state)
 	struct gremc_igmp_record r[16];
 
 	(void)state;
-	proxy_up();
+	proxy_start();
 	world_record(&w, 1, GREMC_IGMP_ALLOW, group, one, 1);
 	world_record(&w, 2, GREMC_IGMP_IS_EX, IP(239, 9, 9, 9), NULL, 0);
 	world_run(&w, 5000);
@@ -1010,7 +1011,7 @@ static void test_proxy_speaks_version_2(void **state)
 
 	(void)state;
 	fast.fast_leave = true;
-	proxy_up();
+	proxy_start();
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &fast, w.now), 0);
 	world_input(&w, 7, packet, gremc_igmp_query_build(packet, &query));
 	world_run(&w, 1100);
@@ -1029,10 +1030,10 @@ static void test_proxy_speaks_version_2(void **state)
 	assert_int_equal(m.group, group);
 }
 
-/* A new upstream hears of all there is as of a change: as often as the robustness says. */
-static void test_proxy_says_first_what_there_is(void **state)
+/* The whole state is reported like a change. */
+static void test_proxy_reports_state_to_new_upstream(void **state)
 {
-	const rte_be32_t one[] = {member(0), member(1)};
+	const rte_be32_t one[] = {member_address(0), member_address(1)};
 	struct gremc_igmp_record r[16];
 	unsigned count, any = 0, named = 0;
 
@@ -1059,11 +1060,10 @@ static void test_proxy_says_first_what_there_is(void **state)
 	}
 }
 
-/* What the proxy says first, and what changes meanwhile, waits for the next hop: then it is the present
- * state. */
+/* Deferred reports contain the state at the time of their transmission. */
 static void test_proxy_waits_for_the_next_hop(void **state)
 {
-	const rte_be32_t one[] = {member(0)};
+	const rte_be32_t one[] = {member_address(0)};
 	struct gremc_igmp_record r[16];
 
 	(void)state;
@@ -1080,7 +1080,7 @@ static void test_proxy_waits_for_the_next_hop(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(r[i].type, r[i].group == ssm ? GREMC_IGMP_ALLOW : GREMC_IGMP_TO_EX);
 	world_run(&w, 3000);
-	/* a leave, too */
+	/* likewise a leave */
 	w.mtu = 0;
 	world_record(&w, 1, GREMC_IGMP_TO_IN, group, NULL, 0);
 	world_run(&w, 1000);
@@ -1097,15 +1097,14 @@ static void test_proxy_waits_for_the_next_hop(void **state)
 		assert_int_equal(r[i].type, r[i].group == ssm ? GREMC_IGMP_BLOCK : GREMC_IGMP_TO_IN);
 }
 
-/* Version 2 has a packet for each group: more than a queue holds do not leave at once, and all of them leave.
- */
+/* Version 2 has a packet per group. All are sent, at the pace of the queue. */
 static void test_proxy_paces_its_messages(void **state)
 {
 	const struct gremc_igmp_query query = {.version = 2, .source = IP(10, 7, 0, 1), .response_time = 100};
 	uint8_t packet[GREMC_IGMP_PACKET_MIN];
 
 	(void)state;
-	proxy_up();
+	proxy_start();
 	for (unsigned i = 0; i < 1000; i++)
 		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 1, i >> 8, i & 255));
 	world_run(&w, 5000);
@@ -1117,7 +1116,7 @@ static void test_proxy_paces_its_messages(void **state)
 	}
 	assert_int_equal(w.sent_count, 1000);
 	assert_int_equal(world_counter(&w, 7, GREMC_IGMP_COUNT_deferred), 0);
-	/* in a queue that is shorter still, each leaves once, too */
+	/* likewise with a queue that is shorter than the pace */
 	world_input(&w, 7, packet, gremc_igmp_query_build(packet, &query));
 	world_forget(&w);
 	for (unsigned i = 0; i < 100 && w.sent_count < 1000; i++) {
@@ -1129,7 +1128,7 @@ static void test_proxy_paces_its_messages(void **state)
 	assert_int_equal(w.sent_count, 1000);
 }
 
-/* Groups around the number that one message holds: each is in the answer. */
+/* Numbers of groups around the capacity of a message. */
 static void test_proxy_reports_every_group(void **state)
 {
 	const struct gremc_igmp_query query = {
@@ -1146,7 +1145,7 @@ static void test_proxy_reports_every_group(void **state)
 	gremc_igmp_configure(w.igmp, &settings, w.now);
 	policy.max_groups = 1000;
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
-	proxy_up();
+	proxy_start();
 	for (unsigned i = 0; i < RTE_DIM(mtus); i++) {
 		uint32_t full = (uint32_t)(mtus[i] - 32) / 8;
 
@@ -1164,8 +1163,8 @@ static void test_proxy_reports_every_group(void **state)
 	}
 }
 
-/* An EXCLUDE list that a message of its own holds is not cut (RFC 3376, 4.2.16). */
-static void test_proxy_keeps_exclude_lists(void **state)
+/* RFC 3376, 4.2.16: a list that fits into a message of its own is complete. */
+static void test_proxy_sends_whole_exclude_lists(void **state)
 {
 	struct gremc_igmp_record r[400];
 	rte_be32_t sources[400];
@@ -1175,7 +1174,7 @@ static void test_proxy_keeps_exclude_lists(void **state)
 	(void)state;
 	policy.max_sources = 400;
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), 0);
-	proxy_up();
+	proxy_start();
 	for (unsigned i = 0; i < 400; i++)
 		sources[i] = IP(10, 9, 1, 0) + rte_cpu_to_be_32(i);
 	for (unsigned i = 0; i < 20; i++)
@@ -1193,20 +1192,20 @@ static void test_proxy_keeps_exclude_lists(void **state)
 	assert_int_equal(cut, (1u << 22) - 1);
 }
 
-/* 4.2: only a querier forwards, and there is one upstream. */
-static void test_proxy_forwards_where_querier(void **state)
+/* RFC 4605, 4.2. There is at most one upstream. */
+static void test_proxy_forwards_only_as_querier(void **state)
 {
 	(void)state;
-	proxy_up();
+	proxy_start();
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 2, &upstream, w.now), -EEXIST);
-	say(GREMC_IGMP_IS_EX, 0);
+	record_input(GREMC_IGMP_IS_EX, 0);
 	world_forget(&w);
-	hear_query(IP(9, 0, 0, 2), 0, false, NULL, 0);
-	expect_said(0, 0, GREMC_IGMP_NONE);
+	router_query_input(IP(9, 0, 0, 2), 0, S_CLEAR, NULL, 0);
+	request_expect(0, 0, GREMC_IGMP_NONE);
 	world_forget(&w);
 	gremc_igmp_interface_remove(w.igmp, 7, w.now);
-	expect_said(0, 0, GREMC_IGMP_INCLUDE);
-	/* reports of the upstream are no memberships */
+	request_expect(0, 0, GREMC_IGMP_INCLUDE);
+	/* reports on the upstream interface are ignored */
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 7, &upstream, w.now), 0);
 	world_forget(&w);
 	world_old(&w, 7, GREMC_IGMP_V2_REPORT, IP(239, 9, 9, 9));
@@ -1216,9 +1215,9 @@ static void test_proxy_forwards_where_querier(void **state)
 
 /* ---- the budget ---- */
 
-#define SITES 31u /* interfaces 1 to 31; the last one is honest */
+#define SITES 31u /* interfaces 1 to 31; the last one joins little */
 
-static void set_budget(uint32_t routes)
+static void budget_start(uint32_t routes)
 {
 	struct gremc_igmp_policy policy = querier;
 
@@ -1228,7 +1227,7 @@ static void set_budget(uint32_t routes)
 	gremc_igmp_budget_set(w.igmp, routes, w.now);
 }
 
-static uint32_t cost_of(uint32_t interface)
+static uint32_t interface_cost(uint32_t interface)
 {
 	struct gremc_igmp_interface_info info = {0};
 
@@ -1236,23 +1235,23 @@ static uint32_t cost_of(uint32_t interface)
 	return info.cost;
 }
 
-static bool is_member(uint32_t interface, rte_be32_t of)
+static bool membership_exists(uint32_t interface, rte_be32_t of)
 {
 	struct gremc_igmp_group_info info;
 
 	return gremc_igmp_group_find(w.igmp, interface, of, &info);
 }
 
-/* The budget's own sums, which no static membership is in. */
-static void check_budget(void)
+/* Check the sums of the budget. Static memberships are not in them. */
+static void budget_check(void)
 {
 	struct gremc_igmp_budget_info info;
 	uint64_t sum = 0, largest = 0;
 
 	gremc_igmp_budget_info_get(w.igmp, &info);
 	for (uint32_t i = 1; i <= SITES; i++) {
-		sum += cost_of(i);
-		largest = RTE_MAX(largest, cost_of(i));
+		sum += interface_cost(i);
+		largest = RTE_MAX(largest, interface_cost(i));
 	}
 	assert_int_equal(sum, info.used);
 	assert_int_equal(largest, info.largest);
@@ -1260,104 +1259,104 @@ static void check_budget(void)
 	assert_true(info.used >= 8u * info.routes);
 }
 
-static void join_groups(uint32_t interface, uint32_t count)
+static void groups_join(uint32_t interface, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
 		world_record(&w, interface, GREMC_IGMP_IS_IN, IP(239, interface, i >> 8, i & 255),
-			     (rte_be32_t[]){member(0), member(1), member(2)}, 3);
+			     (rte_be32_t[]){member_address(0), member_address(1), member_address(2)}, 3);
 }
 
-/* Thirty sites take all there is; the thirty-first gets whatever it asks for below their level. */
+/* Thirty sites exhaust the budget. The thirty-first gets all its requests below their share. */
 static void test_budget_is_shared_fairly(void **state)
 {
 	uint32_t least = UINT32_MAX, most = 0;
 
 	(void)state;
-	set_budget(3000);
+	budget_start(3000);
 	for (uint32_t i = 1; i < SITES; i++)
-		join_groups(i, 200);
-	check_budget();
+		groups_join(i, 200);
+	budget_check();
 	for (uint32_t i = 1; i < SITES; i++) {
-		least = RTE_MIN(least, cost_of(i));
-		most = RTE_MAX(most, cost_of(i));
+		least = RTE_MIN(least, interface_cost(i));
+		most = RTE_MAX(most, interface_cost(i));
 	}
 	assert_true(most - least <= 40 && least >= 3000 * 9 / 30 - 40);
 	assert_true(world_counter(&w, 1, GREMC_IGMP_COUNT_evicted) > 0);
 	assert_true(world_counter(&w, 30, GREMC_IGMP_COUNT_budget) > 0);
-	/* who has as much as the others is refused, and takes nothing from them */
+	/* a site with an equal share is refused and evicts nothing */
 	world_forget(&w);
-	join_groups(30, 200);
+	groups_join(30, 200);
 	assert_true(w.said_count < 20);
-	join_groups(31, 20); /* 4 routes each */
-	assert_int_equal(cost_of(31), 20 * 4 * 9);
+	groups_join(31, 20); /* 4 routes each */
+	assert_int_equal(interface_cost(31), 20 * 4 * 9);
 	assert_int_equal(world_counter(&w, 31, GREMC_IGMP_COUNT_budget), 0);
 	assert_int_equal(world_counter(&w, 31, GREMC_IGMP_COUNT_evicted), 0);
-	check_budget();
-	/* and keeps it, whatever the others do */
+	budget_check();
+	/* and keeps them */
 	for (uint32_t i = 1; i < SITES; i++)
-		join_groups(i, 300);
-	assert_int_equal(cost_of(31), 20 * 4 * 9);
-	check_budget();
+		groups_join(i, 300);
+	assert_int_equal(interface_cost(31), 20 * 4 * 9);
+	budget_check();
 }
 
 /* Many sites with the same groups need few routes. */
-static void test_budget_of_shared_groups(void **state)
+static void test_budget_charges_shared_groups_once(void **state)
 {
 	struct gremc_igmp_budget_info info;
 
 	(void)state;
-	set_budget(250);
+	budget_start(250);
 	for (uint32_t i = 1; i <= SITES; i++)
 		for (uint32_t g = 0; g < 50; g++)
 			world_old(&w, i, GREMC_IGMP_V2_REPORT, IP(239, 100, 0, g));
 	gremc_igmp_budget_info_get(w.igmp, &info);
 	assert_int_equal(info.routes, 50);
 	assert_int_equal(info.used, 50 * (8 + SITES));
-	check_budget();
-	/* one of them wants more: what it shares with the others stays theirs */
-	join_groups(1, 300);
-	check_budget();
+	budget_check();
+	/* requests of one site do not evict shared groups of the others */
+	groups_join(1, 300);
+	budget_check();
 	for (uint32_t i = 2; i <= SITES; i++)
 		for (uint32_t g = 0; g < 50; g++)
-			assert_true(is_member(i, IP(239, 100, 0, g)));
+			assert_true(membership_exists(i, IP(239, 100, 0, g)));
 }
 
-/* What a site with much asked for first stays when a site with little has it, too. */
-static void test_budget_payer_changes(void **state)
+/* A route that both sites request is charged to the site with less. */
+static void test_budget_charges_payer_with_least_cost(void **state)
 {
 	(void)state;
-	set_budget(100);
+	budget_start(100);
 	world_old(&w, 1, GREMC_IGMP_V2_REPORT, group);
 	for (uint32_t i = 0; i < 200; i++)
 		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 5, 0, i));
-	assert_int_equal(cost_of(1), 900);
+	assert_int_equal(interface_cost(1), 900);
 	world_old(&w, 2, GREMC_IGMP_V2_REPORT, group);
-	assert_int_equal(cost_of(2), 9);
+	assert_int_equal(interface_cost(2), 9);
 	for (uint32_t i = 0; i < 49; i++)
 		world_old(&w, 2, GREMC_IGMP_V2_REPORT, IP(239, 6, 0, i));
-	assert_true(is_member(2, group));
-	check_budget();
+	assert_true(membership_exists(2, group));
+	budget_check();
 	gremc_igmp_interface_remove(w.igmp, 2, w.now);
-	set_budget(100);
-	check_budget();
-	assert_true(cost_of(1) < 900);
+	budget_start(100);
+	budget_check();
+	assert_true(interface_cost(1) < 900);
 }
 
-/* What was refused is asked for again when there is room, and not before. */
-static void test_budget_refills(void **state)
+/* After a refusal the site is queried when the budget has a reserve again. */
+static void test_budget_queries_after_release(void **state)
 {
 	struct gremc_igmp_settings settings = defaults;
 
 	(void)state;
 	settings.query_interval = 3600000;
 	gremc_igmp_configure(w.igmp, &settings, w.now);
-	set_budget(100);
+	budget_start(100);
 	world_run(&w, 2000000); /* past the startup queries */
 	for (uint32_t i = 0; i < 60; i++) {
 		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 5, 0, i));
 		world_old(&w, 2, GREMC_IGMP_V2_REPORT, IP(239, 6, 0, i));
 	}
-	assert_int_equal(cost_of(1) + cost_of(2), 900);
+	assert_int_equal(interface_cost(1) + interface_cost(2), 900);
 	assert_true(world_counter(&w, 2, GREMC_IGMP_COUNT_budget) > 0);
 	world_forget(&w);
 	world_run(&w, 60000);
@@ -1368,17 +1367,17 @@ static void test_budget_refills(void **state)
 	assert_int_equal(w.sent[0].interface, 2);
 	for (uint32_t i = 0; i < 60; i++)
 		world_old(&w, 2, GREMC_IGMP_V2_REPORT, IP(239, 6, 0, i));
-	assert_int_equal(cost_of(2), 540);
+	assert_int_equal(interface_cost(2), 540);
 }
 
-/* The operator's memberships are held in any case; a smaller budget takes from those with most. */
+/* A smaller budget evicts from the sites with the largest cost, but no static join. */
 static void test_budget_spares_static_joins(void **state)
 {
-	const struct gremc_igmp_join joins[] = {{group, 0}, {ssm, member(0)}};
+	const struct gremc_igmp_join joins[] = {{group, 0}, {ssm, member_address(0)}};
 	struct gremc_igmp_policy policy = querier;
 
 	(void)state;
-	set_budget(50);
+	budget_start(50);
 	for (uint32_t i = 0; i < 40; i++)
 		world_old(&w, 1, GREMC_IGMP_V2_REPORT, IP(239, 5, 0, i));
 	for (uint32_t i = 0; i < 10; i++)
@@ -1386,29 +1385,29 @@ static void test_budget_spares_static_joins(void **state)
 	policy.joins = joins;
 	policy.join_count = 2;
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 3, &policy, w.now), 0);
-	assert_int_equal(cost_of(3), 0);
-	gremc_igmp_budget_set(w.igmp, 23, w.now); /* three are the operator's */
-	assert_int_equal(cost_of(1), 90);
-	assert_int_equal(cost_of(2), 90);
+	assert_int_equal(interface_cost(3), 0);
+	gremc_igmp_budget_set(w.igmp, 23, w.now); /* static joins need three */
+	assert_int_equal(interface_cost(1), 90);
+	assert_int_equal(interface_cost(2), 90);
 	gremc_igmp_budget_set(w.igmp, 0, w.now);
-	assert_int_equal(cost_of(1) + cost_of(2), 0);
-	assert_true(is_member(3, group) && is_member(3, ssm));
+	assert_int_equal(interface_cost(1) + interface_cost(2), 0);
+	assert_true(membership_exists(3, group) && membership_exists(3, ssm));
 	gremc_igmp_budget_set(w.igmp, 50, w.now);
-	/* a member of the same keeps it when the operator takes the join out */
+	/* a member keeps the group after the join is removed from the configuration */
 	world_old(&w, 3, GREMC_IGMP_V2_REPORT, group);
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 3, &querier, w.now), 0);
-	assert_true(is_member(3, group) && !is_member(3, ssm));
-	assert_int_equal(cost_of(3), 9);
-	check_budget();
+	assert_true(membership_exists(3, group) && !membership_exists(3, ssm));
+	assert_int_equal(interface_cost(3), 9);
+	budget_check();
 }
 
-/* Anything at random: the sums are right, and a site below its share never loses anything. */
-static void test_budget_at_random(void **state)
+/* The sums hold, and a site below its share loses nothing. */
+static void test_budget_holds_with_random_records(void **state)
 {
 	uint32_t random = 1;
 
 	(void)state;
-	set_budget(400);
+	budget_start(400);
 	for (uint32_t i = 0; i < 12; i++)
 		world_old(&w, SITES, GREMC_IGMP_V2_REPORT, IP(239, 200, 0, i));
 	for (unsigned n = 0; n < 30000; n++) {
@@ -1420,9 +1419,10 @@ static void test_budget_at_random(void **state)
 		g = (random >> 16) % 300;
 		type = (uint8_t)(GREMC_IGMP_IS_IN + (random >> 4) % 6);
 		world_record(&w, interface, type, IP(239, 100 + g % 2 * interface, g >> 8, g & 255),
-			     (rte_be32_t[]){member(0), member(1), member(2)}, (uint16_t)(random >> 28) % 4);
+			     (rte_be32_t[]){member_address(0), member_address(1), member_address(2)},
+			     (uint16_t)(random >> 28) % 4);
 		if (n % 50 == 0) {
-			check_budget();
+			budget_check();
 			world_run(&w, (random >> 12) % 4000);
 		}
 		if (n % 500 == 0)
@@ -1435,13 +1435,12 @@ static void test_budget_at_random(void **state)
 	assert_int_equal(world_counter(&w, SITES, GREMC_IGMP_COUNT_joined), 12);
 }
 
-/* What the rib has no memory for is said again. */
-static void test_changes_without_memory(void **state)
+static void test_failed_change_is_repeated(void **state)
 {
 	(void)state;
-	proxy_up();
+	proxy_start();
 	w.is_poor = true;
-	say(GREMC_IGMP_TO_EX, 1);
+	record_input(GREMC_IGMP_TO_EX, 1);
 	world_old(&w, 2, GREMC_IGMP_V2_REPORT, group);
 	world_old(&w, 2, GREMC_IGMP_V2_REPORT, IP(239, 9, 9, 9));
 	world_run(&w, 5000);
@@ -1452,7 +1451,7 @@ static void test_changes_without_memory(void **state)
 	assert_int_equal(w.said_count, 4);
 	world_run(&w, 1100);
 	assert_int_equal(w.said_count, 4);
-	/* and taken back once */
+	/* each request is withdrawn once */
 	w.is_poor = true;
 	gremc_igmp_interface_remove(w.igmp, 1, w.now);
 	gremc_igmp_interface_remove(w.igmp, 2, w.now);
@@ -1461,7 +1460,7 @@ static void test_changes_without_memory(void **state)
 
 /* ---- snapshots, timers ---- */
 
-static void test_pages(void **state)
+static void test_groups_are_listed_by_pages(void **state)
 {
 	struct gremc_igmp_group_info infos[10];
 	uint32_t total, from = 0, seen = 0, n;
@@ -1477,8 +1476,8 @@ static void test_pages(void **state)
 	assert_int_equal(seen, 95);
 }
 
-/* Deadlines over all levels of the wheel: none early, none more than a tick late. */
-static void test_long_timers(void **state)
+/* No timer expires early or more than a tick late. */
+static void test_timers_expire_on_every_wheel_level(void **state)
 {
 	struct gremc_igmp_settings settings = defaults;
 	struct gremc_igmp_group_info info;
@@ -1489,7 +1488,7 @@ static void test_long_timers(void **state)
 		settings.query_interval = intervals[i];
 		gremc_igmp_configure(w.igmp, &settings, w.now);
 		world_run(&w, 7);
-		say(GREMC_IGMP_IS_EX, 0);
+		record_input(GREMC_IGMP_IS_EX, 0);
 		world_run(&w, 2 * intervals[i] + 10000 - 1);
 		assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
 		world_run(&w, 11);
@@ -1497,7 +1496,7 @@ static void test_long_timers(void **state)
 	}
 }
 
-static void test_codes(void **state)
+static void test_codes_round_down(void **state)
 {
 	(void)state;
 	for (uint32_t value = 0; value < 31744; value++) {
@@ -1518,60 +1517,60 @@ static void test_counters_have_names(void **state)
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, igmp_set_up, igmp_tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_tables),
-		TEST(test_group_timer),
-		TEST(test_source_timer),
-		TEST(test_changes),
+		TEST(test_records_follow_tables_of_rfc_3376),
+		TEST(test_group_timer_ends_exclude_mode),
+		TEST(test_expired_source_is_excluded),
+		TEST(test_only_changes_are_published),
 		TEST(test_leave_takes_the_last_member_query_time),
-		TEST(test_another_member_answers),
-		TEST(test_suppress),
-		TEST(test_fast_leave),
-		TEST(test_v2_host_is_present),
+		TEST(test_answer_keeps_membership_after_leave),
+		TEST(test_retransmission_after_answer_has_s_flag),
+		TEST(test_fast_leave_sends_no_query),
+		TEST(test_v2_host_limits_v3_records),
 		TEST(test_v1_host_cannot_leave),
-		TEST(test_general_queries),
-		TEST(test_election),
-		TEST(test_election_during_a_leave),
-		TEST(test_other_queriers_queries),
+		TEST(test_general_queries_follow_timers),
+		TEST(test_lower_address_becomes_querier),
+		TEST(test_leave_completes_after_lost_election),
+		TEST(test_queries_of_other_querier_lower_timers),
 		TEST(test_source_queries_fit_the_mtu),
-		TEST(test_interface_goes_while_it_waits),
+		TEST(test_removed_interface_sends_no_deferred_query),
 		TEST(test_leave_waits_for_the_next_hop),
-		TEST(test_many_resume_at_once),
+		TEST(test_resumed_queries_are_paced),
 		TEST(test_first_query_waits_for_the_next_hop),
-		TEST(test_version_2_querier),
-		TEST(test_refusals),
-		TEST(test_report_rate),
-		TEST(test_changes_cost_tokens),
+		TEST(test_version_2_querier_refuses_v3_reports),
+		TEST(test_policy_refuses_groups_and_sources),
+		TEST(test_report_rate_limits_changes),
+		TEST(test_each_change_costs_a_token),
 		TEST(test_refresh_costs_no_token),
-		TEST(test_accepted_sources),
-		TEST(test_static_joins),
-		TEST(test_off),
-		TEST(test_interface_goes),
-		TEST(test_malformed),
-		TEST(test_router_alert),
-		TEST(test_proxy_merges),
-		TEST(test_proxy_answers),
+		TEST(test_source_list_limits_requests),
+		TEST(test_static_joins_stay),
+		TEST(test_mode_off_withdraws_and_ignores),
+		TEST(test_removed_interface_withdraws),
+		TEST(test_malformed_packets_change_nothing),
+		TEST(test_router_alert_can_be_required),
+		TEST(test_proxy_merges_memberships),
+		TEST(test_proxy_answers_general_query),
 		TEST(test_proxy_speaks_version_2),
-		TEST(test_proxy_keeps_exclude_lists),
+		TEST(test_proxy_sends_whole_exclude_lists),
 		TEST(test_proxy_reports_every_group),
 		TEST(test_proxy_paces_its_messages),
-		TEST(test_proxy_says_first_what_there_is),
+		TEST(test_proxy_reports_state_to_new_upstream),
 		TEST(test_proxy_waits_for_the_next_hop),
-		TEST(test_proxy_forwards_where_querier),
+		TEST(test_proxy_forwards_only_as_querier),
 		TEST(test_budget_is_shared_fairly),
-		TEST(test_budget_of_shared_groups),
-		TEST(test_budget_payer_changes),
-		TEST(test_budget_refills),
+		TEST(test_budget_charges_shared_groups_once),
+		TEST(test_budget_charges_payer_with_least_cost),
+		TEST(test_budget_queries_after_release),
 		TEST(test_budget_spares_static_joins),
-		TEST(test_budget_at_random),
-		TEST(test_changes_without_memory),
-		TEST(test_pages),
-		TEST(test_long_timers),
-		TEST(test_codes),
+		TEST(test_budget_holds_with_random_records),
+		TEST(test_failed_change_is_repeated),
+		TEST(test_groups_are_listed_by_pages),
+		TEST(test_timers_expire_on_every_wheel_level),
+		TEST(test_codes_round_down),
 		TEST(test_counters_have_names),
 	};
 

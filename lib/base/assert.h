@@ -67,11 +67,13 @@ static inline void gremc_role_unregister(enum gremc_role role)
 	(void)role;
 }
 
+/* No-op without assertions. */
 static inline void gremc_roles_release(struct gremc_roles *roles)
 {
 	(void)roles;
 }
 
+/* No-op without assertions. */
 static inline void gremc_roles_acquire(const struct gremc_roles *roles)
 {
 	(void)roles;

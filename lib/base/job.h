@@ -37,9 +37,9 @@ int gremc_job_start(struct gremc_job *job, const char *name, int (*function)(voi
  * Thread:  the owner; the job has its roles meanwhile.
  * Returns: whether the job has ended: gremc_job_finish() follows. */
 bool gremc_job_run(struct gremc_job *job, uint32_t microseconds);
-/* Free what the job holds. The job has ended.
+/* Free the resources of a job. The job has ended.
  * Thread:  the owner.
- * Returns: what the job's function returned. */
+ * Returns: the result of the job's function. */
 int gremc_job_finish(struct gremc_job *job);
 /* gremc_job_pause() returns true from now on.
  * Thread:  the owner. */

@@ -39,6 +39,7 @@ void gremc_map_remove(struct gremc_map *map, struct gremc_map_node *node);
  * map->is_frozen nodes may be added and removed between two lists.
  * Returns: the first node of the list, or NULL. */
 struct gremc_map_node *gremc_map_list(const struct gremc_map *map, uint32_t list);
+/* Returns: number of lists, for gremc_map_list(). */
 uint32_t gremc_map_lists(const struct gremc_map *map);
 
 #endif

@@ -14,7 +14,7 @@ struct gremc_steer {
 	struct gremc_steer_set configured;
 	struct gremc_steer_set routed; /* groups of mroutes that IGMP and the kernel brought */
 	bool incomplete;               /* the device lacks a part of `routed` */
-	bool is_restored; /* since the last gremc_steer_add(): the device lacks what that added */
+	bool is_restored;              /* since the last gremc_steer_add(): the device lacks its entries */
 };
 
 /* ---- life ---- */

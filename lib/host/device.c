@@ -127,6 +127,7 @@ int gremc_device_open(struct gremc_host *host, struct gremc_device *device)
 
 int gremc_device_persist(struct gremc_device *device)
 {
+	gremc_assert(device->fd >= 0);
 	return ioctl(device->fd, TUNSETPERSIST, 1) ? -errno : 0;
 }
 
@@ -155,6 +156,7 @@ void gremc_device_commit(struct gremc_host *host, struct gremc_device *device)
 	struct gremc_link_config link_config = device->link_config;
 	int rc;
 
+	gremc_assert(device->fd >= 0);
 	device->link_config = (struct gremc_link_config){0};
 	rc = device->was_there ? gremc_device_config_read(host, device) : 0;
 	if (rc)

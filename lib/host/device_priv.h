@@ -53,13 +53,14 @@ void gremc_device_carrier_set(const struct gremc_host *host, const struct gremc_
 
 /* ---- link_config.c ---- */
 
-/* Apply a link configuration to an open device and remove what only the last one had. Failures are logged.
- * Owner:   *link_config moves to the device. */
+/* Apply a link configuration to an open device, and remove addresses and routes that only the last one had.
+ * Failures are logged. Owner:   *link_config moves to the device. */
 void gremc_device_config_apply(struct gremc_host *host, struct gremc_device *device,
 			       struct gremc_link_config *link_config);
 /* Read the addresses and routes that an earlier start gave the device; they become its last configuration.
  * Returns: 0 or a negative errno. */
 int gremc_device_config_read(struct gremc_host *host, struct gremc_device *device);
+/* Free the memory of a link configuration and zero it. */
 void gremc_link_config_fini(struct gremc_link_config *link_config);
 /* Warn that an address or route of the device could not be changed; no-op for rc 0. */
 void gremc_device_prefix_warn(const struct gremc_device *device, const char *action, rte_be32_t address,
@@ -67,6 +68,7 @@ void gremc_device_prefix_warn(const struct gremc_device *device, const char *act
 
 /* ---- addresses.c ---- */
 
+/* Whether address, length and peer are equal. */
 bool gremc_link_address_is_equal(const struct gremc_link_address *a, const struct gremc_link_address *b);
 /* Add an address. Failures are logged. */
 void gremc_device_address_add(struct gremc_host *host, const struct gremc_device *device,
@@ -74,7 +76,7 @@ void gremc_device_address_add(struct gremc_host *host, const struct gremc_device
 
 /* ---- routes.c ---- */
 
-/* Whether the program has added the route, in this or an earlier start, for this device. */
+/* Whether this or an earlier start of the program has added the route to this device. */
 bool gremc_device_owns_route(const struct gremc_device *device, const struct gremc_kernel_route *route);
 /* Add the routes of a link configuration. Failures are logged and recorded in link_config->missing. */
 void gremc_device_routes_add(struct gremc_host *host, const struct gremc_device *device,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list of devices: what the rest of the program learns of each, and the events of their links. */
+/* The list of devices, the publication of their state, and the events of their links. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +26,7 @@ struct gremc_device *gremc_host_device_find(const struct gremc_host *host, const
 
 void gremc_host_devices_sort(struct gremc_host *host)
 {
+	gremc_assert_locked(&host->lock);
 	qsort(host->devices, host->device_count, sizeof(struct gremc_device *), device_name_compare);
 }
 
@@ -62,6 +63,8 @@ void gremc_host_device_destroy(struct gremc_host *host, struct gremc_device *dev
 
 void gremc_host_port_down_set(struct gremc_host *host, uint16_t port, bool down)
 {
+	gremc_assert_control_thread();
+	gremc_assert(port < RTE_DIM(host->port_down));
 	if (host->port_down[port] == down)
 		return;
 	if (gremc_port_down_set(host->context.vifs, port, down))
@@ -110,6 +113,7 @@ bool gremc_host_devices_reopen(struct gremc_host *host)
 {
 	bool missing = false;
 
+	gremc_assert_control_thread();
 	for (uint32_t i = 0; i < host->device_count; i++)
 		if (host->devices[i]->fd < 0 && gremc_host_device_open(host, host->devices[i]))
 			missing = true;
@@ -124,6 +128,7 @@ void gremc_host_rp_filters_check(struct gremc_host *host)
 	uint32_t count = 0;
 	int strict = 0;
 
+	gremc_assert_control_thread();
 	host->rp_filter_due = false;
 	for (uint32_t i = 0; i < host->device_count; i++) {
 		struct gremc_device *device = host->devices[i];
@@ -177,6 +182,7 @@ static void device_state_follow(struct gremc_host *host, struct gremc_device *de
 
 void gremc_host_link_changed(struct gremc_host *host, const struct gremc_link *link, bool removed)
 {
+	gremc_assert_control_thread();
 	for (uint32_t i = 0; i < host->device_count; i++) {
 		struct gremc_device *device = host->devices[i];
 
@@ -199,6 +205,7 @@ void gremc_host_devices_resync(struct gremc_host *host)
 {
 	struct gremc_link link;
 
+	gremc_assert_control_thread();
 	for (uint32_t i = 0; i < host->device_count; i++) {
 		struct gremc_device *device = host->devices[i];
 

@@ -97,6 +97,7 @@ uint32_t gremc_gro_merge(struct rte_mbuf **mbufs, uint32_t n, bool is_frame)
 	const struct rte_gro_param param = {
 		.gro_types = RTE_GRO_TCP_IPV4, .max_flow_num = n, .max_item_per_flow = 1};
 
+	gremc_assert(n <= GREMC_GRO_BURST);
 	if (n < 2)
 		return n;
 	for (uint32_t i = 0; i < n; i++)

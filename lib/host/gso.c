@@ -72,6 +72,7 @@ int gremc_gso_init(struct gremc_gso *gso, const struct virtio_net_hdr *header, b
 
 uint32_t gremc_gso_segment_length(const struct gremc_gso *gso, uint32_t n)
 {
+	gremc_assert(n < gso->count);
 	if (gso->size == 0)
 		return gso->length;
 	return n + 1 < gso->count ? gso->header + gso->size : gso->length - n * gso->size;

@@ -20,11 +20,13 @@ static const char *const host_drop_texts[] = {GREMC_HOST_DROPS(GREMC_X)};
 
 const char *gremc_host_drop_name(enum gremc_host_drop reason)
 {
+	gremc_assert(reason > GREMC_HOST_DROP_NONE && reason < GREMC_HOST_DROP_COUNT);
 	return host_drop_names[reason];
 }
 
 const char *gremc_host_drop_text(enum gremc_host_drop reason)
 {
+	gremc_assert(reason > GREMC_HOST_DROP_NONE && reason < GREMC_HOST_DROP_COUNT);
 	return host_drop_texts[reason];
 }
 
@@ -39,6 +41,7 @@ static void devices_persist_undo(struct gremc_host *host)
 
 int gremc_host_commit(struct gremc_host *host, struct gremc_errors *errors)
 {
+	gremc_assert_control_thread();
 	for (uint32_t i = 0; i < host->device_count; i++) {
 		struct gremc_device *device = host->devices[i];
 		int rc = device->fd < 0 ? 0 : gremc_device_persist(device);
@@ -62,6 +65,7 @@ int gremc_host_commit(struct gremc_host *host, struct gremc_errors *errors)
 int gremc_host_takeover_begin(struct gremc_host *host, const struct gremc_config *config, const char *name,
 			      struct gremc_errors *errors)
 {
+	gremc_assert_control_thread();
 	return gremc_takeover_begin(&host->takeover_context, config, name, &host->takeover, errors);
 }
 
@@ -97,11 +101,12 @@ void gremc_host_hold(struct gremc_host *host, bool is_held)
 	host->is_held = is_held;
 }
 
-/* Do what no event asks for. Returns as gremc_host_loop_prepare(). */
+/* Run the timers of devices and next hops. Returns as gremc_host_loop_prepare(). */
 static int host_timers_run(struct gremc_host *host, int timeout)
 {
 	uint64_t now = gremc_clock_ms();
 
+	gremc_assert_control_thread();
 	if (host->device_missing && now >= host->next_open) {
 		host->device_missing = gremc_host_devices_reopen(host);
 		host->next_open = now + REOPEN_INTERVAL;
@@ -125,6 +130,7 @@ int gremc_host_loop_prepare(struct gremc_host *host, int timeout)
 
 void gremc_host_loop_poll(struct gremc_host *host)
 {
+	gremc_assert_control_thread();
 	gremc_punt_sleep_end(host->context.workers);
 	gremc_host_punts_write(host);
 	if (!host->is_held && !host->device_missing && host_has_missing_device(host)) {
@@ -133,7 +139,7 @@ void gremc_host_loop_poll(struct gremc_host *host)
 	}
 }
 
-/* ---- callbacks of the nexthop module ---- */
+/* ---- callbacks of gremc_nexthops ---- */
 
 static void nexthops_link_changed(void *host, const struct gremc_link *link, bool removed)
 {
@@ -267,6 +273,8 @@ void gremc_host_destroy(struct gremc_host *host, bool remove_devices)
 
 void gremc_host_carrier_set(struct gremc_host *host, uint16_t port, bool up)
 {
+	gremc_assert_control_thread();
+	gremc_assert(port < RTE_DIM(host->no_carrier));
 	host->no_carrier[port] = !up;
 	if (host->port_device[port])
 		gremc_device_carrier_set(host, host->port_device[port]);
@@ -293,6 +301,7 @@ uint32_t gremc_host_vif_get(struct gremc_host *host)
 {
 	struct gremc_vifs *vifs = host->context.vifs;
 
+	gremc_assert_control_thread();
 	if (host->host_vif == GREMC_VIF_NONE &&
 	    gremc_host_vif_add(vifs, GREMC_HOST_VIF_NAME, host->host_port, &host->host_vif))
 		return GREMC_VIF_NONE;
@@ -301,6 +310,7 @@ uint32_t gremc_host_vif_get(struct gremc_host *host)
 
 void gremc_host_listener_set(struct gremc_host *host, gremc_host_listener *listener, void *argument)
 {
+	gremc_assert_control_thread();
 	host->listener = listener;
 	host->listener_argument = argument;
 }

@@ -37,7 +37,9 @@
 #define GREMC_X(name, text) GREMC_HOST_DROP_##name,
 enum gremc_host_drop { GREMC_HOST_DROP_NONE = -1, GREMC_HOST_DROPS(GREMC_X) GREMC_HOST_DROP_COUNT };
 #undef GREMC_X
+/* Returns: the name of a reason, as in telemetry. */
 const char *gremc_host_drop_name(enum gremc_host_drop reason);
+/* Returns: the meaning of a reason. */
 const char *gremc_host_drop_text(enum gremc_host_drop reason);
 
 /* Counters of one host interface; up: to the kernel, down: from the kernel. Relaxed atomics.

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "host/device_priv.h"
 #include "host/host.h"
@@ -55,7 +56,7 @@ struct gremc_device *gremc_host_device_find(const struct gremc_host *host, const
 void gremc_host_devices_sort(struct gremc_host *host);
 /* Open the device, and commit it if the host is committed. Returns: 0 or a negative errno. */
 int gremc_host_device_open(struct gremc_host *host, struct gremc_device *device);
-/* Publish the device to the punt path, the nexthop module and the fast path, open or not. */
+/* Publish the state of the device, open or not, to the punt path, to gremc_nexthops and to the fast path. */
 void gremc_host_device_publish(struct gremc_host *host, struct gremc_device *device);
 /* Remove the device from the punt path. */
 void gremc_host_device_unpublish(struct gremc_host *host, const struct gremc_device *device);

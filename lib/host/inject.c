@@ -148,6 +148,7 @@ void gremc_device_inject(void *argument)
 	struct virtio_net_hdr header;
 	struct gremc_gso gso;
 
+	gremc_assert_control_thread();
 	/* without capacity in the ring the packets stay in the kernel's queue */
 	if (device->fd < 0 || gremc_inject_capacity(host->context.workers) < BURST + GREMC_HOST_SEGMENTS)
 		return;

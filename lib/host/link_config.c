@@ -41,6 +41,8 @@ void gremc_device_config_apply(struct gremc_host *host, struct gremc_device *dev
 {
 	const struct gremc_link_config *old = &device->link_config;
 
+	gremc_assert_control_thread();
+	gremc_assert(device->fd >= 0);
 	/* A route to a destination that both configurations have is replaced below, without a gap. */
 	for (uint32_t i = 0; i < old->route_count; i++)
 		if (!link_config_has_route(link_config, &old->routes[i].to))

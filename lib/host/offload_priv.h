@@ -10,6 +10,8 @@
 #include <linux/virtio_net.h>
 #include <rte_mbuf.h>
 
+#include "base/assert.h"
+
 /* ---- gso.c: packets of the kernel ---- */
 
 /* A packet of the kernel and its segmentation. */
@@ -30,7 +32,7 @@ int gremc_gso_init(struct gremc_gso *gso, const struct virtio_net_hdr *header, b
 /* Returns: the bytes of segment `n`, below gso->count. */
 uint32_t gremc_gso_segment_length(const struct gremc_gso *gso, uint32_t n);
 /* Write segment `n`, a complete packet with all checksums.
- * Input:   to: room for gremc_gso_segment_length() bytes. */
+ * Input:   to: a buffer of gremc_gso_segment_length() bytes. */
 void gremc_gso_segment_write(const struct gremc_gso *gso, uint32_t n, uint8_t *to);
 
 /* ---- gro.c: packets to the kernel ---- */

@@ -170,6 +170,8 @@ int gremc_host_packet_write(struct gremc_host *host, uint32_t vif, const void *p
 	struct write_vector vector = {.count = 0};
 	struct rte_ether_hdr ether;
 
+	gremc_assert_control_thread();
+	gremc_assert(length > 0);
 	if (device == NULL || device->fd < 0)
 		return -ENODEV;
 	vector_bytes_append(&vector, &header, sizeof(header));
@@ -261,6 +263,7 @@ static uint32_t punt_class_write(struct gremc_host *host, enum gremc_punt class)
 
 void gremc_host_punts_write(struct gremc_host *host)
 {
+	gremc_assert_control_thread();
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		uint32_t n = 0;
 

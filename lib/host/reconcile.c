@@ -186,6 +186,7 @@ static int desired_state_init(struct desired_state *state, struct gremc_host *ho
 /* Destroy before the reconciliation creates: a name may change from a TAP to a TUN. */
 static void unconfigured_devices_destroy(struct gremc_host *host)
 {
+	gremc_assert_locked(&host->lock);
 	for (uint32_t i = 0; i < host->device_count; i++) {
 		if (host->devices[i]->in_config)
 			continue;
@@ -269,6 +270,7 @@ unsigned gremc_host_apply(struct gremc_host *host, const struct gremc_config *co
 {
 	struct desired_state state;
 
+	gremc_assert_control_thread();
 	if (desired_state_init(&state, host, config, errors)) {
 		gremc_errors_add(errors, NULL, 0, 0, "out of memory for the host interfaces");
 		return 1;

@@ -155,6 +155,7 @@ void gremc_device_routes_retry(struct gremc_host *host, struct gremc_device *dev
 {
 	const struct gremc_link_config *link_config = &device->link_config;
 
+	gremc_assert_control_thread();
 	for (uint32_t i = 0; link_config->missing && i < link_config->route_count; i++) {
 		const struct gremc_link_route *route = &link_config->routes[i];
 		char text[GREMC_PREFIX_TEXT];

@@ -131,6 +131,7 @@ static void mroute_dump_request(struct gremc_mfc *mfc)
 	struct nlmsghdr *header = mnl_nlmsg_put_header(request);
 	struct rtmsg *route;
 
+	gremc_assert(!mfc->dumping);
 	header->nlmsg_type = RTM_GETROUTE;
 	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	header->nlmsg_seq = ++mfc->sequence;
@@ -151,6 +152,7 @@ static void mroute_dump_request(struct gremc_mfc *mfc)
 
 void gremc_mfc_resync(struct gremc_mfc *mfc)
 {
+	gremc_assert_control_thread();
 	if (mfc->dumping)
 		mfc->again = true; /* the kernel processes one dump at a time */
 	else
@@ -163,6 +165,7 @@ uint32_t gremc_mfc_resync_poll(struct gremc_mfc *mfc, uint64_t now)
 	const uint32_t interval =
 		mfc->interfaces_changed ? GREMC_MFC_REDUMP_INTERVAL : GREMC_MFC_DUMP_INTERVAL;
 
+	gremc_assert_control_thread();
 	if (mfc->resynced && age < interval)
 		return (uint32_t)(interval - age);
 	/* gremc_mfc_open() has requested the first dump */
@@ -176,6 +179,7 @@ uint32_t gremc_mfc_resync_poll(struct gremc_mfc *mfc, uint64_t now)
 /* End a dump. A dump during which something changed is requested again. */
 static void mroute_dump_end(struct gremc_mfc *mfc)
 {
+	gremc_assert(mfc->dumping);
 	mfc->dumping = false;
 	if (!mfc->again)
 		mfc->callbacks.end(mfc->callbacks.argument);
@@ -223,6 +227,7 @@ static void datagram_handle(struct gremc_mfc *mfc, size_t length)
 
 void gremc_mfc_events_read(struct gremc_mfc *mfc)
 {
+	gremc_assert_control_thread();
 	for (;;) {
 		size_t length = 0;
 

@@ -12,6 +12,7 @@ int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
 	bool point_to_point = address->peer && address->peer != address->address;
 	int rc;
 
+	gremc_assert(address->length <= 32);
 	message->ifa_family = AF_INET;
 	message->ifa_prefixlen = address->length;
 	message->ifa_scope = RT_SCOPE_UNIVERSE;

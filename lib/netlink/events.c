@@ -48,6 +48,7 @@ void gremc_netlink_events_close(struct gremc_netlink_events *events)
 
 int gremc_netlink_events_fd(const struct gremc_netlink_events *events)
 {
+	gremc_assert(events->socket != NULL);
 	return mnl_socket_get_fd(events->socket);
 }
 

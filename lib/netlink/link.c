@@ -10,6 +10,7 @@ int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
 	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_NEWLINK, 0);
 	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(request, sizeof(*link));
 
+	gremc_assert(!(settings->up && settings->down));
 	link->ifi_family = AF_UNSPEC;
 	link->ifi_index = ifindex;
 	if (settings->up || settings->down) {

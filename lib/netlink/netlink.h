@@ -7,7 +7,6 @@
 #ifndef GREMC_NETLINK_NETLINK_H
 #define GREMC_NETLINK_NETLINK_H
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +19,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include "base/assert.h"
 #include "base/base.h"
 
 /* ---- socket.c: requests ---- */
@@ -34,6 +34,7 @@ struct gremc_netlink {
 	char answer[GREMC_NETLINK_ANSWER_SIZE] __rte_aligned(8);
 };
 
+/* Open a request socket in the network namespace of the calling thread. */
 int gremc_netlink_open(struct gremc_netlink *netlink);
 /* Close the socket; no-op if it is closed. */
 void gremc_netlink_close(struct gremc_netlink *netlink);
@@ -69,6 +70,7 @@ enum gremc_netlink_event {
  * Input:   RTNLGRP_* values; the receive buffer in bytes (a smaller limit of the system applies silently). */
 int gremc_netlink_events_open(struct gremc_netlink_events *events, const unsigned *groups, unsigned count,
 			      int buffer_size);
+/* Receive the events of one more group. */
 int gremc_netlink_events_join(const struct gremc_netlink_events *events, unsigned group);
 /* Close the socket; no-op if it is closed. */
 void gremc_netlink_events_close(struct gremc_netlink_events *events);
@@ -97,12 +99,14 @@ struct gremc_link_settings {
 	const char *name;
 };
 
+/* Change the properties of a link. */
 int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
 		   const struct gremc_link_settings *settings);
 /* Errors:  -ENODEV: no link has this name. */
 int gremc_link_get(struct gremc_netlink *netlink, const char *name, struct gremc_link *link);
 /* Returns: the ifindex of the VRF that the link is in; 0: none. */
 unsigned gremc_link_vrf(struct gremc_netlink *netlink, unsigned ifindex);
+/* Remove a link. */
 int gremc_link_remove(struct gremc_netlink *netlink, unsigned ifindex);
 /* Input:   an RTM_NEWLINK or RTM_DELLINK message. */
 void gremc_link_parse(const struct nlmsghdr *header, struct gremc_link *link);
@@ -182,6 +186,7 @@ static inline struct in6_addr gremc_ipv4_to_mapped(rte_be32_t address)
 {
 	return (struct in6_addr){.s6_addr32 = {0, 0, RTE_BE32(0xffff), address}};
 }
+/* Input:   an IPv4-mapped address. */
 static inline rte_be32_t gremc_ipv4_from_mapped(const struct in6_addr *address)
 {
 	return address->s6_addr32[3];

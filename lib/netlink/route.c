@@ -17,6 +17,7 @@ int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struc
 	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 	int rc;
 
+	gremc_assert(route->to.length <= 32);
 	message->rtm_family = AF_INET;
 	message->rtm_dst_len = route->to.length;
 	message->rtm_table = RT_TABLE_MAIN;

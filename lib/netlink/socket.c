@@ -34,6 +34,7 @@ struct nlmsghdr *gremc_netlink_request_init(struct gremc_netlink *netlink, uint1
 {
 	struct nlmsghdr *header = mnl_nlmsg_put_header(netlink->request);
 
+	gremc_assert(netlink->socket != NULL);
 	header->nlmsg_type = type;
 	header->nlmsg_flags = NLM_F_REQUEST | flags;
 	return header;
@@ -46,6 +47,8 @@ int gremc_netlink_send(struct gremc_netlink *netlink, struct nlmsghdr *request, 
 	ssize_t length;
 	int rc;
 
+	gremc_assert(request->nlmsg_len <= GREMC_NETLINK_REQUEST_SIZE ||
+		     request != (struct nlmsghdr *)netlink->request);
 	request->nlmsg_seq = ++netlink->sequence;
 	if (answer == NULL)
 		request->nlmsg_flags |= NLM_F_ACK;

@@ -97,6 +97,7 @@ static struct gremc_nexthop_neighbor *neighbor_create(struct gremc_nexthops *nex
 	const struct neighbor_key key = {ifindex, *address};
 	struct gremc_nexthop_neighbor *neighbor = calloc(1, sizeof(*neighbor));
 
+	gremc_assert(ifindex != 0);
 	if (neighbor == NULL)
 		return NULL;
 	*neighbor = (struct gremc_nexthop_neighbor){.ifindex = ifindex, .address = *address, .port = port};
@@ -130,6 +131,7 @@ void gremc_nexthop_neighbor_put(struct gremc_nexthops *nexthops, struct gremc_ne
 {
 	struct neighbor_key key;
 
+	gremc_assert(neighbor == NULL || neighbor->users > 0);
 	if (neighbor == NULL || --neighbor->users > 0)
 		return;
 	key = (struct neighbor_key){neighbor->ifindex, neighbor->address};
@@ -152,6 +154,7 @@ void gremc_nexthop_neighbor_update(struct gremc_nexthops *nexthops, const struct
 	struct gremc_nexthop_neighbor *neighbor = neighbor_find(nexthops, entry->ifindex, &entry->address);
 	uint64_t now = gremc_clock_ms();
 
+	gremc_assert_control_thread();
 	if (neighbor == NULL)
 		return;
 	neighbor_state_set(nexthops, neighbor, entry);
@@ -208,6 +211,7 @@ static void unresolved_neighbors_probe(struct gremc_nexthops *nexthops, uint64_t
 
 void gremc_nexthop_neighbors_poll(struct gremc_nexthops *nexthops, uint64_t now)
 {
+	gremc_assert_control_thread();
 	if (now - nexthops->neighbors_polled < GREMC_NEIGHBOR_INTERVAL)
 		return;
 	nexthops->neighbors_polled = now;

@@ -11,6 +11,8 @@
 
 void gremc_nexthops_port_ifindex_set(struct gremc_nexthops *nexthops, uint16_t port, unsigned ifindex)
 {
+	gremc_assert_control_thread();
+	gremc_assert(port < RTE_DIM(nexthops->port));
 	if (nexthops->port[port].ifindex == ifindex)
 		return;
 	nexthops->port[port].ifindex = ifindex;
@@ -20,6 +22,8 @@ void gremc_nexthops_port_ifindex_set(struct gremc_nexthops *nexthops, uint16_t p
 
 void gremc_nexthops_port_interface_set(struct gremc_nexthops *nexthops, uint16_t port, const char *name)
 {
+	gremc_assert_control_thread();
+	gremc_assert(port < RTE_DIM(nexthops->port));
 	snprintf(nexthops->port[port].name, sizeof(nexthops->port[port].name), "%s", name);
 	gremc_nexthops_port_ifindex_set(nexthops, port, if_nametoindex(name));
 }
@@ -39,6 +43,7 @@ void gremc_nexthop_link_changed(struct gremc_nexthops *nexthops, const struct gr
 {
 	const struct gremc_nexthops_context *context = &nexthops->context;
 
+	gremc_assert_control_thread();
 	for (uint16_t i = 0; i < RTE_DIM(nexthops->port); i++) {
 		struct gremc_nexthop_port *port = &nexthops->port[i];
 
@@ -70,6 +75,7 @@ int gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gr
 				     *old = nexthops->bindings;
 	uint32_t count = 0, old_count = nexthops->binding_count;
 
+	gremc_assert_control_thread();
 	if (bindings == NULL)
 		return -ENOMEM;
 	nexthops->config = config;
@@ -118,6 +124,7 @@ int gremc_nexthops_poll(struct gremc_nexthops *nexthops, uint64_t now)
 {
 	int wait;
 
+	gremc_assert_control_thread();
 	if (nexthops->resync_due)
 		nexthops_resync(nexthops);
 	wait = gremc_nexthop_routes_poll(nexthops, now);
@@ -145,6 +152,7 @@ struct gremc_nexthops *gremc_nexthops_create(const struct gremc_nexthops_context
 	struct gremc_nexthops *nexthops = calloc(1, sizeof(*nexthops));
 	int rc;
 
+	gremc_assert_control_thread();
 	if (nexthops == NULL)
 		return NULL;
 	nexthops->context = *context;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* nexthop: the kernel's routes and neighbours as adjacencies of tunnels. The kernel resolves next hops; this
+/* The kernel's routes and neighbours as adjacencies of tunnels. The kernel resolves next hops; this
  * module mirrors its decision for each tunnel whose port follows the kernel: the route to the tunnel's remote
  * address gives the neighbour, the neighbour's MAC address gives the adjacency. No ARP and no routing of its
  * own.
@@ -43,6 +43,7 @@ struct gremc_nexthops_context {
 
 /* Returns: NULL: errno has the reason. */
 struct gremc_nexthops *gremc_nexthops_create(const struct gremc_nexthops_context *context);
+/* Release all adjacencies and close the event socket; no-op for NULL. */
 void gremc_nexthops_destroy(struct gremc_nexthops *nexthops);
 
 /* Set the kernel interface of a port.

@@ -2,10 +2,9 @@
 #ifndef GREMC_NEXTHOP_NEXTHOP_PRIV_H
 #define GREMC_NEXTHOP_NEXTHOP_PRIV_H
 
-#include <assert.h>
-
 #include <rte_hash.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "nexthop/nexthop.h"
 
@@ -128,6 +127,7 @@ void gremc_nexthop_link_changed(struct gremc_nexthops *nexthops, const struct gr
 
 /* Open the event socket and add it to the control loop. Returns: 0 or a negative errno. */
 int gremc_nexthop_events_open(struct gremc_nexthops *nexthops);
+/* Close the event socket; no-op if it is closed. */
 void gremc_nexthop_events_close(struct gremc_nexthops *nexthops);
 
 #endif

@@ -76,6 +76,7 @@ int gremc_nexthops_tunnel_adjacency(struct gremc_nexthops *nexthops, const struc
 					  tunnel->options.remote, &next_hop);
 	int rc;
 
+	gremc_assert_control_thread();
 	if (port == GREMC_PORT_NONE)
 		return gremc_nexthop_adjacency_get(nexthops, tunnel->port, &none, adjacency);
 	rc = gremc_nexthop_adjacency_get(nexthops, port, &next_hop.via, adjacency);
@@ -113,6 +114,7 @@ void gremc_nexthop_route_changed(struct gremc_nexthops *nexthops, const struct g
 {
 	struct gremc_nexthop_changes *changes = &nexthops->changes;
 
+	gremc_assert(to->length <= 32);
 	if (changes->count < RTE_DIM(changes->to))
 		changes->to[changes->count++] = *to;
 	else
@@ -180,6 +182,7 @@ static void unrouted_bindings_report(struct gremc_nexthops *nexthops)
 /* Process one slice of the present pass. */
 static void route_pass_continue(struct gremc_nexthops *nexthops, uint64_t now)
 {
+	gremc_assert(nexthops->pass_active);
 	for (uint32_t lookups = 0; nexthops->cursor < nexthops->binding_count; nexthops->cursor++) {
 		struct gremc_nexthop_binding *binding = &nexthops->bindings[nexthops->cursor];
 

@@ -87,6 +87,7 @@ int gremc_takeover_journal_write(const char *directory, struct gremc_takeover *t
 	char prefix[64], temporary[PATH_MAX];
 	int rc = journal_prefix_format(prefix, sizeof(prefix));
 
+	gremc_assert(takeover->fd < 0);
 	if (rc)
 		return rc;
 	if (snprintf(takeover->journal, sizeof(takeover->journal), "%s/%s%s", directory, prefix,

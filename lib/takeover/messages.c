@@ -17,6 +17,7 @@ void gremc_netlink_messages_add(struct gremc_netlink_messages *messages, const v
 				realloc(messages->message, (messages->count + 1) * sizeof(struct nlmsghdr *)),
 			*copy;
 
+	gremc_assert(length >= sizeof(struct nlmsghdr));
 	copy = more ? malloc(length) : NULL;
 	if (more)
 		messages->message = more;

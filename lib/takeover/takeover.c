@@ -140,6 +140,7 @@ int gremc_takeover_begin(const struct gremc_takeover_context *context, const str
 	struct gremc_link link;
 	int rc;
 
+	gremc_assert_control_thread();
 	*takeover = NULL;
 	if (port == NULL) {
 		gremc_errors_add(errors, NULL, 0, 0,
@@ -165,6 +166,7 @@ int gremc_takeover_begin(const struct gremc_takeover_context *context, const str
 
 void gremc_takeover_finish(const struct gremc_takeover_context *context, struct gremc_takeover **takeover)
 {
+	gremc_assert_control_thread();
 	if (*takeover == NULL)
 		return;
 	gremc_takeover_messages_replay(context->netlink, *takeover, if_nametoindex((*takeover)->name));
@@ -212,6 +214,7 @@ static int interface_restore(struct gremc_netlink *netlink, struct gremc_takeove
 
 void gremc_takeover_undo(const struct gremc_takeover_context *context, struct gremc_takeover **takeover)
 {
+	gremc_assert_control_thread();
 	if (*takeover == NULL)
 		return;
 	port_mac_restore(*takeover);
@@ -267,6 +270,7 @@ void gremc_takeovers_recover(const struct gremc_takeover_context *context)
 	const char *directory = context->state_directory;
 	struct gremc_takeover *takeover = directory ? gremc_takeover_journal_next(directory, NULL) : NULL;
 
+	gremc_assert_control_thread();
 	while (takeover) {
 		char name[IFNAMSIZ];
 

@@ -29,8 +29,8 @@ struct gremc_takeover_context {
  * Returns: 0, or a negative errno with the reason in *errors. */
 int gremc_takeover_begin(const struct gremc_takeover_context *context, const struct gremc_config *config,
 			 const char *name, struct gremc_takeover **takeover, struct gremc_errors *errors);
-/* Add the saved addresses and routes to the TAP, remove the journal and free *takeover; no-op for NULL. What
- * cannot be added is logged. */
+/* Add the saved addresses and routes to the TAP, remove the journal and free *takeover; no-op for NULL.
+ * Failures are logged. */
 void gremc_takeover_finish(const struct gremc_takeover_context *context, struct gremc_takeover **takeover);
 /* Restore the kernel interface and free *takeover; no-op for NULL. If the interface cannot be renamed back,
  * the journal stays for the next start.

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "base/assert.h"
 #include "takeover/takeover.h"
 
 /* Netlink messages, copied. */
@@ -35,11 +36,12 @@ void gremc_takeover_free(struct gremc_takeover *takeover);
 /* Append a copy of a message of `length` bytes. */
 void gremc_netlink_messages_add(struct gremc_netlink_messages *messages, const void *message,
 				uint32_t length);
+/* Free the messages. */
 void gremc_netlink_messages_fini(struct gremc_netlink_messages *messages);
 /* Save the addresses and routes of the interface takeover->ifindex.
  * Returns: 0 or a negative errno. */
 int gremc_takeover_messages_save(struct gremc_netlink *netlink, struct gremc_takeover *takeover);
-/* Add the saved addresses and routes to the interface `ifindex`. What fails is logged. */
+/* Add the saved addresses and routes to the interface `ifindex`. Failures are logged. */
 void gremc_takeover_messages_replay(struct gremc_netlink *netlink, struct gremc_takeover *takeover,
 				    unsigned ifindex);
 
@@ -48,6 +50,7 @@ void gremc_takeover_messages_replay(struct gremc_netlink *netlink, struct gremc_
 /* Write the journal, which appears complete or not at all, and keep it locked.
  * Returns: 0, or a negative errno: there is no journal. */
 int gremc_takeover_journal_write(const char *directory, struct gremc_takeover *takeover);
+/* Remove the journal and its lock; no-op if there is no journal. Failures are logged. */
 void gremc_takeover_journal_remove(struct gremc_takeover *takeover);
 /* Find the first takeover of this network namespace that a killed process has left.
  * Input:   after: only interface names behind this one, in alphabetical order; NULL: any.

@@ -32,7 +32,7 @@ void gremc_command_reasons(struct gremc_query *query)
 
 /* ---- /gremc/vif_drops ---- */
 
-/* Sum one vif's drops over all workers. Of several workers' last flows any is taken. */
+/* Sum one vif's drops over all workers. The last flow is that of any worker. */
 static void vif_drop_sum(const struct gremc_query *query, uint32_t vif, struct gremc_vif_drop *sum)
 {
 	*sum = (struct gremc_vif_drop){0};

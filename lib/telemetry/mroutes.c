@@ -90,7 +90,7 @@ static const struct gremc_mroute *mroute_argument_find(struct gremc_query *query
 	if (mroute == NULL)
 		gremc_query_error(query,
 				  "no mroute with just this source and group; /gremc/mroutes lists all, "
-				  "/gremc/why shows what matches");
+				  "/gremc/why shows the match");
 	return mroute;
 }
 

@@ -15,6 +15,7 @@ char *gremc_query_vif_name(const struct gremc_query *query, uint32_t vif, char n
 {
 	const struct gremc_vif_info *info = gremc_query_vif(query, vif);
 
+	gremc_assert(vif < GREMC_VIFS_MAX);
 	if (info)
 		snprintf(name, GREMC_VIF_NAME_SIZE, "%s", info->name);
 	else

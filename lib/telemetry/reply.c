@@ -135,6 +135,7 @@ bool gremc_query_offset_parse(struct gremc_query *query, unsigned argument, uint
 	const char *text = query->argument_count > argument ? query->argument[argument] : "0";
 	unsigned long value;
 
+	gremc_assert(argument < RTE_DIM(query->argument));
 	errno = 0;
 	value = strtoul(text, NULL, 10);
 	/* strtoul() accepts a sign, spaces and an empty text, so only digits are allowed */
@@ -152,6 +153,7 @@ bool gremc_query_offset_parse(struct gremc_query *query, unsigned argument, uint
 bool gremc_page_collect(struct gremc_page *page, struct gremc_query *query, uint32_t limit, unsigned size,
 			bool (*exists)(const void *context, uint32_t number), const void *context)
 {
+	gremc_assert(size <= GREMC_PAGE_MAX);
 	memset(page, 0, sizeof(*page));
 	if (!gremc_query_offset_parse(query, 0, &page->offset))
 		return false;
@@ -182,6 +184,7 @@ struct rte_tel_data *gremc_page_entry(const struct gremc_page *page, struct grem
 {
 	char key[16];
 
+	gremc_assert(i < page->count);
 	snprintf(key, sizeof(key), "%u", page->number[i]);
 	return gremc_query_dict(query, page->list, key);
 }

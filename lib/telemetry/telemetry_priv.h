@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "base/assert.h"
 #include "telemetry/telemetry.h"
 
 /* The only table of commands: name, parameters as text, least and most of them, whether the command runs as
@@ -18,10 +19,10 @@
  * is not, so that a slow device never delays the control thread. `--help-telemetry`, the index of
  * docs/telemetry.md and the list in the man page are equal to this table (tests/unit/test_telemetry.c). */
 #define GREMC_COMMANDS(X)                                                                                    \
-	X(info, "", 0, 0, true, "Versions, uptime, how many of what, and the totals of all workers.")        \
+	X(info, "", 0, 0, true, "Versions, uptime, numbers of objects, and the totals of all workers.")      \
 	X(lcores, "[,OFFSET]", 0, 1, false, "Each worker: its lcore, queues, counters, cycles and bursts.")  \
 	X(ports, "[,OFFSET]", 0, 1, false,                                                                   \
-	  "Each port: device, link, queues, our counters and the device's.")                                 \
+	  "Each port: device, link, queues, its counters and those of the device.")                          \
 	X(pools, "[,OFFSET]", 0, 1, false, "Each mbuf pool: its size, and the mbufs in use and available.")  \
 	X(drops, "", 0, 0, false, "Packets dropped, replicas lost, by reason; packets punted.")              \
 	X(vif_drops, "[,OFFSET]", 0, 1, true, "Packets dropped by incoming interface and reason.")           \
@@ -78,13 +79,14 @@ int gremc_telemetry_answer(const char *path, const char *parameters, struct rte_
 
 /* ---- replies ---- */
 
-/* Add an error: what is wrong, and the correct form. */
+/* Add an error, which names the wrong parameter and the correct form. */
 void gremc_query_error(struct gremc_query *query, const char *format, ...) __rte_format_printf(2, 3);
 
 /* Add a dictionary, or an array of strings or numbers, to `parent`.
  * Returns: NULL: out of memory, which is recorded. All functions below ignore a NULL. */
 struct rte_tel_data *gremc_query_dict(struct gremc_query *query, struct rte_tel_data *parent,
 				      const char *key);
+/* Likewise for an array. */
 struct rte_tel_data *gremc_query_array(struct gremc_query *query, struct rte_tel_data *parent,
 				       const char *key, enum rte_tel_value_type type);
 
@@ -92,14 +94,20 @@ struct rte_tel_data *gremc_query_array(struct gremc_query *query, struct rte_tel
 void gremc_reply_u64(struct rte_tel_data *dict, const char *key, uint64_t value);
 /* Add text; bytes that are not printable ASCII become '?', and text that is too long is cut. */
 void gremc_reply_text(struct rte_tel_data *dict, const char *key, const char *text);
+/* Add formatted text, as gremc_reply_text(). */
 void gremc_reply_format(struct rte_tel_data *dict, const char *key, const char *format, ...)
 	__rte_format_printf(3, 4);
+/* Add an IPv4 address. */
 void gremc_reply_address(struct rte_tel_data *dict, const char *key, rte_be32_t address);
+/* Add a MAC address. */
 void gremc_reply_mac(struct rte_tel_data *dict, const char *key, const struct rte_ether_addr *mac);
+/* Append text to an array. */
 void gremc_reply_array_text(struct rte_tel_data *array, const char *text);
 /* Add every reason with its counter. */
 void gremc_reply_drops(struct rte_tel_data *dict, const uint64_t *drops);
+/* Likewise for the drops of replicas. */
 void gremc_reply_losses(struct rte_tel_data *dict, const uint64_t *losses);
+/* Likewise for punt classes. */
 void gremc_reply_punts(struct rte_tel_data *dict, const uint64_t *punted);
 
 /* ---- pages ---- */
@@ -165,6 +173,7 @@ void gremc_reply_adjacency_mac(struct rte_tel_data *dict, const char *key,
 			       const struct gremc_adjacency *adjacency);
 /* "*" for any source; a group with its length unless that is 32. Returns: `text`. */
 char *gremc_source_format(char text[GREMC_IPV4_TEXT], rte_be32_t source);
+/* Likewise for a group. */
 char *gremc_group_format(char text[GREMC_PREFIX_TEXT], rte_be32_t group, uint8_t length);
 /* Add the fields that describe an mroute. */
 void gremc_reply_mroute(const struct gremc_query *query, struct rte_tel_data *dict,

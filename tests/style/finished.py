@@ -19,8 +19,7 @@ PROSE = """
     docs/operations.md
     docs/performance.md
     config meson.build meson_options.txt
-    lib/mfc
-    lib/netlink
+    lib/host lib/mfc lib/netlink lib/nexthop lib/takeover lib/telemetry
     scripts
     tests/e2e
     tests/conftest.py tests/interop tests/scripts
@@ -49,8 +48,8 @@ NAMES = """
 
 # at least 98 % of the prototypes in headers have a comment
 CONTRACTS = """
-    lib/mfc
     lib/hash lib/igmp
+    lib/host lib/mfc lib/netlink lib/nexthop lib/takeover lib/telemetry
     lib/rcu
     lib/vif
     lib/base

@@ -354,7 +354,7 @@ def test_a_configured_mtu_is_set(make_shared):
 def test_an_mtu_too_large_for_xdp_is_refused(make_shared, binary, tmp_path):
     test_hub = make_shared(one_to_two(), mtu=9000, started=False)
     text = refused(test_hub, binary, one_to_two(), tmp_path)
-    assert "RX queue 0 of `net_af_xdp_p0` cannot be set up: its driver has logged why" in text
+    assert "RX queue 0 of `net_af_xdp_p0` cannot be set up: its driver has logged the reason" in text
     assert "Peer MTU is too large to set XDP" in text
     assert test_hub.program() is None
 

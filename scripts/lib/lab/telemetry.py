@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import struct
 from pathlib import Path
 
 from .process import LabError
@@ -37,9 +38,11 @@ class Telemetry:
 
     def __init__(self, path, timeout=10.0):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket.settimeout(timeout)
+        # A blocking connect() waits while the queue of connections is full; with settimeout() it fails at once.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(timeout), 0))
         try:
             self._socket.connect(str(path))
+            self._socket.settimeout(timeout)
             # DPDK greets with its version, process and the size of its longest reply.
             self.hello = json.loads(self._socket.recv(1024))
         except OSError as error:

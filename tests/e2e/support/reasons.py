@@ -17,7 +17,7 @@ def listed(path, macro):
 
 
 def drops():
-    return listed("lib/proto/proto.h", "GREMC_PROTO_ERRORS") + listed("lib/stats/stats.h", "GREMC_DROPS")
+    return listed("lib/proto/error.h", "GREMC_PROTO_ERRORS") + listed("lib/stats/stats.h", "GREMC_DROPS")
 
 
 def losses():

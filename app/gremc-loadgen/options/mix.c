@@ -33,12 +33,13 @@ int gremc_mix_parse(const char *text, struct gremc_mix *mix)
 {
 	const char *rest = text;
 	char *end;
+	const size_t length = strlen(text);
 	unsigned long bytes;
 
 	*mix = (struct gremc_mix){0};
-	if (strlen(text) >= sizeof(mix->name))
+	if (length >= sizeof(mix->name))
 		return -EINVAL;
-	snprintf(mix->name, sizeof(mix->name), "%s", text);
+	memcpy(mix->name, text, length + 1);
 	if (strncmp(rest, "outer:", 6) == 0) {
 		mix->outer = true;
 		rest += 6;

@@ -24,7 +24,8 @@ ESSENTIAL = set("awk base64 basename bash cat chgrp chmod chown cmp cp cut date 
                 "sh sha256sum sort split stat stty sync tail tar tee test timeout touch tr true truncate uname uniq wc xargs yes apt-get".split())
 PROGRAM_OF = {program: package for package, programs in PACKAGES.items() for program in programs.split()}
 # The groups that are installed before these run: scripts/SCRIPT names them.
-GROUPS = {"scripts/lib": "build run", "scripts/lib/loadtest.py": "build run peers router", "scripts/lib/lab": "build run peers router",
+GROUPS = {"scripts/lib": "build run", "scripts/lib/style.py": "build run test",
+          "scripts/lib/loadtest.py": "build run peers router", "scripts/lib/lab": "build run peers router",
           "tests": "build run test peers dpdk24", "tests/bench": "build run test bench", "tests/bench/report.py": "build bench",
           "tests/bench/binary.py": "build bench"}
 CALLS = {"run", "start", "Popen", "argv", "check_output", "which"}

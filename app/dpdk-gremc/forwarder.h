@@ -45,7 +45,7 @@ struct gremc_reload {
 	struct gremc_errors errors;  /* of it */
 };
 
-/* What the control loop does in slices, one at a time. */
+/* A job that the control loop runs in slices. One job is active at a time. */
 struct gremc_forwarder_job {
 	struct gremc_job job;
 	void (*done)(struct gremc_forwarder *forwarder, int rc); /* NULL: nothing follows */

@@ -76,9 +76,9 @@ int gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gr
 	uint32_t count = 0, old_count = nexthops->binding_count;
 
 	gremc_assert_control_thread();
+	nexthops->config = config; /* also on an error: the caller frees the old one */
 	if (bindings == NULL)
 		return -ENOMEM;
-	nexthops->config = config;
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Ports that do not take packets at the pace at which they come. */
+/* Ports that accept packets more slowly than they arrive. */
 #include "forwarder.h"
 
-/* ---- a device that takes what a test allows ---- */
+/* ---- a device that accepts as many packets as a test allows ---- */
 
 static struct {
-	uint32_t room;        /* packets that it takes */
-	uint32_t every;       /* 0; or room for one more comes with so many attempts */
-	uint64_t attempts;    /* in which it was given something */
-	uint32_t order[4096]; /* vifs of the packets that it took */
-	uint32_t taken;
+	uint32_t capacity;    /* packets that it still accepts */
+	uint32_t every;       /* 0, or: the capacity grows by one at every such attempt */
+	uint64_t attempts;    /* calls with at least one packet */
+	uint32_t order[4096]; /* vifs of the accepted packets */
+	uint32_t accepted;
 } slow;
 
 static eth_tx_burst_t usual;
@@ -21,20 +21,20 @@ static uint16_t slow_device_tx_burst(void *queue, struct rte_mbuf **mbufs, uint1
 	(void)queue;
 	slow.attempts += count > 0;
 	if (slow.every && slow.attempts % slow.every == 0)
-		slow.room++;
-	n = RTE_MIN(count, slow.room);
+		slow.capacity++;
+	n = RTE_MIN(count, slow.capacity);
 	for (uint16_t i = 0; i < n; i++) {
-		slow.order[slow.taken++ % RTE_DIM(slow.order)] = mbufs[i]->hash.usr;
+		slow.order[slow.accepted++ % RTE_DIM(slow.order)] = mbufs[i]->hash.usr;
 		rte_pktmbuf_free(mbufs[i]);
 	}
-	slow.room -= n;
+	slow.capacity -= n;
 	return n;
 }
 
-static void device_slow_down(uint32_t room, uint32_t every)
+static void device_slow_down(uint32_t capacity, uint32_t every)
 {
 	memset(&slow, 0, sizeof(slow));
-	slow.room = room;
+	slow.capacity = capacity;
 	slow.every = every;
 	usual = rte_eth_fp_ops[device[LOOP]].tx_pkt_burst;
 	rte_eth_fp_ops[device[LOOP]].tx_pkt_burst = slow_device_tx_burst;
@@ -46,7 +46,7 @@ static int slow_device_restore(void **state)
 	return forwarder_tear_down(state);
 }
 
-/* A packet from outside to `count` tunnels. */
+/* Forward packets to `count` tunnels; their iif is not in the oil. */
 static void frames_forward_to(struct forwarder *f, uint32_t count, unsigned packets)
 {
 	struct rte_mbuf *mbuf;
@@ -65,8 +65,8 @@ static uint64_t tx_full_count(const struct forwarder *f)
 
 /* ---- tests ---- */
 
-/* What the port refuses stands aside, and goes in order when it takes packets again: nothing is lost, and
- * every number is right at each moment. */
+/* Packets that the port rejects wait in the backlog, and leave in order when the port accepts packets again:
+ * nothing is lost, and the sums hold at each step. */
 static void test_refused_packets_are_sent_later_in_order(void **state)
 {
 	struct forwarder *f = *state;
@@ -79,13 +79,13 @@ static void test_refused_packets_are_sent_later_in_order(void **state)
 	assert_int_equal(forwarder_totals(f).queued, 3 * n - 10);
 	assert_int_equal(tx_full_count(f), 0);
 	assert_true(f->worker->egress.backlogged);
-	/* the worker may sleep while the port takes nothing */
+	/* no progress, so the worker may sleep */
 	assert_int_equal(gremc_backlogs_send(&f->worker->egress), 0);
-	slow.room = 7;
+	slow.capacity = 7;
 	assert_int_equal(gremc_backlogs_send(&f->worker->egress), 7);
 	gremc_worker_account(f->worker, NULL);
 	assert_int_equal(forwarder_totals(f).queued, 3 * n - 17);
-	slow.room = 1000;
+	slow.capacity = 1000;
 	frames_forward_to(f, n, 1);
 	assert_int_equal(forwarder_totals(f).queued, 0);
 	assert_int_equal(forwarder_totals(f).sent, 4 * n);
@@ -96,7 +96,7 @@ static void test_refused_packets_are_sent_later_in_order(void **state)
 	assert_false(f->worker->egress.backlogged);
 }
 
-/* No more than so many: the rest is lost by name, and charged to its tunnels. */
+/* A full backlog: the rest is lost by name, and the tunnels count it. */
 static void test_backlog_is_bounded(void **state)
 {
 	struct forwarder *f = *state;
@@ -118,7 +118,7 @@ static void test_backlog_is_bounded(void **state)
 	assert_int_equal(tx_full_count(f), n - 100);
 }
 
-/* A packet of high fan-out to a port that moves: the worker waits, and nothing is lost. */
+/* A high fan-out to a port that makes progress: the worker waits, and nothing is lost. */
 static void test_worker_waits_for_port_that_makes_progress(void **state)
 {
 	struct forwarder *f = *state;
@@ -131,9 +131,9 @@ static void test_worker_waits_for_port_that_makes_progress(void **state)
 	assert_true(forwarder_totals(f).sent >= n - GREMC_TX_HELD_MAX);
 }
 
-/* A port that always moves, but slowly: once it has not caught up for so long, it has an attempt a burst and
- * no more, however often it takes something. Each attempt of a wait takes some nanoseconds at least, so their
- * number is bounded by the time that a wait may take. */
+/* A port that always makes progress, but slowly: after GREMC_BACKLOG_WAIT_MS the worker makes one attempt per
+ * burst, even if the port accepts a packet now and then. An attempt takes a few nanoseconds at least, so the
+ * time limit of the wait bounds the number of attempts. */
 static void test_worker_does_not_wait_for_slow_port(void **state)
 {
 	enum { BURSTS = 20000, SIZE = 32 };
@@ -150,11 +150,11 @@ static void test_worker_does_not_wait_for_slow_port(void **state)
 		assert_true(slow.attempts < 2 * BURSTS + GREMC_BACKLOG_WAIT_MS * 1000000 / 4);
 	}
 	assert_int_equal(forwarder_totals(f).wanted, BURSTS * SIZE);
-	assert_int_equal(forwarder_totals(f).sent, slow.taken);
+	assert_int_equal(forwarder_totals(f).sent, slow.accepted);
 	assert_int_equal(forwarder_totals(f).queued, GREMC_TX_HELD_MAX);
 }
 
-/* A port that takes nothing at all keeps nothing for ever. */
+/* The backlog of a port that accepts nothing is dropped after GREMC_BACKLOG_MAX_AGE_MS. */
 static void test_backlog_of_stuck_port_expires(void **state)
 {
 	struct forwarder *f = *state;
@@ -174,8 +174,8 @@ static void test_backlog_of_stuck_port_expires(void **state)
 	assert_int_equal(tx_full_count(f), 60);
 }
 
-/* The tunnels of what is held go, and an index comes again: what is sent then, or lost, is no matter of the
- * new tunnel. What comes for a port with a backlog when its tunnel has gone is lost at once. */
+/* A tunnel is removed while its replicas are in the backlog, and a new tunnel gets its index: the new tunnel
+ * counts neither their transmission nor their loss. */
 static void test_removed_tunnels_leave_backlog_uncounted(void **state)
 {
 	static const struct gremc_vif_cold none;
@@ -192,7 +192,7 @@ static void test_removed_tunnels_leave_backlog_uncounted(void **state)
 	again = forwarder_add_tunnel(f, &info);
 	assert_int_equal(again, f->vif[7]);
 	gremc_stats_reset_vif(f->worker->stats, again);
-	slow.room = 20;
+	slow.capacity = 20;
 	gremc_backlogs_send(&f->worker->egress);
 	gremc_backlogs_drop(&f->worker->egress);
 	gremc_worker_account(f->worker, NULL);
@@ -202,7 +202,7 @@ static void test_removed_tunnels_leave_backlog_uncounted(void **state)
 	assert_int_equal(f->worker->stats->vif_cold[f->vif[8]].lost_bytes, 100);
 }
 
-/* What is held for a port that loses its link is lost for that. */
+/* The backlog of a port that loses its link is lost with the reason link_down. */
 static void test_backlog_is_dropped_when_link_fails(void **state)
 {
 	struct forwarder *f = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Packets in the rings between workers: what they name may be gone when they are taken out. */
+/* Packets in the rings between workers: their tunnel or mroute may be removed before they leave the ring. */
 #include <pthread.h>
 
 #include <rte_rcu_qsbr.h>
@@ -9,9 +9,9 @@
 
 #define RING_SIZE 4096
 
-/* ---- two workers of which one uses the other's transmit queue, or gives it flows ---- */
+/* ---- two workers: one uses the other's transmit queue, or hands flows to it ---- */
 
-/* LOOP is sent by worker 0; worker 1 hands over to it. */
+/* Worker 0 transmits on LOOP; worker 1 hands its replicas to worker 0. Returns worker 1. */
 static struct gremc_worker *tx_queue_share(struct forwarder *f, struct rte_ring **ring)
 {
 	*ring = rte_ring_create("rings", RING_SIZE, SOCKET_ID_ANY, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
@@ -28,21 +28,7 @@ static void tx_queue_unshare(struct forwarder *f, struct rte_ring *ring)
 	rte_ring_free(ring);
 }
 
-static uint32_t worker_forward_burst(struct forwarder *f, struct gremc_worker *worker,
-				     struct rte_mbuf **mbufs, uint32_t n)
-{
-	struct gremc_burst *burst = &worker->burst;
-
-	burst->count = n;
-	burst->done_count = 0;
-	for (uint32_t i = 0; i < n; i++)
-		burst->packet[i].mbuf = mbufs[i];
-	worker->rx_packets = n;
-	gremc_worker_forward(worker, &f->worker->rxq[LOOP]);
-	return n;
-}
-
-/* The device takes nothing more. */
+/* Fill the device: it accepts no more packets. */
 static void loop_port_fill(void)
 {
 	struct rte_mbuf *mbuf;
@@ -54,16 +40,6 @@ static void loop_port_fill(void)
 		rte_pktmbuf_free(mbuf);
 		break;
 	}
-}
-
-static uint32_t loop_port_empty(void)
-{
-	struct rte_mbuf *mbuf;
-	uint32_t n = 0;
-
-	for (; rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1) == 1; n++)
-		rte_pktmbuf_free(mbuf);
-	return n;
 }
 
 static void forwarder_remove_tunnels(struct forwarder *f, uint32_t first, uint32_t count)
@@ -98,8 +74,8 @@ static void vif_counters_expect_zero(const struct forwarder *f, uint32_t vif)
 
 /* ---- hand-over rings ---- */
 
-/* Replicas stand in the ring while their tunnels go, some adjacencies with them, and one index comes again:
- * all that the full port does not take is lost, and charged to those tunnels only that are still there. */
+/* While replicas are in the ring, tunnels and adjacencies are removed, and a new tunnel gets the index of a
+ * removed one. The full port rejects replicas: only tunnels that still exist count the losses. */
 static void test_removed_tunnels_leave_queued_replicas_uncounted(void **state)
 {
 	enum { TUNNELS = 300, STAY = 100 };
@@ -146,7 +122,7 @@ static void test_removed_tunnels_leave_queued_replicas_uncounted(void **state)
 
 /* ---- relay rings ---- */
 
-/* Who owns the flow that frame_mbuf() makes, and who does not. */
+/* Returns the owner of the flow of frame_mbuf_create(); *stranger: the other worker. */
 static struct gremc_worker *flow_owner_find(struct forwarder *f, struct gremc_worker **stranger)
 {
 	struct gremc_worker *owner;
@@ -160,17 +136,17 @@ static struct gremc_worker *flow_owner_find(struct forwarder *f, struct gremc_wo
 	return owner;
 }
 
-/* Packets of a flow are with their worker's ring while their tunnel goes, and its index comes again: they are
- * no packets of the new tunnel, though its mroute takes that one's. */
+/* While packets are in the ring of their flow's owner, their tunnel is removed and a new tunnel gets its
+ * index. They are not packets of the new tunnel, although the mroute accepts the new tunnel's packets. */
 static void test_flows_of_removed_tunnels_are_dropped(void **state)
 {
 	enum { PACKETS = 200 };
 	struct forwarder *f = *state;
-	struct gremc_worker *other = forwarder_start_two_workers(f, 0, true), *owner, *stranger;
+	struct gremc_worker *owner, *stranger;
 	uint64_t forwarded;
 	uint32_t again;
 
-	(void)other;
+	forwarder_start_software_rss(f);
 	forwarder_add_tunnels(f, 3, LOOP);
 	forwarder_set_route(f, 2);
 	owner = flow_owner_find(f, &stranger);
@@ -192,12 +168,12 @@ static void test_flows_of_removed_tunnels_are_dropped(void **state)
 	vif_counters_expect_zero(f, again);
 }
 
-/* The payload of a large oil is with the other worker while the tunnel that it came by goes. */
+/* The iif is removed while the payload of a large oil is in the other worker's ring. */
 static void test_oil_parts_of_removed_tunnels_are_freed(void **state)
 {
 	enum { OIL = 400 };
 	struct forwarder *f = *state;
-	struct gremc_worker *other = forwarder_start_two_workers(f, 200, false);
+	struct gremc_worker *other = forwarder_start_oil_split(f, 200);
 	uint64_t wanted;
 
 	forwarder_add_tunnels(f, OIL + 1, LOOP);
@@ -212,28 +188,23 @@ static void test_oil_parts_of_removed_tunnels_are_freed(void **state)
 	assert_int_equal(forwarder_totals(f).wanted, wanted);
 }
 
-/* An mroute gets limits while a shard is on its way: thresholds that some interfaces pass (frames come with a
- * TTL of 16), and sources. The replicas that are still to be made obey them. */
+/* An mroute gets conditional OIFs while a part of its oil is in a ring: TTL thresholds (frames have TTL 16)
+ * and sources. The remaining replicas obey them. */
 static void test_oil_parts_obey_limits_set_meanwhile(void **state)
 {
 	enum { OIL = 400 };
 	static const uint16_t lengths[] = {100, 1000};
 	const struct gremc_prefix ours = {.address = RTE_BE32(SOURCE), .length = 32};
 	struct forwarder *f = *state;
-	struct gremc_worker *other = forwarder_start_two_workers(f, 200, false);
+	struct gremc_worker *other = forwarder_start_oil_split(f, 200);
 	uint8_t thresholds[OIL];
-	struct gremc_fanout_op op = {.kind = GREMC_FANOUT_SET,
-				     .spec = {.group = rte_cpu_to_be_32(GROUP),
-					      .length = 32,
-					      .oif_count = OIL,
-					      .oifs = f->vif,
-					      .thresholds = thresholds}};
+	struct gremc_fanout_op op = forwarder_route(f, OIL);
 
+	op.spec.thresholds = thresholds;
 	forwarder_add_tunnels(f, OIL + 1, LOOP);
 	for (uint32_t n = 0; n < OIL; n += 4)
 		assert_int_equal(gremc_vif_sources_set(f->vifs, f->vif[n], &ours, 1), 0);
-	/* takes it: of four interfaces the one whose sources have it, and one whose TTL threshold it passes
-	 */
+	/* two of four interfaces accept the packet: one by its sources, one by its TTL threshold */
 	for (uint32_t n = 0; n < OIL; n++)
 		thresholds[n] = n % 4 < 2 ? GREMC_THRESHOLD_SOURCES : n % 4 == 2 ? 15 : 16;
 	for (uint32_t from = OIL - 2; from <= OIL; from += 2) {
@@ -262,7 +233,8 @@ static void test_oil_parts_obey_limits_set_meanwhile(void **state)
 
 /* ---- rings of the host path ---- */
 
-/* What a tunnel has punted is no packet of the one that has its index when the control thread takes it. */
+/* A tunnel is removed while its punted packet is in the ring: the packet is not one of the new tunnel with
+ * the same index. */
 static void test_punts_of_removed_tunnels_name_no_vif(void **state)
 {
 	struct forwarder *f = *state;
@@ -283,7 +255,7 @@ static void test_punts_of_removed_tunnels_name_no_vif(void **state)
 	}
 }
 
-/* Frames of the host for a tunnel are sent when it has gone, and charged to no other. */
+/* Frames of the host for a removed tunnel are sent, and no other tunnel counts them. */
 static void test_frames_for_removed_tunnels_are_sent_uncounted(void **state)
 {
 	struct forwarder *f = *state;
@@ -309,11 +281,11 @@ static void test_frames_for_removed_tunnels_are_sent_uncounted(void **state)
 	vif_counters_expect_zero(f, again);
 }
 
-/* ---- work that is given by the thousand ---- */
+/* ---- thousands of packets in a ring ---- */
 
 #define MANY 3000
 
-/* MANY replicas of `other` in the ring of a queue of worker 0. */
+/* `other` hands at least MANY replicas to worker 0. */
 static void replicas_hand_over_many(struct forwarder *f, struct gremc_worker *other)
 {
 	struct rte_mbuf *mbufs[30];
@@ -326,7 +298,7 @@ static void replicas_hand_over_many(struct forwarder *f, struct gremc_worker *ot
 	assert_true(forwarder_totals(f).queued >= MANY);
 }
 
-/* Two workers, one queue of a port that takes everything: worker 0's. */
+/* Worker 0 owns the only queue of a port that accepts everything. Returns worker 1. */
 static struct gremc_worker *null_queue_share(struct forwarder *f, struct rte_ring **ring, uint32_t oil)
 {
 	struct gremc_vif_info in = tunnel_info(9000, LOOP);
@@ -351,8 +323,8 @@ static void null_queue_unshare(struct forwarder *f, struct rte_ring *ring)
 	rte_ring_free(ring);
 }
 
-/* The owner of a queue sends in one iteration what the others have given by then. A turn that the operating
- * system interrupts may end early, so one of many is enough. */
+/* In one poll, the owner of a queue sends all replicas that the ring contains. A poll ends early if the
+ * operating system interrupts it for long, so one complete poll of many is enough. */
 static void test_all_handed_over_replicas_are_sent(void **state)
 {
 	struct forwarder *f = *state;
@@ -373,7 +345,7 @@ static void test_all_handed_over_replicas_are_sent(void **state)
 	null_queue_unshare(f, ring);
 }
 
-/* While it replicates to a large oil of its own, too. */
+/* The owner also sends them while it replicates to a large oil of its own. */
 static void test_owner_sends_others_replicas_between_bursts(void **state)
 {
 	struct forwarder *f = *state;
@@ -395,7 +367,7 @@ static void test_owner_sends_others_replicas_between_bursts(void **state)
 	null_queue_unshare(f, ring);
 }
 
-/* The same of flows. */
+/* The same for flows that are handed to their owner. */
 static void test_all_relayed_packets_are_forwarded(void **state)
 {
 	struct forwarder *f = *state;
@@ -403,7 +375,7 @@ static void test_all_relayed_packets_are_forwarded(void **state)
 	bool complete = false;
 	struct rte_mbuf *mbuf;
 
-	forwarder_start_two_workers(f, 0, true);
+	forwarder_start_software_rss(f);
 	forwarder_add_tunnels(f, 3, LOOP);
 	forwarder_set_route(f, 1);
 	owner = flow_owner_find(f, &stranger);
@@ -421,9 +393,9 @@ static void test_all_relayed_packets_are_forwarded(void **state)
 	assert_true(complete);
 }
 
-/* ---- producers that are descheduled ---- */
+/* ---- a producer that the operating system interrupts ---- */
 
-/* Begins to enqueue: what it puts there comes with complete(). */
+/* The first half of an enqueue: the entry becomes visible by enqueue_end(). */
 static uint32_t enqueue_begin(struct rte_ring *ring, void *entry)
 {
 	const uint32_t head = ring->rts_prod.head.val.pos;
@@ -441,8 +413,8 @@ static void enqueue_end(struct rte_ring *ring)
 		ring->rts_prod.tail.val.pos = ring->rts_prod.head.val.pos;
 }
 
-/* One producer stands in the middle: the others go on until the ring is full, and lose by name what it has no
- * room for. All that they have put behind is there when the first one goes on. */
+/* One producer stops in the middle of an enqueue. The others continue until the ring is full; then they drop
+ * by name. All their entries are in the ring when the first producer continues. */
 static void test_no_producer_waits_for_another(void **state)
 {
 	struct forwarder *f = *state;
@@ -450,7 +422,7 @@ static void test_no_producer_waits_for_another(void **state)
 	struct rte_mbuf *mbuf;
 	void *entry;
 
-	forwarder_start_two_workers(f, 0, true);
+	forwarder_start_software_rss(f);
 	forwarder_add_tunnels(f, 3, LOOP);
 	forwarder_set_route(f, 1);
 	owner = flow_owner_find(f, &stranger);
@@ -470,7 +442,7 @@ static void test_no_producer_waits_for_another(void **state)
 	loop_port_empty();
 }
 
-/* ---- the end ---- */
+/* ---- stop ---- */
 
 #define WORKERS 4
 
@@ -480,8 +452,9 @@ static void *worker_thread(void *worker)
 	return NULL;
 }
 
-/* Four workers, one transmit queue, `spread`, shards: a flow that a worker has received becomes a shard of
- * its owner's, and that a replica for the queue's owner. As many of them run as said, from a stop on. */
+/* Four workers, one transmit queue, software RSS and OIL split: the receiver hands a packet to the owner of
+ * its flow, which hands parts of the oil to all workers, which hand replicas to the owner of the queue. The
+ * first `running` workers run after the stop. */
 static struct rte_ring *workers_run_to_the_end(struct forwarder *f, unsigned running, unsigned packets)
 {
 	struct gremc_config_settings all = default_settings;
@@ -530,7 +503,7 @@ static void test_stop_sends_every_generation(void **state)
 	null_queue_unshare(f, ring);
 }
 
-/* A worker that never comes: the others end, and what it has left is counted by name. */
+/* One worker never runs: the others end, and the packets in its rings are dropped by name. */
 static void test_stop_without_one_worker_drops_by_name(void **state)
 {
 	enum { PACKETS = 10 };
@@ -547,7 +520,7 @@ static void test_stop_without_one_worker_drops_by_name(void **state)
 	null_queue_unshare(f, ring);
 }
 
-/* The longest iteration is known while the worker runs. */
+/* The counters show the longest iteration while the worker runs. */
 static void test_longest_iteration_is_reported(void **state)
 {
 	struct forwarder *f = *state;
@@ -581,7 +554,6 @@ int main(void)
 		TEST(test_stop_sends_every_generation),
 		TEST(test_stop_without_one_worker_drops_by_name),
 		TEST(test_longest_iteration_is_reported),
-
 	};
 
 	return cmocka_run_group_tests_name("rings", tests, forwarder_eal_init, forwarder_eal_cleanup);

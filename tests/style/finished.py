@@ -30,7 +30,8 @@ PROSE = """
     lib/vif
     lib/hash lib/igmp lib/rcu
     tests/fuzz/fuzz_igmp.c tests/fuzz/fuzz_proto.c tests/model/model_igmp.c tests/model/model_proxy.c
-    tests/unit/igmp_world.h tests/unit/igmp_world.c tests/unit/test_hash.c tests/unit/test_igmp.c
+    tests/unit/igmp_querier.h tests/unit/igmp_querier.c tests/unit/igmp_world.h tests/unit/igmp_world.c tests/unit/test_hash.c tests/unit/test_igmp.c
+    tests/unit/test_igmp_budget.c tests/unit/test_igmp_policy.c tests/unit/test_igmp_proxy.c tests/unit/test_igmp_queries.c
     tests/unit/test_proto.c tests/unit/test_rcu.c
     lib/port lib/steer
     tests/unit/port_world.h tests/unit/port_world.c tests/unit/test_port.c tests/unit/test_pools.c

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -9,8 +8,7 @@
 #include <rte_lcore.h>
 
 #include "forwarder.h"
-
-#define FIRST_SLICE_MICROSECONDS 50000u
+#include "port/watch.h"
 
 /* What all workers read is on every node that has one. */
 static struct gremc_nodes nodes_of(const unsigned *lcores, unsigned count)
@@ -22,24 +20,8 @@ static struct gremc_nodes nodes_of(const unsigned *lcores, unsigned count)
 	return nodes;
 }
 
-/* Native multicast enters and leaves by a port's own vif: made once, for ports do not change. */
-static int add_port_vifs(struct gremc_forwarder *forwarder)
-{
-	for (uint16_t i = 0; i < forwarder->ports->count; i++) {
-		const struct gremc_port *port = forwarder->ports->port[i];
-		uint32_t adjacency, vif;
-
-		if (port == NULL || !port->multicast)
-			continue;
-		if (gremc_adjacency_get(forwarder->vifs, i, 0, &port->mac, port->vlan, &adjacency) ||
-		    gremc_port_vif_add(forwarder->vifs, port->name, i, port->mtu, adjacency, &vif))
-			return -1;
-	}
-	return 0;
-}
-
-/* What is the case on most machines is not worth a line. */
-static void print_nodes(const struct gremc_forwarder *forwarder)
+/* One node, as most machines have, is not worth a line. */
+static void nodes_print(const struct gremc_forwarder *forwarder)
 {
 	if (forwarder->nodes.count == 1)
 		return;
@@ -49,7 +31,7 @@ static void print_nodes(const struct gremc_forwarder *forwarder)
 	printf(", a copy on each\n");
 }
 
-static void print_roles(const struct gremc_forwarder *forwarder)
+static void roles_print(const struct gremc_forwarder *forwarder)
 {
 	const struct gremc_worker_group *workers = forwarder->workers;
 
@@ -58,59 +40,45 @@ static void print_roles(const struct gremc_forwarder *forwarder)
 	else
 		printf("lcore %u controls\n", rte_get_main_lcore());
 	gremc_ports_print(forwarder->ports, stdout);
-	print_nodes(forwarder);
+	nodes_print(forwarder);
 	fflush(stdout);
 }
 
-static struct gremc_telemetry telemetry_of(struct gremc_forwarder *forwarder)
+static void telemetry_start(struct gremc_forwarder *forwarder)
 {
-	return (struct gremc_telemetry){
+	forwarder->telemetry = (struct gremc_telemetry){
 		.ports = forwarder->ports,
 		.vifs = forwarder->vifs,
 		.fanout = forwarder->fanout,
-		.igmp = forwarder->membership.igmp,
-		.rib = forwarder->membership.rib,
-		.interface_vif = forwarder->membership.interface_vif,
-		.mfc = &forwarder->kernel.mfc,
-		.alive = &forwarder->kernel.alive,
-		.igmp_unsent = &forwarder->membership.unsent,
-		.igmp_changes = &forwarder->membership.changes,
-		.igmp_applied = &forwarder->membership.applied,
-		.igmp_delays = &forwarder->membership.delays,
 		.rcu = forwarder->rcu,
 		.hosts = {forwarder->host, gremc_host_device_count, gremc_host_device_info,
 			  gremc_host_overruns_read},
 		.stats = forwarder->workers->stats,
 		.stats_count = forwarder->workers->stats_count,
-		.config_path = forwarder->options->config,
+		.config_path = forwarder->options->source.config,
 		.started = time(NULL),
-		.reloads = &forwarder->reloads,
-		.reload_errors = &forwarder->reload_errors,
 	};
+	gremc_control_telemetry_fill(forwarder->control, &forwarder->telemetry);
+	if (gremc_telemetry_start(&forwarder->telemetry))
+		GREMC_LOG(WARNING, "no telemetry: its commands cannot be registered");
 }
 
-static void tear_down(struct gremc_forwarder *forwarder)
+static void forwarder_destroy(struct gremc_forwarder *forwarder)
 {
 	if (forwarder->epoll >= 0)
 		close(forwarder->epoll);
 	if (forwarder->rcu)
 		gremc_rcu_synchronize(forwarder->rcu);
 	gremc_workers_destroy(forwarder->workers, forwarder->rcu);
-	gremc_membership_fini(&forwarder->membership);
-	gremc_kernel_fini(&forwarder->kernel);
+	gremc_control_destroy(forwarder->control);
 	gremc_fanout_destroy(forwarder->fanout);
 	gremc_vifs_destroy(forwarder->vifs);
 	if (forwarder->rcu)
 		gremc_rcu_destroy(forwarder->rcu);
-	free(forwarder->map.vif);
-	free(forwarder->map.interface);
-	gremc_loading_free(forwarder->reload.config);
-	gremc_errors_fini(&forwarder->reload.errors);
-	gremc_config_free(forwarder->config);
 }
 
 /* A gremc_port_listener. */
-static void port_changed(void *argument, uint16_t port)
+static void port_status_changed(void *argument, uint16_t port)
 {
 	struct gremc_forwarder *forwarder = argument;
 	const struct gremc_port *changed = forwarder->ports->port[port];
@@ -123,7 +91,7 @@ static void port_changed(void *argument, uint16_t port)
 
 /* The folder of the EAL's runtime folders, which does not depend on the file prefix: a process with another
  * prefix finds the same files. */
-static void find_state_directory(struct gremc_forwarder *forwarder)
+static void state_directory_find(struct gremc_forwarder *forwarder)
 {
 	char *slash;
 
@@ -134,7 +102,7 @@ static void find_state_directory(struct gremc_forwarder *forwarder)
 		*slash = '\0';
 }
 
-static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+static int host_add(struct gremc_forwarder *forwarder, const struct gremc_config *config,
 		    struct gremc_errors *errors)
 {
 	const char *takeover = forwarder->options->takeover;
@@ -147,15 +115,15 @@ static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config
 		.state_directory = forwarder->state_directory,
 	};
 
-	find_state_directory(forwarder);
+	state_directory_find(forwarder);
 	forwarder->host = gremc_host_create(&parts, errors);
 	if (forwarder->host == NULL)
 		return -1;
-	if (gremc_ports_watch(forwarder->ports, forwarder->rcu, forwarder->epoll, port_changed, forwarder)) {
+	if (gremc_ports_watch(forwarder->ports, forwarder->rcu, forwarder->epoll, port_status_changed,
+			      forwarder)) {
 		gremc_errors_add(errors, NULL, 0, 0, "the devices' events cannot be waited for");
 		return -1;
 	}
-	gremc_host_listener_set(forwarder->host, gremc_membership_input, forwarder);
 	for (uint16_t i = 0; i < forwarder->ports->count; i++)
 		if (forwarder->ports->port[i] && forwarder->ports->port[i]->interface[0])
 			gremc_host_kernel_interface_set(forwarder->host, i,
@@ -163,9 +131,25 @@ static int add_host(struct gremc_forwarder *forwarder, const struct gremc_config
 	return takeover ? gremc_host_takeover_begin(forwarder->host, config, takeover, errors) : 0;
 }
 
-/* Everything but the configuration's content. */
-static int build(struct gremc_forwarder *forwarder, const struct gremc_config *config,
-		 struct gremc_errors *errors)
+static struct gremc_control *control_create(const struct gremc_forwarder *forwarder)
+{
+	const struct gremc_control_context context = {
+		.source = forwarder->options->source,
+		.rcu = forwarder->rcu,
+		.vifs = forwarder->vifs,
+		.fanout = forwarder->fanout,
+		.ports = forwarder->ports,
+		.workers = forwarder->workers,
+		.host = forwarder->host,
+		.epoll = forwarder->epoll,
+	};
+
+	return gremc_control_create(&context);
+}
+
+/* Create everything but the content of the configuration. */
+static int forwarder_build(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+			   struct gremc_errors *errors)
 {
 	unsigned lcores[GREMC_WORKERS_MAX], count = gremc_polling_lcores_get(lcores);
 
@@ -183,43 +167,22 @@ static int build(struct gremc_forwarder *forwarder, const struct gremc_config *c
 		return -1;
 	forwarder->workers = gremc_workers_create(forwarder->ports, &config->settings, forwarder->vifs,
 						  forwarder->fanout, forwarder->rcu);
-	if (forwarder->workers == NULL || add_port_vifs(forwarder) || gremc_membership_init(forwarder))
+	if (forwarder->workers == NULL)
 		goto no_memory;
-	return add_host(forwarder, config, errors);
+	if (host_add(forwarder, config, errors))
+		return -1;
+	forwarder->control = control_create(forwarder);
+	if (forwarder->control)
+		return 0;
 no_memory:
 	gremc_errors_add(errors, NULL, 0, 0, "out of memory; give DPDK more (-m or --socket-mem)");
 	return -1;
 }
 
-struct first_apply {
-	struct gremc_forwarder *forwarder;
-	struct gremc_config *config;
-	struct gremc_errors *errors;
-};
-
-static int first_apply_run(void *argument)
+/* Returns: whether a signal has stopped the start. */
+static bool start_is_stopped(void *forwarder)
 {
-	const struct first_apply *apply = argument;
-
-	return gremc_forwarder_apply(apply->forwarder, apply->config, apply->errors);
-}
-
-/* Apply the configuration of the start. A signal that ends the program cancels it. */
-static int apply_first(struct gremc_forwarder *forwarder, struct gremc_config *config,
-		       struct gremc_errors *errors)
-{
-	struct first_apply apply = {forwarder, config, errors};
-	struct gremc_job job = {0};
-	int rc = gremc_job_start(&job, "gremc-apply", first_apply_run, &apply);
-
-	if (rc) {
-		gremc_errors_add(errors, NULL, 0, 0, "cannot start a thread: %s", strerror(-rc));
-		return rc;
-	}
-	while (!gremc_job_run(&job, FIRST_SLICE_MICROSECONDS))
-		if (gremc_signals_stop(forwarder))
-			gremc_job_cancel(&job);
-	return gremc_job_finish(&job);
+	return gremc_signals_read(forwarder);
 }
 
 int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_options *options,
@@ -229,27 +192,26 @@ int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_o
 	int rc;
 
 	forwarder->options = options;
-	rc = build(forwarder, config, &errors);
-	if (rc == 0 && !gremc_signals_stop(forwarder))
-		rc = apply_first(forwarder, config, &errors);
-	if (rc || forwarder->stopping || forwarder->host_failed)
+	rc = forwarder_build(forwarder, config, &errors);
+	if (rc)
+		gremc_config_free(config);
+	else
+		rc = gremc_control_start(forwarder->control, config, start_is_stopped, forwarder, &errors);
+	if (rc)
 		goto fail;
-	forwarder->telemetry = telemetry_of(forwarder);
-	if (gremc_telemetry_start(&forwarder->telemetry))
-		GREMC_LOG(WARNING, "no telemetry: its commands cannot be registered");
-	print_roles(forwarder);
+	telemetry_start(forwarder);
+	roles_print(forwarder);
+	gremc_errors_fini(&errors);
 	return 0;
 fail:
-	if (!forwarder->stopping)
+	if (!forwarder->is_stopping)
 		gremc_errors_log(&errors);
 	gremc_errors_fini(&errors);
 	gremc_host_destroy(forwarder->host, false);
 	if (forwarder->ports)
 		gremc_ports_close(forwarder->ports);
-	if (forwarder->config != config)
-		gremc_config_free(config);
-	tear_down(forwarder);
-	return forwarder->stopping ? -1 : GREMC_EXIT_FAILURE;
+	forwarder_destroy(forwarder);
+	return forwarder->is_stopping ? -1 : GREMC_EXIT_FAILURE;
 }
 
 int gremc_forwarder_commit(struct gremc_forwarder *forwarder)
@@ -265,16 +227,17 @@ int gremc_forwarder_commit(struct gremc_forwarder *forwarder)
 
 unsigned gremc_forwarder_fini(struct gremc_forwarder *forwarder)
 {
+	const struct gremc_config *config = gremc_control_config_get(forwarder->control);
 	unsigned missing;
 
 	gremc_telemetry_stop();
-	gremc_host_destroy(forwarder->host, !forwarder->config->settings.host_persist);
+	gremc_host_destroy(forwarder->host, !config->settings.host_persist);
 	gremc_workers_drain(forwarder->workers);
 	gremc_forwarder_summary(forwarder);
 	missing = gremc_ports_close(forwarder->ports);
 	if (missing)
 		printf("gremc: %u mbufs missing from the pools\n", missing);
-	tear_down(forwarder);
+	forwarder_destroy(forwarder);
 	fflush(stdout);
 	return missing;
 }

@@ -16,7 +16,7 @@
 
 /* Blocked before anything slow, and before there is another thread, so that each inherits it: only the
  * signalfd sees these. */
-static int open_signals(void)
+static int signals_open(void)
 {
 	sigset_t set;
 
@@ -37,7 +37,7 @@ static int run_worker(void *worker)
 
 static gremc_thread_result run_control(void *forwarder)
 {
-	gremc_forwarder_control(forwarder);
+	gremc_forwarder_loop(forwarder);
 	return (gremc_thread_result)0;
 }
 
@@ -67,7 +67,7 @@ static int run(struct gremc_forwarder *forwarder)
 			return GREMC_EXIT_FAILURE;
 		}
 	}
-	gremc_forwarder_control(forwarder);
+	gremc_forwarder_loop(forwarder);
 	rte_eal_mp_wait_lcore();
 	return forwarder->status;
 }
@@ -126,15 +126,17 @@ static int check(const struct gremc_options *options, struct gremc_config *confi
 {
 	fputs(config->warnings.text ? config->warnings.text : "", stderr);
 	fputs(config->notes.text ? config->notes.text : "", stderr);
-	printf("%s%s%s: good: %u ports, %u tunnels, %u mroutes\n", options->config ? options->config : "",
-	       options->config && options->ifcfg ? ", " : "", options->ifcfg ? options->ifcfg : "",
-	       config->port_count, config->tunnel_count, config->mroute_count);
+	printf("%s%s%s: good: %u ports, %u tunnels, %u mroutes\n",
+	       options->source.config ? options->source.config : "",
+	       options->source.config && options->source.ifcfg ? ", " : "",
+	       options->source.ifcfg ? options->source.ifcfg : "", config->port_count, config->tunnel_count,
+	       config->mroute_count);
 	gremc_config_free(config);
 	return GREMC_EXIT_STOPPED;
 }
 
-/* The configuration, or NULL: the reasons are in the log. */
-static struct gremc_config *loaded(struct gremc_loading *loading)
+/* Returns: NULL: the reasons are in the log. */
+static struct gremc_config *config_get(struct gremc_loading *loading)
 {
 	struct gremc_errors errors;
 	struct gremc_config *config = gremc_loading_finish(loading, &errors);
@@ -145,30 +147,39 @@ static struct gremc_config *loaded(struct gremc_loading *loading)
 	return config;
 }
 
-/* Load the configuration while signals are heard: one that says stop ends the program, and with it the thread
- * that loads; one that says reload is for later. Returns the exit code of what follows. */
+/* Returns: false: a signal has stopped the program before the configuration is loaded. */
+static bool loading_wait(const struct gremc_loading *loading, struct gremc_forwarder *forwarder)
+{
+	struct pollfd waiting[] = {{.fd = forwarder->signals, .events = POLLIN},
+				   {.fd = gremc_loading_fd_get(loading), .events = POLLIN}};
+
+	while (waiting[1].revents == 0) {
+		poll(waiting, RTE_DIM(waiting), -1);
+		if (gremc_signals_read(forwarder))
+			return false;
+	}
+	return true;
+}
+
+/* Load the configuration while signals are read: one that stops the program takes effect at once, one that
+ * reloads is for later. Returns: the exit code. */
 static int load_and_forward(const struct gremc_options *options)
 {
-	struct gremc_forwarder forwarder = {.signals = open_signals(), .reload.loading.event = -1};
-	struct gremc_loading *loading = &forwarder.reload.loading;
-	struct pollfd waiting[] = {{.fd = forwarder.signals, .events = POLLIN}, {.events = POLLIN}};
+	struct gremc_forwarder forwarder = {.signals = signals_open()};
+	struct gremc_loading *loading;
 	struct gremc_config *config;
-	int rc = gremc_loading_start(loading, options), status;
+	int rc = gremc_loading_start(&options->source, &loading), status = GREMC_EXIT_STOPPED;
 
 	if (rc) {
 		GREMC_LOG(ERR, "cannot load the configuration: %s", strerror(-rc));
 		return GREMC_EXIT_FAILURE;
 	}
-	waiting[1].fd = loading->event;
-	while (waiting[1].revents == 0) {
-		poll(waiting, RTE_DIM(waiting), -1);
-		if (gremc_signals_stop(&forwarder))
-			return GREMC_EXIT_STOPPED;
+	if (loading_wait(loading, &forwarder)) {
+		config = config_get(loading);
+		status = config ? forward(options, &forwarder, config) : GREMC_EXIT_CONFIG;
+	} else {
+		gremc_loading_abandon(loading);
 	}
-	config = loaded(loading);
-	close(loading->event);
-	loading->event = -1;
-	status = config ? forward(options, &forwarder, config) : GREMC_EXIT_CONFIG;
 	close(forwarder.signals);
 	return status;
 }
@@ -176,7 +187,8 @@ static int load_and_forward(const struct gremc_options *options)
 static int load_and_check(const struct gremc_options *options)
 {
 	struct gremc_errors errors = {0};
-	struct gremc_config *config = gremc_config_load(options->config, options->ifcfg, &errors);
+	struct gremc_config *config =
+		gremc_config_load(options->source.config, options->source.ifcfg, &errors);
 
 	if (config == NULL)
 		fputs(errors.text ? errors.text : "out of memory\n", stderr);

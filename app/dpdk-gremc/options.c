@@ -61,12 +61,12 @@ static int complain(const char *program, const char *what, const char *argument)
 
 static int check_whole(const struct gremc_options *options, const char *program)
 {
-	if (options->action == GREMC_CHECK && options->config == NULL && options->ifcfg == NULL)
+	if (options->action == GREMC_CHECK && options->source.config == NULL && options->source.ifcfg == NULL)
 		return complain(program, "--check needs a FILE, --config FILE or --ifcfg DIR", NULL);
-	if (options->action == GREMC_RUN && options->config == NULL)
+	if (options->action == GREMC_RUN && options->source.config == NULL)
 		return complain(
 			program,
-			options->ifcfg
+			options->source.ifcfg
 				? "--ifcfg gives tunnels only: ports and mroutes come from --config FILE"
 				: "--config FILE is missing",
 			NULL);
@@ -77,10 +77,10 @@ static void take(struct gremc_options *options, int option)
 {
 	switch (option) {
 	case 'c':
-		options->config = optarg;
+		options->source.config = optarg;
 		break;
 	case 'i':
-		options->ifcfg = optarg;
+		options->source.ifcfg = optarg;
 		break;
 	case 't':
 		options->takeover = optarg;
@@ -89,7 +89,7 @@ static void take(struct gremc_options *options, int option)
 		options->action = GREMC_CHECK;
 		break;
 	case 'n':
-		options->no_idle = true;
+		options->source.no_idle = true;
 		break;
 	case 'v':
 		options->action = GREMC_SHOW_VERSION;
@@ -127,8 +127,8 @@ int gremc_options_parse(struct gremc_options *options, int argc, char **argv)
 					argv[optind - 1]);
 		take(options, option);
 	}
-	if (optind < argc && options->action == GREMC_CHECK && options->config == NULL)
-		options->config = argv[optind++];
+	if (optind < argc && options->action == GREMC_CHECK && options->source.config == NULL)
+		options->source.config = argv[optind++];
 	if (optind < argc)
 		return complain(program, "unexpected argument", argv[optind]);
 	return check_whole(options, program);

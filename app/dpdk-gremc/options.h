@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "control/loading.h"
+
 /* Exit codes. 78 is sysexits.h's EX_CONFIG, which systemd shows by name. */
 enum { GREMC_EXIT_STOPPED = 0, GREMC_EXIT_FAILURE = 1, GREMC_EXIT_USAGE = 2, GREMC_EXIT_CONFIG = 78 };
 
@@ -20,11 +22,9 @@ enum gremc_action {
 
 struct gremc_options {
 	enum gremc_action action;
-	const char *config;   /* NULL: none given */
-	const char *ifcfg;    /* NULL: none given */
-	const char *takeover; /* NULL: none given */
-	bool no_idle;
-	int eal_argc; /* argv[0] and the EAL's arguments; eal_argv points into main's argv */
+	struct gremc_config_source source;
+	const char *takeover; /* the kernel interface to take over; NULL: none */
+	int eal_argc;         /* argv[0] and the EAL's arguments; eal_argv points into main's argv */
 	char **eal_argv;
 };
 

@@ -124,7 +124,7 @@ static void desired_port_add(struct desired_state *state, const struct gremc_con
 	device->port = index;
 	device->mac = port->mac;
 	device->mtu = device->mtu_max = port->mtu;
-	/* app/dpdk-gremc writes packets that keep the kernel's multicast routes alive */
+	/* lib/control/kernel.c writes packets that keep the kernel's multicast routes alive */
 	device->accepts_groups = state->kernel_mroutes && config->multicast;
 }
 

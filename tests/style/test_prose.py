@@ -99,7 +99,7 @@ def test_a_broken_link_is_found(tmp_path):
 def missing_paths(top, text):
     """Names of files in code spans that do not exist, from the top, from lib/ or from an app's folder."""
     roots = [top, top / "lib", top / "docs", top / "app/dpdk-gremc", top / "app/gremc-loadgen",
-             *[top / "lib" / p for p in ("datapath", "vif", "port", "host")]]
+             *[top / "lib" / p for p in ("control", "datapath", "vif", "port", "host")]]
     return [name for name in re.findall(r"`((?:[\w-]+/)*[\w-]+\.(?:c|h|py|md))`", text)
             if name != "dpdk-telemetry.py" and not any((root / name).exists() for root in roots)]
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The kernel's multicast routes as one of the origins, in the running forwarder. Control thread. */
-#ifndef GREMC_APP_KERNEL_H
-#define GREMC_APP_KERNEL_H
+/* The kernel's multicast routes as one of the origins, in the control plane. */
+#ifndef GREMC_CONTROL_KERNEL_PRIV_H
+#define GREMC_CONTROL_KERNEL_PRIV_H
 
 #include "base/base.h"
 #include "mfc/mfc.h"
 
-struct gremc_forwarder;
+struct gremc_control;
 
 /* A pass over all mroutes, in parts. */
 struct gremc_kernel_pass {
@@ -23,10 +23,10 @@ struct gremc_kernel {
 	uint64_t alive; /* packets given to the kernel so that it counts a flow; atomic */
 };
 
-/* As forwarder->config says. */
-void gremc_kernel_configure(struct gremc_forwarder *forwarder);
+/* As control->config says. */
+void gremc_kernel_configure(struct gremc_control *control);
 void gremc_kernel_fini(struct gremc_kernel *kernel);
 /* Keep the kernel's flows alive. Returns how long to wait, at most `wait` milliseconds (-1: for ever). */
-int gremc_kernel_run(struct gremc_forwarder *forwarder, int wait);
+int gremc_kernel_run(struct gremc_control *control, int wait);
 
 #endif

@@ -2,21 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/job.h"
-#include "forwarder.h"
+#include "control/control_priv.h"
 
 #define FLUSH_AT_ONCE  4096u /* dirty routes; a flush of more is a job */
 #define RETRY_INTERVAL 1000u /* milliseconds between tries of routes that did not go into the table */
-
-uint64_t gremc_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static uint32_t load(const uint32_t *at)
 {
@@ -27,13 +18,13 @@ static uint32_t load(const uint32_t *at)
 
 static int send_packet(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
-	struct gremc_forwarder *forwarder = argument;
-	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_control *control = argument;
+	struct gremc_membership *membership = &control->membership;
 	uint32_t vif = load(&membership->interface_vif[interface]);
 	int rc = -ENODEV;
 
 	if (vif != GREMC_VIF_NONE)
-		rc = gremc_inject_packet(forwarder->workers, forwarder->ports->host_pool, packet,
+		rc = gremc_inject_packet(control->workers, control->ports->host_pool, packet,
 					 (uint16_t)length, vif);
 	if (rc)
 		__atomic_add_fetch(&membership->unsent, 1, __ATOMIC_RELAXED);
@@ -43,9 +34,9 @@ static int send_packet(void *argument, uint32_t interface, const uint8_t *packet
 /* 0 while the next hop's MAC address is not known. */
 static size_t mtu_now(void *argument, uint32_t interface)
 {
-	const struct gremc_forwarder *forwarder = argument;
-	uint32_t vif = load(&forwarder->membership.interface_vif[interface]);
-	const struct gremc_vifs *vifs = forwarder->vifs;
+	const struct gremc_control *control = argument;
+	uint32_t vif = load(&control->membership.interface_vif[interface]);
+	const struct gremc_vifs *vifs = control->vifs;
 	const struct gremc_adjacency *adjacency;
 
 	if (vif == GREMC_VIF_NONE)
@@ -57,36 +48,36 @@ static size_t mtu_now(void *argument, uint32_t interface)
 static int take_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
 		       enum gremc_igmp_request interest)
 {
-	struct gremc_forwarder *forwarder = argument;
+	struct gremc_control *control = argument;
 
-	forwarder->membership.reports.changed = true;
+	control->membership.reports.changed = true;
 	/* under the engine's lock: a reader that sees the membership sees the number, too */
-	__atomic_add_fetch(&forwarder->membership.changes, 1, __ATOMIC_RELEASE);
-	return gremc_rib_member(forwarder->membership.rib, interface, source, group, interest);
+	__atomic_add_fetch(&control->membership.changes, 1, __ATOMIC_RELEASE);
+	return gremc_rib_member(control->membership.rib, interface, source, group, interest);
 }
 
 static void reset_counters(uint32_t id, void *argument)
 {
-	const struct gremc_forwarder *forwarder = argument;
+	const struct gremc_control *control = argument;
 
-	for (uint32_t i = 0; i < forwarder->workers->stats_count; i++)
-		gremc_stats_reset_mroute(forwarder->workers->stats[i], id);
+	for (uint32_t i = 0; i < control->workers->stats_count; i++)
+		gremc_stats_reset_mroute(control->workers->stats[i], id);
 }
 
 /* ---- life ---- */
 
-int gremc_membership_init(struct gremc_forwarder *forwarder)
+int gremc_membership_init(struct gremc_control *control)
 {
-	const struct gremc_igmp_callbacks callbacks = {send_packet, take_change, mtu_now, forwarder};
-	const struct gremc_rib_callbacks rib_callbacks = {reset_counters, forwarder};
+	const struct gremc_igmp_callbacks callbacks = {send_packet, take_change, mtu_now, control};
+	const struct gremc_rib_callbacks rib_callbacks = {reset_counters, control};
 	const struct gremc_igmp_settings settings = {.robustness = 2};
-	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_membership *membership = &control->membership;
 
 	membership->interface_vif =
 		gremc_memory_reserve(GREMC_INTERFACES_MAX * sizeof(uint32_t), SOCKET_ID_ANY);
 	membership->vif_interface = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(uint32_t), SOCKET_ID_ANY);
-	membership->igmp = gremc_igmp_create(&settings, &callbacks, gremc_clock());
-	membership->rib = gremc_rib_create(forwarder->fanout, &rib_callbacks);
+	membership->igmp = gremc_igmp_create(&settings, &callbacks, gremc_clock_ms());
+	membership->rib = gremc_rib_create(control->fanout, &rib_callbacks);
 	return membership->interface_vif && membership->vif_interface && membership->igmp && membership->rib
 		       ? 0
 		       : -ENOMEM;
@@ -165,27 +156,27 @@ static bool has_sources(const struct gremc_config_igmp *igmp)
 	return igmp && igmp->mode == GREMC_IGMP_QUERIER && igmp->source_count > 0;
 }
 
-int gremc_membership_sources(struct gremc_forwarder *forwarder, const struct gremc_config_igmp *igmp,
+int gremc_membership_sources(struct gremc_control *control, const struct gremc_config_igmp *igmp,
 			     uint32_t vif)
 {
 	return has_sources(igmp)
-		       ? gremc_vif_sources_set(forwarder->vifs, vif, igmp->sources, igmp->source_count)
+		       ? gremc_vif_sources_set(control->vifs, vif, igmp->sources, igmp->source_count)
 		       : 0;
 }
 
 /* Install the source filter before any (*,G) route references it. */
-static void guard(struct gremc_forwarder *forwarder, const struct gremc_config_igmp *igmp, uint32_t interface,
+static void guard(struct gremc_control *control, const struct gremc_config_igmp *igmp, uint32_t interface,
 		  uint32_t vif)
 {
-	if (gremc_membership_sources(forwarder, igmp, vif))
+	if (gremc_membership_sources(control, igmp, vif))
 		GREMC_LOG(ERR, "out of memory: the `sources` of interface %u stay as they were", interface);
-	gremc_rib_guard(forwarder->membership.rib, interface, has_sources(igmp));
+	gremc_rib_guard(control->membership.rib, interface, has_sources(igmp));
 }
 
-static void configure_one(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+static void configure_one(struct gremc_control *control, const struct gremc_config *config,
 			  const struct gremc_vif_map *map, uint32_t number)
 {
-	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_membership *membership = &control->membership;
 	uint32_t interface = map->interface[number];
 	const struct gremc_config_igmp *igmp;
 	struct gremc_igmp_policy policy;
@@ -195,13 +186,13 @@ static void configure_one(struct gremc_forwarder *forwarder, const struct gremc_
 		return;
 	igmp = igmp_of(config, number, &address);
 	if (igmp == NULL) {
-		gremc_igmp_interface_remove(membership->igmp, interface, gremc_clock());
+		gremc_igmp_interface_remove(membership->igmp, interface, gremc_clock_ms());
 		return;
 	}
-	guard(forwarder, igmp, interface, map->vif[number]);
+	guard(control, igmp, interface, map->vif[number]);
 	membership->active = true;
 	policy = policy_of(igmp, address);
-	if (gremc_igmp_interface_set(membership->igmp, interface, &policy, gremc_clock()))
+	if (gremc_igmp_interface_set(membership->igmp, interface, &policy, gremc_clock_ms()))
 		GREMC_LOG(ERR, "out of memory: IGMP of interface %u stays as it was", interface);
 	if (policy.mode == GREMC_IGMP_UPSTREAM)
 		gremc_rib_upstream(membership->rib, interface);
@@ -222,9 +213,9 @@ static uint32_t upstream_of(const struct gremc_config *config, const struct grem
 }
 
 /* Which vif each interface is now, both ways. Those that are none any more leave the engine. */
-static void update_vifs(struct gremc_forwarder *forwarder, const struct gremc_vif_map *map)
+static void update_vifs(struct gremc_control *control, const struct gremc_vif_map *map)
 {
-	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_membership *membership = &control->membership;
 	struct gremc_igmp_interface_info info = {0};
 
 	for (uint32_t i = 0; i < GREMC_INTERFACES_MAX; i++)
@@ -238,32 +229,32 @@ static void update_vifs(struct gremc_forwarder *forwarder, const struct gremc_vi
 	for (uint32_t next = 0; gremc_igmp_interface_info_get(membership->igmp, next, &info);
 	     next = info.interface + 1)
 		if (load(&membership->interface_vif[info.interface]) == GREMC_VIF_NONE)
-			gremc_igmp_interface_remove(membership->igmp, info.interface, gremc_clock());
+			gremc_igmp_interface_remove(membership->igmp, info.interface, gremc_clock_ms());
 }
 
-void gremc_membership_configure(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+void gremc_membership_configure(struct gremc_control *control, const struct gremc_config *config,
 				const struct gremc_vif_map *map)
 {
-	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_membership *membership = &control->membership;
 	struct gremc_igmp_settings settings = settings_of(&config->igmp);
 	uint32_t upstream = upstream_of(config, map);
 
-	update_vifs(forwarder, map);
-	gremc_igmp_configure(membership->igmp, &settings, gremc_clock());
+	update_vifs(control, map);
+	gremc_igmp_configure(membership->igmp, &settings, gremc_clock_ms());
 	membership->active = false;
 	/* an upstream that is none any more makes room for the next one before that comes */
 	for (uint32_t i = 0; i < map->count; i++)
 		if (map->interface[i] != upstream) {
-			configure_one(forwarder, config, map, i);
+			configure_one(control, config, map, i);
 			gremc_job_pause();
 		}
 	if (upstream == GREMC_RIB_NONE)
 		gremc_rib_upstream(membership->rib, GREMC_RIB_NONE);
 	for (uint32_t i = 0; i < map->count; i++)
 		if (map->interface[i] == upstream)
-			configure_one(forwarder, config, map, i);
-	gremc_rib_flush(membership->rib, (uint32_t)(gremc_clock() / 1000));
-	gremc_rcu_commit(forwarder->rcu);
+			configure_one(control, config, map, i);
+	gremc_rib_flush(membership->rib, (uint32_t)(gremc_clock_ms() / 1000));
+	gremc_rcu_commit(control->rcu);
 }
 
 /* ---- packets and time ---- */
@@ -284,8 +275,8 @@ static void measure_reports(struct gremc_membership *membership)
 
 void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length, uint32_t stamp)
 {
-	struct gremc_forwarder *forwarder = argument;
-	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_control *control = argument;
+	struct gremc_membership *membership = &control->membership;
 	uint32_t interface;
 
 	if (vif >= GREMC_VIFS_MAX || length < sizeof(struct rte_ipv4_hdr) ||
@@ -295,7 +286,7 @@ void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uin
 	if (load(&membership->interface_vif[interface]) != vif)
 		return;
 	membership->reports.changed = false;
-	gremc_igmp_input(membership->igmp, interface, ip, length, gremc_clock());
+	gremc_igmp_input(membership->igmp, interface, ip, length, gremc_clock_ms());
 	note_report(membership, stamp);
 }
 
@@ -317,20 +308,20 @@ static bool set_budget(struct gremc_membership *membership, uint32_t static_coun
 	bool is_less = routes < membership->budget;
 
 	if (routes != membership->budget)
-		gremc_igmp_budget_set(membership->igmp, routes, gremc_clock());
+		gremc_igmp_budget_set(membership->igmp, routes, gremc_clock_ms());
 	membership->budget = routes;
 	return is_less && gremc_rib_is_dirty(membership->rib);
 }
 
-void gremc_membership_reserve(struct gremc_forwarder *forwarder, uint32_t static_count)
+void gremc_membership_reserve(struct gremc_control *control, uint32_t static_count)
 {
-	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_membership *membership = &control->membership;
 
 	if (!set_budget(membership, static_count))
 		return;
-	gremc_rib_flush(membership->rib, (uint32_t)(gremc_clock() / 1000));
-	gremc_rcu_synchronize(forwarder->rcu);
-	gremc_rcu_reclaim(forwarder->rcu);
+	gremc_rib_flush(membership->rib, (uint32_t)(gremc_clock_ms() / 1000));
+	gremc_rcu_synchronize(control->rcu);
+	gremc_rcu_reclaim(control->rcu);
 }
 
 /* Once a second those that wait have another try. */
@@ -348,12 +339,12 @@ static bool flush_is_long(const struct gremc_membership *membership)
 	return gremc_rib_dirty_count(membership->rib) > FLUSH_AT_ONCE;
 }
 
-static void flush(struct gremc_forwarder *forwarder, uint64_t now)
+static void flush(struct gremc_control *control, uint64_t now)
 {
-	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_membership *membership = &control->membership;
 
 	if (gremc_rib_is_dirty(membership->rib))
-		gremc_steering_changed(forwarder);
+		gremc_steering_due_set(control);
 	if (gremc_rib_flush(membership->rib, (uint32_t)(now / 1000)))
 		GREMC_LOG_LIMITED(
 			ERR,
@@ -368,20 +359,20 @@ static void flush(struct gremc_forwarder *forwarder, uint64_t now)
 /* A job's function. */
 static int flush_long(void *argument)
 {
-	flush(argument, gremc_clock());
+	flush(argument, gremc_clock_ms());
 	return 0;
 }
 
-bool gremc_membership_job_start(struct gremc_forwarder *forwarder)
+bool gremc_membership_job_start(struct gremc_control *control)
 {
-	return flush_is_long(&forwarder->membership) &&
-	       gremc_forwarder_job_start(forwarder, "gremc-routes", flush_long, NULL);
+	return flush_is_long(&control->membership) &&
+	       gremc_control_job_start(control, "gremc-routes", flush_long, NULL);
 }
 
 /* Bring the changes into the table, unless a job has the rib, or is to have it. */
-static void table_update(struct gremc_forwarder *forwarder, uint64_t now)
+static void table_update(struct gremc_control *control, uint64_t now)
 {
-	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_membership *membership = &control->membership;
 
 	if (gremc_rib_is_busy(membership->rib))
 		return;
@@ -389,18 +380,18 @@ static void table_update(struct gremc_forwarder *forwarder, uint64_t now)
 	retry(membership, now);
 	if (flush_is_long(membership))
 		return;
-	flush(forwarder, now);
+	flush(control, now);
 	__atomic_store_n(&membership->applied, membership->changes, __ATOMIC_RELEASE);
 	measure_reports(membership);
 }
 
-int gremc_membership_run(struct gremc_forwarder *forwarder)
+int gremc_membership_run(struct gremc_control *control)
 {
-	struct gremc_membership *membership = &forwarder->membership;
-	uint64_t now = gremc_clock(), next;
+	struct gremc_membership *membership = &control->membership;
+	uint64_t now = gremc_clock_ms(), next;
 
 	gremc_igmp_timers_run(membership->igmp, now);
-	table_update(forwarder, now);
+	table_update(control, now);
 	next = gremc_igmp_next_due(membership->igmp);
 	if (membership->retry_at)
 		next = RTE_MIN(next, membership->retry_at);

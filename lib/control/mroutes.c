@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/job.h"
-#include "forwarder.h"
+#include "control/control_priv.h"
 
 static void routes_free(struct gremc_static_routes *routes)
 {
@@ -81,10 +81,11 @@ static void add_route(struct gremc_static_routes *routes, uint32_t *used, const 
 	};
 }
 
-int gremc_forwarder_apply_mroutes(struct gremc_forwarder *forwarder, const struct gremc_config *config,
-				  const struct gremc_vif_map *map)
+int gremc_static_routes_replace(const struct gremc_transaction *transaction)
 {
-	struct gremc_membership *membership = &forwarder->membership;
+	struct gremc_membership *membership = &transaction->control->membership;
+	const struct gremc_config *config = transaction->config;
+	const struct gremc_vif_map *map = &transaction->map;
 	struct gremc_static_routes routes;
 	uint32_t all_count, used;
 	int rc = routes_init(&routes, config, map);
@@ -97,9 +98,9 @@ int gremc_forwarder_apply_mroutes(struct gremc_forwarder *forwarder, const struc
 		gremc_job_pause();
 	}
 	/* old and new ones are in the table together for a moment */
-	gremc_membership_reserve(forwarder, RTE_MAX(routes.count, membership->routes.count));
+	gremc_membership_reserve(transaction->control, RTE_MAX(routes.count, membership->routes.count));
 	rc = gremc_rib_replace_static(membership->rib, routes.specs, routes.count, routes.vifs,
-				      GREMC_INTERFACES_MAX, (uint32_t)(gremc_clock() / 1000));
+				      GREMC_INTERFACES_MAX, (uint32_t)(gremc_clock_ms() / 1000));
 	if (rc) {
 		routes_free(&routes);
 		return rc;

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "forwarder.h"
+#include "control/control_priv.h"
 
 #define ALIVE_INTERVAL  10000u /* milliseconds */
 #define SAMPLE_INTERVAL 1000u  /* milliseconds */
@@ -22,9 +22,9 @@
 /* ---- from the kernel to the rib ---- */
 
 /* The kernel's name of a port is the configuration's, unless the kernel keeps the interface. */
-static bool is_named(const struct gremc_forwarder *forwarder, uint32_t port, const char *name)
+static bool is_named(const struct gremc_control *control, uint32_t port, const char *name)
 {
-	const struct gremc_port *open = forwarder->ports->port[port];
+	const struct gremc_port *open = control->ports->port[port];
 
 	return open && strcmp(open->shared ? open->interface : open->name, name) == 0;
 }
@@ -34,62 +34,62 @@ static_assert(GREMC_MFC_NONE == GREMC_RIB_NONE && GREMC_MFC_REGISTER == GREMC_RI
 
 static uint32_t interface_of(void *argument, const char *name)
 {
-	const struct gremc_forwarder *forwarder = argument;
-	const struct gremc_config *config = forwarder->config;
+	const struct gremc_control *control = argument;
+	const struct gremc_config *config = control->config;
 
 	for (uint32_t i = 0; i < config->tunnel_count; i++)
 		if (strcmp(config->tunnels[i].name, name) == 0)
-			return forwarder->map.interface[i];
+			return control->map.interface[i];
 	for (uint32_t i = 0; i < config->port_count; i++)
-		if (is_named(forwarder, i, name) &&
-		    forwarder->map.vif[config->tunnel_count + i] != GREMC_VIF_NONE)
-			return forwarder->map.interface[config->tunnel_count + i];
+		if (is_named(control, i, name) &&
+		    control->map.vif[config->tunnel_count + i] != GREMC_VIF_NONE)
+			return control->map.interface[config->tunnel_count + i];
 	return GREMC_RIB_NONE;
 }
 
 static void set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t iif, const uint32_t *oifs,
 		const uint8_t *thresholds, uint32_t oif_count)
 {
-	struct gremc_forwarder *forwarder = argument;
+	struct gremc_control *control = argument;
 
-	if (forwarder->kernel.active &&
-	    gremc_rib_kernel_set(forwarder->membership.rib, source, group, iif, oifs, thresholds, oif_count))
+	if (control->kernel.active &&
+	    gremc_rib_kernel_set(control->membership.rib, source, group, iif, oifs, thresholds, oif_count))
 		GREMC_LOG_LIMITED(ERR, "out of memory: a multicast route of the kernel's is missing");
 }
 
 static void unset(void *argument, rte_be32_t source, rte_be32_t group)
 {
-	struct gremc_forwarder *forwarder = argument;
+	struct gremc_control *control = argument;
 
-	gremc_rib_kernel_remove(forwarder->membership.rib, source, group);
+	gremc_rib_kernel_remove(control->membership.rib, source, group);
 }
 
 static void begin(void *argument)
 {
-	gremc_rib_kernel_begin(((struct gremc_forwarder *)argument)->membership.rib);
+	gremc_rib_kernel_begin(((struct gremc_control *)argument)->membership.rib);
 }
 
 static void end(void *argument)
 {
-	gremc_rib_kernel_end(((struct gremc_forwarder *)argument)->membership.rib);
+	gremc_rib_kernel_end(((struct gremc_control *)argument)->membership.rib);
 }
 
 static void ready(void *argument)
 {
-	gremc_mfc_events_read(((struct gremc_forwarder *)argument)->kernel.mfc);
+	gremc_mfc_events_read(((struct gremc_control *)argument)->kernel.mfc);
 }
 
-static int start(struct gremc_forwarder *forwarder)
+static int start(struct gremc_control *control)
 {
-	const struct gremc_mfc_callbacks callbacks = {interface_of, set, unset, begin, end, forwarder};
-	struct gremc_kernel *kernel = &forwarder->kernel;
+	const struct gremc_mfc_callbacks callbacks = {interface_of, set, unset, begin, end, control};
+	struct gremc_kernel *kernel = &control->kernel;
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &kernel->watch};
 	struct gremc_mfc *mfc = gremc_mfc_open(&callbacks);
 
 	kernel->seen = gremc_memory_reserve(GREMC_MROUTE_IDS_MAX * sizeof(*kernel->seen), SOCKET_ID_ANY);
-	kernel->watch = (struct gremc_watch){.ready = ready, .argument = forwarder};
+	kernel->watch = (struct gremc_watch){.ready = ready, .argument = control};
 	if (mfc == NULL || kernel->seen == NULL ||
-	    epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, gremc_mfc_fd_get(mfc), &event)) {
+	    epoll_ctl(control->epoll, EPOLL_CTL_ADD, gremc_mfc_fd_get(mfc), &event)) {
 		gremc_mfc_close(mfc);
 		return -errno;
 	}
@@ -97,24 +97,24 @@ static int start(struct gremc_forwarder *forwarder)
 	return 0;
 }
 
-void gremc_kernel_configure(struct gremc_forwarder *forwarder)
+void gremc_kernel_configure(struct gremc_control *control)
 {
-	struct gremc_kernel *kernel = &forwarder->kernel;
+	struct gremc_kernel *kernel = &control->kernel;
 	bool was_active = kernel->active;
 
-	kernel->active = forwarder->config->kernel_mroutes;
+	kernel->active = control->config->kernel_mroutes;
 	if (was_active && !kernel->active) {
-		begin(forwarder);
-		end(forwarder);
+		begin(control);
+		end(control);
 	}
 	if (!kernel->active)
 		return;
 	if (kernel->mfc)
 		gremc_mfc_resync(kernel->mfc); /* names may be other interfaces now */
-	else if (start(forwarder))
+	else if (start(control))
 		GREMC_LOG(ERR, "the kernel's multicast routes cannot be mirrored: %s", strerror(errno));
 	if (!was_active)
-		kernel->flows = (struct gremc_kernel_pass){.next = gremc_clock() + ALIVE_INTERVAL};
+		kernel->flows = (struct gremc_kernel_pass){.next = gremc_clock_ms() + ALIVE_INTERVAL};
 }
 
 void gremc_kernel_fini(struct gremc_kernel *kernel)
@@ -126,16 +126,16 @@ void gremc_kernel_fini(struct gremc_kernel *kernel)
 
 /* ---- from the fast path to the kernel's counters ---- */
 
-static uint64_t packets_of(const struct gremc_forwarder *forwarder, uint32_t id)
+static uint64_t packets_of(const struct gremc_control *control, uint32_t id)
 {
 	uint64_t packets = 0;
 
-	for (uint32_t i = 0; i < forwarder->workers->stats_count; i++)
-		packets += gremc_counter_read(&forwarder->workers->stats[i]->mroute[id].packets);
+	for (uint32_t i = 0; i < control->workers->stats_count; i++)
+		packets += gremc_counter_read(&control->workers->stats[i]->mroute[id].packets);
 	return packets;
 }
 
-static void say_alive(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute)
+static void say_alive(struct gremc_control *control, const struct gremc_mroute *mroute)
 {
 	struct rte_ipv4_hdr ip = {
 		.version_ihl = RTE_IPV4_VHL_DEF,
@@ -149,12 +149,12 @@ static void say_alive(struct gremc_forwarder *forwarder, const struct gremc_mrou
 	uint32_t iif = gremc_mroute_iifs(mroute)[0];
 
 	ip.hdr_checksum = rte_ipv4_cksum(&ip);
-	if (gremc_steering_pass(forwarder, mroute, iif) ||
-	    gremc_host_packet_write(forwarder->host, iif, &ip, sizeof(ip)) == 0)
-		__atomic_add_fetch(&forwarder->kernel.alive, 1, __ATOMIC_RELAXED);
+	if (gremc_steering_packet_pass(control, mroute, iif) ||
+	    gremc_host_packet_write(control->host, iif, &ip, sizeof(ip)) == 0)
+		__atomic_add_fetch(&control->kernel.alive, 1, __ATOMIC_RELAXED);
 }
 
-static void look_at_flow(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute)
+static void look_at_flow(struct gremc_control *control, const struct gremc_mroute *mroute)
 {
 	const uint32_t id = mroute->id;
 	uint64_t packets;
@@ -163,41 +163,41 @@ static void look_at_flow(struct gremc_forwarder *forwarder, const struct gremc_m
 	 * take for a sender. Where it asks for packets, sample_flow() gives it real ones. */
 	if (mroute->source == 0 || mroute->iif_count != 1 || !(mroute->origins >> GREMC_ORIGIN_KERNEL & 1))
 		return;
-	packets = packets_of(forwarder, id);
-	if (packets != forwarder->kernel.seen[id] && packets)
-		say_alive(forwarder, mroute);
-	forwarder->kernel.seen[id] = packets;
+	packets = packets_of(control, id);
+	if (packets != control->kernel.seen[id] && packets)
+		say_alive(control, mroute);
+	control->kernel.seen[id] = packets;
 }
 
 /* Where the daemon has the kernel's register interface in a route it asks for the packets themselves: to
  * register a source with the RP, or to learn of one and leave the shared tree. The kernel does that with the
  * packets that it forwards, so one a second is its own, and goes on by its host interfaces. */
-static void sample_flow(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute)
+static void sample_flow(struct gremc_control *control, const struct gremc_mroute *mroute)
 {
 	if (!mroute->sampled)
 		return;
-	gremc_workers_punt_sample(forwarder->workers, mroute->id);
+	gremc_workers_punt_sample(control->workers, mroute->id);
 	for (uint32_t i = 0; i < mroute->iif_count; i++)
-		gremc_steering_pass(forwarder, mroute, gremc_mroute_iifs(mroute)[i]);
+		gremc_steering_packet_pass(control, mroute, gremc_mroute_iifs(mroute)[i]);
 }
 
 /* Begin a pass over all mroutes every `interval`, and make a part of it. Returns the milliseconds until there
  * is more to do. */
-static uint64_t pass_run(struct gremc_forwarder *forwarder, struct gremc_kernel_pass *pass, uint32_t interval,
-			 void (*act)(struct gremc_forwarder *forwarder, const struct gremc_mroute *mroute))
+static uint64_t pass_run(struct gremc_control *control, struct gremc_kernel_pass *pass, uint32_t interval,
+			 void (*act)(struct gremc_control *control, const struct gremc_mroute *mroute))
 {
-	const uint32_t limit = gremc_fanout_id_limit(forwarder->fanout);
-	const uint64_t now = gremc_clock();
+	const uint32_t limit = gremc_fanout_id_limit(control->fanout);
+	const uint64_t now = gremc_clock_ms();
 	uint32_t end;
 
 	if (now < pass->next)
 		return pass->next - now;
 	end = RTE_MIN(limit, pass->id + IDS_AT_ONCE);
 	for (; pass->id < end; pass->id++) {
-		const struct gremc_mroute *mroute = gremc_fanout_get(forwarder->fanout, pass->id);
+		const struct gremc_mroute *mroute = gremc_fanout_get(control->fanout, pass->id);
 
 		if (mroute)
-			act(forwarder, mroute);
+			act(control, mroute);
 	}
 	if (pass->id < limit)
 		return 0;
@@ -206,15 +206,15 @@ static uint64_t pass_run(struct gremc_forwarder *forwarder, struct gremc_kernel_
 	return interval;
 }
 
-int gremc_kernel_run(struct gremc_forwarder *forwarder, int wait)
+int gremc_kernel_run(struct gremc_control *control, int wait)
 {
-	struct gremc_kernel *kernel = &forwarder->kernel;
+	struct gremc_kernel *kernel = &control->kernel;
 	uint64_t left;
 
 	if (!kernel->active || kernel->mfc == NULL)
 		return wait;
-	left = gremc_mfc_resync_poll(kernel->mfc, gremc_clock());
-	left = RTE_MIN(left, pass_run(forwarder, &kernel->flows, ALIVE_INTERVAL, look_at_flow));
-	left = RTE_MIN(left, pass_run(forwarder, &kernel->samples, SAMPLE_INTERVAL, sample_flow));
+	left = gremc_mfc_resync_poll(kernel->mfc, gremc_clock_ms());
+	left = RTE_MIN(left, pass_run(control, &kernel->flows, ALIVE_INTERVAL, look_at_flow));
+	left = RTE_MIN(left, pass_run(control, &kernel->samples, SAMPLE_INTERVAL, sample_flow));
 	return wait < 0 || (uint64_t)wait > left ? (int)left : wait;
 }

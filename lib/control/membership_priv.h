@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Membership in the running forwarder: IGMP's engine between the punted packets and the rib, and the rib
+/* Membership in the control plane: IGMP's engine between the punted packets and the rib, and the rib
  * between all origins and the fan-out table. Control thread. */
-#ifndef GREMC_APP_MEMBERSHIP_H
-#define GREMC_APP_MEMBERSHIP_H
+#ifndef GREMC_CONTROL_MEMBERSHIP_PRIV_H
+#define GREMC_CONTROL_MEMBERSHIP_PRIV_H
 
 #include "config/config.h"
 #include "igmp/igmp.h"
 #include "rib/rib.h"
 #include "stats/delay.h"
 
-struct gremc_forwarder;
+struct gremc_control;
 struct gremc_vif_map;
 
 /* Ports have the interfaces of their index, then comes the host, then the tunnels. A reload holds the old
@@ -52,9 +52,6 @@ struct gremc_membership {
 	} reports;            /* since the last flush */
 };
 
-/* Milliseconds of the control thread's clock. */
-uint64_t gremc_clock(void);
-
 /* Of the table's routes, those that memberships never take: for static ones and the kernel's. More of these
  * take their room from the memberships. */
 #define GREMC_MROUTES_RESERVED (GREMC_MROUTES_MAX - GREMC_CONFIG_MEMBER_ROUTES)
@@ -62,27 +59,27 @@ uint64_t gremc_clock(void);
 #define GREMC_MROUTES_SLACK (GREMC_MROUTES_MAX / 32)
 
 /* 0 or -ENOMEM. */
-int gremc_membership_init(struct gremc_forwarder *forwarder);
+int gremc_membership_init(struct gremc_control *control);
 void gremc_membership_fini(struct gremc_membership *membership);
 
 /* The static routes and the vifs are those of `config` and `map` now: IGMP follows. */
-void gremc_membership_configure(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+void gremc_membership_configure(struct gremc_control *control, const struct gremc_config *config,
 				const struct gremc_vif_map *map);
 
 /* There are to be so many static routes: memberships get what these and the kernel's leave, and what they
  * have too much is out of the table, and its ids are free, on return. */
-void gremc_membership_reserve(struct gremc_forwarder *forwarder, uint32_t static_count);
+void gremc_membership_reserve(struct gremc_control *control, uint32_t static_count);
 
 /* A vif that a member of any source can be behind gets its list of sources before an mroute asks for it.
  * Returns 0 or -ENOMEM. */
-int gremc_membership_sources(struct gremc_forwarder *forwarder, const struct gremc_config_igmp *igmp,
+int gremc_membership_sources(struct gremc_control *control, const struct gremc_config_igmp *igmp,
 			     uint32_t vif);
 
-/* A gremc_host_listener: IGMP of a vif that has it on is taken in. The argument is the forwarder. */
+/* A gremc_host_listener: IGMP of a vif that has it on is taken in. The argument is the control. */
 void gremc_membership_input(void *argument, uint32_t vif, const uint8_t *ip, uint32_t length, uint32_t stamp);
 /* Timers, and what changed into the table. Returns milliseconds until there is something to do, -1: never. */
-int gremc_membership_run(struct gremc_forwarder *forwarder);
+int gremc_membership_run(struct gremc_control *control);
 /* Start a job for the changes of the table if they are many. Returns whether there is one. */
-bool gremc_membership_job_start(struct gremc_forwarder *forwarder);
+bool gremc_membership_job_start(struct gremc_control *control);
 
 #endif

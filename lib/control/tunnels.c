@@ -12,7 +12,7 @@
 #include <rte_byteorder.h>
 
 #include "base/job.h"
-#include "forwarder.h"
+#include "control/control_priv.h"
 
 #define WARNINGS_MAX 5 /* of one kind at a time: ten thousand lines help nobody */
 
@@ -33,75 +33,70 @@ static struct gremc_vif_info tunnel_info(const struct gremc_port *port,
 
 /* ---- the next hop ---- */
 
-static bool is_mirrored(const struct gremc_forwarder *forwarder, const struct gremc_config *config,
+static bool is_mirrored(const struct gremc_control *control, const struct gremc_config *config,
 			const struct gremc_config_tunnel *tunnel, const struct gremc_config_next_hop *way)
 {
 	/* a static neighbour wins over the kernel's */
-	return way->mac == NULL && gremc_host_port_follows_kernel(forwarder->host, config, tunnel->port);
+	return way->mac == NULL && gremc_host_port_follows_kernel(control->host, config, tunnel->port);
 }
 
 /* The adjacency that the configuration gives the tunnel, held. Without a route the remote stands for its own
  * next hop, which then has no MAC. */
-static int static_adjacency(struct gremc_forwarder *forwarder, const struct gremc_config_tunnel *tunnel,
+static int static_adjacency(struct gremc_control *control, const struct gremc_config_tunnel *tunnel,
 			    rte_be32_t next_hop, uint32_t *adjacency)
 {
-	const struct gremc_port *port = forwarder->ports->port[tunnel->port];
+	const struct gremc_port *port = control->ports->port[tunnel->port];
 
-	return gremc_adjacency_get(forwarder->vifs, port->index, next_hop ? next_hop : tunnel->options.remote,
+	return gremc_adjacency_get(control->vifs, port->index, next_hop ? next_hop : tunnel->options.remote,
 				   &port->mac, port->vlan, adjacency);
 }
 
 /* A MAC that is not known yet is set now. One that is known changes when the reload cannot fail any more. */
-static int new_adjacency(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+static int new_adjacency(struct gremc_control *control, const struct gremc_config *config,
 			 const struct gremc_config_tunnel *tunnel, const struct gremc_config_next_hop *way,
 			 uint32_t *adjacency, bool *is_resolved)
 {
 	int rc;
 
-	if (is_mirrored(forwarder, config, tunnel, way))
-		return gremc_host_tunnel_adjacency(forwarder->host, config, tunnel, adjacency);
-	rc = static_adjacency(forwarder, tunnel, way->next_hop, adjacency);
-	if (rc || way->mac == NULL || forwarder->vifs->adjacency[*adjacency]->known)
+	if (is_mirrored(control, config, tunnel, way))
+		return gremc_host_tunnel_adjacency(control->host, config, tunnel, adjacency);
+	rc = static_adjacency(control, tunnel, way->next_hop, adjacency);
+	if (rc || way->mac == NULL || control->vifs->adjacency[*adjacency]->known)
 		return rc;
-	rc = gremc_adjacency_resolve(forwarder->vifs, *adjacency, way->mac);
+	rc = gremc_adjacency_resolve(control->vifs, *adjacency, way->mac);
 	*is_resolved = rc == 0;
 	if (rc)
-		gremc_adjacency_release(forwarder->vifs, *adjacency);
+		gremc_adjacency_release(control->vifs, *adjacency);
 	return rc;
 }
 
 /* ---- a new vif ---- */
 
-static int vif_make(struct gremc_forwarder *forwarder, const struct gremc_config *config, uint32_t number,
-		    struct gremc_change *change)
+static int vif_make(struct gremc_transaction *transaction, uint32_t number)
 {
+	struct gremc_control *control = transaction->control;
+	const struct gremc_config *config = transaction->config;
 	const struct gremc_config_tunnel *tunnel = &config->tunnels[number];
 	const struct gremc_config_next_hop way =
 		gremc_config_next_hop(&config->ports[tunnel->port], tunnel->options.remote);
 	const struct gremc_vif_info info =
-		tunnel_info(forwarder->ports->port[tunnel->port], tunnel, way.next_hop);
-	uint32_t adjacency, *vif = &change->map.vif[number];
+		tunnel_info(control->ports->port[tunnel->port], tunnel, way.next_hop);
+	uint32_t adjacency, *vif = &transaction->map.vif[number];
 	int rc;
 
-	rc = new_adjacency(forwarder, config, tunnel, &way, &adjacency, &change->is_resolved[number]);
+	rc = new_adjacency(control, config, tunnel, &way, &adjacency, &transaction->is_resolved[number]);
 	if (rc)
 		return rc;
-	rc = gremc_tunnel_add(forwarder->vifs, &info, adjacency, vif);
+	rc = gremc_tunnel_add(control->vifs, &info, adjacency, vif);
 	if (rc) {
-		gremc_adjacency_release(forwarder->vifs, adjacency);
+		gremc_adjacency_release(control->vifs, adjacency);
 		return rc;
 	}
-	change->is_new[number] = true;
-	change->new_count++;
-	for (uint32_t i = 0; i < forwarder->workers->stats_count; i++)
-		gremc_stats_reset_vif(forwarder->workers->stats[i], *vif);
-	return gremc_membership_sources(forwarder, tunnel->igmp, *vif);
-}
-
-/* The vif that has the tunnel's key, or GREMC_VIF_NONE. */
-static uint32_t vif_kept(const struct gremc_forwarder *forwarder, const struct gremc_config_tunnel *tunnel)
-{
-	return gremc_tunnel_find(forwarder->vifs, &tunnel->options);
+	transaction->is_new[number] = true;
+	transaction->new_count++;
+	for (uint32_t i = 0; i < control->workers->stats_count; i++)
+		gremc_stats_reset_vif(control->workers->stats[i], *vif);
+	return gremc_membership_sources(control, tunnel->igmp, *vif);
 }
 
 /* ---- interfaces ---- */
@@ -138,27 +133,27 @@ static const struct gremc_config_tunnel *tunnel_find(const struct gremc_config_t
 }
 
 /* Tunnels keep their interfaces by name; new ones get those that the running configuration does not use. */
-static int interfaces_number(struct gremc_change *change, const struct gremc_forwarder *forwarder,
-			     const struct gremc_config *config, const struct gremc_config_tunnel **index)
+static int interfaces_number(struct gremc_transaction *transaction, const struct gremc_config_tunnel **index)
 {
-	const struct gremc_config *running = forwarder->config;
-	uint32_t *interface = change->map.interface, next = GREMC_INTERFACE_HOST + 1;
+	const struct gremc_control *control = transaction->control;
+	const struct gremc_config *config = transaction->config, *running = control->config;
+	uint32_t *interface = transaction->map.interface, next = GREMC_INTERFACE_HOST + 1;
 	bool *used = calloc(GREMC_INTERFACES_MAX, sizeof(*used));
 
 	if (used == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < config->port_count; i++)
 		interface[config->tunnel_count + i] = i;
-	interface[change->map.count - 1] = GREMC_INTERFACE_HOST;
+	interface[transaction->map.count - 1] = GREMC_INTERFACE_HOST;
 	for (uint32_t i = 0; running && i < running->tunnel_count; i++)
-		used[forwarder->map.interface[i]] = true;
+		used[control->map.interface[i]] = true;
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		const struct gremc_config_tunnel *running_one =
 			index ? tunnel_find(index, running, &config->tunnels[i]) : NULL;
 
 		gremc_job_pause();
 		if (running_one) {
-			interface[i] = forwarder->map.interface[running_one - running->tunnels];
+			interface[i] = control->map.interface[running_one - running->tunnels];
 			continue;
 		}
 		while (used[next])
@@ -169,80 +164,82 @@ static int interfaces_number(struct gremc_change *change, const struct gremc_for
 	return 0;
 }
 
-/* ---- the change ---- */
+/* ---- create and remove ---- */
 
-void gremc_change_fini(struct gremc_change *change)
+void gremc_transaction_free(struct gremc_transaction *transaction)
 {
-	free(change->is_new);
-	free(change->is_resolved);
-	*change = (struct gremc_change){0};
+	free(transaction->is_new);
+	free(transaction->is_resolved);
+	transaction->is_new = transaction->is_resolved = NULL;
 }
 
-static int change_init(struct gremc_change *change, const struct gremc_forwarder *forwarder,
-		       const struct gremc_config *config)
+static int map_init(struct gremc_transaction *transaction)
 {
+	const struct gremc_control *control = transaction->control;
+	const struct gremc_config *config = transaction->config;
 	uint32_t count = config->tunnel_count + config->port_count + 1;
+	struct gremc_vif_map *map = &transaction->map;
 
-	*change = (struct gremc_change){.map.count = count};
-	change->map.vif = malloc((count + 1) * sizeof(*change->map.vif));
-	change->map.interface = malloc((count + 1) * sizeof(*change->map.interface));
-	change->is_new = calloc(config->tunnel_count + 1, sizeof(*change->is_new));
-	change->is_resolved = calloc(config->tunnel_count + 1, sizeof(*change->is_resolved));
-	if (change->map.vif == NULL || change->map.interface == NULL || change->is_new == NULL ||
-	    change->is_resolved == NULL)
+	map->count = count;
+	map->vif = malloc((count + 1) * sizeof(*map->vif));
+	map->interface = malloc((count + 1) * sizeof(*map->interface));
+	transaction->is_new = calloc(config->tunnel_count + 1, sizeof(*transaction->is_new));
+	transaction->is_resolved = calloc(config->tunnel_count + 1, sizeof(*transaction->is_resolved));
+	if (map->vif == NULL || map->interface == NULL || transaction->is_new == NULL ||
+	    transaction->is_resolved == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < config->tunnel_count; i++)
-		change->map.vif[i] = GREMC_VIF_NONE;
+		map->vif[i] = GREMC_VIF_NONE;
 	for (uint32_t i = 0; i < config->port_count; i++)
-		change->map.vif[config->tunnel_count + i] = forwarder->vifs->port_vif[i];
-	change->map.vif[count - 1] =
-		config->names_host ? gremc_host_vif_get(forwarder->host) : GREMC_VIF_NONE;
-	return config->names_host && change->map.vif[count - 1] == GREMC_VIF_NONE ? -ENOMEM : 0;
+		map->vif[config->tunnel_count + i] = control->vifs->port_vif[i];
+	map->vif[count - 1] = config->names_host ? gremc_host_vif_get(control->host) : GREMC_VIF_NONE;
+	return config->names_host && map->vif[count - 1] == GREMC_VIF_NONE ? -ENOMEM : 0;
 }
 
-int gremc_change_begin(struct gremc_change *change, struct gremc_forwarder *forwarder,
-		       const struct gremc_config *config)
+int gremc_transaction_vifs_create(struct gremc_transaction *transaction)
 {
+	struct gremc_control *control = transaction->control;
+	const struct gremc_config *config = transaction->config;
 	const struct gremc_config_tunnel **index = NULL;
 	uint32_t *vif;
-	int rc = change_init(change, forwarder, config);
+	int rc = map_init(transaction);
 
 	if (rc)
 		return rc;
-	if (forwarder->config) {
-		index = tunnels_index(forwarder->config);
+	if (control->config) {
+		index = tunnels_index(control->config);
 		if (index == NULL)
 			return -ENOMEM;
 	}
-	vif = change->map.vif;
-	rc = interfaces_number(change, forwarder, config, index);
+	vif = transaction->map.vif;
+	rc = interfaces_number(transaction, index);
 	for (uint32_t i = 0; i < config->tunnel_count && rc == 0; i++) {
-		vif[i] = vif_kept(forwarder, &config->tunnels[i]);
+		vif[i] = gremc_tunnel_find(control->vifs, &config->tunnels[i].options);
 		if (vif[i] == GREMC_VIF_NONE)
-			rc = vif_make(forwarder, config, i, change);
+			rc = vif_make(transaction, i);
 		if (gremc_job_pause() && rc == 0)
 			rc = -ECANCELED;
 	}
 	free(index);
-	return rc ? rc : gremc_tunnels_reserve(forwarder->vifs, change->new_count);
+	return rc ? rc : gremc_tunnels_reserve(control->vifs, transaction->new_count);
 }
 
-void gremc_change_undo(struct gremc_change *change, struct gremc_forwarder *forwarder,
-		       const struct gremc_config *config)
+void gremc_transaction_vifs_remove(struct gremc_transaction *transaction)
 {
-	struct gremc_vifs *vifs = forwarder->vifs;
+	struct gremc_vifs *vifs = transaction->control->vifs;
+	struct gremc_vif_map *map = &transaction->map;
 
-	for (uint32_t i = 0; change->new_count > 0 && i < config->tunnel_count; i++) {
+	for (uint32_t i = 0; transaction->new_count > 0 && i < transaction->config->tunnel_count; i++) {
 		gremc_job_pause();
-		if (!change->is_new[i])
+		if (!transaction->is_new[i])
 			continue;
-		if (change->is_resolved[i])
-			gremc_adjacency_resolve(vifs, gremc_vif_adjacency(vifs, change->map.vif[i]), NULL);
-		gremc_vif_remove(vifs, change->map.vif[i]);
+		if (transaction->is_resolved[i])
+			gremc_adjacency_resolve(vifs, gremc_vif_adjacency(vifs, map->vif[i]), NULL);
+		gremc_vif_remove(vifs, map->vif[i]);
 	}
-	free(change->map.vif);
-	free(change->map.interface);
-	gremc_change_fini(change);
+	free(map->vif);
+	free(map->interface);
+	gremc_transaction_free(transaction);
 }
 
 /* ---- settings ---- */
@@ -268,43 +265,43 @@ static void warn_unresolved(const struct gremc_config *config, const struct grem
 }
 
 /* Returns 0 or -ENOMEM; *is_unresolved: its next hop is the configuration's, and has no MAC. */
-static int settings_apply(struct gremc_forwarder *forwarder, const struct gremc_config *config,
+static int settings_apply(struct gremc_control *control, const struct gremc_config *config,
 			  const struct gremc_config_tunnel *tunnel, uint32_t vif, bool *is_unresolved)
 {
 	const struct gremc_config_next_hop way =
 		gremc_config_next_hop(&config->ports[tunnel->port], tunnel->options.remote);
 	const struct gremc_vif_info info =
-		tunnel_info(forwarder->ports->port[tunnel->port], tunnel, way.next_hop);
-	const bool mirrored = is_mirrored(forwarder, config, tunnel, &way);
+		tunnel_info(control->ports->port[tunnel->port], tunnel, way.next_hop);
+	const bool mirrored = is_mirrored(control, config, tunnel, &way);
 	uint32_t adjacency;
 	int rc;
 
 	*is_unresolved = !mirrored && way.mac == NULL;
 	if (mirrored) {
 		/* it stays until the mirror leads elsewhere */
-		adjacency = gremc_vif_adjacency(forwarder->vifs, vif);
-		gremc_adjacency_hold(forwarder->vifs, adjacency);
-		return gremc_tunnel_change(forwarder->vifs, vif, &info, adjacency);
+		adjacency = gremc_vif_adjacency(control->vifs, vif);
+		gremc_adjacency_hold(control->vifs, adjacency);
+		return gremc_tunnel_change(control->vifs, vif, &info, adjacency);
 	}
-	rc = static_adjacency(forwarder, tunnel, way.next_hop, &adjacency);
+	rc = static_adjacency(control, tunnel, way.next_hop, &adjacency);
 	if (rc)
 		return rc;
 	/* before the tunnel sends by it */
-	rc = gremc_adjacency_resolve(forwarder->vifs, adjacency, way.mac);
+	rc = gremc_adjacency_resolve(control->vifs, adjacency, way.mac);
 	if (rc) {
-		gremc_adjacency_release(forwarder->vifs, adjacency);
+		gremc_adjacency_release(control->vifs, adjacency);
 		return rc;
 	}
-	return gremc_tunnel_change(forwarder->vifs, vif, &info, adjacency);
+	return gremc_tunnel_change(control->vifs, vif, &info, adjacency);
 }
 
-static void warn_mtus(const struct gremc_forwarder *forwarder, const struct gremc_config *config)
+static void warn_mtus(const struct gremc_control *control, const struct gremc_config *config)
 {
 	unsigned clamped = 0;
 
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
-		uint16_t mtu = gremc_tunnel_mtu(&tunnel->options, forwarder->ports->port[tunnel->port]->mtu);
+		uint16_t mtu = gremc_tunnel_mtu(&tunnel->options, control->ports->port[tunnel->port]->mtu);
 
 		if (tunnel->options.mtu > mtu && clamped++ < WARNINGS_MAX)
 			GREMC_LOG(WARNING, "%s: MTU %u does not fit port %s; it is %u", tunnel->name,
@@ -313,16 +310,17 @@ static void warn_mtus(const struct gremc_forwarder *forwarder, const struct grem
 	}
 }
 
-void gremc_change_settings(const struct gremc_change *change, struct gremc_forwarder *forwarder,
-			   const struct gremc_config *config)
+void gremc_transaction_settings_apply(const struct gremc_transaction *transaction)
 {
+	struct gremc_control *control = transaction->control;
+	const struct gremc_config *config = transaction->config;
 	unsigned unresolved = 0;
 
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
 		bool is_unresolved;
 
-		if (settings_apply(forwarder, config, tunnel, change->map.vif[i], &is_unresolved))
+		if (settings_apply(control, config, tunnel, transaction->map.vif[i], &is_unresolved))
 			GREMC_LOG(ERR, "%s: out of memory, it keeps its old settings", tunnel->name);
 		if (is_unresolved && unresolved++ < WARNINGS_MAX)
 			warn_unresolved(
@@ -334,39 +332,43 @@ void gremc_change_settings(const struct gremc_change *change, struct gremc_forwa
 	if (unresolved > WARNINGS_MAX)
 		GREMC_LOG(WARNING, "and %u more tunnels without a usable next hop",
 			  unresolved - WARNINGS_MAX);
-	warn_mtus(forwarder, config);
-	gremc_rcu_commit(forwarder->rcu);
+	warn_mtus(control, config);
+	gremc_rcu_commit(control->rcu);
 }
 
-/* ---- last ---- */
+/* ---- publish and remove ---- */
 
-static void remove_old_vifs(struct gremc_forwarder *forwarder, const struct gremc_change *change)
+static void remove_old_vifs(const struct gremc_transaction *transaction)
 {
-	const struct gremc_config *running = forwarder->config;
-	uint32_t *kept = calloc(forwarder->vifs->limit / 32 + 1, sizeof(*kept));
+	struct gremc_control *control = transaction->control;
+	const struct gremc_config *running = control->config;
+	const struct gremc_vif_map *map = &transaction->map;
+	uint32_t *kept = calloc(control->vifs->limit / 32 + 1, sizeof(*kept));
 
-	for (uint32_t i = 0; kept && i < change->map.count; i++)
-		if (change->map.vif[i] != GREMC_VIF_NONE)
-			kept[change->map.vif[i] / 32] |= 1u << change->map.vif[i] % 32;
+	for (uint32_t i = 0; kept && i < map->count; i++)
+		if (map->vif[i] != GREMC_VIF_NONE)
+			kept[map->vif[i] / 32] |= 1u << map->vif[i] % 32;
 	for (uint32_t i = 0; kept && running && i < running->tunnel_count; i++) {
-		uint32_t vif = forwarder->map.vif[i];
+		uint32_t vif = control->map.vif[i];
 
 		if ((kept[vif / 32] >> vif % 32 & 1) == 0)
-			gremc_vif_remove(forwarder->vifs, vif);
+			gremc_vif_remove(control->vifs, vif);
 		gremc_job_pause();
 	}
 	free(kept);
 }
 
-void gremc_change_publish(const struct gremc_change *change, struct gremc_forwarder *forwarder,
-			  const struct gremc_config *config)
+void gremc_transaction_vifs_publish(const struct gremc_transaction *transaction)
 {
+	struct gremc_control *control = transaction->control;
+	const struct gremc_config *config = transaction->config;
+
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
-		if (change->is_new[i] && gremc_tunnel_publish(forwarder->vifs, change->map.vif[i]))
+		if (transaction->is_new[i] && gremc_tunnel_publish(control->vifs, transaction->map.vif[i]))
 			GREMC_LOG(ERR, "%s: out of memory, its packets are not found",
 				  config->tunnels[i].name);
 		gremc_job_pause();
 	}
-	remove_old_vifs(forwarder, change);
-	gremc_rcu_commit(forwarder->rcu);
+	remove_old_vifs(transaction);
+	gremc_rcu_commit(control->rcu);
 }

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control plane's state. Every function runs on the control thread, or in the job that it runs. */
+#ifndef GREMC_CONTROL_CONTROL_PRIV_H
+#define GREMC_CONTROL_CONTROL_PRIV_H
+
+#include "base/clock.h"
+#include "base/job.h"
+#include "control/control.h"
+#include "control/kernel_priv.h"
+#include "control/membership_priv.h"
+#include "port/steering.h"
+#include "port/watch.h"
+
+/* The vifs of a configuration, by its numbers: tunnels first, then ports, then the host. */
+struct gremc_vif_map {
+	uint32_t *vif; /* GREMC_VIF_NONE: a port without native multicast, a host that no mroute names */
+	/* The number that IGMP and the rib use: a tunnel keeps it, by its name, from one configuration to the
+	 * next. */
+	uint32_t *interface;
+	uint32_t count;
+};
+
+/* Groups of mroutes for shared ports. */
+struct gremc_steering {
+	bool is_due;   /* the table has changed */
+	uint64_t next; /* not before this time, gremc_clock_ms() */
+};
+
+struct gremc_reload {
+	bool is_due; /* requested since the last one began */
+	struct gremc_watch watch;
+	struct gremc_loading *loading; /* NULL: no loading thread */
+	struct gremc_config *config;   /* loaded and not yet applied, or NULL */
+	struct gremc_errors errors;    /* of the same reload */
+};
+
+/* A job that the control loop runs in slices. One job is active at a time. */
+struct gremc_control_job {
+	struct gremc_job job;
+	void (*done)(struct gremc_control *control, int rc); /* NULL: nothing follows */
+};
+
+struct gremc_control {
+	struct gremc_config_source source;
+	struct gremc_config *config; /* the running one */
+	struct gremc_vif_map map;    /* of config */
+	struct gremc_rcu *rcu;
+	struct gremc_vifs *vifs;
+	struct gremc_fanout *fanout;
+	struct gremc_ports *ports;
+	struct gremc_worker_group *workers;
+	struct gremc_host *host;
+	int epoll;
+	bool host_failed; /* the last apply could not create all host interfaces */
+	struct gremc_membership membership;
+	struct gremc_kernel kernel;
+	struct gremc_steering steering;
+	struct gremc_reload reload;
+	struct gremc_control_job job;
+	uint64_t reloads, reload_errors;
+};
+
+/* ---- a transaction ---- */
+
+/* The change from the running configuration to another one. */
+struct gremc_transaction {
+	struct gremc_control *control;
+	struct gremc_config *config; /* the new one */
+	struct gremc_errors *errors;
+	struct gremc_vif_map map; /* of the new configuration */
+	bool *is_new;             /* [tunnel of it] its vif is not published yet */
+	bool *is_resolved;        /* [tunnel of it] the MAC address of its next hop was set for it */
+	uint32_t new_count;
+};
+
+/* Number the interfaces, and create a complete vif for each tunnel with a new key; no packet matches it yet.
+ * A tunnel with a known key keeps its vif.
+ * Returns: 0; -ECANCELED: the job is cancelled; another negative errno.
+ * Order:   gremc_transaction_vifs_remove() follows a failure of this or a later step. */
+int gremc_transaction_vifs_create(struct gremc_transaction *transaction);
+/* Undo gremc_transaction_vifs_create(), also if it failed in the middle. */
+void gremc_transaction_vifs_remove(struct gremc_transaction *transaction);
+/* Apply the settings and the next hop of each tunnel, and the MAC address of each next hop. */
+void gremc_transaction_settings_apply(const struct gremc_transaction *transaction);
+/* Let packets match the new vifs, and remove the vifs that the new configuration does not have. */
+void gremc_transaction_vifs_publish(const struct gremc_transaction *transaction);
+/* Free all but the map, which is the control plane's now. */
+void gremc_transaction_free(struct gremc_transaction *transaction);
+/* Replace the static routes by those of the new configuration.
+ * Returns: 0; -ECANCELED; -E2BIG: too many OIFs; -ENOSPC; -ENOMEM. After an error nothing has changed. */
+int gremc_static_routes_replace(const struct gremc_transaction *transaction);
+
+/* ---- shared ports ---- */
+
+/* Let the next packet of a mroute pass to the kernel, if its iif `vif` is a shared port.
+ * Returns: whether the next packet passes. */
+bool gremc_steering_packet_pass(struct gremc_control *control, const struct gremc_mroute *mroute,
+				uint32_t vif);
+/* The routes of the table have changed: shared ports follow soon. */
+void gremc_steering_due_set(struct gremc_control *control);
+/* Start a job that updates the groups that shared ports take, if it is due.
+ * Returns: whether a job has started. */
+bool gremc_steering_job_start(struct gremc_control *control);
+/* Returns: the milliseconds until steering is due, at most `wait`; -1: unlimited. */
+int gremc_steering_wait(const struct gremc_control *control, int wait);
+
+/* ---- jobs ---- */
+
+/* Start a job whose argument is the control plane. done() gets its result.
+ * Returns: whether it has started; it has not while another one is active. */
+bool gremc_control_job_start(struct gremc_control *control, const char *name, int (*function)(void *control),
+			     void (*done)(struct gremc_control *control, int rc));
+/* Start a job if one is due and none is active, and run a slice of the active one.
+ * Returns: whether a job is active. */
+bool gremc_control_jobs_run(struct gremc_control *control);
+
+/* Load the configuration if a reload is due and none is in progress. */
+void gremc_reload_run(struct gremc_control *control);
+/* Start the job that applies a loaded configuration.
+ * Returns: whether a job has started. */
+bool gremc_reload_job_start(struct gremc_control *control);
+/* Abandon a reload that is in progress. */
+void gremc_reload_fini(struct gremc_reload *reload);
+
+#endif

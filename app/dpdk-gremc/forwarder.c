@@ -95,8 +95,8 @@ static void state_directory_find(struct gremc_forwarder *forwarder)
 {
 	char *slash;
 
-	snprintf(forwarder->state_directory, sizeof(forwarder->state_directory), "%s",
-		 rte_eal_get_runtime_dir());
+	gremc_text_copy(forwarder->state_directory, sizeof(forwarder->state_directory),
+			rte_eal_get_runtime_dir());
 	slash = strrchr(forwarder->state_directory, '/');
 	if (slash)
 		*slash = '\0';

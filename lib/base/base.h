@@ -22,6 +22,7 @@
 #include "base/memory.h"
 #include "base/nodes.h"
 #include "base/runtime.h"
+#include "base/text.h"
 
 /* Bytes of the name of a port or tunnel with its NUL, as of a kernel interface (IFNAMSIZ). */
 #define GREMC_NAME_SIZE 16

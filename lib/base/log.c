@@ -67,7 +67,7 @@ void gremc_log_limited(struct gremc_log_limit *limit, uint32_t level, const char
 		rte_log(level, gremc_logtype, "gremc: %s\n", text);
 	} else {
 		if (limit->left_out++ == 0)
-			snprintf(limit->text, sizeof(limit->text), "%s", text);
+			gremc_text_copy(limit->text, sizeof(limit->text), text);
 		__atomic_add_fetch(&log_lines_left_out, 1, __ATOMIC_RELAXED);
 		log_limit_list(limit);
 	}

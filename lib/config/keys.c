@@ -396,7 +396,7 @@ char *gremc_config_key_type(char *text, size_t size, const struct key *key)
 			 gremc_keywords_format(words, sizeof(words), key->keywords, key->first_keyword),
 			 key->type ? ", or " : "", key->type ? key->type : "");
 	else if (key->maximum == 0)
-		snprintf(text, size, "%s", key->type);
+		gremc_text_copy(text, size, key->type);
 	else if (key->minimum == key->maximum)
 		snprintf(text, size, "the number %u", key->minimum);
 	else if (key->type && *key->type == '`')

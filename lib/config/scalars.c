@@ -251,7 +251,7 @@ bool gremc_config_name_read(struct loader *l, const struct value *value, bool is
 	name_check(l, value);
 	if (l->problems.count != problems || l->no_memory)
 		return false;
-	memcpy(name.text, value->text, strlen(value->text) + 1);
+	gremc_text_copy(name.text, sizeof(name.text), value->text);
 	memcpy(text, name.text, sizeof(name.text));
 	switch (gremc_config_names_add(&l->names, &name, &other)) {
 	case 0:
@@ -285,7 +285,7 @@ static void device_normalise(char *device, const char *text)
 	size_t length = strlen(text);
 	char full[GREMC_DEVICE_SIZE];
 
-	snprintf(device, GREMC_DEVICE_SIZE, "%s", text);
+	gremc_text_copy(device, GREMC_DEVICE_SIZE, text);
 	if (length != strlen(form) && length != strlen(form) - 5)
 		return;
 	snprintf(full, sizeof(full), "%s%.12s", length == strlen(form) ? "" : "0000:", text);
@@ -329,7 +329,7 @@ void gremc_config_read_interface(struct loader *l, const struct key *key, const 
 		gremc_config_text_reject(l, key, value);
 		return;
 	}
-	memcpy(draft->port.interface, value->text, length + 1);
+	gremc_text_copy(draft->port.interface, sizeof(draft->port.interface), value->text);
 	/* the program creates this device */
 	snprintf(draft->port.device, sizeof(draft->port.device), "net_af_xdp_%s", value->text);
 }

@@ -16,7 +16,7 @@ struct gremc_device *gremc_host_device_find(const struct gremc_host *host, const
 {
 	struct gremc_device pattern = {0}, *key = &pattern, **found;
 
-	snprintf(pattern.name, sizeof(pattern.name), "%s", name);
+	gremc_text_copy(pattern.name, sizeof(pattern.name), name);
 	if (host->device_count == 0)
 		return NULL;
 	found = bsearch(&key, host->devices, host->device_count, sizeof(struct gremc_device *),

@@ -339,7 +339,7 @@ bool gremc_host_device_info(struct gremc_host *host, uint32_t number, struct gre
 							.open = device->fd >= 0,
 							.up = !device->down,
 							.ifindex = device->ifindex};
-		snprintf(info->name, sizeof(info->name), "%s", device->name);
+		gremc_text_copy(info->name, sizeof(info->name), device->name);
 		gremc_host_counters_add(&info->counters, &device->counters);
 		found = true;
 	}

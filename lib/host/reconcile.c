@@ -49,7 +49,7 @@ static struct gremc_device *desired_device_add(struct desired_state *state, cons
 			gremc_link_config_fini(link_config);
 			return NULL;
 		}
-		snprintf(device->name, sizeof(device->name), "%s", name);
+		gremc_text_copy(device->name, sizeof(device->name), name);
 		device->fd = -1;
 		device->is_tap = is_tap;
 		device->host = state->host;

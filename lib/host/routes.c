@@ -57,7 +57,7 @@ static void device_route_warn(const struct gremc_device *device, const struct gr
 	char to[GREMC_PREFIX_TEXT], via[GREMC_IPV4_TEXT], other[GREMC_IPV4_TEXT], name[IF_NAMESIZE];
 
 	if (there->ifindex == 0 || if_indextoname(there->ifindex, name) == NULL)
-		snprintf(name, sizeof(name), "%s", "no one device");
+		gremc_text_copy(name, sizeof(name), "no one device");
 	GREMC_LOG(
 		WARNING,
 		"%s: the route to %s via %s is not set: the kernel has one via %s on %s, which the configuration "

@@ -46,7 +46,7 @@ static void unknown_name_add(struct gremc_mfc *mfc, const char *name)
 	while (i < info->unknown_count && strcmp(info->unknown[i], name))
 		i++;
 	if (i == info->unknown_count && i < GREMC_MFC_UNKNOWN) {
-		snprintf(info->unknown[i], sizeof(info->unknown[i]), "%s", name);
+		gremc_text_copy(info->unknown[i], sizeof(info->unknown[i]), name);
 		info->unknown_count++;
 	}
 	pthread_mutex_unlock(&mfc->lock);

@@ -53,7 +53,7 @@ static void link_kind_parse(const struct nlattr *info, struct gremc_link *link)
 	mnl_attr_for_each_nested(attribute, info)
 	{
 		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
-			snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attribute));
+			gremc_text_copy(link->kind, sizeof(link->kind), mnl_attr_get_str(attribute));
 		else if (mnl_attr_get_type(attribute) == IFLA_INFO_SLAVE_KIND)
 			link->in_vrf = strcmp(mnl_attr_get_str(attribute), "vrf") == 0;
 	}
@@ -69,7 +69,7 @@ void gremc_link_parse(const struct nlmsghdr *header, struct gremc_link *link)
 	{
 		switch (mnl_attr_get_type(attribute)) {
 		case IFLA_IFNAME:
-			snprintf(link->name, sizeof(link->name), "%s", mnl_attr_get_str(attribute));
+			gremc_text_copy(link->name, sizeof(link->name), mnl_attr_get_str(attribute));
 			break;
 		case IFLA_LINKINFO:
 			link_kind_parse(attribute, link);

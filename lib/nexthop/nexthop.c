@@ -24,7 +24,7 @@ void gremc_nexthops_port_interface_set(struct gremc_nexthops *nexthops, uint16_t
 {
 	gremc_assert_control_thread();
 	gremc_assert(port < RTE_DIM(nexthops->port));
-	snprintf(nexthops->port[port].name, sizeof(nexthops->port[port].name), "%s", name);
+	gremc_text_copy(nexthops->port[port].name, sizeof(nexthops->port[port].name), name);
 	gremc_nexthops_port_ifindex_set(nexthops, port, if_nametoindex(name));
 }
 

@@ -149,16 +149,16 @@ static void port_interface_set(const struct gremc_port_state *state, struct grem
 	char device[IF_NAMESIZE], name[IF_NAMESIZE + 6];
 
 	port->shared = config->interface[0] || config->isolate;
-	snprintf(device, sizeof(device), "%s", config->interface);
+	gremc_text_copy(device, sizeof(device), config->interface);
 	if (config->isolate && if_indextoname(state->info.if_index, device) == NULL)
 		device[0] = '\0';
 	if (config->vlan)
 		snprintf(name, sizeof(name), "%s.%u", device, config->vlan);
 	else
-		snprintf(name, sizeof(name), "%s", device);
+		gremc_text_copy(name, sizeof(name), device);
 	/* the kernel has no interface with a longer name */
-	if (device[0] && strlen(name) < sizeof(port->interface))
-		snprintf(port->interface, sizeof(port->interface), "%s", name);
+	if (device[0] && !gremc_text_copy(port->interface, sizeof(port->interface), name))
+		port->interface[0] = '\0';
 }
 
 static int port_settings_derive(struct gremc_port_set *set, uint16_t index)
@@ -178,9 +178,9 @@ static int port_settings_derive(struct gremc_port_set *set, uint16_t index)
 	}
 	port->id = state->id;
 	port->index = index;
-	snprintf(port->name, sizeof(port->name), "%s", config->name);
+	gremc_text_copy(port->name, sizeof(port->name), config->name);
 	if (rte_eth_dev_get_name_by_port(state->id, port->device))
-		snprintf(port->device, sizeof(port->device), "%s", config->device);
+		gremc_text_copy(port->device, sizeof(port->device), config->device);
 	port->vlan = config->vlan;
 	port->multicast = config->multicast;
 	port->socket = rte_eth_dev_socket_id(state->id);

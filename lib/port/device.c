@@ -77,7 +77,7 @@ static void device_report_missing(struct gremc_port_set *set, const struct gremc
 		if (rte_eth_dev_get_name_by_port(id, name))
 			continue;
 		if (length + strlen(name) + sizeof(more) > sizeof(list)) {
-			snprintf(list + length, sizeof(list) - length, "%s", more);
+			gremc_text_copy(list + length, sizeof(list) - length, more);
 			break;
 		}
 		length += snprintf(list + length, sizeof(list) - length, "%s%s", length ? ", " : "", name);

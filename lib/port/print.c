@@ -50,8 +50,8 @@ static void row_fill(const struct gremc_ports *ports, const struct gremc_port *p
 {
 	memset(row, 0, sizeof(*row));
 	if (queue == 0) {
-		snprintf(row->cell[PORT], CELL, "%s", port->name);
-		snprintf(row->cell[DEVICE], CELL, "%s", port->device);
+		gremc_text_copy(row->cell[PORT], CELL, port->name);
+		gremc_text_copy(row->cell[DEVICE], CELL, port->device);
 		gremc_mac_format(row->cell[MAC], &port->mac);
 		snprintf(row->cell[MTU], CELL, "%u", port->mtu);
 	}
@@ -62,7 +62,7 @@ static void row_fill(const struct gremc_ports *ports, const struct gremc_port *p
 		const struct gremc_worker_place *worker = &ports->worker[port->rx_worker[queue]];
 
 		snprintf(row->cell[RX_LCORE], CELL, "%u", worker->lcore);
-		snprintf(row->cell[POOL], CELL, "%s", port->rx_pool[queue]->name);
+		gremc_text_copy(row->cell[POOL], CELL, port->rx_pool[queue]->name);
 		snprintf(row->cell[MBUFS], CELL, "%u", port->rx_pool[queue]->size);
 		node_format(row->cell[NODE], gremc_port_node(port, worker));
 	}

@@ -43,7 +43,7 @@ static int lower_remember(struct gremc_lower_device *lower, uint16_t id)
 		if (lower->arguments == NULL)
 			return -ENOMEM;
 	}
-	snprintf(lower->device, sizeof(lower->device), "%s", rte_dev_name(info.device));
+	gremc_text_copy(lower->device, sizeof(lower->device), rte_dev_name(info.device));
 	lower->bus = rte_bus_name(rte_dev_bus(info.device));
 	return 0;
 }

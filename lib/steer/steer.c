@@ -29,7 +29,7 @@ int gremc_steer_open(const struct gremc_config_port *config, struct gremc_steer 
 		gremc_errors_add(errors, NULL, 0, 0, "ethernets.%s: out of memory", config->name);
 		return -ENOMEM;
 	}
-	snprintf((*steer)->port, sizeof((*steer)->port), "%s", config->name);
+	gremc_text_copy((*steer)->port, sizeof((*steer)->port), config->name);
 	return config->interface[0] ? gremc_xdp_plug(config, &(*steer)->xdp, errors) : 0;
 }
 

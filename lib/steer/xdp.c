@@ -48,7 +48,7 @@ static int netdev_ethtool(const char *interface, void *command)
 
 	if (fd < 0)
 		return -errno;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", interface);
+	gremc_text_copy(ifr.ifr_name, sizeof(ifr.ifr_name), interface);
 	if (ioctl(fd, SIOCETHTOOL, &ifr))
 		ret = -errno;
 	close(fd);
@@ -142,7 +142,7 @@ static int xdp_program_query(unsigned if_index, uint32_t *id, char *name, uint32
 		return -errno;
 	ret = bpf_obj_get_info_by_fd(fd, &info, &size) ? -errno : 0;
 	close(fd);
-	snprintf(name, BPF_OBJ_NAME_LEN, "%s", info.name);
+	gremc_text_copy(name, BPF_OBJ_NAME_LEN, info.name);
 	if (maps)
 		*map_count = RTE_MIN(info.nr_map_ids, *map_count);
 	return ret;
@@ -236,9 +236,9 @@ static struct gremc_xdp *xdp_alloc(const struct gremc_config_port *config)
 				  .groups = -1,
 				  .flows = -1,
 				  .vlan_map = -1};
-	snprintf(xdp->port, sizeof(xdp->port), "%s", config->name);
-	snprintf(xdp->device, sizeof(xdp->device), "%s", config->device);
-	snprintf(xdp->interface, sizeof(xdp->interface), "%s", config->interface);
+	gremc_text_copy(xdp->port, sizeof(xdp->port), config->name);
+	gremc_text_copy(xdp->device, sizeof(xdp->device), config->device);
+	gremc_text_copy(xdp->interface, sizeof(xdp->interface), config->interface);
 	return xdp;
 }
 

@@ -23,7 +23,7 @@ bool gremc_tap_is_abandoned(const char *name)
 	if (fd < 0)
 		return false;
 	/* a single-queue TAP accepts one process at a time */
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	gremc_text_copy(request.ifr_name, sizeof(request.ifr_name), name);
 	is_free = ioctl(fd, TUNSETIFF, &request) == 0;
 	close(fd);
 	return is_free;
@@ -100,7 +100,7 @@ static struct gremc_takeover *interface_save(struct gremc_netlink *netlink, cons
 		return NULL;
 	takeover->ifindex = link->ifindex;
 	takeover->flags = link->flags;
-	snprintf(takeover->name, sizeof(takeover->name), "%s", link->name);
+	gremc_text_copy(takeover->name, sizeof(takeover->name), link->name);
 	snprintf(takeover->aside, sizeof(takeover->aside), "%.*s" ASIDE_SUFFIX,
 		 (int)(sizeof(takeover->aside) - sizeof(ASIDE_SUFFIX)), link->name);
 	rc = gremc_takeover_messages_save(netlink, takeover);

@@ -14,9 +14,10 @@ char *gremc_query_interface_name(const struct gremc_query *query, uint32_t inter
 	uint32_t vif = __atomic_load_n(&query->telemetry->interface_vif[interface], __ATOMIC_RELAXED);
 
 	/* the tunnel was removed */
-	if (vif == GREMC_VIF_NONE)
-		return strcpy(name, "");
-	return gremc_query_vif_name(query, vif, name);
+	if (vif != GREMC_VIF_NONE)
+		return gremc_query_vif_name(query, vif, name);
+	name[0] = '\0';
+	return name;
 }
 
 static void igmp_interface_reply(struct gremc_query *query, struct rte_tel_data *dict,

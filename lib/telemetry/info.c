@@ -112,7 +112,7 @@ static unsigned worker_queues_format(const struct gremc_ports *ports, unsigned w
 		}
 	}
 	if (used >= size)
-		strcpy(text + size - sizeof("..."), "...");
+		gremc_text_copy(text + size - sizeof("..."), sizeof("..."), "...");
 	return count;
 }
 

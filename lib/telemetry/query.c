@@ -17,7 +17,7 @@ char *gremc_query_vif_name(const struct gremc_query *query, uint32_t vif, char n
 
 	gremc_assert(vif < GREMC_VIFS_MAX);
 	if (info)
-		snprintf(name, GREMC_VIF_NAME_SIZE, "%s", info->name);
+		gremc_text_copy(name, GREMC_VIF_NAME_SIZE, info->name);
 	else
 		snprintf(name, GREMC_VIF_NAME_SIZE, "#%u", vif);
 	return name;
@@ -85,9 +85,10 @@ void gremc_reply_adjacency_mac(struct rte_tel_data *dict, const char *key,
 
 char *gremc_source_format(char text[GREMC_IPV4_TEXT], rte_be32_t source)
 {
-	if (source == 0)
-		return strcpy(text, "*");
-	return gremc_ipv4_format(text, source);
+	if (source != 0)
+		return gremc_ipv4_format(text, source);
+	gremc_text_copy(text, GREMC_IPV4_TEXT, "*");
+	return text;
 }
 
 char *gremc_group_format(char text[GREMC_PREFIX_TEXT], rte_be32_t group, uint8_t length)

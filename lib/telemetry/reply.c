@@ -77,7 +77,7 @@ void gremc_reply_array_text(struct rte_tel_data *array, const char *text)
 
 	if (array == NULL)
 		return;
-	snprintf(copy, sizeof(copy), "%s", text);
+	gremc_text_copy(copy, sizeof(copy), text);
 	text_make_printable(copy);
 	rte_tel_data_add_array_string(array, copy);
 }

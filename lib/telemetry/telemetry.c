@@ -50,9 +50,8 @@ static bool query_arguments_split(struct gremc_query *query, const char *paramet
 
 	if (parameters == NULL || *parameters == '\0')
 		return true;
-	if (strlen(parameters) >= sizeof(query->text))
+	if (!gremc_text_copy(query->text, sizeof(query->text), parameters))
 		return false;
-	strcpy(query->text, parameters);
 	while ((argument = strsep(&rest, ",")) != NULL) {
 		if (query->argument_count < RTE_DIM(query->argument))
 			query->argument[query->argument_count] = argument;

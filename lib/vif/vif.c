@@ -222,7 +222,7 @@ static int port_vif_add(struct gremc_vifs *vifs, const char *name, enum gremc_vi
 	struct gremc_vif_info info = {.kind = kind, .port = port, .mtu = mtu}, *copy;
 	int rc;
 
-	snprintf(info.name, sizeof(info.name), "%s", name);
+	gremc_text_copy(info.name, sizeof(info.name), name);
 	rc = vif_index_alloc(vifs, &info, &copy, vif);
 	if (rc)
 		return rc;

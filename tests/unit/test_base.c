@@ -36,6 +36,22 @@ static void test_ipv4_parse_accepts_only_dotted_quads(void **state)
 	assert_string_equal(gremc_ipv4_format(text, address), "239.1.2.255");
 }
 
+static void test_text_copy_cuts_and_reports_it(void **state)
+{
+	char text[4] = "xyz";
+
+	(void)state;
+	assert_true(gremc_text_copy(text, sizeof(text), "ab"));
+	assert_string_equal(text, "ab");
+	assert_true(gremc_text_copy(text, sizeof(text), "abc"));
+	assert_string_equal(text, "abc");
+	assert_false(gremc_text_copy(text, sizeof(text), "abcd"));
+	assert_string_equal(text, "abc");
+	assert_false(gremc_text_copy(text, 1, "a"));
+	assert_string_equal(text, "");
+	assert_true(gremc_text_copy(text, 1, ""));
+}
+
 static void test_prefix_parse_rejects_bad_lengths_and_returns_host_bits(void **state)
 {
 	static const struct {
@@ -732,6 +748,7 @@ int main(void)
 		cmocka_unit_test(test_runtime_remove_deletes_only_leftovers),
 		cmocka_unit_test(test_ipv4_parse_accepts_only_dotted_quads),
 		cmocka_unit_test(test_prefix_parse_rejects_bad_lengths_and_returns_host_bits),
+		cmocka_unit_test(test_text_copy_cuts_and_reports_it),
 		cmocka_unit_test(test_mac_format_is_lower_case),
 		cmocka_unit_test(test_address_classes_follow_their_prefixes),
 		cmocka_unit_test(test_errors_keep_every_line_with_its_place),

@@ -68,8 +68,8 @@ int gremc_devices_map(const struct gremc_config *config, const struct gremc_load
 				tx ? "tx-port" : "port", named->name, options->dut_config);
 			return -1;
 		}
-		snprintf(tx ? engine->map[port].tx : engine->map[port].rx, GREMC_DEVICE_SIZE, "%s",
-			 named->value);
+		gremc_text_copy(tx ? engine->map[port].tx : engine->map[port].rx, GREMC_DEVICE_SIZE,
+				named->value);
 	}
 	return options->port_count ? 0 : devices_map_in_order(config, engine, errors);
 }

@@ -65,7 +65,7 @@ static uint32_t own_port_get(struct gremc_engine *engine, const char *device)
 			return i;
 	port = &own->ports[own->port_count];
 	snprintf(port->name, sizeof(port->name), "dev%u", own->port_count);
-	snprintf(port->device, sizeof(port->device), "%s", device);
+	gremc_text_copy(port->device, sizeof(port->device), device);
 	port->member_of = GREMC_CONFIG_NONE;
 	/* Raise the MTU only if necessary: not every device permits it. */
 	if (engine->options.inner_max > MTU_MIN)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "options/values.h"
 #include "traffic/stamp.h"
 
@@ -33,13 +34,11 @@ int gremc_mix_parse(const char *text, struct gremc_mix *mix)
 {
 	const char *rest = text;
 	char *end;
-	const size_t length = strlen(text);
 	unsigned long bytes;
 
 	*mix = (struct gremc_mix){0};
-	if (length >= sizeof(mix->name))
+	if (!gremc_text_copy(mix->name, sizeof(mix->name), text))
 		return -EINVAL;
-	memcpy(mix->name, text, length + 1);
 	if (strncmp(rest, "outer:", 6) == 0) {
 		mix->outer = true;
 		rest += 6;

@@ -33,7 +33,7 @@ void gremc_report_init(struct gremc_report *report, const struct gremc_results *
 
 		run->results = results[i];
 		if (equal_labels_count(results, count, results[i]) == 1)
-			snprintf(run->label, sizeof(run->label), "%s", run_label(results[i]));
+			gremc_text_copy(run->label, sizeof(run->label), run_label(results[i]));
 		else
 			snprintf(run->label, sizeof(run->label), "run %u: %s",
 				 equal_labels_count(results, i, results[i]) + 1, run_label(results[i]));

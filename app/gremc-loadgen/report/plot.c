@@ -5,6 +5,7 @@
 
 #include <rte_common.h>
 
+#include "base/text.h"
 #include "report/html.h"
 #include "report/plot.h"
 
@@ -36,7 +37,7 @@ struct gremc_series *gremc_plot_series_get(struct gremc_plot *plot, unsigned key
 		plot->incomplete = true;
 		return NULL;
 	}
-	snprintf(plot->series[plot->count].name, GREMC_PLOT_NAME, "%s", name);
+	gremc_text_copy(plot->series[plot->count].name, GREMC_PLOT_NAME, name);
 	plot->series[plot->count].key = key;
 	return &plot->series[plot->count++];
 }

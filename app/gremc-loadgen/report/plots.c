@@ -140,8 +140,10 @@ static struct gremc_plot *plot_create(const char *title, const char *x_title, co
 static void series_name_format(char *name, size_t size, const struct view *view, const char *label,
 			       const struct gremc_result *row)
 {
-	size_t used = (size_t)snprintf(name, size, "%s", label);
+	size_t used;
 
+	gremc_text_copy(name, size, label);
+	used = strlen(name);
 	if (view->by_size && row->size && used < size)
 		used += (size_t)snprintf(name + used, size - used, ", size %s", row->size);
 	if (view->by_fanout && row->fanout != GREMC_RESULT_NONE && used < size)
@@ -177,7 +179,7 @@ static struct fanouts fanouts_collect(const struct gremc_report *report, const c
 static void plot_title_format(char *title, const char *what, uint64_t fanout)
 {
 	if (fanout == GREMC_RESULT_NONE)
-		snprintf(title, TITLE, "%s", what);
+		gremc_text_copy(title, TITLE, what);
 	else
 		snprintf(title, TITLE, "%s, fan-out %lu", what, (unsigned long)fanout);
 }

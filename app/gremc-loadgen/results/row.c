@@ -147,7 +147,7 @@ char *gremc_column_text_format(const struct gremc_column *column, const struct g
 	case GREMC_COLUMN_text:
 		string = (const void *)at;
 		if (*string)
-			snprintf(text, size, "%s", *string);
+			gremc_text_copy(text, size, *string);
 		break;
 	case GREMC_COLUMN_count:
 		memcpy(&count, at, sizeof(count));

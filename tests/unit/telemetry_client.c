@@ -9,7 +9,7 @@
 
 #include "telemetry_client.h"
 
-/* The parser: *at moves on. Returns: false: not JSON of the kind that telemetry makes. */
+/* Parse the value at *at, which advances. Returns false if it is not JSON as telemetry writes it. */
 static bool reply_value(struct reply *reply, const char **at, const char *path);
 
 static bool reply_string(const char **at, char *text, size_t size)
@@ -123,11 +123,11 @@ int client_connect(const char *path)
 	return -1;
 }
 
-bool client_ask(int fd, const char *question, struct reply *reply)
+bool client_query(int fd, const char *query, struct reply *reply)
 {
 	ssize_t length;
 
-	if (send(fd, question, strlen(question), 0) < 0)
+	if (send(fd, query, strlen(query), 0) < 0)
 		return false;
 	length = recv(fd, reply->json, sizeof(reply->json) - 1, 0);
 	if (length <= 0)

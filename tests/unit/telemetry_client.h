@@ -22,14 +22,15 @@ struct reply {
 	char json[4 * REPLY_LIMIT];
 };
 
-/* Returns: a connection to DPDK's telemetry socket, or -1. */
+/* Connect to DPDK's telemetry socket. Returns the connection, or -1. */
 int client_connect(const char *path);
-/* Send a question. Returns: whether there is an answer; it is in reply->json. */
-bool client_ask(int fd, const char *question, struct reply *reply);
+/* Send a query. Returns true if a reply arrived; it is in reply->json. */
+bool client_query(int fd, const char *query, struct reply *reply);
 /* Parse `reply->json`, {"/gremc/...": {...}}, into fields. */
 bool reply_parse(struct reply *reply);
-/* Returns: the value at a path, or NULL. */
+/* The text at a path, or NULL. */
 const char *reply_find_text(const struct reply *reply, const char *path);
+/* The digits of the number at a path, or NULL. */
 const char *reply_find_number(const struct reply *reply, const char *path);
 
 #endif

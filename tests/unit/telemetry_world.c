@@ -50,7 +50,7 @@ static void world_ports_create(struct world *world)
 	world_port_add(world, WAN1, "wan1", "net_null2", 1);
 }
 
-/* Each vif holds its adjacency: one taken for it alone, given back when it is removed. */
+/* Each vif owns a reference to its adjacency, which gremc_vif_remove() releases. */
 static uint32_t world_adjacency_get(struct world *world, uint16_t port, rte_be32_t next_hop)
 {
 	uint32_t adjacency;
@@ -121,7 +121,7 @@ int world_mroute_change(struct world *world, enum gremc_fanout_op_kind kind, rte
 	return gremc_fanout_apply(world->fanout, &op, 1, NULL, NULL);
 }
 
-/* An mroute from and to vifs by their bits: 1 << GRE0 and so on; from 0: any. */
+/* An mroute between sets of vifs: bit GRE0 is gre0, and so on. `from` 0 accepts any iif. */
 static void world_mroute_set(struct world *world, rte_be32_t source, rte_be32_t group, uint8_t length,
 			     unsigned from, unsigned to)
 {
@@ -206,7 +206,7 @@ static void world_igmp_create(struct world *world)
 		assert_int_equal(gremc_igmp_interface_set(world->igmp, i, &policy, 1000), 0);
 		policy.join_count = 0;
 	}
-	/* the queries have been sent, so that there is something to count */
+	/* send the first queries, so that counters are not zero */
 	gremc_igmp_timers_run(world->igmp, 2000);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A small forwarder without workers for telemetry to report on: real tables, two net_null ports, counters by
- * hand.
+/* A small forwarder without workers, for telemetry: real tables, three net_null ports, counters set by tests.
  *
- *     wan0: gre0 (no key), gre1 (keys 7 and 8), gre3 by a resolved next hop, gre2 by an unresolved one
- *     lan0: takes native multicast        wan1: takes GRE only        port 3: a bond's member, not open */
+ *     wan0: gre0 (no key), gre1 (keys 7 and 8) and gre3 by a resolved next hop, gre2 by an unresolved one
+ *     lan0: accepts native multicast
+ *     wan1: accepts GRE only
+ *     port 3: a member of a bond, not open */
 #ifndef GREMC_TESTS_UNIT_TELEMETRY_WORLD_H
 #define GREMC_TESTS_UNIT_TELEMETRY_WORLD_H
 
@@ -40,11 +41,14 @@ struct world {
 
 enum tunnel_keys { WITHOUT_KEY, WITH_KEYS };
 
+/* Create the tables, with the vifs and mroutes above. */
 struct world *world_create(void);
+/* Free it. */
 void world_destroy(struct world *world);
-/* Returns: the vif. */
+/* Add a tunnel to wan0. Returns its vif. */
 uint32_t world_tunnel_add(struct world *world, const char *name, rte_be32_t remote, enum tunnel_keys keys,
 			  rte_be32_t next_hop);
+/* Set or remove an mroute. Returns the result of gremc_fanout_apply(). */
 int world_mroute_change(struct world *world, enum gremc_fanout_op_kind kind, rte_be32_t source,
 			rte_be32_t group, uint8_t length, const uint32_t *iifs, uint32_t iif_count,
 			const uint32_t *oifs, uint32_t oif_count);

@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Replies with the longest names and the largest counters: nothing may be missing from them. */
-#include "test.h"
-
-#include <rte_mbuf.h>
+/* Replies with the longest names and the largest counters are complete. */
 #include <string.h>
 
-#include "telemetry_ask.h"
+#include <rte_mbuf.h>
 
-/* Names that are twice as long in JSON, addresses and counters with all their digits. */
+#include "telemetry_query.h"
+
+/* A name of quotes is twice as long in JSON. */
 static void name_fill_with_quotes(char *name, size_t size)
 {
 	memset(name, '"', size - 1);
 	name[size - 1] = '\0';
 }
 
-/* A whole page: it has all `size` entries with all their `fields`, and bytes to spare. */
-static void full_page_check(const char *question, unsigned size, unsigned fields)
+/* The reply is a full page: at least `size` entries of `fields` values, and 512 bytes below the limit. */
+static void full_page_check(const char *query, unsigned size, unsigned fields)
 {
-	query_expect_reply("%s", question);
+	query_expect_reply("%s", query);
 	assert_true(reply_number("next") > 0);
 	if (reply.count < size * fields + 3)
-		fail_msg("%s: %u fields", question, reply.count);
+		fail_msg("%s: %u fields", query, reply.count);
 	assert_in_range(reply.length, 0, REPLY_LIMIT - 512);
 }
 
-void largest_vif_replies_fit(void **unused __rte_unused)
+static void test_largest_vif_replies_fit(void **unused __rte_unused)
 {
 	struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL, .options.has_input_key = true, .options.has_output_key = true};
@@ -64,7 +63,7 @@ void largest_vif_replies_fit(void **unused __rte_unused)
 	world->vifs->limit = limit;
 }
 
-void largest_vif_drops_fit(void **unused __rte_unused)
+static void test_largest_vif_drops_fit(void **unused __rte_unused)
 {
 	struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL};
 	const uint32_t first = GREMC_VIFS_MAX - 6, limit = world->vifs->limit;
@@ -84,7 +83,7 @@ void largest_vif_drops_fit(void **unused __rte_unused)
 	world->vifs->limit = limit;
 }
 
-void largest_mroute_and_neighbor_replies_fit(void **unused __rte_unused)
+static void test_largest_mroute_and_neighbor_replies_fit(void **unused __rte_unused)
 {
 	const struct rte_ether_addr mac = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	struct gremc_mroute_counter *counters = world->stats[0]->mroute;
@@ -117,8 +116,8 @@ void largest_mroute_and_neighbor_replies_fit(void **unused __rte_unused)
 	gremc_rcu_synchronize(world->rcu);
 }
 
-/* All counters at work, all sources of a page, names that are twice as long in JSON. */
-void largest_igmp_replies_fit(void **unused __rte_unused)
+/* All counters, a page of sources, names of quotes. */
+static void test_largest_igmp_replies_fit(void **unused __rte_unused)
 {
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
@@ -153,7 +152,7 @@ void largest_igmp_replies_fit(void **unused __rte_unused)
 }
 
 /* 32 ports with 128 queues, 128 workers. */
-void largest_port_replies_fit(void **unused __rte_unused)
+static void test_largest_port_replies_fit(void **unused __rte_unused)
 {
 	struct gremc_ports ports = {.count = GREMC_CONFIG_PORTS_MAX, .worker_count = GREMC_WORKERS_MAX};
 	struct gremc_telemetry telemetry = world->telemetry;
@@ -181,7 +180,7 @@ void largest_port_replies_fit(void **unused __rte_unused)
 			(struct gremc_worker_place){.lcore = RTE_MAX_LCORE - 1, .header_pool = pool};
 		stats[i] = world->stats[0];
 	}
-	/* nothing writes: an even number, all counters at their largest */
+	/* no worker writes: all counters have their largest value */
 	memset(&world->stats[0]->totals, 0xff, sizeof(world->stats[0]->totals));
 	telemetry.ports = &ports;
 	telemetry.stats = stats;
@@ -205,4 +204,17 @@ void largest_port_replies_fit(void **unused __rte_unused)
 	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
 	rte_mempool_free(pool);
 	memset(&world->stats[0]->totals, 0, sizeof(world->stats[0]->totals));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_largest_vif_replies_fit),
+		cmocka_unit_test(test_largest_vif_drops_fit),
+		cmocka_unit_test(test_largest_mroute_and_neighbor_replies_fit),
+		cmocka_unit_test(test_largest_igmp_replies_fit),
+		cmocka_unit_test(test_largest_port_replies_fit),
+	};
+
+	return cmocka_run_group_tests_name("telemetry_largest", tests, telemetry_set_up, telemetry_tear_down);
 }

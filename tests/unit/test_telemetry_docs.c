@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* docs/telemetry.md and /help against the program: commands, keys, reasons. */
-#include "test.h"
-
+/* docs/telemetry.md, the man page and the help, compared with the program: commands, keys, reasons. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "telemetry_ask.h"
+#include "telemetry_query.h"
 
 /* Read a file of the source tree. */
 static char *document_read(const char *name)
@@ -49,7 +47,7 @@ static char *document_section(const char *docs, const char *heading)
 	return end ? strndup(start, end - start) : strdup(start);
 }
 
-/* How many rows of a table: lines that begin with "| `". */
+/* The number of rows of a table: lines that begin with "| `". */
 static unsigned table_rows_count(const char *part)
 {
 	unsigned rows = 0;
@@ -83,7 +81,7 @@ static void reply_path_generalize(const char *path, char *key, size_t size)
 	}
 }
 
-static void command_check(const char *docs, const char *path, const char *question)
+static void command_check(const char *docs, const char *path, const char *query)
 {
 	const struct gremc_command *command = gremc_commands;
 	char heading[160], row[160], help[160], key[96];
@@ -98,7 +96,7 @@ static void command_check(const char *docs, const char *path, const char *questi
 		 command->help);
 	if (strncmp(part, help, strlen(help)))
 		fail_msg("docs/telemetry.md, %s: the first sentence is not '%s'", heading, help);
-	query_expect_reply("%s", question);
+	query_expect_reply("%s", query);
 	for (unsigned i = 0; i < reply.count; i++) {
 		bool again = false;
 
@@ -121,44 +119,47 @@ static void command_check(const char *docs, const char *path, const char *questi
 	free(part);
 }
 
-void docs_show_every_key(void **unused __rte_unused)
+static void test_docs_show_every_key(void **unused __rte_unused)
 {
-	static const char *const questions[] = {"/gremc/info",
-						"/gremc/lcores",
-						"/gremc/ports",
-						"/gremc/pools",
-						"/gremc/drops",
-						"/gremc/reasons",
-						"/gremc/vif_drops",
-						"/gremc/neighbors",
-						"/gremc/tunnels,1",
-						"/gremc/tunnel,gre1",
-						"/gremc/hosts",
-						"/gremc/mroutes",
-						"/gremc/mroute,10.1.1.1,239.1.1.1",
-						"/gremc/igmp",
-						"/gremc/groups",
-						"/gremc/kernel",
-						"/gremc/why,gre0,10.1.1.1,239.1.1.1"};
+	static const char *const queries[] = {"/gremc/info",
+					      "/gremc/lcores",
+					      "/gremc/ports",
+					      "/gremc/pools",
+					      "/gremc/drops",
+					      "/gremc/reasons",
+					      "/gremc/vif_drops",
+					      "/gremc/neighbors",
+					      "/gremc/tunnels,1",
+					      "/gremc/tunnel,gre1",
+					      "/gremc/hosts",
+					      "/gremc/mroutes",
+					      "/gremc/mroute,10.1.1.1,239.1.1.1",
+					      "/gremc/igmp",
+					      "/gremc/groups",
+					      "/gremc/kernel",
+					      "/gremc/why,gre0,10.1.1.1,239.1.1.1"};
 	char *docs = document_read("docs/telemetry.md"), path[64];
 
-	assert_int_equal(RTE_DIM(questions), gremc_command_count);
+	assert_int_equal(RTE_DIM(queries), gremc_command_count);
 	world->stats[0]->vif_drop[world->vif[GRE0]].packets[GREMC_DROP_rpf] = 1;
 	world->stats[0]->vif_drop[world->vif[GRE0]].flow[GREMC_DROP_rpf] = UINT64_MAX;
-	for (unsigned i = 0; i < RTE_DIM(questions); i++) {
-		snprintf(path, sizeof(path), "%.*s", (int)strcspn(questions[i], ","), questions[i]);
-		command_check(docs, path, questions[i]);
+	for (unsigned i = 0; i < RTE_DIM(queries); i++) {
+		snprintf(path, sizeof(path), "%.*s", (int)strcspn(queries[i], ","), queries[i]);
+		command_check(docs, path, queries[i]);
 	}
 	free(docs);
 }
 
-static void reasons_check(const char *docs, const char *heading, const char *(*name)(unsigned),
-			  const char *(*meaning)(unsigned), unsigned count)
+struct reason {
+	const char *name, *text;
+};
+
+static void reasons_check(const char *docs, const char *heading, const struct reason *reasons, unsigned count)
 {
 	char *part = document_section(docs, heading), row[256];
 
 	for (unsigned i = 0; i < count; i++) {
-		snprintf(row, sizeof(row), "\n| `%s` | %s |", name(i), meaning(i));
+		snprintf(row, sizeof(row), "\n| `%s` | %s |", reasons[i].name, reasons[i].text);
 		if (strstr(part, row) == NULL)
 			fail_msg("docs/telemetry.md, %s: no row '%s'", heading, row + 1);
 	}
@@ -166,78 +167,34 @@ static void reasons_check(const char *docs, const char *heading, const char *(*n
 	free(part);
 }
 
-static const char *drop_name(unsigned i)
+static void test_docs_show_every_reason(void **unused __rte_unused)
 {
-	return gremc_drop_name(i);
-}
-
-static const char *drop_text(unsigned i)
-{
-	return gremc_drop_text(i);
-}
-
-static const char *tx_drop_name(unsigned i)
-{
-	return gremc_tx_drop_name(i);
-}
-
-static const char *tx_drop_text(unsigned i)
-{
-	return gremc_tx_drop_text(i);
-}
-
-static const char *punt_name(unsigned i)
-{
-	return gremc_punt_name(i);
-}
-
-static const char *host_drop_name(unsigned i)
-{
-	return gremc_host_drop_name(i);
-}
-
-static const char *host_drop_text(unsigned i)
-{
-	return gremc_host_drop_text(i);
-}
-
-static const char *punt_text(unsigned i)
-{
-	return gremc_punt_text(i);
-}
-
-static const char *igmp_name(unsigned i)
-{
-	return gremc_igmp_counter_name(i);
-}
-
-static const char *igmp_text(unsigned i)
-{
-	return gremc_igmp_counter_text(i);
-}
-
-void docs_show_every_reason(void **unused __rte_unused)
-{
+#define REASON(name, text) {#name, text},
+	static const struct reason drops[] = {GREMC_DROPS(REASON)}, losses[] = {GREMC_TX_DROPS(REASON)},
+				   host_losses[] = {GREMC_HOST_DROPS(REASON)},
+				   punts[] = {GREMC_PUNTS(REASON)},
+				   igmp_counters[] = {GREMC_IGMP_COUNTERS(REASON)};
+#undef REASON
 	char *docs = document_read("docs/telemetry.md");
 
-	reasons_check(docs, "## Drop reasons", drop_name, drop_text, GREMC_DROP_COUNT);
-	reasons_check(docs, "## Loss reasons", tx_drop_name, tx_drop_text, GREMC_TX_DROP_COUNT);
-	reasons_check(docs, "## Host losses", host_drop_name, host_drop_text, GREMC_HOST_DROP_COUNT);
-	reasons_check(docs, "## IGMP counters", igmp_name, igmp_text, GREMC_IGMP_COUNTER_COUNT);
-	reasons_check(docs, "## Punts", punt_name, punt_text, GREMC_PUNT_COUNT);
+	reasons_check(docs, "## Drop reasons", drops, RTE_DIM(drops));
+	reasons_check(docs, "## Loss reasons", losses, RTE_DIM(losses));
+	reasons_check(docs, "## Host losses", host_losses, RTE_DIM(host_losses));
+	reasons_check(docs, "## IGMP counters", igmp_counters, RTE_DIM(igmp_counters));
+	reasons_check(docs, "## Punts", punts, RTE_DIM(punts));
 	free(docs);
 }
 
-void help_shows_every_command(void **unused __rte_unused)
+static void test_help_shows_every_command(void **unused __rte_unused)
 {
 	for (unsigned i = 0; i < gremc_command_count; i++) {
-		char question[128], *escaped;
+		char query[128], *escaped;
 
-		snprintf(question, sizeof(question), "/help,%s", gremc_commands[i].path);
-		assert_true(client_ask(client, question, &reply));
+		snprintf(query, sizeof(query), "/help,%s", gremc_commands[i].path);
+		assert_true(client_query(client, query, &reply));
 		escaped = strstr(reply.json, gremc_commands[i].help);
 		if (escaped == NULL)
-			fail_msg("%s: %s", question, reply.json);
+			fail_msg("%s: %s", query, reply.json);
 	}
 }
 
@@ -247,7 +204,7 @@ static int help_length(const struct gremc_command *command)
 	return (int)(strstr(command->help, " Parameters:") - command->help);
 }
 
-void docs_index_equals_the_table_of_commands(void **unused __rte_unused)
+static void test_docs_index_equals_the_table_of_commands(void **unused __rte_unused)
 {
 	char *docs = document_read("docs/telemetry.md"), *expected = NULL;
 	size_t size;
@@ -272,7 +229,7 @@ void docs_index_equals_the_table_of_commands(void **unused __rte_unused)
 	free(docs);
 }
 
-void man_page_equals_the_table_of_commands(void **unused __rte_unused)
+static void test_man_page_equals_the_table_of_commands(void **unused __rte_unused)
 {
 	char *page = document_read("docs/man/dpdk-gremc.8"), *expected = NULL;
 	size_t size;
@@ -289,7 +246,7 @@ void man_page_equals_the_table_of_commands(void **unused __rte_unused)
 	free(page);
 }
 
-void reference_lists_every_command(void **unused __rte_unused)
+static void test_reference_lists_every_command(void **unused __rte_unused)
 {
 	char *text = NULL, line[160];
 	size_t size;
@@ -309,4 +266,18 @@ void reference_lists_every_command(void **unused __rte_unused)
 	}
 	assert_string_equal(at, "");
 	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_docs_show_every_key),
+		cmocka_unit_test(test_docs_show_every_reason),
+		cmocka_unit_test(test_help_shows_every_command),
+		cmocka_unit_test(test_docs_index_equals_the_table_of_commands),
+		cmocka_unit_test(test_man_page_equals_the_table_of_commands),
+		cmocka_unit_test(test_reference_lists_every_command),
+	};
+
+	return cmocka_run_group_tests_name("telemetry_docs", tests, telemetry_set_up, telemetry_tear_down);
 }

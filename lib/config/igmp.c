@@ -101,11 +101,11 @@ void gremc_config_read_timing(struct loader *l, const struct key *key, yaml_node
 
 static bool igmp_check_group(struct loader *l, const struct value *value, const struct gremc_prefix *group)
 {
-	if (group->length < 4 || !gremc_ipv4_is_multicast(group->address))
+	if (group->length < 4 || !gremc_addr_is_multicast(&group->address))
 		gremc_config_error_add(l, value->place,
 				       "%s is not multicast; `igmp` accepts groups inside 224.0.0.0/4",
 				       value->text);
-	else if (group->length >= 24 && gremc_ipv4_is_link_local_group(group->address))
+	else if (group->length >= 24 && gremc_ipv4_is_link_local_group(group->address.ipv4))
 		gremc_config_error_add(l, value->place,
 				       "%s is inside 224.0.0.0/24, which is never forwarded; `igmp` accepts "
 				       "groups from 224.0.1.0 on",
@@ -139,15 +139,18 @@ void gremc_config_read_igmp_groups(struct loader *l, const struct key *key, yaml
  * Returns: false: the error is added. */
 static bool igmp_source_parse(struct loader *l, const struct value *value, struct gremc_prefix *source)
 {
+	rte_be32_t address;
 	uint8_t net;
 
 	if (strchr(value->text, '/') == NULL) {
-		source->length = 32;
-		return gremc_config_unicast_read(l, "sources", value, &source->address);
+		if (!gremc_config_unicast_read(l, "sources", value, &address))
+			return false;
+		*source = (struct gremc_prefix)GREMC_PREFIX_IPV4(address, 32);
+		return true;
 	}
 	if (!gremc_config_prefix_read(l, "sources", value, source))
 		return false;
-	net = (uint8_t)(rte_be_to_cpu_32(source->address) >> 24);
+	net = (uint8_t)(rte_be_to_cpu_32(source->address.ipv4) >> 24);
 	if (net != 0 && net != 127 && net < 224)
 		return true;
 	gremc_config_error_add(
@@ -166,9 +169,9 @@ static bool igmp_source_is_new(struct loader *l, const struct value *value,
 
 	for (uint32_t i = 0; i < igmp->source_count; i++) {
 		const struct gremc_prefix *other = &igmp->sources[i];
-		bool inside = other->length <= source->length && gremc_prefix_covers(other, source->address);
+		bool inside = other->length <= source->length && gremc_prefix_covers(other, &source->address);
 
-		if (!inside && !gremc_prefix_covers(source, other->address))
+		if (!inside && !gremc_prefix_covers(source, &other->address))
 			continue;
 		if (other->length == source->length)
 			gremc_config_error_add(l, value->place, "%s is in the list twice; remove one",
@@ -221,7 +224,7 @@ void gremc_config_read_join_group(struct loader *l, const struct key *key, const
 	if (group.length < 32)
 		gremc_config_error_add(l, value->place, "`group` is %s; a member joins a single group",
 				       value->text);
-	join->group = group.address;
+	join->group = group.address.ipv4;
 }
 
 static void igmp_join_read(struct loader *l, yaml_node_t *node, struct gremc_config_igmp *igmp)

@@ -7,10 +7,11 @@
 
 static bool prefixes_cover_address(const struct gremc_prefix *list, uint32_t count, rte_be32_t address)
 {
+	const struct gremc_addr addr = gremc_addr_from_ipv4(address);
 	bool found = count == 0;
 
 	for (uint32_t i = 0; i < count && !found; i++)
-		found = gremc_prefix_covers(&list[i], address);
+		found = gremc_prefix_covers(&list[i], &addr);
 	return found;
 }
 

@@ -6,16 +6,18 @@
 
 int gremc_config_route_lookup(const struct gremc_config_port *port, rte_be32_t remote, rte_be32_t *next_hop)
 {
+	const struct gremc_addr address = gremc_addr_from_ipv4(remote);
+
 	for (uint32_t i = 0; i < port->address_count; i++) {
 		const struct gremc_config_address *own = &port->addresses[i];
 
-		if (((own->address ^ remote) & gremc_netmask(own->length)) == 0) {
+		if (((own->address ^ remote) & gremc_ipv4_mask(own->length)) == 0) {
 			*next_hop = remote;
 			return 0;
 		}
 	}
 	for (uint32_t i = 0; i < port->route_count; i++) {
-		if (gremc_prefix_covers(&port->routes[i].to, remote)) {
+		if (gremc_prefix_covers(&port->routes[i].to, &address)) {
 			*next_hop = port->routes[i].via;
 			return 0;
 		}

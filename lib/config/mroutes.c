@@ -35,12 +35,12 @@ void gremc_config_read_group(struct loader *l, const struct key *key, const stru
 
 	if (!gremc_config_prefix_read(l, key->name, value, group))
 		return;
-	if (group->length < 4 || !gremc_ipv4_is_multicast(group->address))
+	if (group->length < 4 || !gremc_addr_is_multicast(&group->address))
 		gremc_config_error_add(
 			l, value->place,
 			"`group` is %s, which is not multicast; it accepts groups inside 224.0.0.0/4",
 			value->text);
-	else if (group->length >= 24 && gremc_ipv4_is_link_local_group(group->address))
+	else if (group->length >= 24 && gremc_ipv4_is_link_local_group(group->address.ipv4))
 		gremc_config_error_add(
 			l, value->place,
 			"`group` is %s, inside 224.0.0.0/24, which is never forwarded; it accepts groups "
@@ -69,7 +69,7 @@ static void mroute_check_pair(struct loader *l, const struct gremc_config_mroute
 			"without a length",
 			gremc_prefix_format(text, &mroute->group));
 	else if (!places[KEY_SOURCE].line && mroute->group.length >= 8 &&
-		 gremc_ipv4_is_ssm(mroute->group.address))
+		 gremc_addr_is_ssm(&mroute->group.address))
 		gremc_config_error_add(
 			l, places[KEY_GROUP],
 			"`group` is %s, inside 232.0.0.0/8, where each route needs its source (RFC "

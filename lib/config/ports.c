@@ -285,7 +285,7 @@ static void port_draft_add_route(struct loader *l, struct port_draft *draft,
 void gremc_config_read_gateway(struct loader *l, const struct key *key, const struct value *value,
 			       void *object)
 {
-	struct gremc_config_route route = {0};
+	struct gremc_config_route route = {.to = GREMC_PREFIX_IPV4(0, 0)};
 
 	if (gremc_config_unicast_read(l, key->name, value, &route.via))
 		port_draft_add_route(l, object, &route, value->place);
@@ -297,14 +297,14 @@ void gremc_config_read_route_to(struct loader *l, const struct key *key, const s
 	struct gremc_config_route *route = object;
 
 	if (strcmp(value->text, "default") == 0) {
-		route->to = (struct gremc_prefix){0};
+		route->to = (struct gremc_prefix)GREMC_PREFIX_IPV4(0, 0);
 		return;
 	}
 	if (gremc_config_prefix_read(l, key->name, value, &route->to) && route->to.length &&
-	    gremc_config_unicast_problem(route->to.address))
+	    gremc_config_unicast_problem(route->to.address.ipv4))
 		gremc_config_error_add(l, value->place,
 				       "`to` is %s, %s; it accepts a unicast network, or `default`",
-				       value->text, gremc_config_unicast_problem(route->to.address));
+				       value->text, gremc_config_unicast_problem(route->to.address.ipv4));
 }
 
 /* Returns: the text of a route's key, or "". */

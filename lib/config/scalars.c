@@ -159,11 +159,11 @@ bool gremc_config_interface_address_read(struct loader *l, const struct value *v
 					 struct gremc_config_address *address)
 {
 	struct gremc_prefix prefix;
-	rte_be32_t host_bits;
+	struct gremc_addr own;
 	const char *why_not;
-	int rc = gremc_prefix_parse(value->text, &prefix, &host_bits);
+	int rc = gremc_prefix_parse(value->text, &prefix, &own);
 
-	if (rc || (strchr(value->text, '/') && prefix.length == 0)) {
+	if (rc || own.family != GREMC_FAMILY_IPV4 || (strchr(value->text, '/') && prefix.length == 0)) {
 		gremc_config_error_add(l, value->place,
 				       "`%s` is not an interface address; write ADDRESS/LENGTH with a "
 				       "length from 1 to 32, such as 192.0.2.1/24",
@@ -176,7 +176,7 @@ bool gremc_config_interface_address_read(struct loader *l, const struct value *v
 				       value->text, value->text);
 		return false;
 	}
-	address->address = prefix.address | host_bits;
+	address->address = own.ipv4;
 	address->length = prefix.length;
 	why_not = gremc_config_unicast_problem(address->address);
 	if (why_not)
@@ -190,9 +190,9 @@ bool gremc_config_prefix_read(struct loader *l, const char *what, const struct v
 			      struct gremc_prefix *prefix)
 {
 	char text[GREMC_PREFIX_TEXT];
-	rte_be32_t host_bits;
+	struct gremc_addr address;
 
-	if (gremc_prefix_parse(value->text, prefix, &host_bits)) {
+	if (gremc_prefix_parse(value->text, prefix, &address) || address.family != GREMC_FAMILY_IPV4) {
 		gremc_config_error_add(
 			l, value->place,
 			"`%s` cannot be `%s`; it accepts ADDRESS or ADDRESS/LENGTH with a length from 0 "
@@ -200,12 +200,13 @@ bool gremc_config_prefix_read(struct loader *l, const char *what, const struct v
 			what, QUOTE(value->text));
 		return false;
 	}
-	if (host_bits)
-		gremc_config_error_add(
-			l, value->place,
-			"`%s` is %s, which has bits set behind its prefix; write %s, or one more exact", what,
-			value->text, gremc_prefix_format(text, prefix));
-	return host_bits == 0;
+	if (gremc_addr_is_equal(&address, &prefix->address))
+		return true;
+	gremc_config_error_add(
+		l, value->place,
+		"`%s` is %s, which has bits set behind its prefix; write %s, or one more exact", what,
+		value->text, gremc_prefix_format(text, prefix));
+	return false;
 }
 
 /* ---- names ---- */

@@ -156,13 +156,12 @@ static void ports_check_addresses(struct loader *l)
 static int route_draft_compare(const void *a, const void *b)
 {
 	const struct route_draft *x = a, *y = b;
-	uint32_t left = rte_be_to_cpu_32(x->route.to.address), right = rte_be_to_cpu_32(y->route.to.address);
+	int order;
 
 	if (x->route.to.length != y->route.to.length)
 		return x->route.to.length > y->route.to.length ? -1 : 1;
-	if (left != right)
-		return left < right ? -1 : 1;
-	return place_compare(x->place, y->place);
+	order = gremc_addr_compare(&x->route.to.address, &y->route.to.address);
+	return order ? order : place_compare(x->place, y->place);
 }
 
 static void route_check_via(struct loader *l, const struct gremc_config_port *port,
@@ -181,10 +180,10 @@ static void route_check_via(struct loader *l, const struct gremc_config_port *po
 				port->name);
 			return;
 		}
-		if ((own->address ^ via) & gremc_netmask(own->length))
+		if ((own->address ^ via) & gremc_ipv4_mask(own->length))
 			continue;
 		is_covered = true;
-		if (own->length < 31 && (via | gremc_netmask(own->length)) == RTE_BE32(UINT32_MAX))
+		if (own->length < 31 && (via | gremc_ipv4_mask(own->length)) == RTE_BE32(UINT32_MAX))
 			gremc_config_error_add(
 				l, draft->place,
 				"the next hop %s is the broadcast address of a network of %s; it accepts "
@@ -217,8 +216,7 @@ static void port_check_routes(struct loader *l, struct port_draft *draft, bool a
 		port->routes[i] = route->route;
 		if (addresses_known)
 			route_check_via(l, port, route);
-		if (i && route->route.to.length == before->route.to.length &&
-		    route->route.to.address == before->route.to.address)
+		if (i && gremc_prefix_is_equal(&route->route.to, &before->route.to))
 			gremc_config_error_add(
 				l, route->place, "there is a route to %s already (%s); keep one of them",
 				route->route.to.length ? gremc_prefix_format(text, &route->route.to)
@@ -317,16 +315,17 @@ static void tunnel_local_error(struct loader *l, const struct tunnel_draft *draf
 /* Returns: the longest prefix of the port's addresses and routes that covers the address; -1: none. */
 static int port_find_prefix_length(const struct gremc_config_port *port, rte_be32_t address)
 {
+	const struct gremc_addr addr = gremc_addr_from_ipv4(address);
 	int longest = -1;
 
 	for (uint32_t i = 0; i < port->address_count; i++) {
 		const struct gremc_config_address *own = &port->addresses[i];
 
-		if (((own->address ^ address) & gremc_netmask(own->length)) == 0)
+		if (((own->address ^ address) & gremc_ipv4_mask(own->length)) == 0)
 			longest = RTE_MAX(longest, (int)own->length);
 	}
 	for (uint32_t i = 0; i < port->route_count; i++)
-		if (gremc_prefix_covers(&port->routes[i].to, address))
+		if (gremc_prefix_covers(&port->routes[i].to, &addr))
 			longest = RTE_MAX(longest, (int)port->routes[i].to.length);
 	return longest;
 }
@@ -337,20 +336,21 @@ static void tunnel_check_inner_networks(struct loader *l, const struct tunnel_dr
 {
 	const struct gremc_config_tunnel *tunnel = &draft->tunnel;
 	const struct gremc_config_address *inner = &tunnel->address;
+	const struct gremc_addr remote = gremc_addr_from_ipv4(tunnel->options.remote);
 	int outer = port_find_prefix_length(port, tunnel->options.remote);
 
 	if (!tunnel->host)
 		return;
 	if (inner->address && !tunnel->peer && inner->length < 32 && inner->length > outer &&
-	    ((inner->address ^ tunnel->options.remote) & gremc_netmask(inner->length)) == 0)
+	    ((inner->address ^ tunnel->options.remote) & gremc_ipv4_mask(inner->length)) == 0)
 		gremc_config_error_add(
 			l, draft->address,
 			"the inner network of %s holds its `remote` %s, so the tunnel's packets would "
 			"enter the tunnel; inner addresses take a network of their own",
 			tunnel->name, ADDRESS(tunnel->options.remote));
 	for (uint32_t i = 0; i < tunnel->route_count; i++)
-		if (tunnel->routes[i].to.length > outer &&
-		    gremc_prefix_covers(&tunnel->routes[i].to, tunnel->options.remote))
+		if ((int)tunnel->routes[i].to.length > outer &&
+		    gremc_prefix_covers(&tunnel->routes[i].to, &remote))
 			gremc_config_error_add(
 				l, draft->routes,
 				"a route of %s holds its `remote` %s, so the tunnel's packets would "
@@ -367,7 +367,7 @@ static void tunnel_check_outer_ttl(struct loader *l, const struct tunnel_draft *
 
 	for (uint32_t i = 0; i < port->address_count; i++)
 		is_direct |= ((port->addresses[i].address ^ tunnel->options.remote) &
-			      gremc_netmask(port->addresses[i].length)) == 0;
+			      gremc_ipv4_mask(port->addresses[i].length)) == 0;
 	if (tunnel->igmp && tunnel->options.ttl == 0 && !is_direct)
 		gremc_config_error_add(
 			l, draft->ttl,
@@ -519,8 +519,10 @@ static int mroute_compare(const void *a, const void *b, void *mroutes)
 	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
 	const struct gremc_config_mroute *x = &all[i], *y = &all[j];
 
-	if (x->group.address != y->group.address)
-		return x->group.address < y->group.address ? -1 : 1;
+	const int order = gremc_addr_compare(&x->group.address, &y->group.address);
+
+	if (order)
+		return order;
 	if (x->group.length != y->group.length)
 		return x->group.length < y->group.length ? -1 : 1;
 	if (x->source != y->source)
@@ -544,8 +546,7 @@ void gremc_config_validate_mroutes(struct loader *l)
 		struct place first = l->mroute_places[sorted[i - 1]], second = l->mroute_places[sorted[i]];
 		char where[WHERE_TEXT], group[GREMC_PREFIX_TEXT];
 
-		if (x->group.address == y->group.address && x->group.length == y->group.length &&
-		    x->source == y->source)
+		if (gremc_prefix_is_equal(&x->group, &y->group) && x->source == y->source)
 			gremc_config_error_add(
 				l, second,
 				"there is an mroute for group %s and %s%s already (%s); keep one of them",

@@ -70,8 +70,8 @@ static void add_route(struct gremc_static_routes *routes, uint32_t *used, const 
 
 	routes->specs[routes->count++] = (struct gremc_mroute_spec){
 		.source = mroute->source,
-		.group = mroute->group.address,
-		.length = mroute->group.length,
+		.group = gremc_addr_to_ipv4(&mroute->group.address),
+		.length = (uint8_t)mroute->group.length,
 		.origin = GREMC_ORIGIN_STATIC,
 		.iif_count = from_count,
 		.iifs = translate(routes, used, map, mroute->from, from_count),

@@ -34,7 +34,7 @@ static bool is_brought(const struct gremc_mroute *mroute, uint32_t vif)
 
 static struct gremc_steer_group steer_group_of(const struct gremc_mroute *mroute)
 {
-	return (struct gremc_steer_group){{mroute->group, mroute->length}, mroute->source};
+	return (struct gremc_steer_group){GREMC_PREFIX_IPV4(mroute->group, mroute->length), mroute->source};
 }
 
 static int steer(struct gremc_control *control, uint16_t port)

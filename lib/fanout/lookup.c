@@ -30,7 +30,7 @@ static uint32_t probe_length(const struct gremc_fanout_node *node, const struct 
 			     uint8_t length, const struct gremc_fanout_key *keys, uint8_t *waiting,
 			     uint32_t count, const struct gremc_mroute **out)
 {
-	const rte_be32_t mask = gremc_netmask(length), stand_in = rte_cpu_to_be_32(length);
+	const rte_be32_t mask = gremc_ipv4_mask(length), stand_in = rte_cpu_to_be_32(length);
 	struct gremc_fanout_key prefix[GREMC_FANOUT_BULK];
 	const struct gremc_mroute *found[GREMC_FANOUT_BULK];
 	uint32_t i = 0, left = 0;

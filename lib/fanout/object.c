@@ -8,7 +8,7 @@
 int gremc_spec_check(const struct gremc_mroute_spec *spec)
 {
 	if (spec->length < 4 || spec->length > 32 || !gremc_ipv4_is_multicast(spec->group) ||
-	    (spec->group & ~gremc_netmask(spec->length)))
+	    (spec->group & ~gremc_ipv4_mask(spec->length)))
 		return -EINVAL;
 	if (spec->source) {
 		/* 0.0.0.0/8 are no sources, and stand for lengths in our keys */

@@ -32,7 +32,7 @@ static void address_search_match(void *argument, const struct gremc_link_address
 static void device_peer_warn(const struct gremc_device *device, const struct gremc_link_address *configured,
 			     const struct gremc_link_address *found)
 {
-	const struct gremc_prefix prefix = {configured->address, configured->length};
+	const struct gremc_prefix prefix = GREMC_PREFIX_IPV4(configured->address, configured->length);
 	char text[GREMC_PREFIX_TEXT], peer[GREMC_IPV4_TEXT];
 
 	GREMC_LOG(
@@ -46,6 +46,7 @@ static void device_peer_warn(const struct gremc_device *device, const struct gre
 void gremc_device_address_add(struct gremc_host *host, const struct gremc_device *device,
 			      const struct gremc_link_address *address)
 {
+	const struct gremc_prefix prefix = GREMC_PREFIX_IPV4(address->address, address->length);
 	struct address_search search = {.configured = address};
 	int rc = gremc_address_set(&host->netlink, device->ifindex, address, true);
 
@@ -62,5 +63,5 @@ void gremc_device_address_add(struct gremc_host *host, const struct gremc_device
 		if (rc == 0)
 			rc = gremc_address_set(&host->netlink, device->ifindex, address, true);
 	}
-	gremc_device_prefix_warn(device, "add the address", address->address, address->length, rc);
+	gremc_device_prefix_warn(device, "add the address", &prefix, rc);
 }

@@ -63,8 +63,8 @@ int gremc_device_config_read(struct gremc_host *host, struct gremc_device *devic
 /* Free the memory of a link configuration and zero it. */
 void gremc_link_config_fini(struct gremc_link_config *link_config);
 /* Warn that an address or route of the device could not be changed; no-op for rc 0. */
-void gremc_device_prefix_warn(const struct gremc_device *device, const char *action, rte_be32_t address,
-			      uint8_t length, int rc);
+void gremc_device_prefix_warn(const struct gremc_device *device, const char *action,
+			      const struct gremc_prefix *prefix, int rc);
 
 /* ---- addresses.c ---- */
 

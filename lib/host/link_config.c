@@ -25,15 +25,14 @@ static bool link_config_has_route(const struct gremc_link_config *link_config, c
 	return false;
 }
 
-void gremc_device_prefix_warn(const struct gremc_device *device, const char *action, rte_be32_t address,
-			      uint8_t length, int rc)
+void gremc_device_prefix_warn(const struct gremc_device *device, const char *action,
+			      const struct gremc_prefix *prefix, int rc)
 {
-	const struct gremc_prefix prefix = {address, length};
 	char text[GREMC_PREFIX_TEXT];
 
 	if (rc)
 		GREMC_LOG(WARNING, "%s: cannot %s %s: %s", device->name, action,
-			  gremc_prefix_format(text, &prefix), strerror(-rc));
+			  gremc_prefix_format(text, prefix), strerror(-rc));
 }
 
 void gremc_device_config_apply(struct gremc_host *host, struct gremc_device *device,
@@ -46,16 +45,16 @@ void gremc_device_config_apply(struct gremc_host *host, struct gremc_device *dev
 	/* A route to a destination that both configurations have is replaced below, without a gap. */
 	for (uint32_t i = 0; i < old->route_count; i++)
 		if (!link_config_has_route(link_config, &old->routes[i].to))
-			gremc_device_prefix_warn(device, "remove the route to", old->routes[i].to.address,
-						 old->routes[i].to.length,
+			gremc_device_prefix_warn(device, "remove the route to", &old->routes[i].to,
 						 gremc_route_set(&host->netlink, device->ifindex,
 								 &old->routes[i], GREMC_ROUTE_REMOVE));
 	for (uint32_t i = 0; i < link_config->address_count; i++)
 		gremc_device_address_add(host, device, &link_config->addresses[i]);
 	for (uint32_t i = 0; i < old->address_count; i++)
 		if (!link_config_has_address(link_config, &old->addresses[i]))
-			gremc_device_prefix_warn(device, "remove the address", old->addresses[i].address,
-						 old->addresses[i].length,
+			gremc_device_prefix_warn(device, "remove the address",
+						 &(const struct gremc_prefix)GREMC_PREFIX_IPV4(
+							 old->addresses[i].address, old->addresses[i].length),
 						 gremc_address_set(&host->netlink, device->ifindex,
 								   &old->addresses[i], false));
 	gremc_device_routes_add(host, device, link_config);

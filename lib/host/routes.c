@@ -77,7 +77,7 @@ static bool device_route_replace(struct gremc_host *host, const struct gremc_dev
 		return false;
 	}
 	rc = gremc_route_set(&host->netlink, device->ifindex, route, GREMC_ROUTE_REPLACE);
-	gremc_device_prefix_warn(device, "replace the route to", route->to.address, route->to.length, rc);
+	gremc_device_prefix_warn(device, "replace the route to", &route->to, rc);
 	return rc == 0;
 }
 
@@ -140,8 +140,7 @@ void gremc_device_routes_add(struct gremc_host *host, const struct gremc_device 
 		refused[i] = rc == -EEXIST;
 		any |= refused[i];
 		if (!refused[i])
-			gremc_device_prefix_warn(device, "add the route to", route->to.address,
-						 route->to.length, rc);
+			gremc_device_prefix_warn(device, "add the route to", &route->to, rc);
 	}
 	rc = any ? device_routes_compare(host, device, link_config, refused, link_config->missing) : 0;
 fail:

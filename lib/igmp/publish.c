@@ -7,16 +7,20 @@
 
 bool gremc_policy_allows_source(const struct gremc_igmp_policy *policy, rte_be32_t source)
 {
+	const struct gremc_addr address = gremc_addr_from_ipv4(source);
+
 	for (uint32_t i = 0; i < policy->source_count; i++)
-		if (gremc_prefix_covers(&policy->sources[i], source))
+		if (gremc_prefix_covers(&policy->sources[i], &address))
 			return true;
 	return policy->source_count == 0;
 }
 
 bool gremc_policy_allows_group(const struct gremc_igmp_policy *policy, rte_be32_t group)
 {
+	const struct gremc_addr address = gremc_addr_from_ipv4(group);
+
 	for (uint32_t i = 0; i < policy->group_count; i++)
-		if (gremc_prefix_covers(&policy->groups[i], group))
+		if (gremc_prefix_covers(&policy->groups[i], &address))
 			return true;
 	return policy->group_count == 0;
 }

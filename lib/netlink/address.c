@@ -20,7 +20,8 @@ int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
 	mnl_attr_put_u32(request, IFA_LOCAL, address->address);
 	mnl_attr_put_u32(request, IFA_ADDRESS, point_to_point ? address->peer : address->address);
 	if (!point_to_point && address->length < 31)
-		mnl_attr_put_u32(request, IFA_BROADCAST, address->address | ~gremc_netmask(address->length));
+		mnl_attr_put_u32(request, IFA_BROADCAST,
+				 address->address | ~gremc_ipv4_mask(address->length));
 	/* Kernels before 5.18 ignore this attribute. */
 	mnl_attr_put_u8(request, GREMC_IFA_PROTO, GREMC_RTPROT);
 	rc = gremc_netlink_send(netlink, request, NULL, NULL);

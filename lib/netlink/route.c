@@ -17,15 +17,15 @@ int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struc
 	struct rtmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 	int rc;
 
-	gremc_assert(route->to.length <= 32);
+	gremc_assert(route->to.address.family == GREMC_FAMILY_IPV4 && route->to.length <= 32);
 	message->rtm_family = AF_INET;
-	message->rtm_dst_len = route->to.length;
+	message->rtm_dst_len = (uint8_t)route->to.length;
 	message->rtm_table = RT_TABLE_MAIN;
 	message->rtm_protocol = GREMC_RTPROT;
 	message->rtm_scope = route->via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 	message->rtm_type = RTN_UNICAST;
 	message->rtm_flags = route->on_link ? RTNH_F_ONLINK : 0;
-	mnl_attr_put_u32(request, RTA_DST, route->to.address);
+	mnl_attr_put_u32(request, RTA_DST, route->to.address.ipv4);
 	if (route->via)
 		mnl_attr_put_u32(request, RTA_GATEWAY, route->via);
 	mnl_attr_put_u32(request, RTA_OIF, ifindex);
@@ -41,7 +41,7 @@ static bool route_message_parse(const struct nlmsghdr *header, struct gremc_kern
 	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
 	struct nlattr *attribute;
 
-	*route = (struct gremc_kernel_route){.to.length = message->rtm_dst_len,
+	*route = (struct gremc_kernel_route){.to = GREMC_PREFIX_IPV4(0, message->rtm_dst_len),
 					     .protocol = message->rtm_protocol,
 					     .is_unicast = message->rtm_type == RTN_UNICAST};
 	*table = message->rtm_table;
@@ -49,7 +49,7 @@ static bool route_message_parse(const struct nlmsghdr *header, struct gremc_kern
 	{
 		switch (mnl_attr_get_type(attribute)) {
 		case RTA_DST:
-			route->to.address = mnl_attr_get_u32(attribute);
+			route->to.address.ipv4 = mnl_attr_get_u32(attribute);
 			break;
 		case RTA_OIF:
 			route->ifindex = mnl_attr_get_u32(attribute);
@@ -168,11 +168,11 @@ bool gremc_route_destination_parse(const struct nlmsghdr *header, struct gremc_p
 
 	if (message->rtm_family != AF_INET || message->rtm_flags & RTM_F_CLONED)
 		return false;
-	*to = (struct gremc_prefix){.length = message->rtm_dst_len};
+	*to = (struct gremc_prefix)GREMC_PREFIX_IPV4(0, message->rtm_dst_len);
 	mnl_attr_for_each(attribute, header, sizeof(*message))
 	{
 		if (mnl_attr_get_type(attribute) == RTA_DST)
-			to->address = mnl_attr_get_u32(attribute);
+			to->address.ipv4 = mnl_attr_get_u32(attribute);
 	}
 	return true;
 }

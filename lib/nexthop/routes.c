@@ -129,10 +129,12 @@ void gremc_nexthop_routes_changed(struct gremc_nexthops *nexthops)
 static bool binding_is_affected(const struct gremc_nexthop_changes *changes,
 				const struct gremc_nexthop_binding *binding)
 {
+	const struct gremc_addr remote = gremc_addr_from_ipv4(binding->remote);
+
 	if (changes->all)
 		return true;
 	for (uint32_t i = 0; i < changes->count; i++)
-		if (gremc_prefix_covers(&changes->to[i], binding->remote))
+		if (gremc_prefix_covers(&changes->to[i], &remote))
 			return true;
 	return false;
 }

@@ -19,7 +19,7 @@ static const struct gremc_mroute_spec *fixed_prefix(const struct gremc_rib *rib,
 
 		if (rib->lengths[length] == 0)
 			continue;
-		wider = gremc_route_find(rib, 0, route->group & gremc_netmask(length), length);
+		wider = gremc_route_find(rib, 0, route->group & gremc_ipv4_mask(length), length);
 		if (wider && wider->fixed)
 			return wider->fixed;
 	}

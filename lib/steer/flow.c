@@ -86,8 +86,8 @@ static struct gremc_flow_pattern flow_rule_pattern(const struct flow_rule *rule,
 	if (rule->is_group)
 		return (struct gremc_flow_pattern){
 			.protocol = IPPROTO_UDP,
-			.destination = rule->group.group.address,
-			.destination_mask = gremc_netmask(rule->group.group.length),
+			.destination = rule->group.group.address.ipv4,
+			.destination_mask = gremc_ipv4_mask(rule->group.group.length),
 			.source = rule->group.source,
 		};
 	return (struct gremc_flow_pattern){
@@ -157,7 +157,7 @@ static int flow_rule_create(struct gremc_flow_rules *rules, const struct gremc_s
 /* Returns whether the rule is gone. A rule that the device keeps stays in the list, for the next attempt. */
 static bool flow_rule_destroy(const struct gremc_flow_rules *rules, const struct flow_rule *rule)
 {
-	const struct gremc_prefix local = {rule->tunnel.local, 32};
+	const struct gremc_prefix local = GREMC_PREFIX_IPV4(rule->tunnel.local, 32);
 	struct rte_flow_error error = {0};
 	char text[GREMC_PREFIX_TEXT];
 

@@ -28,10 +28,10 @@ int gremc_steer_tunnel_compare(const void *a, const void *b)
 int gremc_steer_group_compare(const void *a, const void *b)
 {
 	const struct gremc_steer_group *x = a, *y = b;
-	int order = address_compare(&x->group.address, &y->group.address);
+	int order = gremc_addr_compare(&x->group.address, &y->group.address);
 
 	if (order == 0)
-		order = x->group.length - y->group.length;
+		order = (int)x->group.length - (int)y->group.length;
 	return order ? order : address_compare(&x->source, &y->source);
 }
 

@@ -22,10 +22,10 @@ static int group_map_find(const struct gremc_xdp *xdp, const struct gremc_steer_
 			  union group_key *key)
 {
 	if (steer->source) {
-		key->flow = (struct gremc_xdp_flow){steer->source, steer->group.address};
+		key->flow = (struct gremc_xdp_flow){steer->source, steer->group.address.ipv4};
 		return xdp->flows;
 	}
-	key->group = (struct gremc_xdp_group){steer->group.length, steer->group.address};
+	key->group = (struct gremc_xdp_group){steer->group.length, steer->group.address.ipv4};
 	return xdp->groups;
 }
 
@@ -163,7 +163,7 @@ static int xdp_groups_trim(const struct gremc_xdp *xdp, const struct gremc_steer
 	int ret = 0, one;
 
 	while (more) {
-		struct gremc_steer_group group = {.group = {next.address, next.length}};
+		struct gremc_steer_group group = {.group = GREMC_PREFIX_IPV4(next.address, next.length)};
 
 		key = next;
 		more = bpf_map_get_next_key(xdp->groups, &key, &next) == 0;
@@ -183,7 +183,8 @@ static int xdp_flows_trim(const struct gremc_xdp *xdp, const struct gremc_steer_
 	int ret = 0, one;
 
 	while (more) {
-		struct gremc_steer_group flow = {.group = {next.group, 32}, .source = next.source};
+		struct gremc_steer_group flow = {.group = GREMC_PREFIX_IPV4(next.group, 32),
+						 .source = next.source};
 
 		key = next;
 		more = bpf_map_get_next_key(xdp->flows, &key, &next) == 0;

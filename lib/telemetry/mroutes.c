@@ -67,26 +67,28 @@ static const struct gremc_mroute *mroute_argument_find(struct gremc_query *query
 	const char *source_text = query->argument[0], *group_text = query->argument[1];
 	const struct gremc_mroute *mroute;
 	struct gremc_prefix group;
-	rte_be32_t source = 0, host_bits;
+	struct gremc_addr address;
+	rte_be32_t source = 0;
 
 	if (strcmp(source_text, "*") && gremc_ipv4_parse(source_text, &source)) {
 		gremc_query_error(query, "SOURCE '%.20s' is neither an IPv4 address nor *", source_text);
 		return NULL;
 	}
-	if (gremc_prefix_parse(group_text, &group, &host_bits)) {
+	if (gremc_prefix_parse(group_text, &group, &address) || address.family != GREMC_FAMILY_IPV4) {
 		gremc_query_error(query,
 				  "GROUP '%.20s' is not an IPv4 address, or one with /LENGTH of up to 32",
 				  group_text);
 		return NULL;
 	}
-	if (host_bits) {
+	if (!gremc_addr_is_equal(&address, &group.address)) {
 		char text[GREMC_PREFIX_TEXT];
 
 		gremc_query_error(query, "GROUP '%.20s' has bits after its length; right would be %s",
 				  group_text, gremc_prefix_format(text, &group));
 		return NULL;
 	}
-	mroute = gremc_fanout_find(query->telemetry->fanout, source, group.address, group.length);
+	mroute = gremc_fanout_find(query->telemetry->fanout, source, group.address.ipv4,
+				   (uint8_t)group.length);
 	if (mroute == NULL)
 		gremc_query_error(query,
 				  "no mroute with just this source and group; /gremc/mroutes lists all, "

@@ -93,7 +93,7 @@ char *gremc_source_format(char text[GREMC_IPV4_TEXT], rte_be32_t source)
 
 char *gremc_group_format(char text[GREMC_PREFIX_TEXT], rte_be32_t group, uint8_t length)
 {
-	const struct gremc_prefix prefix = {group, length};
+	const struct gremc_prefix prefix = GREMC_PREFIX_IPV4(group, length);
 
 	return length == 32 ? gremc_ipv4_format(text, group) : gremc_prefix_format(text, &prefix);
 }
@@ -135,7 +135,7 @@ static uint32_t mroute_conditional_oifs(const struct gremc_mroute *mroute, bool 
 void gremc_reply_mroute(const struct gremc_query *query, struct rte_tel_data *dict,
 			const struct gremc_mroute *mroute)
 {
-	char text[32];
+	char text[GREMC_PREFIX_TEXT];
 
 	gremc_reply_text(dict, "source", gremc_source_format(text, mroute->source));
 	gremc_reply_text(dict, "group", gremc_group_format(text, mroute->group, mroute->length));

@@ -31,10 +31,10 @@ int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gr
 		return -ENOMEM;
 	sources->count = count;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t first = rte_be_to_cpu_32(prefixes[i].address);
+		uint32_t first = rte_be_to_cpu_32(gremc_addr_to_ipv4(&prefixes[i].address));
 
 		sources->range[i] = (struct gremc_vif_range){
-			first, first | ~rte_be_to_cpu_32(gremc_netmask(prefixes[i].length))};
+			first, first | ~rte_be_to_cpu_32(gremc_ipv4_mask(prefixes[i].length))};
 	}
 	qsort(sources->range, count, sizeof(sources->range[0]), source_range_compare);
 	if (sources_equal(sources, old)) {

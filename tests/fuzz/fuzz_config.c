@@ -51,7 +51,7 @@ static void check(struct gremc_config *config, struct gremc_errors *errors)
 	for (uint32_t i = 0; config && i < config->mroute_count; i++) {
 		const struct gremc_config_mroute *mroute = &config->mroutes[i];
 
-		require(gremc_ipv4_is_multicast(mroute->group.address));
+		require(gremc_addr_is_multicast(&mroute->group.address));
 		require(mroute->from_any != (mroute->from_count != 0));
 		require(mroute->to_all != (mroute->to_count != 0));
 		check_list(config, mroute->from, mroute->from_count);

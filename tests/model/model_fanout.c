@@ -72,7 +72,7 @@ static void any_key(struct route *route)
 	do {
 		route->source = one_in(2) ? any_source() : 0;
 		route->length = route->source ? 32 : lengths[below(RTE_DIM(lengths))];
-		route->group = any_group() & gremc_netmask(route->length);
+		route->group = any_group() & gremc_ipv4_mask(route->length);
 	} while (route->source == 0 && route->length > GREMC_SSM_LENGTH && gremc_ipv4_is_ssm(route->group));
 }
 
@@ -111,7 +111,7 @@ static const struct route *list_match(rte_be32_t source, rte_be32_t group)
 		if (route->source) {
 			if (route->source == source && route->group == group)
 				return route;
-		} else if ((group & gremc_netmask(route->length)) == route->group &&
+		} else if ((group & gremc_ipv4_mask(route->length)) == route->group &&
 			   (!gremc_ipv4_is_ssm(group) || is_every_ssm(route)) &&
 			   (best == NULL || route->length > best->length)) {
 			best = route;

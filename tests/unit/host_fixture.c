@@ -37,7 +37,7 @@ const char *host_state_directory(void)
 void config_init(struct host_fixture *f)
 {
 	f->address = (struct gremc_config_address){LOCAL, 24};
-	f->route = (struct gremc_config_route){.via = GATEWAY};
+	f->route = (struct gremc_config_route){.to = GREMC_PREFIX_IPV4(0, 0), .via = GATEWAY};
 	f->config_port = (struct gremc_config_port){.name = "wan0",
 						    .host = true,
 						    .member_of = GREMC_CONFIG_NONE,
@@ -245,9 +245,9 @@ struct nlmsghdr *kernel_route_request(struct host_fixture *f, uint16_t type, con
 	message->rtm_family = AF_INET;
 	message->rtm_table = RT_TABLE_MAIN;
 	message->rtm_protocol = RTPROT_BOOT;
-	message->rtm_dst_len = to->length;
+	message->rtm_dst_len = (uint8_t)to->length;
 	message->rtm_type = RTN_UNICAST;
-	mnl_attr_put_u32(request, RTA_DST, to->address);
+	mnl_attr_put_u32(request, RTA_DST, gremc_addr_to_ipv4(&to->address));
 	return request;
 }
 

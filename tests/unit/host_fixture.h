@@ -20,7 +20,7 @@
 #define PATIENCE 60000                /* milliseconds */
 
 /* A second network, by an interface that is no port. */
-#define DEFAULT (&(const struct gremc_prefix){0, 0})
+#define DEFAULT (&(const struct gremc_prefix)GREMC_PREFIX_IPV4(0, 0))
 #define MGMT    RTE_BE32(0x0a090902) /* 10.9.9.2 */
 #define MGMT_GW RTE_BE32(0x0a090901)
 

@@ -110,11 +110,11 @@ static void test_reads_routes_and_neighbors(void **state)
 	(void)state;
 	assert_int_equal(bond0->route_count, 3);
 	assert_int_equal(bond0->routes[0].to.length, 16);
-	assert_int_equal(bond0->routes[0].to.address, ip("10.1.0.0"));
+	assert_int_equal(bond0->routes[0].to.address.ipv4, ip("10.1.0.0"));
 	assert_int_equal(bond0->routes[0].via, ip("192.0.2.16"));
 	assert_int_equal(bond0->routes[1].to.length, 8);
 	assert_int_equal(bond0->routes[2].to.length, 0);
-	assert_int_equal(bond0->routes[2].to.address, 0);
+	assert_int_equal(bond0->routes[2].to.address.ipv4, 0);
 	assert_int_equal(bond0->routes[2].via, ip("147.75.64.12"));
 	assert_int_equal(bond0->neighbor_count, 3);
 	assert_int_equal(bond0->neighbors[0].address, ip("147.75.64.12"));
@@ -207,7 +207,7 @@ static void test_reads_mroutes(void **state)
 	(void)state;
 	assert_int_equal(config->mroute_count, 4);
 	assert_int_equal(m[0].source, ip("10.1.1.1"));
-	assert_int_equal(m[0].group.address, ip("232.1.1.1"));
+	assert_int_equal(m[0].group.address.ipv4, ip("232.1.1.1"));
 	assert_int_equal(m[0].group.length, 32);
 	assert_false(m[0].from_any || m[0].to_all);
 	assert_int_equal(m[0].from_count, 1);

@@ -32,7 +32,7 @@ static void test_longest_match_wins(void **state)
 	for (uint8_t length = 4; length <= 32; length++) {
 		if (length > 8 && length < 24 && length % 5)
 			continue;
-		route_add(f, 0, group & gremc_netmask(length), length);
+		route_add(f, 0, group & gremc_ipv4_mask(length), length);
 		assert_int_equal(route_lookup(f, source, group)->length, length);
 		assert_true(table_usage(f).lengths >> length & 1);
 	}

@@ -178,10 +178,11 @@ static void name_in_use_is_an_error(void **state)
  * goes, what an operator gave stays. */
 static void restart_removes_what_only_the_earlier_start_configured(void **state)
 {
-	const struct gremc_prefix theirs = {RTE_BE32(0xc6120000), 15};
+	const struct gremc_prefix theirs = GREMC_PREFIX_IPV4(RTE_BE32(0xc6120000), 15);
 	struct gremc_config_address two[2] = {{LOCAL, 24}, {RTE_BE32(0xc0000205), 24}};
-	struct gremc_config_route routes[2] = {{.via = GATEWAY},
-					       {.to = {RTE_BE32(0xcb007100), 24}, .via = GATEWAY}};
+	struct gremc_config_route routes[2] = {
+		{.to = GREMC_PREFIX_IPV4(0, 0), .via = GATEWAY},
+		{.to = GREMC_PREFIX_IPV4(RTE_BE32(0xcb007100), 24), .via = GATEWAY}};
 	struct host_fixture *f = *state;
 	unsigned ifindex;
 
@@ -212,7 +213,7 @@ static void restart_removes_what_only_the_earlier_start_configured(void **state)
 	assert_int_not_equal(gremc_route_lookup(&f->netlink, RTE_BE32(0xc0000209), 0, 0,
 						&(struct gremc_kernel_next_hop){0}),
 			     0);
-	assert_true(kernel_routes_via(f, theirs.address, GATEWAY2));
+	assert_true(kernel_routes_via(f, theirs.address.ipv4, GATEWAY2));
 	/* the tunnel's peer is the new one only */
 	assert_true(kernel_routes_via(f, RTE_BE32(0x0a000002), GATEWAY2));
 	assert_true(kernel_routes_via(f, RTE_BE32(0x0a000009), 0));

@@ -4,7 +4,8 @@
 
 static void test_policy_refuses_groups_and_sources(void **state)
 {
-	static const struct gremc_prefix groups[] = {{IP(239, 1, 0, 0), 16}, {IP(232, 0, 0, 0), 8}};
+	static const struct gremc_prefix groups[] = {GREMC_PREFIX_IPV4(IP(239, 1, 0, 0), 16),
+						     GREMC_PREFIX_IPV4(IP(232, 0, 0, 0), 8)};
 	struct gremc_igmp_policy policy = querier;
 	const rte_be32_t bad[] = {IP(127, 0, 0, 1), IP(239, 0, 0, 1), 0};
 
@@ -115,7 +116,8 @@ static void test_each_change_costs_a_token(void **state)
 static void test_source_list_limits_requests(void **state)
 {
 	/* 10.9.0.1 is member_address(0) */
-	const struct gremc_prefix list[] = {{member_address(0), 32}, {member_address(1), 31}};
+	const struct gremc_prefix list[] = {GREMC_PREFIX_IPV4(member_address(0), 32),
+					    GREMC_PREFIX_IPV4(member_address(1), 31)};
 	struct gremc_igmp_policy policy = querier;
 
 	(void)state;

@@ -77,7 +77,7 @@ static void route_message_has_its_destination(void **state __rte_unused)
 
 	mnl_attr_put_u32(message, RTA_DST, RTE_BE32(0xcb007100));
 	assert_true(gremc_route_destination_parse(message, &to));
-	assert_int_equal(to.address, RTE_BE32(0xcb007100));
+	assert_int_equal(to.address.ipv4, RTE_BE32(0xcb007100));
 	assert_int_equal(to.length, 24);
 }
 
@@ -87,7 +87,7 @@ static void default_route_covers_every_address(void **state __rte_unused)
 	struct gremc_prefix to;
 
 	assert_true(gremc_route_destination_parse(message_begin(RTM_DELROUTE, &header, sizeof(header)), &to));
-	assert_true(gremc_prefix_covers(&to, RTE_BE32(0xc6336402)));
+	assert_true(gremc_prefix_covers(&to, &(struct gremc_addr)GREMC_ADDR_IPV4(RTE_BE32(0xc6336402))));
 }
 
 static void route_of_another_family_is_ignored(void **state __rte_unused)

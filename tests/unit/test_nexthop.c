@@ -24,8 +24,8 @@ static void kernel_neighbor_resolves_the_adjacency(void **state)
 
 static void tunnel_follows_the_kernel_route(void **state)
 {
-	const struct gremc_link_route host_route = {{REMOTE, 32}, GATEWAY2, false},
-				      rest = {{0, 0}, GATEWAY, false};
+	const struct gremc_link_route host_route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false},
+				      rest = {GREMC_PREFIX_IPV4(0, 0), GATEWAY, false};
 	struct host_fixture *f = *state;
 	unsigned ifindex;
 
@@ -49,7 +49,7 @@ static void tunnel_follows_the_kernel_route(void **state)
 static void static_neighbor_overrides_the_kernel(void **state)
 {
 	struct gremc_config_neighbor neighbor = {GATEWAY2, mac_a};
-	const struct gremc_link_route host_route = {{REMOTE, 32}, GATEWAY2, false};
+	const struct gremc_link_route host_route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false};
 	struct host_fixture *f = *state;
 
 	NEEDS_ROOT(state);
@@ -65,18 +65,18 @@ static void static_neighbor_overrides_the_kernel(void **state)
 /* More changes than the socket holds. */
 static void events_overflow(struct host_fixture *f)
 {
-	struct gremc_link_route route = {{0, 32}, GATEWAY2, false};
+	struct gremc_link_route route = {GREMC_PREFIX_IPV4(0, 32), GATEWAY2, false};
 	unsigned ifindex = if_nametoindex("wan0");
 
 	for (uint32_t i = 0; i < 60000; i++) {
-		route.to.address = rte_cpu_to_be_32(0x0b000000 + i / 2);
+		route.to.address.ipv4 = rte_cpu_to_be_32(0x0b000000 + i / 2);
 		gremc_route_set(&f->netlink, ifindex, &route, i % 2 ? GREMC_ROUTE_REMOVE : GREMC_ROUTE_ADD);
 	}
 }
 
 static void resync_finds_changes_that_an_overflow_dropped(void **state)
 {
-	const struct gremc_link_route route = {{REMOTE, 32}, GATEWAY2, false};
+	const struct gremc_link_route route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false};
 	struct host_fixture *f = *state;
 
 	NEEDS_ROOT(state);
@@ -94,7 +94,7 @@ static void resync_finds_changes_that_an_overflow_dropped(void **state)
 /* The kernel says once that it loses events, and goes on losing them until all others are read. */
 static void resync_finds_changes_during_the_overflow(void **state)
 {
-	const struct gremc_link_route route = {{REMOTE, 32}, GATEWAY2, false};
+	const struct gremc_link_route route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false};
 	struct host_fixture *f = *state;
 
 	NEEDS_ROOT(state);
@@ -148,7 +148,8 @@ static void kernel_route_by_nexthop_add(struct host_fixture *f, const struct gre
 /* A kernel_nexthop_set object is replaced, a group gets another member, the object is deleted. */
 static void tunnel_follows_nexthop_objects(void **state)
 {
-	const struct gremc_prefix to = {REMOTE & gremc_netmask(24), 24}, host = {REMOTE, 32};
+	const struct gremc_prefix to = GREMC_PREFIX_IPV4(REMOTE & gremc_ipv4_mask(24), 24),
+				  host = GREMC_PREFIX_IPV4(REMOTE, 32);
 	struct host_fixture *f = *state;
 	unsigned ifindex;
 
@@ -179,7 +180,7 @@ static void tunnel_follows_nexthop_objects(void **state)
 static void tunnel_follows_links_that_are_no_ports(void **state)
 {
 	const struct gremc_link_settings down = {.down = true};
-	const struct gremc_prefix to = {REMOTE & gremc_netmask(24), 24};
+	const struct gremc_prefix to = GREMC_PREFIX_IPV4(REMOTE & gremc_ipv4_mask(24), 24);
 	struct host_fixture *f = *state;
 	unsigned mgmt;
 
@@ -197,7 +198,7 @@ static void tunnel_follows_links_that_are_no_ports(void **state)
 /* Nothing announces it, and yet it is seen. */
 static void full_check_finds_changes_without_an_event(void **state)
 {
-	const struct gremc_prefix to = {REMOTE, 32};
+	const struct gremc_prefix to = GREMC_PREFIX_IPV4(REMOTE, 32);
 	struct host_fixture *f = *state;
 	size_t length;
 
@@ -216,7 +217,7 @@ static void full_check_finds_changes_without_an_event(void **state)
 static void route_with_an_ipv6_next_hop_resolves(void **state)
 {
 	static const struct in6_addr gateway = {.s6_addr = {0xfe, 0x80, [15] = 0x42}};
-	const struct gremc_prefix to = {REMOTE, 32};
+	const struct gremc_prefix to = GREMC_PREFIX_IPV4(REMOTE, 32);
 	struct rtvia *via = (struct rtvia *)(uint8_t[sizeof(*via) + sizeof(gateway)]){0};
 	struct host_fixture *f = *state;
 	struct nlmsghdr *request;

@@ -194,7 +194,7 @@ static void test_oil_parts_obey_limits_set_meanwhile(void **state)
 {
 	enum { OIL = 400 };
 	static const uint16_t lengths[] = {100, 1000};
-	const struct gremc_prefix ours = {.address = RTE_BE32(SOURCE), .length = 32};
+	const struct gremc_prefix ours = GREMC_PREFIX_IPV4(RTE_BE32(SOURCE), 32);
 	struct forwarder *f = *state;
 	struct gremc_worker *other = forwarder_start_oil_split(f, 200);
 	uint8_t thresholds[OIL];

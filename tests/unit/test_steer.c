@@ -190,8 +190,8 @@ static const struct rule_copy *rule_find(const char *text)
 
 	assert_int_equal(gremc_prefix_parse(text, &prefix, NULL), 0);
 	for (unsigned i = 0; i < RULES; i++)
-		if (device.rule_copy[i].used && device.rule_copy[i].address == prefix.address &&
-		    device.rule_copy[i].mask == gremc_netmask(prefix.length))
+		if (device.rule_copy[i].used && device.rule_copy[i].address == prefix.address.ipv4 &&
+		    device.rule_copy[i].mask == gremc_ipv4_mask(prefix.length))
 			return &device.rule_copy[i];
 	return NULL;
 }
@@ -263,9 +263,10 @@ static struct gremc_config_port *isolated_port_add(unsigned queues)
 
 static void test_set_is_sorted_without_duplicates(void **state)
 {
-	const struct gremc_steer_group group = {{address_parse("239.1.0.0"), 16}, 0},
-				       longer = {{address_parse("239.1.0.0"), 24}, 0},
-				       flow = {{address_parse("239.2.2.2"), 32}, address_parse("10.1.1.1")},
+	const struct gremc_steer_group group = {GREMC_PREFIX_IPV4(address_parse("239.1.0.0"), 16), 0},
+				       longer = {GREMC_PREFIX_IPV4(address_parse("239.1.0.0"), 24), 0},
+				       flow = {GREMC_PREFIX_IPV4(address_parse("239.2.2.2"), 32),
+					       address_parse("10.1.1.1")},
 				       any = {flow.group, 0};
 	struct gremc_steer_tunnel tunnel = {.local = address_parse("10.0.0.1"),
 					    .remote = address_parse("198.51.100.1")};

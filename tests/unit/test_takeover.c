@@ -92,8 +92,9 @@ static void address_draw(void *argument, const struct gremc_link_address *addres
 
 static void route_draw(void *argument, const struct gremc_kernel_route *route)
 {
-	kernel_picture_draw(argument, "route %x/%u dev %u via %x metric %u proto %u\n", route->to.address,
-			    route->to.length, route->ifindex, route->via, route->metric, route->protocol);
+	kernel_picture_draw(argument, "route %x/%u dev %u via %x metric %u proto %u\n",
+			    route->to.address.ipv4, route->to.length, route->ifindex, route->via,
+			    route->metric, route->protocol);
 }
 
 static struct picture kernel_picture_take(struct host_fixture *f)
@@ -138,7 +139,7 @@ out:
 /* Create the interfaces, addresses and routes that a takeover finds. */
 static void interface_furnish(struct host_fixture *f)
 {
-	const struct gremc_prefix far = {RTE_BE32(0xc6120000), 15};
+	const struct gremc_prefix far = GREMC_PREFIX_IPV4(RTE_BE32(0xc6120000), 15);
 	unsigned wan0 = kernel_veth_create(f, "wan0"), mgmt = kernel_veth_create(f, "mgmt");
 
 	kernel_address_add(f, wan0, LOCAL, 24, 0);

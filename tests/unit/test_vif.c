@@ -410,10 +410,9 @@ static int vif_tests_stop_eal(void **state)
 
 static void test_source_filter_covers_its_ranges(void **state)
 {
-	const struct gremc_prefix prefixes[] = {{RTE_BE32(0x0a020202), 32},
-						{RTE_BE32(0x0a010000), 16},
-						{RTE_BE32(0xc0000000), 2},
-						{RTE_BE32(0x0a020204), 30}};
+	const struct gremc_prefix prefixes[] = {
+		GREMC_PREFIX_IPV4(RTE_BE32(0x0a020202), 32), GREMC_PREFIX_IPV4(RTE_BE32(0x0a010000), 16),
+		GREMC_PREFIX_IPV4(RTE_BE32(0xc0000000), 2), GREMC_PREFIX_IPV4(RTE_BE32(0x0a020204), 30)};
 	static const struct {
 		uint32_t source;
 		bool taken;

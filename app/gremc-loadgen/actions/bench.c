@@ -63,7 +63,7 @@ static int bench_config_create(struct gremc_config *config, const struct gremc_l
 		struct gremc_config_mroute *mroute = &config->mroutes[i];
 
 		mroute->source = SOURCE;
-		mroute->group = (struct gremc_prefix){rte_cpu_to_be_32(0xef010100 + i), 32};
+		mroute->group = (struct gremc_prefix)GREMC_PREFIX_IPV4(rte_cpu_to_be_32(0xef010100 + i), 32);
 		mroute->from = malloc((fanout + 1) * sizeof(*mroute->from));
 		if (mroute->from == NULL)
 			return -ENOMEM;

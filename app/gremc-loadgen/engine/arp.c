@@ -92,7 +92,7 @@ static bool arp_address_is_played(const struct gremc_config_port *port, rte_be32
 
 		if (own->address == address)
 			return false;
-		on_link |= ((own->address ^ address) & gremc_netmask(own->length)) == 0;
+		on_link |= ((own->address ^ address) & gremc_ipv4_mask(own->length)) == 0;
 	}
 	return on_link;
 }

@@ -16,7 +16,9 @@
 
 static bool mroute_covers(const struct gremc_config_mroute *mroute, rte_be32_t source, rte_be32_t group)
 {
-	if (!gremc_prefix_covers(&mroute->group, group))
+	const struct gremc_addr address = gremc_addr_from_ipv4(group);
+
+	if (!gremc_prefix_covers(&mroute->group, &address))
 		return false;
 	return mroute->source ? mroute->source == source : !gremc_ipv4_is_ssm(group);
 }
@@ -28,7 +30,7 @@ uint32_t gremc_flows_match(const struct gremc_config *config, rte_be32_t source,
 
 	for (uint32_t i = 0; i < config->mroute_count; i++) {
 		const struct gremc_config_mroute *mroute = &config->mroutes[i];
-		int rank = mroute->source ? 33 : mroute->group.length;
+		int rank = mroute->source ? 33 : (int)mroute->group.length;
 
 		if (rank > best_rank && mroute_covers(mroute, source, group)) {
 			best = i;
@@ -192,7 +194,8 @@ static int mroute_flows_add(struct flow_maker *maker, uint32_t number)
 	const struct gremc_prefix *group = &maker->flows->config->mroutes[number].group;
 	uint64_t groups = UINT64_C(1) << (32 - group->length), requested = maker->options->groups_per_route;
 	/* Skip the first addresses of a prefix: those of 224.0.0.0/4 are link-local groups. */
-	uint32_t first = rte_be_to_cpu_32(group->address) + (group->length < 24 ? 1 << 8 : 0);
+	uint32_t first =
+		rte_be_to_cpu_32(gremc_addr_to_ipv4(&group->address)) + (group->length < 24 ? 1 << 8 : 0);
 
 	if (groups > 256)
 		groups -= 256;

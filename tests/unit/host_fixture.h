@@ -61,14 +61,18 @@ struct host_fixture {
 		assert_true(condition);                                                                      \
 	} while (0)
 
-/* Set-up and tear-down of the group, and of each test. *state is NULL without root. */
+/* Start the EAL, in a network namespace of its own. Without root, *state of each test is NULL. */
 int host_group_set_up(void **state);
+/* Close the device and stop the EAL. */
 int host_group_tear_down(void **state);
+/* The tables, a port, a tunnel and an epoll set in *state. */
 int host_set_up(void **state);
+/* Free them and remove all interfaces of the test. */
 int host_tear_down(void **state);
 
 /* The context of gremc_host_create(). */
 struct gremc_host_context host_context(const struct host_fixture *f);
+/* Create the host with the configuration. */
 void host_create(struct host_fixture *f);
 /* Set the fixture's configuration to its initial value. */
 void config_init(struct host_fixture *f);
@@ -76,17 +80,20 @@ void config_init(struct host_fixture *f);
 void config_apply(struct host_fixture *f);
 /* One turn of the control loop. */
 void loop_turn(struct host_fixture *f);
+/* The folder of the takeover journal. */
 const char *host_state_directory(void);
 /* The adjacency that the tunnel sends by. */
 const struct gremc_adjacency *tunnel_adjacency(const struct host_fixture *f);
-/* Whether the tunnel sends to this next hop; mac NULL: which is not resolved. */
+/* Returns true if the tunnel sends to this next hop; mac NULL: an unresolved one. */
 bool tunnel_adjacency_is(const struct host_fixture *f, rte_be32_t next_hop, const struct rte_ether_addr *mac);
 
 /* ---- changes of the kernel that the test makes ---- */
 
+/* Send a netlink request and check the reply. */
 void kernel_request_send(struct host_fixture *f, struct nlmsghdr *request);
 /* mac NULL: remove the entry. */
 void kernel_neighbor_set(struct host_fixture *f, rte_be32_t address, const struct rte_ether_addr *mac);
+/* Remove a link. */
 void kernel_link_remove(struct host_fixture *f, const char *name);
 /* Create the pair NAME and NAME_p, both up. Returns: the ifindex of NAME. */
 unsigned kernel_veth_create(struct host_fixture *f, const char *name);
@@ -98,13 +105,18 @@ struct nlmsghdr *kernel_route_request(struct host_fixture *f, uint16_t type, con
 /* A route as an operator adds or removes it. */
 void kernel_route_change(struct host_fixture *f, uint16_t type, const struct gremc_prefix *to, rte_be32_t via,
 			 unsigned ifindex);
+/* Returns true if the route to the destination has this gateway. */
 bool kernel_routes_via(struct host_fixture *f, rte_be32_t to, rte_be32_t via);
+/* Write a file of /proc/sys. */
 void kernel_setting_write(const char *path, const char *value);
 
 /* ---- the log, captured ---- */
 
+/* Redirect the log to a file. */
 void log_capture_begin(void);
+/* End it. */
 void log_capture_end(void);
+/* Returns true if the captured log contains the text. */
 bool log_contains(const char *text);
 
 #endif

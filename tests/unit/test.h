@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cmocka wants these before its own header. */
+/* cmocka.h needs these headers before it. */
 #ifndef GREMC_TESTS_UNIT_TEST_H
 #define GREMC_TESTS_UNIT_TEST_H
 

@@ -123,7 +123,7 @@ static void test_nodes_are_indexed_in_order_of_addition(void **state)
 	assert_int_equal(nodes.count, GREMC_NODES_MAX);
 }
 
-/* A node that there is not is no reason to have no memory. */
+/* A node that does not exist gets memory of another one. */
 static void test_memory_is_reserved_on_its_node(void **state)
 {
 	(void)state;
@@ -149,7 +149,8 @@ static unsigned log_lines_count(const char *what)
 	return count;
 }
 
-/* Five lines of a statement, then one that says how many more there were; each statement by itself. */
+/* Five lines per statement, then one with the number of the lines left out; each statement has its own limit.
+ */
 static void test_log_limit_counts_lines_left_out(void **state)
 {
 	struct gremc_log_limit limit = {0}, other = {0};
@@ -172,7 +173,7 @@ static void test_log_limit_counts_lines_left_out(void **state)
 	assert_int_equal(gremc_log_report(false), -1);
 	fflush(stream);
 	assert_int_equal(log_lines_count("left out 995 more lines like: join number 5\n"), 1);
-	/* the window is over: five more lines, and nothing to say before one is left out */
+	/* the interval has ended: five more lines, and no report before one is left out */
 	limit.begin -= GREMC_LOG_WINDOW;
 	for (unsigned i = 0; i < 7; i++)
 		gremc_log_limited(&limit, RTE_LOG_ERR, "leave number %u", i);
@@ -189,7 +190,7 @@ static void test_log_limit_counts_lines_left_out(void **state)
 
 /* ---- log ---- */
 
-/* Each line has its level, whatever pieces and lines a message comes in. */
+/* Each line begins with its level, regardless of how a message is split into writes. */
 static void test_log_lines_start_with_their_level(void **state)
 {
 	static const struct {
@@ -245,7 +246,7 @@ static bool runtime_file_exists(const char *name)
 	return access(runtime_path(name), F_OK) == 0;
 }
 
-/* A telemetry socket; closed, nobody listens at it. */
+/* A telemetry socket; after it is closed, it has no listener. */
 static int runtime_socket_listen(const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -265,7 +266,7 @@ static void runtime_files_make(void)
 	runtime_file_make("mp_socket");
 }
 
-/* Another primary process, until it is told to end. */
+/* Another primary process, which runs until the test ends it. */
 static pid_t runtime_config_hold(int *control)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -292,7 +293,7 @@ static pid_t runtime_config_hold(int *control)
 	return pid;
 }
 
-/* What another process uses stays; what is left of those that have gone goes, and so does the directory. */
+/* Files of a running process stay; files of ended processes and the empty directory are removed. */
 static void test_runtime_remove_deletes_only_leftovers(void **state)
 {
 	int control, alive, status;
@@ -328,7 +329,7 @@ static void test_runtime_remove_deletes_only_leftovers(void **state)
 	gremc_runtime_remove(runtime);
 }
 
-/* A node is preferred and never bound to: a full one must not end in the kernel's OOM killer. */
+/* Memory prefers its node without a binding to it, because a full node would start the OOM killer. */
 static void test_reserved_node_is_preferred_not_bound(void **state)
 {
 	const size_t size = 1 << 20;
@@ -469,7 +470,7 @@ static void test_keywords_are_parsed_and_listed(void **state)
 }
 
 #if GREMC_ASSERTS
-/* Whether a process that calls `check` aborts. */
+/* Returns true if a process that calls `check` aborts. */
 static bool contract_aborts(void (*check)(void))
 {
 	int status;
@@ -566,7 +567,7 @@ static void test_assertion_is_not_evaluated(void **state)
 
 #define STEPS 20
 
-/* Job and owner count by turns. */
+/* Job and owner increment a counter in turns. */
 struct job_log {
 	int steps, seen_by_owner;
 	bool is_control; /* in the job */
@@ -595,7 +596,7 @@ static void test_job_and_owner_take_turns(void **state)
 	(void)state;
 	assert_int_equal(gremc_job_start(&job, "job", count_steps, &log), 0);
 	assert_int_equal(log.steps, 0);
-	/* a slice of no length ends at the first pause */
+	/* an empty slice ends at the first pause */
 	for (int i = 1; i <= STEPS; i++) {
 		assert_false(gremc_job_run(&job, 0));
 		assert_int_equal(log.steps, i);
@@ -655,7 +656,7 @@ static void test_job_has_the_roles_of_its_owner(void **state)
 
 #define NODES 5000u
 
-/* Each node is in one list at most. Returns how many are in any. */
+/* Each node is in one list at most. Returns the number of nodes in lists. */
 static uint32_t nodes_visited(const struct gremc_map *map,
 			      const struct gremc_map_node *test_nodes_are_indexed_in_order_of_addition)
 {
@@ -703,7 +704,7 @@ static void test_frozen_map_moves_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(gremc_map_init(&map), 0);
-	/* until it is about to grow, and while it grows */
+	/* up to the next growth, and during it */
 	while (map.smaller == NULL || map.moved == 0) {
 		gremc_map_add(&map, &test_nodes_are_indexed_in_order_of_addition[i], i);
 		i++;

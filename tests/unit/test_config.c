@@ -15,7 +15,7 @@ static struct gremc_config *config_load_or_fail(const char *text)
 	return config;
 }
 
-/* ---- what is read ---- */
+/* ---- values ---- */
 
 #define PORTS                                                                                                \
 	"ethernets:\n"                                                                                       \
@@ -69,7 +69,7 @@ static void test_reads_ports(void **state)
 	assert_int_equal(config->port_count, 5);
 	assert_string_equal(wan0->name, "wan0");
 	assert_string_equal(wan0->device, "0000:01:00.0");
-	assert_string_equal(wan1->device, "0000:01:00.a"); /* as the EAL names it */
+	assert_string_equal(wan1->device, "0000:01:00.a"); /* the spelling of the EAL */
 	assert_int_equal(wan0->member_of, 3);
 	assert_int_equal(wan1->member_of, 3);
 	assert_false(wan0->is_bond || wan0->multicast || wan0->host);
@@ -92,9 +92,9 @@ static void test_reads_ports(void **state)
 	assert_int_equal(bond0->members[0], 1);
 	assert_int_equal(bond0->members[1], 0);
 	assert_int_equal(bond0->address_count, 2);
-	assert_int_equal(bond0->addresses[0].address, ip("147.75.64.13"));
+	assert_int_equal(bond0->addresses[0].address, ipv4_of_text("147.75.64.13"));
 	assert_int_equal(bond0->addresses[0].length, 31);
-	assert_int_equal(bond0->addresses[1].address, ip("192.0.2.1"));
+	assert_int_equal(bond0->addresses[1].address, ipv4_of_text("192.0.2.1"));
 	assert_int_equal(bond0->addresses[1].length, 24);
 
 	assert_string_equal(bond1->device, "net_bonding7");
@@ -110,16 +110,16 @@ static void test_reads_routes_and_neighbors(void **state)
 	(void)state;
 	assert_int_equal(bond0->route_count, 3);
 	assert_int_equal(bond0->routes[0].to.length, 16);
-	assert_int_equal(bond0->routes[0].to.address.ipv4, ip("10.1.0.0"));
-	assert_int_equal(bond0->routes[0].via, ip("192.0.2.16"));
+	assert_int_equal(bond0->routes[0].to.address.ipv4, ipv4_of_text("10.1.0.0"));
+	assert_int_equal(bond0->routes[0].via, ipv4_of_text("192.0.2.16"));
 	assert_int_equal(bond0->routes[1].to.length, 8);
 	assert_int_equal(bond0->routes[2].to.length, 0);
 	assert_int_equal(bond0->routes[2].to.address.ipv4, 0);
-	assert_int_equal(bond0->routes[2].via, ip("147.75.64.12"));
+	assert_int_equal(bond0->routes[2].via, ipv4_of_text("147.75.64.12"));
 	assert_int_equal(bond0->neighbor_count, 3);
-	assert_int_equal(bond0->neighbors[0].address, ip("147.75.64.12"));
-	assert_int_equal(bond0->neighbors[1].address, ip("192.0.2.2"));
-	assert_int_equal(bond0->neighbors[2].address, ip("192.0.2.200"));
+	assert_int_equal(bond0->neighbors[0].address, ipv4_of_text("147.75.64.12"));
+	assert_int_equal(bond0->neighbors[1].address, ipv4_of_text("192.0.2.2"));
+	assert_int_equal(bond0->neighbors[2].address, ipv4_of_text("192.0.2.200"));
 	assert_memory_equal(&bond0->neighbors[2].mac, "\x02\0\0\0\0\xc8", 6);
 	gremc_config_free(config);
 }
@@ -158,8 +158,8 @@ static void test_reads_tunnels(void **state)
 	(void)state;
 	assert_int_equal(config->tunnel_count, 5);
 	assert_string_equal(t[0].name, "gre1");
-	assert_int_equal(t[0].options.local, ip("147.75.64.13"));
-	assert_int_equal(t[0].options.remote, ip("147.75.69.141"));
+	assert_int_equal(t[0].options.local, ipv4_of_text("147.75.64.13"));
+	assert_int_equal(t[0].options.remote, ipv4_of_text("147.75.69.141"));
 	assert_int_equal(t[0].port, 3);
 	assert_int_equal(t[0].options.ttl, 64);
 	assert_int_equal(t[0].options.tos, 0);
@@ -178,9 +178,9 @@ static void test_reads_tunnels(void **state)
 	assert_int_equal(t[1].options.tos, 184);
 	assert_int_equal(t[1].options.df, GREMC_DF_CLEAR);
 	assert_int_equal(t[1].options.mtu, 1400);
-	assert_int_equal(t[1].address.address, ip("10.100.126.3"));
+	assert_int_equal(t[1].address.address, ipv4_of_text("10.100.126.3"));
 	assert_int_equal(t[1].address.length, 32);
-	assert_int_equal(t[1].peer, ip("10.88.152.3"));
+	assert_int_equal(t[1].peer, ipv4_of_text("10.88.152.3"));
 
 	assert_int_equal(t[2].options.input_key, 0x01020304);
 	assert_int_equal(t[2].options.output_key, UINT32_MAX);
@@ -206,8 +206,8 @@ static void test_reads_mroutes(void **state)
 
 	(void)state;
 	assert_int_equal(config->mroute_count, 4);
-	assert_int_equal(m[0].source, ip("10.1.1.1"));
-	assert_int_equal(m[0].group.address.ipv4, ip("232.1.1.1"));
+	assert_int_equal(m[0].source, ipv4_of_text("10.1.1.1"));
+	assert_int_equal(m[0].group.address.ipv4, ipv4_of_text("232.1.1.1"));
 	assert_int_equal(m[0].group.length, 32);
 	assert_false(m[0].from_any || m[0].to_all);
 	assert_int_equal(m[0].from_count, 1);
@@ -288,22 +288,23 @@ static void test_finds_next_hops_and_neighbors(void **state)
 	rte_be32_t next_hop = 0;
 
 	(void)state;
-	assert_int_equal(gremc_config_route_lookup(bond0, ip("192.0.2.77"), &next_hop), 0);
-	assert_int_equal(next_hop, ip("192.0.2.77"));
-	assert_int_equal(gremc_config_route_lookup(bond0, ip("10.1.255.255"), &next_hop), 0);
-	assert_int_equal(next_hop, ip("192.0.2.16"));
-	assert_int_equal(gremc_config_route_lookup(bond0, ip("10.2.0.0"), &next_hop), 0);
-	assert_int_equal(next_hop, ip("192.0.2.8"));
-	assert_int_equal(gremc_config_route_lookup(bond0, ip("147.75.64.14"), &next_hop), 0);
-	assert_int_equal(next_hop, ip("147.75.64.12"));
-	assert_int_equal(gremc_config_route_lookup(lan0, ip("10.2.0.0"), &next_hop), -ENETUNREACH);
+	assert_int_equal(gremc_config_route_lookup(bond0, ipv4_of_text("192.0.2.77"), &next_hop), 0);
+	assert_int_equal(next_hop, ipv4_of_text("192.0.2.77"));
+	assert_int_equal(gremc_config_route_lookup(bond0, ipv4_of_text("10.1.255.255"), &next_hop), 0);
+	assert_int_equal(next_hop, ipv4_of_text("192.0.2.16"));
+	assert_int_equal(gremc_config_route_lookup(bond0, ipv4_of_text("10.2.0.0"), &next_hop), 0);
+	assert_int_equal(next_hop, ipv4_of_text("192.0.2.8"));
+	assert_int_equal(gremc_config_route_lookup(bond0, ipv4_of_text("147.75.64.14"), &next_hop), 0);
+	assert_int_equal(next_hop, ipv4_of_text("147.75.64.12"));
+	assert_int_equal(gremc_config_route_lookup(lan0, ipv4_of_text("10.2.0.0"), &next_hop), -ENETUNREACH);
 
-	assert_int_equal(gremc_config_neighbor_find(bond0, ip("147.75.64.12"))->addr_bytes[5], 0x0c);
-	assert_int_equal(gremc_config_neighbor_find(bond0, ip("192.0.2.2"))->addr_bytes[5], 2);
-	assert_int_equal(gremc_config_neighbor_find(bond0, ip("192.0.2.200"))->addr_bytes[5], 0xc8);
-	assert_null(gremc_config_neighbor_find(bond0, ip("192.0.2.3")));
-	assert_null(gremc_config_neighbor_find(bond0, ip("255.255.255.255")));
-	assert_null(gremc_config_neighbor_find(lan0, ip("192.0.2.2")));
+	assert_int_equal(gremc_config_neighbor_find(bond0, ipv4_of_text("147.75.64.12"))->addr_bytes[5],
+			 0x0c);
+	assert_int_equal(gremc_config_neighbor_find(bond0, ipv4_of_text("192.0.2.2"))->addr_bytes[5], 2);
+	assert_int_equal(gremc_config_neighbor_find(bond0, ipv4_of_text("192.0.2.200"))->addr_bytes[5], 0xc8);
+	assert_null(gremc_config_neighbor_find(bond0, ipv4_of_text("192.0.2.3")));
+	assert_null(gremc_config_neighbor_find(bond0, ipv4_of_text("255.255.255.255")));
+	assert_null(gremc_config_neighbor_find(lan0, ipv4_of_text("192.0.2.2")));
 	gremc_config_free(config);
 }
 
@@ -356,7 +357,7 @@ static void test_reports_changes_that_need_a_restart(void **state)
 			    "f: restart dpdk-gremc to change `tx-descriptors` from 1024 to 32768\n");
 }
 
-/* ---- what is shipped ---- */
+/* ---- files of the package ---- */
 
 static void test_docs_contain_every_key(void **state)
 {
@@ -381,7 +382,7 @@ static void test_docs_contain_every_key(void **state)
 	free(docs);
 }
 
-/* Whether the man page has the word by itself, without the roff escape of its hyphens. */
+/* Returns true if the man page contains the word; hyphens are escaped in roff. */
 static bool man_page_has_word(const char *page, const char *word)
 {
 	const size_t length = strlen(word);
@@ -433,14 +434,14 @@ static void test_examples_load(void **state)
 
 		if (config == NULL)
 			fail_msg("%s", errors.text);
-		/* an example shows the whole: no tunnel without a way to its remote */
+		/* an example is complete: each tunnel has a route to its remote */
 		for (uint32_t j = 0; j < config->tunnel_count; j++) {
 			const struct gremc_config_tunnel *tunnel = &config->tunnels[j];
 			const struct gremc_config_port *port = &config->ports[tunnel->port];
 			rte_be32_t next_hop;
 
 			if (port->interface[0])
-				continue; /* the kernel's way */
+				continue; /* a route of the kernel */
 			assert_int_equal(gremc_config_route_lookup(port, tunnel->options.remote, &next_hop),
 					 0);
 			assert_true(port->host || gremc_config_neighbor_find(port, next_hop));

@@ -17,9 +17,9 @@ static void bytes_expect_rejection(const char *text, size_t size, const char *wa
 	gremc_errors_fini(&errors);
 }
 
-/* ---- what is refused ---- */
+/* ---- refused configurations ---- */
 
-/* Each case of a file: `check` gets its YAML and the messages that it expects. Returns how many there are. */
+/* Pass the YAML and the expected messages of each case in a file to `check`. Returns the number of cases. */
 static unsigned cases_visit(const char *path, void (*check)(const char *yaml, const char *messages))
 {
 	char *text = read_source(path), *next = strstr(text, "\n==== ");
@@ -56,7 +56,7 @@ static void test_rejects_every_documented_error(void **state)
 	assert_true(cases_visit("tests/unit/config-refusals.txt", case_expect_rejection) > 150);
 }
 
-/* ---- what loads, with warnings and notes ---- */
+/* ---- configurations that load with warnings and notes ---- */
 
 static void case_expect_note(const char *yaml, const char *messages)
 {
@@ -112,7 +112,7 @@ static void test_rejects_unreadable_files(void **state)
 	gremc_errors_fini(&errors);
 }
 
-/* Nobody writes to it: that is not waited for. */
+/* A FIFO without a writer does not block the load. */
 static void test_rejects_fifo(void **state)
 {
 	struct gremc_errors errors = {0};
@@ -128,7 +128,7 @@ static void test_rejects_fifo(void **state)
 	gremc_errors_fini(&errors);
 }
 
-/* libyaml takes time with the square of the levels. */
+/* libyaml's time grows with the square of the depth. */
 static void test_rejects_deep_nesting(void **state)
 {
 	const size_t depth = 1000000;
@@ -251,7 +251,7 @@ static void test_reads_ifcfg_folder(void **state)
 		snprintf(path, sizeof(path), "%s/%s", folder, ifcfg_files[i][0]);
 		unlink(path);
 	}
-	assert_null(gremc_config_load(NULL, folder, &errors)); /* nothing there any more */
+	assert_null(gremc_config_load(NULL, folder, &errors)); /* an empty folder */
 	snprintf(path, sizeof(path), "%s/ifcfg-folder", folder);
 	rmdir(path);
 	rmdir(folder);
@@ -269,19 +269,19 @@ static void test_reads_ifcfg_folder(void **state)
 	t = config->tunnels;
 	assert_int_equal(config->tunnel_count, 3);
 	assert_string_equal(t[0].name, "own");
-	assert_string_equal(t[1].name, "gre0"); /* from the file's name, and before gre1 */
-	assert_int_equal(t[1].options.local, ip("192.0.2.1"));
-	assert_int_equal(t[1].options.remote, ip("192.0.2.7"));
+	assert_string_equal(t[1].name, "gre0"); /* named by its file, before gre1 */
+	assert_int_equal(t[1].options.local, ipv4_of_text("192.0.2.1"));
+	assert_int_equal(t[1].options.remote, ipv4_of_text("192.0.2.7"));
 	assert_int_equal(t[1].options.input_key, 0x01000000);
 	assert_true(t[1].options.has_input_key && t[1].options.has_output_key);
 	assert_int_equal(t[1].options.ttl, 9);
 	assert_int_equal(t[1].options.mtu, 1400);
 	assert_int_equal(t[1].address.length, 30);
-	assert_int_equal(t[1].peer, ip("10.0.0.2"));
+	assert_int_equal(t[1].peer, ipv4_of_text("10.0.0.2"));
 	assert_string_equal(t[2].name, "gre1");
-	assert_int_equal(t[2].options.local, ip("192.0.2.1")); /* the only address there is */
-	assert_int_equal(t[2].options.remote, ip("147.75.69.141"));
-	assert_int_equal(t[2].address.address, ip("10.100.126.3"));
+	assert_int_equal(t[2].options.local, ipv4_of_text("192.0.2.1")); /* the only address */
+	assert_int_equal(t[2].options.remote, ipv4_of_text("147.75.69.141"));
+	assert_int_equal(t[2].address.address, ipv4_of_text("10.100.126.3"));
 	assert_int_equal(t[2].address.length, 32);
 	assert_int_equal(t[2].options.ttl, 64);
 	assert_int_equal(t[2].options.df, GREMC_DF_SET);
@@ -323,7 +323,7 @@ static void test_rejects_wrong_ifcfg_files(void **state)
 		 "d/ifcfg-g:5:5: a quote is not closed on this line; close it\n"
 		 "d/ifcfg-g:6:7: text follows the value; put a value with spaces in quotes, and each "
 		 "assignment on its own line\n"},
-		/* a damaged TYPE line does not make the file another program's */
+		/* a file with a damaged TYPE line is still read */
 		{"TYPE=GRE old\n" OUTER,
 		 "d/ifcfg-g:1:10: text follows the value; put a value with spaces in quotes, and each "
 		 "assignment on its own line\n"},
@@ -365,7 +365,7 @@ static void test_rejects_wrong_ifcfg_files(void **state)
 	gremc_config_free(config);
 }
 
-/* Comments, quotes and blanks on the TYPE line leave it a TYPE line; another type leaves the file alone. */
+/* A TYPE line can have comments, quotes and blanks; files of other types are ignored. */
 static void test_recognizes_type_lines(void **state)
 {
 	static const char *const gre[] = {
@@ -396,7 +396,7 @@ static void test_recognizes_type_lines(void **state)
 	assert_null(errors.text);
 }
 
-/* A tunnel whose inner peer is its remote gets no route to it: the tunnel would be routed into itself. */
+/* A tunnel whose inner peer is its remote gets no route to it, because it would be routed into itself. */
 static void test_ignores_peer_equal_to_remote(void **state)
 {
 	static const char *const peers[] = {"192.0.2.2", "192.0.2.2/32", "'192.0.2.2/24'"};
@@ -411,7 +411,7 @@ static void test_ignores_peer_equal_to_remote(void **state)
 		config = gremc_config_load_ifcfg_memory("d/ifcfg-g", text, strlen(text), &errors);
 		assert_non_null(config);
 		assert_int_equal(config->tunnels[0].peer, 0);
-		assert_int_equal(config->tunnels[0].address.address, ip("10.0.0.1"));
+		assert_int_equal(config->tunnels[0].address.address, ipv4_of_text("10.0.0.1"));
 		assert_int_equal(config->tunnels[0].address.length, 30);
 		gremc_config_free(config);
 	}

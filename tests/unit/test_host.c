@@ -8,7 +8,7 @@
 #include "nexthop/nexthop_priv.h"
 #include "port/port_priv.h"
 
-static void devices_match_the_configuration(void **state)
+static void test_devices_match_the_configuration(void **state)
 {
 	struct host_fixture *f = *state;
 	struct gremc_host_device_info entry;
@@ -37,8 +37,8 @@ static void devices_match_the_configuration(void **state)
 	assert_true(f->vifs->punt[f->vif[0]] & GREMC_VIF_PUNT_UNICAST);
 }
 
-/* What the configuration gave goes with it; what somebody else gave stays. */
-static void reload_removes_only_addresses_and_routes_of_the_configuration(void **state)
+/* A reload removes addresses and routes of the old configuration; those of other programs stay. */
+static void test_reload_removes_only_addresses_and_routes_of_the_configuration(void **state)
 {
 	const struct gremc_link_address ours = {.address = RTE_BE32(0xc0000205), .length = 24};
 	const struct gremc_link_address theirs = {.address = RTE_BE32(0xc0000206), .length = 24};
@@ -56,7 +56,7 @@ static void reload_removes_only_addresses_and_routes_of_the_configuration(void *
 	f->config_port.route_count = 0;
 	config_apply(f);
 	assert_int_equal(if_nametoindex("wan0"), ifindex);
-	/* removing says whether it was there: of ours nothing is left */
+	/* a removal reports whether the address existed: ours is gone */
 	assert_int_equal(
 		gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &(struct gremc_kernel_next_hop){0}),
 		-ENETUNREACH);
@@ -67,7 +67,7 @@ static void reload_removes_only_addresses_and_routes_of_the_configuration(void *
 		gremc_route_lookup(&f->netlink, ours.address, 0, 0, &(struct gremc_kernel_next_hop){0}), 0);
 }
 
-static void tunnel_follows_the_mtu_of_its_device(void **state)
+static void test_tunnel_follows_the_mtu_of_its_device(void **state)
 {
 	const struct gremc_link_settings small = {.mtu = 1400}, large = {.mtu = 9000};
 	struct host_fixture *f = *state;
@@ -80,7 +80,7 @@ static void tunnel_follows_the_mtu_of_its_device(void **state)
 	EVENTUALLY(f, f->vifs->encap[f->vif[0]].mtu == 1476);
 }
 
-static void removed_device_is_created_again(void **state)
+static void test_removed_device_is_created_again(void **state)
 {
 	struct host_fixture *f = *state;
 	struct gremc_kernel_next_hop next_hop;
@@ -102,9 +102,9 @@ static bool interface_has_carrier(const char *name)
 	return gremc_netdev_has_carrier(if_nametoindex(name));
 }
 
-/* The TAP of a port has the carrier of its link, also after it has been made again; a tunnel's TUN keeps it.
- */
-static void carrier_of_a_tap_follows_the_link(void **state)
+/* The carrier of a TAP follows the link of its port, also after the TAP was created again; a TUN always has
+ * one. */
+static void test_carrier_of_a_tap_follows_the_link(void **state)
 {
 	struct host_fixture *f = *state;
 	unsigned ifindex;
@@ -126,8 +126,8 @@ static void carrier_of_a_tap_follows_the_link(void **state)
 	assert_true(interface_has_carrier("wan0"));
 }
 
-/* The same names after a stop that leaves them, as after a crash. */
-static void restart_finds_the_devices_of_an_earlier_start(void **state)
+/* After a crash, the devices still exist. */
+static void test_restart_finds_the_devices_of_an_earlier_start(void **state)
 {
 	const struct gremc_link_settings small = {.mtu = 1300};
 	struct host_fixture *f = *state;
@@ -145,7 +145,7 @@ static void restart_finds_the_devices_of_an_earlier_start(void **state)
 	EVENTUALLY(f, f->vifs->encap[f->vif[0]].mtu == 1300);
 }
 
-static void reload_creates_and_removes_devices(void **state)
+static void test_reload_creates_and_removes_devices(void **state)
 {
 	struct host_fixture *f = *state;
 
@@ -153,7 +153,7 @@ static void reload_creates_and_removes_devices(void **state)
 	config_apply(f);
 	f->config.tunnel_count = 0;
 	f->config.names_host = true;
-	f->vif[0] = GREMC_VIF_NONE; /* the port's number moves up */
+	f->vif[0] = GREMC_VIF_NONE; /* the index of the port changes */
 	assert_true(gremc_host_vif_get(f->host) != GREMC_VIF_NONE);
 	config_apply(f);
 	assert_int_equal(if_nametoindex("gre1"), 0);
@@ -161,8 +161,8 @@ static void reload_creates_and_removes_devices(void **state)
 	assert_int_not_equal(if_nametoindex("wan0"), 0);
 }
 
-/* A name that the kernel has for something else is an error that says so. */
-static void name_in_use_is_an_error(void **state)
+/* A name that another interface of the kernel has is an error that names it. */
+static void test_name_in_use_is_an_error(void **state)
 {
 	struct host_fixture *f = *state;
 	struct gremc_errors errors = {0};
@@ -174,9 +174,9 @@ static void name_in_use_is_an_error(void **state)
 	gremc_errors_fini(&errors);
 }
 
-/* Another start gives another gateway, fewer addresses and routes: what the earlier one gave is replaced or
- * goes, what an operator gave stays. */
-static void restart_removes_what_only_the_earlier_start_configured(void **state)
+/* The next start has another gateway and fewer addresses and routes: those of the earlier start are replaced
+ * or removed, those of an operator stay. */
+static void test_restart_removes_what_only_the_earlier_start_configured(void **state)
 {
 	const struct gremc_prefix theirs = GREMC_PREFIX_IPV4(RTE_BE32(0xc6120000), 15);
 	struct gremc_config_address two[2] = {{LOCAL, 24}, {RTE_BE32(0xc0000205), 24}};
@@ -205,7 +205,7 @@ static void restart_removes_what_only_the_earlier_start_configured(void **state)
 	config_apply(f);
 	assert_int_equal(if_nametoindex("wan0"), ifindex);
 	assert_true(kernel_routes_via(f, REMOTE, GATEWAY2));
-	/* no more specific one is left, and the address is no local one any more */
+	/* no more specific route is left, and the address is not local */
 	assert_true(kernel_routes_via(f, RTE_BE32(0xcb007101), GATEWAY2));
 	assert_int_equal(gremc_route_lookup(&f->netlink, RTE_BE32(0xc0000205), 0, 0,
 					    &(struct gremc_kernel_next_hop){0}),
@@ -214,14 +214,13 @@ static void restart_removes_what_only_the_earlier_start_configured(void **state)
 						&(struct gremc_kernel_next_hop){0}),
 			     0);
 	assert_true(kernel_routes_via(f, theirs.address.ipv4, GATEWAY2));
-	/* the tunnel's peer is the new one only */
+	/* the tunnel has the new peer only */
 	assert_true(kernel_routes_via(f, RTE_BE32(0x0a000002), GATEWAY2));
 	assert_true(kernel_routes_via(f, RTE_BE32(0x0a000009), 0));
 }
 
-/* The configuration names the port otherwise now: the route of the device that no program holds is in the
- * next_hop. */
-static void route_of_an_abandoned_device_is_replaced(void **state)
+/* The port has a new name: the old device, which no program holds, has a conflicting route. */
+static void test_route_of_an_abandoned_device_is_replaced(void **state)
 {
 	struct host_fixture *f = *state;
 
@@ -236,8 +235,8 @@ static void route_of_an_abandoned_device_is_replaced(void **state)
 	assert_true(kernel_routes_via(f, REMOTE, GATEWAY));
 }
 
-/* A route that the program did not set stays, and the log names it. When it goes, ours is set. */
-static void conflicting_route_is_kept_and_reported(void **state)
+/* A route of another program stays, and the log names it. After its removal, ours is set. */
+static void test_conflicting_route_is_kept_and_reported(void **state)
 {
 	struct host_fixture *f = *state;
 	unsigned mgmt;
@@ -252,7 +251,7 @@ static void conflicting_route_is_kept_and_reported(void **state)
 	assert_true(log_contains(
 		"the route to 0.0.0.0/0 via 192.0.2.254 is not set: the kernel has one via 10.9.9.1 on "
 		"mgmt"));
-	/* the tunnel has no next hop, and that is reported, too */
+	/* the log also reports the tunnel without a next hop */
 	f->host->nexthops->full_check_ended = 0;
 	EVENTUALLY(f, log_contains("1 tunnels have no next hop"));
 	assert_true(log_contains("leads by mgmt"));
@@ -268,8 +267,8 @@ static void conflicting_route_is_kept_and_reported(void **state)
 	kernel_link_remove(f, "mgmt");
 }
 
-/* The same route is no obstacle, whoever has set it; the same address with another peer is. */
-static void equal_route_of_another_program_is_no_conflict(void **state)
+/* An equal route of another program is no conflict; the same address with another peer is one. */
+static void test_equal_route_of_another_program_is_no_conflict(void **state)
 {
 	struct host_fixture *f = *state;
 	unsigned wan0, gre1;
@@ -312,8 +311,8 @@ static int rp_filter_read(struct host_fixture *f, const char *name)
 	return gremc_device_rp_filter_read(gremc_host_device_find(f->host, name));
 }
 
-/* New tunnels are without one. Where `all` or somebody else overrules that, the log says it. */
-static void reverse_path_filter_is_off_or_reported(void **state)
+/* New tunnels have no reverse path filter. The log reports if `all` or another program sets one. */
+static void test_reverse_path_filter_is_off_or_reported(void **state)
 {
 	struct host_fixture *f = *state;
 
@@ -324,7 +323,7 @@ static void reverse_path_filter_is_off_or_reported(void **state)
 	assert_int_equal(rp_filter_read(f, "gre1"), 0);
 	assert_int_equal(rp_filter_read(f, "wan0"), 1);
 	assert_false(log_contains("rp_filter"));
-	/* as a rule of udev does, after the interface has come */
+	/* as a udev rule does after the interface was created */
 	rp_filter_write("gre1", '1');
 	while (!f->host->rp_filter_due)
 		loop_turn(f);
@@ -334,14 +333,14 @@ static void reverse_path_filter_is_off_or_reported(void **state)
 	host_create(f);
 	rp_filter_write("all", '1');
 	config_apply(f);
-	/* a loose device makes a strict `all` loose */
+	/* a loose filter of the device overrides a strict `all` */
 	assert_int_equal(rp_filter_read(f, "gre1"), 2);
 	log_capture_end();
 	rp_filter_write("all", '0');
 	rp_filter_write("default", '0');
 }
 
-static void every_drop_reason_has_a_text(void **state __rte_unused)
+static void test_every_drop_reason_has_a_text(void **state __rte_unused)
 {
 	for (unsigned i = 0; i < GREMC_HOST_DROP_COUNT; i++) {
 		assert_true(strlen(gremc_host_drop_name(i)) > 0);
@@ -352,20 +351,20 @@ static void every_drop_reason_has_a_text(void **state __rte_unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(devices_match_the_configuration),
-		TEST(reload_removes_only_addresses_and_routes_of_the_configuration),
-		TEST(tunnel_follows_the_mtu_of_its_device),
-		TEST(removed_device_is_created_again),
-		TEST(carrier_of_a_tap_follows_the_link),
-		TEST(restart_finds_the_devices_of_an_earlier_start),
-		TEST(reload_creates_and_removes_devices),
-		TEST(name_in_use_is_an_error),
-		TEST(restart_removes_what_only_the_earlier_start_configured),
-		TEST(route_of_an_abandoned_device_is_replaced),
-		TEST(conflicting_route_is_kept_and_reported),
-		TEST(equal_route_of_another_program_is_no_conflict),
-		TEST(reverse_path_filter_is_off_or_reported),
-		cmocka_unit_test(every_drop_reason_has_a_text),
+		TEST(test_devices_match_the_configuration),
+		TEST(test_reload_removes_only_addresses_and_routes_of_the_configuration),
+		TEST(test_tunnel_follows_the_mtu_of_its_device),
+		TEST(test_removed_device_is_created_again),
+		TEST(test_carrier_of_a_tap_follows_the_link),
+		TEST(test_restart_finds_the_devices_of_an_earlier_start),
+		TEST(test_reload_creates_and_removes_devices),
+		TEST(test_name_in_use_is_an_error),
+		TEST(test_restart_removes_what_only_the_earlier_start_configured),
+		TEST(test_route_of_an_abandoned_device_is_replaced),
+		TEST(test_conflicting_route_is_kept_and_reported),
+		TEST(test_equal_route_of_another_program_is_no_conflict),
+		TEST(test_reverse_path_filter_is_off_or_reported),
+		cmocka_unit_test(test_every_drop_reason_has_a_text),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, host_group_set_up, host_group_tear_down);

@@ -23,7 +23,7 @@ static struct nlmsghdr *message_begin(uint16_t type, const void *header, size_t 
 
 /* ---- links ---- */
 
-static void link_message_has_every_property(void **state __rte_unused)
+static void test_link_message_has_every_property(void **state __rte_unused)
 {
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 7};
 	const struct ifinfomsg header = {.ifi_index = 9, .ifi_flags = IFF_UP};
@@ -50,7 +50,7 @@ static void link_message_has_every_property(void **state __rte_unused)
 	assert_memory_equal(&link.mac, mac, sizeof(mac));
 }
 
-static void link_in_a_bridge_is_in_no_vrf(void **state __rte_unused)
+static void test_link_in_a_bridge_is_in_no_vrf(void **state __rte_unused)
 {
 	const struct ifinfomsg header = {.ifi_index = 9};
 	struct nlmsghdr *message = message_begin(RTM_NEWLINK, &header, sizeof(header));
@@ -69,7 +69,7 @@ static void link_in_a_bridge_is_in_no_vrf(void **state __rte_unused)
 
 /* ---- routes ---- */
 
-static void route_message_has_its_destination(void **state __rte_unused)
+static void test_route_message_has_its_destination(void **state __rte_unused)
 {
 	const struct rtmsg header = {.rtm_family = AF_INET, .rtm_dst_len = 24};
 	struct nlmsghdr *message = message_begin(RTM_NEWROUTE, &header, sizeof(header));
@@ -81,7 +81,7 @@ static void route_message_has_its_destination(void **state __rte_unused)
 	assert_int_equal(to.length, 24);
 }
 
-static void default_route_covers_every_address(void **state __rte_unused)
+static void test_default_route_covers_every_address(void **state __rte_unused)
 {
 	const struct rtmsg header = {.rtm_family = AF_INET};
 	struct gremc_prefix to;
@@ -90,7 +90,7 @@ static void default_route_covers_every_address(void **state __rte_unused)
 	assert_true(gremc_prefix_covers(&to, &(struct gremc_addr)GREMC_ADDR_IPV4(RTE_BE32(0xc6336402))));
 }
 
-static void route_of_another_family_is_ignored(void **state __rte_unused)
+static void test_route_of_another_family_is_ignored(void **state __rte_unused)
 {
 	const struct rtmsg ipv6 = {.rtm_family = AF_INET6},
 			   cached = {.rtm_family = AF_INET, .rtm_flags = RTM_F_CLONED};
@@ -103,7 +103,7 @@ static void route_of_another_family_is_ignored(void **state __rte_unused)
 
 /* ---- neighbours ---- */
 
-static void neighbor_of_ipv4_has_a_mapped_address(void **state __rte_unused)
+static void test_neighbor_of_ipv4_has_a_mapped_address(void **state __rte_unused)
 {
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 8};
 	const struct ndmsg header = {.ndm_family = AF_INET, .ndm_ifindex = 5, .ndm_state = NUD_REACHABLE};
@@ -120,7 +120,7 @@ static void neighbor_of_ipv4_has_a_mapped_address(void **state __rte_unused)
 	assert_memory_equal(&neighbor.mac, mac, sizeof(mac));
 }
 
-static void removed_neighbor_has_no_state(void **state __rte_unused)
+static void test_removed_neighbor_has_no_state(void **state __rte_unused)
 {
 	const struct ndmsg header = {.ndm_family = AF_INET6, .ndm_state = NUD_REACHABLE};
 	struct nlmsghdr *message = message_begin(RTM_DELNEIGH, &header, sizeof(header));
@@ -133,7 +133,7 @@ static void removed_neighbor_has_no_state(void **state __rte_unused)
 	assert_memory_equal(&neighbor.address, &address, sizeof(address));
 }
 
-static void neighbor_of_a_bridge_is_ignored(void **state __rte_unused)
+static void test_neighbor_of_a_bridge_is_ignored(void **state __rte_unused)
 {
 	const struct ndmsg header = {.ndm_family = AF_BRIDGE};
 	struct gremc_neighbor neighbor;
@@ -145,7 +145,7 @@ static void neighbor_of_a_bridge_is_ignored(void **state __rte_unused)
 
 static bool has_namespace;
 
-static void loopback_is_found_and_other_names_are_not(void **state __rte_unused)
+static void test_loopback_is_found_and_other_names_are_not(void **state __rte_unused)
 {
 	static struct gremc_netlink netlink;
 	struct gremc_link link;
@@ -181,7 +181,7 @@ static void events_read_all(struct gremc_netlink_events *events, unsigned *overf
 	}
 }
 
-static void overflow_ends_with_one_resync(void **state __rte_unused)
+static void test_overflow_ends_with_one_resync(void **state __rte_unused)
 {
 	static const unsigned group = RTNLGRP_LINK;
 	static struct gremc_netlink netlink;
@@ -210,7 +210,7 @@ static void overflow_ends_with_one_resync(void **state __rte_unused)
 	gremc_netlink_close(&netlink);
 }
 
-static void unknown_group_is_an_error(void **state __rte_unused)
+static void test_unknown_group_is_an_error(void **state __rte_unused)
 {
 	static const unsigned groups[] = {RTNLGRP_LINK, 1000000};
 	static struct gremc_netlink_events events;
@@ -222,17 +222,17 @@ static void unknown_group_is_an_error(void **state __rte_unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(link_message_has_every_property),
-		cmocka_unit_test(link_in_a_bridge_is_in_no_vrf),
-		cmocka_unit_test(route_message_has_its_destination),
-		cmocka_unit_test(default_route_covers_every_address),
-		cmocka_unit_test(route_of_another_family_is_ignored),
-		cmocka_unit_test(neighbor_of_ipv4_has_a_mapped_address),
-		cmocka_unit_test(removed_neighbor_has_no_state),
-		cmocka_unit_test(neighbor_of_a_bridge_is_ignored),
-		cmocka_unit_test(loopback_is_found_and_other_names_are_not),
-		cmocka_unit_test(overflow_ends_with_one_resync),
-		cmocka_unit_test(unknown_group_is_an_error),
+		cmocka_unit_test(test_link_message_has_every_property),
+		cmocka_unit_test(test_link_in_a_bridge_is_in_no_vrf),
+		cmocka_unit_test(test_route_message_has_its_destination),
+		cmocka_unit_test(test_default_route_covers_every_address),
+		cmocka_unit_test(test_route_of_another_family_is_ignored),
+		cmocka_unit_test(test_neighbor_of_ipv4_has_a_mapped_address),
+		cmocka_unit_test(test_removed_neighbor_has_no_state),
+		cmocka_unit_test(test_neighbor_of_a_bridge_is_ignored),
+		cmocka_unit_test(test_loopback_is_found_and_other_names_are_not),
+		cmocka_unit_test(test_overflow_ends_with_one_resync),
+		cmocka_unit_test(test_unknown_group_is_an_error),
 	};
 
 	has_namespace = unshare(CLONE_NEWNET) == 0;

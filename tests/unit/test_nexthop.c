@@ -7,7 +7,7 @@
 #include "host_fixture.h"
 #include "nexthop/nexthop_priv.h"
 
-static void kernel_neighbor_resolves_the_adjacency(void **state)
+static void test_kernel_neighbor_resolves_the_adjacency(void **state)
 {
 	struct host_fixture *f = *state;
 
@@ -22,7 +22,7 @@ static void kernel_neighbor_resolves_the_adjacency(void **state)
 	EVENTUALLY(f, tunnel_adjacency_is(f, GATEWAY, NULL));
 }
 
-static void tunnel_follows_the_kernel_route(void **state)
+static void test_tunnel_follows_the_kernel_route(void **state)
 {
 	const struct gremc_link_route host_route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false},
 				      rest = {GREMC_PREFIX_IPV4(0, 0), GATEWAY, false};
@@ -43,10 +43,8 @@ static void tunnel_follows_the_kernel_route(void **state)
 	EVENTUALLY(f, tunnel_adjacency_is(f, GATEWAY, NULL));
 }
 
-/* A neighbour of the configuration wins over the kernel's, on the next_hop of a tunnel that the kernel leads,
- * too.
- */
-static void static_neighbor_overrides_the_kernel(void **state)
+/* A neighbour of the configuration overrides the kernel's, also for a next hop of a kernel route. */
+static void test_static_neighbor_overrides_the_kernel(void **state)
 {
 	struct gremc_config_neighbor neighbor = {GATEWAY2, mac_a};
 	const struct gremc_link_route host_route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false};
@@ -62,7 +60,7 @@ static void static_neighbor_overrides_the_kernel(void **state)
 	EVENTUALLY(f, tunnel_adjacency_is(f, GATEWAY2, &mac_a));
 }
 
-/* More changes than the socket holds. */
+/* More changes than the socket can hold. */
 static void events_overflow(struct host_fixture *f)
 {
 	struct gremc_link_route route = {GREMC_PREFIX_IPV4(0, 32), GATEWAY2, false};
@@ -74,7 +72,7 @@ static void events_overflow(struct host_fixture *f)
 	}
 }
 
-static void resync_finds_changes_that_an_overflow_dropped(void **state)
+static void test_resync_finds_changes_that_an_overflow_dropped(void **state)
 {
 	const struct gremc_link_route route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false};
 	struct host_fixture *f = *state;
@@ -83,7 +81,7 @@ static void resync_finds_changes_that_an_overflow_dropped(void **state)
 	config_apply(f);
 	kernel_neighbor_set(f, GATEWAY2, &mac_b);
 	events_overflow(f);
-	/* the one that matters is lost among them */
+	/* the relevant change is lost among them */
 	assert_int_equal(gremc_route_set(&f->netlink, if_nametoindex("wan0"), &route, GREMC_ROUTE_ADD), 0);
 	kernel_neighbor_set(f, GATEWAY2, &mac_a);
 	assert_int_equal(gremc_host_overruns_read(f->host), 0);
@@ -91,8 +89,8 @@ static void resync_finds_changes_that_an_overflow_dropped(void **state)
 	assert_true(gremc_host_overruns_read(f->host) > 0);
 }
 
-/* The kernel says once that it loses events, and goes on losing them until all others are read. */
-static void resync_finds_changes_during_the_overflow(void **state)
+/* The kernel reports a loss of events once, and loses more until the others are read. */
+static void test_resync_finds_changes_during_the_overflow(void **state)
 {
 	const struct gremc_link_route route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false};
 	struct host_fixture *f = *state;
@@ -145,8 +143,8 @@ static void kernel_route_by_nexthop_add(struct host_fixture *f, const struct gre
 	kernel_request_send(f, request);
 }
 
-/* A kernel_nexthop_set object is replaced, a group gets another member, the object is deleted. */
-static void tunnel_follows_nexthop_objects(void **state)
+/* A nexthop object is replaced, a group gets another member, the object is deleted. */
+static void test_tunnel_follows_nexthop_objects(void **state)
 {
 	const struct gremc_prefix to = GREMC_PREFIX_IPV4(REMOTE & gremc_ipv4_mask(24), 24),
 				  host = GREMC_PREFIX_IPV4(REMOTE, 32);
@@ -176,8 +174,8 @@ static void tunnel_follows_nexthop_objects(void **state)
 	EVENTUALLY(f, tunnel_adjacency_is(f, GATEWAY, NULL));
 }
 
-/* The link that a better route leads by goes down, and comes back. */
-static void tunnel_follows_links_that_are_no_ports(void **state)
+/* The link of the better route goes down and up again. */
+static void test_tunnel_follows_links_that_are_no_ports(void **state)
 {
 	const struct gremc_link_settings down = {.down = true};
 	const struct gremc_prefix to = GREMC_PREFIX_IPV4(REMOTE & gremc_ipv4_mask(24), 24);
@@ -195,8 +193,8 @@ static void tunnel_follows_links_that_are_no_ports(void **state)
 	kernel_link_remove(f, "mgmt");
 }
 
-/* Nothing announces it, and yet it is seen. */
-static void full_check_finds_changes_without_an_event(void **state)
+/* The full check finds a change whose event was lost. */
+static void test_full_check_finds_changes_without_an_event(void **state)
 {
 	const struct gremc_prefix to = GREMC_PREFIX_IPV4(REMOTE, 32);
 	struct host_fixture *f = *state;
@@ -213,8 +211,8 @@ static void full_check_finds_changes_without_an_event(void **state)
 	EVENTUALLY(f, tunnel_adjacency_is(f, GATEWAY2, NULL));
 }
 
-/* An IPv4 route by an IPv6 neighbour (RFC 5549): its MAC address is the next hop's. */
-static void route_with_an_ipv6_next_hop_resolves(void **state)
+/* An IPv4 route by an IPv6 neighbour (RFC 5549): the next hop has its MAC address. */
+static void test_route_with_an_ipv6_next_hop_resolves(void **state)
 {
 	static const struct in6_addr gateway = {.s6_addr = {0xfe, 0x80, [15] = 0x42}};
 	const struct gremc_prefix to = GREMC_PREFIX_IPV4(REMOTE, 32);
@@ -256,15 +254,15 @@ static void route_with_an_ipv6_next_hop_resolves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(kernel_neighbor_resolves_the_adjacency),
-		TEST(tunnel_follows_the_kernel_route),
-		TEST(static_neighbor_overrides_the_kernel),
-		TEST(resync_finds_changes_that_an_overflow_dropped),
-		TEST(resync_finds_changes_during_the_overflow),
-		TEST(tunnel_follows_nexthop_objects),
-		TEST(tunnel_follows_links_that_are_no_ports),
-		TEST(full_check_finds_changes_without_an_event),
-		TEST(route_with_an_ipv6_next_hop_resolves),
+		TEST(test_kernel_neighbor_resolves_the_adjacency),
+		TEST(test_tunnel_follows_the_kernel_route),
+		TEST(test_static_neighbor_overrides_the_kernel),
+		TEST(test_resync_finds_changes_that_an_overflow_dropped),
+		TEST(test_resync_finds_changes_during_the_overflow),
+		TEST(test_tunnel_follows_nexthop_objects),
+		TEST(test_tunnel_follows_links_that_are_no_ports),
+		TEST(test_full_check_finds_changes_without_an_event),
+		TEST(test_route_with_an_ipv6_next_hop_resolves),
 	};
 
 	return cmocka_run_group_tests_name("nexthop", tests, host_group_set_up, host_group_tear_down);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What stands in for a NIC's offloads on the host path: TCP cut and put together, checksums. Packets lie in
- * heap buffers of their size, so that the sanitizer sees a byte too many. */
+/* Offloads of the host path in software: TCP segmentation (GSO) and merging (GRO), checksums. Packets are in
+ * heap buffers of their exact length, so that ASan detects each access outside. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "host/offload_priv.h"
 #include "test.h"
 
-#define OPTIONS 12 /* timestamps, as every TCP has them */
+#define OPTIONS 12 /* timestamps, as most TCP stacks send them */
 #define HEADER  (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr) + OPTIONS)
 #define SIZE    1424
 #define FIRST   0xfffff000u /* the sequence number wraps */
@@ -28,8 +28,8 @@ static uint8_t byte_of(uint32_t n)
 	return (uint8_t)(n * 7 + (n >> 8));
 }
 
-/* A packet as the kernel hands it over: l2 bytes of header, then TCP with `payload` bytes, no sum right. */
-static uint8_t *make_packet(uint32_t l2, uint32_t payload, uint8_t flags)
+/* A packet as the kernel passes it: an L2 header of l2 bytes, TCP with `payload` bytes, without checksums. */
+static uint8_t *packet_make(uint32_t l2, uint32_t payload, uint8_t flags)
 {
 	uint8_t *packet = calloc(1, l2 + HEADER + payload);
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(packet + l2);
@@ -71,9 +71,9 @@ static struct virtio_net_hdr segmented_packet_make(uint32_t l2, uint16_t size)
 				       .csum_offset = 16};
 }
 
-/* ---- down ---- */
+/* ---- GSO ---- */
 
-static void check_segment(const uint8_t *bytes, const struct gremc_gso *gso, uint32_t n, uint8_t flags)
+static void segment_check(const uint8_t *bytes, const struct gremc_gso *gso, uint32_t n, uint8_t flags)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(bytes + gso->l3);
 	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)(ip + 1);
@@ -93,8 +93,8 @@ static void check_segment(const uint8_t *bytes, const struct gremc_gso *gso, uin
 		assert_int_equal(bytes[gso->header + i], byte_of(n * SIZE + i));
 }
 
-/* Every segment is a packet of its own; CWR is on the first alone, PSH and FIN on the last. */
-static void tcp_is_cut(void **state __rte_unused)
+/* Each segment is a complete packet; only the first has CWR, only the last has PSH and FIN. */
+static void test_tcp_is_cut_into_segments(void **state __rte_unused)
 {
 	const uint8_t all = RTE_TCP_ACK_FLAG | RTE_TCP_PSH_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_CWR_FLAG;
 	const uint32_t payloads[] = {1, SIZE, SIZE + 1, 2 * SIZE, 45 * SIZE + 7}, l2s[] = {0, 14, 18};
@@ -102,7 +102,7 @@ static void tcp_is_cut(void **state __rte_unused)
 	for (unsigned i = 0; i < RTE_DIM(payloads) * RTE_DIM(l2s); i++) {
 		uint32_t payload = payloads[i % RTE_DIM(payloads)], l2 = l2s[i / RTE_DIM(payloads)];
 		struct virtio_net_hdr header = segmented_packet_make(l2, SIZE);
-		uint8_t *packet = make_packet(l2, payload, all);
+		uint8_t *packet = packet_make(l2, payload, all);
 		struct gremc_gso gso;
 
 		assert_int_equal(gremc_gso_init(&gso, &header, l2 > 0, packet, l2 + HEADER + payload), 0);
@@ -115,15 +115,15 @@ static void tcp_is_cut(void **state __rte_unused)
 			if (n + 1 < gso.count)
 				flags &= (uint8_t) ~(RTE_TCP_PSH_FLAG | RTE_TCP_FIN_FLAG);
 			gremc_gso_segment_write(&gso, n, bytes);
-			check_segment(bytes, &gso, n, flags);
+			segment_check(bytes, &gso, n, flags);
 			free(bytes);
 		}
 		free(packet);
 	}
 }
 
-/* What does not fit the packet is refused, and nothing is read behind it. */
-static void nonsense_is_refused(void **state __rte_unused)
+/* A request that does not fit the packet is refused without a read behind it. */
+static void test_wrong_offload_requests_are_refused(void **state __rte_unused)
 {
 	struct virtio_net_hdr good = segmented_packet_make(0, SIZE), bad[4] = {good, good, good, good};
 	struct gremc_gso gso;
@@ -135,7 +135,7 @@ static void nonsense_is_refused(void **state __rte_unused)
 	bad[3].gso_type = VIRTIO_NET_HDR_GSO_NONE;
 	bad[3].csum_offset = UINT16_MAX;
 	for (uint32_t length = 1; length <= HEADER; length++) {
-		uint8_t *whole = make_packet(0, 1, RTE_TCP_ACK_FLAG), *packet = malloc(length);
+		uint8_t *whole = packet_make(0, 1, RTE_TCP_ACK_FLAG), *packet = malloc(length);
 
 		memcpy(packet, whole, length);
 		assert_int_equal(gremc_gso_init(&gso, &good, false, packet, length), -EINVAL);
@@ -147,8 +147,8 @@ static void nonsense_is_refused(void **state __rte_unused)
 	}
 }
 
-/* The kernel leaves the pseudo header's sum: of UDP, too, where a sum of 0 must not be sent as such. */
-static void checksums_are_finished(void **state __rte_unused)
+/* The kernel writes the sum of the pseudo header. For UDP, a checksum of 0 is sent as 0xffff (RFC 768). */
+static void test_checksums_are_completed(void **state __rte_unused)
 {
 	const uint32_t l4 = sizeof(struct rte_ipv4_hdr), length = l4 + sizeof(struct rte_udp_hdr) + 2;
 	const struct virtio_net_hdr header = {
@@ -156,7 +156,7 @@ static void checksums_are_finished(void **state __rte_unused)
 	bool zero = false;
 
 	for (uint32_t n = 0; n <= UINT16_MAX; n++) {
-		uint8_t *packet = make_packet(0, 0, 0);
+		uint8_t *packet = packet_make(0, 0, 0);
 		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)packet;
 		struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
 		uint16_t data = n;
@@ -179,13 +179,13 @@ static void checksums_are_finished(void **state __rte_unused)
 	assert_true(zero);
 }
 
-/* ---- up ---- */
+/* ---- GRO ---- */
 
-/* Segments as they come from a tunnel (l2 0) or a port, in mbufs; PSH on the last of them. */
-static uint32_t make_segments(uint32_t l2, uint32_t payload, uint8_t flags, struct rte_mbuf **mbufs)
+/* Segments as a tunnel (l2 0) or a port receives them; the last one has PSH. */
+static uint32_t segments_make(uint32_t l2, uint32_t payload, uint8_t flags, struct rte_mbuf **mbufs)
 {
 	struct virtio_net_hdr header = segmented_packet_make(l2, SIZE);
-	uint8_t *packet = make_packet(l2, payload, flags);
+	uint8_t *packet = packet_make(l2, payload, flags);
 	struct gremc_gso gso;
 
 	assert_int_equal(gremc_gso_init(&gso, &header, l2 > 0, packet, l2 + HEADER + payload), 0);
@@ -216,18 +216,18 @@ static void check_merged(struct rte_mbuf *mbuf, uint32_t l2, uint32_t payload)
 	assert_int_equal(header.gso_size, SIZE);
 	assert_int_equal(header.hdr_len, l2 + HEADER);
 	assert_int_equal(header.csum_start, l2 + sizeof(*ip));
-	/* the field has what the kernel leaves when it has a NIC */
+	/* the field has the value that the kernel writes for a NIC */
 	assert_int_equal(((const struct rte_tcp_hdr *)(ip + 1))->cksum, rte_ipv4_phdr_cksum(ip, 0));
 	free(bytes);
 }
 
-static void segments_are_put_together(void **state __rte_unused)
+static void test_segments_are_merged(void **state __rte_unused)
 {
 	for (uint32_t l2 = 0; l2 <= 14; l2 += 14) {
-		/* what each DPDK puts together: a later one stops at about 20 segments */
+		/* at least as many segments as each version of DPDK merges */
 		const uint32_t payload = 14 * SIZE + 7;
 		struct rte_mbuf *mbufs[MOST];
-		uint32_t n = make_segments(l2, payload, RTE_TCP_ACK_FLAG, mbufs);
+		uint32_t n = segments_make(l2, payload, RTE_TCP_ACK_FLAG, mbufs);
 
 		for (uint32_t i = 0; i < n; i++)
 			assert_true(gremc_gro_is_mergeable(mbufs[i]));
@@ -238,12 +238,12 @@ static void segments_are_put_together(void **state __rte_unused)
 	}
 }
 
-/* A gap stays a gap: two packets, in their order. One segment alone stays as it is. */
-static void a_gap_stays(void **state __rte_unused)
+/* A gap results in two packets, in order. A single segment stays unchanged. */
+static void test_gap_in_the_sequence_stays(void **state __rte_unused)
 {
 	struct rte_mbuf *mbufs[MOST];
 	struct virtio_net_hdr header;
-	uint32_t n = make_segments(0, 6 * SIZE, RTE_TCP_ACK_FLAG, mbufs);
+	uint32_t n = segments_make(0, 6 * SIZE, RTE_TCP_ACK_FLAG, mbufs);
 
 	rte_pktmbuf_free(mbufs[2]);
 	memmove(&mbufs[2], &mbufs[3], (n - 3) * sizeof(mbufs[0]));
@@ -251,7 +251,7 @@ static void a_gap_stays(void **state __rte_unused)
 	assert_int_equal(gremc_gro_segment_count(mbufs[0]), 2);
 	assert_int_equal(gremc_gro_segment_count(mbufs[1]), 3);
 	rte_pktmbuf_free_bulk(mbufs, 2);
-	make_segments(0, 1, RTE_TCP_ACK_FLAG, mbufs);
+	segments_make(0, 1, RTE_TCP_ACK_FLAG, mbufs);
 	assert_int_equal(gremc_gro_merge(mbufs, 1, false), 1);
 	gremc_gro_header_write(mbufs[0], &header);
 	assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_NONE);
@@ -264,8 +264,8 @@ static void segment_spoil(struct rte_mbuf *mbuf, uint32_t at, uint8_t bits)
 	*rte_pktmbuf_mtod_offset(mbuf, uint8_t *, at) ^= bits;
 }
 
-/* What the kernel has to see as it is: damaged, fragments, the end of a series, other protocols, options. */
-static void others_are_left_alone(void **state __rte_unused)
+/* Packets that the kernel must get unchanged: damaged packets, fragments, flags, other protocols, options. */
+static void test_other_packets_stay_unchanged(void **state __rte_unused)
 {
 	const struct {
 		uint32_t at;
@@ -275,20 +275,20 @@ static void others_are_left_alone(void **state __rte_unused)
 	struct rte_mbuf *mbufs[MOST];
 
 	for (unsigned i = 0; i < RTE_DIM(spoilt); i++) {
-		assert_int_equal(make_segments(0, 1, RTE_TCP_ACK_FLAG, mbufs), 1);
+		assert_int_equal(segments_make(0, 1, RTE_TCP_ACK_FLAG, mbufs), 1);
 		assert_true(gremc_gro_is_mergeable(mbufs[0]));
 		segment_spoil(mbufs[0], spoilt[i].at, spoilt[i].bits);
 		assert_false(gremc_gro_is_mergeable(mbufs[0]));
 		rte_pktmbuf_free(mbufs[0]);
 	}
-	make_segments(18, 1, RTE_TCP_ACK_FLAG, mbufs);
+	segments_make(18, 1, RTE_TCP_ACK_FLAG, mbufs);
 	assert_false(gremc_gro_is_mergeable(mbufs[0]));
 	rte_pktmbuf_trim(mbufs[0], mbufs[0]->data_len - 30);
 	assert_false(gremc_gro_is_mergeable(mbufs[0]));
 	rte_pktmbuf_free(mbufs[0]);
-	make_segments(0, 2 * SIZE, RTE_TCP_ACK_FLAG, mbufs);
+	segments_make(0, 2 * SIZE, RTE_TCP_ACK_FLAG, mbufs);
 	assert_true(gremc_gro_is_same_class(mbufs[0], mbufs[1]));
-	segment_spoil(mbufs[1], 1, 3); /* congestion experienced (RFC 3168) must not be lost */
+	segment_spoil(mbufs[1], 1, 3); /* congestion experienced (RFC 3168) must be kept */
 	assert_false(gremc_gro_is_same_class(mbufs[0], mbufs[1]));
 	rte_pktmbuf_free_bulk(mbufs, 2);
 }
@@ -306,7 +306,7 @@ static int offload_eal_start(void **state __rte_unused)
 	return pool ? 0 : -1;
 }
 
-/* Every mbuf has come back. */
+/* Each mbuf has returned to its pool. */
 static int offload_eal_stop(void **state __rte_unused)
 {
 	return rte_mempool_avail_count(pool) == 127 ? rte_eal_cleanup() : -1;
@@ -315,12 +315,12 @@ static int offload_eal_stop(void **state __rte_unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tcp_is_cut),
-		cmocka_unit_test(nonsense_is_refused),
-		cmocka_unit_test(checksums_are_finished),
-		cmocka_unit_test(segments_are_put_together),
-		cmocka_unit_test(a_gap_stays),
-		cmocka_unit_test(others_are_left_alone),
+		cmocka_unit_test(test_tcp_is_cut_into_segments),
+		cmocka_unit_test(test_wrong_offload_requests_are_refused),
+		cmocka_unit_test(test_checksums_are_completed),
+		cmocka_unit_test(test_segments_are_merged),
+		cmocka_unit_test(test_gap_in_the_sequence_stays),
+		cmocka_unit_test(test_other_packets_stay_unchanged),
 	};
 
 	return cmocka_run_group_tests_name("offload", tests, offload_eal_start, offload_eal_stop);

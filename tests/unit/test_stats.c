@@ -23,11 +23,11 @@ static void test_every_reason_has_a_text(void **state)
 		assert_true(strlen(gremc_tx_drop_name(i)) > 2);
 		assert_true(strlen(gremc_tx_drop_text(i)) > 8);
 	}
-	/* a parser's answer is a drop reason of the same name */
+	/* each error of a parser is a drop reason with the same name */
 	assert_string_equal(gremc_drop_name(gremc_drop_from_proto(GREMC_PROTO_gre_version)), "gre_version");
 }
 
-/* A worker that keeps its sums true only between bursts. */
+/* A worker whose sums hold only between bursts. */
 static void *writer_thread(void *argument)
 {
 	struct gremc_stats *stats = argument;
@@ -64,7 +64,7 @@ static void test_reader_sees_whole_bursts(void **state)
 	}
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_true(reads > 0);
-	/* a second worker's are added */
+	/* the sum includes a second worker */
 	gremc_stats_read(stats, &t);
 	assert_int_equal(t.rx_packets, 6ull * ROUNDS);
 	gremc_stats_destroy(stats);
@@ -90,7 +90,7 @@ static void test_reset_index_starts_at_zero(void **state)
 	gremc_stats_destroy(NULL);
 }
 
-/* Percentiles are an eighth too large at most, and never outside what was seen. */
+/* A percentile is at most an eighth too large, and never outside the observed range. */
 static void test_delay_percentiles_are_exact_to_an_eighth(void **state)
 {
 	struct gremc_delays delays = {0};

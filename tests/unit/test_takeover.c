@@ -294,19 +294,19 @@ static void each_step_run(struct host_fixture *f, void (*test)(struct host_fixtu
 	log_capture_end();
 }
 
-static void failed_start_changes_nothing(void **state)
+static void test_failed_start_changes_nothing(void **state)
 {
 	NEEDS_ROOT(state);
 	each_step_run(*state, each_step_fails);
 }
 
-static void killed_start_is_undone_by_the_next(void **state)
+static void test_killed_start_is_undone_by_the_next(void **state)
 {
 	NEEDS_ROOT(state);
 	each_step_run(*state, each_step_is_killed);
 }
 
-static void failed_start_keeps_existing_devices(void **state)
+static void test_failed_start_keeps_existing_devices(void **state)
 {
 	struct picture before, after;
 	struct host_fixture *f = *state;
@@ -336,9 +336,9 @@ static void failed_start_keeps_existing_devices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(failed_start_changes_nothing),
-		TEST(killed_start_is_undone_by_the_next),
-		TEST(failed_start_keeps_existing_devices),
+		TEST(test_failed_start_changes_nothing),
+		TEST(test_killed_start_is_undone_by_the_next),
+		TEST(test_failed_start_keeps_existing_devices),
 	};
 
 	return cmocka_run_group_tests_name("takeover", tests, host_group_set_up, host_group_tear_down);

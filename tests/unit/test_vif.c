@@ -16,7 +16,7 @@ struct fixture {
 	struct gremc_vifs *vifs;
 };
 
-/* The second of them need not exist: its copy is then in other memory, but a copy it is. */
+/* The second node may be absent: then its table is a copy in other memory. */
 static const struct gremc_nodes two_nodes = {.count = 2, .socket = {0, 1}};
 
 static int vif_fixture_create(void **state, const struct gremc_nodes *nodes)
@@ -48,7 +48,7 @@ static void adjacency_equal(const struct gremc_adjacency *a, const struct gremc_
 	assert_memory_equal(a, b, sizeof(*a));
 }
 
-/* The second node has what the first has, in memory of its own. */
+/* The second node has equal tables in its own memory. */
 static void second_node_expect_equal(const struct gremc_vifs *vifs)
 {
 	const struct gremc_vifs *other = gremc_vifs_on_socket(vifs, 1);
@@ -106,20 +106,35 @@ static uint32_t tunnel_add_published(struct gremc_vifs *vifs, const struct gremc
 	return vif;
 }
 
-/* On every node. */
-static uint32_t tunnel_look_up(const struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t key,
-			       bool has_key)
+/* Look up on both nodes; the results are equal. */
+static uint32_t tunnel_key_look_up(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *key)
 {
-	struct gremc_tunnel_key k = {info->options.local, info->options.remote, key, has_key};
 	uint32_t vif, other;
 
-	gremc_tunnel_lookup_bulk(vifs, &k, 1, &vif);
-	gremc_tunnel_lookup_bulk(gremc_vifs_on_socket(vifs, 1), &k, 1, &other);
-	assert_int_equal(other, vif);
+	gremc_tunnel_lookup_bulk(vifs, key, 1, &vif);
+	gremc_tunnel_lookup_bulk(gremc_vifs_on_socket(vifs, 1), key, 1, &other);
+	assert_int_equal(vif, other);
 	return vif;
 }
 
-/* The template, completed as the data path does it, is a packet with a right checksum. */
+/* Look up a packet without a key between the addresses of `info`. */
+static uint32_t tunnel_look_up(const struct gremc_vifs *vifs, const struct gremc_vif_info *info)
+{
+	const struct gremc_tunnel_key key = {info->options.local, info->options.remote, 0, false};
+
+	return tunnel_key_look_up(vifs, &key);
+}
+
+/* Look up a packet with this key. */
+static uint32_t tunnel_look_up_key(const struct gremc_vifs *vifs, const struct gremc_vif_info *info,
+				   uint32_t number)
+{
+	const struct gremc_tunnel_key key = {info->options.local, info->options.remote, number, true};
+
+	return tunnel_key_look_up(vifs, &key);
+}
+
+/* The template, completed as the data path completes it, has a valid checksum. */
 static void test_template_holds_outer_header(void **state)
 {
 	struct fixture *f = *state;
@@ -172,7 +187,7 @@ static void test_template_follows_options(void **state)
 	assert_memory_equal(encap->header + 6, "\x00\x00", 2);
 }
 
-/* A key of 0 is a key; with it and without it are different tunnels between the same two addresses. */
+/* Key 0 is a key: a tunnel with it and a tunnel without a key can have the same two addresses. */
 static void test_lookup_matches_keys_exactly(void **state)
 {
 	struct fixture *f = *state;
@@ -185,14 +200,14 @@ static void test_lookup_matches_keys_exactly(void **state)
 	vif[0] = tunnel_add_published(f->vifs, &plain);
 	vif[1] = tunnel_add_published(f->vifs, &zero);
 	vif[2] = tunnel_add_published(f->vifs, &seven);
-	assert_int_equal(tunnel_look_up(f->vifs, &plain, 0, false), GREMC_VIF_NONE);
+	assert_int_equal(tunnel_look_up(f->vifs, &plain), GREMC_VIF_NONE);
 	assert_false(gremc_tunnel_peer_known(f->vifs, plain.options.local, plain.options.remote));
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(gremc_tunnel_publish(f->vifs, vif[i]), 0);
-	assert_int_equal(tunnel_look_up(f->vifs, &plain, 0, false), vif[0]);
-	assert_int_equal(tunnel_look_up(f->vifs, &plain, 0, true), vif[1]);
-	assert_int_equal(tunnel_look_up(f->vifs, &plain, 7, true), vif[2]);
-	assert_int_equal(tunnel_look_up(f->vifs, &plain, 8, true), GREMC_VIF_NONE);
+	assert_int_equal(tunnel_look_up(f->vifs, &plain), vif[0]);
+	assert_int_equal(tunnel_look_up_key(f->vifs, &plain, 0), vif[1]);
+	assert_int_equal(tunnel_look_up_key(f->vifs, &plain, 7), vif[2]);
+	assert_int_equal(tunnel_look_up_key(f->vifs, &plain, 8), GREMC_VIF_NONE);
 	assert_true(gremc_tunnel_peer_known(f->vifs, plain.options.local, plain.options.remote));
 	assert_false(gremc_tunnel_peer_known(f->vifs, plain.options.remote, plain.options.local));
 	for (unsigned i = 0; i < 3; i++) {
@@ -202,7 +217,7 @@ static void test_lookup_matches_keys_exactly(void **state)
 	assert_false(gremc_tunnel_peer_known(f->vifs, plain.options.local, plain.options.remote));
 }
 
-/* A changed tunnel takes its predecessor's packets by one store; removing the old one leaves the new one's
+/* One store passes the packets of a tunnel to its successor; the removal of the old one keeps the new one's
  * key. */
 static void test_publish_replaces_tunnel_with_same_key(void **state)
 {
@@ -212,17 +227,17 @@ static void test_publish_replaces_tunnel_with_same_key(void **state)
 
 	assert_int_equal(gremc_tunnel_publish(f->vifs, old), 0);
 	assert_int_equal(gremc_tunnel_publish(f->vifs, new), 0);
-	assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), new);
+	assert_int_equal(tunnel_look_up(f->vifs, &info), new);
 	gremc_vif_remove(f->vifs, old);
-	assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), new);
+	assert_int_equal(tunnel_look_up(f->vifs, &info), new);
 	assert_null(f->vifs->info[old]);
 	assert_int_equal(gremc_vif_find(f->vifs, "gre1"), new);
 	gremc_vif_remove(f->vifs, new);
-	assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+	assert_int_equal(tunnel_look_up(f->vifs, &info), GREMC_VIF_NONE);
 	assert_int_equal(gremc_vif_find(f->vifs, "gre1"), GREMC_VIF_NONE);
 }
 
-/* The index of a removed vif, and its encap, are nobody else's while a reader may still use them. */
+/* The index and the encap of a removed vif are not reused before the grace period ends. */
 static void test_index_is_reused_after_grace_period(void **state)
 {
 	struct fixture *f = *state;
@@ -239,7 +254,7 @@ static void test_index_is_reused_after_grace_period(void **state)
 	assert_true(gremc_rcu_reclaim(f->rcu) > 0);
 	assert_int_not_equal(tunnel_add_published(f->vifs, &info), vif);
 	assert_non_null(f->vifs->adjacency[f->vifs->encap[vif].adjacency]);
-	/* the serial number tells the two apart */
+	/* the serial number distinguishes the two */
 	serial = gremc_vif_serial(f->vifs, vif);
 	assert_false(gremc_vif_is(f->vifs, vif, serial));
 	assert_false(gremc_vif_is(f->vifs, vif, first));
@@ -309,8 +324,7 @@ static void test_port_vifs_send_without_outer_header(void **state)
 	assert_int_equal(f->vifs->port_vif[5], GREMC_VIF_NONE);
 }
 
-/* More tunnels than the table was made for: it grows under the readers' feet, and every one is found at all
- * times. */
+/* The table grows while it has readers, and finds each tunnel at all times. */
 static void test_table_grows(void **state)
 {
 	struct fixture *f = *state;
@@ -322,24 +336,24 @@ static void test_table_grows(void **state)
 
 		vif[i] = tunnel_add_published(f->vifs, &info);
 		assert_int_equal(gremc_tunnel_publish(f->vifs, vif[i]), 0);
-		assert_int_equal(tunnel_look_up(f->vifs, &first, 0, false), vif[0]);
+		assert_int_equal(tunnel_look_up(f->vifs, &first), vif[0]);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct gremc_vif_info info = tunnel_info_make(i);
 
-		assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), vif[i]);
+		assert_int_equal(tunnel_look_up(f->vifs, &info), vif[i]);
 		if (i % 2)
 			gremc_vif_remove(f->vifs, vif[i]);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct gremc_vif_info info = tunnel_info_make(i);
 
-		assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), i % 2 ? GREMC_VIF_NONE : vif[i]);
+		assert_int_equal(tunnel_look_up(f->vifs, &info), i % 2 ? GREMC_VIF_NONE : vif[i]);
 	}
 	assert_int_equal(f->vifs->limit, count);
 }
 
-/* A reader that does not move keeps removed keys in their places: the table grows rather than refuse. */
+/* Without quiescent states, removed keys keep their entries: the table grows and refuses nothing. */
 static void test_removed_keys_come_back_after_grace_period(void **state)
 {
 	struct fixture *f = *state;
@@ -353,14 +367,14 @@ static void test_removed_keys_come_back_after_grace_period(void **state)
 		uint32_t vif = tunnel_add_published(f->vifs, &info);
 
 		assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
-		assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), vif);
+		assert_int_equal(tunnel_look_up(f->vifs, &info), vif);
 		gremc_vif_remove(f->vifs, vif);
 	}
 	rte_rcu_qsbr_thread_offline(qsbr, reader);
 	gremc_rcu_reader_unregister(f->rcu, reader);
 }
 
-/* Each kind of change, which tear_down() finds on both nodes, too. */
+/* Each kind of change; tear_down() compares both nodes. */
 static void test_changes_reach_every_node(void **state)
 {
 	struct fixture *f = *state;
@@ -432,14 +446,14 @@ static void test_source_filter_covers_its_ranges(void **state)
 	assert_int_equal(gremc_vif_sources_set(f->vifs, vif, prefixes, 1), 0);
 	assert_true(gremc_vif_accepts_source(f->vifs, vif, RTE_BE32(0x0a020202)));
 	assert_false(gremc_vif_accepts_source(f->vifs, vif, RTE_BE32(0x0a010101)));
-	/* they do not wait for the index's next vif */
+	/* the next vif with this index does not get them */
 	gremc_vif_remove(f->vifs, vif);
 	gremc_rcu_synchronize(f->rcu);
 	assert_int_equal(tunnel_add_published(f->vifs, &info), vif);
 	assert_false(gremc_vif_accepts_source(f->vifs, vif, RTE_BE32(0x0a020202)));
 }
 
-/* A tunnel whose interface is down is found as such, and keeps what changes meanwhile. */
+/* A lookup returns a tunnel that is down as down. Changes while it is down are kept. */
 static void test_down_vif_neither_sends_nor_receives(void **state)
 {
 	struct fixture *f = *state;
@@ -447,11 +461,11 @@ static void test_down_vif_neither_sends_nor_receives(void **state)
 	const uint32_t vif = tunnel_add_published(f->vifs, &info);
 	uint32_t adjacency;
 
-	/* before it is published, too */
+	/* also before it is published */
 	gremc_vif_down_set(f->vifs, vif, true);
 	assert_int_equal(gremc_tunnel_publish(f->vifs, vif), 0);
-	assert_true(tunnel_look_up(f->vifs, &info, 0, false) >= GREMC_VIFS_MAX);
-	assert_int_not_equal(tunnel_look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+	assert_true(tunnel_look_up(f->vifs, &info) >= GREMC_VIFS_MAX);
+	assert_int_not_equal(tunnel_look_up(f->vifs, &info), GREMC_VIF_NONE);
 	assert_int_equal(gremc_tunnel_find(f->vifs, &info.options), vif);
 	assert_true(gremc_vif_is_down(f->vifs, vif));
 	assert_int_equal(gremc_adjacency_get(f->vifs, 0, RTE_BE32(0x0a0000fd), &source, 0, &adjacency), 0);
@@ -465,24 +479,24 @@ static void test_down_vif_neither_sends_nor_receives(void **state)
 	gremc_rcu_synchronize(f->rcu);
 	assert_true(f->vifs->adjacency[f->vifs->encap[vif].adjacency]->down);
 	gremc_vif_down_set(f->vifs, vif, false);
-	assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), vif);
+	assert_int_equal(tunnel_look_up(f->vifs, &info), vif);
 	assert_int_equal(f->vifs->encap[vif].adjacency, adjacency);
 	assert_int_equal(f->vifs->encap[vif].mtu, 1400);
 	assert_int_equal(f->vifs->encap[vif].header[8], 7);
-	/* a table that grows keeps it as it is */
+	/* it stays down when the table grows */
 	gremc_vif_down_set(f->vifs, vif, true);
 	for (uint32_t n = 2; n < 3000; n++) {
 		const struct gremc_vif_info other = tunnel_info_make(n);
 
 		assert_int_equal(gremc_tunnel_publish(f->vifs, tunnel_add_published(f->vifs, &other)), 0);
 	}
-	assert_int_not_equal(tunnel_look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
-	assert_true(tunnel_look_up(f->vifs, &info, 0, false) >= GREMC_VIFS_MAX);
+	assert_int_not_equal(tunnel_look_up(f->vifs, &info), GREMC_VIF_NONE);
+	assert_true(tunnel_look_up(f->vifs, &info) >= GREMC_VIFS_MAX);
 	gremc_vif_remove(f->vifs, vif);
-	assert_int_equal(tunnel_look_up(f->vifs, &info, 0, false), GREMC_VIF_NONE);
+	assert_int_equal(tunnel_look_up(f->vifs, &info), GREMC_VIF_NONE);
 }
 
-/* A vif that goes while its template changes is not written any more when another has its index. */
+/* A change of a template does not write to the next vif with the same index. */
 static void test_removal_during_change_is_safe(void **state)
 {
 	struct fixture *f = *state;

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "proto/igmp_mode.h"
+#include "proto/liveness.h"
 #include "proto/tunnel.h"
 
 /* Limits; --help-config prints them. */
@@ -93,9 +94,18 @@ struct gremc_config_port {
 	uint32_t neighbor_count;
 };
 
+/* Whether the peer of a tunnel is alive (peer/peer.h). */
+struct gremc_config_liveness {
+	uint16_t interval;        /* seconds between two keepalives, or two checks of traffic */
+	uint16_t retries;         /* intervals without a sign of life after which the peer is dead */
+	bool sends;               /* keepalives are sent */
+	enum gremc_liveness sign; /* of life */
+};
+
 struct gremc_config_tunnel {
 	char name[GREMC_NAME_SIZE];
 	struct gremc_tunnel_options options;
+	struct gremc_config_liveness liveness;
 	bool host;
 	struct gremc_config_igmp *igmp;      /* NULL: off */
 	struct gremc_config_address address; /* inner address of this end; length 0 and address 0: none */

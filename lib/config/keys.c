@@ -144,12 +144,27 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		.meaning = "the kernel gets the tunnel as a TUN device of its name: unicast, link-local multicast "
 			"and multicast without an mroute go to it."},
 
+	[KEY_KEEPALIVE] = {"keepalive", IN(TUNNEL), "a mapping with `interval` and `retries`", MAPPING(keepalive),
+		.meaning = "send GRE keepalives, as routers of Cisco, Huawei and MikroTik do. Those of the peer "
+			"are answered in any case."},
+	[KEY_LIVENESS] = {"liveness", IN(TUNNEL), .keywords = &gremc_liveness_keywords, SCALAR(liveness),
+		.meaning = "the sign of life of the peer: an answer to a keepalive, or any packet (`traffic`). "
+			"Without one for `retries` intervals the peer is dead, and no replicas are sent to it. "
+			"Without this key: `keepalive` where `keepalive` is set, else `off`."},
+
 	[KEY_INPUT] = {"input", IN(KEY), "a number from 0 to 4294967295, or a dotted quad",
 		SCALAR(key_number),
 		.meaning = "the key of received packets. Without it: none."},
 	[KEY_OUTPUT] = {"output", IN(KEY), "a number from 0 to 4294967295, or a dotted quad",
 		SCALAR(key_number),
 		.meaning = "the key of packets sent. Without it: none."},
+
+	[KEY_KEEPALIVE_INTERVAL] = {"interval", IN(KEEPALIVE), NULL, 1, 32767, "10", SCALAR(number),
+		TUNNEL(liveness.interval),
+		.meaning = "seconds between two keepalives, with a jitter of a tenth."},
+	[KEY_KEEPALIVE_RETRIES] = {"retries", IN(KEEPALIVE), NULL, 1, 255, "3", SCALAR(number),
+		TUNNEL(liveness.retries),
+		.meaning = "intervals without a sign of life after which the peer is dead."},
 
 	[KEY_GROUP] = {"group", IN(MROUTE), "a multicast ADDRESS or ADDRESS/LENGTH", .required = true,
 		SCALAR(group),
@@ -495,6 +510,7 @@ void gremc_config_help(FILE *out)
 		[SECTION_ROUTE] = "each of routes:",
 		[SECTION_TUNNEL] = "tunnels: NAME:",
 		[SECTION_KEY] = "tunnels: NAME: key:",
+		[SECTION_KEEPALIVE] = "tunnels: NAME: keepalive:",
 		[SECTION_MROUTE] = "each of mroutes:",
 		[SECTION_SETTINGS] = "settings:",
 		[SECTION_TIMING] = "igmp:",

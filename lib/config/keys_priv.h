@@ -19,6 +19,7 @@ enum section {
 	SECTION_ROUTE,
 	SECTION_TUNNEL,
 	SECTION_KEY,
+	SECTION_KEEPALIVE,
 	SECTION_MROUTE,
 	SECTION_SETTINGS,
 	SECTION_TIMING,
@@ -70,8 +71,12 @@ enum key_id {
 	KEY_TUNNEL_ROUTES,
 	KEY_TUNNEL_IGMP,
 	KEY_TUNNEL_HOST,
+	KEY_KEEPALIVE,
+	KEY_LIVENESS,
 	KEY_INPUT,
 	KEY_OUTPUT,
+	KEY_KEEPALIVE_INTERVAL,
+	KEY_KEEPALIVE_RETRIES,
 	KEY_GROUP,
 	KEY_SOURCE,
 	KEY_FROM,
@@ -154,7 +159,8 @@ node_reader gremc_config_read_ethernets, gremc_config_read_bonds, gremc_config_r
 	gremc_config_read_neighbors;
 scalar_reader gremc_config_read_gateway, gremc_config_read_route_to;
 node_reader gremc_config_read_tunnels, gremc_config_read_key_pair, gremc_config_read_tunnel_addresses,
-	gremc_config_read_tunnel_routes;
+	gremc_config_read_tunnel_routes, gremc_config_read_keepalive;
+scalar_reader gremc_config_read_liveness;
 node_reader gremc_config_read_mroutes, gremc_config_read_settings, gremc_config_read_vifs;
 scalar_reader gremc_config_read_group, gremc_config_read_source, gremc_config_read_vif,
 	gremc_config_read_origin;

@@ -48,7 +48,7 @@ struct gremc_control *gremc_control_create(const struct gremc_control_context *c
 		.host = context->host,
 		.epoll = context->epoll,
 	};
-	if (port_vifs_add(control) || gremc_membership_init(control)) {
+	if (port_vifs_add(control) || gremc_membership_init(control) || gremc_control_peers_init(control)) {
 		gremc_control_destroy(control);
 		return NULL;
 	}
@@ -62,6 +62,7 @@ void gremc_control_destroy(struct gremc_control *control)
 		return;
 	gremc_reload_fini(&control->reload);
 	gremc_membership_fini(&control->membership);
+	gremc_peers_destroy(control->peers);
 	gremc_kernel_fini(&control->kernel);
 	free(control->map.vif);
 	free(control->map.interface);
@@ -136,6 +137,7 @@ int gremc_control_poll(struct gremc_control *control)
 	has_job = gremc_control_jobs_run(control);
 	wait = gremc_kernel_run(control, gremc_membership_run(control));
 	wait = gremc_steering_wait(control, wait);
+	wait = gremc_control_peers_run(control, wait);
 	return has_job ? 0 : wait;
 }
 
@@ -145,6 +147,7 @@ void gremc_control_telemetry_fill(const struct gremc_control *control, struct gr
 	telemetry->rib = control->membership.rib;
 	telemetry->interface_vif = control->membership.interface_vif;
 	telemetry->mfc = &control->kernel.mfc;
+	telemetry->peers = control->peers;
 	telemetry->alive = &control->kernel.alive;
 	telemetry->igmp_unsent = &control->membership.unsent;
 	telemetry->igmp_changes = &control->membership.changes;

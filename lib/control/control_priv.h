@@ -8,6 +8,7 @@
 #include "control/control.h"
 #include "control/kernel_priv.h"
 #include "control/membership_priv.h"
+#include "peer/peer.h"
 #include "port/steering.h"
 #include "port/watch.h"
 
@@ -54,6 +55,7 @@ struct gremc_control {
 	bool host_failed; /* the last apply could not create all host interfaces */
 	struct gremc_membership membership;
 	struct gremc_kernel kernel;
+	struct gremc_peers *peers;
 	struct gremc_steering steering;
 	struct gremc_reload reload;
 	struct gremc_control_job job;
@@ -89,6 +91,18 @@ void gremc_transaction_free(struct gremc_transaction *transaction);
 /* Replace the static routes by those of the new configuration.
  * Returns: 0; -ECANCELED; -E2BIG: too many OIFs; -ENOSPC; -ENOMEM. After an error nothing has changed. */
 int gremc_static_routes_replace(const struct gremc_transaction *transaction);
+
+/* ---- peers of tunnels ---- */
+
+/* Create the engine, and pass it the keepalives that the host module receives.
+ * Errors:  -ENOMEM. */
+int gremc_control_peers_init(struct gremc_control *control);
+/* Set the policy of each tunnel of a configuration. */
+void gremc_control_peers_configure(struct gremc_control *control, const struct gremc_config *config,
+				   const struct gremc_vif_map *map);
+/* Do the work that is due.
+ * Returns: the milliseconds until there is more, at most `wait`; -1: unlimited. */
+int gremc_control_peers_run(struct gremc_control *control, int wait);
 
 /* ---- shared ports ---- */
 

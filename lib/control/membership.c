@@ -41,7 +41,9 @@ static size_t mtu_now(void *argument, uint32_t interface)
 
 	if (vif == GREMC_VIF_NONE)
 		return 0;
-	adjacency = vifs->adjacency[vifs->encap[vif].adjacency];
+	if (gremc_vif_is_down(vifs, vif))
+		return 0;
+	adjacency = vifs->adjacency[gremc_vif_adjacency(vifs, vif)];
 	return adjacency && adjacency->resolved ? vifs->encap[vif].mtu : 0;
 }
 

@@ -132,6 +132,7 @@ static void transaction_complete(struct gremc_transaction *transaction)
 	warnings_log(config);
 	host_apply(transaction);
 	gremc_membership_configure(control, config, &transaction->map);
+	gremc_control_peers_configure(control, config, &transaction->map);
 	gremc_transaction_vifs_publish(transaction);
 	gremc_ports_steer_trim(control->ports, config);
 	gremc_ports_filters_change(control->ports, config);

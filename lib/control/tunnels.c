@@ -351,8 +351,10 @@ static void remove_old_vifs(const struct gremc_transaction *transaction)
 	for (uint32_t i = 0; kept && running && i < running->tunnel_count; i++) {
 		uint32_t vif = control->map.vif[i];
 
-		if ((kept[vif / 32] >> vif % 32 & 1) == 0)
+		if ((kept[vif / 32] >> vif % 32 & 1) == 0) {
+			gremc_peer_forget(control->peers, vif);
 			gremc_vif_remove(control->vifs, vif);
+		}
 		gremc_job_pause();
 	}
 	free(kept);

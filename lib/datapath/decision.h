@@ -52,6 +52,14 @@ static inline bool gremc_oif_accepts(const struct gremc_vifs *vifs, const struct
 /* The drop reason of a packet that no outgoing interface of a conditional mroute accepts. */
 enum gremc_drop gremc_conditional_drop_reason(const struct gremc_mroute *mroute, uint32_t oif_skip);
 
+/* The reason why an adjacency that is not ready sends no replica now. */
+static inline enum gremc_tx_drop gremc_adjacency_drop_reason(const struct gremc_adjacency *adjacency)
+{
+	if (adjacency->dead)
+		return GREMC_TX_DROP_peer_dead;
+	return adjacency->down ? GREMC_TX_DROP_oif_down : GREMC_TX_DROP_no_adjacency;
+}
+
 /* Whether a replica of an inner packet of `length` bytes can be sent by this encapsulation.
  * Returns: GREMC_TX_DROP_NONE, or the reason why not. */
 static inline enum gremc_tx_drop gremc_replica_check(const struct gremc_encap *encap,
@@ -60,7 +68,7 @@ static inline enum gremc_tx_drop gremc_replica_check(const struct gremc_encap *e
 	if (length > encap->mtu)
 		return GREMC_TX_DROP_too_big;
 	if (!adjacency->ready)
-		return adjacency->down ? GREMC_TX_DROP_oif_down : GREMC_TX_DROP_no_adjacency;
+		return gremc_adjacency_drop_reason(adjacency);
 	return GREMC_TX_DROP_NONE;
 }
 

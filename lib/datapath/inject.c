@@ -65,11 +65,18 @@ uint32_t gremc_inject_capacity(const struct gremc_worker_group *group)
 
 /* ---- inner packets ---- */
 
+/* The adjacency of the host's packets. A dead peer gets them, because its answer may bring it back. */
+static const struct gremc_adjacency *host_adjacency(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return vifs->adjacency[gremc_vif_is_down(vifs, vif) ? GREMC_ADJACENCY_DOWN
+							    : gremc_vif_adjacency(vifs, vif)];
+}
+
 int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, uint32_t vif)
 {
 	const struct gremc_vifs *vifs = group->worker[0]->vifs;
 	const struct gremc_encap encap = gremc_encap_read(vifs, vif);
-	const struct gremc_adjacency *adjacency = vifs->adjacency[encap.adjacency];
+	const struct gremc_adjacency *adjacency = host_adjacency(vifs, vif);
 	uint8_t *packet = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	const struct gremc_inner inner = {(const struct rte_ipv4_hdr *)packet, GREMC_VIF_NONE, mbuf->pkt_len};
 	struct gremc_outer_fields outer;
@@ -91,20 +98,52 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
 	return 0;
 }
 
-int gremc_inject_packet(struct gremc_worker_group *group, struct rte_mempool *pool, const void *packet,
-			uint16_t length, uint32_t vif)
+/* Make the frame by which a packet leaves beside the vif, to the next hop of its tunnel. */
+static int underlay_encap(const struct gremc_vifs *vifs, struct rte_mbuf *mbuf, uint32_t vif)
+{
+	const struct gremc_adjacency *adjacency = host_adjacency(vifs, vif);
+
+	if (!adjacency->resolved)
+		return adjacency->down ? -ENETDOWN : -EHOSTUNREACH;
+	if (rte_pktmbuf_headroom(mbuf) < GREMC_L2_MAX)
+		return -ENOBUFS;
+	gremc_encap_l2(rte_pktmbuf_mtod(mbuf, uint8_t *), adjacency);
+	rte_pktmbuf_prepend(mbuf, adjacency->l2_length);
+	mbuf->port = adjacency->port;
+	gremc_mbuf_fields(mbuf)->vif = GREMC_VIF_NONE;
+	mbuf->l2_len = adjacency->l2_length;
+	return 0;
+}
+
+/* Send a copy of a packet through the vif, or by the underlay to its next hop. */
+static int packet_inject(struct gremc_worker_group *group, struct rte_mempool *pool, const void *packet,
+			 uint16_t length, uint32_t vif, bool underlay)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(pool);
 	char *to = mbuf && length >= sizeof(struct rte_ipv4_hdr) ? rte_pktmbuf_append(mbuf, length) : NULL;
 	int rc = -ENOBUFS;
 
+	gremc_assert_control_thread();
 	if (to) {
 		memcpy(to, packet, length);
-		rc = gremc_inject_encap(group, mbuf, vif);
+		rc = underlay ? underlay_encap(group->worker[0]->vifs, mbuf, vif)
+			      : gremc_inject_encap(group, mbuf, vif);
 	}
 	if (rc == 0 && gremc_inject_frames(group, &mbuf, 1) == 0)
 		rc = -EAGAIN;
 	if (rc)
 		rte_pktmbuf_free(mbuf);
 	return rc;
+}
+
+int gremc_inject_packet(struct gremc_worker_group *group, struct rte_mempool *pool, const void *packet,
+			uint16_t length, uint32_t vif)
+{
+	return packet_inject(group, pool, packet, length, vif, false);
+}
+
+int gremc_inject_underlay(struct gremc_worker_group *group, struct rte_mempool *pool, const void *packet,
+			  uint16_t length, uint32_t vif)
+{
+	return packet_inject(group, pool, packet, length, vif, true);
 }

@@ -33,5 +33,11 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
  * -EAGAIN: the ring to worker 0 is full. */
 int gremc_inject_packet(struct gremc_worker_group *group, struct rte_mempool *pool, const void *packet,
 			uint16_t length, uint32_t vif);
+/* Send a copy of an IPv4 packet by the underlay, without the outer header of the tunnel, to the next hop of
+ * the tunnel. Its frame counts for no vif.
+ * Input:   pool: for the copy (gremc_ports.host_pool).
+ * Errors:  those of gremc_inject_packet(), except -EMSGSIZE. */
+int gremc_inject_underlay(struct gremc_worker_group *group, struct rte_mempool *pool, const void *packet,
+			  uint16_t length, uint32_t vif);
 
 #endif

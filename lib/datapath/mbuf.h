@@ -6,7 +6,7 @@
  * hash.usr         vif            vif of a replica, an injected frame or a punt  replicate, punt  freed
  * hash.fdir.hi     vif_serial     serial number of that vif                      leaving a worker freed
  * vlan_tci         inner_length   length of a replica's inner packet             replicate        transmitted
- * packet_type      timestamp      gremc_timestamp() of a punt of class control   punt             freed
+ * packet_type      timestamp      gremc_timestamp() of a punt (punt_ring.h)      punt             freed
  * packet_type      iif_serial     serial number of the iif of a host replica     tx               freed
  * packet_type      handoff        enum gremc_handoff of a packet in a handoff ring  handoff       dequeued
  *

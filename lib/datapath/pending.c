@@ -8,6 +8,7 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
+#include "datapath/decision.h"
 #include "datapath/encap.h"
 #include "datapath/pending.h"
 #include "datapath/segments.h"
@@ -76,7 +77,9 @@ static bool mbuf_fits_headers(const struct gremc_worker *worker, const struct rt
 	const struct gremc_tx *tx =
 		worker->egress.tx[gremc_adjacency_load(worker->vifs, encap.adjacency)->port];
 
-	return mbuf->data_off >= GREMC_L2_MAX + encap.header_length && mbuf->nb_segs <= tx->max_segments;
+	/* a reserved adjacency has no port */
+	return tx && mbuf->data_off >= GREMC_L2_MAX + encap.header_length &&
+	       mbuf->nb_segs <= tx->max_segments;
 }
 
 /* Copies in the packet's pool are not safe where its buffers lie outside of the mbufs (pinned:
@@ -117,14 +120,14 @@ static void pending_replica_send(struct gremc_worker *worker, struct rte_mbuf *m
 	enum gremc_tx_drop reason = GREMC_TX_DROP_no_mbuf;
 	struct gremc_outer_fields outer;
 
+	if (!adjacency->resolved) {
+		reason = gremc_adjacency_drop_reason(adjacency);
+		goto drop;
+	}
 	if (!mbuf_fits_headers(worker, mbuf, vif))
 		goto drop;
 	if (inner.length > encap.mtu) {
 		reason = GREMC_TX_DROP_too_big;
-		goto drop;
-	}
-	if (!adjacency->resolved) {
-		reason = adjacency->down ? GREMC_TX_DROP_oif_down : GREMC_TX_DROP_no_adjacency;
 		goto drop;
 	}
 	outer = gremc_outer_fields_make(&encap, inner.length, inner.ip->type_of_service);

@@ -3,6 +3,7 @@
 
 #include <rte_icmp.h>
 
+#include "datapath/keepalive.h"
 #include "datapath/punt.h"
 #include "datapath/punt_ring.h"
 #include "datapath/segments.h"
@@ -147,11 +148,30 @@ static bool port_punts_frames(const struct gremc_vifs *vifs, uint16_t port)
 	return gremc_port_punt_bits(vifs, port) & GREMC_VIF_PUNT_FRAMES;
 }
 
+/* Punt an answer to a keepalive. Returns whether the frame is one; it is then punted or dropped. */
+static bool keepalive_answer_punt(struct gremc_worker *worker, const struct gremc_rxq *rxq,
+				  struct rte_mbuf *mbuf)
+{
+	uint32_t l2, vif;
+
+	frame_ether_type(mbuf, &l2);
+	vif = gremc_keepalive_answer_vif(worker, mbuf, l2);
+	if (vif == GREMC_VIF_NONE)
+		return false;
+	if (gremc_keepalive_is_due(worker, vif, GREMC_KEEPALIVE_ANSWER))
+		packet_punt(worker, mbuf, rxq->port, vif, l2, GREMC_PUNT_keepalive);
+	else
+		gremc_vif_drop(worker, vif, mbuf, GREMC_DROP_keepalive_rate);
+	return true;
+}
+
 void gremc_frame_punt_or_drop(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf *mbuf,
 			      enum gremc_drop reason)
 {
 	uint32_t l2;
 
+	if (reason == GREMC_DROP_gre_protocol && keepalive_answer_punt(worker, rxq, mbuf))
+		return;
 	if (!port_punts_frames(worker->vifs, rxq->port) || !frame_is_for_kernel(worker, mbuf, reason)) {
 		gremc_packet_drop(worker, mbuf, reason);
 		return;
@@ -200,26 +220,13 @@ static void native_punt_or_drop(struct gremc_worker *worker, struct gremc_packet
 		gremc_vif_drop(worker, packet->iif, packet->mbuf, reason);
 }
 
-void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet,
-			      enum gremc_drop reason)
+/* Remove the outer headers of a packet whose inner header is valid, count it, and punt it. */
+static void inner_punt(struct gremc_worker *worker, struct gremc_packet *packet, enum gremc_punt class)
 {
 	struct rte_ipv4_hdr *ip =
 		rte_pktmbuf_mtod_offset(packet->mbuf, struct rte_ipv4_hdr *, packet->inner_offset);
 	struct gremc_vif_cold *cold = &worker->stats->vif_cold[packet->iif];
-	enum gremc_punt class;
-	uint8_t bit;
 
-	bit = reason_punt_bit(reason, &class);
-	if (reason == GREMC_DROP_inner_unicast)
-		class = protocol_punt_class(ip->next_proto_id);
-	if (packet->native) {
-		native_punt_or_drop(worker, packet, reason, bit, class);
-		return;
-	}
-	if (!bit || !vif_punts(worker->vifs, packet->iif, bit)) {
-		gremc_vif_drop(worker, packet->iif, packet->mbuf, reason);
-		return;
-	}
 	packet->length = rte_be_to_cpu_16(ip->total_length);
 	if (gremc_ipv4_decap_ecn(ip, packet->outer_tos) != GREMC_PROTO_OK) {
 		gremc_vif_drop(worker, packet->iif, packet->mbuf, GREMC_DROP_ecn);
@@ -229,6 +236,34 @@ void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *
 	gremc_counter_add(&cold->rx_packets, 1);
 	gremc_counter_add(&cold->rx_bytes, packet->length);
 	packet_punt(worker, packet->mbuf, GREMC_PORT_NONE, packet->iif, 0, class);
+}
+
+void gremc_inner_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet,
+			      enum gremc_drop reason)
+{
+	const struct rte_ipv4_hdr *ip =
+		rte_pktmbuf_mtod_offset(packet->mbuf, const struct rte_ipv4_hdr *, packet->inner_offset);
+	enum gremc_punt class;
+	uint8_t bit = reason_punt_bit(reason, &class);
+
+	if (reason == GREMC_DROP_inner_unicast)
+		class = protocol_punt_class(ip->next_proto_id);
+	if (packet->native) {
+		native_punt_or_drop(worker, packet, reason, bit, class);
+		return;
+	}
+	if (reason == GREMC_DROP_inner_unicast && class == GREMC_PUNT_gre &&
+	    gremc_packet_is_keepalive(worker, packet)) {
+		if (gremc_keepalive_is_due(worker, packet->iif, GREMC_KEEPALIVE_REQUEST))
+			inner_punt(worker, packet, GREMC_PUNT_keepalive);
+		else
+			gremc_vif_drop(worker, packet->iif, packet->mbuf, GREMC_DROP_keepalive_rate);
+		return;
+	}
+	if (bit && vif_punts(worker->vifs, packet->iif, bit))
+		inner_punt(worker, packet, class);
+	else
+		gremc_vif_drop(worker, packet->iif, packet->mbuf, reason);
 }
 
 /* Whether the control thread would get the packet. */
@@ -323,7 +358,7 @@ static void class_enqueue(struct gremc_worker *worker, enum gremc_punt class)
 	struct gremc_burst *burst = &worker->burst;
 	uint32_t n = burst->punt_count[class], taken;
 
-	if (class == GREMC_PUNT_control)
+	if (class == GREMC_PUNT_control || class == GREMC_PUNT_keepalive)
 		punts_set_timestamp(burst, class);
 	taken = gremc_ring_enqueue(worker->punt_ring[class], burst->punted[class], n);
 	for (uint32_t i = taken; i < n; i++)

@@ -9,7 +9,8 @@
  * - a replica for the host: gremc_mbuf_vif() is the host's vif. The data starts with an Ethernet header whose
  *   bytes 6 to 9 hold the iif; iif_serial is its serial number.
  * gremc_mbuf_vif() is the incoming vif; GREMC_VIF_NONE: a frame of the underlay, or the vif has been removed.
- * In class `control`, the field `timestamp` is the time of the punt. */
+ * In class `keepalive` it is the tunnel of the keepalive, also of an answer, which is a frame of a port.
+ * In the classes `control` and `keepalive`, the field `timestamp` is the time of the punt. */
 #ifndef GREMC_DATAPATH_PUNT_RING_H
 #define GREMC_DATAPATH_PUNT_RING_H
 

@@ -127,6 +127,9 @@ struct gremc_worker_group {
 	/* [mroute id] gremc_timestamp() of the last wrong-vif packet that the kernel got; 0: none.
 	 * Writers and readers: the workers. */
 	gremc_atomic_u32 *wrong_vif_time;
+	/* [vif * GREMC_KEEPALIVE_KINDS + enum gremc_keepalive_kind] gremc_timestamp() of the last accepted
+	 * keepalive; 0: none. Writers and readers: the workers. */
+	gremc_atomic_u32 *keepalive_time;
 	struct gremc_worker *worker[GREMC_WORKERS_MAX];
 	struct gremc_egress *host_egress; /* the control thread's; NULL: no port has a queue to spare */
 	uint32_t stats_count;             /* of the workers, then of host_egress */

@@ -14,11 +14,13 @@
 #include "datapath/handoff.h"
 #include "datapath/host_egress.h"
 #include "datapath/idle.h"
+#include "datapath/keepalive.h"
 #include "datapath/pending.h"
 #include "datapath/tx.h"
 
 #define PUNT_SAMPLE_BYTES (GREMC_MROUTE_IDS_MAX * sizeof(gremc_atomic_bool))
 #define WRONG_VIF_BYTES   (GREMC_MROUTE_IDS_MAX * sizeof(gremc_atomic_u32))
+#define KEEPALIVE_BYTES   (GREMC_VIFS_MAX * GREMC_KEEPALIVE_KINDS * sizeof(gremc_atomic_u32))
 
 /* ---- one worker ---- */
 
@@ -198,7 +200,9 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 	group->host_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	group->punt_sample = gremc_memory_reserve(PUNT_SAMPLE_BYTES, SOCKET_ID_ANY);
 	group->wrong_vif_time = gremc_memory_reserve(WRONG_VIF_BYTES, SOCKET_ID_ANY);
-	if (group->host_event < 0 || group->punt_sample == NULL || group->wrong_vif_time == NULL)
+	group->keepalive_time = gremc_memory_reserve(KEEPALIVE_BYTES, SOCKET_ID_ANY);
+	if (group->host_event < 0 || group->punt_sample == NULL || group->wrong_vif_time == NULL ||
+	    group->keepalive_time == NULL)
 		goto fail;
 	group->host_ip_id = UINT16_MAX / 2; /* in the range of a worker that few machines have */
 	for (uint32_t i = 0; i < ports->worker_count; i++) {
@@ -249,6 +253,8 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 		gremc_memory_release(group->punt_sample, PUNT_SAMPLE_BYTES);
 	if (group->wrong_vif_time)
 		gremc_memory_release(group->wrong_vif_time, WRONG_VIF_BYTES);
+	if (group->keepalive_time)
+		gremc_memory_release(group->keepalive_time, KEEPALIVE_BYTES);
 	free(group);
 }
 

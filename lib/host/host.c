@@ -315,6 +315,14 @@ void gremc_host_listener_set(struct gremc_host *host, gremc_host_listener *liste
 	host->listener_argument = argument;
 }
 
+void gremc_host_keepalive_listener_set(struct gremc_host *host, gremc_host_keepalive_listener *listener,
+				       void *argument)
+{
+	gremc_assert_control_thread();
+	host->keepalive_listener = listener;
+	host->keepalive_argument = argument;
+}
+
 /* ---- telemetry ---- */
 
 uint32_t gremc_host_device_count(struct gremc_host *host)

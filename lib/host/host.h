@@ -131,6 +131,15 @@ typedef void gremc_host_listener(void *argument, uint32_t vif, const uint8_t *ip
 /* Set the only listener. */
 void gremc_host_listener_set(struct gremc_host *host, gremc_host_listener *listener, void *argument);
 
+/* A listener for GRE keepalives (class `keepalive`). The kernel does not get them.
+ * Input:   ip: the contiguous beginning of the packet, `length` bytes, writable: the inner packet of a
+ * keepalive of the peer (is_request), or the outer packet of an answer; stamp: as for gremc_host_listener. */
+typedef void gremc_host_keepalive_listener(void *argument, uint32_t vif, bool is_request, uint8_t *ip,
+					   uint32_t length, uint32_t stamp);
+/* Set the only listener. */
+void gremc_host_keepalive_listener_set(struct gremc_host *host, gremc_host_keepalive_listener *listener,
+				       void *argument);
+
 /* Write an IPv4 packet to the device of a vif, as if the packet had come by that vif.
  * Returns: 0; -ENODEV: the vif has no device of its own; another negative errno of the kernel. */
 int gremc_host_packet_write(struct gremc_host *host, uint32_t vif, const void *packet, size_t length);

@@ -196,6 +196,20 @@ static bool listener_notify(struct gremc_host *host, const struct rte_mbuf *mbuf
 	return true;
 }
 
+/* Pass a keepalive to its listener. The keepalive of a vif that has been removed meanwhile has no receiver.
+ */
+static void keepalive_notify(struct gremc_host *host, struct rte_mbuf *mbuf)
+{
+	uint32_t vif = gremc_mbuf_vif(mbuf, host->context.vifs);
+
+	if (host->keepalive_listener && vif != GREMC_VIF_NONE && mbuf->data_len > mbuf->l2_len)
+		host->keepalive_listener(host->keepalive_argument, vif, mbuf->port == GREMC_PORT_NONE,
+					 rte_pktmbuf_mtod_offset(mbuf, uint8_t *, mbuf->l2_len),
+					 mbuf->data_len - mbuf->l2_len, gremc_mbuf_fields(mbuf)->timestamp);
+	else
+		punt_drop_count(host, NULL, GREMC_HOST_DROP_no_device, 1);
+}
+
 /* ---- many ---- */
 
 /* Consecutive TCP segments for one device that may be merged. */
@@ -237,6 +251,17 @@ static bool gro_batch_append(struct gremc_host *host, struct gro_batch *batch, s
 	return true;
 }
 
+static uint32_t keepalives_notify(struct gremc_host *host)
+{
+	struct rte_mbuf *mbufs[BURST];
+	uint32_t n = gremc_punt_dequeue(host->context.workers, GREMC_PUNT_keepalive, mbufs, BURST);
+
+	for (uint32_t i = 0; i < n; i++)
+		keepalive_notify(host, mbufs[i]);
+	rte_pktmbuf_free_bulk(mbufs, n);
+	return n;
+}
+
 static uint32_t punt_class_write(struct gremc_host *host, enum gremc_punt class)
 {
 	struct rte_mbuf *mbufs[BURST];
@@ -268,7 +293,8 @@ void gremc_host_punts_write(struct gremc_host *host)
 		uint32_t n = 0;
 
 		for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
-			n += punt_class_write(host, class);
+			n += class == GREMC_PUNT_keepalive ? keepalives_notify(host)
+							   : punt_class_write(host, class);
 		if (n == 0)
 			return;
 	}

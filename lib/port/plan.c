@@ -42,10 +42,11 @@
 
 /* The punt rings of one worker, by class, at level 0. */
 static const uint32_t punt_ring_sizes[] = {
-	[GREMC_PUNT_neighbor] = 256, [GREMC_PUNT_control] = 2048, /* 100 ms of 20,000 reports a second */
-	[GREMC_PUNT_tcp] = 2048, /* 10 ms of TCP at 2 Gbit/s, while other threads have the CPU */
-	[GREMC_PUNT_traffic] = 1024, [GREMC_PUNT_gre] = 256,
-	[GREMC_PUNT_other] = 256,    [GREMC_PUNT_multicast] = 512,
+	[GREMC_PUNT_neighbor] = 256,  [GREMC_PUNT_control] = 2048, /* 100 ms of 20,000 reports a second */
+	[GREMC_PUNT_keepalive] = 512, /* 70 ms of 65,536 tunnels with a keepalive every ten seconds */
+	[GREMC_PUNT_tcp] = 2048,      /* 10 ms of TCP at 2 Gbit/s, while other threads have the CPU */
+	[GREMC_PUNT_traffic] = 1024,  [GREMC_PUNT_gre] = 256,
+	[GREMC_PUNT_other] = 256,     [GREMC_PUNT_multicast] = 512,
 };
 static_assert(RTE_DIM(punt_ring_sizes) == GREMC_PUNT_COUNT, "each class has a size");
 

@@ -2,6 +2,7 @@
 #include <rte_common.h>
 
 #include "proto/igmp_mode.h"
+#include "proto/liveness.h"
 #include "proto/tunnel.h"
 
 /* The configuration's words for the bit. */
@@ -14,3 +15,9 @@ static const char *const igmp_mode_names[] = {
 	[GREMC_IGMP_OFF] = "off", [GREMC_IGMP_QUERIER] = "querier", [GREMC_IGMP_UPSTREAM] = "upstream"};
 
 const struct gremc_keywords gremc_igmp_mode_keywords = {igmp_mode_names, RTE_DIM(igmp_mode_names)};
+
+static const char *const liveness_names[] = {[GREMC_LIVENESS_OFF] = "off",
+					     [GREMC_LIVENESS_KEEPALIVE] = "keepalive",
+					     [GREMC_LIVENESS_TRAFFIC] = "traffic"};
+
+const struct gremc_keywords gremc_liveness_keywords = {liveness_names, RTE_DIM(liveness_names)};

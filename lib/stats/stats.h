@@ -30,9 +30,11 @@
 	X(ttl_threshold, "the TTL is not above the threshold of any outgoing interface")                     \
 	X(header_split, "headers spread over segments in a way that no buffer can hold together")            \
 	X(shared_input, "the driver gave a shared buffer and no buffer was free to copy it")                 \
+	X(keepalive_rate, "a GRE keepalive less than 100 ms after the last one of its tunnel")               \
 	X(relay_full, "the ring to the worker that has the flow was full (`spread`)")                        \
 	X(punt_neighbor, "for the kernel, but the ring of ARP and neighbour discovery was full")             \
 	X(punt_control, "for the kernel, but the ring of control traffic to groups was full")                \
+	X(punt_keepalive, "a GRE keepalive, but the ring of keepalives was full")                            \
 	X(punt_tcp, "for the kernel, but the ring of unicast TCP was full")                                  \
 	X(punt_traffic, "for the kernel, but the ring of unicast UDP and ICMP was full")                     \
 	X(punt_gre, "for the kernel, but the ring of GRE that is no tunnel's was full")                      \
@@ -45,6 +47,7 @@
 #define GREMC_PUNTS(X)                                                                                       \
 	X(neighbor, "ARP and IPv6 neighbour discovery")                                                      \
 	X(control, "link-local multicast, and IGMP to any group")                                            \
+	X(keepalive, "GRE keepalives of tunnels' peers, and their answers to ours")                          \
 	X(tcp, "unicast TCP: SSH and BGP do not share a ring with anything else")                            \
 	X(traffic, "unicast UDP and ICMP")                                                                   \
 	X(gre, "GRE that is no tunnel's")                                                                    \
@@ -55,6 +58,7 @@
 #define GREMC_TX_DROPS(X)                                                                                    \
 	X(no_adjacency, "the next hop's MAC address is not known")                                           \
 	X(oif_down, "the operator has set the outgoing interface down")                                      \
+	X(peer_dead, "the other end of the tunnel has shown no sign of life (`keepalive`, `liveness`)")      \
 	X(too_big, "inner packet larger than the tunnel's MTU")                                              \
 	X(no_mbuf, "no free buffer in the header pool")                                                      \
 	X(tx_full, "the port did not take the packet, and no more could be held for it")                     \

@@ -12,6 +12,7 @@
 #include "host/host.h"
 #include "igmp/igmp.h"
 #include "mfc/mfc.h"
+#include "peer/peer.h"
 #include "port/port.h"
 #include "rcu/rcu.h"
 #include "rib/rib.h"
@@ -39,8 +40,9 @@ struct gremc_telemetry {
 	const struct gremc_rib *rib;
 	const uint32_t *interface_vif; /* [interface of igmp] or GREMC_VIF_NONE; atomic */
 	struct gremc_mfc *const *mfc;  /* NULL inside: not mirrored; atomic */
-	const uint64_t *alive;         /* packets given to the kernel for its counters; atomic */
-	const uint64_t *igmp_unsent;   /* queries and reports that could not be sent; atomic */
+	const struct gremc_peers *peers;
+	const uint64_t *alive;       /* packets given to the kernel for its counters; atomic */
+	const uint64_t *igmp_unsent; /* queries and reports that could not be sent; atomic */
 	/* Changes of membership that the engine has made, and those of them that the table of mroutes has.
 	 * Atomic; NULL: nothing is waited for. */
 	const uint64_t *igmp_changes, *igmp_applied;

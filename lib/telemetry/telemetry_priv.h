@@ -31,6 +31,7 @@
 	  "Next hops in use: MAC address, resolved or not, how many use it.")                                \
 	X(tunnels, "[,OFFSET]", 0, 1, true, "Tunnels with their addresses, keys and packets.")               \
 	X(tunnel, ",NAME", 1, 1, true, "All about one tunnel.")                                              \
+	X(peers, "[,OFFSET]", 0, 1, true, "Peers of tunnels: alive or dead, keepalives, round-trip time.")   \
 	X(hosts, "[,OFFSET]", 0, 1, false,                                                                   \
 	  "Host interfaces: packets to and from the kernel, lost by reason.")                                \
 	X(mroutes, "[,OFFSET]", 0, 1, true, "Multicast routes with their packets.")                          \

@@ -23,7 +23,7 @@ struct packet_query {
 	enum gremc_punt class;
 	const struct gremc_mroute *mroute; /* NULL: none matched, or the packet was dropped before */
 	uint32_t oif_skip;                 /* index of the iif in the oil, or oif_count */
-	uint32_t wanted, no_adjacency, oif_down;
+	uint32_t wanted, no_adjacency, oif_down, peer_dead;
 	uint32_t limited; /* of `wanted`: those with a TTL threshold */
 	uint16_t smallest_mtu;
 };
@@ -198,6 +198,9 @@ static void oifs_check(struct packet_query *packet_query)
 		case GREMC_TX_DROP_oif_down:
 			packet_query->oif_down++;
 			break;
+		case GREMC_TX_DROP_peer_dead:
+			packet_query->peer_dead++;
+			break;
 		case GREMC_TX_DROP_no_adjacency:
 			packet_query->no_adjacency++;
 			break;
@@ -356,6 +359,10 @@ static void detail_reply(const struct packet_query *packet_query, struct rte_tel
 		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: oif_down: %s",
 				   packet_query->oif_down, packet_query->wanted,
 				   gremc_tx_drop_text(GREMC_TX_DROP_oif_down));
+	else if (packet_query->peer_dead)
+		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: peer_dead: %s",
+				   packet_query->peer_dead, packet_query->wanted,
+				   gremc_tx_drop_text(GREMC_TX_DROP_peer_dead));
 	else if (packet_query->no_adjacency)
 		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: no_adjacency: %s",
 				   packet_query->no_adjacency, packet_query->wanted,
@@ -419,6 +426,7 @@ static void verdict_reply(const struct packet_query *packet_query, struct rte_te
 	gremc_reply_u64(reply, "wanted", packet_query->wanted);
 	gremc_reply_u64(reply, "no_adjacency", packet_query->no_adjacency);
 	gremc_reply_u64(reply, "oif_down", packet_query->oif_down);
+	gremc_reply_u64(reply, "peer_dead", packet_query->peer_dead);
 	gremc_reply_u64(reply, "smallest_mtu", packet_query->smallest_mtu);
 }
 

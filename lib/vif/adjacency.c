@@ -39,7 +39,7 @@ int gremc_adjacencies_init(struct gremc_vifs *vifs)
 	const size_t n = GREMC_ADJACENCIES_MAX;
 
 	snprintf(name, sizeof(name), "gremc_adj_%p", (void *)vifs);
-	priv->adjacency_indexes.limit = GREMC_ADJACENCY_DOWN;
+	priv->adjacency_indexes.limit = GREMC_ADJACENCY_RESERVED;
 	priv->adjacency_hash = rte_hash_create(&parameters);
 	priv->adjacency_holds = gremc_memory_reserve(n * sizeof(*priv->adjacency_holds), SOCKET_ID_ANY);
 	priv->adjacency_used = gremc_memory_reserve(n * sizeof(*priv->adjacency_used), SOCKET_ID_ANY);
@@ -54,11 +54,14 @@ int gremc_adjacencies_init(struct gremc_vifs *vifs)
 		node->adjacency = gremc_memory_reserve(n * sizeof(*node->adjacency), priv->nodes.socket[i]);
 		if (node->adjacency == NULL)
 			return -ENOMEM;
-		node->adjacency[GREMC_ADJACENCY_DOWN] =
-			gremc_memory_zalloc(sizeof(struct gremc_adjacency), priv->nodes.socket[i]);
-		if (node->adjacency[GREMC_ADJACENCY_DOWN] == NULL)
-			return -ENOMEM;
+		for (uint32_t k = GREMC_ADJACENCY_RESERVED; k < GREMC_ADJACENCIES_MAX; k++) {
+			node->adjacency[k] =
+				gremc_memory_zalloc(sizeof(struct gremc_adjacency), priv->nodes.socket[i]);
+			if (node->adjacency[k] == NULL)
+				return -ENOMEM;
+		}
 		node->adjacency[GREMC_ADJACENCY_DOWN]->down = true;
+		node->adjacency[GREMC_ADJACENCY_DEAD]->dead = true;
 	}
 	return 0;
 }
@@ -73,8 +76,8 @@ void gremc_adjacencies_fini(struct gremc_vifs *vifs)
 
 		for (uint32_t i = 0; adjacency && i < priv->adjacency_indexes.next; i++)
 			rte_free(adjacency[i]);
-		if (adjacency)
-			rte_free(adjacency[GREMC_ADJACENCY_DOWN]);
+		for (uint32_t i = GREMC_ADJACENCY_RESERVED; adjacency && i < GREMC_ADJACENCIES_MAX; i++)
+			rte_free(adjacency[i]);
 		gremc_memory_release(adjacency, n * sizeof(*adjacency));
 	}
 	rte_hash_free(priv->adjacency_hash);

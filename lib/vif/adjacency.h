@@ -20,6 +20,11 @@ struct gremc_vifs;
 #define GREMC_ADJACENCIES_MAX (1u << 16)
 #define GREMC_L2_MAX          32
 
+/* Reserved indexes: of every vif whose own interface is down, and of every other vif whose peer is dead. Both
+ * are never resolved, so one store of such an index takes a vif out of all oils. */
+#define GREMC_ADJACENCY_DOWN (GREMC_ADJACENCIES_MAX - 1)
+#define GREMC_ADJACENCY_DEAD (GREMC_ADJACENCIES_MAX - 2)
+
 /* Marks an IPv6 next hop of IPv4 packets (RFC 5549). No IPv4 host has this address. */
 #define GREMC_NEXT_HOP_IPV6 RTE_BE32(0x00000006)
 
@@ -31,6 +36,7 @@ struct gremc_adjacency {
 	bool ready;               /* resolved for a grace period: no replica waits for the MAC */
 	bool known;               /* the MAC is known, whether the interface is up or down */
 	bool down;                /* the operator has set the interface down: neither resolved nor ready */
+	bool dead;                /* of all vifs with a dead peer: neither resolved nor ready */
 	uint16_t port;            /* index in struct gremc_ports */
 	rte_be32_t next_hop;      /* 0: native multicast, the destination MAC is the group's */
 	uint8_t next_hop6[16];    /* the next hop if next_hop is GREMC_NEXT_HOP_IPV6 */

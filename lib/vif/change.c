@@ -51,6 +51,8 @@ void gremc_encap_key_publish(struct gremc_vifs *vifs, uint32_t vif)
 
 	if (state & GREMC_VIF_DOWN)
 		encap_key.adjacency = GREMC_ADJACENCY_DOWN;
+	else if (state & GREMC_VIF_DEAD)
+		encap_key.adjacency = GREMC_ADJACENCY_DEAD;
 	if (state & GREMC_VIF_CHANGING)
 		encap_key.flags |= GREMC_ENCAP_CHANGING;
 	/* A reader loads the old key or the new one. The adjacency and the template of either remain valid
@@ -228,6 +230,18 @@ void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down)
 	gremc_encap_key_publish(vifs, vif);
 	if (vifs->info[vif]->kind == GREMC_VIF_TUNNEL)
 		gremc_tunnel_renumber(vifs, vif, before, gremc_tunnel_entry(vifs, vif));
+}
+
+void gremc_vif_dead_set(struct gremc_vifs *vifs, uint32_t vif, bool dead)
+{
+	struct gremc_vifs_priv *priv = vifs->priv;
+
+	gremc_assert_control_thread();
+	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
+	if ((priv->state[vif] & GREMC_VIF_DEAD) == (dead ? GREMC_VIF_DEAD : 0))
+		return;
+	priv->state[vif] ^= GREMC_VIF_DEAD;
+	gremc_encap_key_publish(vifs, vif);
 }
 
 struct gremc_encap gremc_encap_read(const struct gremc_vifs *vifs, uint32_t vif)

@@ -171,7 +171,7 @@ static int vif_index_alloc(struct gremc_vifs *vifs, const struct gremc_vif_info 
 	}
 	**copy = *info;
 	__atomic_fetch_add(&vifs->serial[*vif], 1, __ATOMIC_RELAXED);
-	gremc_vif_punt_set(vifs, *vif, 0);
+	vifs->punt[*vif] = 0; /* no reader has the index */
 	vifs->priv->state[*vif] = 0;
 	return 0;
 }
@@ -265,7 +265,16 @@ int gremc_host_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port,
 void gremc_vif_punt_set(struct gremc_vifs *vifs, uint32_t vif, uint8_t bits)
 {
 	gremc_assert_control_thread();
+	bits = (bits & (uint8_t)~GREMC_VIF_PUNT_ANSWERS) | (vifs->punt[vif] & GREMC_VIF_PUNT_ANSWERS);
 	__atomic_store_n(&vifs->punt[vif], bits, __ATOMIC_RELAXED);
+}
+
+void gremc_vif_answers_punt_set(struct gremc_vifs *vifs, uint32_t vif, bool punted)
+{
+	const uint8_t others = vifs->punt[vif] & (uint8_t)~GREMC_VIF_PUNT_ANSWERS;
+
+	gremc_assert_control_thread();
+	__atomic_store_n(&vifs->punt[vif], others | (punted ? GREMC_VIF_PUNT_ANSWERS : 0), __ATOMIC_RELAXED);
 }
 
 void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits)

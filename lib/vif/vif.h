@@ -42,6 +42,7 @@ enum gremc_vif_punt {
 	GREMC_VIF_PUNT_UNICAST = 2,   /* inner unicast */
 	GREMC_VIF_PUNT_MULTICAST = 4, /* multicast without an mroute */
 	GREMC_VIF_PUNT_FRAMES = 8,    /* a port: every frame that belongs to no configured tunnel */
+	GREMC_VIF_PUNT_ANSWERS = 16,  /* answers of the peer to keepalives of the program */
 };
 
 #define GREMC_VIF_NAME_SIZE GREMC_NAME_SIZE
@@ -144,6 +145,10 @@ void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu);
 /* Set the vif's own interface down or up, as the operator does. A vif that is down neither sends nor
  * receives: its packets are dropped as iif_down, its replicas as oif_down. Thread:  control thread. */
 void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down);
+/* Set the peer of a tunnel dead or alive, by one store. Replicas to a dead peer are lost as peer_dead.
+ * Packets of the host are sent, and packets of the peer are received, because either may bring the peer back.
+ * Thread:  control thread. */
+void gremc_vif_dead_set(struct gremc_vifs *vifs, uint32_t vif, bool dead);
 /* Add the vif of a port with native multicast.
  * Thread:  control thread.
  * Owner:   on success the vif owns the caller's reference to the adjacency.
@@ -155,10 +160,14 @@ int gremc_port_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port,
  * Input:   `port` is the number of that ring.
  * Errors:  -ENOSPC, -ENOMEM. */
 int gremc_host_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port, uint32_t *vif);
-/* Set the packets of the vif that go to the control thread, from the next burst on.
+/* Set the packets of the vif that go to the control thread for the host, from the next burst on.
  * Thread:  control thread.
- * Input:   enum gremc_vif_punt; bits that are not set are cleared. */
+ * Input:   enum gremc_vif_punt; GREMC_VIF_PUNT_ANSWERS stays as it is, other bits that are not set are
+ * cleared. */
 void gremc_vif_punt_set(struct gremc_vifs *vifs, uint32_t vif, uint8_t bits);
+/* Set whether the control thread gets the answers to keepalives, GREMC_VIF_PUNT_ANSWERS.
+ * Thread:  control thread. */
+void gremc_vif_answers_punt_set(struct gremc_vifs *vifs, uint32_t vif, bool punted);
 /* Set the frames of the port that go to the control thread, from the next burst on.
  * Thread:  control thread.
  * Input:   GREMC_VIF_PUNT_FRAMES or 0. */
@@ -205,8 +214,13 @@ static inline uint32_t gremc_vif_adjacency(const struct gremc_vifs *vifs, uint32
  * Thread:  any reader, or the control thread. */
 static inline bool gremc_vif_is_down(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return __atomic_load_n(&vifs->encap[vif].adjacency, __ATOMIC_RELAXED) !=
-	       gremc_vif_adjacency(vifs, vif);
+	return __atomic_load_n(&vifs->encap[vif].adjacency, __ATOMIC_RELAXED) == GREMC_ADJACENCY_DOWN;
+}
+/* Whether the vif is up and its peer is dead.
+ * Thread:  any reader, or the control thread. */
+static inline bool gremc_vif_is_dead(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return __atomic_load_n(&vifs->encap[vif].adjacency, __ATOMIC_RELAXED) == GREMC_ADJACENCY_DEAD;
 }
 /* The current MTU, in bytes of the inner packet.
  * Thread:  any reader, or the control thread. */

@@ -39,10 +39,11 @@ enum gremc_vif_state {
 	GREMC_VIF_DOWN = 1,      /* its interface is down */
 	GREMC_VIF_CHANGING = 2,  /* readers use the template of the twin */
 	GREMC_VIF_TWIN_BUSY = 4, /* a reader may still use the template of the twin */
+	GREMC_VIF_DEAD = 8,      /* its peer is dead */
 };
 
-/* The adjacency of every vif whose own interface is down. */
-#define GREMC_ADJACENCY_DOWN (GREMC_ADJACENCIES_MAX - 1)
+/* Indexes from here on are not for next hops. */
+#define GREMC_ADJACENCY_RESERVED GREMC_ADJACENCY_DEAD
 
 /* The twin of an encap. On the first node it holds the desired state of the vif. */
 static inline struct gremc_encap *gremc_encap_twin(const struct gremc_vifs *vifs, uint32_t vif)

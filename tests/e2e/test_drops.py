@@ -47,6 +47,7 @@ def test_drops_of_one_burst_are_counted_apart(test_hub):
 LOSSES = {
     "no_adjacency": "test_replicas_without_an_adjacency_are_dropped",
     "oif_down": "test_host.test_an_interface_set_down_neither_sends_nor_receives",
+    "peer_dead": "test_liveness.test_a_peer_without_answers_gets_no_replicas",
     "too_big": "test_packets_above_the_tunnel_mtu_are_dropped",
     "no_mbuf": "test_devices.test_replicas_that_full_devices_reject_are_counted",
     "tx_full": "test_devices.test_replicas_that_full_devices_reject_are_counted",

@@ -421,7 +421,7 @@ uint32_t loop_port_empty(void)
 struct gremc_totals forwarder_totals(const struct forwarder *f)
 {
 	struct gremc_totals t = {0};
-	uint64_t drops = 0, losses = 0;
+	uint64_t drops = 0, losses = 0, punted = 0;
 
 	for (unsigned i = 0; i < f->group->count; i++)
 		gremc_stats_read(f->group->stats[i], &t);
@@ -429,7 +429,9 @@ struct gremc_totals forwarder_totals(const struct forwarder *f)
 		drops += t.drops[i];
 	for (unsigned i = 0; i < GREMC_TX_DROP_COUNT; i++)
 		losses += t.losses[i];
-	assert_int_equal(t.rx_packets, t.forwarded + drops + t.relayed);
+	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
+		punted += t.punted[i];
+	assert_int_equal(t.rx_packets, t.forwarded + punted + drops + t.relayed);
 	assert_int_equal(t.wanted, t.sent + losses + t.queued + t.waiting);
 	return t;
 }

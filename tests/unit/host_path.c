@@ -146,7 +146,7 @@ struct rte_mbuf *tunnel_frame_create(struct rte_ipv4_hdr inner)
 {
 	struct tunnel_frame frame = {
 		.ether = {our_mac, peer_mac, RTE_BE16(0x0800)},
-		.outer = ipv4_write(REMOTE, LOCAL, 47, 64, 44),
+		.outer = ipv4_write(REMOTE, LOCAL, 47, 64, 24 + rte_be_to_cpu_16(inner.total_length)),
 		.gre = {0, 0, 8, 0},
 		.inner = inner,
 	};

@@ -210,6 +210,32 @@ static void world_igmp_create(struct world *world)
 	gremc_igmp_timers_run(world->igmp, 2000);
 }
 
+static int world_keepalive_send(void *argument, uint32_t vif, const uint8_t *packet, uint16_t length)
+{
+	(void)argument, (void)vif, (void)packet, (void)length;
+	return 0;
+}
+
+static void world_peer_dead_set(void *argument, uint32_t vif, bool dead)
+{
+	gremc_vif_dead_set(((struct world *)argument)->vifs, vif, dead);
+}
+
+static uint64_t world_packets_read(void *argument, uint32_t vif)
+{
+	(void)argument, (void)vif;
+	return 0;
+}
+
+static void world_peers_create(struct world *world)
+{
+	const struct gremc_peer_callbacks callbacks = {world_keepalive_send, world_keepalive_send,
+						       world_peer_dead_set, world_packets_read, world};
+
+	world->peers = gremc_peers_create(GREMC_VIFS_MAX, &callbacks);
+	assert_non_null(world->peers);
+}
+
 struct world *world_create(void)
 {
 	struct world *world = calloc(1, sizeof(*world));
@@ -225,6 +251,7 @@ struct world *world_create(void)
 	world_vifs_create(world);
 	world_mroutes_create(world);
 	world_igmp_create(world);
+	world_peers_create(world);
 	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
 		world->stats[i] = gremc_stats_create(SOCKET_ID_ANY, GREMC_VIFS_MAX, GREMC_MROUTE_IDS_MAX);
 		assert_non_null(world->stats[i]);
@@ -239,6 +266,7 @@ struct world *world_create(void)
 		.rib = world->rib,
 		.interface_vif = world->interface_vif,
 		.mfc = &world->mfc,
+		.peers = world->peers,
 		.alive = &world->alive,
 		.igmp_unsent = &world->igmp_unsent,
 		.igmp_changes = &world->igmp_changes,
@@ -261,6 +289,7 @@ struct world *world_create(void)
 void world_destroy(struct world *world)
 {
 	gremc_rcu_synchronize(world->rcu);
+	gremc_peers_destroy(world->peers);
 	gremc_igmp_destroy(world->igmp);
 	gremc_rib_destroy(world->rib);
 	gremc_fanout_destroy(world->fanout);

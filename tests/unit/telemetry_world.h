@@ -25,6 +25,7 @@ struct world {
 	struct gremc_fanout *fanout;
 	struct gremc_igmp *igmp;
 	struct gremc_rib *rib;
+	struct gremc_peers *peers;    /* without policies */
 	uint32_t interface_vif[VIFS]; /* interface i is vif[i] */
 	uint64_t igmp_unsent, alive;
 	uint64_t igmp_changes, igmp_applied;

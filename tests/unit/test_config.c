@@ -150,6 +150,34 @@ static void test_reads_bond_modes(void **state)
 	}
 }
 
+static void test_reads_liveness(void **state)
+{
+	struct gremc_config *config = config_load_or_fail(
+		PORTS
+		"tunnels:\n"
+		"  a: {local: 192.0.2.1, remote: 192.0.2.2}\n"
+		"  b: {local: 192.0.2.1, remote: 192.0.2.3, keepalive: {}}\n"
+		"  c: {local: 192.0.2.1, remote: 192.0.2.4, keepalive: {interval: 5, retries: 7}}\n"
+		"  d: {local: 192.0.2.1, remote: 192.0.2.5, liveness: traffic}\n"
+		"  e: {local: 192.0.2.1, remote: 192.0.2.6, liveness: off, keepalive: {interval: 1}}\n");
+	const struct gremc_config_liveness expected[] = {
+		{0, 0, false, GREMC_LIVENESS_OFF},      {10, 3, true, GREMC_LIVENESS_KEEPALIVE},
+		{5, 7, true, GREMC_LIVENESS_KEEPALIVE}, {10, 3, false, GREMC_LIVENESS_TRAFFIC},
+		{1, 3, true, GREMC_LIVENESS_OFF},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < RTE_DIM(expected); i++) {
+		const struct gremc_config_liveness *liveness = &config->tunnels[i].liveness;
+
+		assert_int_equal(liveness->interval, expected[i].interval);
+		assert_int_equal(liveness->retries, expected[i].retries);
+		assert_int_equal(liveness->sends, expected[i].sends);
+		assert_int_equal(liveness->sign, expected[i].sign);
+	}
+	gremc_config_free(config);
+}
+
 static void test_reads_tunnels(void **state)
 {
 	struct gremc_config *config = config_load_or_fail(PORTS TUNNELS);
@@ -458,6 +486,7 @@ int main(void)
 		cmocka_unit_test(test_reads_ports),
 		cmocka_unit_test(test_reads_routes_and_neighbors),
 		cmocka_unit_test(test_reads_bond_modes),
+		cmocka_unit_test(test_reads_liveness),
 		cmocka_unit_test(test_reads_tunnels),
 		cmocka_unit_test(test_reads_mroutes),
 		cmocka_unit_test(test_reads_settings),

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "datapath/keepalive.h"
 #include "host_path.h"
 
 static void test_everything_is_dropped_without_a_host(void **state)
@@ -367,6 +368,8 @@ static struct rte_mbuf *punt_class_frame_create(enum gremc_punt class)
 		return ether_frame_create("ff:ff:ff:ff:ff:ff", 0x0806, arp, sizeof(arp));
 	case GREMC_PUNT_control:
 		return tunnel_frame_create(ipv4_write(SOURCE, GROUP, 2, 1, 20));
+	case GREMC_PUNT_keepalive:
+		return tunnel_frame_create(ipv4_write(LOCAL, REMOTE, 47, 64, 24));
 	case GREMC_PUNT_tcp:
 		return ether_frame_create("02:00:00:00:00:01", 0x0800, &tcp, sizeof(tcp));
 	case GREMC_PUNT_traffic:
@@ -378,6 +381,14 @@ static struct rte_mbuf *punt_class_frame_create(enum gremc_punt class)
 	default:
 		return tunnel_frame_create(ipv4_write(SOURCE, GROUP, 17, 16, 20));
 	}
+}
+
+/* Receive it. Keepalives are not limited here. */
+static void punt_class_frame_receive(struct host_path *f, enum gremc_punt class)
+{
+	gremc_u32_store(
+		&f->group->keepalive_time[f->tunnel * GREMC_KEEPALIVE_KINDS + GREMC_KEEPALIVE_REQUEST], 0);
+	port_receive_one(f, punt_class_frame_create(class));
 }
 
 /* A full ring drops with the name of its class; the other classes are unaffected. The rings together contain
@@ -395,13 +406,13 @@ static void test_full_punt_ring_drops_by_name(void **state)
 
 		together += rte_ring_get_size(f->worker->punt_ring[class]);
 		for (unsigned i = 0; i < full + 3; i++)
-			port_receive_one(f, punt_class_frame_create(class));
+			punt_class_frame_receive(f, class);
 		assert_int_equal(host_path_totals(f).punted[class] - before.punted[class], full);
 		assert_int_equal(host_path_totals(f).drops[GREMC_DROP_punt_neighbor + class], 3);
 		for (unsigned other = 0; other < GREMC_PUNT_COUNT; other++) {
 			if (other == class)
 				continue;
-			port_receive_one(f, punt_class_frame_create(other));
+			punt_class_frame_receive(f, other);
 			assert_int_equal(host_path_totals(f).punted[other] - before.punted[other], 1);
 		}
 		gremc_workers_drain(f->group);

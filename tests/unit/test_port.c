@@ -559,7 +559,7 @@ static void test_pool_size_is_the_sum_of_its_holders(void **state)
 	p = open_ports(2);
 	for (unsigned class = 0; class < GREMC_PUNT_COUNT; class ++)
 		up += p->rings.up[class];
-	assert_int_equal(up, 6400 / 4); /* no host path */
+	assert_int_equal(up, 6912 / 4); /* no host path */
 	/* worker 0 polls queue 0 of the ring device; one worker polls and owns the only queue of the capture
 	 */
 	assert_int_equal(p->port[0]->rx_pool[0]->size,

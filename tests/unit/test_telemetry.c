@@ -267,6 +267,37 @@ static void test_vif_drops_name_the_vif_the_reason_and_the_last_flow(void **unus
 	assert_int_equal(reply_number("total"), 1);
 }
 
+/* A peer that has a policy, and one that has sent a keepalive only. Others are not listed. */
+static void test_peers_show_their_state(void **unused __rte_unused)
+{
+	const struct gremc_peer_policy policy = {
+		.interval = 10, .retries = 1, .sends = true, .liveness = GREMC_LIVENESS_KEEPALIVE};
+	const uint32_t gre1 = world->vif[GRE1], gre2 = world->vif[GRE2];
+	uint8_t packet[28] = {0x45, [8] = 9};
+
+	query_expect_reply("/gremc/peers");
+	assert_int_equal(reply_number("total"), 0);
+	gremc_peer_policy_set(world->peers, gre1, &policy, 0);
+	for (uint64_t now = 10; now < 100; now += 10)
+		gremc_peers_run(world->peers, now);
+	gremc_peer_request_input(world->peers, gre2, packet, sizeof(packet));
+	query_expect_reply("/gremc/peers");
+	assert_int_equal(reply_number("total"), 2);
+	assert_string_equal(reply_text("list.%u.name", gre1), "gre1");
+	assert_string_equal(reply_text("list.%u.state", gre1), "dead");
+	assert_string_equal(reply_text("list.%u.liveness", gre1), "keepalive");
+	assert_int_equal(reply_number("list.%u.changes", gre1), 1);
+	assert_string_equal(reply_text("list.%u.state", gre2), "alive");
+	assert_int_equal(reply_number("list.%u.requests", gre2), 1);
+	assert_int_equal(reply_number("list.%u.answered", gre2), 1);
+	/* no replicas to a dead peer */
+	assert_true(gremc_vif_is_dead(world->vifs, gre1));
+	gremc_peer_policy_set(world->peers, gre1, NULL, 100);
+	assert_false(gremc_vif_is_dead(world->vifs, gre1));
+	gremc_peer_forget(world->peers, gre1);
+	gremc_peer_forget(world->peers, gre2);
+}
+
 static void test_hosts_show_each_device(void **unused __rte_unused)
 {
 	query_expect_reply("/gremc/hosts");
@@ -482,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_pools_show_a_shared_pool_once),
 		cmocka_unit_test(test_drops_and_reasons_have_every_reason),
 		cmocka_unit_test(test_vif_drops_name_the_vif_the_reason_and_the_last_flow),
+		cmocka_unit_test(test_peers_show_their_state),
 		cmocka_unit_test(test_hosts_show_each_device),
 		cmocka_unit_test(test_neighbors_count_their_users),
 		cmocka_unit_test(test_tunnel_shows_settings_and_counters),

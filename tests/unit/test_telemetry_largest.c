@@ -4,6 +4,7 @@
 
 #include <rte_mbuf.h>
 
+#include "peer/peer_priv.h"
 #include "telemetry_query.h"
 
 /* A name of quotes is twice as long in JSON. */
@@ -60,6 +61,29 @@ static void test_largest_vif_replies_fit(void **unused __rte_unused)
 	gremc_rcu_synchronize(world->rcu);
 	for (uint32_t i = 0; i < 400; i++)
 		world->vifs->info[first + i] = NULL;
+	world->vifs->limit = limit;
+}
+
+static void test_largest_peer_replies_fit(void **unused __rte_unused)
+{
+	struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL};
+	const uint32_t first = GREMC_VIFS_MAX - 40, limit = world->vifs->limit;
+
+	name_fill_with_quotes(info.name, sizeof(info.name));
+	for (uint32_t i = 0; i < 40; i++) {
+		world->vifs->info[first + i] = &info;
+		memset(&world->peers->peer[first + i], 0xff, sizeof(struct peer));
+		gremc_bool_store(&world->peers->peer[first + i].is_known, true);
+		gremc_bool_store(&world->peers->peer[first + i].dead, true);
+		gremc_bool_store(&world->peers->peer[first + i].sends, true);
+		gremc_u8_store(&world->peers->peer[first + i].liveness, GREMC_LIVENESS_KEEPALIVE);
+	}
+	world->vifs->limit = GREMC_VIFS_MAX;
+	full_page_check("/gremc/peers,100000", 20, 12);
+	for (uint32_t i = 0; i < 40; i++) {
+		world->vifs->info[first + i] = NULL;
+		memset(&world->peers->peer[first + i], 0, sizeof(struct peer));
+	}
 	world->vifs->limit = limit;
 }
 
@@ -210,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_largest_vif_replies_fit),
+		cmocka_unit_test(test_largest_peer_replies_fit),
 		cmocka_unit_test(test_largest_vif_drops_fit),
 		cmocka_unit_test(test_largest_mroute_and_neighbor_replies_fit),
 		cmocka_unit_test(test_largest_igmp_replies_fit),

@@ -126,11 +126,13 @@ CAPTURED = {
 ELSEWHERE = {
     "punt_neighbor": "unit/test_datapath: how full a ring gets is a matter of time",
     "punt_control": "unit/test_datapath",
+    "punt_keepalive": "unit/test_datapath_host",
     "punt_tcp": "unit/test_datapath",
     "punt_traffic": "unit/test_datapath",
     "punt_gre": "unit/test_datapath_punt",
     "punt_other": "unit/test_datapath_punt",
     "punt_multicast": "unit/test_datapath",
+    "keepalive_rate": "e2e/test_liveness: the time between two keepalives decides",
     "iif_down": "e2e/test_host: the operator sets an interface down",
     "source_guard": "e2e/test_igmp: `sources` of members",
     "ttl_threshold": "e2e/test_kernel_mroutes: the kernel gives thresholds",

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Devices that behave as no veth does: capture files, rings that fill up, buffers that run out."""
+from lab import PATIENCE
 from support import capture, hub, packets, reasons
 
 
-def play(make_hub, directory, configuration, frames, seconds=20.0, more="", **options):
+def play(make_hub, directory, configuration, frames, seconds=PATIENCE, more="", **options):
     """Have the forwarder read frames from a capture file. Return the stopped hub and the frames that it wrote."""
     capture.write(directory / "in.pcap", frames)
     device = f"net_pcap0,rx_pcap={directory}/in.pcap,tx_pcap={directory}/out.pcap{more}"
@@ -16,7 +17,7 @@ def play(make_hub, directory, configuration, frames, seconds=20.0, more="", **op
     return drops, capture.read(directory / "out.pcap")
 
 
-def test_drops_from_a_capture(make_hub, tmp_path):
+def test_damaged_frames_of_a_capture_are_dropped(make_hub, tmp_path):
     """All frames, also those that the kernel would drop, by a driver that delivers them."""
     cases = {**reasons.FRAMES, **reasons.CAPTURED}
     configuration = hub.config({0: {}, 1: {}, 2: {}, 3: {"key": reasons.KEYED}},

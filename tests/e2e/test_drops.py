@@ -53,7 +53,7 @@ LOSSES = {
     "tx_full": "test_devices.test_replicas_that_full_devices_reject_are_counted",
     "ring_full": "test_workers.test_a_worker_without_a_queue_hands_replicas_over",
     "link_down": "test_devices_change.test_the_tap_follows_the_link",
-    "port_down": "test_devices_change.test_a_removed_device_may_return",
+    "port_down": "test_devices_change.test_a_removed_device_returns",
     "shard_full": "unit/test_datapath: how full a ring gets is a matter of time",
 }
 

@@ -56,14 +56,14 @@ def test_jumbo_packets_are_forwarded(make_hub, fanout):
 
 
 @pytest.mark.parametrize("threshold", [0, 9000])
-def test_always_shared_and_always_copied(make_hub, threshold):
+def test_copy_threshold_selects_shares_or_copies(make_hub, threshold):
     configuration = hub.one_to_many(31)
     configuration["settings"] = {"copy-threshold": threshold}
     check_all(make_hub(configuration), packets_of(sizes_up_to(1476)), range(1, 32))
 
 
 @pytest.mark.parametrize("fanout", [255, 256, 257, 1000])
-def test_counts_that_overflow_bytes(make_hub, fanout):
+def test_counters_do_not_wrap_at_256_replicas(make_hub, fanout):
     test_hub = make_hub(hub.one_to_many(fanout))
     check_all(test_hub, packets_of([28, 200, 257, 1476, 100]), range(1, fanout + 1))
 
@@ -78,7 +78,7 @@ def test_a_fan_out_of_20000_is_forwarded(make_hub):
         assert all(by_site[hub.remote(i)] == [hub.to_site(i, inner)] for i in range(1, 20001))
 
 
-def test_scapy_agrees(make_hub):
+def test_replicas_equal_those_of_scapy(make_hub):
     """The same by another judge than our own builder."""
     from scapy.layers.inet import IP, UDP
     from scapy.layers.l2 import GRE, Ether

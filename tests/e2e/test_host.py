@@ -67,7 +67,7 @@ def pair(make_pair):
 
 # ---- routes of the configuration ----
 
-def test_routes_of_tunnels_and_on_link(site):
+def test_routes_of_tunnels_reach_their_next_hops(site):
     """A tunnel's routes are the kernel's by its interface; `on-link` reaches a next hop outside of the port's networks."""
     routes = [{"to": "10.20.0.0/16", "via": "10.100.0.2"}, {"to": "10.21.0.0/16", "scope": "link"}]
     first = config({"gre1": tunnel(routes=routes)}, routes=[{"to": "default", "via": "172.31.1.1", "on-link": True}])
@@ -85,7 +85,7 @@ def test_routes_of_tunnels_and_on_link(site):
 # ---- whose queue ----
 
 @pytest.mark.parametrize("queues,workers", [(1, 1), (2, 1), (2, 2), (3, 2)])
-def test_the_queue_of_the_host(make_pair, queues, workers):
+def test_host_uses_a_spare_transmit_queue(make_pair, queues, workers):
     """The control thread sends by the TX queue that the workers leave; where they leave none, a worker sends for it."""
     own = queues > workers
     a, b = make_pair(queues=queues, cpus=lcores(1 + workers))
@@ -166,7 +166,7 @@ def _strange(site, source, gre, fragment=0):
     return packets.ether(_mac(site), "02:00:00:00:00:99", packets.ipv4(source, OURS, packets.GRE, gre, fragment=fragment))
 
 
-def test_gre_of_strangers_is_the_kernels(site, kernel):
+def test_gre_of_other_peers_reaches_the_kernel(site, kernel):
     """The server may have other GRE tunnels: the forwarder takes only packets of the configured ones."""
     site.start(config({"gre1": tunnel()}), "nic0")
     frames = [_strange(site, *strange) for strange in STRANGE.values()]
@@ -199,7 +199,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-def test_a_flood_leaves_tcp_alone(site, kernel, kind):
+def test_tcp_continues_during_a_flood(site, kernel, kind):
     """A connection through the TAP, as SSH would be, goes on while each other class is flooded."""
     site.start(config({"gre1": tunnel()}), "nic0")
     site.reaches(THEIRS)
@@ -273,7 +273,7 @@ def test_the_kernel_gets_the_vlan_of_the_port_untagged(site, kernel, vlan):
 
 # ---- TUN ----
 
-def test_unicast_inside_a_tunnel(pair):
+def test_unicast_passes_inside_a_tunnel(pair):
     """gre1 is like a device of the kernel: packets up to its MTU pass, and the kernel rejects larger ones."""
     a, b = pair
     assert re.search(r"<POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1476", a.link("gre1"))
@@ -293,7 +293,7 @@ def test_unicast_inside_a_tunnel(pair):
     assert entry["kind"] == "tun" and not any(entry["losses"].values())
 
 
-def test_multicast_of_ordinary_programs(pair):
+def test_programs_exchange_multicast_without_an_mroute(pair):
     """Two end sites without an mroute: a program on gre1 receives the packets of a program on the other gre1, also with a
     TTL of 1."""
     a, b = pair
@@ -309,7 +309,7 @@ def test_multicast_of_ordinary_programs(pair):
 
 # ---- the host as a vif ----
 
-def test_publish_and_subscribe(make_site, make_namespace):
+def test_programs_publish_and_subscribe_by_mroutes_of_the_host(make_site, make_namespace):
     """`host` in mroutes: local programs receive from tunnels and send to all of them."""
     server, far = make_site("server"), make_namespace("far")
     veth(server.namespace, "nic0", far, "eth0")
@@ -370,7 +370,7 @@ def test_tcp_survives_a_crash(site, kernel):
     assert "198.18.0.0/15" in site.namespace.run("ip", "route").stdout
 
 
-def test_why_says_punt(pair):
+def test_why_reports_punts(pair):
     """/gremc/why agrees with the counters for a tunnel with a host interface: packets that are not forwarded go to the host."""
     a, b = pair
     for group, reason in (("224.0.0.5", "control"), ("10.100.0.2", "traffic"), ("239.9.9.9", "multicast")):
@@ -415,14 +415,14 @@ def test_a_reload_keeps_the_operators_changes(pair):
     a.reaches("10.100.0.2")
 
 
-def test_a_name_in_use(site):
+def test_a_name_in_use_is_an_error(site):
     """The kernel has an interface of the port's name: said, with a way out, and nothing is left behind."""
     site.namespace.ip("link add wan0 type veth peer name other")
     with pytest.raises(Exception, match=r"host interface wan0: .*already"):
         site.start(config(), "nic0")
 
 
-def test_a_thousand_tunnels(site):
+def test_a_thousand_tunnels_have_interfaces(site):
     """1,000 tunnels with host interfaces are there (how soon is printed), and the last one works."""
     tunnels = {f"t{n}": {"local": OURS, "remote": f"198.51.{n // 250}.{n % 250 + 1}", "host": True,
                          "addresses": [f"10.{n // 250}.{n % 250}.1"], "peer": f"10.{n // 250}.{n % 250}.2"}
@@ -497,7 +497,7 @@ def several(site):
     return found
 
 
-def test_routes_with_several_next_hops(kernels, top):
+def test_takeover_keeps_routes_with_several_next_hops(kernels, top):
     """They go over to the TAP with all their hops and weights, those by other interfaces too, and come back."""
     kernels.namespace.run("sysctl", "-qw", *(f"net.ipv6.conf.{name}.disable_ipv6=0" for name in ("all", "default", "wan0")))
     kernels.namespace.ip(*SEVERAL)
@@ -554,7 +554,7 @@ def test_a_start_that_fails_changes_nothing(site, in_use):
     assert f"default via {THEIRS} dev wan0" in site.namespace.run("ip", "route").stdout
 
 
-def test_a_changed_gateway(site):
+def test_restart_replaces_the_default_route(site):
     """After a restart the default route is the new one, and an address that has gone from the configuration goes."""
     site.start(config(addresses=[f"{OURS}/24", "198.51.100.7/32"], gateway4="192.0.2.254"), "nic0")
     assert site.forwarder.stop() == 0
@@ -564,7 +564,7 @@ def test_a_changed_gateway(site):
     assert "not set" not in site.forwarder.text()
 
 
-def test_another_default_route(site):
+def test_default_route_of_another_nic_stays(site):
     """One by another NIC stays; the log names it, and the tunnel that has no next hop."""
     site.namespace.ip(*OTHER_NIC[:-1], "route add default via 10.9.9.1 dev mgmt")
     forwarder = site.start(config({"gre1": tunnel(remote="198.51.100.1")}, gateway4="192.0.2.254"), "nic0")
@@ -572,10 +572,10 @@ def test_another_default_route(site):
     assert forwarder.err.wait(r"1 tunnels have no next hop.*198.51.100.1 leads by mgmt", 20)
     site.namespace.ip("route del default")
     until(lambda: forwarder.query("/gremc/tunnel,gre1")["next_hop"] == "192.0.2.254" or
-          "default via 192.0.2.254" in site.namespace.run("ip", "route").stdout, "the configuration's route is set", 20, every=0.1)
+          "default via 192.0.2.254" in site.namespace.run("ip", "route").stdout, "the configuration's route is set", every=0.1)
 
 
-def test_a_takeover_that_is_killed(kernels, top):
+def test_a_killed_takeover_is_completed_or_undone(kernels, top):
     """SIGKILL during the start: the next start completes or undoes the takeover, and no setting is lost."""
     before, addresses = routes(kernels), kernels.addresses("wan0")
     for seconds in (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 1, 1.5):
@@ -597,7 +597,7 @@ def inode(namespace):
     return namespace.run("stat", "-L", "-c", "%i", "/proc/self/ns/net").stdout.strip()
 
 
-def test_rp_filter(site, kernel):
+def test_reverse_path_filter_does_not_stop_receivers(site, kernel):
     """Programs on the server receive from senders behind the peer although the distribution enables reverse path filters;
     a setting that overrules the forwarder's is reported."""
     site.namespace.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=1")

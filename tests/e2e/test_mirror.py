@@ -6,7 +6,7 @@ import struct
 import threading
 
 import pytest
-from lab import bridge, until, veth
+from lab import PATIENCE, bridge, until, veth
 from support import hub, packets
 from support.wire import Wire
 
@@ -74,7 +74,7 @@ class Net:
     def flows(self, count=100):
         """Wait until so many more packets have been sent."""
         enough = self.sent + count
-        until(lambda: self.sent >= enough, f"{count} packets are sent", 60)
+        until(lambda: self.sent >= enough, f"{count} packets are sent")
 
     def arrived(self, name, count=None):
         """(sequence number, destination MAC) of each replica on a gateway's cable: of `count`, or up to the last one sent."""
@@ -84,13 +84,13 @@ class Net:
             found.extend((struct.unpack("!I", f[66:70])[0], f[:6]) for f in self.wires[name].collect(seconds=0)
                          if f[12:14] == b"\x08\0" and f[23] == packets.GRE)
             return len(found) >= count if count is not None else found and found[-1][0] == self.sent - 1
-        until(complete, lambda: f"the replicas arrive at {name}: {len(found)} of {count or self.sent}", 20)
+        until(complete, lambda: f"the replicas arrive at {name}: {len(found)} of {count or self.sent}")
         return found
 
     def tunnel(self, name="t0"):
         return self.server.forwarder.query(f"/gremc/tunnel,{name}")
 
-    def leads_by(self, gateway, mac=None, seconds=20.0):
+    def leads_by(self, gateway, mac=None, seconds=PATIENCE):
         def led():
             tunnel = self.tunnel()
             return tunnel["resolved"] and tunnel["next_hop"] == GATEWAYS[gateway] and (mac is None or tunnel["mac"] == mac)
@@ -112,7 +112,7 @@ def mac_of(namespace):
     return namespace.run("cat", "/sys/class/net/eth0/address").stdout.strip()
 
 
-def test_a_next_hop_is_asked_for(net):
+def test_a_next_hop_is_resolved_without_traffic(net):
     """Without a packet: the gateway is known soon after the start, and nothing is lost from the first packet on."""
     net.start(net.configuration())
     net.leads_by("a")
@@ -143,15 +143,25 @@ def test_the_first_packets_wait(net):
 
 
 def test_a_few_packets_wait_until_the_gateway_answers(net):
-    """Without traffic behind them, all of them arrive when the gateway answers."""
+    """Without traffic behind them, all of them arrive when the gateway answers. They wait for three seconds only, so a busy
+    machine may need several attempts."""
     net.switch.ip("link set dev gwa nomaster")
     net.start(net.configuration())
-    net.send(5)
-    net.switch.ip("link set dev gwa master br0")
-    net.leads_by("a")
-    until(lambda: net.tunnel()["tx_packets"] == 5, "all are sent")
-    assert [n for n, _ in net.arrived("a", 5)] == list(range(5))
-    assert net.server.forwarder.drops() == {}
+    lost = 0
+    for _ in range(20):
+        net.send(5)
+        net.switch.ip("link set dev gwa master br0")
+        net.leads_by("a")
+        until(lambda: net.tunnel()["wanted"] == net.sent, "all are sent or lost")
+        if (expired := net.tunnel()["lost"] - lost) == 0:
+            break
+        lost += expired
+        net.switch.ip("link set dev gwa nomaster")
+        net.server.namespace.ip(f"neigh del {GATEWAYS['a']} dev wan0")
+        until(lambda: not net.tunnel()["resolved"], "the next hop is not resolved")
+    arrived = [n for n, _ in net.arrived("a", net.sent - lost)]
+    assert arrived[-5:] == list(range(net.sent - 5, net.sent))
+    assert net.tunnel()["losses"]["no_adjacency"] == lost
 
 
 def test_a_changed_mac_takes_effect(net):
@@ -197,7 +207,7 @@ def test_a_changed_route_takes_effect(net):
     net.leads_by("a")
 
 
-def test_a_gateway_goes_away(net):
+def test_an_absent_gateway_is_counted(net):
     """The gateway is absent for a thousand packets: the drops are counted exactly, and end when it returns."""
     net.start(net.configuration())
     net.leads_by("a")
@@ -235,11 +245,11 @@ def test_a_stale_neighbour_is_confirmed(net):
     threading.Event().wait(2)
     assert not seen()
     with net.traffic(100):
-        until(seen, "a unicast ARP request confirms the gateway", 20)
+        until(seen, "a unicast ARP request confirms the gateway")
     assert net.server.forwarder.drops() == {}
 
 
-def test_static_neighbours_win(net):
+def test_static_neighbours_override_arp(net):
     """A MAC address of the configuration overrules ARP, and reloads change between the two without a loss."""
     fixed = "02:00:00:00:00:f0"
     net.start(net.configuration(neighbors={GATEWAYS["a"]: fixed}))
@@ -253,7 +263,7 @@ def test_static_neighbours_win(net):
     assert net.server.forwarder.drops() == {}
 
 
-def test_a_flood_of_changes(net):
+def test_a_flood_of_route_changes_loses_nothing(net):
     """10,000 routes come and go while multicast flows by tunnels that they do not touch: nothing is lost."""
     net.start(net.configuration())
     net.leads_by("a")

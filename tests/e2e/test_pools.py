@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Buffers never run out for good: many workers, small memory, bonds of several members."""
+"""Buffers never run out permanently: many workers, small memory, bonds of several members."""
 import os
 
 import pytest
@@ -11,21 +11,21 @@ CPUS = sorted(os.sched_getaffinity(0))
 
 
 def lcores(workers):
-    """So many workers and lcore 0 on two CPUs."""
+    """`workers` workers and lcore 0 on two CPUs."""
     return ["--lcores", f"(0-{workers})@({','.join(map(str, CPUS[:2]))})"]
 
 
-def served(test_hub, wanted, seconds=60):
-    """Wait until so many replicas have been sent or lost since the start."""
+def served(test_hub, wanted):
+    """Wait until `wanted` replicas have been sent or lost since the start."""
     def done():
         info = test_hub.info()
         test_hub.wire.collect(seconds=0)
         return info if info["sent"] + info["lost"] >= wanted and info["queued"] == 0 else None
-    return until(done, f"{wanted} replicas", seconds, every=0.005)
+    return until(done, f"{wanted} replicas", every=0.005)
 
 
 @pytest.mark.parametrize("workers,fanout,memory", [(20, 700, 1024), (28, 513, 384)])
-def test_shards_of_many_workers(make_hub, workers, fanout, memory):
+def test_oil_split_among_many_workers_sends_everything(make_hub, workers, fanout, memory):
     """All workers replicate each packet and free buffers of other workers. Every replica is still sent after so many packets
     that their caches could hold all buffers."""
     count = 420
@@ -39,7 +39,7 @@ def test_shards_of_many_workers(make_hub, workers, fanout, memory):
 
 
 @pytest.mark.parametrize("workers,memory", [(24, 1024), (28, 384)])
-def test_spread_over_many_workers(make_hub, workers, memory):
+def test_software_rss_keeps_buffers_for_the_queue(make_hub, workers, memory):
     """Packets that other workers drop do not leave the receiving queue without buffers."""
     test_hub = make_hub(hub.config({0: {}, 1: {}}, [{"group": "239.200.0.0/16", "from": ["t0"], "to": ["t1"]}],
                                    settings={"spread": True}), cpus=lcores(workers), memory=memory)
@@ -48,7 +48,7 @@ def test_spread_over_many_workers(make_hub, workers, memory):
     for turn in range(200):
         test_hub.wire.send(strange[turn % 10 * 100:][:100])
         received = 100 * (turn + 1)
-        until(lambda: test_hub.info()["rx_packets"] >= received, f"{received} packets received", 20, every=0.002)
+        until(lambda: test_hub.info()["rx_packets"] >= received, f"{received} packets received", every=0.002)
     good = [hub.from_site(0, packets.multicast("10.1.1.1", f"239.200.0.{i}", b"x" * 60)) for i in range(100)]
     test_hub.wire.send(good)
     assert len(test_hub.wire.collect(100)) == 100
@@ -63,7 +63,7 @@ def test_many_workers_start_in_little_memory(make_hub, workers, memory):
 
 
 @pytest.mark.parametrize("members,workers", [(3, 1), (4, 1), (4, 3)])
-def test_bond_of_several_members(binary, tmp_path, make_namespace, members, workers):
+def test_bond_pools_count_descriptors_of_members(binary, tmp_path, make_namespace, members, workers):
     """Each member takes the descriptors of its queues out of the bond's pools."""
     names = [f"m{n}" for n in range(members)]
     path = tmp_path / "bond.yaml"
@@ -84,7 +84,7 @@ def test_bond_of_several_members(binary, tmp_path, make_namespace, members, work
             forwarder.kill()
 
 
-def test_reload_says_what_waits_for_a_restart(make_hub):
+def test_reload_reports_changes_that_need_a_restart(make_hub):
     """Pools and offloads are fixed at the start: a reload that needs more omits it with a warning."""
     configuration = hub.one_to_many(4)
     configuration["settings"] = {"shard-threshold": 0, "copy-threshold": 1500}

@@ -23,7 +23,7 @@ def reached(test_hub, frame=None):
     return {n for n in range(10) if hub.remote(n) in back}
 
 
-def test_both_at_once(make_shared):
+def test_forwarder_and_kernel_share_the_interface(make_shared):
     """GRE is forwarded while the kernel answers ping and keeps a TCP connection on the same interface."""
     test_hub = make_shared(one_to_two())
     answered = []
@@ -111,7 +111,7 @@ def test_the_vlan_of_the_port_is_taken(make_shared):
     assert test_hub.ping() == 5
 
 
-def test_vlan_of_the_kernel(make_shared):
+def test_kernel_has_addresses_on_its_vlan_interface(make_shared):
     """The kernel has the port's addresses on its VLAN interface, and resolves the next hops there. Its ping, ARP and tunnel
     packets leave with the tag, as replicas do. The interface may be removed and added again."""
     configuration = shared.config(2, [{"group": GROUP, "from": ["t0"], "to": ["t1", "gre1"]}], vlan=100)
@@ -135,7 +135,7 @@ def test_vlan_of_the_kernel(make_shared):
             assert all(frame[12:16] == b"\x81\x00\x00\x64" for frame in back)
             return {".".join(map(str, frame[34:38])): frame[:6].hex(":") for frame in back}
 
-        until(lambda: gre1()["resolved"], "the site's MAC address by the VLAN", 10)
+        until(lambda: gre1()["resolved"], "the site's MAC address by the VLAN")
         assert replicas() == {hub.remote(1): hub.remote_mac(1), shared.SITE: ends[1].mac}
         assert test_hub.ping() == 5
         # the kernel's packets in the tunnel, without a TAP
@@ -144,14 +144,14 @@ def test_vlan_of_the_kernel(make_shared):
         assert (echo[:6].hex(":"), echo[12:16], echo[18 + 9], echo[18 + 24 + 9]) == (ends[1].mac, b"\x81\x00\x00\x64", packets.GRE, 1)
         # another MAC address, and no interface at all
         test_hub.namespace.ip(f"neigh replace {shared.SITE} lladdr 02:00:00:00:99:02 dev {ends[0].name} nud permanent")
-        until(lambda: replicas()[shared.SITE] == "02:00:00:00:99:02", "the neighbour that was changed", 10)
+        until(lambda: replicas()[shared.SITE] == "02:00:00:00:99:02", "the neighbour that was changed")
         ends[0].remove()
-        until(lambda: not gre1()["resolved"], "no next hop without the interface", 10)
+        until(lambda: not gre1()["resolved"], "no next hop without the interface")
         assert set(replicas()) == {hub.remote(1)}
         ends[0] = VlanInterface(test_hub.namespace, shared.PORT, 100)
         stack.callback(ends[0].remove)
         ends[0].namespace.ip(f"addr add {hub.LOCAL}/8 dev {ends[0].name}")
-        until(lambda: gre1()["resolved"], "the next hop by the interface that came back", 10)
+        until(lambda: gre1()["resolved"], "the next hop by the interface that came back")
         assert replicas()[shared.SITE] == ends[1].mac
 
 
@@ -219,7 +219,7 @@ def test_native_multicast_is_taken_by_group(make_shared):
     assert test_hub.allmulti() == 0
 
 
-def test_neighbours_are_the_kernels(make_shared):
+def test_next_hops_follow_the_kernel(make_shared):
     """Next hops come from the kernel by netlink, and follow it; a static one wins."""
     configuration = shared.config(2, [{"group": GROUP, "from": ["t0"], "to": ["t1", "t2"]}])
     configuration["tunnels"]["t2"] = {"local": hub.LOCAL, "remote": shared.SITE}
@@ -231,19 +231,19 @@ def test_neighbours_are_the_kernels(make_shared):
         return {".".join(map(str, frame[30:34])): frame[:6].hex(":") for frame in back}
 
     wire_mac = test_hub.site.run("cat", f"/sys/class/net/{shared.WIRE}/address").stdout.strip()
-    until(lambda: test_hub.forwarder.query("/gremc/tunnel,t2")["resolved"], "the site's MAC address", 10)
+    until(lambda: test_hub.forwarder.query("/gremc/tunnel,t2")["resolved"], "the site's MAC address")
     assert macs() == {hub.remote(1): hub.remote_mac(1), shared.SITE: wire_mac}
     # The kernel may have a better route to both. One is looked up.
     for address, mac in ((hub.remote(1), "02:00:00:00:99:01"), (shared.SITE, "02:00:00:00:99:02")):
         test_hub.namespace.ip(f"neigh replace {address} lladdr {mac} dev {shared.PORT} nud permanent")
-    until(lambda: macs()[shared.SITE] == "02:00:00:00:99:02", "the neighbour that was changed", 10)
+    until(lambda: macs()[shared.SITE] == "02:00:00:00:99:02", "the neighbour that was changed")
     assert macs()[hub.remote(1)] == hub.remote_mac(1)
     # By a gateway, and without a route.
     test_hub.namespace.ip(f"route add {shared.SITE} via {hub.remote(9)} dev {shared.PORT}",
                           f"neigh replace {hub.remote(9)} lladdr 02:00:00:00:99:09 dev {shared.PORT} nud permanent")
-    until(lambda: macs()[shared.SITE] == "02:00:00:00:99:09", "the gateway", 10)
+    until(lambda: macs()[shared.SITE] == "02:00:00:00:99:09", "the gateway")
     test_hub.namespace.ip(f"route replace unreachable {shared.SITE}")
-    until(lambda: shared.SITE not in macs(), "no route", 10)
+    until(lambda: shared.SITE not in macs(), "no route")
     assert set(test_hub.drops()) == {"no_adjacency"}
 
 
@@ -254,19 +254,19 @@ def tell(test_hub, frame):
     test_hub.handled(before + 1)
 
 
-def test_groups_by_igmp(make_shared):
+def test_joined_groups_are_taken(make_shared):
     """A member in a tunnel brings the group in the port's network to it, and gives it back to the kernel when it leaves."""
     configuration = shared.config({0: {}, 1: {"addresses": ["10.8.0.1"], "igmp": {"fast-leave": True}}}, [], multicast=True)
     test_hub = make_shared(configuration)
     frame = native("239.9.9.9")
     assert test_hub.passed([frame]) == [frame]
     tell(test_hub, hub.from_site(1, igmp.v2_report("10.9.0.1", "239.9.9.9")))
-    until(lambda: not test_hub.passed([frame]), "the group taken", 10)
+    until(lambda: not test_hub.passed([frame]), "the group taken")
     assert set(hub.sites_of(test_hub.wire.collect(1))) == {hub.remote(1)}
     assert test_hub.forwarder.reload(configuration)[0]
     assert test_hub.passed([frame, native("239.9.9.8")]) == [native("239.9.9.8")]
     tell(test_hub, hub.from_site(1, igmp.v2_leave("10.9.0.1", "239.9.9.9")))
-    until(lambda: test_hub.passed([frame]), "the group given back", 10)
+    until(lambda: test_hub.passed([frame]), "the group given back")
 
 
 def refused(test_hub, binary, configuration, tmp_path):
@@ -279,7 +279,7 @@ def refused(test_hub, binary, configuration, tmp_path):
     return str(error.value)
 
 
-def test_stop_takes_the_program_away(make_shared, binary, tmp_path):
+def test_stop_removes_the_xdp_program(make_shared, binary, tmp_path):
     test_hub = make_shared(one_to_two())
     assert test_hub.program() == "gremc_xdp"
     # One at a time, and the first stays.
@@ -291,7 +291,7 @@ def test_stop_takes_the_program_away(make_shared, binary, tmp_path):
     assert test_hub.ping() == 5
 
 
-def test_killed_and_started_again(make_shared):
+def test_restart_after_a_kill_replaces_the_xdp_program(make_shared):
     """After kill -9 the program is still there and passes everything; the next forwarder replaces it."""
     test_hub = make_shared(one_to_two())
     assert reached(test_hub) == {1, 2}
@@ -311,7 +311,7 @@ __attribute__((section("xdp"), used)) int other(struct xdp_md *context) { return
 """
 
 
-def test_foreign_program(make_shared, binary, tmp_path):
+def test_xdp_program_of_another_owner_stays(make_shared, binary, tmp_path):
     """Somebody else's XDP program is not touched."""
     test_hub = make_shared(one_to_two(), started=False)
     source, program = tmp_path / "other.c", tmp_path / "other.o"
@@ -402,7 +402,7 @@ def combined(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [2, 6])
-def test_many_queues(make_shared, combined, workers):
+def test_any_number_of_queues_loses_nothing(make_shared, combined, workers):
     """Four queues, fewer, as many and more workers than that: nothing is lost, wherever a flow comes in."""
     fanout = 3
     configuration = shared.config({i: {} for i in range(40)}, [
@@ -421,13 +421,13 @@ def test_many_queues(make_shared, combined, workers):
         back = hub.sites_of(test_hub.exchange(frames))
         assert {site: len(got) for site, got in back.items()} == {hub.remote(i): len(frames) for i in range(fanout)}
         return [worker["rx_packets"] for worker in test_hub.forwarder.pages("/gremc/lcores").values() if worker["rx_packets"]]
-    until(lambda: len(busy()) >= min(workers, 4), lambda: f"every queue has packets after {sent} flows", 30)
+    until(lambda: len(busy()) >= min(workers, 4), lambda: f"every queue has packets after {sent} flows")
     assert sum(busy()) == sent
     assert test_hub.passed(list(PASSED.values())) == list(PASSED.values())
     assert test_hub.ping() == 5
 
 
-def test_queues_that_the_driver_cannot_take(make_shared, binary, tmp_path):
+def test_queues_without_af_xdp_are_an_error(make_shared, binary, tmp_path):
     test_hub = make_shared(one_to_two(), queues=4, started=False)
     text = refused(test_hub, binary, one_to_two(), tmp_path)
     assert "p0 has 4 RX queues, of which DPDK's net_af_xdp can take 1" in text

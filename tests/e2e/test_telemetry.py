@@ -41,7 +41,7 @@ def test_every_command_answers(test_hub):
                 assert answer[command] is not None, (command, parameters)
 
 
-def test_info(test_hub):
+def test_info_has_totals_and_times(test_hub):
     info = test_hub.info()
     assert (info["tunnels"], info["mroutes"], info["ports"], info["workers"]) == (TUNNELS, MROUTES, 1, 1)
     assert (info["rx_packets"], info["forwarded"], info["wanted"], info["sent"]) == (3, 3, 3, 3)
@@ -141,7 +141,7 @@ def test_the_telemetry_script_prints_replies(test_hub, top):
     assert sys.version_info >= (3, 9)
 
 
-def test_readers_do_not_disturb(test_hub):
+def test_readers_do_not_delay_workers(test_hub):
     """Questions from several connections at once, while packets flow and reloads happen."""
     import threading
     failures = []

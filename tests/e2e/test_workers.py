@@ -156,7 +156,7 @@ def test_an_interface_that_goes_down_loses_no_buffer(make_hub):
         assert info["wanted"] < 100 * each, "it takes and takes"
     assert set(test_hub.drops()) == {"tx_full"}
     test_hub.namespace.ip("link set dev p0 up")
-    until(lambda: test_hub.info()["lost"] == send()["lost"], "it sends again", 5)
+    until(lambda: test_hub.info()["lost"] == send()["lost"], "it sends again")
     lost = test_hub.info()["lost"]
     info = send()
     assert info["lost"] == lost

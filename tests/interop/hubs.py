@@ -126,7 +126,7 @@ class Hub:
             if path.exists() and (pid := path.read_text().strip()):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGTERM)
-                until(lambda p=pid: has_ended(p), f"{daemon} ends", 10)
+                until(lambda p=pid: has_ended(p), f"{daemon} ends")
                 path.unlink(missing_ok=True)
 
     def ask(self, command):
@@ -169,7 +169,7 @@ class Line:
         for hub in self.hubs:
             hub.start()
         for hub in self.hubs:
-            until(lambda h=hub: h.neighbors() == h.wanted(), f"hub {hub.n} has its neighbours", 60, every=0.5)
+            until(lambda h=hub: h.neighbors() == h.wanted(), f"hub {hub.n} has its neighbours", every=0.5)
 
     def say(self, n, hub, packet):
         """Site n sends an inner packet to its hub."""

@@ -66,7 +66,7 @@ def servers(binary, laboratory, tmp_path):
         site.close()
 
 
-def test_the_guide(servers, tshark, tmp_path):
+def test_commands_of_the_guide_work(servers, tshark, tmp_path):
     a, b = servers
     for site, here, there in ((a, "a", "b"), (b, "b", "a")):
         directory = ifcfg(tmp_path / f"scripts-{here}", here, there)
@@ -170,7 +170,7 @@ def kernel_packets(site, interface, way):
     return int(site.namespace.run("cat", f"/sys/class/net/{interface}/statistics/{way}_packets").stdout)
 
 
-def test_tcp(servers, tshark, tmp_path, record_property):
+def test_tcp_passes_between_sites(servers, tshark, tmp_path, record_property):
     """Through tunnel and bond: the received data equals the sent data; the kernels hand over and take more than a packet at a time, and
     on the wire there are packets, with the right checksums. iperf3 measures the rate, in the report. The members have a queue
     to spare, by which the control thread sends, beside the worker that keeps LACP alive."""
@@ -217,7 +217,7 @@ def linux(binary, laboratory, tmp_path):
 
 
 @pytest.mark.parametrize("options,keys", [("", {}), ("key 42", {"key": 42})])
-def test_against_a_linux_kernel(linux, top, options, keys):
+def test_linux_site_exchanges_multicast(linux, top, options, keys):
     """No static MAC at either end: both ask by ARP. Ping, TCP and multicast through gre1, both ways."""
     site, peer = linux
     out = peer.interface
@@ -232,7 +232,7 @@ def test_against_a_linux_kernel(linux, top, options, keys):
     assert "5 received" in peer.sh(f"ping -c5 -i0.1 {INNER['a']}")
     script = f"exec /usr/bin/python3 {top}/scripts/lib/mcast.py"
     job = peer.spawn(f"{script} receive --interface gre1 --group 239.1.2.3 --count 50 --seconds 30")
-    until(lambda: "joined" in job.text(), "the peer joins", 20)
+    until(lambda: "joined" in job.text(), "the peer joins")
     sending = site.namespace.run("/usr/bin/python3", top / "scripts/lib/mcast.py", "send", "--interface", "gre1", "--group",
                                  "239.1.2.3", "--count", "50", "--rate", "200", "--size", "200")
     assert sending.returncode == 0

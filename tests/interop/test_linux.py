@@ -41,7 +41,7 @@ class Sites:
         receivers = [peer.spawn(f"{script} receive --interface gre1 --group {group} --count {count} --seconds 60")
                      for peer in others]
         for receiver in receivers:
-            until(lambda r=receiver: "joined" in r.text(), "a site joins", 20)
+            until(lambda r=receiver: "joined" in r.text(), "a site joins")
         sending = self.peers[sender].spawn(
             f"{script} send --interface gre1 --group {group} --count {count} --rate {RATE} --size {size}")
         assert sending.wait(60) and sending.status == 0, sending.text("err")
@@ -95,7 +95,7 @@ def compare_file(sites, content):
         jobs.append(peer.spawn(f'exec /usr/bin/python3 -c "{receiver.replace("{path}", peer_path)}"')
                     if peer is not sites.peers[0] else None)
     for job in jobs[1:]:
-        until(lambda j=job: "joined" in j.text(), "a site joins", 20)
+        until(lambda j=job: "joined" in j.text(), "a site joins")
     (sites.peers[0].directory / "content").write_bytes(content)
     sites.peers[0].sh(f'/usr/bin/python3 -c "{sender.replace("{path}", sites.peers[0].path("content"))}"')
     for peer, job in zip(sites.peers[1:], jobs[1:]):
@@ -103,7 +103,7 @@ def compare_file(sites, content):
         assert (peer.directory / "file").read_bytes() == content
 
 
-def test_the_wire(sites, top):
+def test_tshark_accepts_every_packet(sites, top):
     """The last of the module: the hub stops; tshark has nothing to complain of in any packet, and finds each replica."""
     network = sites.network
     before = network.hub.query("/gremc/info")

@@ -46,12 +46,12 @@ class Sites:
         job = self.peers[site - 1].spawn(
             f"exec /usr/bin/python3 {self.top}/tests/interop/member.py gre1 {group} {mode} {' '.join(sources)}")
         try:
-            until(lambda: "joined" in job.text(), f"site {site} joins; {job.text('err')}", 60)
-            until(lambda: (f"gre{site}", group) in self.groups(), "the forwarder knows it", 5, every=0.01)
+            until(lambda: "joined" in job.text(), f"site {site} joins; {job.text('err')}")
+            until(lambda: (f"gre{site}", group) in self.groups(), "the forwarder knows it", every=0.01)
             yield job
         finally:
             job.terminate()
-        until(lambda: (f"gre{site}", group) not in self.groups(), f"site {site} has left", 10, every=0.01)
+        until(lambda: (f"gre{site}", group) not in self.groups(), f"site {site} has left", every=0.01)
 
     def groups(self):
         return {(g["interface"], g["group"]): g for g in self.network.hub.pages("/gremc/groups").values()}
@@ -78,7 +78,7 @@ def got(job, **wanted):
     """The member has received a burst, or none, of each source: in the end, and no more than that."""
     text = {S1: wanted.get("s1", 0), S2: wanted.get("s2", 0)}
     line = " ".join(f"{source}={n * BURST}" for source, n in text.items() if n)
-    until(lambda: job.text().strip().split("\n")[-1] == (line or "joined"), f"it receives {line}, not {job.text()}", 10)
+    until(lambda: job.text().strip().split("\n")[-1] == (line or "joined"), f"it receives {line}, not {job.text()}")
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def sites(binary, laboratory, tmp_path_factory, top):
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_any_source(sites, number):
+def test_member_receives_any_source(sites, number):
     """The version that the kernel is configured to use; both sites, then one of them."""
     sites.version(1, number)
     sites.version(2, number)
@@ -108,7 +108,7 @@ def test_any_source(sites, number):
     assert why["verdict"] == "drop" and set(why["not_joined"]) == {"gre1", "gre2"}
 
 
-def test_source_specific(sites):
+def test_member_receives_its_sources_only(sites):
     sites.version(1, 3)
     with sites.member(1, SSM, "include", S1) as one:
         assert sites.sources(1, SSM) == ("include", [S1])
@@ -121,11 +121,11 @@ def test_source_specific(sites):
     assert sites.network.hub.pages("/gremc/mroutes") == {}
 
 
-def test_exclusion(sites):
+def test_member_excludes_sources(sites):
     """One member excludes a source; packets of that source do not enter its tunnel."""
     sites.version(2, 3)
     with sites.member(2, G, "exclude", S1) as two:
-        until(lambda: sites.sources(2, G) == ("exclude", [f"-{S1}"]), "the exclusion is believed", 5)
+        until(lambda: sites.sources(2, G) == ("exclude", [f"-{S1}"]), "the exclusion is believed")
         with sites.member(1, G) as one:
             sites.send(G, S1, S2)
             got(one, s1=1, s2=1)
@@ -134,7 +134,7 @@ def test_exclusion(sites):
             assert why["oif_names"] == ["gre1"] and why["not_joined"] == ["gre2"]
 
 
-def test_leave_delay(sites):
+def test_leave_ends_the_flow_in_time(sites):
     """From SIGTERM of the member to the end of the route: the two queries after a leave, and the program's own end."""
     sites.version(1, 3)
     with sites.member(1, G):
@@ -150,6 +150,6 @@ def test_members_stay_while_they_answer(sites):
         # group timeout is 2 * 20 + 1 s: after a second query and its answer it has been put off
         until(lambda: sites.network.hub.pages("/gremc/igmp") and
               min(e["counters"]["queries_sent"] for e in sites.network.hub.pages("/gremc/igmp").values()) >= 4,
-              "queries", 60, every=0.5)
+              "queries", every=0.5)
         sites.send(G, S1)
         got(one, s1=1)

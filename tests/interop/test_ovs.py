@@ -51,7 +51,7 @@ def peers(request, make_network, tshark, tmp_path_factory):
         yield network, lan, other, key
 
 
-def test_both_directions(peers):
+def test_ovs_exchanges_packets_in_both_directions(peers):
     """LAN behind OVS to site 2 and back: the inner packets are unchanged except for TTL - 1."""
     network, lan, other, _ = peers
     inners = [packets.multicast("10.1.1.1", "239.7.7.7", packets.payload_of(n, n * 14)) for n in range(100)]
@@ -72,7 +72,7 @@ def test_both_directions(peers):
         [packets.forwarded(inner) for inner in inners]
 
 
-def test_the_wire(peers):
+def test_tshark_accepts_every_packet(peers):
     network, _, _, key = peers
     assert network.hub.query("/gremc/info")["lost"] == 0
     network.finish()
@@ -120,7 +120,7 @@ def _mac(link):
     return re.search(r"link/ether (\S+)", link).group(1)
 
 
-def test_a_server_with_host_interfaces(server):
+def test_server_with_host_interfaces_reaches_ovs(server):
     """Ping and multicast of ordinary programs, both ways, through gre1 with a key."""
     site, far = server
     site.reaches("10.100.0.2")

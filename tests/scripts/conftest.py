@@ -71,5 +71,5 @@ def tree_with_space(tmp_path, top):
 def has_ended():
     """has_ended(pid): wait until a process has gone."""
     def wait(pid):
-        until(lambda: not Path(f"/proc/{pid}").exists(), f"process {pid} ends", 40)
+        until(lambda: not Path(f"/proc/{pid}").exists(), f"process {pid} ends")
     return wait

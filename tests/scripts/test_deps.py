@@ -64,7 +64,7 @@ def python_files(top):
     return [p for folder in ("scripts/lib", "tests") for p in sorted((top / folder).rglob("*.py")) if p.parent != top / "tests/scripts"]
 
 
-def test_programs_that_python_runs(top):
+def test_programs_that_python_runs_are_installed(top):
     unknown, missing, seen = set(), set(), set()
     for path in python_files(top):
         name = str(path.relative_to(top))
@@ -85,7 +85,7 @@ def test_programs_that_python_runs(top):
 @pytest.mark.parametrize("script, groups", [
     ("run", "build run"), ("loadtest", "build run"), ("test", "build run test"), ("lib/common.sh", "build run"), ("lib/uml/init", "run"),
     ("lib/trixie", "run dpdk24"), ("bench", "build bench")])
-def test_programs_that_shell_scripts_run(top, script, groups):
+def test_programs_that_shell_scripts_run_are_installed(top, script, groups):
     """Each program of the table that stands where a command may stand."""
     text = re.sub(r"^\s*#.*$", "", (top / "scripts" / script).read_text(), flags=re.M)
     there = packages(top, groups)
@@ -109,7 +109,7 @@ def install(top, tmp_path):
     return call
 
 
-def test_no_service_starts_meanwhile(install):
+def test_no_service_starts_during_the_installation(install):
     """Packages ask policy-rc.d; 101 denies. The file is gone afterwards, also when apt-get fails or is interrupted."""
     ask = 'test -x "$1" && "$1" smcroute start; echo "answer $?"; '
     for end, status in (("", 0), ("exit 100", 100), ("kill -TERM $PPID; kill -9 $$", 143)):
@@ -135,7 +135,7 @@ def test_policy_of_a_killed_one_is_removed(install):
     assert install("true").returncode == 0 and not install.policy.exists()
 
 
-def test_one_at_a_time(install, top, tmp_path):
+def test_second_run_waits_for_the_first(install, top, tmp_path):
     """The second waits, and finds the policy of its own, not the end of the first one's."""
     env = {**os.environ, "GREMC_POLICY_RC_D": str(install.policy), "GREMC_POLICY_LOCK": str(tmp_path / "lock")}
     fifo = tmp_path / "fifo"

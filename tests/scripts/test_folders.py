@@ -44,7 +44,7 @@ def test_foreign_folders_are_refused(tree, no_gnuplot, folder, script, environme
     assert is_whole(mine) and not mine.with_name(mine.name + ".log").exists()
 
 
-def test_folder_with_a_binary(tree):
+def test_folder_with_a_binary_is_kept(tree):
     """A binary where the build puts it, and empty folders, are no reason to refuse a folder; they are not deleted."""
     binary = tree.write("made/app/dpdk-gremc/dpdk-gremc", "a binary")
     (tree.top / "made/empty").mkdir()
@@ -61,7 +61,7 @@ def test_foreign_tree_is_refused(tree):
     assert is_whole(mine)
 
 
-def test_own_folder_is_made_again(tree):
+def test_own_folder_is_created_again(tree):
     """Other options: all is deleted but reports; an interrupted build does not make the folder somebody else's."""
     build = f'. "{tree.top}/scripts/lib/common.sh"; build "{tree.top}/made"'
     tree.write("meson_options.txt", "option('a', type: 'string')\n")
@@ -79,7 +79,7 @@ def test_own_folder_is_made_again(tree):
     run("bash", "-c", f"{build} -Da=3")
 
 
-def test_tree_that_was_moved(tree, tmp_path):
+def test_moved_tree_is_built_again(tree, tmp_path):
     """With its build folders: they are configured again."""
     build = 'b() { . "$1/scripts/lib/common.sh"; build "$1/made"; }; b "$0"'
     run("bash", "-c", build, tree.top)
@@ -101,7 +101,7 @@ def test_build_by_hand_is_used(tree):
 @pytest.mark.parametrize("script, arguments, wanted", [
     ("run", ["--seconds", "none"], 2), ("bench", ["--nothing"], 2), ("loadtest", ["--peer", "nobody"], 2), ("deps", ["nothing"], 2),
     ("test", ["nothing"], 2), ("give-back", ["--help"], 2)])
-def test_by_a_link_with_CDPATH(tree_with_space, script, arguments, wanted):
+def test_link_with_cdpath_finds_the_tree(tree_with_space, script, arguments, wanted):
     """A script that is called by a link from elsewhere finds its folder."""
     tree = tree_with_space
     link = tree.top / "link to it"

@@ -83,7 +83,7 @@ def test_wrong_arguments_change_nothing(server, top, arguments, says):
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "sixteen_letters_", "two words", " "])
-def test_names_that_no_interface_can_have(server, top, name):
+def test_impossible_interface_names_are_refused(server, top, name):
     before = state(server)
     done = server.run(top / "scripts/give-back", name, check=False)
     assert done.returncode == 1 and "cannot be the name of an interface" in done.stderr
@@ -96,28 +96,28 @@ def on_a_bus(namespace, top, driver, *arguments):
     return done
 
 
-def test_driver_that_is_not_there(server, top):
+def test_missing_driver_is_refused(server, top):
     before = state(server)
     done = on_a_bus(server, top, "igc", IFACE, "0000:07:00.0=igcc")
     assert done.returncode == 1 and "the kernel has no driver igcc" in done.stderr
     assert state(server) == before
 
 
-def test_driver_that_does_not_bind(server, top):
+def test_driver_that_does_not_bind_is_undone(server, top):
     before = state(server)
     done = on_a_bus(server, top, "igc", IFACE, "07:00.0=igc")
     assert done.returncode == 1 and "the driver igc does not take it" in done.stderr and "is as it was" in done.stderr
     assert state(server) == before and is_tap(server, IFACE)
 
 
-def test_one_device_twice(server, top):
+def test_one_device_twice_is_refused(server, top):
     before = state(server)
     done = on_a_bus(server, top, "igc", IFACE, "0000:07:00.0=igc", "07:00.0=igc")
     assert done.returncode == 1 and "named twice" in done.stderr
     assert state(server) == before
 
 
-def test_nothing_to_take_its_place(server, top):
+def test_device_without_a_driver_is_refused(server, top):
     server.ip(f"link del {ASIDE}")
     before = state(server)
     done = server.run(top / "scripts/give-back", IFACE, check=False)
@@ -172,7 +172,7 @@ def test_each_step_that_fails_is_undone(server, top, tmp_path):
     gave_back(server, before)
 
 
-def test_killed_in_the_middle(server, top, tmp_path):
+def test_killed_run_is_repeated(server, top, tmp_path):
     """kill -9 while it waits for the driver's interface: the same call completes the work later."""
     server.ip(f"link set {ASIDE} name later")
     before = state(server)

@@ -23,7 +23,7 @@ def with_config(top):
     return add
 
 
-def test_path_with_a_space(tree_with_space, with_config, binary, laboratory):
+def test_path_with_a_space_works(tree_with_space, with_config, binary, laboratory):
     """The folder of temporary files has the space, too."""
     done = demo(with_config(tree_with_space), binary)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -34,7 +34,7 @@ def test_path_with_a_space(tree_with_space, with_config, binary, laboratory):
     ("ping", "/usr/bin/ping", "this ping is broken"),
     ("mcast", "scripts/lib/mcast.py", "joins the group"),
 ])
-def test_step_that_fails(tree, with_config, binary, laboratory, tmp_path, name, path, says):
+def test_failed_step_ends_the_run(tree, with_config, binary, laboratory, tmp_path, name, path, says):
     """The run fails with the words of the command that failed."""
     wrapper = []
     if name == "ping":

@@ -53,7 +53,7 @@ def things(words):
     return [Path("/run/netns", namespace).exists(), Path(folder).exists(), Path(prefix).exists(), *(alive(pid) for pid in pids)]
 
 
-def test_leftovers_of_a_killed_run(victim):
+def test_leftovers_of_a_killed_run_are_removed(victim):
     process, words = victim
     sweep()
     assert all(things(words)), "its owner lives"
@@ -64,7 +64,7 @@ def test_leftovers_of_a_killed_run(victim):
     until(lambda: not any(things(words)), lambda: f"all are gone: {words} {things(words)}")
 
 
-def test_pid_that_is_another_process_now(laboratory):
+def test_reused_pid_is_not_killed(laboratory):
     """A name with this process's pid and another start is an orphan's."""
     mine, orphan = Namespace("mine"), f"gremc-{os.getpid()}-{int(owner.start_of(os.getpid())) - 50}-orphan0"
     try:
@@ -81,7 +81,7 @@ def test_pid_that_is_another_process_now(laboratory):
     ("gremc-{pid}-{start}-hub0", False), ("gremc-{pid}-hub0", False), ("gremc-{pid}-0", False), ("gremc-{pid}-123-hub0", True),
     ("gremc-{none}-{start}-hub0", True), ("gremc-{none}-hub0", True),
 ])
-def test_names(name, wanted):
+def test_names_of_other_programs_stay(name, wanted):
     none = int(Path("/proc/sys/kernel/pid_max").read_text())
     assert owner.is_orphan(name.format(pid=os.getpid(), start=owner.start_of(os.getpid()), none=none)) == wanted
 

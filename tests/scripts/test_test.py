@@ -59,7 +59,7 @@ def slow(tree):
     return ready, cleaned
 
 
-def test_good_run(tree):
+def test_good_run_passes(tree):
     tree.write("tests/style/test_style.py", GOOD)
     status, text = tree.run("test", "style")
     assert (status, last(text)) == (0, "1 passed, 0 failed, 0 skipped"), text
@@ -74,7 +74,7 @@ def test_good_run(tree):
     ("def test_a(): pass\n\n\ndef test_b():\n    import os\n    os.kill(os.getpid(), 9)\n", "signal 9 ended it"),
     ("def test_a(): pass\n\n\ndef test_b():\n    import pytest\n    pytest.exit('enough', 0)\n\n\ndef test_c(): assert False\n", "not all tests ran"),
 ])
-def test_suites_that_do_not_run(tree, content, says):
+def test_suite_that_does_not_run_fails(tree, content, says):
     tree.write("tests/style/test_style.py", content)
     tree.write("tests/bench/test_gate.py", GOOD)
     status, text = tree.run("test", "style", "gate")
@@ -89,18 +89,18 @@ def test_suites_that_do_not_run(tree, content, says):
     ("test('a', find_program('sh'), args: ['-c', 'kill -9 $$'], suite: 'unit')\n", "1 failed"),
     ("test('a', find_program('sh'), args: ['-c', 'kill -9 $PPID'], suite: 'unit')\n", "signal 9 ended it"),
 ])
-def test_unit_suites_that_do_not_run(tree, meson, says):
+def test_unit_suite_that_does_not_run_fails(tree, meson, says):
     tree.write("meson.build", "project('none', 'c')\n" + meson)
     status, text = tree.run("test", "unit")
     assert status == 1 and says in text, text
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "SIGTERM", "SIGHUP"])
-def test_interrupted(tree, how):
+def test_interrupted_run_cleans_up(tree, how):
     """It ends soon, with status 1, prints the reason, lets the tests clean up, and begins no other suite."""
     ready, cleaned = slow(tree)
     process = tree.start("test", "style", "gate")
-    until(ready.exists, "the second test runs", 60)
+    until(ready.exists, "the second test runs")
     if how == "ctrl-c":
         os.killpg(process.pid, signal.SIGINT)
     else:
@@ -112,11 +112,11 @@ def test_interrupted(tree, how):
     assert cleaned.exists() and tree.left() == []
 
 
-def test_killed(tree, has_ended):
+def test_killed_run_is_cleaned_up(tree, has_ended):
     """After kill -9 of the script its tests end, too, and the next run removes its remains."""
     ready, cleaned = slow(tree)
     process = tree.start("test", "style")
-    until(ready.exists, "the second test runs", 60)
+    until(ready.exists, "the second test runs")
     process.kill()
     process.wait()
     has_ended(int(ready.read_text()))
@@ -126,13 +126,13 @@ def test_killed(tree, has_ended):
     assert status == 0 and tree.left() == [], text
 
 
-def test_killed_with_a_suite_in_the_background(tree, has_ended):
+def test_killed_run_ends_suites_in_the_background(tree, has_ended):
     """The tests that run beside others end, too."""
     ready, cleaned = tree.top / "ready", tree.top / "cleaned"
     slow_test = SLOW.format(ready=str(ready), cleaned=str(cleaned))
     tree.write("tests/e2e/test_waits.py", slow_test.replace("def test_b", "@pytest.mark.waits\ndef test_b"))
     process = tree.start("test", "e2e")
-    until(ready.exists, "the test in the background runs", 60)
+    until(ready.exists, "the test in the background runs")
     process.kill()
     process.wait()
     has_ended(int(ready.read_text()))
@@ -160,7 +160,7 @@ def test_skips_fail_on_ci(tree):
     assert status == 1 and "skipped: on CI that is a failure" in text
 
 
-def test_suite_without_a_name(tree):
+def test_unknown_suite_is_refused(tree):
     status, text = tree.run("test", "stile")
     assert status == 2 and "no suite 'stile'" in text
 
@@ -173,7 +173,7 @@ def test_every_suite_is_in_the_usage(top):
         assert f" {suite} " in usage and f"suite_{suite}() {{" in text, suite
 
 
-def test_path_with_a_space(tree_with_space):
+def test_path_with_a_space_works(tree_with_space):
     tree = tree_with_space
     tree.write("tests/style/test_style.py", GOOD)
     tree.write("meson.build", "project('none', 'c')\ntest('a', find_program('true'), suite: 'unit')\n")

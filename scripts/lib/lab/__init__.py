@@ -8,9 +8,9 @@ from . import owner
 from .forwarder import Forwarder
 from .network import Namespace, bridge, sweep, veth
 from .peer import make_peer
-from .process import FIRST, LabError, Lines, lcores, run, start, until
+from .process import FIRST, PATIENCE, LabError, Lines, lcores, run, start, until
 from .switch import Switch
 from .telemetry import Telemetry
 
-__all__ = ["FIRST", "Forwarder", "LabError", "Lines", "Namespace", "Switch", "Telemetry", "bridge", "lcores", "make_peer",
+__all__ = ["FIRST", "Forwarder", "LabError", "Lines", "Namespace", "PATIENCE", "Switch", "Telemetry", "bridge", "lcores", "make_peer",
            "owner", "run", "start", "sweep", "until", "veth"]

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from . import owner
-from .process import LabError, Lines, lcores, start
+from .process import PATIENCE, LabError, Lines, lcores, start
 from .telemetry import Telemetry, socket_path
 
 _number = itertools.count()
@@ -44,7 +44,7 @@ class Forwarder:
 
     # ---- its life ----
 
-    def start(self, seconds=20.0):
+    def start(self, seconds=PATIENCE):
         """Start it and wait until it forwards."""
         self.launch()
         if not self.out.wait(r"^gremc: ready", seconds):
@@ -62,7 +62,7 @@ class Forwarder:
     def text(self):
         return "\n".join(self.out.lines + self.err.lines)
 
-    def reload(self, config=None, seconds=10.0):
+    def reload(self, config=None, seconds=PATIENCE):
         """Reload, with another configuration or the same. Returns (accepted or not, its messages)."""
         if config is not None:
             write_config(self.config, config)
@@ -73,13 +73,13 @@ class Forwarder:
             raise LabError(f"no answer to SIGHUP within {seconds:g} s:\n{self.text()}")
         return found[0].group(1) == "reloaded", "\n".join(self.err.lines[since:])
 
-    def stop(self, seconds=20.0):
+    def stop(self, seconds=PATIENCE):
         """Ask it to stop and return its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.wait(seconds)
 
-    def wait(self, seconds=20.0):
+    def wait(self, seconds=PATIENCE):
         try:
             status = self.process.wait(seconds)
         except subprocess.TimeoutExpired as error:

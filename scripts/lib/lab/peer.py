@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import owner
 from .network import Namespace
-from .process import LabError, Lines, libc, run, start, until
+from .process import PATIENCE, LabError, Lines, libc, run, start, until
 
 UML = Path(__file__).resolve().parent.parent / "uml"
 _shim = None
@@ -63,7 +63,7 @@ class _Peer:
         """A file of `directory`, as it is called inside."""
         return str(self.directory / name)
 
-    def sh(self, command, seconds=20.0):
+    def sh(self, command, seconds=PATIENCE):
         """Run a shell command to its end; its output, or LabError."""
         job = self.spawn(command)
         if not job.wait(seconds):
@@ -72,7 +72,7 @@ class _Peer:
             raise LabError(f"{self.name}: `{command}` failed with status {job.status}: {job.words()}")
         return job.text("out")
 
-    def until_says(self, job, word, what, seconds=20.0):
+    def until_says(self, job, word, what, seconds=PATIENCE):
         """Wait until a command that goes on has written a word; LabError, with its own words, when it ends before."""
         def has_said():
             if word in job.text():
@@ -214,7 +214,7 @@ class UmlPeer(_Peer):
                                         preexec_fn=isolate)
         self.console = Lines(self.process.stdout)
 
-    def ready(self, seconds=60.0):
+    def ready(self, seconds=PATIENCE):
         if not self.console.wait(r"^ready", seconds):
             log = self.log()
             self.stop()

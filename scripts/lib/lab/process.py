@@ -48,7 +48,12 @@ def start(argv, **options):
     return subprocess.Popen([str(a) for a in argv], preexec_fn=die_with_parent, start_new_session=True, **options)
 
 
-def until(condition, what, seconds=10.0, every=0.02):
+# The limit of all waits for a condition. It detects a condition that never becomes true; a test does not measure a time by
+# it, and passes on a machine that is busy with other work.
+PATIENCE = 60.0
+
+
+def until(condition, what, seconds=PATIENCE, every=0.02):
     """Wait until condition() is true and return it; LabError when the deadline passes. `what` is a text, or a function
     that reports the progress."""
     deadline = time.monotonic() + seconds
@@ -91,7 +96,7 @@ class Lines:
             self.ended = True
             self._changed.notify_all()
 
-    def wait(self, pattern, seconds=10.0, since=0):
+    def wait(self, pattern, seconds=PATIENCE, since=0):
         """The first line from index `since` on that matches: the match and the next index. None: the stream
         ended, or the time did."""
         deadline = time.monotonic() + seconds
@@ -107,6 +112,6 @@ class Lines:
                     return None
                 self._changed.wait(left)
 
-    def join(self, seconds=10.0):
+    def join(self, seconds=PATIENCE):
         self._thread.join(seconds)
         return "\n".join(self.lines)

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 
-from lab import Forwarder, LabError, Namespace, until, veth
+from lab import PATIENCE, Forwarder, LabError, Namespace, until, veth
 from lab.forwarder import write_config
 
 from . import packets
@@ -135,7 +135,7 @@ class Hub:
     def drops(self):
         return self.forwarder.drops()
 
-    def handled(self, received, seconds=10.0):
+    def handled(self, received, seconds=PATIENCE):
         """Wait until that many packets have been received since the start, and all their replicas sent or lost."""
         def done():
             info = self.info()
@@ -146,7 +146,7 @@ class Hub:
         except LabError as error:
             raise LabError(f"{error}; {self.info()}") from error
 
-    def exchange(self, frames, wire=0, seconds=20.0, replicas=0):
+    def exchange(self, frames, wire=0, seconds=PATIENCE, replicas=0):
         """Send frames, wait until all are handled, and return every frame that came back (from all wires, in order of
         wires). replicas: their number, where workers share the oils: each counts its part when it takes it."""
         before = self.info()
@@ -190,7 +190,7 @@ class Hub:
         assert info["wanted"] == info["sent"] + info["lost"] + info["queued"] + info["waiting"], info
 
     @classmethod
-    def check(cls, forwarder, seconds=20.0):
+    def check(cls, forwarder, seconds=PATIENCE):
         """Stop it within this time."""
         info = forwarder.query("/gremc/info")
         cls.check_info(info)

@@ -5,7 +5,7 @@ import itertools
 import socket
 import struct
 
-from lab import Forwarder, Namespace, until
+from lab import PATIENCE, Forwarder, Namespace, until
 from lab.forwarder import write_config
 
 from .hub import FAST, Hub
@@ -27,7 +27,7 @@ class Site:
         self.config = directory / f"{label}{next(_number)}.yaml"
         self.forwarder = None
 
-    def start(self, configuration, *interfaces, seconds=20.0, queues=1, **options):
+    def start(self, configuration, *interfaces, seconds=PATIENCE, queues=1, **options):
         """Its ports are net_af_packet0, 1, ... on these interfaces, with so many queues each."""
         write_config(self.config, configuration)
         for interface in interfaces:
@@ -50,7 +50,7 @@ class Site:
         out = self.namespace.run("ping", "-n", "-q", "-i", "2", "-l", count, "-W", "2", "-c", count, *more, address, check=False)
         return int(out.stdout.split(" packets transmitted, ")[1].split(" received")[0]) if "received" in out.stdout else 0
 
-    def reaches(self, address, seconds=10.0):
+    def reaches(self, address, seconds=PATIENCE):
         """Wait until it answers: ARP and LACP may take their time."""
         until(lambda: self.ping(address, 1, "-W", "0.3"), f"{self.label} reaches {address}", seconds, every=0.01)
 

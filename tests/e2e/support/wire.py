@@ -5,6 +5,8 @@ import socket
 import struct
 import time
 
+from lab import PATIENCE
+
 SOL_PACKET = 263
 SO_RCVBUFFORCE = 33
 SO_SNDBUFFORCE = 32
@@ -59,14 +61,14 @@ class Wire:
                     frame = frame[:12] + struct.pack("!HH", tpid or 0x8100, tci) + frame[12:]
         return frame
 
-    def collect_matching(self, match, count, seconds=20.0):
+    def collect_matching(self, match, count, seconds=PATIENCE):
         """The frames that match: `count` of them, or fewer when the time is over; others are left out."""
         found, deadline = [], time.monotonic() + seconds
         while len(found) < count and (left := deadline - time.monotonic()) > 0:
             found += [frame for frame in self.collect(1, left) if match(frame)]
         return found
 
-    def collect(self, count=1 << 62, seconds=10.0):
+    def collect(self, count=1 << 62, seconds=PATIENCE):
         """Return `count` frames, or those that arrived in time; with seconds=0 those that are there now."""
         frames, deadline = [], time.monotonic() + seconds
         while len(frames) < count:

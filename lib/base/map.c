@@ -56,6 +56,15 @@ struct gremc_map_node *gremc_map_find(const struct gremc_map *map, uint64_t key)
 	return node;
 }
 
+struct gremc_map_node *gremc_map_find_next(const struct gremc_map_node *node)
+{
+	struct gremc_map_node *next = node->next;
+
+	while (next && next->key != node->key)
+		next = next->next;
+	return next;
+}
+
 static void map_node_insert(struct gremc_map *map, struct gremc_map_node *node)
 {
 	struct gremc_map_node **bucket = map_bucket_find(map, node->key);
@@ -95,7 +104,6 @@ static void grow_continue(struct gremc_map *map)
 
 void gremc_map_add(struct gremc_map *map, struct gremc_map_node *node, uint64_t key)
 {
-	gremc_assert(gremc_map_find(map, key) == NULL);
 	if (map->smaller == NULL && map->count > map->mask && map->mask + 1 < BUCKETS_MAX && !map->is_frozen)
 		grow_begin(map);
 	if (map->smaller && !map->is_frozen)

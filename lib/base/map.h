@@ -27,10 +27,12 @@ struct gremc_map {
 int gremc_map_init(struct gremc_map *map);
 /* Free the buckets. The objects stay the caller's. */
 void gremc_map_fini(struct gremc_map *map);
-/* Returns: the node with this key, or NULL. */
+/* Returns: a node with this key, or NULL. */
 struct gremc_map_node *gremc_map_find(const struct gremc_map *map, uint64_t key);
-/* Add a node. Cannot fail: without memory for more buckets the chains get longer.
- * Input:   no node in the map has this key. */
+/* Returns: the next node with the same key, or NULL. For keys that are hashes, which may collide. */
+struct gremc_map_node *gremc_map_find_next(const struct gremc_map_node *node);
+/* Add a node, even if another one has this key. Cannot fail: without memory for more buckets the chains get
+ * longer. */
 void gremc_map_add(struct gremc_map *map, struct gremc_map_node *node, uint64_t key);
 /* Remove a node, which is in the map. */
 void gremc_map_remove(struct gremc_map *map, struct gremc_map_node *node);

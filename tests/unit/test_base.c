@@ -672,6 +672,30 @@ static uint32_t nodes_visited(const struct gremc_map *map,
 	return count;
 }
 
+/* Keys that are hashes may collide. */
+static void test_map_finds_each_node_of_a_key(void **state)
+{
+	struct gremc_map_node nodes[3], other, *node;
+	struct gremc_map map;
+	unsigned seen = 0;
+
+	(void)state;
+	assert_int_equal(gremc_map_init(&map), 0);
+	gremc_map_add(&map, &other, 8);
+	for (unsigned i = 0; i < RTE_DIM(nodes); i++)
+		gremc_map_add(&map, &nodes[i], 7);
+	for (node = gremc_map_find(&map, 7); node; node = gremc_map_find_next(node))
+		seen |= 1u << (node - nodes);
+	assert_int_equal(seen, 7);
+	gremc_map_remove(&map, &nodes[1]);
+	seen = 0;
+	for (node = gremc_map_find(&map, 7); node; node = gremc_map_find_next(node))
+		seen |= 1u << (node - nodes);
+	assert_int_equal(seen, 5);
+	assert_null(gremc_map_find_next(gremc_map_find(&map, 8)));
+	gremc_map_fini(&map);
+}
+
 static void test_map_finds_all_nodes_while_it_grows(void **state)
 {
 	static struct gremc_map_node test_nodes_are_indexed_in_order_of_addition[NODES];
@@ -749,6 +773,7 @@ int main(void)
 		cmocka_unit_test(test_job_and_owner_take_turns),
 		cmocka_unit_test(test_job_runs_to_its_end),
 		cmocka_unit_test(test_cancelled_job_ends_at_its_next_pause),
+		cmocka_unit_test(test_map_finds_each_node_of_a_key),
 		cmocka_unit_test(test_map_finds_all_nodes_while_it_grows),
 		cmocka_unit_test(test_frozen_map_moves_nothing),
 #if GREMC_ASSERTS

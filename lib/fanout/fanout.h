@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "fanout/origin.h"
 #include "rcu/rcu.h"
 
 #define GREMC_FANOUT_MAX  65535u     /* oifs of one mroute */
@@ -38,9 +39,6 @@ struct gremc_fanout_key {
 	rte_be32_t source;
 	rte_be32_t group;
 };
-
-/* Who asked for the mroute; of several the lowest is its origin (see rib/). */
-enum gremc_origin { GREMC_ORIGIN_STATIC, GREMC_ORIGIN_IGMP, GREMC_ORIGIN_KERNEL, GREMC_ORIGIN_COUNT };
 
 /* A published route: immutable, valid for a reader until its next quiescent state. */
 struct gremc_mroute {

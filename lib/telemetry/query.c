@@ -8,9 +8,6 @@
 
 #include "telemetry/telemetry_priv.h"
 
-/* By enum gremc_origin. */
-static const char *const origin_names[GREMC_ORIGIN_COUNT] = {"static", "igmp", "kernel"};
-
 char *gremc_query_vif_name(const struct gremc_query *query, uint32_t vif, char name[GREMC_VIF_NAME_SIZE])
 {
 	const struct gremc_vif_info *info = gremc_query_vif(query, vif);
@@ -107,7 +104,7 @@ static char *origins_format(char *text, size_t size, const struct gremc_mroute *
 	for (unsigned i = 0; i < GREMC_ORIGIN_COUNT; i++)
 		if (mroute->origins >> i & 1)
 			length += (size_t)snprintf(text + length, size - length, "%s%s", length ? "+" : "",
-						   origin_names[i]);
+						   gremc_keyword_name(&gremc_origin_keywords, i));
 	return text;
 }
 
@@ -139,8 +136,7 @@ void gremc_reply_mroute(const struct gremc_query *query, struct rte_tel_data *di
 
 	gremc_reply_text(dict, "source", gremc_source_format(text, mroute->source));
 	gremc_reply_text(dict, "group", gremc_group_format(text, mroute->group, mroute->length));
-	gremc_reply_text(dict, "origin",
-			 mroute->origin < RTE_DIM(origin_names) ? origin_names[mroute->origin] : "unknown");
+	gremc_reply_text(dict, "origin", gremc_keyword_name(&gremc_origin_keywords, mroute->origin));
 	gremc_reply_text(dict, "origins", origins_format(text, sizeof(text), mroute));
 	gremc_reply_u64(dict, "age", mroute_age_seconds(query, mroute->id));
 	gremc_reply_u64(dict, "iifs", mroute->iif_count);

@@ -47,8 +47,8 @@ static uint32_t interface_of(void *argument, const char *name)
 	return GREMC_RIB_NONE;
 }
 
-static void set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t iif, const uint32_t *oifs,
-		const uint8_t *thresholds, uint32_t oif_count)
+static void set(void *argument, const struct gremc_addr *source, const struct gremc_addr *group, uint32_t iif,
+		const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count)
 {
 	struct gremc_control *control = argument;
 
@@ -57,7 +57,7 @@ static void set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t ii
 		GREMC_LOG_LIMITED(ERR, "out of memory: a multicast route of the kernel's is missing");
 }
 
-static void unset(void *argument, rte_be32_t source, rte_be32_t group)
+static void unset(void *argument, const struct gremc_addr *source, const struct gremc_addr *group)
 {
 	struct gremc_control *control = argument;
 

@@ -51,11 +51,12 @@ static int take_change(void *argument, uint32_t interface, rte_be32_t source, rt
 		       enum gremc_igmp_request interest)
 {
 	struct gremc_control *control = argument;
+	const struct gremc_addr from = gremc_addr_from_ipv4_or_none(source), to = gremc_addr_from_ipv4(group);
 
 	control->membership.reports.changed = true;
 	/* under the engine's lock: a reader that sees the membership sees the number, too */
 	__atomic_add_fetch(&control->membership.changes, 1, __ATOMIC_RELEASE);
-	return gremc_rib_member(control->membership.rib, interface, source, group, interest);
+	return gremc_rib_member_set(control->membership.rib, interface, &from, &to, interest);
 }
 
 static void reset_counters(uint32_t id, void *argument)
@@ -166,13 +167,13 @@ int gremc_membership_sources(struct gremc_control *control, const struct gremc_c
 		       : 0;
 }
 
-/* Install the source filter before any (*,G) route references it. */
-static void guard(struct gremc_control *control, const struct gremc_config_igmp *igmp, uint32_t interface,
+/* Install the source filter before any (*,G) route references it. Returns: false: out of memory, no change.
+ */
+static bool guard(struct gremc_control *control, const struct gremc_config_igmp *igmp, uint32_t interface,
 		  uint32_t vif)
 {
-	if (gremc_membership_sources(control, igmp, vif))
-		GREMC_LOG(ERR, "out of memory: the `sources` of interface %u stay as they were", interface);
-	gremc_rib_guard(control->membership.rib, interface, has_sources(igmp));
+	return gremc_membership_sources(control, igmp, vif) == 0 &&
+	       gremc_rib_source_filter_set(control->membership.rib, interface, has_sources(igmp)) == 0;
 }
 
 static void configure_one(struct gremc_control *control, const struct gremc_config *config,
@@ -191,13 +192,14 @@ static void configure_one(struct gremc_control *control, const struct gremc_conf
 		gremc_igmp_interface_remove(membership->igmp, interface, gremc_clock_ms());
 		return;
 	}
-	guard(control, igmp, interface, map->vif[number]);
 	membership->active = true;
 	policy = policy_of(igmp, address);
-	if (gremc_igmp_interface_set(membership->igmp, interface, &policy, gremc_clock_ms()))
+	if (!guard(control, igmp, interface, map->vif[number]) ||
+	    gremc_igmp_interface_set(membership->igmp, interface, &policy, gremc_clock_ms()))
 		GREMC_LOG(ERR, "out of memory: IGMP of interface %u stays as it was", interface);
-	if (policy.mode == GREMC_IGMP_UPSTREAM)
-		gremc_rib_upstream(membership->rib, interface);
+	if (policy.mode == GREMC_IGMP_UPSTREAM && gremc_rib_upstream_set(membership->rib, interface))
+		GREMC_LOG(ERR, "out of memory: interface %u does not get all packets as the upstream",
+			  interface);
 }
 
 /* The upstream interface of the new configuration, or none. */
@@ -250,8 +252,8 @@ void gremc_membership_configure(struct gremc_control *control, const struct grem
 			configure_one(control, config, map, i);
 			gremc_job_pause();
 		}
-	if (upstream == GREMC_RIB_NONE)
-		gremc_rib_upstream(membership->rib, GREMC_RIB_NONE);
+	if (upstream == GREMC_RIB_NONE && gremc_rib_upstream_set(membership->rib, GREMC_RIB_NONE))
+		GREMC_LOG(ERR, "out of memory: the old upstream still gets all packets");
 	for (uint32_t i = 0; i < map->count; i++)
 		if (map->interface[i] == upstream)
 			configure_one(control, config, map, i);

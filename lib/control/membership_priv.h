@@ -22,7 +22,7 @@ struct gremc_vif_map;
 
 /* The static routes as the rib has them, which reads them as long as they are its. */
 struct gremc_static_routes {
-	struct gremc_mroute_spec *specs;
+	struct gremc_rib_route *specs;
 	uint32_t count;
 	uint32_t *lists; /* what the specs point to */
 	uint32_t *vifs;  /* [interface] */

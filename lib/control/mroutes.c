@@ -68,11 +68,8 @@ static void add_route(struct gremc_static_routes *routes, uint32_t *used, const 
 {
 	uint32_t from_count = mroute->from_any ? 0 : mroute->from_count;
 
-	routes->specs[routes->count++] = (struct gremc_mroute_spec){
-		.source = mroute->source,
-		.group = gremc_addr_to_ipv4(&mroute->group.address),
-		.length = (uint8_t)mroute->group.length,
-		.origin = GREMC_ORIGIN_STATIC,
+	routes->specs[routes->count++] = (struct gremc_rib_route){
+		.key = {gremc_addr_from_ipv4_or_none(mroute->source), mroute->group},
 		.iif_count = from_count,
 		.iifs = translate(routes, used, map, mroute->from, from_count),
 		.oif_count = mroute->to_all ? all_count : mroute->to_count,
@@ -99,7 +96,7 @@ int gremc_static_routes_replace(const struct gremc_transaction *transaction)
 	}
 	/* old and new ones are in the table together for a moment */
 	gremc_membership_reserve(transaction->control, RTE_MAX(routes.count, membership->routes.count));
-	rc = gremc_rib_replace_static(membership->rib, routes.specs, routes.count, routes.vifs,
+	rc = gremc_rib_static_replace(membership->rib, routes.specs, routes.count, routes.vifs,
 				      GREMC_INTERFACES_MAX, (uint32_t)(gremc_clock_ms() / 1000));
 	if (rc) {
 		routes_free(&routes);

@@ -45,7 +45,9 @@ static void unknown_name_add(struct gremc_mfc *mfc, const char *name)
 	pthread_mutex_lock(&mfc->lock);
 	while (i < info->unknown_count && strcmp(info->unknown[i], name))
 		i++;
-	if (i == info->unknown_count && i < GREMC_MFC_UNKNOWN) {
+	if (i == GREMC_MFC_UNKNOWN) {
+		info->has_more_unknown = true;
+	} else if (i == info->unknown_count) {
 		gremc_text_copy(info->unknown[i], sizeof(info->unknown[i]), name);
 		info->unknown_count++;
 	}
@@ -91,8 +93,22 @@ static void mroute_set_report(struct gremc_mfc *mfc, const struct gremc_mfc_mess
 		thresholds[oif_count] = message->thresholds[i];
 		oifs[oif_count++] = interface;
 	}
-	mfc->callbacks.set(mfc->callbacks.argument, message->source, message->group,
+	mfc->callbacks.set(mfc->callbacks.argument, &message->source, &message->group,
 			   interface_by_ifindex(mfc, message->iif), oifs, thresholds, oif_count);
+}
+
+/* A route with a part of its OIFs would lose packets. Without the route they are the kernel's. */
+static void oifs_excess_report(struct gremc_mfc *mfc, const struct gremc_mfc_message *message)
+{
+	char source[GREMC_ADDR_TEXT], group[GREMC_ADDR_TEXT];
+
+	mfc_counter_increment(mfc, &mfc->info.too_many_oifs);
+	GREMC_LOG_LIMITED(ERR,
+			  "the kernel's multicast route for source %s and group %s is not used: it has more "
+			  "than %u outgoing interfaces",
+			  gremc_addr_format(source, &message->source),
+			  gremc_addr_format(group, &message->group), GREMC_MFC_OIFS_MAX);
+	mfc->callbacks.remove(mfc->callbacks.argument, &message->source, &message->group);
 }
 
 static void mroute_message_handle(struct gremc_mfc *mfc, const struct nlmsghdr *header)
@@ -107,7 +123,10 @@ static void mroute_message_handle(struct gremc_mfc *mfc, const struct nlmsghdr *
 		break;
 	case GREMC_MFC_REMOVED:
 		mfc_counter_increment(mfc, &mfc->info.removed);
-		mfc->callbacks.remove(mfc->callbacks.argument, message.source, message.group);
+		mfc->callbacks.remove(mfc->callbacks.argument, &message.source, &message.group);
+		break;
+	case GREMC_MFC_TOO_MANY_OIFS:
+		oifs_excess_report(mfc, &message);
 		break;
 	case GREMC_MFC_UNRESOLVED:
 		mfc_counter_increment(mfc, &mfc->info.unresolved);
@@ -131,6 +150,7 @@ static void mroute_dump_request(struct gremc_mfc *mfc)
 	struct nlmsghdr *header = mnl_nlmsg_put_header(request);
 	struct rtmsg *route;
 
+	gremc_assert_control_thread();
 	gremc_assert(!mfc->dumping);
 	header->nlmsg_type = RTM_GETROUTE;
 	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -140,6 +160,7 @@ static void mroute_dump_request(struct gremc_mfc *mfc)
 	mfc_counter_increment(mfc, &mfc->info.resyncs);
 	pthread_mutex_lock(&mfc->lock);
 	mfc->info.unknown_count = 0;
+	mfc->info.has_more_unknown = false;
 	pthread_mutex_unlock(&mfc->lock);
 	mfc->again = false;
 	mfc->cached = 0;
@@ -254,6 +275,7 @@ struct gremc_mfc *gremc_mfc_open(const struct gremc_mfc_callbacks *callbacks)
 	struct gremc_mfc *mfc = calloc(1, sizeof(*mfc));
 	int rc;
 
+	gremc_assert_control_thread();
 	if (mfc == NULL)
 		return NULL;
 	mfc->callbacks = *callbacks;

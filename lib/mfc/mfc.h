@@ -21,7 +21,7 @@
 #define GREMC_MFC_DUMP_INTERVAL   10000u /* milliseconds between two dumps, at most */
 #define GREMC_MFC_REDUMP_INTERVAL 100u   /* milliseconds between two dumps for changed interfaces, at least */
 
-#define GREMC_MFC_OIFS_MAX  64u        /* a route's outgoing interfaces that are kept */
+#define GREMC_MFC_OIFS_MAX  64u        /* outgoing interfaces of a route */
 #define GREMC_MFC_NAME_SIZE IFNAMSIZ   /* bytes of an interface name, with its NUL */
 #define GREMC_MFC_NONE      UINT32_MAX /* not an interface of the caller */
 #define GREMC_MFC_REGISTER                                                                                   \
@@ -37,11 +37,12 @@ enum gremc_mfc_message_kind {
 	GREMC_MFC_UNRESOLVED,  /* packets wait for the daemon's decision */
 	GREMC_MFC_OTHER_TABLE, /* a table other than the default one */
 	GREMC_MFC_MALFORMED,
+	GREMC_MFC_TOO_MANY_OIFS, /* more than GREMC_MFC_OIFS_MAX: source and group are valid */
 };
 
 struct gremc_mfc_message {
-	rte_be32_t source, group; /* source 0: any; group 0: any (a proxy's route) */
-	uint32_t iif;             /* ifindex, 0: none */
+	struct gremc_addr source, group; /* without a family: any; a proxy has routes for any group */
+	uint32_t iif;                    /* ifindex, 0: none */
 	uint32_t oif_count;
 	uint32_t oifs[GREMC_MFC_OIFS_MAX]; /* ifindexes; of a (*,G) route the kernel's iif is among them */
 	uint8_t thresholds[GREMC_MFC_OIFS_MAX]; /* [oif] a packet's TTL must be greater */
@@ -57,10 +58,12 @@ struct gremc_mfc_callbacks {
 	uint32_t (*interface_of)(void *argument, const char *name);
 	/* A route was added or changed. Interfaces are the caller's numbers.
 	 * Input:   iif: may be GREMC_MFC_NONE or GREMC_MFC_REGISTER; oifs: without GREMC_MFC_NONE;
-	 *          thresholds: [oif] a packet's TTL must be greater; group 0: any. */
-	void (*set)(void *argument, rte_be32_t source, rte_be32_t group, uint32_t iif, const uint32_t *oifs,
-		    const uint8_t *thresholds, uint32_t oif_count);
-	void (*remove)(void *argument, rte_be32_t source, rte_be32_t group);
+	 *          thresholds: [oif] a packet's TTL must be greater; source or group without a family: any.
+	 */
+	void (*set)(void *argument, const struct gremc_addr *source, const struct gremc_addr *group,
+		    uint32_t iif, const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count);
+	/* A route was removed, or cannot be mirrored (GREMC_MFC_TOO_MANY_OIFS). */
+	void (*remove)(void *argument, const struct gremc_addr *source, const struct gremc_addr *group);
 	/* A dump begins and ends. In between set() is called for every route of the kernel. */
 	void (*begin)(void *argument);
 	void (*end)(void *argument);
@@ -92,7 +95,9 @@ struct gremc_mfc_info {
 	uint64_t resyncs;  /* dumps requested */
 	uint64_t overruns; /* of these, because events were dropped */
 	uint64_t other_table, malformed;
+	uint64_t too_many_oifs; /* routes that are not mirrored */
 	uint32_t unknown_count;
+	bool has_more_unknown;                                /* there are more names than `unknown` holds */
 	char unknown[GREMC_MFC_UNKNOWN][GREMC_MFC_NAME_SIZE]; /* names in routes without a caller's number */
 };
 

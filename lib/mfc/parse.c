@@ -47,8 +47,20 @@ static bool attribute_u32_parse(const struct nlattr *attribute, uint32_t *value)
 	return true;
 }
 
-/* Parse the outgoing interfaces, a sequence of struct rtnexthop. Returns: false: a length is wrong. */
-static bool oifs_parse(const struct nlattr *attribute, struct gremc_mfc_message *message)
+/* Parse an IPv4 address; an absent attribute or 0.0.0.0 is no address. Returns: as attribute_u32_parse(). */
+static bool attribute_address_parse(const struct nlattr *attribute, struct gremc_addr *address)
+{
+	rte_be32_t value;
+
+	if (!attribute_u32_parse(attribute, &value))
+		return false;
+	*address = gremc_addr_from_ipv4_or_none(value);
+	return true;
+}
+
+/* Parse the outgoing interfaces, a sequence of struct rtnexthop. Those beyond GREMC_MFC_OIFS_MAX are counted
+ * only. Returns: false: a length is wrong. */
+static bool oifs_parse(const struct nlattr *attribute, struct gremc_mfc_message *message, uint32_t *count)
 {
 	const uint8_t *at = mnl_attr_get_payload(attribute);
 	size_t left = mnl_attr_get_payload_len(attribute);
@@ -61,10 +73,12 @@ static bool oifs_parse(const struct nlattr *attribute, struct gremc_mfc_message 
 		step = RTNH_ALIGN(hop.rtnh_len);
 		if (hop.rtnh_len < sizeof(hop) || step > left)
 			return false;
-		if (message->oif_count < GREMC_MFC_OIFS_MAX) {
-			message->thresholds[message->oif_count] = hop.rtnh_hops;
-			message->oifs[message->oif_count++] = (uint32_t)hop.rtnh_ifindex;
+		if (*count < GREMC_MFC_OIFS_MAX) {
+			message->thresholds[*count] = hop.rtnh_hops;
+			message->oifs[*count] = (uint32_t)hop.rtnh_ifindex;
+			message->oif_count = *count + 1;
 		}
+		(*count)++;
 		at += step;
 		left -= step;
 	}
@@ -72,12 +86,12 @@ static bool oifs_parse(const struct nlattr *attribute, struct gremc_mfc_message 
 }
 
 static bool mroute_attributes_parse(const struct mroute_attributes *found, struct gremc_mfc_message *message,
-				    uint32_t *table)
+				    uint32_t *table, uint32_t *oif_count)
 {
-	return attribute_u32_parse(found->source, &message->source) &&
-	       attribute_u32_parse(found->group, &message->group) &&
+	return attribute_address_parse(found->source, &message->source) &&
+	       attribute_address_parse(found->group, &message->group) &&
 	       attribute_u32_parse(found->iif, &message->iif) && attribute_u32_parse(found->table, table) &&
-	       (found->multipath == NULL || oifs_parse(found->multipath, message));
+	       (found->multipath == NULL || oifs_parse(found->multipath, message, oif_count));
 }
 
 enum gremc_mfc_message_kind gremc_mfc_message_parse(const struct nlmsghdr *header,
@@ -85,7 +99,7 @@ enum gremc_mfc_message_kind gremc_mfc_message_parse(const struct nlmsghdr *heade
 {
 	const struct rtmsg *route = mnl_nlmsg_get_payload(header);
 	struct mroute_attributes found = {0};
-	uint32_t table;
+	uint32_t table, oif_count = 0;
 
 	*message = (struct gremc_mfc_message){0};
 	if (header->nlmsg_type != RTM_NEWROUTE && header->nlmsg_type != RTM_DELROUTE)
@@ -95,16 +109,18 @@ enum gremc_mfc_message_kind gremc_mfc_message_parse(const struct nlmsghdr *heade
 	if (route->rtm_family != RTNL_FAMILY_IPMR || route->rtm_type != RTN_MULTICAST)
 		return GREMC_MFC_OTHER;
 	if (mnl_attr_parse(header, sizeof(*route), mroute_attribute_collect, &found) < 0 ||
-	    found.group == NULL || !mroute_attributes_parse(&found, message, &table))
+	    found.group == NULL || !mroute_attributes_parse(&found, message, &table, &oif_count))
 		return GREMC_MFC_MALFORMED;
 	if (found.table == NULL)
 		table = route->rtm_table;
 	if (table != RT_TABLE_DEFAULT)
 		return GREMC_MFC_OTHER_TABLE;
-	if (message->group && !gremc_ipv4_is_multicast(message->group))
+	if (gremc_addr_is_set(&message->group) && !gremc_addr_is_multicast(&message->group))
 		return GREMC_MFC_MALFORMED;
 	if (header->nlmsg_type == RTM_DELROUTE)
 		return GREMC_MFC_REMOVED;
+	if (oif_count > GREMC_MFC_OIFS_MAX)
+		return GREMC_MFC_TOO_MANY_OIFS;
 	/* a route without an iif holds packets that wait for the daemon */
 	return message->iif == 0 ? GREMC_MFC_UNRESOLVED : GREMC_MFC_SET;
 }

@@ -1,137 +1,156 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One route of what all origins want of its packets: the rules of rib.h. */
+/* Composes an mroute from the requests of all origins by the rules of rib.h. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "rib/rib_priv.h"
 
-/* What covers a route: of each origin the most exact. */
-struct cover {
-	const struct gremc_mroute_spec *fixed;
-	const struct kernel_route *kernel;
-	const struct interest *star; /* of (S,G): its (*,G)'s members */
+/* The requests that cover an entry: the most specific one of each origin. */
+struct request_cover {
+	const struct gremc_rib_route *static_route;
+	const struct kernel_entry *kernel;
+	const struct membership_set *wildcard; /* for an (S,G): the members of its (*,G) */
 };
 
-static const struct gremc_mroute_spec *fixed_prefix(const struct gremc_rib *rib, const struct route *route)
+static const struct gremc_rib_route *static_prefix_find(const struct gremc_rib *rib,
+							const struct rib_entry *entry)
 {
-	for (uint8_t length = route->length; length-- > 4;) {
-		const struct route *wider;
+	for (uint32_t length = entry->key.group.length; length-- > 0;) {
+		struct gremc_rib_key key = {.source.family = GREMC_FAMILY_NONE};
+		const struct rib_entry *wider;
 
 		if (rib->lengths[length] == 0)
 			continue;
-		wider = gremc_route_find(rib, 0, route->group & gremc_ipv4_mask(length), length);
-		if (wider && wider->fixed)
-			return wider->fixed;
+		key.group = gremc_prefix_of(&entry->key.group.address, length);
+		wider = gremc_rib_entry_find(rib, &key);
+		if (wider && wider->static_route)
+			return wider->static_route;
 	}
 	return NULL;
 }
 
-static struct cover cover_of(const struct gremc_rib *rib, const struct route *route)
+/* Whether no (*,G) and no wider prefix covers the key (RFC 4607). */
+static bool key_is_ssm(const struct gremc_rib_key *key)
 {
-	const struct route *star = route->source ? route->star : NULL;
-	struct cover cover = {.fixed = route->fixed, .kernel = route->kernel};
+	return gremc_addr_is_ssm(&key->group.address) && key->group.length >= GREMC_SSM_LENGTH;
+}
 
-	/* RFC 4607: there a source is always said */
-	if (gremc_ipv4_is_ssm(route->group) && route->length >= 8)
+static struct request_cover cover_find(const struct gremc_rib *rib, const struct rib_entry *entry)
+{
+	const struct rib_entry *wildcard = entry->wildcard, *every;
+	struct request_cover cover = {.static_route = entry->static_route, .kernel = entry->kernel};
+
+	if (key_is_ssm(&entry->key))
 		return cover;
-	if (star) {
-		cover.fixed = cover.fixed ? cover.fixed : star->fixed;
-		cover.kernel = cover.kernel ? cover.kernel : star->kernel;
-		cover.star = star->interest;
+	if (wildcard) {
+		cover.static_route = cover.static_route ? cover.static_route : wildcard->static_route;
+		cover.kernel = cover.kernel ? cover.kernel : wildcard->kernel;
+		cover.wildcard = wildcard->members;
 	}
-	if (cover.fixed == NULL)
-		cover.fixed = fixed_prefix(rib, route);
+	if (cover.static_route == NULL)
+		cover.static_route = static_prefix_find(rib, entry);
 	if (cover.kernel == NULL) {
-		const struct route *every = gremc_route_find(rib, 0, GREMC_RIB_EVERY_GROUP, 4);
-
+		every = gremc_rib_entry_find(rib, &gremc_rib_every_group);
 		cover.kernel = every ? every->kernel : NULL;
 	}
 	return cover;
 }
 
-static bool reserve(struct arena *arena, uint32_t more)
+/* ---- lists ---- */
+
+static bool arena_reserve(struct list_arena *arena, size_t more)
 {
-	uint32_t room = RTE_MAX(1024u, arena->room * 2);
+	size_t capacity = RTE_MAX((size_t)1024, arena->capacity * 2);
 	uint32_t *items;
 
-	if (arena->count + more <= arena->room)
+	if (arena->count + more <= arena->capacity)
 		return true;
-	room = RTE_MAX(room, arena->count + more);
-	items = realloc(arena->items, room * sizeof(*items));
+	capacity = RTE_MAX(capacity, arena->count + more);
+	items = realloc(arena->items, capacity * sizeof(*items));
 	if (items == NULL)
 		return false;
 	arena->items = items;
-	arena->room = room;
+	arena->capacity = capacity;
 	return true;
 }
 
-/* While a list is put together an item of it is a vif above its threshold, so that of a vif that is in it
- * twice the lowest threshold comes first. */
+/* While a list is composed, an item is a vif above its threshold, so that the lowest threshold of a vif comes
+ * first. */
 #define THRESHOLD_BITS 8
 
-/* An interface as its vif; one without a vif at the moment is left out. */
-static void put(struct gremc_rib *rib, uint32_t interface, uint8_t threshold)
+/* Append the vif of an interface, if the interface has one. The arena has capacity for it. */
+static void vif_append(struct gremc_rib *rib, uint32_t interface, uint8_t threshold)
 {
 	uint32_t vif = interface < rib->interface_count ? rib->vifs[interface] : GREMC_RIB_NONE;
 
-	if (vif != GREMC_RIB_NONE)
-		rib->arena.items[rib->arena.count++] = vif << THRESHOLD_BITS | threshold;
+	if (vif == GREMC_RIB_NONE)
+		return;
+	gremc_assert(vif >> (32 - THRESHOLD_BITS) == 0);
+	gremc_assert(rib->arena.count < rib->arena.capacity);
+	rib->arena.items[rib->arena.count++] = vif << THRESHOLD_BITS | threshold;
 }
 
-static int put_all(struct gremc_rib *rib, const uint32_t *interfaces, uint32_t count)
+static int interfaces_append(struct gremc_rib *rib, const uint32_t *interfaces, uint32_t count)
 {
-	if (!reserve(&rib->arena, count))
+	if (!arena_reserve(&rib->arena, count))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++)
-		put(rib, interfaces[i], 0);
+		vif_append(rib, interfaces[i], 0);
 	return 0;
 }
 
-static int put_kernel(struct gremc_rib *rib, const struct kernel_route *kernel, bool limited)
+/* Append the OIFs of a kernel route, with or without their thresholds. */
+static int kernel_oifs_append(struct gremc_rib *rib, const struct kernel_entry *kernel, bool has_thresholds)
 {
-	if (!reserve(&rib->arena, kernel->oif_count))
+	if (!arena_reserve(&rib->arena, kernel->oif_count))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < kernel->oif_count; i++)
-		put(rib, kernel->oifs[i].interface, limited ? kernel->oifs[i].threshold : 0);
+		vif_append(rib, kernel->oifs[i].interface, has_thresholds ? kernel->oifs[i].threshold : 0);
 	return 0;
 }
 
-/* Members of any source. */
-static int put_star(struct gremc_rib *rib, const struct set *members, const struct set *excluded)
+/* Append the members of any source.
+ * Input:   excluded: without these; NULL: all. */
+static int any_source_members_append(struct gremc_rib *rib, const struct interface_set *members,
+				     const struct interface_set *excluded)
 {
-	if (!reserve(&rib->arena, members->count))
+	if (!arena_reserve(&rib->arena, members->count))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < members->count; i++)
-		if (excluded == NULL || !gremc_set_has(excluded, members->items[i]))
-			put(rib, members->items[i],
-			    gremc_set_has(&rib->guarded, members->items[i]) ? GREMC_THRESHOLD_SOURCES : 0);
+	for (uint32_t i = 0; i < members->count; i++) {
+		const uint32_t interface = members->items[i];
+
+		if (excluded && gremc_interface_set_has(excluded, interface))
+			continue;
+		vif_append(rib, interface,
+			   gremc_interface_set_has(&rib->filtered, interface) ? GREMC_THRESHOLD_SOURCES : 0);
+	}
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
+static int list_item_compare(const void *a, const void *b)
 {
 	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
 
 	return (left > right) - (left < right);
 }
 
-static bool is_above(uint32_t item, uint32_t other)
+static bool list_item_is_higher_vif(uint32_t item, uint32_t other)
 {
 	return item >> THRESHOLD_BITS > other >> THRESHOLD_BITS;
 }
 
-/* The list from `begin` to the arena's end ascending, each vif once. Returns how many. */
-static uint32_t tidy(struct arena *arena, uint32_t begin)
+/* Sort the list from `begin` to the end of the arena, and keep each vif once. Returns: its length. */
+static uint32_t list_sort(struct list_arena *arena, size_t begin)
 {
-	uint32_t *items = &arena->items[begin], count = arena->count - begin, kept = 0;
-	bool sorted = true;
+	uint32_t *items = &arena->items[begin], count = (uint32_t)(arena->count - begin), kept = 0;
+	bool is_sorted = true;
 
-	for (uint32_t i = 1; i < count && sorted; i++)
-		sorted = is_above(items[i], items[i - 1]);
-	if (!sorted) {
-		qsort(items, count, sizeof(*items), compare);
+	for (uint32_t i = 1; i < count && is_sorted; i++)
+		is_sorted = list_item_is_higher_vif(items[i], items[i - 1]);
+	if (!is_sorted) {
+		qsort(items, count, sizeof(*items), list_item_compare);
 		for (uint32_t i = 0; i < count; i++)
-			if (i == 0 || is_above(items[i], items[kept - 1]))
+			if (i == 0 || list_item_is_higher_vif(items[i], items[kept - 1]))
 				items[kept++] = items[i];
 		count = kept;
 	}
@@ -139,18 +158,20 @@ static uint32_t tidy(struct arena *arena, uint32_t begin)
 	return count;
 }
 
-/* `count` items from `begin` on become vifs; their thresholds, if there is any, or always, stand behind all
- * that is in the arena, at *thresholds, else 0. -ENOMEM. */
-static int settle(struct arena *arena, uint32_t begin, uint32_t count, bool always, uint32_t *thresholds)
+/* Convert `count` items from `begin` on to vifs. If one of them has a threshold, or `always`, append the
+ * thresholds to the arena.
+ * Output:  *thresholds: their offset; 0: none. */
+static int list_finish(struct list_arena *arena, size_t begin, uint32_t count, bool always,
+		       size_t *thresholds)
 {
 	uint32_t words = (count + sizeof(uint32_t) - 1) / sizeof(uint32_t), any = always;
 	uint8_t *bytes;
 
 	*thresholds = 0;
-	if (!reserve(arena, words))
+	if (!arena_reserve(arena, words))
 		return -ENOMEM;
 	bytes = (uint8_t *)&arena->items[arena->count];
-	for (uint32_t i = begin; i < begin + count; i++) {
+	for (size_t i = begin; i < begin + count; i++) {
 		bytes[i - begin] = (uint8_t)arena->items[i];
 		any |= bytes[i - begin];
 		arena->items[i] >>= THRESHOLD_BITS;
@@ -162,93 +183,117 @@ static int settle(struct arena *arena, uint32_t begin, uint32_t count, bool alwa
 	return 0;
 }
 
-static int compose_oil(struct gremc_rib *rib, const struct route *route, const struct cover *cover)
+/* ---- the mroute ---- */
+
+static int oil_append(struct gremc_rib *rib, const struct rib_entry *entry, const struct request_cover *cover)
 {
-	const struct interest *interest = route->interest;
-	const uint32_t upstream = rib->upstream;
+	const struct membership_set *members = entry->members;
+	const bool has_source = gremc_addr_is_set(&entry->key.source);
 	int rc = 0;
 
-	if (cover->fixed)
-		rc = put_all(rib, cover->fixed->oifs, cover->fixed->oif_count);
+	if (cover->static_route)
+		rc = interfaces_append(rib, cover->static_route->oifs, cover->static_route->oif_count);
 	if (rc == 0 && cover->kernel)
-		rc = put_kernel(rib, cover->kernel, true);
-	if (rc == 0 && interest && route->source)
-		rc = put_all(rib, interest->included.items, interest->included.count);
-	else if (rc == 0 && interest)
-		rc = put_star(rib, &interest->included, NULL);
-	if (rc == 0 && cover->star)
-		rc = put_star(rib, &cover->star->included, interest ? &interest->excluded : NULL);
-	if (rc == 0 && upstream != GREMC_RIB_NONE && (interest || cover->star))
-		rc = put_all(rib, &upstream, 1);
+		rc = kernel_oifs_append(rib, cover->kernel, true);
+	if (rc == 0 && members && has_source)
+		rc = interfaces_append(rib, members->included.items, members->included.count);
+	else if (rc == 0 && members)
+		rc = any_source_members_append(rib, &members->included, NULL);
+	if (rc == 0 && cover->wildcard)
+		rc = any_source_members_append(rib, &cover->wildcard->included,
+					       members ? &members->excluded : NULL);
+	if (rc == 0 && rib->upstream != GREMC_RIB_NONE && (members || cover->wildcard))
+		rc = interfaces_append(rib, &rib->upstream, 1);
 	return rc;
 }
 
-/* false: packets are taken from none, for the only accepted one has no vif. */
-static int compose_iifs(struct gremc_rib *rib, const struct cover *cover, bool *none)
+/* Append the accepted iifs.
+ * Output:  *accepts_none: the iifs are restricted and none of them has a vif. */
+static int iifs_append(struct gremc_rib *rib, const struct request_cover *cover, bool *accepts_none)
 {
-	uint32_t begin = rib->arena.count;
+	size_t begin = rib->arena.count;
 	int rc = 0;
 
-	*none = false;
-	if (cover->fixed) {
-		rc = put_all(rib, cover->fixed->iifs, cover->fixed->iif_count);
-		*none = cover->fixed->iif_count > 0 && rib->arena.count == begin;
+	*accepts_none = false;
+	if (cover->static_route) {
+		rc = interfaces_append(rib, cover->static_route->iifs, cover->static_route->iif_count);
+		*accepts_none = cover->static_route->iif_count > 0 && rib->arena.count == begin;
 	} else if (cover->kernel) {
-		rc = put_all(rib, &cover->kernel->iif, 1);
-		if (rc == 0 && cover->kernel->is_wild)
-			rc = put_kernel(rib, cover->kernel, false);
-		*none = rib->arena.count == begin;
+		rc = interfaces_append(rib, &cover->kernel->iif, 1);
+		if (rc == 0 && cover->kernel->is_wildcard)
+			rc = kernel_oifs_append(rib, cover->kernel, false);
+		*accepts_none = rib->arena.count == begin;
 	}
 	return rc;
 }
 
-static uint8_t origin_of(const struct route *route)
+/* Set the key. The table has IPv4 addresses of 4 bytes. */
+static void spec_set_key(struct gremc_mroute_spec *spec, const struct gremc_rib_key *key)
 {
-	if (route->fixed)
-		return GREMC_ORIGIN_STATIC;
-	return route->interest ? GREMC_ORIGIN_IGMP : GREMC_ORIGIN_KERNEL;
-}
-
-int gremc_compose(struct gremc_rib *rib, const struct route *route, struct gremc_mroute_spec *spec,
-		  bool *wanted)
-{
-	struct cover cover = cover_of(rib, route);
-	uint32_t begin = rib->arena.count, oil, thresholds;
-	bool none;
-	int rc;
-
 	*spec = (struct gremc_mroute_spec){
-		.source = route->source, .group = route->group, .length = route->length};
-	*wanted = route->fixed || route->interest || route->kernel;
-	if (!*wanted)
-		return 0;
-	spec->origin = origin_of(route);
-	spec->origins = (uint8_t)((cover.fixed ? 1u << GREMC_ORIGIN_STATIC : 0) |
-				  (route->interest || cover.star ? 1u << GREMC_ORIGIN_IGMP : 0) |
-				  (cover.kernel ? 1u << GREMC_ORIGIN_KERNEL : 0));
-	/* what the kernel gets only it sends on: nobody else may be waiting for it */
-	spec->sampled = spec->origins == 1u << GREMC_ORIGIN_KERNEL && cover.kernel->is_asked;
-	rc = compose_iifs(rib, &cover, &none);
-	if (rc)
-		return rc;
-	spec->iif_count = tidy(&rib->arena, begin);
-	rc = none ? 0 : compose_oil(rib, route, &cover);
-	if (rc)
-		return rc;
-	oil = begin + spec->iif_count;
-	spec->oif_count = tidy(&rib->arena, oil);
-	rc = settle(&rib->arena, begin, spec->iif_count, false, &thresholds);
-	if (rc == 0)
-		rc = settle(&rib->arena, oil, spec->oif_count, spec->sampled, &thresholds);
-	if (rc)
-		return rc;
-	spec->iifs = (const uint32_t *)(uintptr_t)begin;
-	spec->oifs = (const uint32_t *)(uintptr_t)oil;
-	spec->thresholds = (const uint8_t *)(uintptr_t)thresholds;
-	return 0;
+		.source = gremc_addr_to_ipv4(&key->source),
+		.group = gremc_addr_to_ipv4(&key->group.address),
+		.length = (uint8_t)key->group.length,
+	};
 }
 
-void gremc_compose_finish(const struct gremc_rib *rib, struct gremc_mroute_spec *spec)
+static void spec_set_origins(struct gremc_mroute_spec *spec, const struct rib_entry *entry,
+			     const struct request_cover *cover)
+{
+	const bool has_members = entry->members || cover->wildcard;
+
+	spec->origin = entry->static_route ? GREMC_ORIGIN_STATIC
+		       : entry->members    ? GREMC_ORIGIN_IGMP
+					   : GREMC_ORIGIN_KERNEL;
+	spec->origins = (uint8_t)((cover->static_route ? GREMC_ORIGIN_BIT(GREMC_ORIGIN_STATIC) : 0) |
+				  (has_members ? GREMC_ORIGIN_BIT(GREMC_ORIGIN_IGMP) : 0) |
+				  (cover->kernel ? GREMC_ORIGIN_BIT(GREMC_ORIGIN_KERNEL) : 0));
+	/* The kernel forwards the punted packets, by its own interfaces only. So no other origin may request
+	 * the route. */
+	spec->sampled = spec->origins == GREMC_ORIGIN_BIT(GREMC_ORIGIN_KERNEL) && cover->kernel->has_register;
+}
+
+/* Compose the lists of the spec, as offsets. */
+static int spec_compose_lists(struct gremc_rib *rib, const struct rib_entry *entry,
+			      const struct request_cover *cover, struct gremc_mroute_spec *spec)
+{
+	const size_t iifs = rib->arena.count;
+	size_t oifs, thresholds;
+	bool accepts_none;
+	int rc = iifs_append(rib, cover, &accepts_none);
+
+	if (rc)
+		return rc;
+	spec->iif_count = list_sort(&rib->arena, iifs);
+	rc = accepts_none ? 0 : oil_append(rib, entry, cover);
+	if (rc)
+		return rc;
+	oifs = iifs + spec->iif_count;
+	spec->oif_count = list_sort(&rib->arena, oifs);
+	rc = list_finish(&rib->arena, iifs, spec->iif_count, false, &thresholds);
+	if (rc == 0)
+		rc = list_finish(&rib->arena, oifs, spec->oif_count, spec->sampled, &thresholds);
+	spec->iifs = (const uint32_t *)iifs;
+	spec->oifs = (const uint32_t *)oifs;
+	spec->thresholds = (const uint8_t *)thresholds;
+	return rc;
+}
+
+int gremc_rib_spec_compose(struct gremc_rib *rib, const struct rib_entry *entry,
+			   struct gremc_mroute_spec *spec, bool *is_requested)
+{
+	struct request_cover cover;
+
+	spec_set_key(spec, &entry->key);
+	*is_requested = entry->static_route || entry->members || entry->kernel;
+	if (!*is_requested)
+		return 0;
+	cover = cover_find(rib, entry);
+	spec_set_origins(spec, entry, &cover);
+	return spec_compose_lists(rib, entry, &cover, spec);
+}
+
+void gremc_rib_spec_finish(const struct gremc_rib *rib, struct gremc_mroute_spec *spec)
 {
 	spec->iifs = &rib->arena.items[(uintptr_t)spec->iifs];
 	spec->oifs = &rib->arena.items[(uintptr_t)spec->oifs];

@@ -1,105 +1,143 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rib: what each origin wants of (S,G), (*,G) and (*,G/len), and the one route that the fan-out table gets of
- * it. Static routes, IGMP memberships and the kernel's multicast routes change at their own times; here they
- * meet:
+/* rib: the routes that each origin requests, merged to one mroute per key in the fan-out table. The origins
+ * are static routes, IGMP memberships and the kernel's multicast routes. The rules:
  *
- *   - a route is in the table where an origin wants exactly it;
- *   - its oil is what all origins want of its packets: of static routes and of the kernel's the most exact
- *     one that covers it, and every IGMP member of it. So a join adds and never takes: a more exact route
- *     hides nobody who a wider one serves. Only a member's own exclusion of a source takes that member, and
- *     nothing but it, out of (S,G);
- *   - the kernel's TTL thresholds hold for interfaces that nobody but the kernel wants, and the list of
- *     sources of an interface for what its members want of any source;
- *   - its incoming interfaces are those of the most exact static route that covers it; without one, the
- *     kernel's; without one, any;
- *   - its origin is the first of static, igmp, kernel that wants exactly it.
+ *   - The table has an mroute for each key that an origin requests exactly.
+ *   - Its oil is the union of the OIFs that origins request for its packets: the OIFs of the most specific
+ * static route and of the most specific kernel route that cover it, and all members. So a join only adds: an
+ *     (S,G) inherits the OIFs of the (*,G) and of the prefixes that cover it. Only a member that excludes a
+ *     source removes itself, and nothing else, from that (S,G).
+ *   - A TTL threshold of the kernel applies to an interface that only the kernel requests. The source filter
+ *     of an interface applies where its members request any source.
+ *   - Its iifs are those of the most specific static route that covers it; else those of the kernel's; else
+ *     any.
+ *   - Its origin is the first of enum gremc_origin that requests exactly this key.
  *
- * Interfaces are numbers that stay for as long as the configuration names the tunnel or port; which vif each
- * is at the moment is a table that a reload brings along.
+ * An interface is a number that stays while the configuration has the tunnel or port. A reload passes the
+ * table of the vifs that the interfaces currently have.
  *
- * One writer, the control thread. Nothing reaches the fan-out table before gremc_rib_flush(): many changes
- * are one grace period.
+ * Changes take effect in gremc_rib_flush(), many of them in one grace period. A flush and
+ * gremc_rib_static_replace() take long with many routes. In a job (base/job.h) they pause; meanwhile the
+ * control loop may change members and kernel routes, which the next flush applies.
  *
- * A flush and gremc_rib_replace_static() take long with many routes. In a job (base/job.h) they pause; the
- * control loop may change members and the kernel's routes meanwhile, and these changes are in the next flush.
- */
+ * Keys have addresses of either family. The fan-out table has IPv4 only, so the rib refuses a key of another
+ * family with -EAFNOSUPPORT.
+ *
+ * Thread:  control thread, the only writer, unless a contract names another one. */
 #ifndef GREMC_RIB_RIB_H
 #define GREMC_RIB_RIB_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "fanout/fanout.h"
 #include "igmp/igmp.h"
 
-#define GREMC_RIB_NONE     UINT32_MAX       /* no interface, and in the table of vifs: no vif */
-#define GREMC_RIB_REGISTER (UINT32_MAX - 1) /* the kernel's: whoever set the route asks for packets of it */
+#define GREMC_RIB_NONE UINT32_MAX /* no interface; in the table of vifs: no vif */
+/* The kernel's register interface: the daemon that set the route requests its packets. */
+#define GREMC_RIB_REGISTER (UINT32_MAX - 1)
 
-struct gremc_rib;
+struct gremc_rib; /* heap */
 
-/* Who is told that a route got this id, before a reader can find it: to zero its counters. */
+/* The key of an mroute: (S,G), (*,G) or (*,G/length). */
+struct gremc_rib_key {
+	struct gremc_addr source; /* without a family: any; else the group is a single one */
+	struct gremc_prefix group;
+};
+
+static_assert(sizeof(struct gremc_rib_key) == sizeof(struct gremc_addr) + sizeof(struct gremc_prefix),
+	      "a key has no padding, so it is compared as a whole");
+
+/* A static route. */
+struct gremc_rib_route {
+	struct gremc_rib_key key;
+	uint32_t iif_count, oif_count;
+	const uint32_t *iifs; /* interfaces, none twice; iif_count 0: any */
+	const uint32_t *oifs; /* interfaces, none twice */
+};
+
 struct gremc_rib_callbacks {
+	/* A route got this id, and no reader can find it yet: zero its counters. NULL: nothing to do. */
 	void (*on_new_id)(uint32_t id, void *argument);
 	void *argument;
 };
 
-/* NULL: ENOMEM. The table outlives it, and has no other writer. */
+/* Create a rib without routes, the only writer of the table.
+ * Owner:   the table stays the caller's and outlives the rib; callbacks are copied.
+ * Returns: NULL: out of memory. */
 struct gremc_rib *gremc_rib_create(struct gremc_fanout *fanout, const struct gremc_rib_callbacks *callbacks);
-/* The routes stay in the table. */
+/* Free the rib. Its mroutes stay in the table. NULL is allowed. */
 void gremc_rib_destroy(struct gremc_rib *rib);
 
-/* Make these the static routes and `vifs` the vifs of the interfaces below `interface_count`, and flush: all
- * or nothing. `routes`' iifs and oifs are interfaces. The three arrays, and those that the routes point to,
- * stay valid until the next call that succeeds, or gremc_rib_destroy(). Returns 0, -ECANCELED (the job that
- * runs this is cancelled), or what gremc_fanout_apply() says. `now` in seconds of the caller's clock, from
- * which routes have their age. */
-int gremc_rib_replace_static(struct gremc_rib *rib, const struct gremc_mroute_spec *routes, uint32_t count,
+/* Replace the static routes and the table of vifs, and flush: all or nothing.
+ * Input:   vifs: [interface below interface_count] vif, or GREMC_RIB_NONE. No flush or replacement is in
+ *          progress.
+ * Owner:   `routes`, their arrays and `vifs` stay valid until the next call that succeeds, or
+ *          gremc_rib_destroy().
+ * Units:   now: seconds of the caller's clock, for gremc_rib_since().
+ * Errors:  -EAFNOSUPPORT: a key that is not IPv4; -EINVAL: a key twice; -ECANCELED: the job that runs this is
+ *          cancelled; -ENOMEM and the errors of gremc_fanout_apply(). */
+int gremc_rib_static_replace(struct gremc_rib *rib, const struct gremc_rib_route *routes, uint32_t count,
 			     const uint32_t *vifs, uint32_t interface_count, uint32_t now);
 
-/* An interface's interest in (S,G), or with source 0 in (*,G), as gremc_igmp_callbacks say it. Returns 0, or
- * -ENOMEM: it has none now; say it again. GREMC_IGMP_NONE never fails. */
-int gremc_rib_member(struct gremc_rib *rib, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		     enum gremc_igmp_request interest);
-/* Members at this interface, who want any source, get those of the vif's list only (GREMC_THRESHOLD_SOURCES),
- * or again any. */
-void gremc_rib_guard(struct gremc_rib *rib, uint32_t interface, bool guarded);
-/* The proxy's upstream interface (RFC 4605, 4.2), or GREMC_RIB_NONE: what any interface sends goes there,
- * too, be there members or not. In 232.0.0.0/8 as in any other group: RFC 4605 excepts nothing, and RFC 4607
- * keeps packets without an (S,G) from receivers, not from the router above. */
-void gremc_rib_upstream(struct gremc_rib *rib, uint32_t interface);
+/* Set the request of an interface for (S,G), or for (*,G) with a source without a family.
+ * Errors:  -ENOMEM: the interface requests nothing now; repeat the call. -EAFNOSUPPORT: no change.
+ *          GREMC_IGMP_NONE does not fail. */
+int gremc_rib_member_set(struct gremc_rib *rib, uint32_t interface, const struct gremc_addr *source,
+			 const struct gremc_addr *group, enum gremc_igmp_request request);
+/* Set whether members of an interface that request any source get the sources of the vif's filter only
+ * (GREMC_THRESHOLD_SOURCES).
+ * Errors:  -ENOMEM: no change. */
+int gremc_rib_source_filter_set(struct gremc_rib *rib, uint32_t interface, bool is_filtered);
+/* Set the proxy's upstream interface, or GREMC_RIB_NONE. All packets of the other interfaces also leave by
+ * it, with or without members. This includes 232.0.0.0/8: RFC 4607 withholds packets without an (S,G) from
+ * receivers, not from the router above.
+ * Errors:  -ENOMEM: no change.
+ * RFC:     4605, section 4.2. */
+int gremc_rib_upstream_set(struct gremc_rib *rib, uint32_t interface);
 
-/* The kernel's route for (S,G), or with source 0 for (*,G), and that it has none. Interfaces that are
- * GREMC_RIB_NONE are left out; with iif GREMC_RIB_NONE the route takes packets from none. As in the kernel, a
- * (*,G) takes packets from its oifs as well, and group 0 is any group. `thresholds`: of the oifs, what a
- * packet's TTL must exceed; NULL: nothing to speak of. With GREMC_RIB_REGISTER among them, and nobody but the
- * kernel in it, the route is a sampled one: now and then a packet goes to the kernel. -ENOMEM. */
-int gremc_rib_kernel_set(struct gremc_rib *rib, rte_be32_t source, rte_be32_t group, uint32_t iif,
-			 const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count);
-void gremc_rib_kernel_remove(struct gremc_rib *rib, rte_be32_t source, rte_be32_t group);
-/* Routes that the kernel has. */
+/* Add or replace the kernel's route for (S,G), or for (*,G) with a source without a family. As in the kernel,
+ * a (*,G) also accepts packets from its OIFs.
+ * Input:   group: without a family: all groups. iif GREMC_RIB_NONE: the route accepts no packet. oifs:
+ *          GREMC_RIB_NONE is left out. With GREMC_RIB_REGISTER the route is punt-sampled, unless another
+ *          origin requests it. thresholds: [oif] a packet's TTL must be greater; NULL: none.
+ * Errors:  -ENOMEM, -EAFNOSUPPORT: no change. */
+int gremc_rib_kernel_set(struct gremc_rib *rib, const struct gremc_addr *source,
+			 const struct gremc_addr *group, uint32_t iif, const uint32_t *oifs,
+			 const uint8_t *thresholds, uint32_t oif_count);
+/* Remove the kernel's route with this key; no-op without one. */
+void gremc_rib_kernel_remove(struct gremc_rib *rib, const struct gremc_addr *source,
+			     const struct gremc_addr *group);
+/* Returns: number of the kernel's routes. */
 uint32_t gremc_rib_kernel_count(const struct gremc_rib *rib);
-/* Between the two: all that is set stays, what is not is removed at the end. */
+/* Begin a dump of the kernel's routes. */
 void gremc_rib_kernel_begin(struct gremc_rib *rib);
+/* End the dump: remove the kernel's routes that were not set since gremc_rib_kernel_begin(). */
 void gremc_rib_kernel_end(struct gremc_rib *rib);
 
-/* Bring what changed into the table. What does not go in (out of memory, or more routes than it holds) waits
- * for gremc_rib_retry(), or for a change of its own; returns how many such there were this time. While a
- * flush or a replacement is in progress this does nothing. */
+/* Apply the changes to the table. A route that does not fit (out of memory, or the table is full) waits for
+ * gremc_rib_retry() or for a change of its own. No-op while a flush or a replacement is in progress.
+ * Units:   now: as in gremc_rib_static_replace().
+ * Returns: number of routes that did not fit in this call. */
 uint32_t gremc_rib_flush(struct gremc_rib *rib, uint32_t now);
-/* Let the next flush try those that have waited longest, some hundred of them. */
+/* Let the next flush retry the routes that have waited longest, some hundreds of them. */
 void gremc_rib_retry(struct gremc_rib *rib);
-/* Any thread: routes that wait. */
+/* Thread:  any.
+ * Returns: number of routes that wait. */
 uint32_t gremc_rib_waiting(const struct gremc_rib *rib);
-/* Is there anything to flush? */
+/* Whether a flush has work. */
 bool gremc_rib_is_dirty(const struct gremc_rib *rib);
-/* How many routes a flush would look at, at most. */
+/* Returns: the largest number of routes that a flush would process. */
 uint32_t gremc_rib_dirty_count(const struct gremc_rib *rib);
-/* A flush or a replacement is in progress, in a job that has paused. */
+/* Whether a flush or a replacement is in progress, in a job that has paused. */
 bool gremc_rib_is_busy(const struct gremc_rib *rib);
 
-/* Any thread: since when the table's route with this id is there, by the caller's clock. */
+/* Thread:  any.
+ * Returns: the time at which the table's route with this id was added. */
 uint32_t gremc_rib_since(const struct gremc_rib *rib, uint32_t id);
-/* Any thread: routes that did not go in, so far. */
+/* Thread:  any.
+ * Returns: number of routes and requests that failed so far. */
 uint64_t gremc_rib_failures(const struct gremc_rib *rib);
 
 #endif

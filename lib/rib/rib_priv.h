@@ -1,136 +1,172 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside rib/: what is kept for a route, and how it is put together. */
+/* rib: its state, and the functions that its files share.
+ * Thread:  control thread. */
 #ifndef GREMC_RIB_RIB_PRIV_H
 #define GREMC_RIB_RIB_PRIV_H
 
+#include "base/assert.h"
 #include "base/map.h"
 #include "rib/rib.h"
 
-#define GREMC_RIB_EVERY_GROUP RTE_BE32(0xe0000000) /* with the length 4 */
+/* 224.0.0.0/4 and 232.0.0.0/8, of any source */
+extern const struct gremc_rib_key gremc_rib_every_group, gremc_rib_ssm_groups;
 
 /* Interfaces, ascending. */
-struct set {
+struct interface_set {
 	uint32_t *items;
-	uint32_t count, room;
+	uint32_t count, capacity;
 };
 
-/* What IGMP wants of a route: of (*,G) its members, of (S,G) those that want it and those that do not. */
-struct interest {
-	struct set included, excluded;
+/* The requests of members: for (*,G) those that include it; for (S,G) those that include and those that
+ * exclude it. */
+struct membership_set {
+	struct interface_set included, excluded;
 };
 
-/* An oif of the kernel's. */
+/* An OIF of a kernel route. */
 struct kernel_oif {
 	uint32_t interface;
-	uint8_t threshold; /* of the TTL; 0: none that any packet with a hop left would meet */
+	uint8_t threshold; /* a packet's TTL must be greater; 0: each packet with a TTL above 1 */
 };
 
-/* The kernel's route, its oifs behind it. */
-struct kernel_route {
-	struct kernel_route *next, **previous; /* in the rib's list of them */
-	struct route *route;
+/* A kernel route and its OIFs. */
+struct kernel_entry {
+	struct kernel_entry *next, **previous; /* of rib->kernel_entries */
+	struct rib_entry *entry;
 	uint32_t iif; /* GREMC_RIB_NONE: unknown */
 	uint32_t oif_count;
-	bool is_wild;  /* of any source */
-	bool is_asked; /* GREMC_RIB_REGISTER is among the oifs */
-	bool is_stale; /* not seen again since gremc_rib_kernel_begin() */
+	bool is_wildcard;  /* any source */
+	bool has_register; /* GREMC_RIB_REGISTER is among the OIFs */
+	bool is_stale;     /* not set since gremc_rib_kernel_begin() */
 	struct kernel_oif oifs[];
 };
 
-struct route {
-	struct gremc_map_node node; /* source or length, group */
-	rte_be32_t source, group;
-	uint8_t length;
+/* A key and the requests of all origins for exactly this key. The passes over all entries read the first 64
+ * bytes only. */
+struct rib_entry {
+	struct gremc_map_node node;
+	const struct gremc_rib_route *static_route, *static_before; /* before: during a replacement */
+	struct membership_set *members;
+	struct kernel_entry *kernel;
+	struct rib_entry *wildcard; /* of an (S,G): its (*,G), which exists as long as it */
 	bool is_dirty, is_published;
-	bool is_batched;                /* in rib->batch */
-	bool is_waiting;                /* did not go into the table; tried again */
-	bool is_listed;                 /* in rib->waiting, also for a while when it waits no more */
-	struct route *star;             /* of (S,G): its (*,G), which is there as long as it */
-	struct route *next, **previous; /* (S,G) of one group, from its (*,G)'s `sources` */
-	struct route *sources;
-	struct route *next_dirty, *next_waiting;
-	const struct gremc_mroute_spec *fixed,
-		*fixed_before; /* static; before: while one set replaces another */
-	struct kernel_route *kernel;
-	struct interest *interest;
+	bool is_batched; /* in rib->batch */
+	bool is_waiting; /* did not fit into the table; is retried */
+	bool is_listed;  /* in rib->waiting, perhaps although it waits no more */
+	struct gremc_rib_key key;
+	struct rib_entry *sources;          /* of a (*,G): its (S,G) */
+	struct rib_entry *next, **previous; /* of its (*,G)'s `sources` */
+	struct rib_entry *next_dirty, *next_waiting;
 };
 
-/* Numbers of many lists, one behind the other. */
-struct arena {
+/* The lists of all routes of one batch, one behind the other. */
+struct list_arena {
 	uint32_t *items;
-	uint32_t count, room;
+	size_t count, capacity;
 };
 
 struct gremc_rib {
 	struct gremc_fanout *fanout;
 	struct gremc_rib_callbacks callbacks;
-	struct gremc_map routes;
-	struct route *dirty;
+	struct gremc_map entries;
+	struct rib_entry *dirty;
 	uint32_t dirty_count;
-	bool all_dirty;       /* every route, though it is not in the list */
-	bool is_busy;         /* a flush or a replacement is in progress */
-	struct route **batch; /* the routes that it is about */
-	uint32_t batch_count, batch_room;
-	bool batch_failed;                    /* out of memory for it */
-	struct route *waiting, **waiting_end; /* the longest first */
-	uint32_t waiting_count;               /* with is_waiting; atomic */
+	bool all_dirty;           /* each entry, although it is not in the list */
+	bool is_busy;             /* a flush or a replacement is in progress */
+	struct rib_entry **batch; /* its entries */
+	uint32_t batch_count, batch_capacity;
+	bool batch_failed;                        /* out of memory for it */
+	struct rib_entry *waiting, **waiting_end; /* the longest first */
+	gremc_atomic_u32 waiting_count;           /* with is_waiting. Writer: control; reader: telemetry */
 	uint32_t kernel_count;
-	struct kernel_route *kernels;
-	uint32_t lengths[33]; /* static prefixes in use, by length */
+	struct kernel_entry *kernel_entries;
+	uint32_t lengths[129]; /* [length] number of static routes of any source */
 	uint32_t upstream;
-	struct set guarded; /* interfaces with a list of sources */
+	struct interface_set filtered; /* interfaces with a source filter */
 	const uint32_t *vifs;
 	uint32_t interface_count;
 	uint32_t now;
-	uint32_t *since; /* [mroute id] reserved address space; atomic */
-	uint64_t failures;
-	struct arena arena;
+	gremc_atomic_u32 *since; /* [mroute id] reserved address space. Writer: control; reader: telemetry */
+	gremc_atomic_u64 failures; /* writer: control; reader: telemetry */
+	struct list_arena arena;
 	struct gremc_fanout_op *ops;
-	struct route **op_routes;
-	uint32_t op_room;
+	struct rib_entry **op_entries; /* [op] */
+	uint32_t op_capacity;
 };
+
+/* Count failed routes or requests. */
+static inline void gremc_rib_failures_add(struct gremc_rib *rib, uint32_t count)
+{
+	gremc_u64_store(&rib->failures, gremc_u64_load(&rib->failures) + count);
+}
 
 /* ---- set.c ---- */
 
-/* 0, or -ENOMEM. What is there already, or is not, stays so. */
-int gremc_set_add(struct set *set, uint32_t item);
-void gremc_set_remove(struct set *set, uint32_t item);
-bool gremc_set_has(const struct set *set, uint32_t item);
+/* Add an item; no-op if the set has it.
+ * Errors:  -ENOMEM: no change. */
+int gremc_interface_set_add(struct interface_set *set, uint32_t item);
+/* Remove an item; no-op if the set does not have it. */
+void gremc_interface_set_remove(struct interface_set *set, uint32_t item);
+/* Whether the set has the item. */
+bool gremc_interface_set_has(const struct interface_set *set, uint32_t item);
 
-/* ---- rib.c ---- */
+/* ---- entry.c ---- */
 
-struct route *gremc_route_find(const struct gremc_rib *rib, rte_be32_t source, rte_be32_t group,
-			       uint8_t length);
-/* Made when it is not there. NULL: ENOMEM. */
-struct route *gremc_route_get(struct gremc_rib *rib, rte_be32_t source, rte_be32_t group, uint8_t length);
-/* Free it when nothing needs it any more; and then its (*,G). */
-void gremc_route_tidy(struct gremc_rib *rib, struct route *route);
-/* The route, and all that build on it, are to be put together anew. */
-void gremc_route_touch(struct gremc_rib *rib, struct route *route);
-void gremc_route_touch_one(struct gremc_rib *rib, struct route *route);
-void gremc_rib_touch_all(struct gremc_rib *rib);
-/* Visit every route. Pauses between routes: then others may add routes, which are visited or not. */
-void gremc_rib_each(struct gremc_rib *rib, void (*each)(struct gremc_rib *rib, struct route *route));
+/* Returns: 0; -EAFNOSUPPORT: the table cannot have the key. */
+int gremc_rib_key_check(const struct gremc_rib_key *key);
+/* Returns: the key of a group and a source, which may have no family. */
+static inline struct gremc_rib_key gremc_rib_key_make(const struct gremc_addr *source,
+						      const struct gremc_addr *group)
+{
+	return (struct gremc_rib_key){*source, {*group, gremc_family_bits(group->family)}};
+}
+/* Returns: the entry with this key, or NULL. */
+struct rib_entry *gremc_rib_entry_find(const struct gremc_rib *rib, const struct gremc_rib_key *key);
+/* Find or create an entry.
+ * Returns: NULL: out of memory. */
+struct rib_entry *gremc_rib_entry_get(struct gremc_rib *rib, const struct gremc_rib_key *key);
+/* Free the entry if nothing uses it, and then likewise its (*,G). */
+void gremc_rib_entry_release(struct gremc_rib *rib, struct rib_entry *entry);
+/* Make the entry dirty. */
+void gremc_rib_entry_touch(struct gremc_rib *rib, struct rib_entry *entry);
+/* Make the entry and its (S,G) dirty. */
+void gremc_rib_group_touch(struct gremc_rib *rib, struct rib_entry *entry);
+/* Make each entry dirty. */
+void gremc_rib_all_touch(struct gremc_rib *rib);
+/* Visit each entry. Pauses between entries; an entry that is added during a pause is visited or not. */
+void gremc_rib_entries_visit(struct gremc_rib *rib,
+			     void (*visit)(struct gremc_rib *rib, struct rib_entry *entry));
+/* Free the requests of members, if the entry has any. */
+void gremc_rib_entry_members_free(struct rib_entry *entry);
+
+/* ---- kernel.c ---- */
+
+/* Free the kernel route of the entry, if it has one. */
+void gremc_rib_entry_kernel_free(struct rib_entry *entry);
 
 /* ---- compose.c ---- */
 
-/* Put the route together: false: no origin wants it. The lists of *spec are offsets into the arena, to be
- * made pointers by gremc_compose_finish() when the arena does not grow any more. -ENOMEM. */
-int gremc_compose(struct gremc_rib *rib, const struct route *route, struct gremc_mroute_spec *spec,
-		  bool *wanted);
-void gremc_compose_finish(const struct gremc_rib *rib, struct gremc_mroute_spec *spec);
+/* Compose the mroute of an entry.
+ * Output:  *is_requested: whether an origin requests it. The lists of *spec are offsets into the arena, which
+ *          gremc_rib_spec_finish() replaces by pointers when the arena does not grow any more.
+ * Errors:  -ENOMEM. */
+int gremc_rib_spec_compose(struct gremc_rib *rib, const struct rib_entry *entry,
+			   struct gremc_mroute_spec *spec, bool *is_requested);
+/* Replace the offsets of the lists by pointers. */
+void gremc_rib_spec_finish(const struct gremc_rib *rib, struct gremc_mroute_spec *spec);
 
 /* ---- flush.c ---- */
 
-/* Flush while rib->is_busy: see gremc_rib_flush(). */
-uint32_t gremc_rib_flush_dirty(struct gremc_rib *rib);
-/* Add a route to the batch; no-op if it is in it. Returns 0 or -ENOMEM. */
-int gremc_batch_add(struct gremc_rib *rib, struct route *route);
-/* Bring the batch into the table, all or nothing; it stays the batch. Leaves out routes that wait for room
- * and are not static: those go on waiting. Returns: 0, -ENOMEM, -ECANCELED (the job that runs this is
- * cancelled), or what gremc_fanout_apply() returns. */
-int gremc_batch_apply(struct gremc_rib *rib);
-/* Empty the batch, and free its routes that no origin has. */
-void gremc_batch_clean(struct gremc_rib *rib);
+/* gremc_rib_flush() while rib->is_busy is set. */
+uint32_t gremc_rib_dirty_flush(struct gremc_rib *rib);
+/* Add an entry to the batch; no-op if it is in it.
+ * Errors:  -ENOMEM. */
+int gremc_rib_batch_add(struct gremc_rib *rib, struct rib_entry *entry);
+/* Apply the batch to the table, all or nothing; it stays the batch. Entries that wait and are not static go
+ * on waiting.
+ * Errors:  -ENOMEM; -ECANCELED: the job that runs this is cancelled; those of gremc_fanout_apply(). */
+int gremc_rib_batch_apply(struct gremc_rib *rib);
+/* Empty the batch, and free its entries that nothing uses. */
+void gremc_rib_batch_clean(struct gremc_rib *rib);
 
 #endif

@@ -1,96 +1,109 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One set of static routes takes the place of another, whole or not at all. */
+/* Replaces one set of static routes by another, completely or not at all. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/job.h"
 #include "rib/rib_priv.h"
 
-static void count_prefix(struct gremc_rib *rib, const struct route *route, int by)
+/* Account for a static route of the entry in the lengths in use. */
+static void static_length_add(struct gremc_rib *rib, const struct rib_entry *entry, int count)
 {
-	if (route->source == 0)
-		rib->lengths[route->length] += (uint32_t)by;
+	if (gremc_addr_is_set(&entry->key.source))
+		return;
+	gremc_assert(count > 0 || rib->lengths[entry->key.group.length] > 0);
+	rib->lengths[entry->key.group.length] += (uint32_t)count;
 }
 
-static void set_aside(struct gremc_rib *rib, struct route *route)
+static void static_route_save(struct gremc_rib *rib, struct rib_entry *entry)
 {
-	route->fixed_before = route->fixed;
-	if (route->fixed)
-		count_prefix(rib, route, -1);
-	route->fixed = NULL;
+	entry->static_before = entry->static_route;
+	if (entry->static_route)
+		static_length_add(rib, entry, -1);
+	entry->static_route = NULL;
 }
 
-static void take_back(struct gremc_rib *rib, struct route *route)
+static void static_route_restore(struct gremc_rib *rib, struct rib_entry *entry)
 {
-	if (route->fixed)
-		count_prefix(rib, route, -1);
-	route->fixed = route->fixed_before;
-	route->fixed_before = NULL;
-	if (route->fixed)
-		count_prefix(rib, route, 1);
+	if (entry->static_route)
+		static_length_add(rib, entry, -1);
+	entry->static_route = entry->static_before;
+	entry->static_before = NULL;
+	if (entry->static_route)
+		static_length_add(rib, entry, 1);
 }
 
-static void forget(struct gremc_rib *rib, struct route *route)
+static void static_before_clear(struct gremc_rib *rib, struct rib_entry *entry)
 {
 	(void)rib;
-	route->fixed_before = NULL;
+	entry->static_before = NULL;
 }
 
-static int bring_in(struct gremc_rib *rib, const struct gremc_mroute_spec *routes, uint32_t count)
+static int static_route_add(struct gremc_rib *rib, const struct gremc_rib_route *route)
+{
+	struct rib_entry *entry;
+
+	if (gremc_rib_key_check(&route->key))
+		return -EAFNOSUPPORT;
+	entry = gremc_rib_entry_get(rib, &route->key);
+	if (entry == NULL)
+		return -ENOMEM;
+	if (entry->static_route)
+		return -EINVAL; /* a key twice */
+	entry->static_route = route;
+	static_length_add(rib, entry, 1);
+	/* in the order of the configuration, which is that of the memory */
+	return gremc_rib_batch_add(rib, entry);
+}
+
+static int static_routes_add(struct gremc_rib *rib, const struct gremc_rib_route *routes, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct route *route =
-			gremc_route_get(rib, routes[i].source, routes[i].group, routes[i].length);
+		int rc = static_route_add(rib, &routes[i]);
 
-		if (route == NULL)
-			return -ENOMEM;
-		if (route->fixed)
-			return -EINVAL; /* the same twice */
-		route->fixed = &routes[i];
-		count_prefix(rib, route, 1);
-		/* in the order of the configuration, which is that of the memory */
-		if (gremc_batch_add(rib, route))
-			return -ENOMEM;
+		if (rc)
+			return rc;
 		if (gremc_job_pause())
 			return -ECANCELED;
 	}
 	return 0;
 }
 
-static void batch_all(struct gremc_rib *rib, struct route *route)
+static void batch_add_visitor(struct gremc_rib *rib, struct rib_entry *entry)
 {
-	if (gremc_batch_add(rib, route))
+	if (gremc_rib_batch_add(rib, entry))
 		rib->batch_failed = true;
 }
 
-int gremc_rib_replace_static(struct gremc_rib *rib, const struct gremc_mroute_spec *routes, uint32_t count,
+int gremc_rib_static_replace(struct gremc_rib *rib, const struct gremc_rib_route *routes, uint32_t count,
 			     const uint32_t *vifs, uint32_t interface_count, uint32_t now)
 {
-	const uint32_t *vifs_before = rib->vifs;
-	uint32_t interfaces_before = rib->interface_count;
+	const uint32_t *old_vifs = rib->vifs, old_interface_count = rib->interface_count;
 	int rc;
 
+	gremc_assert_control_thread();
 	gremc_assert(!rib->is_busy);
 	rib->is_busy = true;
 	rib->now = now;
-	/* what the others have changed goes in first: it is not to be undone with this */
-	gremc_rib_flush_dirty(rib);
-	gremc_rib_each(rib, set_aside);
+	/* Apply earlier changes of the other origins first, because a failure must not undo them. Those that
+	 * do not fit are counted and wait. */
+	(void)gremc_rib_dirty_flush(rib);
+	gremc_rib_entries_visit(rib, static_route_save);
 	rib->vifs = vifs;
 	rib->interface_count = interface_count;
 	rib->batch_failed = false;
-	rc = bring_in(rib, routes, count);
-	gremc_rib_each(rib, batch_all);
+	rc = static_routes_add(rib, routes, count);
+	gremc_rib_entries_visit(rib, batch_add_visitor);
 	if (rc == 0 && rib->batch_failed)
 		rc = -ENOMEM;
 	if (rc == 0)
-		rc = gremc_batch_apply(rib);
-	gremc_rib_each(rib, rc ? take_back : forget);
+		rc = gremc_rib_batch_apply(rib);
+	gremc_rib_entries_visit(rib, rc ? static_route_restore : static_before_clear);
 	if (rc) {
-		rib->vifs = vifs_before;
-		rib->interface_count = interfaces_before;
+		rib->vifs = old_vifs;
+		rib->interface_count = old_interface_count;
 	}
-	gremc_batch_clean(rib);
+	gremc_rib_batch_clean(rib);
 	rib->is_busy = false;
 	return rc;
 }

@@ -73,6 +73,7 @@ void gremc_command_info(struct gremc_query *query)
 	gremc_reply_u64(reply, "tunnels", tunnels_count(query));
 	gremc_reply_u64(reply, "mroutes", mroutes_count(telemetry->fanout));
 	gremc_reply_u64(reply, "mroutes_waiting", gremc_rib_waiting(telemetry->rib));
+	gremc_reply_u64(reply, "mroute_failures", gremc_rib_failures(telemetry->rib));
 	gremc_reply_u64(reply, "mroute_bytes", usage.bytes);
 	gremc_reply_u64(reply, "table_nodes", usage.nodes);
 	gremc_reply_u64(reply, "rx_packets", sum.rx_packets);

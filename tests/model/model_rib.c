@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Random wishes of all origins to the rib, and to a naive reading of its rules: after each flush the fan-out
- * table holds exactly what the rules say.
+/* Random requests of all origins to the rib and to a simple implementation of its rules: after each flush the
+ * fan-out table has exactly the mroutes of the rules.
  *
  *   model_rib [SEED [OPERATIONS]] */
 #include <string.h>
@@ -14,17 +14,17 @@
 #define GROUPS     3u /* 239.1.1.0 and 239.1.1.1; 232.1.1.1 */
 #define SOURCES    3u
 #define KEYS       (GROUPS * (SOURCES + 1) + 2) /* (S,G), (*,G), and two prefixes */
-#define NOBODY     UINT32_MAX
+#define NO_KEY     UINT32_MAX
 
-typedef uint32_t set; /* bit per interface */
+typedef uint32_t set; /* a bit per interface */
 
 struct key {
 	rte_be32_t source, group;
 	uint8_t length;
 };
 
-struct fixed {
-	bool there;
+struct static_route {
+	bool exists;
 	set iifs, oifs;
 };
 
@@ -32,19 +32,19 @@ static struct {
 	struct gremc_rib *rib;
 	struct gremc_fanout *table;
 	struct gremc_rcu *rcu;
-	struct fixed fixed[KEYS];
+	struct static_route static_routes[KEYS];
 	set included[KEYS], excluded[KEYS];
 	struct {
-		bool there;
+		bool exists;
 		uint32_t iif;
 		set oifs;
 		uint8_t threshold; /* of every third interface */
 	} kernel[KEYS];
 	uint32_t upstream;
-	set guarded;
+	set filtered;
 	uint32_t vifs[2][INTERFACES], turn;
-	/* what the rib points to, of the present call and of the one before */
-	struct gremc_mroute_spec specs[2][KEYS];
+	/* the arrays of the current static routes and of the previous ones */
+	struct gremc_rib_route specs[2][KEYS];
 	uint32_t lists[2][KEYS * 2 * INTERFACES];
 } model;
 
@@ -90,14 +90,14 @@ static set vifs_of(set interfaces)
 	return present;
 }
 
-/* What the kernel's route demands of a packet to this interface, unless somebody else wants it there. */
+/* The threshold of the kernel route for this interface, unless another origin requests the interface. */
 static uint8_t threshold_of(uint32_t kernel, uint32_t interface)
 {
 	return interface % 3 == 0 && model.kernel[kernel].threshold > 1 ? model.kernel[kernel].threshold : 0;
 }
 
-/* The keys that cover k, most exact first; returns how many. */
-static unsigned covers(uint32_t k, uint32_t *list)
+/* List the keys that cover k, the most specific first. Returns: their number. */
+static unsigned covers_list(uint32_t k, uint32_t *list)
 {
 	unsigned n = 0;
 
@@ -112,26 +112,26 @@ static unsigned covers(uint32_t k, uint32_t *list)
 	return n;
 }
 
-static const struct fixed *fixed_of(uint32_t k)
+static const struct static_route *static_route_find(uint32_t k)
 {
 	uint32_t list[4];
-	unsigned n = covers(k, list);
+	unsigned n = covers_list(k, list);
 
 	for (unsigned i = 0; i < n; i++)
-		if (model.fixed[list[i]].there)
-			return &model.fixed[list[i]];
+		if (model.static_routes[list[i]].exists)
+			return &model.static_routes[list[i]];
 	return NULL;
 }
 
 static uint32_t kernel_of(uint32_t k)
 {
 	uint32_t list[4];
-	unsigned n = covers(k, list);
+	unsigned n = covers_list(k, list);
 
 	for (unsigned i = 0; i < n; i++)
-		if (model.kernel[list[i]].there)
+		if (model.kernel[list[i]].exists)
 			return list[i];
-	return NOBODY;
+	return NO_KEY;
 }
 
 static set interfaces_of(const struct gremc_mroute *mroute, const uint32_t *vifs, uint32_t count)
@@ -146,21 +146,21 @@ static set interfaces_of(const struct gremc_mroute *mroute, const uint32_t *vifs
 	return found;
 }
 
-/* The threshold of an interface that somebody wants: nobody's demand counts for more than the mildest. */
-static uint8_t wanted_threshold(uint32_t kernel, set any, set guarded, uint32_t n)
+/* The threshold of a requested interface: the lowest of all requests. */
+static uint8_t expected_threshold(uint32_t kernel, set any, set filtered, uint32_t n)
 {
-	uint8_t wanted = guarded >> n & 1 ? GREMC_THRESHOLD_SOURCES : UINT8_MAX;
+	uint8_t lowest = filtered >> n & 1 ? GREMC_THRESHOLD_SOURCES : UINT8_MAX;
 
 	if (any >> n & 1)
 		return 0;
-	if (kernel != NOBODY && model.kernel[kernel].oifs >> n & 1)
-		return RTE_MIN(wanted, threshold_of(kernel, n));
-	return wanted;
+	if (kernel != NO_KEY && model.kernel[kernel].oifs >> n & 1)
+		return RTE_MIN(lowest, threshold_of(kernel, n));
+	return lowest;
 }
 
-/* Every vif of the oil has the threshold that it should have. `any`: those that take all packets by
- * somebody's wish; `guarded`: by that of members of any source. */
-static void compare_thresholds(const struct gremc_mroute *mroute, uint32_t kernel, set any, set guarded)
+/* Each vif of the oil has the expected threshold. `any`: interfaces for which an origin requests all packets;
+ * `filtered`: those that only members of any source request. */
+static void thresholds_compare(const struct gremc_mroute *mroute, uint32_t kernel, set any, set filtered)
 {
 	const uint8_t *thresholds = mroute->limited ? gremc_mroute_thresholds(mroute) : NULL;
 	bool limited = false;
@@ -169,41 +169,43 @@ static void compare_thresholds(const struct gremc_mroute *mroute, uint32_t kerne
 		for (uint32_t n = 0; n < INTERFACES; n++) {
 			if (model.vifs[model.turn][n] != mroute->vif[i])
 				continue;
-			CHECK((thresholds ? thresholds[i] : 0) == wanted_threshold(kernel, any, guarded, n));
+			CHECK((thresholds ? thresholds[i] : 0) ==
+			      expected_threshold(kernel, any, filtered, n));
 			limited |= thresholds && thresholds[i] > 0;
 		}
 	CHECK(limited == mroute->limited);
 }
 
-static void compare(uint32_t k)
+static void mroute_compare(uint32_t k)
 {
 	struct key key = key_of(k);
 	const struct gremc_mroute *mroute = gremc_fanout_find(model.table, key.source, key.group, key.length);
-	const struct fixed *fixed = fixed_of(k);
+	const struct static_route *static_route = static_route_find(k);
 	uint32_t kernel = kernel_of(k);
 	bool igmp = model.included[k] || model.excluded[k];
 	set star = is_star(k) || is_ssm(k) ? 0 : model.included[star_of(k)];
-	set oil = model.included[k] | (star & ~model.excluded[k]), iifs = 0, any, guarded;
+	set oil = model.included[k] | (star & ~model.excluded[k]), iifs = 0, any, filtered;
 	bool restricted = false;
 
-	CHECK((mroute != NULL) == (model.fixed[k].there || igmp || model.kernel[k].there));
+	CHECK((mroute != NULL) == (model.static_routes[k].exists || igmp || model.kernel[k].exists));
 	if (mroute == NULL)
 		return;
 	if ((igmp || star) && model.upstream != GREMC_RIB_NONE)
 		oil |= 1u << model.upstream;
-	if (fixed) {
-		oil |= fixed->oifs;
-		iifs = fixed->iifs;
+	if (static_route) {
+		oil |= static_route->oifs;
+		iifs = static_route->iifs;
 		restricted = iifs != 0;
 	}
-	guarded = (star & ~model.excluded[k]) | (is_star(k) ? model.included[k] : 0);
-	guarded &= model.guarded;
-	any = (oil & ~guarded) | (fixed ? fixed->oifs : 0) | (is_star(k) ? 0 : model.included[k]);
+	filtered = (star & ~model.excluded[k]) | (is_star(k) ? model.included[k] : 0);
+	filtered &= model.filtered;
+	any = (oil & ~filtered) | (static_route ? static_route->oifs : 0) |
+	      (is_star(k) ? 0 : model.included[k]);
 	if ((igmp || star) && model.upstream != GREMC_RIB_NONE)
 		any |= 1u << model.upstream;
-	if (kernel != NOBODY) {
+	if (kernel != NO_KEY) {
 		oil |= model.kernel[kernel].oifs;
-		if (fixed == NULL) {
+		if (static_route == NULL) {
 			restricted = true;
 			iifs = model.kernel[kernel].iif < INTERFACES ? 1u << model.kernel[kernel].iif : 0;
 			iifs |= is_star(kernel) ? model.kernel[kernel].oifs : 0;
@@ -212,17 +214,17 @@ static void compare(uint32_t k)
 	oil = vifs_of(oil);
 	iifs = vifs_of(iifs);
 	if (restricted && iifs == 0)
-		oil = 0; /* nobody can send to it */
+		oil = 0; /* no iif is left */
 	CHECK(interfaces_of(mroute, mroute->vif, mroute->oif_count) == oil);
-	compare_thresholds(mroute, kernel, any, guarded);
+	thresholds_compare(mroute, kernel, any, filtered);
 	CHECK(interfaces_of(mroute, gremc_mroute_iifs(mroute), mroute->iif_count) == iifs);
-	CHECK(mroute->origin == (model.fixed[k].there ? GREMC_ORIGIN_STATIC
-				 : igmp               ? GREMC_ORIGIN_IGMP
-						      : GREMC_ORIGIN_KERNEL));
+	CHECK(mroute->origin == (model.static_routes[k].exists ? GREMC_ORIGIN_STATIC
+				 : igmp                        ? GREMC_ORIGIN_IGMP
+							       : GREMC_ORIGIN_KERNEL));
 }
 
-/* In 232.0.0.0/8 what nobody joined goes up, and nowhere else. */
-static void compare_upstream(void)
+/* In 232.0.0.0/8 packets without a join leave by the upstream only. */
+static void upstream_compare(void)
 {
 	const struct gremc_mroute *mroute =
 		gremc_fanout_find(model.table, 0, GREMC_SSM_GROUPS, GREMC_SSM_LENGTH);
@@ -246,64 +248,68 @@ static uint32_t list_of(set s, uint32_t *list)
 }
 
 /* Other static routes, and other vifs. */
-static void replace(void)
+static void static_replace(void)
 {
 	uint32_t turn = !model.turn, count = 0, used = 0;
-	struct gremc_mroute_spec *specs = model.specs[turn];
+	struct gremc_rib_route *specs = model.specs[turn];
 
 	for (uint32_t i = 0; i < INTERFACES; i++)
 		model.vifs[turn][i] = below(6) ? 1000 - i * 7 - below(2) : GREMC_RIB_NONE;
 	for (uint32_t k = 0; k < KEYS; k++) {
 		struct key key = key_of(k);
 
-		model.fixed[k] =
-			(struct fixed){below(3) == 0 && !(is_ssm(k) && is_star(k)),
-				       below(2) ? below(1u << INTERFACES) : 0, below(1u << INTERFACES)};
-		if (!model.fixed[k].there)
+		model.static_routes[k] = (struct static_route){below(3) == 0 && !(is_ssm(k) && is_star(k)),
+							       below(2) ? below(1u << INTERFACES) : 0,
+							       below(1u << INTERFACES)};
+		if (!model.static_routes[k].exists)
 			continue;
-		specs[count] = (struct gremc_mroute_spec){
-			.source = key.source, .group = key.group, .length = key.length};
+		specs[count] = (struct gremc_rib_route){.key = {gremc_addr_from_ipv4_or_none(key.source),
+								GREMC_PREFIX_IPV4(key.group, key.length)}};
 		specs[count].iifs = &model.lists[turn][used];
-		specs[count].iif_count = list_of(model.fixed[k].iifs, &model.lists[turn][used]);
+		specs[count].iif_count = list_of(model.static_routes[k].iifs, &model.lists[turn][used]);
 		used += specs[count].iif_count;
 		specs[count].oifs = &model.lists[turn][used];
-		specs[count].oif_count = list_of(model.fixed[k].oifs, &model.lists[turn][used]);
+		specs[count].oif_count = list_of(model.static_routes[k].oifs, &model.lists[turn][used]);
 		used += specs[count++].oif_count;
 	}
-	CHECK(gremc_rib_replace_static(model.rib, specs, count, model.vifs[turn], INTERFACES, 1) == 0);
+	CHECK(gremc_rib_static_replace(model.rib, specs, count, model.vifs[turn], INTERFACES, 1) == 0);
 	model.turn = turn;
 }
 
-static void member(void)
+static void member_change(void)
 {
 	uint32_t k = below(KEYS - 2), i = below(INTERFACES);
-	enum gremc_igmp_request interest = below(3);
+	enum gremc_igmp_request request = below(3);
 	struct key key = key_of(k);
+	struct gremc_addr source, group;
 
-	if (is_star(k) && (interest == GREMC_IGMP_EXCLUDE || is_ssm(k)))
+	if (is_star(k) && (request == GREMC_IGMP_EXCLUDE || is_ssm(k)))
 		return;
 	model.included[k] &= ~(1u << i);
 	model.excluded[k] &= ~(1u << i);
-	if (interest == GREMC_IGMP_INCLUDE)
+	if (request == GREMC_IGMP_INCLUDE)
 		model.included[k] |= 1u << i;
-	else if (interest == GREMC_IGMP_EXCLUDE)
+	else if (request == GREMC_IGMP_EXCLUDE)
 		model.excluded[k] |= 1u << i;
-	gremc_rib_member(model.rib, i, key.source, key.group, interest);
+	source = gremc_addr_from_ipv4_or_none(key.source);
+	group = gremc_addr_from_ipv4(key.group);
+	CHECK(gremc_rib_member_set(model.rib, i, &source, &group, request) == 0);
 }
 
-static void kernel(void)
+static void kernel_change(void)
 {
 	uint32_t k = below(5) ? below(KEYS - 2) : KEYS - 1, list[INTERFACES], count;
 	uint8_t thresholds[INTERFACES];
 	struct key key = key_of(k);
+	struct gremc_addr source, group;
 
 	if (is_star(k) && is_ssm(k))
 		return;
-	if (k == KEYS - 1)
-		key.group = 0;
-	model.kernel[k].there = below(2);
-	if (!model.kernel[k].there) {
-		gremc_rib_kernel_remove(model.rib, key.source, key.group);
+	source = gremc_addr_from_ipv4_or_none(key.source);
+	group = gremc_addr_from_ipv4_or_none(k == KEYS - 1 ? 0 : key.group);
+	model.kernel[k].exists = below(2);
+	if (!model.kernel[k].exists) {
+		gremc_rib_kernel_remove(model.rib, &source, &group);
 		return;
 	}
 	model.kernel[k].iif = below(4) ? below(INTERFACES) : GREMC_RIB_NONE;
@@ -312,27 +318,27 @@ static void kernel(void)
 	count = list_of(model.kernel[k].oifs, list);
 	for (uint32_t i = 0; i < count; i++)
 		thresholds[i] = RTE_MAX(threshold_of(k, list[i]), 1);
-	CHECK(gremc_rib_kernel_set(model.rib, key.source, key.group, model.kernel[k].iif, list, thresholds,
+	CHECK(gremc_rib_kernel_set(model.rib, &source, &group, model.kernel[k].iif, list, thresholds,
 				   count) == 0);
 }
 
-static void guard(void)
+static void source_filter_change(void)
 {
 	uint32_t i = below(INTERFACES);
-	bool guarded = below(2);
+	bool is_filtered = below(2);
 
-	model.guarded = (model.guarded & ~(1u << i)) | (guarded ? 1u << i : 0);
-	gremc_rib_guard(model.rib, i, guarded);
+	model.filtered = (model.filtered & ~(1u << i)) | (is_filtered ? 1u << i : 0);
+	CHECK(gremc_rib_source_filter_set(model.rib, i, is_filtered) == 0);
 }
 
-static void upstream(void)
+static void upstream_change(void)
 {
 	if (model.upstream != GREMC_RIB_NONE)
 		model.included[KEYS - 1] &= ~(1u << model.upstream);
 	model.upstream = below(2) ? below(INTERFACES) : GREMC_RIB_NONE;
 	if (model.upstream != GREMC_RIB_NONE)
 		model.included[KEYS - 1] |= 1u << model.upstream;
-	gremc_rib_upstream(model.rib, model.upstream);
+	CHECK(gremc_rib_upstream_set(model.rib, model.upstream) == 0);
 }
 
 int main(int argc, char **argv)
@@ -349,26 +355,26 @@ int main(int argc, char **argv)
 	model.table = gremc_fanout_create(0, &gremc_nodes_any, model.rcu);
 	model.rib = gremc_rib_create(model.table, &callbacks);
 	CHECK(model.rib != NULL);
-	replace();
+	static_replace();
 	for (; run.operation < run.operations; run.operation++) {
-		uint32_t what = below(40);
+		uint32_t choice = below(40);
 
-		if (what == 0)
-			replace();
-		else if (what == 1)
-			upstream();
-		else if (what == 2)
-			guard();
-		else if (what < 12)
-			kernel();
+		if (choice == 0)
+			static_replace();
+		else if (choice == 1)
+			upstream_change();
+		else if (choice == 2)
+			source_filter_change();
+		else if (choice < 12)
+			kernel_change();
 		else
-			member();
+			member_change();
 		if (below(4))
 			continue;
 		CHECK(gremc_rib_flush(model.rib, 1) == 0);
 		for (uint32_t k = 0; k < KEYS; k++)
-			compare(k);
-		compare_upstream();
+			mroute_compare(k);
+		upstream_compare();
 		gremc_rcu_reclaim(model.rcu);
 	}
 	gremc_rib_destroy(model.rib);

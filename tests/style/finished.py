@@ -34,6 +34,7 @@ PROSE = """
     tests/unit/test_igmp_budget.c tests/unit/test_igmp_policy.c tests/unit/test_igmp_proxy.c tests/unit/test_igmp_queries.c
     tests/unit/test_proto.c tests/unit/test_rcu.c
     lib/port lib/steer
+    lib/rib tests/model/model_rib.c tests/unit/test_mfc.c tests/unit/test_rib.c
     tests/unit/port_world.h tests/unit/port_world.c tests/unit/test_port.c tests/unit/test_pools.c
     tests/unit/test_filters.c tests/unit/test_steer.c tests/unit/test_events.c tests/unit/test_xdp.c
 """.split()
@@ -42,7 +43,7 @@ PROSE = """
 NAMES = """
     app/gremc-loadgen
     lib/base lib/config lib/datapath lib/hash lib/host lib/igmp lib/mfc lib/netlink lib/nexthop lib/port
-    lib/proto lib/rcu lib/stats lib/takeover lib/telemetry lib/vif
+    lib/proto lib/rcu lib/rib lib/stats lib/takeover lib/telemetry lib/vif
     tests/bench tests/loadgen
     lib/steer
 """.split()
@@ -51,7 +52,7 @@ NAMES = """
 CONTRACTS = """
     lib/hash lib/igmp
     lib/host lib/mfc lib/netlink lib/nexthop lib/takeover lib/telemetry
-    lib/rcu
+    lib/rcu lib/rib
     lib/vif
     lib/base
     lib/config

@@ -26,11 +26,11 @@ static const char removed[] =
 	"7800000019000000000000000000000080202000fd1100050000000008000f00fd000000080002000a000009"
 	"08000100ef010101080003000300000014000900080000010500000008000001070000001c00110000000000"
 	"00000000000000000000000000000000000000000c0017009201000000000000";
-/* a packet to 239.2.2.2 that no route was for */
+/* a packet to 239.2.2.2, which no route covers */
 static const char unresolved[] =
 	"3400000018000000000000000000000080202000fd1100052000000008000f00fd0000000800"
 	"02000a00000708000100ef020202";
-/* one that smcroute wants nobody to have */
+/* a route without OIFs */
 static const char nowhere[] =
 	"6800000018000000000000000000000080202000fd1100050000000008000f00fd000000080002000a000007"
 	"08000100ef0202030800030003000000040009001c00110001000000000000001c0000000000000000000000"
@@ -41,7 +41,7 @@ static const char dumped[] =
 	"08000100ef0202030800030003000000040009001c00110001000000000000001c0000000000000000000000"
 	"000000000c001700c900000000000000";
 
-/* The bytes in a heap buffer that ends where they do. */
+/* Copy the bytes to a heap buffer of their length. */
 static uint8_t *message_bytes(const char *hex, size_t *length)
 {
 	uint8_t *bytes = malloc(strlen(hex) / 2);
@@ -64,38 +64,38 @@ static enum gremc_mfc_message_kind message_parse(const char *hex, struct gremc_m
 	return kind;
 }
 
-static void test_set(void **state)
+static void test_set_and_removed_routes_are_parsed(void **state)
 {
 	struct gremc_mfc_message message;
 
 	(void)state;
 	assert_int_equal(message_parse(set, &message), GREMC_MFC_SET);
-	assert_int_equal(message.source, IP(10, 0, 0, 9));
-	assert_int_equal(message.group, IP(239, 1, 1, 1));
+	assert_int_equal(message.source.ipv4, IP(10, 0, 0, 9));
+	assert_int_equal(message.group.ipv4, IP(239, 1, 1, 1));
 	assert_int_equal(message.iif, 3);
 	assert_int_equal(message.oif_count, 2);
 	assert_int_equal(message.oifs[0], 5);
 	assert_int_equal(message.oifs[1], 7);
 	assert_int_equal(message.thresholds[0], 1);
 	assert_int_equal(message_parse(removed, &message), GREMC_MFC_REMOVED);
-	assert_int_equal(message.group, IP(239, 1, 1, 1));
+	assert_int_equal(message.group.ipv4, IP(239, 1, 1, 1));
 }
 
-static void test_without_oifs(void **state)
+static void test_routes_without_oifs_are_parsed(void **state)
 {
 	struct gremc_mfc_message message;
 
 	(void)state;
 	assert_int_equal(message_parse(unresolved, &message), GREMC_MFC_UNRESOLVED);
-	assert_int_equal(message.source, IP(10, 0, 0, 7));
+	assert_int_equal(message.source.ipv4, IP(10, 0, 0, 7));
 	assert_int_equal(message_parse(nowhere, &message), GREMC_MFC_SET);
 	assert_int_equal(message.oif_count, 0);
 	assert_int_equal(message_parse(dumped, &message), GREMC_MFC_SET);
-	assert_int_equal(message.group, IP(239, 2, 2, 3));
+	assert_int_equal(message.group.ipv4, IP(239, 2, 2, 3));
 }
 
-/* Whatever is cut off or changed: no read beyond the end, and nothing that cannot be. */
-static void test_damaged(void **state)
+/* A cut or changed message causes no read beyond its end, and no route that is not multicast. */
+static void test_damaged_messages_are_safe(void **state)
 {
 	struct gremc_mfc_message message;
 	size_t length;
@@ -118,7 +118,8 @@ static void test_damaged(void **state)
 			bytes[at] = (uint8_t)value;
 			if (gremc_mfc_message_parse((const struct nlmsghdr *)bytes, &message) ==
 			    GREMC_MFC_SET)
-				assert_true(message.group == 0 || gremc_ipv4_is_multicast(message.group));
+				assert_true(!gremc_addr_is_set(&message.group) ||
+					    gremc_addr_is_multicast(&message.group));
 			assert_true(message.oif_count <= GREMC_MFC_OIFS_MAX);
 			bytes[at] = before;
 		}
@@ -132,22 +133,67 @@ static void test_damaged(void **state)
 	free(bytes);
 }
 
-/* ---- this kernel, in a namespace of the test's ---- */
+/* A message with `count` OIFs. The caller frees it. */
+static struct nlmsghdr *message_make(uint32_t count)
+{
+	struct nlmsghdr *header = mnl_nlmsg_put_header(calloc(1, 4096));
+	struct rtmsg *route = mnl_nlmsg_put_extra_header(header, sizeof(*route));
+	struct nlattr *list;
+
+	header->nlmsg_type = RTM_NEWROUTE;
+	route->rtm_family = RTNL_FAMILY_IPMR;
+	route->rtm_type = RTN_MULTICAST;
+	route->rtm_table = RT_TABLE_DEFAULT;
+	mnl_attr_put_u32(header, RTA_SRC, IP(10, 0, 0, 9));
+	mnl_attr_put_u32(header, RTA_DST, IP(239, 1, 1, 1));
+	mnl_attr_put_u32(header, RTA_IIF, 3);
+	list = mnl_attr_nest_start(header, RTA_MULTIPATH);
+	for (uint32_t i = 0; i < count; i++) {
+		struct rtnexthop *hop = mnl_nlmsg_get_payload_tail(header);
+
+		*hop = (struct rtnexthop){
+			.rtnh_len = sizeof(*hop), .rtnh_hops = 1, .rtnh_ifindex = (int)i + 10};
+		header->nlmsg_len += sizeof(*hop);
+	}
+	mnl_attr_nest_end(header, list);
+	return header;
+}
+
+static void test_too_many_oifs_are_an_error(void **state)
+{
+	struct gremc_mfc_message message;
+	struct nlmsghdr *header;
+
+	(void)state;
+	header = message_make(GREMC_MFC_OIFS_MAX);
+	assert_int_equal(gremc_mfc_message_parse(header, &message), GREMC_MFC_SET);
+	assert_int_equal(message.oif_count, GREMC_MFC_OIFS_MAX);
+	free(header);
+	header = message_make(GREMC_MFC_OIFS_MAX + 1);
+	assert_int_equal(gremc_mfc_message_parse(header, &message), GREMC_MFC_TOO_MANY_OIFS);
+	assert_int_equal(message.source.ipv4, IP(10, 0, 0, 9));
+	assert_int_equal(message.group.ipv4, IP(239, 1, 1, 1));
+	header->nlmsg_type = RTM_DELROUTE;
+	assert_int_equal(gremc_mfc_message_parse(header, &message), GREMC_MFC_REMOVED);
+	free(header);
+}
+
+/* ---- the running kernel, in a namespace of the test ---- */
 
 #define LO        7u /* the number of `lo` */
 #define ROUTES    400u
 #define PATIENCE  5000 /* milliseconds */
 #define THRESHOLD 9
 
-/* What the callbacks have been told: by the last byte of the source and the one before it. */
+/* The routes that the callbacks have reported, by the low 16 bits of the source. */
 static struct {
 	bool there[ROUTES], seen[ROUTES];
 	uint32_t syncs, oifs;
 } mirrored;
 
-static uint32_t interface_number(rte_be32_t source)
+static uint32_t source_number(const struct gremc_addr *source)
 {
-	uint32_t number = rte_be_to_cpu_32(source) & 0xffff;
+	uint32_t number = rte_be_to_cpu_32(gremc_addr_to_ipv4(source)) & 0xffff;
 
 	assert_true(number < ROUTES);
 	return number;
@@ -159,21 +205,21 @@ static uint32_t on_name(void *argument, const char *name)
 	return strcmp(name, "lo") ? GREMC_MFC_NONE : LO;
 }
 
-static void on_set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t iif, const uint32_t *oifs,
-		   const uint8_t *thresholds, uint32_t oif_count)
+static void on_set(void *argument, const struct gremc_addr *source, const struct gremc_addr *group,
+		   uint32_t iif, const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count)
 {
 	(void)argument;
-	assert_int_equal(group, IP(239, 1, 1, 1));
+	assert_int_equal(gremc_addr_to_ipv4(group), IP(239, 1, 1, 1));
 	assert_int_equal(iif, LO);
 	assert_int_equal(oif_count, 1);
 	assert_int_equal(oifs[0], LO);
 	assert_int_equal(thresholds[0], THRESHOLD);
-	mirrored.there[interface_number(source)] = mirrored.seen[interface_number(source)] = true;
+	mirrored.there[source_number(source)] = mirrored.seen[source_number(source)] = true;
 }
 
-/* A route whatever it is: how many oifs it has. */
-static void on_any_set(void *argument, rte_be32_t source, rte_be32_t group, uint32_t iif,
-		       const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count)
+/* Record the number of OIFs of any route. */
+static void on_any_set(void *argument, const struct gremc_addr *source, const struct gremc_addr *group,
+		       uint32_t iif, const uint32_t *oifs, const uint8_t *thresholds, uint32_t oif_count)
 {
 	(void)argument;
 	(void)source;
@@ -184,11 +230,11 @@ static void on_any_set(void *argument, rte_be32_t source, rte_be32_t group, uint
 	mirrored.oifs = oif_count;
 }
 
-static void on_remove(void *argument, rte_be32_t source, rte_be32_t group)
+static void on_remove(void *argument, const struct gremc_addr *source, const struct gremc_addr *group)
 {
 	(void)argument;
 	(void)group;
-	mirrored.there[interface_number(source)] = false;
+	mirrored.there[source_number(source)] = false;
 }
 
 static void on_begin(void *argument)
@@ -206,7 +252,7 @@ static void on_end(void *argument)
 		mirrored.there[i] &= mirrored.seen[i];
 }
 
-/* A daemon's socket, with `lo` as its only interface; -1: this may not be done here. */
+/* Open the socket of a routing daemon, with `lo` as its only interface. Returns: -1: not permitted. */
 static int daemon_open(void)
 {
 	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_LOOPBACK};
@@ -244,9 +290,8 @@ static void run_until_synced(struct gremc_mfc *mfc, uint32_t syncs)
 	}
 }
 
-/* More is said than the socket holds, with routes that come and go meanwhile: it is counted, all is asked for
- * again, and then all is known. */
-static void test_overrun(void **state)
+/* More messages than the socket holds, while routes change: the mirror counts it, and a dump completes it. */
+static void test_overrun_causes_a_dump(void **state)
 {
 	const struct gremc_mfc_callbacks callbacks = {on_name, on_set, on_remove, on_begin, on_end, NULL};
 	const int small = 4096;
@@ -275,7 +320,7 @@ static void test_overrun(void **state)
 	gremc_mfc_info(mfc, &info);
 	assert_true(info.overruns >= 1);
 	assert_true(info.resyncs >= 2);
-	/* and it goes on */
+	/* later events arrive */
 	daemon_route(fd, 0, MRT_ADD_MFC);
 	gremc_mfc_events_read(mfc);
 	assert_true(mirrored.there[0]);
@@ -284,7 +329,7 @@ static void test_overrun(void **state)
 }
 
 /* MRT_DEL_VIF takes the interface out of a route without a message about the route. */
-static void test_interface_leaves(void **state)
+static void test_removed_interface_causes_a_dump(void **state)
 {
 	const struct gremc_mfc_callbacks callbacks = {on_name, on_any_set, on_remove, on_begin, on_end, NULL};
 	struct pollfd waiting;
@@ -314,7 +359,7 @@ static void test_interface_leaves(void **state)
 	assert_int_equal(gremc_mfc_resync_poll(mfc, 5000), GREMC_MFC_DUMP_INTERVAL);
 	run_until_synced(mfc, 2);
 	assert_int_equal(mirrored.oifs, 0);
-	/* and without any message */
+	/* the periodic dump needs no message */
 	assert_int_equal(gremc_mfc_resync_poll(mfc, 14999), 1);
 	assert_int_equal(gremc_mfc_resync_poll(mfc, 15000), GREMC_MFC_DUMP_INTERVAL);
 	run_until_synced(mfc, 3);
@@ -325,11 +370,12 @@ static void test_interface_leaves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set),
-		cmocka_unit_test(test_without_oifs),
-		cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_overrun),
-		cmocka_unit_test(test_interface_leaves),
+		cmocka_unit_test(test_set_and_removed_routes_are_parsed),
+		cmocka_unit_test(test_routes_without_oifs_are_parsed),
+		cmocka_unit_test(test_damaged_messages_are_safe),
+		cmocka_unit_test(test_too_many_oifs_are_an_error),
+		cmocka_unit_test(test_overrun_causes_a_dump),
+		cmocka_unit_test(test_removed_interface_causes_a_dump),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
  *     gremc_u32_store_release()  all earlier stores are visible to a thread that load-acquires the value
  *     gremc_u32_exchange()       relaxed; returns the old value
  *     gremc_u32_replace()        relaxed; stores `to` if the value is `from`, returns whether it did
+ *     gremc_u32_add()            relaxed; returns the old value
  *     gremc_u32_add_acq_rel()    acquire and release; returns the new value
  *
  * likewise for bool, u8, u16, u64 and int. Zeroed memory holds 0. */
@@ -57,6 +58,18 @@ GREMC_ATOMIC(u64, uint64_t)
 GREMC_ATOMIC(int, int)
 
 #undef GREMC_ATOMIC
+
+/* Returns: the old value. */
+static inline uint32_t gremc_u32_add(gremc_atomic_u32 *atomic, uint32_t n)
+{
+	return __atomic_fetch_add(&atomic->value, n, __ATOMIC_RELAXED);
+}
+
+/* Returns: the old value. */
+static inline uint64_t gremc_u64_add(gremc_atomic_u64 *atomic, uint64_t n)
+{
+	return __atomic_fetch_add(&atomic->value, n, __ATOMIC_RELAXED);
+}
 
 /* Returns: the new value. */
 static inline uint32_t gremc_u32_add_acq_rel(gremc_atomic_u32 *atomic, uint32_t n)

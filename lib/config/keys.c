@@ -125,9 +125,18 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		.meaning = "outer DSCP, shifted left by 2; `inherit` copies the inner one."},
 	[KEY_DF] = {"df", IN(TUNNEL), .keywords = &gremc_df_keywords, .fallback = "true", SCALAR(df),
 		.meaning = "outer Don't Fragment bit; `inherit` copies the inner one."},
+	[KEY_CHECKSUM] = {"checksum", IN(TUNNEL), BOOLEAN, .fallback = "false", SCALAR(boolean),
+		TUNNEL(options.checksum),
+		.meaning = "sent packets have a GRE checksum (RFC 2784). That of a received packet is verified "
+			"in any case."},
+	[KEY_SEQUENCE] = {"sequence", IN(TUNNEL), .keywords = &gremc_sequence_keywords, .fallback = "off",
+		SCALAR(keyword), TUNNEL(options.sequence),
+		.meaning = "sent packets have a GRE sequence number (RFC 2890). `count` counts loss, reordering "
+			"and duplicates of received packets; `strict` drops packets that are not above the "
+			"last number or have none."},
 	[KEY_TUNNEL_MTU] = {"mtu", IN(TUNNEL), .minimum = 68, .maximum = 65535, SCALAR(number), TUNNEL(options.mtu),
-		.meaning = "bytes of the largest inner packet. Without it: the port's MTU less 24, or 28 with a "
-			"key."},
+		.meaning = "bytes of the largest inner packet. Without it: the port's MTU less 24, and less "
+			"4 more for each of output key, checksum and sequence number."},
 	[KEY_TUNNEL_ADDRESSES] = {"addresses", IN(TUNNEL), "a list of one ADDRESS or ADDRESS/LENGTH",
 		LIST(tunnel_addresses),
 		.meaning = "inner address of this end."},

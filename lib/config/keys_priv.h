@@ -65,6 +65,8 @@ enum key_id {
 	KEY_TTL,
 	KEY_TOS,
 	KEY_DF,
+	KEY_CHECKSUM,
+	KEY_SEQUENCE,
 	KEY_TUNNEL_MTU,
 	KEY_TUNNEL_ADDRESSES,
 	KEY_PEER,
@@ -153,7 +155,8 @@ char *gremc_config_key_type(char *text, size_t size, const struct key *key);
 scalar_reader gremc_config_read_version, gremc_config_read_number, gremc_config_read_boolean,
 	gremc_config_read_address, gremc_config_read_endpoint, gremc_config_read_device,
 	gremc_config_read_interface, gremc_config_read_mode, gremc_config_read_gre, gremc_config_read_key,
-	gremc_config_read_key_number, gremc_config_read_ttl, gremc_config_read_tos, gremc_config_read_df;
+	gremc_config_read_key_number, gremc_config_read_ttl, gremc_config_read_tos, gremc_config_read_df,
+	gremc_config_read_keyword;
 node_reader gremc_config_read_ethernets, gremc_config_read_bonds, gremc_config_read_parameters,
 	gremc_config_read_interfaces, gremc_config_read_addresses, gremc_config_read_routes,
 	gremc_config_read_neighbors;

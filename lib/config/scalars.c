@@ -335,6 +335,18 @@ void gremc_config_read_interface(struct loader *l, const struct key *key, const 
 	snprintf(draft->port.device, sizeof(draft->port.device), "net_af_xdp_%s", value->text);
 }
 
+void gremc_config_read_keyword(struct loader *l, const struct key *key, const struct value *value,
+			       void *object)
+{
+	const int number = gremc_keyword_parse(key->keywords, value->text);
+
+	gremc_assert(key->size == sizeof(uint8_t));
+	if (number < (int)key->first_keyword)
+		gremc_config_text_reject(l, key, value);
+	else
+		*(uint8_t *)key_field_of(key, object) = (uint8_t)number;
+}
+
 void gremc_config_read_mode(struct loader *l, const struct key *key, const struct value *value, void *object)
 {
 	const int mode = gremc_keyword_parse(&gremc_bond_mode_keywords, value->text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <netinet/in.h>
 
+#include "datapath/options.h"
 #include "datapath/punt.h"
 #include "datapath/segments.h"
 #include "datapath/stages.h"
@@ -68,6 +69,10 @@ static enum gremc_proto_error packet_set_gre(struct gremc_packet *packet, const 
 	key->local = header->dst_addr;
 	key->key = gre.key;
 	key->has_key = gre.has_key;
+	if (unlikely(gre.has_checksum) &&
+	    !gremc_gre_checksum_is_valid(packet->mbuf, l2 + outer->header_length,
+					 outer->total_length - outer->header_length))
+		return GREMC_PROTO_gre_checksum;
 	return GREMC_PROTO_OK;
 }
 
@@ -183,8 +188,12 @@ void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *r
 		}
 		error = frame_classify(rxq, packet, &burst->tunnel[alive]);
 		if (unlikely(error != GREMC_PROTO_OK)) {
-			gremc_frame_punt_or_drop(worker, rxq, mbuf, gremc_drop_from_proto(error));
-			continue;
+			if (error != GREMC_PROTO_gre_checksum) {
+				gremc_frame_punt_or_drop(worker, rxq, mbuf, gremc_drop_from_proto(error));
+				continue;
+			}
+			if (gremc_checksum_drop(worker, mbuf, &burst->tunnel[alive]))
+				continue;
 		}
 		alive++;
 	}

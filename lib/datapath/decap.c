@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <rte_prefetch.h>
 
+#include "datapath/options.h"
 #include "datapath/punt.h"
 #include "datapath/segments.h"
 #include "datapath/stages.h"
@@ -71,12 +72,13 @@ void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 		enum gremc_proto_error error;
 
 		if (unlikely(vif[i] >= GREMC_VIFS_MAX)) {
-			if (vif[i] == GREMC_VIF_NONE)
+			if (vif[i] == GREMC_VIF_NONE) {
 				unknown_tunnel_punt_or_drop(worker, rxq, packet, &burst->tunnel[i]);
-			else
-				gremc_vif_drop(worker, vif[i] - GREMC_VIFS_MAX, packet->mbuf,
-					       GREMC_DROP_iif_down);
-			continue;
+				continue;
+			}
+			vif[i] -= GREMC_VIFS_MAX;
+			if (!gremc_tunnel_input_check(worker, packet, vif[i]))
+				continue;
 		}
 		packet->iif = vif[i];
 		error = packet_decap(packet, &burst->key[alive]);

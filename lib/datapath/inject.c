@@ -6,6 +6,7 @@
 #include "datapath/encap.h"
 #include "datapath/host_egress.h"
 #include "datapath/inject.h"
+#include "datapath/options.h"
 #include "datapath/tx.h"
 
 /* ---- frames ---- */
@@ -91,6 +92,8 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
 		return -ENOBUFS;
 	outer = gremc_outer_fields_make(&encap, inner.length, inner.ip->type_of_service);
 	gremc_encap_prepend(packet, &encap, adjacency, &outer, &inner, &group->host_ip_id);
+	if (encap.flags & GREMC_ENCAP_OPTIONS)
+		gremc_options_write(vifs, vif, &encap, gremc_packet_sum(mbuf), packet - encap.header_length);
 	rte_pktmbuf_prepend(mbuf, adjacency->l2_length + encap.header_length);
 	mbuf->port = adjacency->port;
 	gremc_mbuf_fields(mbuf)->vif = vif;

@@ -33,8 +33,12 @@ uint32_t gremc_keepalive_answer_vif(const struct gremc_worker *worker, const str
 	key.key = gre.key;
 	key.has_key = gre.has_key;
 	gremc_tunnel_lookup_bulk(worker->vifs, &key, 1, &vif);
-	/* an interface that is down has another number and expects nothing */
-	return vif < GREMC_VIFS_MAX && gremc_vif_punt_bits(worker->vifs, vif) & GREMC_VIF_PUNT_ANSWERS
+	if (vif == GREMC_VIF_NONE)
+		return GREMC_VIF_NONE;
+	vif %= GREMC_VIFS_MAX;
+	/* an interface that is down expects nothing */
+	return !gremc_vif_is_down(worker->vifs, vif) &&
+			       gremc_vif_punt_bits(worker->vifs, vif) & GREMC_VIF_PUNT_ANSWERS
 		       ? vif
 		       : GREMC_VIF_NONE;
 }

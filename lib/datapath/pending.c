@@ -10,6 +10,7 @@
 
 #include "datapath/decision.h"
 #include "datapath/encap.h"
+#include "datapath/options.h"
 #include "datapath/pending.h"
 #include "datapath/segments.h"
 #include "datapath/tx.h"
@@ -133,6 +134,9 @@ static void pending_replica_send(struct gremc_worker *worker, struct rte_mbuf *m
 	outer = gremc_outer_fields_make(&encap, inner.length, inner.ip->type_of_service);
 	gremc_encap_prepend(rte_pktmbuf_mtod(mbuf, uint8_t *), &encap, adjacency, &outer, &inner,
 			    &worker->ip_id);
+	if (encap.flags & GREMC_ENCAP_OPTIONS)
+		gremc_options_write(worker->vifs, vif, &encap, gremc_packet_sum(mbuf),
+				    rte_pktmbuf_mtod(mbuf, uint8_t *) - encap.header_length);
 	gremc_tx_enqueue_in_place(&worker->egress, worker->egress.tx[adjacency->port], mbuf,
 				  adjacency->l2_length + encap.header_length, vif);
 	return;

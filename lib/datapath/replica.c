@@ -4,6 +4,7 @@
  * stores. */
 #include "datapath/replica.h"
 #include "datapath/decision.h"
+#include "datapath/options.h"
 #include "datapath/pending.h"
 #include "datapath/segments.h"
 
@@ -123,15 +124,18 @@ void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_r
 	const struct gremc_replica_cache *cache = &worker->cache;
 	/* the encap may have another key by now, but this one's template is still valid */
 	struct gremc_encap encap = {.encap_key = cache->encap_key};
+	const struct gremc_encap *line = &replication->encap[vif];
 
 	if (encap.flags & GREMC_ENCAP_CHANGING) {
-		const struct gremc_encap *twin = &replication->encap[vif + GREMC_VIFS_MAX];
-
-		memcpy(ip, twin->header, encap.header_length);
-		gremc_encap_outer(ip, twin, &cache->outer);
+		line = &replication->encap[vif + GREMC_VIFS_MAX];
+		memcpy(ip, line->header, encap.header_length);
+		gremc_encap_outer(ip, line, &cache->outer);
 	}
 	if (encap.flags & ~GREMC_ENCAP_CHANGING)
 		gremc_encap_patch(ip, &encap, cache->adjacency, &replication->inner, &worker->ip_id);
+	if (encap.flags & GREMC_ENCAP_OPTIONS)
+		gremc_options_write(worker->vifs, vif, line,
+				    gremc_replication_sum(worker, replication->payload), ip);
 }
 
 /* Complete a replica that needs more than its template: patched headers, or another kind of payload. */

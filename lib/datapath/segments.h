@@ -19,6 +19,9 @@ int gremc_segments_pull(struct rte_mbuf *mbuf, uint32_t bytes);
 void gremc_segments_trim(struct rte_mbuf *mbuf, uint32_t length);
 /* Copy all bytes of a packet to `to`. */
 void gremc_segments_copy(uint8_t *to, const struct rte_mbuf *mbuf);
+/* The ones' complement sum of `length` bytes from `offset` on, folded to 16 bits, in the packet's byte order.
+ * Input:   the packet has the bytes. */
+uint16_t gremc_segments_sum(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length);
 /* Copy a packet into mbufs that nothing shares.
  * Input:   pool: for the copy.
  * Owner:   the copy is the caller's.

@@ -32,6 +32,13 @@ struct gremc_replica_cache {
 	uint64_t mbuf_words[4]; /* struct gremc_mbuf_fields up to data_len and inner_length */
 };
 
+/* The sum of the packet in replication (datapath/options.h). */
+struct gremc_sum_cache {
+	const struct rte_mbuf *packet; /* in burst number `burst` */
+	uint64_t burst;
+	uint16_t sum;
+};
+
 /* An RX queue that the worker polls. */
 struct gremc_rxq {
 	uint16_t queue;
@@ -101,6 +108,7 @@ struct gremc_worker {
 	struct gremc_replica_cache cache;
 	struct gremc_burst burst;
 	struct gremc_egress egress;
+	struct gremc_sum_cache sum_cache;
 };
 
 /* The steps of a shutdown. A worker begins each step when all workers have ended the previous one, because

@@ -19,6 +19,7 @@
 	X(gre_flags, "another GRE flag that must be zero is set (RFC 2784, 2.3)")                            \
 	X(gre_version, "GRE version is not 0 (1 is PPTP)")                                                   \
 	X(gre_protocol, "GRE protocol type is not IPv4")                                                     \
+	X(gre_checksum, "GRE checksum is wrong (RFC 2784, 2.2)")                                             \
 	X(inner_truncated, "inner packet shorter than an IP header")                                         \
 	X(inner_version, "inner IP version is not 4")                                                        \
 	X(inner_ihl, "inner IP header length below 20 bytes or past the packet's end")                       \

@@ -9,7 +9,7 @@
 enum gremc_proto_error gremc_gre_parse_slow(const uint8_t *data, size_t length, struct gremc_gre *gre)
 {
 	rte_be16_t word[2];
-	rte_be32_t key;
+	rte_be32_t field;
 	unsigned flags, at = 4;
 
 	if (unlikely(length < 4))
@@ -24,20 +24,22 @@ enum gremc_proto_error gremc_gre_parse_slow(const uint8_t *data, size_t length, 
 	}
 	gre->protocol = rte_be_to_cpu_16(word[1]);
 	gre->has_key = flags & GREMC_GRE_KEY;
-	gre->key = 0;
-	if (flags & GREMC_GRE_CHECKSUM)
-		at += 4;
+	gre->has_checksum = flags & GREMC_GRE_CHECKSUM;
+	gre->has_sequence = flags & GREMC_GRE_SEQUENCE;
+	gre->key = gre->sequence = 0;
+	gre->length = 4 + 4 * (gre->has_checksum + gre->has_key + gre->has_sequence);
+	if (unlikely(length < gre->length))
+		return GREMC_PROTO_gre_truncated;
+	/* the order is checksum, key, sequence number (RFC 2890, 2) */
+	at += gre->has_checksum ? 4 : 0;
 	if (gre->has_key) {
-		if (unlikely(length < at + 4))
-			return GREMC_PROTO_gre_truncated;
-		memcpy(&key, data + at, sizeof(key));
-		gre->key = rte_be_to_cpu_32(key);
+		memcpy(&field, data + at, sizeof(field));
+		gre->key = rte_be_to_cpu_32(field);
 		at += 4;
 	}
-	if (flags & GREMC_GRE_SEQUENCE)
-		at += 4;
-	if (unlikely(length < at))
-		return GREMC_PROTO_gre_truncated;
-	gre->length = at;
+	if (gre->has_sequence) {
+		memcpy(&field, data + at, sizeof(field));
+		gre->sequence = rte_be_to_cpu_32(field);
+	}
 	return GREMC_PROTO_OK;
 }

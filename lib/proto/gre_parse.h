@@ -16,9 +16,11 @@
 
 struct gremc_gre {
 	uint32_t key;      /* host order; 0 when has_key is false */
+	uint32_t sequence; /* host order; 0 when has_sequence is false */
 	uint16_t protocol; /* EtherType, host order */
 	uint8_t length;    /* header bytes, 4 to 16 */
-	bool has_key;
+	bool has_key, has_sequence;
+	bool has_checksum; /* the parser does not verify it: it covers the payload, too */
 };
 
 /* gremc_gre_parse() for all headers, out of line. */
@@ -50,6 +52,8 @@ static inline enum gremc_proto_error gremc_gre_parse(const uint8_t *data, size_t
 	gre->key = gre->has_key ? rte_be_to_cpu_32(header.key) : 0;
 	gre->protocol = rte_be_to_cpu_16(header.protocol);
 	gre->length = gre->has_key ? 8 : 4;
+	gre->has_sequence = gre->has_checksum = false;
+	gre->sequence = 0;
 	return GREMC_PROTO_OK;
 slow : {
 	struct gremc_gre other = {0}; /* keeps *gre in registers */

@@ -11,6 +11,11 @@ static const char *const df_names[] = {
 
 const struct gremc_keywords gremc_df_keywords = {df_names, RTE_DIM(df_names)};
 
+static const char *const sequence_names[] = {
+	[GREMC_SEQUENCE_OFF] = "off", [GREMC_SEQUENCE_COUNT] = "count", [GREMC_SEQUENCE_STRICT] = "strict"};
+
+const struct gremc_keywords gremc_sequence_keywords = {sequence_names, RTE_DIM(sequence_names)};
+
 static const char *const igmp_mode_names[] = {
 	[GREMC_IGMP_OFF] = "off", [GREMC_IGMP_QUERIER] = "querier", [GREMC_IGMP_UPSTREAM] = "upstream"};
 

@@ -5,6 +5,7 @@
 #define GREMC_PROTO_PROTO_H
 
 #include "proto/error.h"
+#include "proto/gre_options.h"
 #include "proto/gre_parse.h"
 #include "proto/igmp.h"
 #include "proto/ipv4.h"

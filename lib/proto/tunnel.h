@@ -22,6 +22,15 @@ enum gremc_df {
 
 extern const struct gremc_keywords gremc_df_keywords;
 
+/* GRE sequence numbers (RFC 2890, 2.2). With all but OFF, sent packets have one. */
+enum gremc_sequence {
+	GREMC_SEQUENCE_OFF,
+	GREMC_SEQUENCE_COUNT,  /* loss, reordering and duplicates of received packets are counted */
+	GREMC_SEQUENCE_STRICT, /* received packets that are not above the last number are dropped */
+};
+
+extern const struct gremc_keywords gremc_sequence_keywords;
+
 /* Without padding, so that it is compared as a whole. A key that is absent is 0. */
 struct gremc_tunnel_options {
 	rte_be32_t local, remote;       /* outer addresses: of this end, of the other end */
@@ -32,11 +41,14 @@ struct gremc_tunnel_options {
 	uint8_t tos; /* outer DSCP << 2 unless tos_inherit; ECN is always the inner packet's (RFC 6040) */
 	bool tos_inherit; /* DSCP of the inner packet (RFC 2983) */
 	uint8_t df;       /* enum gremc_df */
+	bool checksum;    /* sent packets have a GRE checksum (RFC 2784, 2.1) */
+	uint8_t sequence; /* enum gremc_sequence */
+	uint8_t unused[2];
 };
 
 /* A new option changes this sum; it is then part of the comparison. */
 static_assert(sizeof(struct gremc_tunnel_options) ==
-		      4 * sizeof(uint32_t) + sizeof(uint16_t) + 6 * sizeof(uint8_t),
+		      4 * sizeof(uint32_t) + sizeof(uint16_t) + 10 * sizeof(uint8_t),
 	      "tunnel options have no padding");
 
 static inline bool gremc_tunnel_options_equal(const struct gremc_tunnel_options *a,
@@ -48,7 +60,8 @@ static inline bool gremc_tunnel_options_equal(const struct gremc_tunnel_options 
 /* Bytes of the GRE header that is sent. */
 static inline uint16_t gremc_tunnel_gre_length(const struct gremc_tunnel_options *options)
 {
-	return options->has_output_key ? 8 : 4;
+	return (uint16_t)(4 + 4 * (options->checksum + options->has_output_key +
+				   (options->sequence != GREMC_SEQUENCE_OFF)));
 }
 
 /* Bytes of the outer IPv4 header and the GRE header, which a port's MTU has to hold beside the inner packet.

@@ -23,6 +23,8 @@
 	X(unknown_peer, "no tunnel between these two addresses")                                             \
 	X(unknown_key, "a tunnel joins these two addresses, but not with this key (or lack of one)")         \
 	X(iif_down, "the operator has set the interface down that it came by")                               \
+	X(sequence, "GRE sequence number not above the tunnel's last one (`sequence: strict`, RFC 2890)")    \
+	X(no_sequence, "no GRE sequence number, which the tunnel requires (`sequence: strict`)")             \
 	X(no_mroute, "no mroute matches this source and group")                                              \
 	X(rpf, "the mroute does not accept this incoming interface")                                         \
 	X(empty_oil, "no outgoing interface but the incoming one (split horizon)")                           \

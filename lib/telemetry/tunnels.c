@@ -117,6 +117,23 @@ static void tunnel_settings_reply(struct rte_tel_data *dict, const struct gremc_
 	else
 		gremc_reply_format(dict, "tos", "%u", options->tos);
 	gremc_reply_text(dict, "df", gremc_keyword_name(&gremc_df_keywords, options->df));
+	gremc_reply_u64(dict, "checksum", options->checksum);
+	gremc_reply_text(dict, "sequence", gremc_keyword_name(&gremc_sequence_keywords, options->sequence));
+}
+
+/* The numbers of a tunnel that has, or had, sequence numbers. */
+static void tunnel_sequence_reply(struct gremc_query *query, uint32_t vif)
+{
+	const struct gremc_sequence_state *sequence = gremc_sequence_load(query->telemetry->vifs, vif);
+	struct rte_tel_data *dict;
+
+	if (sequence == NULL)
+		return;
+	dict = gremc_query_dict(query, query->reply, "sequence_numbers");
+	gremc_reply_u64(dict, "sent", gremc_u32_load(&sequence->next));
+#define GREMC_X(name, text) gremc_reply_u64(dict, #name, gremc_u64_load(&sequence->name));
+	GREMC_SEQUENCE_COUNTERS(GREMC_X)
+#undef GREMC_X
 }
 
 /* Find the tunnel of this name. Returns: NULL: the reply has the error. */
@@ -169,6 +186,7 @@ void gremc_command_tunnel(struct gremc_query *query)
 	vif_counters_reply(reply, &sum);
 	gremc_reply_u64(reply, "lost_bytes", sum.lost_bytes);
 	gremc_reply_losses(gremc_query_dict(query, reply, "losses"), sum.losses);
+	tunnel_sequence_reply(query, vif);
 }
 
 /* Count the vifs that use each adjacency. Adjacencies are read through vifs in use only, because an unused

@@ -323,9 +323,21 @@ static void no_member_reply(const struct packet_query *packet_query, struct rte_
 
 /* ---- the reply ---- */
 
+/* Whether the incoming tunnel drops packets by their sequence number. */
+static bool iif_is_strict(const struct packet_query *packet_query)
+{
+	const struct gremc_sequence_state *sequence =
+		packet_query->iif == GREMC_VIF_NONE
+			? NULL
+			: gremc_sequence_load(packet_query->query->telemetry->vifs, packet_query->iif);
+
+	return sequence && gremc_u8_load(&sequence->mode) == GREMC_SEQUENCE_STRICT;
+}
+
 /* Add a sentence about this case to the reason's text. */
 static void detail_reply(const struct packet_query *packet_query, struct rte_tel_data *reply)
 {
+	const struct gremc_vifs *vifs = packet_query->query->telemetry->vifs;
 	const char *key = "detail";
 
 	if (packet_query->reason == GREMC_DROP_not_gre && gremc_ipv4_is_multicast(packet_query->key.group) &&
@@ -367,6 +379,11 @@ static void detail_reply(const struct packet_query *packet_query, struct rte_tel
 		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: no_adjacency: %s",
 				   packet_query->no_adjacency, packet_query->wanted,
 				   gremc_tx_drop_text(GREMC_TX_DROP_no_adjacency));
+	else if (packet_query->reason == GREMC_DROP_NONE && iif_is_strict(packet_query))
+		gremc_reply_format(
+			reply, key, "if its GRE sequence number is above %u, the last one of %s",
+			(uint32_t)gremc_u64_load(&gremc_sequence_load(vifs, packet_query->iif)->last),
+			packet_query->iif_name);
 	else if (packet_query->limited)
 		gremc_reply_format(reply, key,
 				   "%u of %u replicas only if the TTL is above the kernel's threshold of the "

@@ -11,8 +11,8 @@
  *   3. After a second grace period every reader sees that copy. GREMC_ENCAP_CHANGING is cleared in the key.
  *   4. After a third grace period no reader reads the twin. It is free for the next change.
  *
- * The tunnels' table refers to a vif's encap, or to its twin while the interface is down. Both hold the words
- * that identify the tunnel's packets, and these words never change. */
+ * The tunnels' table refers to a vif's encap, or to its twin while its packets leave the plain path. Both
+ * hold the words that identify the tunnel's packets, and these words never change. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,7 +200,9 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 	if (info->mtu == vifs->info[vif]->mtu)
 		new_encap.mtu = twin->mtu;
 	edit = malloc(sizeof(*edit));
-	if (edit == NULL || info_change(vifs, vif, info)) {
+	if (edit == NULL || gremc_vif_sequence_set(vifs, vif, info->options.sequence) ||
+	    info_change(vifs, vif, info)) {
+		gremc_vif_sequence_set(vifs, vif, vifs->info[vif]->options.sequence); /* exists already */
 		free(edit);
 		gremc_adjacency_release(vifs, adjacency);
 		return -ENOMEM;
@@ -213,6 +215,7 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 	} else {
 		edit_begin(edit, &new_encap);
 	}
+	gremc_vif_checked_set(vifs, vif, &info->options);
 	gremc_adjacency_release(vifs, old);
 	return 0;
 }
@@ -228,7 +231,7 @@ void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down)
 		return;
 	priv->state[vif] ^= GREMC_VIF_DOWN;
 	gremc_encap_key_publish(vifs, vif);
-	if (vifs->info[vif]->kind == GREMC_VIF_TUNNEL)
+	if (vifs->info[vif]->kind == GREMC_VIF_TUNNEL && gremc_tunnel_entry(vifs, vif) != before)
 		gremc_tunnel_renumber(vifs, vif, before, gremc_tunnel_entry(vifs, vif));
 }
 

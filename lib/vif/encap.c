@@ -9,8 +9,10 @@
 
 static void encap_write_gre(uint8_t *gre, const struct gremc_tunnel_options *options)
 {
-	rte_be16_t word[2] = {rte_cpu_to_be_16(options->has_output_key ? GREMC_GRE_KEY : 0),
-			      RTE_BE16(GREMC_GRE_IPV4)};
+	const uint16_t flags = (options->checksum ? GREMC_GRE_CHECKSUM : 0) |
+			       (options->has_output_key ? GREMC_GRE_KEY : 0) |
+			       (options->sequence != GREMC_SEQUENCE_OFF ? GREMC_GRE_SEQUENCE : 0);
+	rte_be16_t word[2] = {rte_cpu_to_be_16(flags), RTE_BE16(GREMC_GRE_IPV4)};
 	rte_be32_t key = rte_cpu_to_be_32(options->output_key);
 
 	memcpy(gre, word, sizeof(word));
@@ -28,6 +30,8 @@ static uint8_t encap_flags_of(const struct gremc_tunnel_options *options)
 		flags |= GREMC_ENCAP_DF_INHERIT;
 	if (options->df != GREMC_DF_SET)
 		flags |= GREMC_ENCAP_ID;
+	if (options->checksum || options->sequence != GREMC_SEQUENCE_OFF)
+		flags |= GREMC_ENCAP_OPTIONS;
 	return flags;
 }
 

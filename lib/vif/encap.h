@@ -21,10 +21,13 @@ enum gremc_encap_flags {
 	GREMC_ENCAP_ID = 8,          /* DF may be clear: each packet needs its own identification */
 	GREMC_ENCAP_HOST = 16,       /* NATIVE to the host: the L2 header's source holds the iif */
 	GREMC_ENCAP_CHANGING = 32,   /* the template is in the encap's twin */
+	GREMC_ENCAP_OPTIONS = 64,    /* GRE checksum or sequence number (datapath/options.h) */
 };
 
 /* One cache line: the outer header of a tunnel as IPv4 with TOS, length and checksum zero, then GRE; and the
- * input key, which identifies the packets of the peer together with the addresses in the header. */
+ * input key, which identifies the packets of the peer together with the addresses in the header. With
+ * GREMC_ENCAP_OPTIONS the template's GRE header has the first word and the key only: a replica's header, of
+ * header_length bytes, is longer. */
 struct gremc_encap {
 	uint8_t header[GREMC_ENCAP_HEADER_MAX];
 	uint32_t sum; /* of the IPv4 header's 16-bit words from the third on, folded to 16 bits; each replica

@@ -82,6 +82,7 @@ static void vifs_share_common(struct gremc_vifs *vifs)
 		node->info = vifs->info;
 		node->punt = vifs->punt;
 		node->serial = vifs->serial;
+		node->sequence = vifs->sequence;
 		node->sources = vifs->sources;
 		node->peers = vifs->peers;
 	}
@@ -110,10 +111,12 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	vifs->info = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->info), nodes->socket[0]);
 	vifs->punt = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->punt), nodes->socket[0]);
 	vifs->serial = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->serial), nodes->socket[0]);
+	vifs->sequence = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sequence), nodes->socket[0]);
 	vifs->sources = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sources), nodes->socket[0]);
 	priv->state = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->state), nodes->socket[0]);
 	if (priv->state == NULL || vifs->info == NULL || vifs->punt == NULL || vifs->serial == NULL ||
-	    vifs->sources == NULL || gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels))
+	    vifs->sequence == NULL || vifs->sources == NULL || gremc_adjacencies_init(vifs) ||
+	    gremc_tunnels_init(vifs, tunnels))
 		goto fail;
 	vifs_share_common(vifs);
 	return vifs;
@@ -133,12 +136,15 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 		free((void *)(uintptr_t)vifs->info[i]);
 	for (uint32_t i = 0; vifs->sources && i < vifs->limit; i++)
 		free((void *)(uintptr_t)vifs->sources[i]);
+	for (uint32_t i = 0; vifs->sequence && i < vifs->limit; i++)
+		free(vifs->sequence[i]);
 	gremc_tunnels_fini(vifs);
 	gremc_adjacencies_fini(vifs);
 	free(priv->vif_indexes.free);
 	gremc_memory_release(vifs->info, GREMC_VIFS_MAX * sizeof(*vifs->info));
 	gremc_memory_release(vifs->punt, GREMC_VIFS_MAX * sizeof(*vifs->punt));
 	gremc_memory_release(vifs->serial, GREMC_VIFS_MAX * sizeof(*vifs->serial));
+	gremc_memory_release(vifs->sequence, GREMC_VIFS_MAX * sizeof(*vifs->sequence));
 	gremc_memory_release(vifs->sources, GREMC_VIFS_MAX * sizeof(*vifs->sources));
 	gremc_memory_release(priv->state, GREMC_VIFS_MAX * sizeof(*priv->state));
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
@@ -176,6 +182,14 @@ static int vif_index_alloc(struct gremc_vifs *vifs, const struct gremc_vif_info 
 	return 0;
 }
 
+/* Undo vif_index_alloc(). No reader has seen the index. */
+static void vif_index_undo(struct gremc_vifs *vifs, struct gremc_vif_info *copy, uint32_t vif)
+{
+	__atomic_fetch_add(&vifs->serial[vif], 1, __ATOMIC_RELAXED);
+	gremc_index_free(&vifs->priv->vif_indexes, vif);
+	free(copy);
+}
+
 /* Copy the encap to all nodes and publish the vif. */
 static void vif_info_publish(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info)
 {
@@ -210,9 +224,15 @@ int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
 	gremc_assert(vifs->priv->adjacency_holds[adjacency] > 0);
 	if (rc)
 		return rc;
+	rc = gremc_vif_sequence_set(vifs, *vif, info->options.sequence);
+	if (rc) {
+		vif_index_undo(vifs, copy, *vif);
+		return rc;
+	}
 	vifs->priv->adjacency_used[adjacency] = true;
 	gremc_encap_init(&vifs->encap[*vif], info, adjacency);
 	vif_info_publish(vifs, *vif, copy);
+	gremc_vif_checked_set(vifs, *vif, &info->options);
 	return 0;
 }
 
@@ -292,6 +312,8 @@ static void vif_reclaim(void *argument)
 	free((void *)(uintptr_t)retired_vif->info);
 	free((void *)(uintptr_t)retired_vif->vifs->sources[retired_vif->vif]);
 	retired_vif->vifs->sources[retired_vif->vif] = NULL;
+	free(retired_vif->vifs->sequence[retired_vif->vif]);
+	retired_vif->vifs->sequence[retired_vif->vif] = NULL;
 	gremc_index_free(&retired_vif->vifs->priv->vif_indexes, retired_vif->vif);
 	free(retired_vif);
 }

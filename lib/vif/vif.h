@@ -29,6 +29,7 @@
 #include "stats/stats.h"
 #include "vif/adjacency.h"
 #include "vif/encap.h"
+#include "vif/sequence.h"
 
 #define GREMC_VIFS_MAX  (1u << 17)
 #define GREMC_VIF_NONE  UINT32_MAX
@@ -77,8 +78,9 @@ struct gremc_tunnel_key {
 	uint32_t has_key;  /* 0 or 1 */
 };
 
-/* The copy of one node. Rarely read arrays (info, peers, punt, serial, sources) are shared by all copies. The
- * control thread writes every field; readers load it in the order that the field's comment names. */
+/* The copy of one node. Rarely read arrays (info, peers, punt, sequence, serial, sources) are shared by all
+ * copies. The control thread writes every field; readers load it in the order that the field's comment names.
+ */
 struct gremc_vifs {
 	/* [vif], and the twins from GREMC_VIFS_MAX on; reserved address space */
 	struct gremc_encap *encap;
@@ -89,6 +91,7 @@ struct gremc_vifs {
 	struct rte_hash *peers;               /* two addresses to the number of their tunnels */
 	uint32_t port_vif[GREMC_STATS_PORTS]; /* of a port with native multicast, or GREMC_VIF_NONE */
 	const struct gremc_vif_sources **sources; /* [vif]: load-acquire; NULL: accepts none */
+	struct gremc_sequence_state **sequence;   /* [vif]: load-acquire; NULL: no sequence numbers so far */
 	uint32_t *serial; /* [vif] relaxed: odd while the index is in use; differs for each vif */
 	uint8_t *punt;    /* [vif] enum gremc_vif_punt, relaxed */
 	uint8_t port_punt[GREMC_STATS_PORTS]; /* [port] GREMC_VIF_PUNT_FRAMES, relaxed */
@@ -233,7 +236,8 @@ static inline uint16_t gremc_vif_mtu(const struct gremc_vifs *vifs, uint32_t vif
  * Thread:  any reader.
  * Input:   n <= 64.
  * Returns: in vif[], GREMC_VIF_NONE where there is none. A number from GREMC_VIFS_MAX on, other than
- *          GREMC_VIF_NONE, is a tunnel whose interface is down. */
+ *          GREMC_VIF_NONE, is a tunnel whose interface is down, or whose packets need more checks than those
+ *          of a plain tunnel: the vif plus GREMC_VIFS_MAX. */
 void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *keys, uint32_t n,
 			      uint32_t *vif);
 /* Whether there is a tunnel between the two addresses, with any key.
@@ -254,6 +258,15 @@ uint32_t gremc_vif_find(const struct gremc_vifs *vifs, const char *name);
 static inline const struct gremc_vif_info *gremc_vif_info_load(const struct gremc_vifs *vifs, uint32_t vif)
 {
 	return __atomic_load_n(&vifs->info[vif], __ATOMIC_ACQUIRE);
+}
+
+/* The sequence numbers of a tunnel.
+ * Thread:   a reader.
+ * Lifetime: valid until the reader's next quiescent state.
+ * Returns:  NULL if the tunnel has never had any. */
+static inline struct gremc_sequence_state *gremc_sequence_load(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return __atomic_load_n(&vifs->sequence[vif], __ATOMIC_ACQUIRE);
 }
 
 /* The same for an adjacency. Never NULL at an index in use. */

@@ -40,6 +40,7 @@ enum gremc_vif_state {
 	GREMC_VIF_CHANGING = 2,  /* readers use the template of the twin */
 	GREMC_VIF_TWIN_BUSY = 4, /* a reader may still use the template of the twin */
 	GREMC_VIF_DEAD = 8,      /* its peer is dead */
+	GREMC_VIF_CHECKED = 16,  /* received packets need more checks than those of a plain tunnel */
 };
 
 /* Indexes from here on are not for next hops. */
@@ -53,10 +54,10 @@ static inline struct gremc_encap *gremc_encap_twin(const struct gremc_vifs *vifs
 
 /* Publish the encap key of the first node's twin on all nodes, changed as the vif's state requires. */
 void gremc_encap_key_publish(struct gremc_vifs *vifs, uint32_t vif);
-/* The entry of the vif in the tunnels' table: the twin's number while the interface is down. */
+/* The entry of the vif in the tunnels' table: the twin's number while its packets leave the plain path. */
 static inline uint32_t gremc_tunnel_entry(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return vifs->priv->state[vif] & GREMC_VIF_DOWN ? vif + GREMC_VIFS_MAX : vif;
+	return vifs->priv->state[vif] & (GREMC_VIF_DOWN | GREMC_VIF_CHECKED) ? vif + GREMC_VIFS_MAX : vif;
 }
 /* Replace the vif's entry in the tunnels' table, if the vif is published. */
 void gremc_tunnel_renumber(struct gremc_vifs *vifs, uint32_t vif, uint32_t before, uint32_t now);
@@ -78,6 +79,12 @@ int gremc_tunnels_init(struct gremc_vifs *vifs, uint32_t tunnels);
 void gremc_tunnels_fini(struct gremc_vifs *vifs);
 /* Remove the vif's key from the table unless another vif has it. */
 void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif);
+
+/* Prepare the sequence numbers of a tunnel. Numbers that it has already had continue.
+ * Errors:  -ENOMEM: nothing changed. */
+int gremc_vif_sequence_set(struct gremc_vifs *vifs, uint32_t vif, enum gremc_sequence mode);
+/* Set or clear GREMC_VIF_CHECKED, as the options require. */
+void gremc_vif_checked_set(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_tunnel_options *options);
 
 /* Build the encap of a tunnel. */
 void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *info, uint32_t adjacency);

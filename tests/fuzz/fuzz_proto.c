@@ -40,6 +40,30 @@ static void inner_packet_check(uint8_t *bytes, size_t length)
 		     GREMC_PROTO_OK);
 }
 
+/* The header that a tunnel with these options sends has the same fields, and a right checksum. */
+static void gre_header_check(const uint8_t *bytes, const struct gremc_gre *gre, size_t remaining)
+{
+	const rte_be32_t key = rte_cpu_to_be_32(gre->key);
+	uint8_t head[8], header[GREMC_GRE_MAX_LENGTH];
+	const uint8_t *payload = bytes + gre->length;
+	struct gremc_gre again;
+	uint16_t sum;
+
+	memcpy(head, bytes, 4);
+	memcpy(head + 4, &key, sizeof(key));
+	sum = rte_raw_cksum(payload, remaining - gre->length);
+	fuzz_require(gremc_gre_options_write(header, head, gre->sequence, sum) == gre->length);
+	fuzz_require(gremc_gre_parse(header, gre->length, &again) == GREMC_PROTO_OK);
+	fuzz_require(again.key == gre->key && again.has_key == gre->has_key &&
+		     again.sequence == gre->sequence && again.has_sequence == gre->has_sequence &&
+		     again.has_checksum == gre->has_checksum && again.protocol == gre->protocol);
+	if (gre->has_checksum) {
+		const uint32_t whole = (uint32_t)rte_raw_cksum(header, gre->length) + sum;
+
+		fuzz_require((whole & 0xffff) + (whole >> 16) == UINT16_MAX);
+	}
+}
+
 static void outer_packet_check(uint8_t *bytes, size_t length)
 {
 	struct gremc_ipv4 parsed;
@@ -53,6 +77,8 @@ static void outer_packet_check(uint8_t *bytes, size_t length)
 	if (gremc_gre_parse(bytes + parsed.header_length, remaining, &gre) != GREMC_PROTO_OK)
 		return;
 	fuzz_require(gre.length >= 4 && gre.length <= GREMC_GRE_MAX_LENGTH && gre.length <= remaining);
+	fuzz_require(gre.length == 4 + 4 * (gre.has_checksum + gre.has_key + gre.has_sequence));
+	gre_header_check(bytes + parsed.header_length, &gre, remaining);
 	at = parsed.header_length + gre.length;
 	inner_packet_check(bytes + at, parsed.total_length - at);
 }

@@ -15,13 +15,14 @@ from support.wire import Wire
 KEY = 4711
 
 
-@pytest.fixture(scope="module", params=["plain", "key"])
+@pytest.fixture(scope="module", params=["plain", "key", "checksum", "key and checksum"])
 def peers(request, make_network, tshark, tmp_path_factory):
     """Site 1 is an OVS whose LAN is the test's; site 2 is the test itself."""
     if not shutil.which("ovs-vswitchd"):
         pytest.skip("Open vSwitch is not installed (package openvswitch-switch)")
-    key = KEY if request.param == "key" else None
-    network = make_network(2, {1: {"key": key}} if key else {})
+    key = KEY if "key" in request.param else None
+    checksum = "checksum" in request.param
+    network = make_network(2, {1: {**({"key": key} if key else {}), "checksum": checksum}})
     site = network.sites[0]
     site.ip(f"link set dev eth0 address {network.mac(1)}", "link add lan0 type veth peer name lan1", "link set lan0 up",
             "link set lan1 up")
@@ -34,6 +35,8 @@ def peers(request, make_network, tshark, tmp_path_factory):
         options = [f"options:remote_ip={HUB}", f"options:local_ip={network.address(1)}", "options:packet_type=legacy_l3"]
         if key:
             options.append(f"options:key={key}")
+        if checksum:
+            options.append("options:csum=true")
         switch.vsctl("add-br", "phy", "--", "set", "bridge", "phy", "datapath_type=netdev", f"other_config:hwaddr={network.mac(1)}",
                      "--", "add-port", "phy", "eth0",
                      "--", "add-br", "in", "--", "set", "bridge", "in", "datapath_type=netdev",
@@ -48,12 +51,12 @@ def peers(request, make_network, tshark, tmp_path_factory):
         lan, other = Wire(site, "lan1"), Wire(network.sites[1], "eth0")
         stack.callback(lan.close)
         stack.callback(other.close)
-        yield network, lan, other, key
+        yield network, lan, other, key, checksum
 
 
 def test_ovs_exchanges_packets_in_both_directions(peers):
     """LAN behind OVS to site 2 and back: the inner packets are unchanged except for TTL - 1."""
-    network, lan, other, _ = peers
+    network, lan, other, *_ = peers
     inners = [packets.multicast("10.1.1.1", "239.7.7.7", packets.payload_of(n, n * 14)) for n in range(100)]
     lan.send([packets.ether("01:00:5e:07:07:07", "02:33:33:33:33:33", inner) for inner in inners])
     arrived = []
@@ -73,14 +76,15 @@ def test_ovs_exchanges_packets_in_both_directions(peers):
 
 
 def test_tshark_accepts_every_packet(peers):
-    network, _, _, key = peers
+    network, _, _, key, checksum = peers
     assert network.hub.query("/gremc/info")["lost"] == 0
     network.finish()
     assert network.fields(COMPLAINT, "frame.number", "_ws.expert.message") == []
     assert network.fields(BAD_CHECKSUM, "frame.number") == []
-    to_ovs = network.fields(f"ip.src == {HUB} && ip.dst == {network.address(1)} && gre", "gre.key")
+    to_ovs = network.fields(f"ip.src == {HUB} && ip.dst == {network.address(1)} && gre", "gre.key", "gre.checksum.status")
     assert len(to_ovs) == 100
-    assert all((int(value, 16) if value else None) == key for value, in to_ovs)
+    assert all((int(value, 16) if value else None) == key for value, _ in to_ovs)
+    assert {status for _, status in to_ovs} == {"1" if checksum else ""}
 
 
 OURS, THEIRS = "192.0.2.1", "192.0.2.2"

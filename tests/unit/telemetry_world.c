@@ -77,6 +77,7 @@ uint32_t world_tunnel_add(struct world *world, const char *name, rte_be32_t remo
 		.options.ttl = (keys == WITH_KEYS) ? 0 : 64,
 		.options.tos = 184,
 		.options.tos_inherit = (keys == WITH_KEYS),
+		.options.sequence = (keys == WITH_KEYS) ? GREMC_SEQUENCE_COUNT : GREMC_SEQUENCE_OFF,
 	};
 	uint32_t vif;
 

@@ -44,6 +44,11 @@ def gre(flags=0, protocol=0x0800, **more):
     return outer(packets.gre(inner(), flags=flags, protocol=protocol, **more))
 
 
+def gre_with_wrong_checksum(**options):
+    whole = packets.gre(inner(), with_checksum=True, **options)
+    return whole[:-1] + bytes([whole[-1] ^ 0x80])
+
+
 def control(protocol, **ip):
     """Control traffic to a group that has an mroute."""
     return outer(packets.gre(packets.ipv4(ip.pop("source", SOURCE), ip.pop("group", GROUP), protocol, bytes(40), **ip)))
@@ -89,6 +94,8 @@ FRAMES = {
     "gre_flags": [gre(flags=0x0800), gre(flags=0x0400)],
     "gre_version": [gre(flags=1), gre(flags=7), outer(packets.gre(inner(), flags=0x2001, protocol=0x880b))],
     "gre_protocol": [gre(protocol=p) for p in (0x86dd, 0x6558, 0x88be, 0x0000, 0x0801)],
+    "gre_checksum": [outer(gre_with_wrong_checksum()), outer(gre_with_wrong_checksum(sequence=5)),
+                     outer(gre_with_wrong_checksum(key=KEYED), i=3)],
     "inner_truncated": [truncated(inner(), n) for n in (0, 1, 19)],
     "inner_version": [outer(packets.gre(inner(version=v))) for v in (0, 5, 6)],
     "inner_ihl": [outer(packets.gre(inner(ihl=0))), outer(packets.gre(inner(ihl=4))),
@@ -133,6 +140,8 @@ ELSEWHERE = {
     "punt_other": "unit/test_datapath_punt",
     "punt_multicast": "unit/test_datapath",
     "keepalive_rate": "e2e/test_liveness: the time between two keepalives decides",
+    "sequence": "e2e/test_options: old numbers of a strict tunnel",
+    "no_sequence": "e2e/test_options: no numbers in a strict tunnel",
     "iif_down": "e2e/test_host: the operator sets an interface down",
     "source_guard": "e2e/test_igmp: `sources` of members",
     "ttl_threshold": "e2e/test_kernel_mroutes: the kernel gives thresholds",

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The options of GRE that plain tunnels do not have: checksum and sequence number (RFC 2784, RFC 2890). The
+ * loops over plain packets and replicas reach these functions by tests that they make anyway: received
+ * packets by the number in the tunnels' table (GREMC_VIF_CHECKED), sent ones by GREMC_ENCAP_OPTIONS. */
+#ifndef GREMC_DATAPATH_OPTIONS_H
+#define GREMC_DATAPATH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "datapath/worker.h"
+#include "proto/proto.h"
+
+/* ---- received packets ---- */
+
+/* Whether the GRE checksum of a packet is right (RFC 2784, 2.2).
+ * Input:   a header with a checksum at `offset`, which `length` bytes of GRE follow from there. */
+bool gremc_gre_checksum_is_valid(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length);
+/* Drop a frame whose GRE checksum is wrong, if it belongs to a tunnel.
+ * Owner:   takes the mbuf over if it returns true.
+ * Returns: false for GRE of no tunnel, which is none of the forwarder's. */
+bool gremc_checksum_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf,
+			 const struct gremc_tunnel_key *key);
+/* Check a packet of a tunnel that is down or has input options.
+ * Input:   the outer headers are still in the data, and are valid.
+ * Owner:   takes the packet over if it returns false.
+ * Returns: whether the packet goes on like one of a plain tunnel. */
+bool gremc_tunnel_input_check(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t vif);
+
+/* ---- replicas ---- */
+
+/* The folded ones' complement sum of a whole packet. */
+uint16_t gremc_packet_sum(const struct rte_mbuf *packet);
+/* The same for the packet in replication, computed once for all its replicas. */
+uint16_t gremc_replication_sum(struct gremc_worker *worker, const struct rte_mbuf *packet);
+/* Write the GRE header of a replica behind its outer IPv4 header `ip`.
+ * Input:   encap: the line with the template; sum: of the inner packet. */
+void gremc_options_write(const struct gremc_vifs *vifs, uint32_t vif, const struct gremc_encap *encap,
+			 uint16_t sum, uint8_t *ip);
+
+#endif

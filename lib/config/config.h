@@ -39,24 +39,25 @@ enum gremc_bond_mode {
 /* The names that netplan has for them. */
 extern const struct gremc_keywords gremc_bond_mode_keywords;
 
+/* An address of an interface, with the length of its network. */
 struct gremc_config_address {
-	rte_be32_t address;
-	uint8_t length;
+	struct gremc_addr address; /* without a family: none */
+	uint32_t length;
 };
 
 struct gremc_config_route {
 	struct gremc_prefix to; /* 0.0.0.0/0: default; gateway4 is one such */
-	rte_be32_t via;
-	bool on_link; /* `via` is on the link, even outside the networks of the port */
+	struct gremc_addr via;  /* without a family: none */
+	bool on_link;           /* `via` is on the link, even outside the networks of the port */
 };
 
 struct gremc_config_neighbor {
-	rte_be32_t address;
+	struct gremc_addr address;
 	struct rte_ether_addr mac;
 };
 
 struct gremc_config_join {
-	rte_be32_t group, source; /* source 0: any */
+	struct gremc_addr group, source; /* source without a family: any */
 };
 
 /* IGMP on one vif (igmp/igmp.h). */
@@ -90,7 +91,7 @@ struct gremc_config_port {
 	uint32_t address_count;
 	struct gremc_config_route *routes; /* longest prefix first */
 	uint32_t route_count;
-	struct gremc_config_neighbor *neighbors; /* ascending by address in host order, no address twice */
+	struct gremc_config_neighbor *neighbors; /* ascending by address, no address twice */
 	uint32_t neighbor_count;
 };
 
@@ -108,9 +109,9 @@ struct gremc_config_tunnel {
 	struct gremc_config_liveness liveness;
 	bool host;
 	struct gremc_config_igmp *igmp;      /* NULL: off */
-	struct gremc_config_address address; /* inner address of this end; length 0 and address 0: none */
-	rte_be32_t peer;                     /* inner address of the other end, or 0 */
-	struct gremc_config_route *routes;   /* the kernel's, by the tunnel's interface; via 0: on the link */
+	struct gremc_config_address address; /* inner address of this end */
+	struct gremc_addr peer;              /* inner address of the other end; without a family: none */
+	struct gremc_config_route *routes; /* the kernel's, by the tunnel's interface; no via: on the link */
 	uint32_t route_count;
 	uint32_t port; /* index of the port that owns `local` */
 };
@@ -118,7 +119,7 @@ struct gremc_config_tunnel {
 /* A vif by its number in this configuration: tunnels first (index), then ports (tunnel_count + index), then
  * the host. */
 struct gremc_config_mroute {
-	rte_be32_t source; /* 0: any */
+	struct gremc_addr source; /* without a family: any */
 	struct gremc_prefix group;
 	bool from_any, to_all; /* all tunnels and all ports with `multicast` */
 	uint32_t *from, *to;   /* vif numbers, ascending */
@@ -178,6 +179,14 @@ void gremc_config_help(FILE *out);
 unsigned gremc_config_restart_check(const struct gremc_config *running_config,
 				    const struct gremc_config *new_config, const char *path,
 				    struct gremc_errors *errors);
+
+/* Returns: the network of an interface address. */
+static inline struct gremc_prefix gremc_config_network_of(const struct gremc_config_address *address)
+{
+	return gremc_prefix_of(&address->address, address->length);
+}
+
+/* The underlay of tunnels is IPv4: remotes and next hops have 4 bytes. */
 
 /* Look up the next hop of a remote: the remote itself in a network of the port, or else the `via` of the
  * longest route.

@@ -18,7 +18,7 @@
 /* Parse a decimal number without leading zeros, or a hexadecimal one after 0x. */
 bool gremc_config_number_parse(const char *text, uint64_t *number);
 /* Returns: the class of an address that no host can have, such as "a multicast address"; NULL: unicast. */
-const char *gremc_config_unicast_problem(rte_be32_t address);
+const char *gremc_config_unicast_problem(const struct gremc_addr *address);
 /* Read ADDRESS/LENGTH of an interface.
  * Input:   bare: the length of an address without one; 0: the length is required.
  * Returns: false: the error is added. */
@@ -27,7 +27,7 @@ bool gremc_config_interface_address_read(struct loader *l, const struct value *v
 /* Read a unicast address of the key `what`.
  * Returns: false: the error is added. */
 bool gremc_config_unicast_read(struct loader *l, const char *what, const struct value *value,
-			       rte_be32_t *address);
+			       struct gremc_addr *address);
 /* Read a prefix without host bits of the key `what`.
  * Returns: false: the error is added. */
 bool gremc_config_prefix_read(struct loader *l, const char *what, const struct value *value,
@@ -47,7 +47,8 @@ bool gremc_config_route_read(struct loader *l, yaml_node_t *entry, bool is_tunne
 /* Returns: the Ethernet or bond of this name that only the kernel uses; NULL: none. */
 const struct netplan_port *gremc_config_netplan_port_find(const struct loader *l, const char *name);
 /* Returns: the Ethernet or bond with this address that only the kernel uses; NULL: none. */
-const struct netplan_port *gremc_config_netplan_owner_find(const struct loader *l, rte_be32_t address);
+const struct netplan_port *gremc_config_netplan_owner_find(const struct loader *l,
+							   const struct gremc_addr *address);
 /* Free the arrays of the draft. */
 void gremc_config_port_draft_fini(struct port_draft *draft);
 /* Add a tunnel without options.

@@ -189,7 +189,7 @@ static void ifcfg_local_default(struct loader *l, const struct ifcfg *file, stru
 {
 	/* with an error in the ports the address cannot be chosen */
 	if (l->address_count == 1)
-		draft->tunnel.options.local = l->addresses[0].address;
+		draft->tunnel.options.local = gremc_addr_to_ipv4(&l->addresses[0].address);
 	else if (!l->ports_broken)
 		gremc_config_error_add(
 			l, file->values[TYPE].place,
@@ -211,7 +211,7 @@ static void ifcfg_inner_read(struct loader *l, const struct ifcfg *file, struct 
 	    !gremc_config_interface_address_read(l, &file->values[PEER_INNER], 32, &peer))
 		return;
 	/* a route to the remote by its own tunnel would loop; the scripts do not add it, either */
-	if (peer.address != tunnel->options.remote)
+	if (gremc_addr_to_ipv4(&peer.address) != tunnel->options.remote)
 		tunnel->peer = peer.address;
 	else
 		gremc_config_note_add(

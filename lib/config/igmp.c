@@ -139,13 +139,13 @@ void gremc_config_read_igmp_groups(struct loader *l, const struct key *key, yaml
  * Returns: false: the error is added. */
 static bool igmp_source_parse(struct loader *l, const struct value *value, struct gremc_prefix *source)
 {
-	rte_be32_t address;
+	struct gremc_addr address;
 	uint8_t net;
 
 	if (strchr(value->text, '/') == NULL) {
 		if (!gremc_config_unicast_read(l, "sources", value, &address))
 			return false;
-		*source = (struct gremc_prefix)GREMC_PREFIX_IPV4(address, 32);
+		*source = gremc_prefix_of(&address, gremc_family_bits(address.family));
 		return true;
 	}
 	if (!gremc_config_prefix_read(l, "sources", value, source))
@@ -221,10 +221,10 @@ void gremc_config_read_join_group(struct loader *l, const struct key *key, const
 
 	if (!gremc_config_prefix_read(l, key->name, value, &group) || !igmp_check_group(l, value, &group))
 		return;
-	if (group.length < 32)
+	if (!gremc_prefix_is_single(&group))
 		gremc_config_error_add(l, value->place, "`group` is %s; a member joins a single group",
 				       value->text);
-	join->group = group.address.ipv4;
+	join->group = group.address;
 }
 
 static void igmp_join_read(struct loader *l, yaml_node_t *node, struct gremc_config_igmp *igmp)
@@ -237,12 +237,12 @@ static void igmp_join_read(struct loader *l, yaml_node_t *node, struct gremc_con
 	gremc_config_mapping_read(l, node, SECTION_JOIN, &owner, &join, places);
 	if (l->problems.count != problems)
 		return;
-	if (join.source == 0 && gremc_ipv4_is_ssm(join.group)) {
+	if (!gremc_addr_is_set(&join.source) && gremc_addr_is_ssm(&join.group)) {
 		gremc_config_error_add(
 			l, places[KEY_JOIN_GROUP],
 			"`group` is %s, inside 232.0.0.0/8, where a member names its source (RFC "
 			"4607); add `source:`",
-			ADDRESS(join.group));
+			ADDRESS(&join.group));
 		return;
 	}
 	joins = gremc_config_array_grow(l, igmp->joins, igmp->join_count, sizeof(*joins));

@@ -5,13 +5,13 @@
 
 #include "config/config_priv.h"
 
-static bool prefixes_cover_address(const struct gremc_prefix *list, uint32_t count, rte_be32_t address)
+static bool prefixes_cover_address(const struct gremc_prefix *list, uint32_t count,
+				   const struct gremc_addr *address)
 {
-	const struct gremc_addr addr = gremc_addr_from_ipv4(address);
 	bool found = count == 0;
 
 	for (uint32_t i = 0; i < count && !found; i++)
-		found = gremc_prefix_covers(&list[i], &addr);
+		found = gremc_prefix_covers(&list[i], address);
 	return found;
 }
 
@@ -27,11 +27,12 @@ static uint32_t joins_count_groups(const struct gremc_config_join *joins, uint32
 
 	*most = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		bool is_new = i == 0 || joins[i].group != joins[i - 1].group;
+		bool is_new = i == 0 || !gremc_addr_is_equal(&joins[i].group, &joins[i - 1].group);
 
 		groups += is_new;
 		sources = is_new ? 0 : sources;
-		sources += joins[i].source && (is_new || joins[i].source != joins[i - 1].source);
+		sources += gremc_addr_is_set(&joins[i].source) &&
+			   (is_new || !gremc_addr_is_equal(&joins[i].source, &joins[i - 1].source));
 		*most = RTE_MAX(*most, sources);
 	}
 	return groups;
@@ -66,7 +67,7 @@ static void igmp_check_join_limits(struct loader *l, const struct gremc_config_i
 }
 
 static void igmp_warn_outside(struct loader *l, struct place place, const char *name, const char *what,
-			      rte_be32_t address, const char *key)
+			      const struct gremc_addr *address, const char *key)
 {
 	gremc_config_warning_add(l, place, "%s: `join` has %s%s, which is outside `%s`, so it is not joined",
 				 name, what, ADDRESS(address), key);
@@ -75,10 +76,11 @@ static void igmp_warn_outside(struct loader *l, struct place place, const char *
 static void igmp_check_join(struct loader *l, const struct gremc_config_igmp *igmp, struct place place,
 			    const char *name, const struct gremc_config_join *join)
 {
-	if (!prefixes_cover_address(igmp->groups, igmp->group_count, join->group))
-		igmp_warn_outside(l, place, name, "", join->group, "groups");
-	if (join->source && !prefixes_cover_address(igmp->sources, igmp->source_count, join->source))
-		igmp_warn_outside(l, place, name, "the source ", join->source, "sources");
+	if (!prefixes_cover_address(igmp->groups, igmp->group_count, &join->group))
+		igmp_warn_outside(l, place, name, "", &join->group, "groups");
+	if (gremc_addr_is_set(&join->source) &&
+	    !prefixes_cover_address(igmp->sources, igmp->source_count, &join->source))
+		igmp_warn_outside(l, place, name, "the source ", &join->source, "sources");
 }
 
 void gremc_config_igmp_check_limits(struct loader *l, const struct gremc_config_igmp *igmp,

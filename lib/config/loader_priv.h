@@ -31,13 +31,13 @@ struct port_draft {
 /* An Ethernet without a device for this program, or a bond of such: the kernel uses it. */
 struct netplan_port {
 	struct value name;
-	rte_be32_t *addresses;
+	struct gremc_addr *addresses;
 	uint32_t address_count;
 };
 
 /* An address of a port. */
 struct owned_address {
-	rte_be32_t address;
+	struct gremc_addr address;
 	uint32_t port;
 	struct place place;
 };

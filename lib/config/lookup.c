@@ -9,16 +9,16 @@ int gremc_config_route_lookup(const struct gremc_config_port *port, rte_be32_t r
 	const struct gremc_addr address = gremc_addr_from_ipv4(remote);
 
 	for (uint32_t i = 0; i < port->address_count; i++) {
-		const struct gremc_config_address *own = &port->addresses[i];
+		const struct gremc_prefix network = gremc_config_network_of(&port->addresses[i]);
 
-		if (((own->address ^ remote) & gremc_ipv4_mask(own->length)) == 0) {
+		if (gremc_prefix_covers(&network, &address)) {
 			*next_hop = remote;
 			return 0;
 		}
 	}
 	for (uint32_t i = 0; i < port->route_count; i++) {
 		if (gremc_prefix_covers(&port->routes[i].to, &address)) {
-			*next_hop = port->routes[i].via;
+			*next_hop = gremc_addr_to_ipv4(&port->routes[i].via);
 			return 0;
 		}
 	}
@@ -28,15 +28,17 @@ int gremc_config_route_lookup(const struct gremc_config_port *port, rte_be32_t r
 const struct rte_ether_addr *gremc_config_neighbor_find(const struct gremc_config_port *port,
 							rte_be32_t address)
 {
+	const struct gremc_addr key = gremc_addr_from_ipv4(address);
 	uint32_t low = 0, high = port->neighbor_count;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 		const struct gremc_config_neighbor *neighbor = &port->neighbors[middle];
+		const int order = gremc_addr_compare(&neighbor->address, &key);
 
-		if (neighbor->address == address)
+		if (order == 0)
 			return &neighbor->mac;
-		if (rte_be_to_cpu_32(neighbor->address) < rte_be_to_cpu_32(address))
+		if (order < 0)
 			low = middle + 1;
 		else
 			high = middle;

@@ -64,7 +64,8 @@ char *gremc_config_place_format(char *text, const struct loader *l, struct place
  * Returns: buffer. */
 char *gremc_config_text_quote(char *buffer, const char *text);
 #define QUOTE(text)      gremc_config_text_quote((char[QUOTE_TEXT]){0}, text)
-#define ADDRESS(address) gremc_ipv4_format((char[GREMC_IPV4_TEXT]){0}, address)
+#define ADDRESS(address) gremc_addr_format((char[GREMC_ADDR_TEXT]){0}, address)
+#define IPV4(address)    gremc_ipv4_format((char[GREMC_IPV4_TEXT]){0}, address)
 
 /* Make space for one more entry of an array of `count`, which doubles.
  * Returns: the array; NULL without memory, which the loader records: the old array is unchanged. */

@@ -62,7 +62,7 @@ static void mroute_check_pair(struct loader *l, const struct gremc_config_mroute
 {
 	char text[GREMC_PREFIX_TEXT];
 
-	if (places[KEY_SOURCE].line && mroute->group.length < 32)
+	if (places[KEY_SOURCE].line && !gremc_prefix_is_single(&mroute->group))
 		gremc_config_error_add(
 			l, places[KEY_GROUP],
 			"`group` is %s together with a `source`; with a source it accepts a single group, "
@@ -114,8 +114,11 @@ static uint32_t vif_number_find(struct loader *l, const struct value *value)
 		vif_unknown_error(l, value);
 		return GREMC_CONFIG_NONE;
 	}
-	if (!name->is_port)
+	if (!name->is_port) {
+		gremc_assert(name->index < l->tunnel_count);
 		return name->index;
+	}
+	gremc_assert(name->index < l->config->port_count);
 	port = &l->config->ports[name->index];
 	if (port->member_of != GREMC_CONFIG_NONE) {
 		gremc_config_error_add(l, value->place, "%s is a member of %s; name the bond instead",
@@ -296,6 +299,7 @@ static void mroute_read(struct loader *l, yaml_node_t *node)
 		free(mroute.to);
 		return;
 	}
+	gremc_assert(mroute.from_count <= GREMC_CONFIG_VIFS_MAX && mroute.to_count <= GREMC_CONFIG_VIFS_MAX);
 	mroutes[config->mroute_count] = mroute;
 	mroute_places[config->mroute_count++] = places[KEY_GROUP];
 }

@@ -38,11 +38,12 @@ const struct netplan_port *gremc_config_netplan_port_find(const struct loader *l
 	return NULL;
 }
 
-const struct netplan_port *gremc_config_netplan_owner_find(const struct loader *l, rte_be32_t address)
+const struct netplan_port *gremc_config_netplan_owner_find(const struct loader *l,
+							   const struct gremc_addr *address)
 {
 	for (uint32_t i = 0; i < l->netplan_port_count; i++)
 		for (uint32_t j = 0; j < l->netplan_ports[i].address_count; j++)
-			if (l->netplan_ports[i].addresses[j] == address)
+			if (gremc_addr_is_equal(&l->netplan_ports[i].addresses[j], address))
 				return &l->netplan_ports[i];
 	return NULL;
 }
@@ -301,10 +302,10 @@ void gremc_config_read_route_to(struct loader *l, const struct key *key, const s
 		return;
 	}
 	if (gremc_config_prefix_read(l, key->name, value, &route->to) && route->to.length &&
-	    gremc_config_unicast_problem(route->to.address.ipv4))
+	    gremc_config_unicast_problem(&route->to.address))
 		gremc_config_error_add(l, value->place,
 				       "`to` is %s, %s; it accepts a unicast network, or `default`",
-				       value->text, gremc_config_unicast_problem(route->to.address.ipv4));
+				       value->text, gremc_config_unicast_problem(&route->to.address));
 }
 
 /* Returns: the text of a route's key, or "". */
@@ -348,7 +349,7 @@ bool gremc_config_route_read(struct loader *l, yaml_node_t *entry, bool is_tunne
 	*place = places[KEY_ROUTE_VIA].line ? places[KEY_ROUTE_VIA] : owner.place;
 	if (l->problems.count != problems)
 		return false;
-	if (route->via || (is_tunnel && is_link))
+	if (gremc_addr_is_set(&route->via) || (is_tunnel && is_link))
 		return true;
 	if (is_link)
 		gremc_config_note_add(
@@ -443,10 +444,10 @@ static bool neighbor_read(struct loader *l, const struct value *name, yaml_node_
 static int neighbor_draft_compare(const void *a, const void *b)
 {
 	const struct neighbor_draft *x = a, *y = b;
-	uint32_t left = rte_be_to_cpu_32(x->neighbor.address), right = rte_be_to_cpu_32(y->neighbor.address);
+	const int order = gremc_addr_compare(&x->neighbor.address, &y->neighbor.address);
 
-	if (left != right)
-		return left < right ? -1 : 1;
+	if (order)
+		return order;
 	if (x->place.line != y->place.line)
 		return x->place.line < y->place.line ? -1 : 1;
 	return x->place.column < y->place.column ? -1 : x->place.column > y->place.column;
@@ -468,11 +469,11 @@ void gremc_config_read_neighbors(struct loader *l, const struct key *key, yaml_n
 	port->neighbor_count = list.count;
 	for (uint32_t i = 0; i < list.count; i++) {
 		port->neighbors[i] = list.drafts[i].neighbor;
-		if (i && port->neighbors[i].address == port->neighbors[i - 1].address)
+		if (i && gremc_addr_is_equal(&port->neighbors[i].address, &port->neighbors[i - 1].address))
 			gremc_config_error_add(
 				l, list.drafts[i].place,
 				"the neighbor %s is given twice, first on line %u; keep one of them",
-				ADDRESS(port->neighbors[i].address), list.drafts[i - 1].place.line);
+				ADDRESS(&port->neighbors[i].address), list.drafts[i - 1].place.line);
 	}
 out:
 	free(list.drafts);

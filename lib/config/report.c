@@ -129,6 +129,7 @@ void gremc_config_messages_fini(struct loader *l)
 
 char *gremc_config_place_format(char *text, const struct loader *l, struct place place, struct place from)
 {
+	gremc_assert(place.file < l->file_count && from.file < l->file_count);
 	if (place.file == from.file || place.file >= l->file_count)
 		snprintf(text, WHERE_TEXT, "line %u", place.line);
 	else

@@ -52,6 +52,7 @@ void gremc_config_read_number(struct loader *l, const struct key *key, const str
 {
 	uint64_t number;
 
+	gremc_assert(key->size == sizeof(uint16_t) || key->size == sizeof(uint32_t));
 	if (!number_read(key, value, &number))
 		gremc_config_text_reject(l, key, value);
 	else if (key->size == sizeof(uint16_t))
@@ -79,6 +80,7 @@ void gremc_config_read_boolean(struct loader *l, const struct key *key, const st
 {
 	int boolean = boolean_parse(value);
 
+	gremc_assert(key->size == sizeof(bool));
 	if (boolean < 0)
 		gremc_config_text_reject(l, key, value);
 	else
@@ -87,11 +89,11 @@ void gremc_config_read_boolean(struct loader *l, const struct key *key, const st
 
 /* ---- addresses ---- */
 
-const char *gremc_config_unicast_problem(rte_be32_t address)
+const char *gremc_config_unicast_problem(const struct gremc_addr *address)
 {
-	uint32_t host = rte_be_to_cpu_32(address);
+	uint32_t host = rte_be_to_cpu_32(gremc_addr_to_ipv4(address));
 
-	if (gremc_ipv4_is_multicast(address))
+	if (gremc_addr_is_multicast(address))
 		return "a multicast address";
 	if (host == UINT32_MAX)
 		return "the broadcast address";
@@ -102,18 +104,31 @@ const char *gremc_config_unicast_problem(rte_be32_t address)
 	return NULL;
 }
 
+/* Whether the address is IPv4; otherwise the error is added. */
+static bool family_check(struct loader *l, const char *what, const struct value *value,
+			 const struct gremc_addr *address)
+{
+	if (address->family == GREMC_FAMILY_IPV4)
+		return true;
+	gremc_config_error_add(l, value->place, "`%s` is %s, which is IPv6; only IPv4 is supported here",
+			       what, value->text);
+	return false;
+}
+
 bool gremc_config_unicast_read(struct loader *l, const char *what, const struct value *value,
-			       rte_be32_t *address)
+			       struct gremc_addr *address)
 {
 	const char *why_not;
 
-	if (gremc_ipv4_parse(value->text, address)) {
+	if (gremc_addr_parse(value->text, address)) {
 		gremc_config_error_add(l, value->place,
 				       "`%s` cannot be `%s`; it accepts an IPv4 address such as 192.0.2.1",
 				       what, QUOTE(value->text));
 		return false;
 	}
-	why_not = gremc_config_unicast_problem(*address);
+	if (!family_check(l, what, value, address))
+		return false;
+	why_not = gremc_config_unicast_problem(address);
 	if (why_not)
 		gremc_config_error_add(l, value->place,
 				       "`%s` is %s, %s; it accepts the unicast address of a host", what,
@@ -124,10 +139,11 @@ bool gremc_config_unicast_read(struct loader *l, const char *what, const struct 
 void gremc_config_read_address(struct loader *l, const struct key *key, const struct value *value,
 			       void *object)
 {
-	rte_be32_t address;
+	struct gremc_addr address;
 
+	gremc_assert(key->size == sizeof(address));
 	if (gremc_config_unicast_read(l, key->name, value, &address))
-		*(rte_be32_t *)key_field_of(key, object) = address;
+		*(struct gremc_addr *)key_field_of(key, object) = address;
 }
 
 /* Whether the address is a wildcard as of Linux's tunnels. A tunnel here has both addresses. */
@@ -139,9 +155,15 @@ static bool text_is_wildcard(const char *text)
 void gremc_config_read_endpoint(struct loader *l, const struct key *key, const struct value *value,
 				void *object)
 {
-	if (!text_is_wildcard(value->text))
-		gremc_config_read_address(l, key, value, object);
-	else if (key->offset == gremc_config_keys[KEY_LOCAL].offset)
+	struct gremc_addr address;
+
+	gremc_assert(key->size == sizeof(rte_be32_t));
+	if (!text_is_wildcard(value->text)) {
+		if (gremc_config_unicast_read(l, key->name, value, &address))
+			*(rte_be32_t *)key_field_of(key, object) = gremc_addr_to_ipv4(&address);
+		return;
+	}
+	if (key->offset == gremc_config_keys[KEY_LOCAL].offset)
 		gremc_config_error_add(
 			l, value->place,
 			"`%s` cannot be `%s`: a tunnel has one outer address; write the port's "
@@ -163,7 +185,9 @@ bool gremc_config_interface_address_read(struct loader *l, const struct value *v
 	const char *why_not;
 	int rc = gremc_prefix_parse(value->text, &prefix, &own);
 
-	if (rc || own.family != GREMC_FAMILY_IPV4 || (strchr(value->text, '/') && prefix.length == 0)) {
+	if (rc == 0 && !family_check(l, "addresses", value, &own))
+		return false;
+	if (rc || (strchr(value->text, '/') && prefix.length == 0)) {
 		gremc_config_error_add(l, value->place,
 				       "`%s` is not an interface address; write ADDRESS/LENGTH with a "
 				       "length from 1 to 32, such as 192.0.2.1/24",
@@ -176,9 +200,9 @@ bool gremc_config_interface_address_read(struct loader *l, const struct value *v
 				       value->text, value->text);
 		return false;
 	}
-	address->address = own.ipv4;
+	address->address = own;
 	address->length = prefix.length;
-	why_not = gremc_config_unicast_problem(address->address);
+	why_not = gremc_config_unicast_problem(&address->address);
 	if (why_not)
 		gremc_config_error_add(l, value->place,
 				       "%s is %s; an interface accepts the unicast address of a host",
@@ -192,7 +216,7 @@ bool gremc_config_prefix_read(struct loader *l, const char *what, const struct v
 	char text[GREMC_PREFIX_TEXT];
 	struct gremc_addr address;
 
-	if (gremc_prefix_parse(value->text, prefix, &address) || address.family != GREMC_FAMILY_IPV4) {
+	if (gremc_prefix_parse(value->text, prefix, &address)) {
 		gremc_config_error_add(
 			l, value->place,
 			"`%s` cannot be `%s`; it accepts ADDRESS or ADDRESS/LENGTH with a length from 0 "
@@ -200,6 +224,8 @@ bool gremc_config_prefix_read(struct loader *l, const char *what, const struct v
 			what, QUOTE(value->text));
 		return false;
 	}
+	if (!family_check(l, what, value, &address))
+		return false;
 	if (gremc_addr_is_equal(&address, &prefix->address))
 		return true;
 	gremc_config_error_add(

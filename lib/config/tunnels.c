@@ -97,7 +97,7 @@ static bool tunnel_address_read(struct loader *l, const struct value *value, voi
 
 	if (!gremc_config_interface_address_read(l, value, 32, &address))
 		return true;
-	if (tunnel->address.length) {
+	if (gremc_addr_is_set(&tunnel->address.address)) {
 		gremc_config_error_add(l, value->place, "a tunnel has one inner address; remove %s",
 				       value->text);
 		return false;

@@ -123,9 +123,9 @@ static int owned_address_compare(const void *a, const void *b)
 {
 	const struct owned_address *x = a, *y = b;
 
-	if (x->address != y->address)
-		return x->address < y->address ? -1 : 1;
-	return place_compare(x->place, y->place);
+	const int order = gremc_addr_compare(&x->address, &y->address);
+
+	return order ? order : place_compare(x->place, y->place);
 }
 
 static void ports_check_addresses(struct loader *l)
@@ -145,10 +145,10 @@ static void ports_check_addresses(struct loader *l)
 				l->ports[i].port.addresses[j].address, i, l->ports[i].address_places[j]};
 	qsort(owned, count, sizeof(*owned), owned_address_compare);
 	for (uint32_t i = 1; i < count; i++)
-		if (owned[i].address == owned[i - 1].address)
+		if (gremc_addr_is_equal(&owned[i].address, &owned[i - 1].address))
 			gremc_config_error_add(
 				l, owned[i].place, "%s is an address of %s already (%s); give it once",
-				ADDRESS(owned[i].address), l->ports[owned[i - 1].port].port.name,
+				ADDRESS(&owned[i].address), l->ports[owned[i - 1].port].port.name,
 				gremc_config_place_format(where, l, owned[i - 1].place, owned[i].place));
 }
 
@@ -167,23 +167,25 @@ static int route_draft_compare(const void *a, const void *b)
 static void route_check_via(struct loader *l, const struct gremc_config_port *port,
 			    const struct route_draft *draft)
 {
-	rte_be32_t via = draft->route.via;
+	const struct gremc_addr *via = &draft->route.via;
 	bool is_covered = false;
 
 	for (uint32_t i = 0; i < port->address_count; i++) {
 		const struct gremc_config_address *own = &port->addresses[i];
+		const struct gremc_prefix network = gremc_config_network_of(own);
 
-		if (own->address == via) {
+		if (gremc_addr_is_equal(&own->address, via)) {
 			gremc_config_error_add(
 				l, draft->place,
 				"the next hop %s is %s's own address; it accepts the gateway's", ADDRESS(via),
 				port->name);
 			return;
 		}
-		if ((own->address ^ via) & gremc_ipv4_mask(own->length))
+		if (!gremc_prefix_covers(&network, via))
 			continue;
 		is_covered = true;
-		if (own->length < 31 && (via | gremc_ipv4_mask(own->length)) == RTE_BE32(UINT32_MAX))
+		if (own->length < 31 &&
+		    (gremc_addr_to_ipv4(via) | gremc_ipv4_mask(own->length)) == RTE_BE32(UINT32_MAX))
 			gremc_config_error_add(
 				l, draft->place,
 				"the next hop %s is the broadcast address of a network of %s; it accepts "
@@ -247,6 +249,7 @@ void gremc_config_validate_ports(struct loader *l)
 {
 	struct gremc_config *config = l->config;
 
+	gremc_assert(config->ports == NULL);
 	ports_check_devices(l);
 	ports_check_members(l);
 	ports_check_addresses(l);
@@ -268,24 +271,28 @@ void gremc_config_validate_ports(struct loader *l)
 
 /* ---- tunnels ---- */
 
-static const struct owned_address *address_find_owner(const struct loader *l, rte_be32_t address)
+static const struct owned_address *address_find_owner(const struct loader *l,
+						      const struct gremc_addr *address)
 {
 	uint32_t low = 0, high = l->address_count;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (l->addresses[middle].address < address)
+		if (gremc_addr_compare(&l->addresses[middle].address, address) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < l->address_count && l->addresses[low].address == address ? &l->addresses[low] : NULL;
+	return low < l->address_count && gremc_addr_is_equal(&l->addresses[low].address, address)
+		       ? &l->addresses[low]
+		       : NULL;
 }
 
 static void tunnel_local_error(struct loader *l, const struct tunnel_draft *draft)
 {
-	const struct netplan_port *netplan = gremc_config_netplan_owner_find(l, draft->tunnel.options.local);
+	const struct gremc_addr local = gremc_addr_from_ipv4(draft->tunnel.options.local);
+	const struct netplan_port *netplan = gremc_config_netplan_owner_find(l, &local);
 	char list[128] = "";
 	size_t length = 0;
 
@@ -294,38 +301,37 @@ static void tunnel_local_error(struct loader *l, const struct tunnel_draft *draf
 			l, draft->local,
 			"`local` is %s, an address of %s, which has no `device`; add `device:` to it, which "
 			"accepts the EAL's name of a device, or `interface:`, which accepts one of the kernel",
-			ADDRESS(draft->tunnel.options.local), QUOTE(netplan->name.text));
+			ADDRESS(&local), QUOTE(netplan->name.text));
 		return;
 	}
 	for (uint32_t i = 0, shown = 0; i < l->config->port_count; i++)
 		for (uint32_t j = 0; j < l->config->ports[i].address_count && shown < 4; j++, shown++)
 			length += snprintf(list + length, sizeof(list) - length, "%s%s", shown ? ", " : "",
-					   ADDRESS(l->config->ports[i].addresses[j].address));
+					   ADDRESS(&l->config->ports[i].addresses[j].address));
 	if (*list)
 		gremc_config_error_add(
 			l, draft->local,
 			"`local` is %s, an address of no port; the ports have %s%s, or add it to `addresses`",
-			ADDRESS(draft->tunnel.options.local), list, l->address_count > 4 ? " and more" : "");
+			ADDRESS(&local), list, l->address_count > 4 ? " and more" : "");
 	else
 		gremc_config_error_add(l, draft->local,
 				       "`local` is %s, an address of no port; add it to a port's `addresses`",
-				       ADDRESS(draft->tunnel.options.local));
+				       ADDRESS(&local));
 }
 
 /* Returns: the longest prefix of the port's addresses and routes that covers the address; -1: none. */
-static int port_find_prefix_length(const struct gremc_config_port *port, rte_be32_t address)
+static int port_find_prefix_length(const struct gremc_config_port *port, const struct gremc_addr *address)
 {
-	const struct gremc_addr addr = gremc_addr_from_ipv4(address);
 	int longest = -1;
 
 	for (uint32_t i = 0; i < port->address_count; i++) {
-		const struct gremc_config_address *own = &port->addresses[i];
+		const struct gremc_prefix network = gremc_config_network_of(&port->addresses[i]);
 
-		if (((own->address ^ address) & gremc_ipv4_mask(own->length)) == 0)
-			longest = RTE_MAX(longest, (int)own->length);
+		if (gremc_prefix_covers(&network, address))
+			longest = RTE_MAX(longest, (int)network.length);
 	}
 	for (uint32_t i = 0; i < port->route_count; i++)
-		if (gremc_prefix_covers(&port->routes[i].to, &addr))
+		if (gremc_prefix_covers(&port->routes[i].to, address))
 			longest = RTE_MAX(longest, (int)port->routes[i].to.length);
 	return longest;
 }
@@ -335,19 +341,19 @@ static void tunnel_check_inner_networks(struct loader *l, const struct tunnel_dr
 					const struct gremc_config_port *port)
 {
 	const struct gremc_config_tunnel *tunnel = &draft->tunnel;
-	const struct gremc_config_address *inner = &tunnel->address;
+	const struct gremc_prefix inner = gremc_config_network_of(&tunnel->address);
 	const struct gremc_addr remote = gremc_addr_from_ipv4(tunnel->options.remote);
-	int outer = port_find_prefix_length(port, tunnel->options.remote);
+	int outer = port_find_prefix_length(port, &remote);
 
 	if (!tunnel->host)
 		return;
-	if (inner->address && !tunnel->peer && inner->length < 32 && inner->length > outer &&
-	    ((inner->address ^ tunnel->options.remote) & gremc_ipv4_mask(inner->length)) == 0)
+	if (!gremc_addr_is_set(&tunnel->peer) && !gremc_prefix_is_single(&inner) &&
+	    (int)inner.length > outer && gremc_prefix_covers(&inner, &remote))
 		gremc_config_error_add(
 			l, draft->address,
 			"the inner network of %s holds its `remote` %s, so the tunnel's packets would "
 			"enter the tunnel; inner addresses take a network of their own",
-			tunnel->name, ADDRESS(tunnel->options.remote));
+			tunnel->name, IPV4(tunnel->options.remote));
 	for (uint32_t i = 0; i < tunnel->route_count; i++)
 		if ((int)tunnel->routes[i].to.length > outer &&
 		    gremc_prefix_covers(&tunnel->routes[i].to, &remote))
@@ -355,7 +361,7 @@ static void tunnel_check_inner_networks(struct loader *l, const struct tunnel_dr
 				l, draft->routes,
 				"a route of %s holds its `remote` %s, so the tunnel's packets would "
 				"enter the tunnel; remove it",
-				tunnel->name, ADDRESS(tunnel->options.remote));
+				tunnel->name, IPV4(tunnel->options.remote));
 }
 
 /* Check that IGMP, which has a TTL of 1 (RFC 3376, 4), reaches the other end. */
@@ -363,23 +369,27 @@ static void tunnel_check_outer_ttl(struct loader *l, const struct tunnel_draft *
 				   const struct gremc_config_port *port)
 {
 	const struct gremc_config_tunnel *tunnel = &draft->tunnel;
+	const struct gremc_addr remote = gremc_addr_from_ipv4(tunnel->options.remote);
 	bool is_direct = false;
 
-	for (uint32_t i = 0; i < port->address_count; i++)
-		is_direct |= ((port->addresses[i].address ^ tunnel->options.remote) &
-			      gremc_ipv4_mask(port->addresses[i].length)) == 0;
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		const struct gremc_prefix network = gremc_config_network_of(&port->addresses[i]);
+
+		is_direct |= gremc_prefix_covers(&network, &remote);
+	}
 	if (tunnel->igmp && tunnel->options.ttl == 0 && !is_direct)
 		gremc_config_error_add(
 			l, draft->ttl,
 			"`ttl` of %s is `inherit` and it has `igmp`, whose packets have a TTL of 1: "
 			"they do not pass a router on the way to %s; give a number, such as 64",
-			tunnel->name, ADDRESS(tunnel->options.remote));
+			tunnel->name, IPV4(tunnel->options.remote));
 }
 
 static void tunnel_check(struct loader *l, struct tunnel_draft *draft)
 {
 	struct gremc_config_tunnel *tunnel = &draft->tunnel;
 	const unsigned overhead = gremc_tunnel_overhead(&tunnel->options);
+	const struct gremc_addr local = gremc_addr_from_ipv4(tunnel->options.local);
 	const struct owned_address *owner;
 	const struct gremc_config_port *port;
 
@@ -387,12 +397,12 @@ static void tunnel_check(struct loader *l, struct tunnel_draft *draft)
 		gremc_config_error_add(
 			l, draft->local,
 			"`local` and `remote` of %s are both %s; a tunnel ends at another host", tunnel->name,
-			ADDRESS(tunnel->options.local));
-	if (tunnel->peer && tunnel->peer == tunnel->address.address)
+			IPV4(tunnel->options.local));
+	if (gremc_addr_is_set(&tunnel->peer) && gremc_addr_is_equal(&tunnel->peer, &tunnel->address.address))
 		gremc_config_error_add(l, draft->peer,
 				       "`peer` of %s is its own inner address; it accepts the other end's",
 				       tunnel->name);
-	if (tunnel->peer && tunnel->peer == tunnel->options.remote)
+	if (gremc_addr_is_set(&tunnel->peer) && tunnel->peer.ipv4 == tunnel->options.remote)
 		gremc_config_error_add(
 			l, draft->peer,
 			"`peer` of %s is its `remote`, so the tunnel's packets would enter the "
@@ -407,12 +417,13 @@ static void tunnel_check(struct loader *l, struct tunnel_draft *draft)
 	/* the lack of ports is one error, not one for each tunnel */
 	if (!l->has_ports || l->port_count == 0)
 		return;
-	owner = address_find_owner(l, tunnel->options.local);
+	owner = address_find_owner(l, &local);
 	if (owner == NULL) {
 		if (!l->ports_broken)
 			tunnel_local_error(l, draft);
 		return;
 	}
+	gremc_assert(owner->port < l->config->port_count);
 	tunnel->port = owner->port;
 	port = &l->config->ports[owner->port];
 	tunnel_check_inner_networks(l, draft, port);
@@ -495,6 +506,7 @@ void gremc_config_validate_tunnels(struct loader *l)
 {
 	struct gremc_config *config = l->config;
 
+	gremc_assert(config->tunnels == NULL);
 	for (uint32_t i = 0; i < l->tunnel_count; i++)
 		if (!l->tunnels[i].broken)
 			tunnel_check(l, &l->tunnels[i]);
@@ -519,14 +531,15 @@ static int mroute_compare(const void *a, const void *b, void *mroutes)
 	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
 	const struct gremc_config_mroute *x = &all[i], *y = &all[j];
 
-	const int order = gremc_addr_compare(&x->group.address, &y->group.address);
+	int order = gremc_addr_compare(&x->group.address, &y->group.address);
 
 	if (order)
 		return order;
 	if (x->group.length != y->group.length)
 		return x->group.length < y->group.length ? -1 : 1;
-	if (x->source != y->source)
-		return x->source < y->source ? -1 : 1;
+	order = gremc_addr_compare(&x->source, &y->source);
+	if (order)
+		return order;
 	return i < j ? -1 : i > j; /* the order of the file */
 }
 
@@ -546,12 +559,14 @@ void gremc_config_validate_mroutes(struct loader *l)
 		struct place first = l->mroute_places[sorted[i - 1]], second = l->mroute_places[sorted[i]];
 		char where[WHERE_TEXT], group[GREMC_PREFIX_TEXT];
 
-		if (gremc_prefix_is_equal(&x->group, &y->group) && x->source == y->source)
+		if (gremc_prefix_is_equal(&x->group, &y->group) &&
+		    gremc_addr_is_equal(&x->source, &y->source))
 			gremc_config_error_add(
 				l, second,
 				"there is an mroute for group %s and %s%s already (%s); keep one of them",
-				gremc_prefix_format(group, &y->group), y->source ? "source " : "any source",
-				y->source ? ADDRESS(y->source) : "",
+				gremc_prefix_format(group, &y->group),
+				gremc_addr_is_set(&y->source) ? "source " : "any source",
+				gremc_addr_is_set(&y->source) ? ADDRESS(&y->source) : "",
 				gremc_config_place_format(where, l, first, second));
 	}
 	free(sorted);

@@ -47,16 +47,15 @@ static size_t mtu_now(void *argument, uint32_t interface)
 	return adjacency && adjacency->resolved ? vifs->encap[vif].mtu : 0;
 }
 
-static int take_change(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		       enum gremc_igmp_request interest)
+static int take_change(void *argument, uint32_t interface, const struct gremc_addr *source,
+		       const struct gremc_addr *group, enum gremc_igmp_request interest)
 {
 	struct gremc_control *control = argument;
-	const struct gremc_addr from = gremc_addr_from_ipv4_or_none(source), to = gremc_addr_from_ipv4(group);
 
 	control->membership.reports.changed = true;
 	/* under the engine's lock: a reader that sees the membership sees the number, too */
 	__atomic_add_fetch(&control->membership.changes, 1, __ATOMIC_RELEASE);
-	return gremc_rib_member_set(control->membership.rib, interface, &from, &to, interest);
+	return gremc_rib_member_set(control->membership.rib, interface, source, group, interest);
 }
 
 static void reset_counters(uint32_t id, void *argument)
@@ -113,7 +112,8 @@ static struct gremc_igmp_settings settings_of(const struct gremc_config_igmp_tim
 }
 
 /* The configuration's words in the engine's; both have the same layout of a member. */
-static struct gremc_igmp_policy policy_of(const struct gremc_config_igmp *igmp, rte_be32_t address)
+static struct gremc_igmp_policy policy_of(const struct gremc_config_igmp *igmp,
+					  const struct gremc_addr *address)
 {
 	static_assert(sizeof(struct gremc_config_join) == sizeof(struct gremc_igmp_join) &&
 			      offsetof(struct gremc_config_join, group) ==
@@ -124,7 +124,7 @@ static struct gremc_igmp_policy policy_of(const struct gremc_config_igmp *igmp, 
 		.version = (uint8_t)igmp->version,
 		.fast_leave = igmp->fast_leave,
 		.router_alert = igmp->router_alert,
-		.address = address,
+		.address = *address,
 		.max_groups = igmp->max_groups,
 		.max_sources = igmp->max_sources,
 		.report_rate = igmp->report_rate,
@@ -138,7 +138,7 @@ static struct gremc_igmp_policy policy_of(const struct gremc_config_igmp *igmp, 
 }
 
 static const struct gremc_config_igmp *igmp_of(const struct gremc_config *config, uint32_t number,
-					       rte_be32_t *address)
+					       struct gremc_addr *address)
 {
 	const struct gremc_config_port *port;
 
@@ -146,11 +146,12 @@ static const struct gremc_config_igmp *igmp_of(const struct gremc_config *config
 		*address = config->tunnels[number].address.address;
 		return config->tunnels[number].igmp;
 	}
-	*address = 0;
+	*address = (struct gremc_addr){.family = GREMC_FAMILY_NONE};
 	if (number >= config->tunnel_count + config->port_count)
 		return NULL; /* the host */
 	port = &config->ports[number - config->tunnel_count];
-	*address = port->address_count ? port->addresses[0].address : 0;
+	if (port->address_count)
+		*address = port->addresses[0].address;
 	return port->igmp;
 }
 
@@ -183,7 +184,7 @@ static void configure_one(struct gremc_control *control, const struct gremc_conf
 	uint32_t interface = map->interface[number];
 	const struct gremc_config_igmp *igmp;
 	struct gremc_igmp_policy policy;
-	rte_be32_t address;
+	struct gremc_addr address;
 
 	if (map->vif[number] == GREMC_VIF_NONE)
 		return;
@@ -193,7 +194,7 @@ static void configure_one(struct gremc_control *control, const struct gremc_conf
 		return;
 	}
 	membership->active = true;
-	policy = policy_of(igmp, address);
+	policy = policy_of(igmp, &address);
 	if (!guard(control, igmp, interface, map->vif[number]) ||
 	    gremc_igmp_interface_set(membership->igmp, interface, &policy, gremc_clock_ms()))
 		GREMC_LOG(ERR, "out of memory: IGMP of interface %u stays as it was", interface);
@@ -205,7 +206,7 @@ static void configure_one(struct gremc_control *control, const struct gremc_conf
 /* The upstream interface of the new configuration, or none. */
 static uint32_t upstream_of(const struct gremc_config *config, const struct gremc_vif_map *map)
 {
-	rte_be32_t address;
+	struct gremc_addr address;
 
 	for (uint32_t i = 0; i < map->count; i++) {
 		const struct gremc_config_igmp *igmp = igmp_of(config, i, &address);

@@ -69,7 +69,7 @@ static void add_route(struct gremc_static_routes *routes, uint32_t *used, const 
 	uint32_t from_count = mroute->from_any ? 0 : mroute->from_count;
 
 	routes->specs[routes->count++] = (struct gremc_rib_route){
-		.key = {gremc_addr_from_ipv4_or_none(mroute->source), mroute->group},
+		.key = {mroute->source, mroute->group},
 		.iif_count = from_count,
 		.iifs = translate(routes, used, map, mroute->from, from_count),
 		.oif_count = mroute->to_all ? all_count : mroute->to_count,

@@ -198,12 +198,24 @@ static void interface_role_change(struct gremc_igmp *igmp, struct interface *int
 		queriers_update(igmp);
 	}
 	if (mode == GREMC_IGMP_QUERIER &&
-	    (before->mode != GREMC_IGMP_QUERIER || before->address != interface->policy.address ||
+	    (before->mode != GREMC_IGMP_QUERIER ||
+	     !gremc_addr_is_equal(&before->address, &interface->policy.address) ||
 	     before->version != interface->policy.version)) {
 		gremc_timer_stop(&igmp->wheel, &interface->other_querier);
 		gremc_querier_start(igmp, interface);
 	}
 	gremc_querier_update(igmp, interface);
+}
+
+/* Whether the addresses of the policy are IPv4. */
+static bool policy_is_ipv4(const struct gremc_igmp_policy *policy)
+{
+	bool is_ipv4 = policy->address.family != GREMC_FAMILY_IPV6;
+
+	for (uint32_t i = 0; i < policy->join_count; i++)
+		is_ipv4 &= policy->joins[i].group.family == GREMC_FAMILY_IPV4 &&
+			   policy->joins[i].source.family != GREMC_FAMILY_IPV6;
+	return is_ipv4;
 }
 
 static int igmp_interface_set(struct gremc_igmp *igmp, uint32_t number,
@@ -216,6 +228,8 @@ static int igmp_interface_set(struct gremc_igmp *igmp, uint32_t number,
 	if (policy->mode == GREMC_IGMP_UPSTREAM && igmp->proxy.interface &&
 	    igmp->proxy.interface != interface)
 		return -EEXIST;
+	if (!policy_is_ipv4(policy))
+		return -EAFNOSUPPORT;
 	if (policy_copy(&copy, &arrays, policy))
 		return -ENOMEM;
 	if (interface == NULL)

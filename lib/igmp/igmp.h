@@ -33,16 +33,16 @@ struct gremc_igmp_settings {
 
 /* A membership of the configuration. */
 struct gremc_igmp_join {
-	rte_be32_t group, source; /* source 0: any */
+	struct gremc_addr group, source; /* source without a family: any */
 };
 
 /* The configuration of an interface. */
 struct gremc_igmp_policy {
 	enum gremc_igmp_mode mode;
-	uint8_t version;    /* 1 to 3: version that is sent, and the newest that is accepted */
-	bool fast_leave;    /* a leave takes effect without a query: the interface has one host */
-	bool router_alert;  /* messages without the option are refused */
-	rte_be32_t address; /* source of queries and reports; 0: none */
+	uint8_t version;           /* 1 to 3: version that is sent, and the newest that is accepted */
+	bool fast_leave;           /* a leave takes effect without a query: the interface has one host */
+	bool router_alert;         /* messages without the option are refused */
+	struct gremc_addr address; /* source of queries and reports; without a family: 0.0.0.0 */
 	uint32_t max_groups, max_sources; /* memberships; sources of a membership */
 	/* Records per second that change the state; 0: no limit. The burst size is the larger one of
 	 * report_rate and max_groups. */
@@ -57,7 +57,7 @@ struct gremc_igmp_policy {
 	uint32_t join_count;
 };
 
-/* An interface's request for (S,G), or for (*,G) if the source is 0. A (*,G) has no EXCLUDE. */
+/* An interface's request for (S,G), or for (*,G) without a source. A (*,G) has no EXCLUDE. */
 enum gremc_igmp_request { GREMC_IGMP_NONE, GREMC_IGMP_INCLUDE, GREMC_IGMP_EXCLUDE };
 
 /* Functions of the caller, called in the control thread with the mutex locked. They do not call this module.
@@ -68,9 +68,10 @@ struct gremc_igmp_callbacks {
 	 *          interface until mtu(), called about every 100 ms, reports that it can send. */
 	int (*send)(void *argument, uint32_t interface, const uint8_t *packet, size_t length);
 	/* Apply a changed request of the interface.
+	 * Input:   source: without a family: any.
 	 * Returns: 0; -ENOMEM: the engine repeats the call every second. GREMC_IGMP_NONE does not fail. */
-	int (*change)(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-		      enum gremc_igmp_request request);
+	int (*change)(void *argument, uint32_t interface, const struct gremc_addr *source,
+		      const struct gremc_addr *group, enum gremc_igmp_request request);
 	/* Bytes of the largest IP packet that the interface can send now; 0: it cannot send. A null pointer
 	 * stands for 1500. */
 	size_t (*mtu)(void *argument, uint32_t interface);
@@ -98,7 +99,8 @@ void gremc_igmp_configure(struct gremc_igmp *igmp, const struct gremc_igmp_setti
 /* Create or reconfigure an interface. Memberships that the policy allows stay.
  * Thread:  control thread.
  * Owner:   the policy and its arrays are copied.
- * Returns: 0; -ENOMEM without a change; -EEXIST if another interface is the upstream. */
+ * Returns: 0; without a change: -ENOMEM; -EEXIST if another interface is the upstream; -EAFNOSUPPORT if the
+ *          policy has an IPv6 address, because IGMP is for IPv4. */
 int gremc_igmp_interface_set(struct gremc_igmp *igmp, uint32_t interface,
 			     const struct gremc_igmp_policy *policy, uint64_t now);
 

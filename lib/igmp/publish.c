@@ -31,13 +31,15 @@ static bool request_publish(struct gremc_igmp *igmp, const struct membership *me
 			    enum gremc_igmp_request before, enum gremc_igmp_request after)
 {
 	const struct gremc_igmp_callbacks *callbacks = &igmp->callbacks;
+	const struct gremc_addr from = gremc_addr_from_ipv4_or_none(source),
+				to = gremc_addr_from_ipv4(membership->group);
 	struct interface *interface = membership->interface;
 
 	if (before == after)
 		return true;
 	if (gremc_proxy_change_prepare(igmp, source, membership->group) &&
-	    (callbacks->change == NULL || callbacks->change(callbacks->argument, interface->number, source,
-							    membership->group, after) == 0)) {
+	    (callbacks->change == NULL ||
+	     callbacks->change(callbacks->argument, interface->number, &from, &to, after) == 0)) {
 		gremc_proxy_change_add(igmp, source, membership->group, before, after);
 		return true;
 	}
@@ -147,19 +149,21 @@ void gremc_interface_publish(struct gremc_igmp *igmp, struct interface *interfac
 static void static_join_add(struct gremc_igmp *igmp, struct interface *interface,
 			    const struct gremc_igmp_join *join)
 {
-	struct membership *m = gremc_membership_find(igmp, interface, join->group);
+	const rte_be32_t group = gremc_addr_to_ipv4(&join->group),
+			 address = gremc_addr_to_ipv4(&join->source);
+	struct membership *m = gremc_membership_find(igmp, interface, group);
 	struct source *source;
 
 	if (m == NULL)
-		m = gremc_membership_create(igmp, interface, join->group, true);
+		m = gremc_membership_create(igmp, interface, group, true);
 	if (m == NULL)
 		return;
 	gremc_holder_pin(igmp, &m->holder, true);
-	if (join->source == 0) {
+	if (address == 0) {
 		m->is_static = true;
 		return;
 	}
-	source = gremc_source_get(igmp, m, join->source, true);
+	source = gremc_source_get(igmp, m, address, true);
 	if (source == NULL)
 		return;
 	gremc_holder_pin(igmp, &source->holder, true);

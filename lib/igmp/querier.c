@@ -25,7 +25,7 @@ void gremc_querier_update(struct gremc_igmp *igmp, struct interface *interface)
 static void querier_become(struct gremc_igmp *igmp, struct interface *interface, uint64_t first)
 {
 	interface->is_querier = true;
-	interface->querier = interface->policy.address;
+	interface->querier = gremc_addr_to_ipv4(&interface->policy.address);
 	querier_timing_reset(igmp, interface);
 	gremc_timer_set(&igmp->wheel, &interface->query, first);
 	gremc_querier_update(igmp, interface);
@@ -81,7 +81,7 @@ bool gremc_querier_query_send(struct gremc_igmp *igmp, struct interface *interfa
 {
 	const struct gremc_igmp_query query = {
 		.version = interface->policy.version,
-		.source = interface->policy.address,
+		.source = gremc_addr_to_ipv4(&interface->policy.address),
 		.group = group,
 		.response_time =
 			group ? igmp->settings.last_member_interval : igmp->settings.response_interval,
@@ -117,7 +117,7 @@ void gremc_querier_resume(struct gremc_igmp *igmp, struct interface *interface)
  * with the address 0.0.0.0 loses. */
 static bool querier_other_wins(const struct interface *interface, rte_be32_t other)
 {
-	rte_be32_t own = interface->policy.address;
+	rte_be32_t own = gremc_addr_to_ipv4(&interface->policy.address);
 
 	return other != 0 && other != own && (own == 0 || rte_be_to_cpu_32(other) < rte_be_to_cpu_32(own));
 }

@@ -17,8 +17,8 @@ static void interface_info_fill(const struct gremc_igmp *igmp, const struct inte
 		.mode = interface->policy.mode,
 		.version = interface->policy.version,
 		.is_querier = interface->is_querier,
-		.address = interface->policy.address,
-		.querier = interface->querier,
+		.address = gremc_addr_from_ipv4(gremc_addr_to_ipv4(&interface->policy.address)),
+		.querier = gremc_addr_from_ipv4(interface->querier),
 		.groups = interface->membership_count,
 		.cost = interface->cost,
 		.querier_expires = timer_remaining(igmp, interface->other_querier.due),
@@ -67,7 +67,7 @@ static void group_info_fill(const struct gremc_igmp *igmp, const struct membersh
 	*info = (struct gremc_igmp_group_info){
 		.number = m->number,
 		.interface = m->interface->number,
-		.group = m->group,
+		.group = gremc_addr_from_ipv4(m->group),
 		.exclude = m->exclude,
 		.is_static = m->is_static,
 		.version = igmp->now < m->v1_until   ? 1
@@ -79,7 +79,7 @@ static void group_info_fill(const struct gremc_igmp *igmp, const struct membersh
 	};
 	for (unsigned i = 0; i < GREMC_IGMP_INFO_SOURCES && source; i++, source = source->next)
 		info->sources[i] = (struct gremc_igmp_source_info){
-			.address = source->address,
+			.address = gremc_addr_from_ipv4(source->address),
 			.excluded = source->excluded,
 			.is_static = source->is_static,
 			.expires = timer_remaining(igmp, source->timer.due),
@@ -100,15 +100,16 @@ uint32_t gremc_igmp_groups_list(struct gremc_igmp *igmp, uint32_t from, struct g
 	return count;
 }
 
-bool gremc_igmp_group_find(struct gremc_igmp *igmp, uint32_t number, rte_be32_t group,
+bool gremc_igmp_group_find(struct gremc_igmp *igmp, uint32_t number, const struct gremc_addr *group,
 			   struct gremc_igmp_group_info *info)
 {
 	const struct interface *interface;
-	const struct membership *m;
+	const struct membership *m = NULL;
 
 	pthread_mutex_lock(&igmp->lock);
 	interface = gremc_igmp_interface_find(igmp, number);
-	m = interface ? gremc_membership_find(igmp, interface, group) : NULL;
+	if (interface && group->family == GREMC_FAMILY_IPV4)
+		m = gremc_membership_find(igmp, interface, group->ipv4);
 	if (m)
 		group_info_fill(igmp, m, info);
 	pthread_mutex_unlock(&igmp->lock);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "igmp/counters.h"
 #include "proto/igmp_mode.h"
 
@@ -17,7 +18,7 @@ struct gremc_igmp_interface_info {
 	enum gremc_igmp_mode mode;
 	uint8_t version;
 	bool is_querier;
-	rte_be32_t address, querier;            /* querier 0: unknown */
+	struct gremc_addr address, querier;     /* querier 0.0.0.0: unknown */
 	uint32_t groups;                        /* memberships */
 	uint32_t cost;                          /* share of the budget: 8 per route, 1 per holder */
 	uint32_t querier_expires, next_query;   /* milliseconds from now, 0: not running */
@@ -28,7 +29,7 @@ struct gremc_igmp_interface_info {
 
 /* The state of a source of a membership. */
 struct gremc_igmp_source_info {
-	rte_be32_t address;
+	struct gremc_addr address;
 	bool excluded, is_static;
 	uint32_t expires; /* milliseconds, 0: no timer */
 };
@@ -46,7 +47,7 @@ struct gremc_igmp_budget_info {
 struct gremc_igmp_group_info {
 	uint32_t number; /* position in the list of memberships */
 	uint32_t interface;
-	rte_be32_t group;
+	struct gremc_addr group;
 	bool exclude;     /* filter mode */
 	bool is_static;   /* (*,G) joined by the configuration */
 	uint8_t version;  /* of the oldest member present */
@@ -76,7 +77,7 @@ uint32_t gremc_igmp_groups_list(struct gremc_igmp *igmp, uint32_t from, struct g
 /* Copy the state of the membership of an interface in a group.
  * Thread:  any.
  * Returns: false if there is none. */
-bool gremc_igmp_group_find(struct gremc_igmp *igmp, uint32_t interface, rte_be32_t group,
+bool gremc_igmp_group_find(struct gremc_igmp *igmp, uint32_t interface, const struct gremc_addr *group,
 			   struct gremc_igmp_group_info *info);
 
 #endif

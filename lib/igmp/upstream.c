@@ -47,7 +47,8 @@ void gremc_proxy_writer_flush(struct proxy_writer *writer)
 	struct proxied *proxied = writer->written, *next;
 
 	if (report->record_count) {
-		gremc_igmp_report_finish(report, writer->igmp->proxy.interface->policy.address);
+		gremc_igmp_report_finish(report,
+					 gremc_addr_to_ipv4(&writer->igmp->proxy.interface->policy.address));
 		writer_packet_send(writer, report->packet, report->length);
 	}
 	report->length = 0;
@@ -97,7 +98,8 @@ static void v1v2_report_send(struct proxy_writer *writer, const struct proxied *
 	if (type == GREMC_IGMP_LEAVE && spoken == 1)
 		return;
 	writer_packet_send(writer, packet,
-			   gremc_igmp_v1v2_build(packet, type, interface->policy.address, proxied->group));
+			   gremc_igmp_v1v2_build(packet, type, gremc_addr_to_ipv4(&interface->policy.address),
+						 proxied->group));
 }
 
 enum source_selection { LISTED, ADDED, REMOVED };

@@ -95,7 +95,7 @@ int gremc_steer_set_init(struct gremc_steer_set *set, const struct gremc_config 
 	for (uint32_t i = 0; i < mroute_count; i++) {
 		if (mroute_accepts_vif(&config->mroutes[i], config->tunnel_count + port))
 			set->groups[set->group_count++] = (struct gremc_steer_group){
-				config->mroutes[i].group, config->mroutes[i].source};
+				config->mroutes[i].group, gremc_addr_to_ipv4(&config->mroutes[i].source)};
 		gremc_job_pause();
 	}
 	set->tunnel_count = array_make_set(set->tunnels, set->tunnel_count, sizeof(*set->tunnels),

@@ -30,8 +30,8 @@ static void igmp_interface_reply(struct gremc_query *query, struct rte_tel_data 
 	gremc_reply_text(dict, "mode", gremc_keyword_name(&gremc_igmp_mode_keywords, info->mode));
 	gremc_reply_u64(dict, "version", info->version);
 	gremc_reply_u64(dict, "is_querier", info->is_querier);
-	gremc_reply_address(dict, "address", info->address);
-	gremc_reply_address(dict, "querier", info->querier);
+	gremc_reply_addr(dict, "address", &info->address);
+	gremc_reply_addr(dict, "querier", &info->querier);
 	gremc_reply_u64(dict, "querier_expires", info->querier_expires);
 	gremc_reply_u64(dict, "next_query", info->next_query);
 	gremc_reply_u64(dict, "robustness", info->robustness);
@@ -108,11 +108,11 @@ static void igmp_group_reply(struct gremc_query *query, struct rte_tel_data *dic
 			     const struct gremc_igmp_group_info *info)
 {
 	uint32_t shown = RTE_MIN(info->source_count, GREMC_IGMP_INFO_SOURCES);
-	char name[GREMC_VIF_NAME_SIZE], text[GREMC_IPV4_TEXT + 8];
+	char name[GREMC_VIF_NAME_SIZE], text[GREMC_ADDR_TEXT + 8];
 	struct rte_tel_data *sources;
 
 	gremc_reply_text(dict, "interface", gremc_query_interface_name(query, info->interface, name));
-	gremc_reply_address(dict, "group", info->group);
+	gremc_reply_addr(dict, "group", &info->group);
 	gremc_reply_text(dict, "mode", info->exclude ? "exclude" : "include");
 	gremc_reply_u64(dict, "static", info->is_static);
 	gremc_reply_u64(dict, "version", info->version);
@@ -121,11 +121,11 @@ static void igmp_group_reply(struct gremc_query *query, struct rte_tel_data *dic
 	gremc_reply_u64(dict, "sources", info->source_count);
 	sources = gremc_query_array(query, dict, "source_list", RTE_TEL_STRING_VAL);
 	for (uint32_t i = 0; i < shown; i++) {
-		char address[GREMC_IPV4_TEXT];
+		char address[GREMC_ADDR_TEXT];
 
 		/* a minus marks an excluded source */
 		snprintf(text, sizeof(text), "%s%s", info->sources[i].excluded ? "-" : "",
-			 gremc_ipv4_format(address, info->sources[i].address));
+			 gremc_addr_format(address, &info->sources[i].address));
 		gremc_reply_array_text(sources, text);
 	}
 }

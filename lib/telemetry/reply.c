@@ -64,6 +64,13 @@ void gremc_reply_address(struct rte_tel_data *dict, const char *key, rte_be32_t 
 	gremc_reply_text(dict, key, gremc_ipv4_format(text, address));
 }
 
+void gremc_reply_addr(struct rte_tel_data *dict, const char *key, const struct gremc_addr *address)
+{
+	char text[GREMC_ADDR_TEXT];
+
+	gremc_reply_text(dict, key, gremc_addr_format(text, address));
+}
+
 void gremc_reply_mac(struct rte_tel_data *dict, const char *key, const struct rte_ether_addr *mac)
 {
 	char text[GREMC_MAC_TEXT];

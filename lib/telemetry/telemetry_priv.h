@@ -99,6 +99,8 @@ void gremc_reply_text(struct rte_tel_data *dict, const char *key, const char *te
 void gremc_reply_format(struct rte_tel_data *dict, const char *key, const char *format, ...)
 	__rte_format_printf(3, 4);
 /* Add an IPv4 address. */
+/* Add the text of an address. */
+void gremc_reply_addr(struct rte_tel_data *dict, const char *key, const struct gremc_addr *address);
 void gremc_reply_address(struct rte_tel_data *dict, const char *key, rte_be32_t address);
 /* Add a MAC address. */
 void gremc_reply_mac(struct rte_tel_data *dict, const char *key, const struct rte_ether_addr *mac);

@@ -222,7 +222,7 @@ static bool group_includes_source(const struct packet_query *packet_query,
 	uint32_t shown = RTE_MIN(info->source_count, GREMC_IGMP_INFO_SOURCES);
 
 	for (uint32_t i = 0; i < shown; i++)
-		if (info->sources[i].address == packet_query->key.source)
+		if (gremc_addr_to_ipv4(&info->sources[i].address) == packet_query->key.source)
 			return !info->sources[i].excluded;
 	/* the state of sources beyond those shown is unknown; such a member is not reported as missing */
 	return info->exclude || info->is_static || info->source_count > shown;
@@ -234,6 +234,7 @@ static void missing_members_reply(const struct packet_query *packet_query, struc
 	struct gremc_query *query = packet_query->query;
 	struct gremc_igmp *igmp = query->telemetry->igmp;
 	struct rte_tel_data *names = gremc_query_array(query, reply, "not_joined", RTE_TEL_STRING_VAL);
+	const struct gremc_addr address = gremc_addr_from_ipv4(packet_query->key.group);
 	struct gremc_igmp_interface_info info;
 	char name[GREMC_VIF_NAME_SIZE];
 	unsigned named = 0;
@@ -243,7 +244,7 @@ static void missing_members_reply(const struct packet_query *packet_query, struc
 		struct gremc_igmp_group_info group;
 
 		if (info.mode != GREMC_IGMP_QUERIER ||
-		    (gremc_igmp_group_find(igmp, info.interface, packet_query->key.group, &group) &&
+		    (gremc_igmp_group_find(igmp, info.interface, &address, &group) &&
 		     group_includes_source(packet_query, &group)))
 			continue;
 		gremc_query_interface_name(query, info.interface, name);
@@ -271,6 +272,7 @@ struct membership_summary {
 static struct membership_summary membership_summary(const struct packet_query *packet_query)
 {
 	struct gremc_igmp *igmp = packet_query->query->telemetry->igmp;
+	const struct gremc_addr address = gremc_addr_from_ipv4(packet_query->key.group);
 	struct membership_summary state = {0};
 	struct gremc_igmp_interface_info info;
 	struct gremc_igmp_group_info group;
@@ -278,7 +280,7 @@ static struct membership_summary membership_summary(const struct packet_query *p
 	for (uint32_t at = 0; gremc_igmp_interface_info_get(igmp, at, &info); at = info.interface + 1) {
 		if (info.mode != GREMC_IGMP_QUERIER)
 			continue;
-		if (gremc_igmp_group_find(igmp, info.interface, packet_query->key.group, &group) &&
+		if (gremc_igmp_group_find(igmp, info.interface, &address, &group) &&
 		    group_includes_source(packet_query, &group) && state.members++ == 0)
 			state.first = info.interface;
 		state.refused +=

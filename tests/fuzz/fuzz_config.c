@@ -32,7 +32,7 @@ static void check_port(const struct gremc_config *config, const struct gremc_con
 	for (uint32_t i = 1; i < port->route_count; i++)
 		require(port->routes[i - 1].to.length >= port->routes[i].to.length);
 	for (uint32_t i = 0; i < port->neighbor_count; i++)
-		require(gremc_config_neighbor_find(port, port->neighbors[i].address) ==
+		require(gremc_config_neighbor_find(port, port->neighbors[i].address.ipv4) ==
 			&port->neighbors[i].mac);
 }
 

@@ -28,9 +28,11 @@ static int packet_check(void *argument, uint32_t interface, const uint8_t *packe
 	return 0;
 }
 
-static int request_check(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-			 enum gremc_igmp_request request)
+static int request_check(void *argument, uint32_t interface, const struct gremc_addr *from,
+			 const struct gremc_addr *to, enum gremc_igmp_request request)
 {
+	const rte_be32_t source = gremc_addr_to_ipv4(from), group = gremc_addr_to_ipv4(to);
+
 	(void)argument;
 	igmp_require(interface < 3 && gremc_ipv4_is_multicast(group) &&
 		     !gremc_ipv4_is_link_local_group(group));
@@ -67,7 +69,7 @@ static struct gremc_igmp *engine_create(void)
 	static const struct gremc_igmp_callbacks callbacks = {.send = packet_check, .change = request_check};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
-					   .address = RTE_BE32(0x0a000001),
+					   .address = GREMC_ADDR_IPV4(RTE_BE32(0x0a000001)),
 					   .max_groups = MAX_GROUPS,
 					   .max_sources = MAX_SOURCES};
 	struct gremc_igmp *igmp = gremc_igmp_create(&settings, &callbacks, 1000);

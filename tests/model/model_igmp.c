@@ -159,7 +159,7 @@ static void sources_compare(const struct membership *m, const struct gremc_igmp_
 	set x = 0, y = 0;
 
 	for (uint32_t i = 0; i < info->source_count; i++) {
-		unsigned n = rte_be_to_cpu_32(info->sources[i].address) - rte_be_to_cpu_32(source_of(0));
+		unsigned n = rte_be_to_cpu_32(info->sources[i].address.ipv4) - rte_be_to_cpu_32(source_of(0));
 
 		CHECK(n < SOURCES);
 		*(info->sources[i].excluded ? &y : &x) |= 1u << n;
@@ -177,7 +177,9 @@ static void model_compare(void)
 			struct gremc_igmp_group_info info;
 			bool is_there = m->exclude || running_sources(m);
 
-			CHECK(gremc_igmp_group_find(model.igmp, i, group_of(g), &info) == is_there);
+			const struct gremc_addr group = gremc_addr_from_ipv4(group_of(g));
+
+			CHECK(gremc_igmp_group_find(model.igmp, i, &group, &info) == is_there);
 			CHECK(model.said[i][g][SOURCES] ==
 			      (m->exclude ? GREMC_IGMP_INCLUDE : GREMC_IGMP_NONE));
 			for (unsigned s = 0; s < SOURCES; s++)
@@ -206,9 +208,10 @@ static int packet_check(void *argument, uint32_t interface, const uint8_t *packe
 	return 0;
 }
 
-static int request_check(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-			 enum gremc_igmp_request now)
+static int request_check(void *argument, uint32_t interface, const struct gremc_addr *from,
+			 const struct gremc_addr *to, enum gremc_igmp_request now)
 {
+	const rte_be32_t source = gremc_addr_to_ipv4(from), group = gremc_addr_to_ipv4(to);
 	uint32_t g = rte_be_to_cpu_32(group) - rte_be_to_cpu_32(group_of(0));
 	uint32_t s = source ? rte_be_to_cpu_32(source) - rte_be_to_cpu_32(source_of(0)) : SOURCES;
 
@@ -290,7 +293,7 @@ int main(int argc, char **argv)
 	static const struct gremc_igmp_callbacks callbacks = {.send = packet_check, .change = request_check};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
-					   .address = RTE_BE32(0x0a000001),
+					   .address = GREMC_ADDR_IPV4(RTE_BE32(0x0a000001)),
 					   .max_groups = GROUPS,
 					   .max_sources = SOURCES};
 

@@ -173,9 +173,10 @@ static int packet_check(void *argument, uint32_t interface, const uint8_t *packe
 	return 0;
 }
 
-static int request_check(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-			 enum gremc_igmp_request now)
+static int request_check(void *argument, uint32_t interface, const struct gremc_addr *from,
+			 const struct gremc_addr *to, enum gremc_igmp_request now)
 {
+	const rte_be32_t source = gremc_addr_to_ipv4(from), group = gremc_addr_to_ipv4(to);
 	uint32_t s = source ? rte_be_to_cpu_32(source) - 0x0a010101 : model.sources;
 
 	(void)argument;
@@ -299,7 +300,7 @@ static void model_set_up(void)
 		.send = packet_check, .change = request_check, .mtu = mtu_report};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
-					   .address = RTE_BE32(0x0a000001),
+					   .address = GREMC_ADDR_IPV4(RTE_BE32(0x0a000001)),
 					   .fast_leave = true,
 					   .max_groups = GROUPS_MAX,
 					   .max_sources = UINT16_MAX};

@@ -36,8 +36,9 @@ const char *host_state_directory(void)
 
 void config_init(struct host_fixture *f)
 {
-	f->address = (struct gremc_config_address){LOCAL, 24};
-	f->route = (struct gremc_config_route){.to = GREMC_PREFIX_IPV4(0, 0), .via = GATEWAY};
+	f->address = (struct gremc_config_address){GREMC_ADDR_IPV4(LOCAL), 24};
+	f->route =
+		(struct gremc_config_route){.to = GREMC_PREFIX_IPV4(0, 0), .via = GREMC_ADDR_IPV4(GATEWAY)};
 	f->config_port = (struct gremc_config_port){.name = "wan0",
 						    .host = true,
 						    .member_of = GREMC_CONFIG_NONE,
@@ -49,8 +50,8 @@ void config_init(struct host_fixture *f)
 						 .options.local = LOCAL,
 						 .options.remote = REMOTE,
 						 .host = true,
-						 .address = {RTE_BE32(0x0a000001), 32},
-						 .peer = RTE_BE32(0x0a000002)};
+						 .address = {GREMC_ADDR_IPV4(RTE_BE32(0x0a000001)), 32},
+						 .peer = GREMC_ADDR_IPV4(RTE_BE32(0x0a000002))};
 	f->config = (struct gremc_config){
 		.ports = &f->config_port, .port_count = 1, .tunnels = &f->tunnel, .tunnel_count = 1};
 }

@@ -4,7 +4,7 @@
 const rte_be32_t group = IP(239, 1, 1, 1), ssm = IP(232, 1, 1, 1);
 
 const struct gremc_igmp_policy upstream = {
-	.mode = GREMC_IGMP_UPSTREAM, .version = 3, .address = IP(10, 7, 0, 2)};
+	.mode = GREMC_IGMP_UPSTREAM, .version = 3, .address = GREMC_ADDR_IPV4(IP(10, 7, 0, 2))};
 
 struct world w;
 

@@ -28,14 +28,15 @@ static size_t mtu_report(void *argument, uint32_t interface)
 	return w->mtu;
 }
 
-static int request_record(void *argument, uint32_t interface, rte_be32_t source, rte_be32_t group,
-			  enum gremc_igmp_request request)
+static int request_record(void *argument, uint32_t interface, const struct gremc_addr *source,
+			  const struct gremc_addr *group, enum gremc_igmp_request request)
 {
 	struct world *w = argument;
 
 	if (w->is_poor && request != GREMC_IGMP_NONE)
 		return -1;
-	w->said[w->said_count++ % CHANGE_MAX] = (struct said){interface, source, group, request};
+	w->said[w->said_count++ % CHANGE_MAX] =
+		(struct said){interface, gremc_addr_to_ipv4(source), gremc_addr_to_ipv4(group), request};
 	return 0;
 }
 
@@ -45,7 +46,7 @@ const struct gremc_igmp_settings defaults = {
 const struct gremc_igmp_policy querier = {
 	.mode = GREMC_IGMP_QUERIER,
 	.version = 3,
-	.address = IP(10, 0, 0, 1),
+	.address = GREMC_ADDR_IPV4(IP(10, 0, 0, 1)),
 	.max_groups = 1000,
 	.max_sources = 100,
 };
@@ -112,6 +113,13 @@ void world_old(struct world *w, uint32_t interface, enum gremc_igmp_type type, r
 	uint8_t packet[GREMC_IGMP_PACKET_MAX];
 
 	world_input(w, interface, packet, gremc_igmp_v1v2_build(packet, type, IP(10, 0, 0, 9), group));
+}
+
+bool world_group_find(struct world *w, uint32_t interface, rte_be32_t group,
+		      struct gremc_igmp_group_info *info)
+{
+	return gremc_igmp_group_find(w->igmp, interface, &(const struct gremc_addr)GREMC_ADDR_IPV4(group),
+				     info);
 }
 
 uint64_t world_counter(struct world *w, uint32_t interface, enum gremc_igmp_counter counter)

@@ -58,6 +58,9 @@ void world_record(struct world *w, uint32_t interface, uint8_t type, rte_be32_t 
 		  const rte_be32_t *sources, uint16_t count);
 /* Input a version 1 or 2 report or a leave, from the host 10.0.0.9. */
 void world_old(struct world *w, uint32_t interface, enum gremc_igmp_type type, rte_be32_t group);
+/* Copy the state of a membership. Returns: false: there is none. */
+bool world_group_find(struct world *w, uint32_t interface, rte_be32_t group,
+		      struct gremc_igmp_group_info *info);
 /* The value of a counter of the interface. */
 uint64_t world_counter(struct world *w, uint32_t interface, enum gremc_igmp_counter counter);
 

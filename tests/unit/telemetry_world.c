@@ -188,10 +188,13 @@ static void world_igmp_create(struct world *world)
 	static const struct gremc_igmp_settings settings = {2, 125000, 10000, 1000, 0};
 	static const struct gremc_igmp_callbacks callbacks = {.send = world_no_packet};
 	static const struct gremc_rib_callbacks rib_callbacks;
-	const struct gremc_igmp_join joins[] = {{IP(239, 2, 2, 2), 0}, {IP(239, 7, 7, 7), IP(10, 1, 1, 1)}};
+	const struct gremc_igmp_join joins[] = {
+		{.group = GREMC_ADDR_IPV4(IP(239, 2, 2, 2))},
+		{GREMC_ADDR_IPV4(IP(239, 7, 7, 7)), GREMC_ADDR_IPV4(IP(10, 1, 1, 1))},
+	};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
-					   .address = IP(10, 0, 0, 1),
+					   .address = GREMC_ADDR_IPV4(IP(10, 0, 0, 1)),
 					   .max_groups = 1000000,
 					   .max_sources = 100,
 					   .joins = joins,

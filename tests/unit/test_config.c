@@ -92,9 +92,9 @@ static void test_reads_ports(void **state)
 	assert_int_equal(bond0->members[0], 1);
 	assert_int_equal(bond0->members[1], 0);
 	assert_int_equal(bond0->address_count, 2);
-	assert_int_equal(bond0->addresses[0].address, ipv4_of_text("147.75.64.13"));
+	assert_int_equal(bond0->addresses[0].address.ipv4, ipv4_of_text("147.75.64.13"));
 	assert_int_equal(bond0->addresses[0].length, 31);
-	assert_int_equal(bond0->addresses[1].address, ipv4_of_text("192.0.2.1"));
+	assert_int_equal(bond0->addresses[1].address.ipv4, ipv4_of_text("192.0.2.1"));
 	assert_int_equal(bond0->addresses[1].length, 24);
 
 	assert_string_equal(bond1->device, "net_bonding7");
@@ -111,15 +111,15 @@ static void test_reads_routes_and_neighbors(void **state)
 	assert_int_equal(bond0->route_count, 3);
 	assert_int_equal(bond0->routes[0].to.length, 16);
 	assert_int_equal(bond0->routes[0].to.address.ipv4, ipv4_of_text("10.1.0.0"));
-	assert_int_equal(bond0->routes[0].via, ipv4_of_text("192.0.2.16"));
+	assert_int_equal(bond0->routes[0].via.ipv4, ipv4_of_text("192.0.2.16"));
 	assert_int_equal(bond0->routes[1].to.length, 8);
 	assert_int_equal(bond0->routes[2].to.length, 0);
 	assert_int_equal(bond0->routes[2].to.address.ipv4, 0);
-	assert_int_equal(bond0->routes[2].via, ipv4_of_text("147.75.64.12"));
+	assert_int_equal(bond0->routes[2].via.ipv4, ipv4_of_text("147.75.64.12"));
 	assert_int_equal(bond0->neighbor_count, 3);
-	assert_int_equal(bond0->neighbors[0].address, ipv4_of_text("147.75.64.12"));
-	assert_int_equal(bond0->neighbors[1].address, ipv4_of_text("192.0.2.2"));
-	assert_int_equal(bond0->neighbors[2].address, ipv4_of_text("192.0.2.200"));
+	assert_int_equal(bond0->neighbors[0].address.ipv4, ipv4_of_text("147.75.64.12"));
+	assert_int_equal(bond0->neighbors[1].address.ipv4, ipv4_of_text("192.0.2.2"));
+	assert_int_equal(bond0->neighbors[2].address.ipv4, ipv4_of_text("192.0.2.200"));
 	assert_memory_equal(&bond0->neighbors[2].mac, "\x02\0\0\0\0\xc8", 6);
 	gremc_config_free(config);
 }
@@ -194,8 +194,8 @@ static void test_reads_tunnels(void **state)
 	assert_int_equal(t[0].options.df, GREMC_DF_SET);
 	assert_int_equal(t[0].options.mtu, 0);
 	assert_int_equal(t[0].address.length, 0);
-	assert_int_equal(t[0].address.address, 0);
-	assert_int_equal(t[0].peer, 0);
+	assert_int_equal(t[0].address.address.ipv4, 0);
+	assert_int_equal(t[0].peer.ipv4, 0);
 	assert_false(t[0].options.has_input_key || t[0].options.has_output_key || t[0].options.tos_inherit ||
 		     t[0].host);
 
@@ -206,9 +206,9 @@ static void test_reads_tunnels(void **state)
 	assert_int_equal(t[1].options.tos, 184);
 	assert_int_equal(t[1].options.df, GREMC_DF_CLEAR);
 	assert_int_equal(t[1].options.mtu, 1400);
-	assert_int_equal(t[1].address.address, ipv4_of_text("10.100.126.3"));
+	assert_int_equal(t[1].address.address.ipv4, ipv4_of_text("10.100.126.3"));
 	assert_int_equal(t[1].address.length, 32);
-	assert_int_equal(t[1].peer, ipv4_of_text("10.88.152.3"));
+	assert_int_equal(t[1].peer.ipv4, ipv4_of_text("10.88.152.3"));
 
 	assert_int_equal(t[2].options.input_key, 0x01020304);
 	assert_int_equal(t[2].options.output_key, UINT32_MAX);
@@ -234,7 +234,7 @@ static void test_reads_mroutes(void **state)
 
 	(void)state;
 	assert_int_equal(config->mroute_count, 4);
-	assert_int_equal(m[0].source, ipv4_of_text("10.1.1.1"));
+	assert_int_equal(m[0].source.ipv4, ipv4_of_text("10.1.1.1"));
 	assert_int_equal(m[0].group.address.ipv4, ipv4_of_text("232.1.1.1"));
 	assert_int_equal(m[0].group.length, 32);
 	assert_false(m[0].from_any || m[0].to_all);
@@ -244,7 +244,7 @@ static void test_reads_mroutes(void **state)
 	assert_int_equal(m[0].to[0], 1);
 	assert_int_equal(m[0].to[1], 2);
 	assert_int_equal(m[0].to[2], 5 + 2); /* lan0, behind the tunnels */
-	assert_int_equal(m[1].source, 0);
+	assert_int_equal(m[1].source.ipv4, 0);
 	assert_int_equal(m[1].group.length, 8);
 	assert_true(m[1].from_any && m[1].to_all);
 	assert_int_equal(m[1].from_count + m[1].to_count, 0);

@@ -277,11 +277,11 @@ static void test_reads_ifcfg_folder(void **state)
 	assert_int_equal(t[1].options.ttl, 9);
 	assert_int_equal(t[1].options.mtu, 1400);
 	assert_int_equal(t[1].address.length, 30);
-	assert_int_equal(t[1].peer, ipv4_of_text("10.0.0.2"));
+	assert_int_equal(t[1].peer.ipv4, ipv4_of_text("10.0.0.2"));
 	assert_string_equal(t[2].name, "gre1");
 	assert_int_equal(t[2].options.local, ipv4_of_text("192.0.2.1")); /* the only address */
 	assert_int_equal(t[2].options.remote, ipv4_of_text("147.75.69.141"));
-	assert_int_equal(t[2].address.address, ipv4_of_text("10.100.126.3"));
+	assert_int_equal(t[2].address.address.ipv4, ipv4_of_text("10.100.126.3"));
 	assert_int_equal(t[2].address.length, 32);
 	assert_int_equal(t[2].options.ttl, 64);
 	assert_int_equal(t[2].options.df, GREMC_DF_SET);
@@ -410,8 +410,8 @@ static void test_ignores_peer_equal_to_remote(void **state)
 			 GRE "PEER_INNER_IPADDR=%s\n" OUTER "MY_INNER_IPADDR=10.0.0.1/30\n", peers[i]);
 		config = gremc_config_load_ifcfg_memory("d/ifcfg-g", text, strlen(text), &errors);
 		assert_non_null(config);
-		assert_int_equal(config->tunnels[0].peer, 0);
-		assert_int_equal(config->tunnels[0].address.address, ipv4_of_text("10.0.0.1"));
+		assert_int_equal(config->tunnels[0].peer.ipv4, 0);
+		assert_int_equal(config->tunnels[0].address.address.ipv4, ipv4_of_text("10.0.0.1"));
 		assert_int_equal(config->tunnels[0].address.length, 30);
 		gremc_config_free(config);
 	}

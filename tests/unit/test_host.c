@@ -27,7 +27,8 @@ static void test_devices_match_the_configuration(void **state)
 			 IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST | IFF_UP);
 	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &next_hop), 0);
 	assert_int_equal(gremc_ipv4_from_mapped(&next_hop.via), GATEWAY);
-	assert_int_equal(gremc_route_lookup(&f->netlink, f->tunnel.peer, 0, 0, &next_hop), 0);
+	assert_int_equal(
+		gremc_route_lookup(&f->netlink, gremc_addr_to_ipv4(&f->tunnel.peer), 0, 0, &next_hop), 0);
 	assert_int_equal(next_hop.ifindex, link.ifindex);
 	assert_int_equal(gremc_host_device_count(f->host), 2);
 	assert_true(gremc_host_device_info(f->host, 0, &entry));
@@ -42,7 +43,8 @@ static void test_reload_removes_only_addresses_and_routes_of_the_configuration(v
 {
 	const struct gremc_link_address ours = {.address = RTE_BE32(0xc0000205), .length = 24};
 	const struct gremc_link_address theirs = {.address = RTE_BE32(0xc0000206), .length = 24};
-	struct gremc_config_address two[2] = {{LOCAL, 24}, {ours.address, 24}};
+	struct gremc_config_address two[2] = {{GREMC_ADDR_IPV4(LOCAL), 24},
+					      {GREMC_ADDR_IPV4(ours.address), 24}};
 	struct host_fixture *f = *state;
 	unsigned ifindex;
 
@@ -179,10 +181,11 @@ static void test_name_in_use_is_an_error(void **state)
 static void test_restart_removes_what_only_the_earlier_start_configured(void **state)
 {
 	const struct gremc_prefix theirs = GREMC_PREFIX_IPV4(RTE_BE32(0xc6120000), 15);
-	struct gremc_config_address two[2] = {{LOCAL, 24}, {RTE_BE32(0xc0000205), 24}};
+	struct gremc_config_address two[2] = {{GREMC_ADDR_IPV4(LOCAL), 24},
+					      {GREMC_ADDR_IPV4(RTE_BE32(0xc0000205)), 24}};
 	struct gremc_config_route routes[2] = {
-		{.to = GREMC_PREFIX_IPV4(0, 0), .via = GATEWAY},
-		{.to = GREMC_PREFIX_IPV4(RTE_BE32(0xcb007100), 24), .via = GATEWAY}};
+		{.to = GREMC_PREFIX_IPV4(0, 0), .via = GREMC_ADDR_IPV4(GATEWAY)},
+		{.to = GREMC_PREFIX_IPV4(RTE_BE32(0xcb007100), 24), .via = GREMC_ADDR_IPV4(GATEWAY)}};
 	struct host_fixture *f = *state;
 	unsigned ifindex;
 
@@ -200,8 +203,8 @@ static void test_restart_removes_what_only_the_earlier_start_configured(void **s
 
 	host_create(f);
 	config_init(f);
-	f->route.via = GATEWAY2;
-	f->tunnel.peer = RTE_BE32(0x0a000009);
+	f->route.via = gremc_addr_from_ipv4(GATEWAY2);
+	f->tunnel.peer = gremc_addr_from_ipv4(RTE_BE32(0x0a000009));
 	config_apply(f);
 	assert_int_equal(if_nametoindex("wan0"), ifindex);
 	assert_true(kernel_routes_via(f, REMOTE, GATEWAY2));
@@ -229,7 +232,7 @@ static void test_route_of_an_abandoned_device_is_replaced(void **state)
 	gremc_host_destroy(f->host, false);
 	host_create(f);
 	strcpy(f->config_port.name, "wan1");
-	f->address.address = RTE_BE32(0xc0000203);
+	f->address.address = gremc_addr_from_ipv4(RTE_BE32(0xc0000203));
 	config_apply(f);
 	kernel_link_remove(f, "wan0");
 	assert_true(kernel_routes_via(f, REMOTE, GATEWAY));
@@ -275,7 +278,7 @@ static void test_equal_route_of_another_program_is_no_conflict(void **state)
 
 	NEEDS_ROOT(state);
 	f->config_port.route_count = f->config_port.address_count = 0;
-	f->tunnel.address.address = 0;
+	f->tunnel.address.address = (struct gremc_addr){.family = GREMC_FAMILY_NONE};
 	config_apply(f);
 	wan0 = if_nametoindex("wan0");
 	gre1 = if_nametoindex("gre1");
@@ -286,7 +289,7 @@ static void test_equal_route_of_another_program_is_no_conflict(void **state)
 	log_capture_begin();
 	config_apply(f);
 	assert_false(log_contains("not set"));
-	f->route.via = GATEWAY2;
+	f->route.via = gremc_addr_from_ipv4(GATEWAY2);
 	config_apply(f);
 	assert_true(log_contains(
 		"the route to 0.0.0.0/0 via 192.0.2.253 is not set: the kernel has one via 192.0.2.254 on "

@@ -71,7 +71,7 @@ static void outcome_check(const struct outcome *o, uint32_t left)
 
 	assert_int_equal(queried_sources(&of_group), o->query);
 	assert_int_equal(of_group, o->query_group);
-	if (!gremc_igmp_group_find(w.igmp, 1, group, &info)) {
+	if (!world_group_find(&w, 1, group, &info)) {
 		assert_true(!o->exclude && o->x == 0);
 		return;
 	}
@@ -79,7 +79,8 @@ static void outcome_check(const struct outcome *o, uint32_t left)
 	assert_int_equal(info.expires, !o->exclude ? 0 : o->query_group ? LMQT : o->group_fresh ? GMI : left);
 	for (uint32_t i = 0; i < info.source_count; i++) {
 		const struct gremc_igmp_source_info *s = &info.sources[i];
-		unsigned bit = 1u << (rte_be_to_cpu_32(s->address) - rte_be_to_cpu_32(member_address(0)));
+		unsigned bit =
+			1u << (rte_be_to_cpu_32(s->address.ipv4) - rte_be_to_cpu_32(member_address(0)));
 
 		*(s->excluded ? &y : &x) |= bit;
 		assert_int_equal(s->expires, s->excluded       ? 0
@@ -131,16 +132,16 @@ static void test_group_timer_ends_exclude_mode(void **state)
 	world_run(&w, 100000);
 	record_input(GREMC_IGMP_ALLOW, 3);
 	world_run(&w, GMI - 100000 + 20);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_false(info.exclude);
 	assert_int_equal(info.source_count, 2); /* the excluded source is removed */
 	world_run(&w, 100000);
-	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_false(world_group_find(&w, 1, group, &info));
 	record_input(GREMC_IGMP_IS_EX, 0);
 	world_run(&w, GMI - 10);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	world_run(&w, 30);
-	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_false(world_group_find(&w, 1, group, &info));
 }
 
 /* RFC 3376, 6.3. */
@@ -154,7 +155,7 @@ static void test_expired_source_is_excluded(void **state)
 	world_run(&w, 200000);
 	record_input(GREMC_IGMP_IS_EX, 1);
 	world_run(&w, 100000);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_int_equal(info.source_count, 1);
 	assert_true(info.sources[0].excluded);
 }
@@ -240,19 +241,19 @@ static void test_fast_leave_sends_no_query(void **state)
 	world_old(&w, 1, GREMC_IGMP_LEAVE, group);
 	assert_int_equal(w.sent_count, 0);
 	request_expect(0, 0, GREMC_IGMP_NONE);
-	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_false(world_group_find(&w, 1, group, &info));
 	record_input(GREMC_IGMP_ALLOW, 3);
 	record_input(GREMC_IGMP_BLOCK, 1);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_int_equal(info.source_count, 1);
-	assert_int_equal(info.sources[0].address, member_address(1));
+	assert_int_equal(info.sources[0].address.ipv4, member_address(1));
 	/* from EXCLUDE to INCLUDE: the other sources are removed at once */
 	record_input(GREMC_IGMP_TO_EX, 0);
 	record_input(GREMC_IGMP_TO_IN, 4);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_false(info.exclude);
 	assert_int_equal(info.source_count, 1);
-	assert_int_equal(info.sources[0].address, member_address(2));
+	assert_int_equal(info.sources[0].address.ipv4, member_address(2));
 }
 
 static void test_v2_host_limits_v3_records(void **state)
@@ -261,18 +262,18 @@ static void test_v2_host_limits_v3_records(void **state)
 
 	(void)state;
 	world_old(&w, 1, GREMC_IGMP_V2_REPORT, group);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_int_equal(info.version, 2);
 	record_input(GREMC_IGMP_BLOCK, 1);
 	record_input(GREMC_IGMP_TO_EX, 2);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_int_equal(info.source_count, 0);
 	assert_int_equal(world_counter(&w, 1, GREMC_IGMP_COUNT_older_host), 1);
 	/* older host present interval (RFC 3376, 8.13) */
 	world_run(&w, GMI - 1000);
 	record_input(GREMC_IGMP_IS_EX, 0);
 	world_run(&w, 2000);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_int_equal(info.version, 3);
 }
 
@@ -344,9 +345,9 @@ static void test_timers_expire_on_every_wheel_level(void **state)
 		world_run(&w, 7);
 		record_input(GREMC_IGMP_IS_EX, 0);
 		world_run(&w, 2 * intervals[i] + 10000 - 1);
-		assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+		assert_true(world_group_find(&w, 1, group, &info));
 		world_run(&w, 11);
-		assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+		assert_false(world_group_find(&w, 1, group, &info));
 	}
 }
 

@@ -28,7 +28,7 @@ static bool membership_exists(uint32_t interface, rte_be32_t of)
 {
 	struct gremc_igmp_group_info info;
 
-	return gremc_igmp_group_find(w.igmp, interface, of, &info);
+	return world_group_find(&w, interface, of, &info);
 }
 
 /* Check the sums of the budget. Static memberships are not in them. */
@@ -162,7 +162,10 @@ static void test_budget_queries_after_release(void **state)
 /* A smaller budget evicts from the sites with the largest cost, but no static join. */
 static void test_budget_spares_static_joins(void **state)
 {
-	const struct gremc_igmp_join joins[] = {{group, 0}, {ssm, member_address(0)}};
+	const struct gremc_igmp_join joins[] = {
+		{.group = GREMC_ADDR_IPV4(group)},
+		{GREMC_ADDR_IPV4(ssm), GREMC_ADDR_IPV4(member_address(0))},
+	};
 	struct gremc_igmp_policy policy = querier;
 
 	(void)state;

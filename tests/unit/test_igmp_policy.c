@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The policy of an interface, and packets that it refuses. */
+#include <errno.h>
+
 #include "igmp_querier.h"
 
 static void test_policy_refuses_groups_and_sources(void **state)
@@ -83,7 +85,7 @@ static void test_refresh_costs_no_token(void **state)
 		world_run(&w, turn ? 100000 : 10);
 	}
 	for (unsigned i = 0; i < 100; i++)
-		assert_true(gremc_igmp_group_find(w.igmp, 1, IP(239, 1, 1, i), &info));
+		assert_true(world_group_find(&w, 1, IP(239, 1, 1, i), &info));
 }
 
 static void test_each_change_costs_a_token(void **state)
@@ -144,7 +146,10 @@ static void test_source_list_limits_requests(void **state)
 
 static void test_static_joins_stay(void **state)
 {
-	const struct gremc_igmp_join joins[] = {{group, 0}, {ssm, member_address(0)}};
+	const struct gremc_igmp_join joins[] = {
+		{.group = GREMC_ADDR_IPV4(group)},
+		{GREMC_ADDR_IPV4(ssm), GREMC_ADDR_IPV4(member_address(0))},
+	};
 	struct gremc_igmp_policy policy = querier;
 	struct gremc_igmp_group_info info;
 
@@ -158,12 +163,28 @@ static void test_static_joins_stay(void **state)
 	record_input(GREMC_IGMP_TO_IN, 0);
 	world_run(&w, 3 * GMI);
 	assert_int_equal(w.said_count, 2);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_true(info.is_static);
 	world_forget(&w);
 	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &querier, w.now), 0);
-	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
-	assert_false(gremc_igmp_group_find(w.igmp, 1, ssm, &info));
+	assert_false(world_group_find(&w, 1, group, &info));
+	assert_false(world_group_find(&w, 1, ssm, &info));
+}
+
+static void test_policy_with_ipv6_is_refused(void **state)
+{
+	struct gremc_igmp_join join = {.group = GREMC_ADDR_IPV4(group)};
+	struct gremc_igmp_policy policy = querier;
+
+	(void)state;
+	policy.joins = &join;
+	policy.join_count = 1;
+	assert_int_equal(gremc_addr_parse("fe80::1", &policy.address), 0);
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), -EAFNOSUPPORT);
+	policy.address = querier.address;
+	assert_int_equal(gremc_addr_parse("ff0e::1", &join.group), 0);
+	assert_int_equal(gremc_igmp_interface_set(w.igmp, 1, &policy, w.now), -EAFNOSUPPORT);
+	assert_int_equal(w.said_count, 0);
 }
 
 static void test_mode_off_withdraws_and_ignores(void **state)
@@ -254,6 +275,7 @@ int main(void)
 		TEST(test_each_change_costs_a_token),
 		TEST(test_source_list_limits_requests),
 		TEST(test_static_joins_stay),
+		TEST(test_policy_with_ipv6_is_refused),
 		TEST(test_mode_off_withdraws_and_ignores),
 		TEST(test_removed_interface_withdraws),
 		TEST(test_malformed_packets_change_nothing),

@@ -17,7 +17,7 @@ static unsigned upstream_records(struct gremc_igmp_record *records, unsigned mos
 			continue;
 		assert_int_equal(gremc_igmp_parse(w.sent[i].packet, w.sent[i].length, &m), GREMC_IGMP_OK);
 		assert_int_equal(m.type, GREMC_IGMP_V3_REPORT);
-		assert_int_equal(m.source, upstream.address);
+		assert_int_equal(m.source, upstream.address.ipv4);
 		at = m.records;
 		for (uint16_t r = 0; r < m.record_count && count < most; r++)
 			at = gremc_igmp_record_read(at, &records[count++]);

@@ -16,7 +16,7 @@ static void test_general_queries_follow_timers(void **state)
 	assert_memory_equal(p + 20, "\x94\x04\x00\x00", 4);
 	assert_int_equal(gremc_igmp_parse(p, w.sent[0].length, &m), GREMC_IGMP_OK);
 	assert_int_equal(m.destination, IP(224, 0, 0, 1));
-	assert_int_equal(m.source, querier.address);
+	assert_int_equal(m.source, querier.address.ipv4);
 	assert_int_equal(m.group, 0);
 	assert_int_equal(m.version, 3);
 	assert_int_equal(m.response_time, 10000);
@@ -44,7 +44,7 @@ static void test_lower_address_becomes_querier(void **state)
 	router_query_input(IP(9, 255, 0, 2), 0, S_CLEAR, NULL, 0);
 	assert_true(gremc_igmp_interface_info_get(w.igmp, 1, &info));
 	assert_false(info.is_querier);
-	assert_int_equal(info.querier, IP(9, 255, 0, 2));
+	assert_int_equal(info.querier.ipv4, IP(9, 255, 0, 2));
 	assert_int_equal(info.robustness, 3);
 	assert_int_equal(info.query_interval, 60000);
 	assert_int_equal(info.querier_expires, 185000); /* 3 * 60 + 10 / 2 */
@@ -69,14 +69,14 @@ static void test_queries_of_other_querier_lower_timers(void **state)
 	record_input(GREMC_IGMP_IS_EX, 0);
 	record_input(GREMC_IGMP_ALLOW, 1);
 	router_query_input(IP(9, 0, 0, 2), group, S_SET, NULL, 0);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_int_equal(info.expires, 190000); /* 3 * 60 + 10: the querier's intervals */
 	router_query_input(IP(9, 0, 0, 2), group, S_CLEAR, asked, 1);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_int_equal(info.sources[0].expires, 3000);
 	assert_int_equal(info.expires, 190000);
 	router_query_input(IP(9, 0, 0, 2), group, S_CLEAR, NULL, 0);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_int_equal(info.expires, 3000);
 	/* only the querier sends last member queries */
 	world_forget(&w);
@@ -181,25 +181,25 @@ static void test_leave_waits_for_the_next_hop(void **state)
 	record_input(GREMC_IGMP_TO_IN, 0);
 	world_record(&w, 1, GREMC_IGMP_BLOCK, ssm, (rte_be32_t[]){member_address(0)}, 1);
 	world_run(&w, 60000);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
-	assert_true(gremc_igmp_group_find(w.igmp, 1, ssm, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
+	assert_true(world_group_find(&w, 1, ssm, &info));
 	w.mtu = 1476;
 	world_run(&w, 200);
 	assert_int_equal(sent_query_count(group), 1);
 	assert_int_equal(sent_query_count(ssm), 1);
 	world_run(&w, 1700);
-	assert_true(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_true(world_group_find(&w, 1, group, &info));
 	assert_int_equal(sent_query_count(group), 2);
 	assert_int_equal(sent_query_count(ssm), 2);
 	world_run(&w, 2000);
-	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
-	assert_false(gremc_igmp_group_find(w.igmp, 1, ssm, &info));
+	assert_false(world_group_find(&w, 1, group, &info));
+	assert_false(world_group_find(&w, 1, ssm, &info));
 	/* at most for the group membership interval */
 	record_input(GREMC_IGMP_IS_EX, 0);
 	w.mtu = 0;
 	record_input(GREMC_IGMP_TO_IN, 0);
 	world_run(&w, GMI + 5000);
-	assert_false(gremc_igmp_group_find(w.igmp, 1, group, &info));
+	assert_false(world_group_find(&w, 1, group, &info));
 }
 
 static void test_removed_interface_sends_no_deferred_query(void **state)

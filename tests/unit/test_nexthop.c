@@ -46,7 +46,7 @@ static void test_tunnel_follows_the_kernel_route(void **state)
 /* A neighbour of the configuration overrides the kernel's, also for a next hop of a kernel route. */
 static void test_static_neighbor_overrides_the_kernel(void **state)
 {
-	struct gremc_config_neighbor neighbor = {GATEWAY2, mac_a};
+	struct gremc_config_neighbor neighbor = {GREMC_ADDR_IPV4(GATEWAY2), mac_a};
 	const struct gremc_link_route host_route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false};
 	struct host_fixture *f = *state;
 

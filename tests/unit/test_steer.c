@@ -281,7 +281,7 @@ static void test_set_is_sorted_without_duplicates(void **state)
 	config_add_mroute("239.1.0.0/16", UINT32_MAX);
 	config_add_mroute("239.2.2.2", 4 + 0); /* a */
 	config_add_mroute("239.2.2.2", 4 + 0);
-	steer_mroutes[1].source = steer_mroutes[2].source = flow.source;
+	steer_mroutes[1].source = steer_mroutes[2].source = gremc_addr_from_ipv4(flow.source);
 	config_add_mroute("239.3.3.3", 4 + 1); /* b */
 	assert_int_equal(gremc_steer_set_init(&steer, &config, 0), 0);
 	assert_int_equal(steer.tunnel_count, 3);

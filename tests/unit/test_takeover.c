@@ -324,7 +324,7 @@ static void test_failed_start_keeps_existing_devices(void **state)
 	f->config.tunnels = tunnels;
 	f->config.tunnel_count = 2;
 	f->vif[1] = f->vif[0];
-	f->route.via = GATEWAY2;
+	f->route.via = gremc_addr_from_ipv4(GATEWAY2);
 	assert_int_not_equal(host_start(f, START_PLAIN), 0);
 	f->host = NULL;
 	after = kernel_picture_take(f);

@@ -145,7 +145,7 @@ static void test_largest_igmp_replies_fit(void **unused __rte_unused)
 {
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
-					   .address = UINT32_MAX,
+					   .address = GREMC_ADDR_IPV4(UINT32_MAX),
 					   .max_groups = 100,
 					   .max_sources = 100};
 	struct gremc_igmp_join joins[40 * 17];
@@ -155,8 +155,9 @@ static void test_largest_igmp_replies_fit(void **unused __rte_unused)
 	const struct gremc_vif_info *before = world->vifs->info[0];
 
 	for (unsigned i = 0; i < RTE_DIM(joins); i++)
-		joins[i] = (struct gremc_igmp_join){IP(239, 255, 255, 100) + rte_cpu_to_be_32(i / 17),
-						    IP(200, 255, 255, 100) + rte_cpu_to_be_32(i % 17)};
+		joins[i] = (struct gremc_igmp_join){
+			GREMC_ADDR_IPV4(IP(239, 255, 255, 100) + rte_cpu_to_be_32(i / 17)),
+			GREMC_ADDR_IPV4(IP(200, 255, 255, 100) + rte_cpu_to_be_32(i % 17))};
 	policy.joins = joins;
 	policy.join_count = RTE_DIM(joins);
 	for (unsigned i = 10; i < 40; i++)

@@ -62,7 +62,7 @@ static int bench_config_create(struct gremc_config *config, const struct gremc_l
 	for (uint32_t i = 0; i < options->groups; i++) {
 		struct gremc_config_mroute *mroute = &config->mroutes[i];
 
-		mroute->source = SOURCE;
+		mroute->source = gremc_addr_from_ipv4(SOURCE);
 		mroute->group = (struct gremc_prefix)GREMC_PREFIX_IPV4(rte_cpu_to_be_32(0xef010100 + i), 32);
 		mroute->from = malloc((fanout + 1) * sizeof(*mroute->from));
 		if (mroute->from == NULL)

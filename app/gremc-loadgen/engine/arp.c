@@ -68,14 +68,14 @@ static void arp_request_send(struct gremc_engine *engine, uint32_t port)
 	const struct gremc_config_port *config = &engine->config->ports[port];
 	struct rte_arp_ipv4 request = {
 		.arp_sha = engine->ports->port[engine->tx_port[port]]->mac,
-		.arp_tip = config->addresses[0].address,
+		.arp_tip = gremc_addr_to_ipv4(&config->addresses[0].address),
 	};
 
 	if (config->neighbor_count) {
-		request.arp_sip = config->neighbors[0].address;
+		request.arp_sip = gremc_addr_to_ipv4(&config->neighbors[0].address);
 		request.arp_sha = config->neighbors[0].mac;
 	} else if (config->route_count) {
-		request.arp_sip = config->routes[0].via;
+		request.arp_sip = gremc_addr_to_ipv4(&config->routes[0].via);
 	}
 	arp_packet_send(engine, port, RTE_ARP_OP_REQUEST, &request, &broadcast);
 }
@@ -85,14 +85,15 @@ static void arp_request_send(struct gremc_engine *engine, uint32_t port)
 /* Returns: whether a site on this port has the address: any address of its subnets except the forwarder's. */
 static bool arp_address_is_played(const struct gremc_config_port *port, rte_be32_t address)
 {
+	const struct gremc_addr addr = gremc_addr_from_ipv4(address);
 	bool on_link = false;
 
 	for (uint32_t i = 0; i < port->address_count; i++) {
-		const struct gremc_config_address *own = &port->addresses[i];
+		const struct gremc_prefix network = gremc_config_network_of(&port->addresses[i]);
 
-		if (own->address == address)
+		if (gremc_addr_is_equal(&port->addresses[i].address, &addr))
 			return false;
-		on_link |= ((own->address ^ address) & gremc_ipv4_mask(own->length)) == 0;
+		on_link |= gremc_prefix_covers(&network, &addr);
 	}
 	return on_link;
 }
@@ -103,7 +104,7 @@ static void arp_forwarder_learn(struct gremc_engine *engine, uint32_t port, cons
 	struct gremc_port_map *map = &engine->options.map[port];
 
 	for (uint32_t i = 0; i < config->address_count; i++)
-		if (config->addresses[i].address == data->arp_sip && !map->has_mac) {
+		if (gremc_addr_to_ipv4(&config->addresses[i].address) == data->arp_sip && !map->has_mac) {
 			map->forwarder = data->arp_sha;
 			map->has_mac = true;
 		}
@@ -161,7 +162,7 @@ static int port_mac_resolve(struct gremc_engine *engine, uint32_t port, struct g
 {
 	const struct gremc_config_port *config = &engine->config->ports[port];
 	const struct gremc_port_map *map = &engine->options.map[port];
-	char text[GREMC_IPV4_TEXT];
+	char text[GREMC_ADDR_TEXT];
 
 	if (map->has_mac)
 		return 0;
@@ -179,7 +180,8 @@ static int port_mac_resolve(struct gremc_engine *engine, uint32_t port, struct g
 	gremc_errors_add(
 		errors, NULL, 0, 0,
 		"the forwarder does not answer ARP for %s (port %s): give its MAC address by --dut-mac %s=MAC",
-		config->address_count ? gremc_ipv4_format(text, config->addresses[0].address) : "its address",
+		config->address_count ? gremc_addr_format(text, &config->addresses[0].address)
+				      : "its address",
 		config->name, config->name);
 	return -1;
 }

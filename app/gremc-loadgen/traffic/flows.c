@@ -20,7 +20,8 @@ static bool mroute_covers(const struct gremc_config_mroute *mroute, rte_be32_t s
 
 	if (!gremc_prefix_covers(&mroute->group, &address))
 		return false;
-	return mroute->source ? mroute->source == source : !gremc_ipv4_is_ssm(group);
+	return gremc_addr_is_set(&mroute->source) ? gremc_addr_to_ipv4(&mroute->source) == source
+						  : !gremc_ipv4_is_ssm(group);
 }
 
 uint32_t gremc_flows_match(const struct gremc_config *config, rte_be32_t source, rte_be32_t group)
@@ -30,7 +31,7 @@ uint32_t gremc_flows_match(const struct gremc_config *config, rte_be32_t source,
 
 	for (uint32_t i = 0; i < config->mroute_count; i++) {
 		const struct gremc_config_mroute *mroute = &config->mroutes[i];
-		int rank = mroute->source ? 33 : (int)mroute->group.length;
+		int rank = gremc_addr_is_set(&mroute->source) ? 33 : (int)mroute->group.length;
 
 		if (rank > best_rank && mroute_covers(mroute, source, group)) {
 			best = i;
@@ -47,7 +48,7 @@ static bool mroute_is_selected(const struct gremc_config *config, uint32_t mrout
 {
 	const struct gremc_config_mroute *m = &config->mroutes[mroute];
 
-	return m->source || gremc_flows_match(config, source, group) == mroute;
+	return gremc_addr_is_set(&m->source) || gremc_flows_match(config, source, group) == mroute;
 }
 
 /* ---- arrays of flows and streams ---- */
@@ -152,7 +153,8 @@ static int mroute_flow_add(struct flow_maker *maker, uint32_t number, uint32_t f
 	const uint32_t *to = mroute->to_all ? maker->all : mroute->to;
 	uint32_t to_count = mroute->to_all ? maker->all_count : mroute->to_count, count = 0;
 	struct gremc_flow flow = {
-		.source = mroute->source ? mroute->source : maker->flows->site[from].inner,
+		.source = gremc_addr_is_set(&mroute->source) ? gremc_addr_to_ipv4(&mroute->source)
+							     : maker->flows->site[from].inner,
 		.group = group,
 		.from = from,
 		.mroute = number,

@@ -33,7 +33,7 @@ static void site_tunnel_init(struct gremc_site *site, const struct gremc_config 
 		.out_key = tunnel->options.has_output_key ? tunnel->options.output_key : 0,
 		.site = tunnel->options.remote,
 		.forwarder = tunnel->options.local,
-		.inner = tunnel->peer,
+		.inner = gremc_addr_to_ipv4(&tunnel->peer),
 		.port = tunnel->port,
 		.vlan = port->vlan,
 		.mtu = port->mtu ? port->mtu - overhead : 0,

@@ -68,7 +68,7 @@ void gremc_config_igmp_check_limits(struct loader *l, const struct gremc_config_
 /* Read the mroutes, after all ports and tunnels: vif numbers depend on the number of tunnels. */
 void gremc_config_load_mroutes(struct loader *l);
 
-/* ---- validate.c ---- */
+/* ---- validate_ports.c, validate_tunnels.c, validate_mroutes.c ---- */
 
 /* Check ports against each other and move them from the drafts to l->config. */
 void gremc_config_validate_ports(struct loader *l);

@@ -36,6 +36,8 @@ struct value {
 	bool quoted;
 };
 
+/* Returns: a number below, equal to or above 0: by file, line and column. */
+int gremc_config_place_compare(struct place a, struct place b);
 /* Add a file.
  * Returns: its index for places; 0 without memory, which the loader records. */
 uint32_t gremc_config_file_add(struct loader *l, const char *path);

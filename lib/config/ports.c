@@ -448,9 +448,7 @@ static int neighbor_draft_compare(const void *a, const void *b)
 
 	if (order)
 		return order;
-	if (x->place.line != y->place.line)
-		return x->place.line < y->place.line ? -1 : 1;
-	return x->place.column < y->place.column ? -1 : x->place.column > y->place.column;
+	return gremc_config_place_compare(x->place, y->place);
 }
 
 void gremc_config_read_neighbors(struct loader *l, const struct key *key, yaml_node_t *node, void *object)

@@ -6,6 +6,15 @@
 
 #include "config/config_priv.h"
 
+int gremc_config_place_compare(struct place a, struct place b)
+{
+	if (a.file != b.file)
+		return a.file < b.file ? -1 : 1;
+	if (a.line != b.line)
+		return a.line < b.line ? -1 : 1;
+	return a.column < b.column ? -1 : a.column > b.column;
+}
+
 uint32_t gremc_config_file_add(struct loader *l, const char *path)
 {
 	char **files = gremc_config_array_grow(l, l->files, l->file_count, sizeof(*files));
@@ -69,13 +78,10 @@ void gremc_config_note_add(struct loader *l, struct place place, const char *for
 static int message_compare(const void *a, const void *b)
 {
 	const struct problem *x = a, *y = b;
+	const int order = gremc_config_place_compare(x->place, y->place);
 
-	if (x->place.file != y->place.file)
-		return x->place.file < y->place.file ? -1 : 1;
-	if (x->place.line != y->place.line)
-		return x->place.line < y->place.line ? -1 : 1;
-	if (x->place.column != y->place.column)
-		return x->place.column < y->place.column ? -1 : 1;
+	if (order)
+		return order;
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The decisions of the data path (datapath/decision.h) about a hypothetical packet. */
+#include <string.h>
+
+#include "proto/proto.h"
+#include "telemetry/why_priv.h"
+
+static bool port_find(const struct gremc_ports *ports, const char *name, uint16_t *port)
+{
+	for (uint16_t i = 0; i < ports->count; i++) {
+		if (ports->port[i] && strcmp(ports->port[i]->name, name) == 0) {
+			*port = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool iif_argument_find(struct packet_query *packet_query)
+{
+	const struct gremc_telemetry *telemetry = packet_query->query->telemetry;
+	const struct gremc_vif_info *info;
+
+	packet_query->iif = gremc_vif_find(telemetry->vifs, packet_query->iif_name);
+	info = packet_query->iif == GREMC_VIF_NONE ? NULL
+						   : gremc_query_vif(packet_query->query, packet_query->iif);
+	if (info) {
+		packet_query->native = info->kind == GREMC_VIF_PORT;
+		packet_query->port = info->port;
+		return true;
+	}
+	packet_query->iif = GREMC_VIF_NONE;
+	packet_query->native = true;
+	if (port_find(telemetry->ports, packet_query->iif_name, &packet_query->port))
+		return true;
+	gremc_query_error(packet_query->query,
+			  "IIF '%.32s' is neither a tunnel (/gremc/tunnels) nor a port (/gremc/ports)",
+			  packet_query->iif_name);
+	return false;
+}
+
+static bool address_arguments_parse(struct packet_query *packet_query)
+{
+	const char *source = packet_query->query->argument[1], *group = packet_query->query->argument[2];
+
+	if (gremc_ipv4_parse(source, &packet_query->key.source)) {
+		gremc_query_error(packet_query->query,
+				  "SOURCE '%.20s' is not an IPv4 address; right would be 10.1.1.1", source);
+		return false;
+	}
+	if (gremc_ipv4_parse(group, &packet_query->key.group)) {
+		gremc_query_error(packet_query->query,
+				  "GROUP '%.20s' is not an IPv4 address; right would be 239.1.1.1", group);
+		return false;
+	}
+	return true;
+}
+
+/* Whether the operator has set the interface of an incoming vif, or that of its port, down. */
+static bool iif_is_down(const struct packet_query *packet_query)
+{
+	const struct gremc_adjacency *adjacency =
+		gremc_query_adjacency(packet_query->query, packet_query->iif);
+
+	return gremc_vif_is_down(packet_query->query->telemetry->vifs, packet_query->iif) ||
+	       (adjacency && adjacency->down);
+}
+
+/* The checks of the classify and decap stages on an otherwise correct packet from this source to this group.
+ */
+static enum gremc_drop input_check(const struct packet_query *packet_query)
+{
+	const struct rte_ipv4_hdr ip = {
+		.version_ihl = RTE_IPV4_VHL_DEF,
+		.time_to_live = 64,
+		.next_proto_id = IPPROTO_UDP,
+		.src_addr = packet_query->key.source,
+		.dst_addr = packet_query->key.group,
+	};
+	enum gremc_proto_error error;
+
+	if (packet_query->iif != GREMC_VIF_NONE && iif_is_down(packet_query))
+		return GREMC_DROP_iif_down;
+	/* a port without `multicast: true` accepts GRE only */
+	if (packet_query->native &&
+	    (packet_query->iif == GREMC_VIF_NONE || !gremc_ipv4_is_multicast(packet_query->key.group)))
+		return GREMC_DROP_not_gre;
+	error = gremc_ipv4_check_multicast(&ip);
+	return gremc_drop_from_proto(error);
+}
+
+bool gremc_why_oif_accepts_source(const struct packet_query *packet_query, uint32_t i)
+{
+	const struct gremc_mroute *mroute = packet_query->mroute;
+
+	return i != packet_query->oif_skip &&
+	       (!mroute->limited || gremc_oif_accepts(packet_query->query->telemetry->vifs, mroute, i,
+						      UINT8_MAX, packet_query->key.source));
+}
+
+/* Whether only packets above a TTL threshold of the kernel leave by outgoing interface `i`. */
+static bool oif_has_threshold(const struct gremc_mroute *mroute, uint32_t i)
+{
+	return mroute->limited && gremc_mroute_thresholds(mroute)[i] > 0 &&
+	       gremc_mroute_thresholds(mroute)[i] != GREMC_THRESHOLD_SOURCES;
+}
+
+/* Count the replicas of a mroute whose RPF check passes. */
+static enum gremc_drop oifs_count(struct packet_query *packet_query)
+{
+	const struct gremc_mroute *mroute = packet_query->mroute;
+
+	for (uint32_t i = 0; i < mroute->oif_count; i++) {
+		if (!gremc_why_oif_accepts_source(packet_query, i))
+			continue;
+		packet_query->wanted++;
+		packet_query->limited += oif_has_threshold(mroute, i);
+	}
+	return packet_query->wanted ? GREMC_DROP_NONE
+				    : gremc_conditional_drop_reason(mroute, packet_query->oif_skip);
+}
+
+/* The lookup stage: longest match, RPF check, split horizon. */
+static enum gremc_drop mroute_lookup(struct packet_query *packet_query)
+{
+	const struct gremc_mroute *mroute;
+
+	gremc_fanout_lookup_bulk(gremc_fanout_at(packet_query->query->telemetry->fanout, SOCKET_ID_ANY),
+				 &packet_query->key, 1, &mroute);
+	packet_query->mroute = mroute;
+	if (mroute == NULL)
+		return GREMC_DROP_no_mroute;
+	switch (gremc_rpf_check(mroute, packet_query->iif, &packet_query->oif_skip)) {
+	case GREMC_RPF_FAIL:
+		return GREMC_DROP_rpf;
+	case GREMC_RPF_NO_OIF:
+		return GREMC_DROP_empty_oil;
+	case GREMC_RPF_PASS:
+	case GREMC_RPF_CONDITIONAL:
+		break;
+	}
+	return oifs_count(packet_query);
+}
+
+/* Whether a packet that is not forwarded is punted instead. */
+static bool punt_lookup(struct packet_query *packet_query)
+{
+	const struct gremc_vifs *vifs = packet_query->query->telemetry->vifs;
+
+	if (packet_query->reason == GREMC_DROP_not_gre)
+		return gremc_punt_port_class(vifs, packet_query->port,
+					     gremc_ipv4_is_multicast(packet_query->key.group),
+					     &packet_query->class);
+	return packet_query->iif != GREMC_VIF_NONE &&
+	       gremc_punt_vif_class(vifs, packet_query->iif, packet_query->reason, &packet_query->class);
+}
+
+/* The replicate stage: whether each outgoing interface can send. */
+static void oifs_check(struct packet_query *packet_query)
+{
+	const struct gremc_vifs *vifs = packet_query->query->telemetry->vifs;
+	const struct gremc_mroute *mroute = packet_query->mroute;
+
+	for (uint32_t i = 0; i < mroute->oif_count; i++) {
+		struct gremc_encap encap;
+		uint16_t mtu;
+
+		if (!gremc_why_oif_accepts_source(packet_query, i))
+			continue;
+		encap.encap_key = __atomic_load_n(&vifs->encap[mroute->vif[i]].encap_key, __ATOMIC_RELAXED);
+		switch (gremc_replica_check(&encap, gremc_adjacency_load(vifs, encap.adjacency), 0)) {
+		case GREMC_TX_DROP_oif_down:
+			packet_query->oif_down++;
+			break;
+		case GREMC_TX_DROP_peer_dead:
+			packet_query->peer_dead++;
+			break;
+		case GREMC_TX_DROP_no_adjacency:
+			packet_query->no_adjacency++;
+			break;
+		default:
+			break;
+		}
+		mtu = gremc_vif_mtu(vifs, mroute->vif[i]);
+		if (packet_query->smallest_mtu == 0 || mtu < packet_query->smallest_mtu)
+			packet_query->smallest_mtu = mtu;
+	}
+}
+
+bool gremc_why_decide(struct packet_query *packet_query)
+{
+	if (!iif_argument_find(packet_query) || !address_arguments_parse(packet_query))
+		return false;
+	packet_query->reason = input_check(packet_query);
+	if (packet_query->reason == GREMC_DROP_NONE)
+		packet_query->reason = mroute_lookup(packet_query);
+	if (packet_query->reason == GREMC_DROP_NONE)
+		oifs_check(packet_query);
+	else
+		packet_query->punted = punt_lookup(packet_query);
+	return true;
+}

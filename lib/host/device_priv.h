@@ -20,6 +20,7 @@ struct gremc_device {
 	bool is_tap;
 	bool vif_is_host;    /* the vif is the host's own */
 	bool in_config;      /* while a configuration is applied: the device is in it */
+	uint32_t desired;    /* index of its settings while a configuration is applied */
 	bool was_there;      /* the kernel had the device before it was opened */
 	bool accepts_groups; /* the kernel must accept multicast from any source by it */
 	int rp_filter;       /* as last reported */

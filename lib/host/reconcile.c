@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/job.h"
 #include "host/host_priv.h"
 
 /* The devices of a configuration. */
@@ -56,6 +57,7 @@ static struct gremc_device *desired_device_add(struct desired_state *state, cons
 		device->watch = (struct gremc_watch){.ready = gremc_device_inject, .argument = device};
 	}
 	device->in_config = true;
+	device->desired = state->count;
 	state->link_configs[state->count] = *link_config;
 	state->devices[state->count++] = device;
 	return device;
@@ -217,6 +219,27 @@ static int device_reconcile(struct gremc_host *host, struct gremc_device *device
 	return 0;
 }
 
+/* Reconcile the devices that are open, or those that are not. */
+static void devices_reconcile_some(struct desired_state *state, bool is_open)
+{
+	struct gremc_host *host = state->host;
+
+	for (uint32_t i = 0; i < state->count; i++) {
+		struct gremc_device *device = host->devices[i];
+		int rc;
+
+		if (!device->in_config || (device->fd >= 0) != is_open)
+			continue;
+		rc = device_reconcile(host, device, &state->link_configs[device->desired]);
+		if (rc)
+			device_error_add(state, device->name, rc);
+		device->in_config = false;
+		/* to open a device takes long; open devices are not published yet, so they come first */
+		if (!is_open)
+			gremc_job_pause();
+	}
+}
+
 static void devices_reconcile(struct desired_state *state)
 {
 	struct gremc_host *host = state->host;
@@ -226,19 +249,11 @@ static void devices_reconcile(struct desired_state *state)
 	free(host->devices);
 	host->devices = state->devices;
 	host->device_count = state->count;
-	pthread_mutex_unlock(&host->lock);
-	for (uint32_t i = 0; i < state->count; i++) {
-		struct gremc_device *device = host->devices[i];
-		int rc = device_reconcile(host, device, &state->link_configs[i]);
-
-		if (rc)
-			device_error_add(state, device->name, rc);
-		device->in_config = false;
-	}
-	free(state->link_configs);
-	pthread_mutex_lock(&host->lock);
 	gremc_host_devices_sort(host);
 	pthread_mutex_unlock(&host->lock);
+	devices_reconcile_some(state, true);
+	devices_reconcile_some(state, false);
+	free(state->link_configs);
 }
 
 /* Make the workers punt the packets that have a receiver: a device, or IGMP. */

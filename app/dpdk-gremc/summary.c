@@ -21,8 +21,9 @@ void gremc_forwarder_summary(const struct gremc_forwarder *forwarder)
 	gremc_log_report(true);
 	printf("gremc: stopped\n");
 	printf("  in       %12" PRIu64 " packets: %" PRIu64 " forwarded, %" PRIu64 " punted, %" PRIu64
-	       " dropped\n",
-	       t.rx_packets, t.forwarded, sum(t.punted, GREMC_PUNT_COUNT), sum(t.drops, GREMC_DROP_COUNT));
+	       " dropped, %" PRIu64 " reassembled\n",
+	       t.rx_packets, t.forwarded, sum(t.punted, GREMC_PUNT_COUNT), sum(t.drops, GREMC_DROP_COUNT),
+	       t.reassembled);
 	printf("  replicas %12" PRIu64 " wanted: %" PRIu64 " sent, %" PRIu64 " lost\n", t.wanted, t.sent,
 	       sum(t.losses, GREMC_TX_DROP_COUNT));
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)

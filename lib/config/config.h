@@ -107,6 +107,7 @@ struct gremc_config_tunnel {
 	char name[GREMC_NAME_SIZE];
 	struct gremc_tunnel_options options;
 	struct gremc_config_liveness liveness;
+	bool ignore_df; /* inner packets above the MTU are fragmented although DF is set */
 	bool host;
 	struct gremc_config_igmp *igmp;      /* NULL: off */
 	struct gremc_config_address address; /* inner address of this end */
@@ -134,6 +135,8 @@ struct gremc_config_settings {
 	uint16_t rx_descriptors, tx_descriptors; /* requested per queue; the device may adjust them */
 	uint32_t max_sleep;                      /* microseconds of the longest idle sleep */
 	bool idle;                               /* sleep when idle */
+	bool reassemble;                         /* outer fragments of tunnels */
+	uint16_t path_mtu_minimum;               /* bytes; ICMP lowers no path MTU below it */
 	bool host_persist;                       /* host interfaces remain after the program */
 };
 

@@ -77,6 +77,12 @@ void gremc_config_validate_tunnels(struct loader *l);
 /* Check that no two mroutes have one source and group. */
 void gremc_config_validate_mroutes(struct loader *l);
 
+/* ---- mtu.c ---- */
+
+/* Warn of tunnels that lose packets which other interfaces of an oil carry.
+ * Order:   after all tunnels and mroutes are valid. */
+void gremc_config_check_mtus(struct loader *l);
+
 /* ---- ifcfg.c ---- */
 
 /* Read the tunnels of all ifcfg files in a directory, in the order of their names. */

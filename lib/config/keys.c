@@ -137,6 +137,10 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_TUNNEL_MTU] = {"mtu", IN(TUNNEL), .minimum = 68, .maximum = 65535, SCALAR(number), TUNNEL(options.mtu),
 		.meaning = "bytes of the largest inner packet. Without it: the port's MTU less 24, and less "
 			"4 more for each of output key, checksum and sequence number."},
+	[KEY_IGNORE_DF] = {"ignore-df", IN(TUNNEL), BOOLEAN, .fallback = "false", SCALAR(boolean),
+		TUNNEL(ignore_df),
+		.meaning = "fragment inner packets above `mtu` although their DF is set. Those with DF clear are "
+			"fragmented in any case."},
 	[KEY_TUNNEL_ADDRESSES] = {"addresses", IN(TUNNEL), "a list of one ADDRESS or ADDRESS/LENGTH",
 		LIST(tunnel_addresses),
 		.meaning = "inner address of this end."},
@@ -222,6 +226,15 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		SETTING(host_persist),
 		.meaning = "host interfaces, with their addresses and routes, stay when the program stops; "
 			"`false` removes them."},
+
+	[KEY_PATH_MTU_MINIMUM] = {"path-mtu-minimum", IN(SETTINGS), NULL, 68, 65535, "552", SCALAR(number),
+		SETTING(path_mtu_minimum),
+		.meaning = "bytes of an outer packet: ICMP of a router does not lower the MTU of a tunnel below it."},
+
+	[KEY_REASSEMBLE] = {"reassemble", IN(SETTINGS), BOOLEAN, .fallback = "false", SCALAR(boolean),
+		SETTING(reassemble),
+		.meaning = "reassemble fragmented outer packets of tunnels; without it they are dropped as "
+			"`outer_fragment`."},
 
 	[KEY_ROBUSTNESS] = {"robustness", IN(TIMING), NULL, 1, 7, "2", SCALAR(number), TIMING(robustness),
 		.meaning = "IGMP Robustness Variable: `robustness` - 1 consecutive losses are tolerated."},

@@ -222,6 +222,8 @@ static void loader_validate(struct loader *l, const struct ifcfg_source *ifcfg)
 		gremc_config_load_mroutes(l);
 	if (!l->no_memory)
 		gremc_config_validate_mroutes(l);
+	if (!l->no_memory && l->problems.count == 0)
+		gremc_config_check_mtus(l);
 }
 
 /* Validate, report and destroy the loader.

@@ -56,6 +56,7 @@ struct gremc_control {
 	struct gremc_membership membership;
 	struct gremc_kernel kernel;
 	struct gremc_peers *peers;
+	uint64_t icmp_searched; /* the last search for a quoted tunnel, gremc_clock_ns() */
 	struct gremc_steering steering;
 	struct gremc_reload reload;
 	struct gremc_control_job job;

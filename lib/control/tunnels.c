@@ -23,6 +23,7 @@ static struct gremc_vif_info tunnel_info(const struct gremc_port *port,
 		.kind = GREMC_VIF_TUNNEL,
 		.port = port->index,
 		.mtu = gremc_tunnel_mtu(&tunnel->options, port->mtu),
+		.ignore_df = tunnel->ignore_df,
 		.next_hop = next_hop,
 		.options = tunnel->options,
 	};

@@ -21,6 +21,9 @@ static void account_punts(struct gremc_worker *worker, struct gremc_totals *tota
 			worker->punted[class] = 0;
 		}
 	worker->punted_any = false;
+	/* negative where more packets left the table than fragments entered it: only the sum counts */
+	gremc_counter_add(&totals->reassembled, (uint64_t)(int64_t)(int32_t)worker->reassembled);
+	worker->reassembled = 0;
 }
 
 /* 0, 1, 2-3, 4-7, ... packets */

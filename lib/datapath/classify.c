@@ -3,6 +3,7 @@
 
 #include "datapath/options.h"
 #include "datapath/punt.h"
+#include "datapath/reassembly.h"
 #include "datapath/segments.h"
 #include "datapath/stages.h"
 #include "proto/proto.h"
@@ -161,6 +162,16 @@ static inline bool frame_classify_fast(struct gremc_packet *packet, const struct
 	return true;
 }
 
+/* Add an outer fragment. Returns the whole packet, if it is complete, with contiguous headers. */
+static struct rte_mbuf *frame_reassemble(struct gremc_worker *worker, struct rte_mbuf *mbuf)
+{
+	mbuf = gremc_reassembly_add(worker, mbuf);
+	if (mbuf == NULL || gremc_segments_pull(mbuf, GREMC_HEADERS_MAX) == 0)
+		return mbuf;
+	gremc_packet_drop(worker, mbuf, GREMC_DROP_header_split);
+	return NULL;
+}
+
 void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 {
 	struct gremc_burst *burst = &worker->burst;
@@ -187,6 +198,14 @@ void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *r
 			continue;
 		}
 		error = frame_classify(rxq, packet, &burst->tunnel[alive]);
+		if (unlikely(error == GREMC_PROTO_outer_fragment &&
+			     gremc_frame_is_reassembled(worker, mbuf))) {
+			mbuf = frame_reassemble(worker, mbuf);
+			if (mbuf == NULL)
+				continue;
+			packet->mbuf = mbuf;
+			error = frame_classify(rxq, packet, &burst->tunnel[alive]);
+		}
 		if (unlikely(error != GREMC_PROTO_OK)) {
 			if (error != GREMC_PROTO_gre_checksum) {
 				gremc_frame_punt_or_drop(worker, rxq, mbuf, gremc_drop_from_proto(error));

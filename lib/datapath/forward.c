@@ -5,6 +5,7 @@
 #include "datapath/forward.h"
 #include "datapath/handoff.h"
 #include "datapath/pending.h"
+#include "datapath/reassembly.h"
 #include "datapath/stages.h"
 #include "datapath/tx.h"
 
@@ -82,6 +83,8 @@ uint32_t gremc_worker_poll_pending(struct gremc_worker *worker)
 {
 	uint32_t n = gremc_pending_poll(worker);
 
+	n += gremc_reassembly_poll(worker);
+	worker->has_pending |= !gremc_reassembly_is_empty(worker);
 	if (n > 0) {
 		gremc_stage_tx(&worker->egress);
 		gremc_worker_account(worker, NULL);

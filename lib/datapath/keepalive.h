@@ -24,7 +24,7 @@ bool gremc_packet_is_keepalive(const struct gremc_worker *worker, const struct g
 uint32_t gremc_keepalive_answer_vif(const struct gremc_worker *worker, const struct rte_mbuf *mbuf,
 				    uint32_t l2);
 /* Whether a keepalive of this kind is accepted now, GREMC_KEEPALIVE_INTERVAL_MIN after the last one.
- * Thread:  any worker; of several that ask at one time one gets true. */
+ * Thread:  any worker; of several at one time, one gets true. */
 bool gremc_keepalive_is_due(const struct gremc_worker *worker, uint32_t vif, enum gremc_keepalive_kind kind);
 
 #endif

@@ -8,9 +8,11 @@
 #include "datapath/backlog.h"
 #include "datapath/datapath.h"
 #include "datapath/forward.h"
+#include "datapath/fragment.h"
 #include "datapath/idle.h"
 #include "datapath/pending.h"
 #include "datapath/punt_ring.h"
+#include "datapath/reassembly.h"
 
 #define WINDOW_SECONDS 10
 
@@ -68,6 +70,8 @@ static void worker_shutdown(struct gremc_worker *worker)
 		worker_poll_shutdown(worker);
 	gremc_backlogs_drop(&worker->egress);
 	gremc_pending_drop_all(worker);
+	gremc_fragments_free(worker);
+	gremc_reassembly_drop_all(worker);
 	gremc_worker_account(worker, NULL);
 	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
 	worker->header_count = 0;

@@ -8,7 +8,9 @@
  * vlan_tci         inner_length   length of a replica's inner packet             replicate        transmitted
  * packet_type      timestamp      gremc_timestamp() of a punt (punt_ring.h)      punt             freed
  * packet_type      iif_serial     serial number of the iif of a host replica     tx               freed
- * packet_type      handoff        enum gremc_handoff of a packet in a handoff ring  handoff       dequeued
+ * packet_type      packet_type     GREMC_FRAGMENT_MARK in the first segment of an outer fragment  reassembly
+ * whole packet packet_type      handoff        enum gremc_handoff of a packet in a handoff ring  handoff
+ * dequeued
  *
  * RX drivers and TX drivers do not use them in these periods: ol_flags of a transmitted mbuf names neither a
  * VLAN tag nor a hash. A punted mbuf still has the driver's VLAN tag in vlan_tci. */
@@ -40,6 +42,8 @@ struct gremc_mbuf_fields {
 	uint32_t vif;
 	uint32_t vif_serial;
 } __attribute__((may_alias));
+
+#define GREMC_FRAGMENT_MARK 0x47524546u /* of any value that no other segment of a fragment has */
 
 #define GREMC_MBUF_FIELD(mbuf_field, field)                                                                  \
 	static_assert(offsetof(struct rte_mbuf, mbuf_field) - offsetof(struct rte_mbuf, data_off) ==         \

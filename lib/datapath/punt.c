@@ -7,6 +7,7 @@
 #include "datapath/punt.h"
 #include "datapath/punt_ring.h"
 #include "datapath/segments.h"
+#include "proto/icmp.h"
 #include "proto/proto.h"
 
 /* ICMPv6 types of neighbour discovery (RFC 4861): 133 to 137 */
@@ -148,6 +149,17 @@ static bool port_punts_frames(const struct gremc_vifs *vifs, uint16_t port)
 	return gremc_port_punt_bits(vifs, port) & GREMC_VIF_PUNT_FRAMES;
 }
 
+/* Whether a frame is an ICMP unreachable about a packet of a tunnel: the control thread learns the path MTU
+ * from it, whether the port punts frames or not. */
+static bool frame_is_tunnel_icmp(const struct gremc_worker *worker, const struct rte_mbuf *mbuf, uint32_t l2)
+{
+	struct gremc_icmp_error error;
+
+	return gremc_icmp_error_parse(rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, l2), mbuf->data_len - l2,
+				      &error) &&
+	       gremc_tunnel_peer_known(worker->vifs, error.source, error.destination);
+}
+
 /* Punt an answer to a keepalive. Returns whether the frame is one; it is then punted or dropped. */
 static bool keepalive_answer_punt(struct gremc_worker *worker, const struct gremc_rxq *rxq,
 				  struct rte_mbuf *mbuf)
@@ -172,11 +184,15 @@ void gremc_frame_punt_or_drop(struct gremc_worker *worker, const struct gremc_rx
 
 	if (reason == GREMC_DROP_gre_protocol && keepalive_answer_punt(worker, rxq, mbuf))
 		return;
+	frame_ether_type(mbuf, &l2);
+	if (reason == GREMC_DROP_not_gre && frame_is_tunnel_icmp(worker, mbuf, l2)) {
+		packet_punt(worker, mbuf, rxq->port, GREMC_VIF_NONE, l2, GREMC_PUNT_traffic);
+		return;
+	}
 	if (!port_punts_frames(worker->vifs, rxq->port) || !frame_is_for_kernel(worker, mbuf, reason)) {
 		gremc_packet_drop(worker, mbuf, reason);
 		return;
 	}
-	frame_ether_type(mbuf, &l2);
 	packet_punt(worker, mbuf, rxq->port, GREMC_VIF_NONE, l2, frame_punt_class(mbuf));
 }
 

@@ -4,6 +4,7 @@
  * stores. */
 #include "datapath/replica.h"
 #include "datapath/decision.h"
+#include "datapath/fragment.h"
 #include "datapath/options.h"
 #include "datapath/pending.h"
 #include "datapath/segments.h"
@@ -59,11 +60,16 @@ static __rte_always_inline void payload_copy_blocks(uint8_t *to, const uint8_t *
 		rte_mov64(to + block * BLOCK, from + block * BLOCK);
 }
 
-/* Count a requested replica that cannot be sent now: hold it for its next hop, or drop it. */
+/* Count a requested replica that cannot be sent as it is: send it as fragments, hold it for its next hop, or
+ * drop it. */
 static __rte_noinline void replica_hold_or_drop(struct gremc_worker *worker,
 						const struct gremc_replication *replication, uint32_t vif,
 						enum gremc_tx_drop reason)
 {
+	if (reason == GREMC_TX_DROP_too_big)
+		reason = gremc_replica_fragment(worker, replication->payload, vif);
+	if (reason == GREMC_TX_DROP_NONE)
+		return;
 	gremc_counter_pair_add(&replication->hot[vif].tx_packets, 1, replication->inner.length);
 	if (reason == GREMC_TX_DROP_no_adjacency)
 		gremc_pending_add_copy(worker, vif, replication->payload);
@@ -74,6 +80,12 @@ static __rte_noinline void replica_hold_or_drop(struct gremc_worker *worker,
 void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *packet, uint32_t vif,
 				enum gremc_tx_drop reason)
 {
+	if (reason == GREMC_TX_DROP_too_big)
+		reason = gremc_replica_fragment(worker, packet, vif);
+	if (reason == GREMC_TX_DROP_NONE) {
+		rte_pktmbuf_free(packet);
+		return;
+	}
 	gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, 1, packet->pkt_len);
 	if (reason == GREMC_TX_DROP_no_adjacency) {
 		gremc_pending_add_packet(worker, vif, packet);

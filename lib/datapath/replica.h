@@ -79,7 +79,8 @@ void gremc_replicas_send(struct gremc_worker *worker, const struct gremc_packet 
 void gremc_packet_replicate_copied(struct gremc_worker *worker, const struct gremc_packet *packet);
 void gremc_packet_replicate_shared(struct gremc_worker *worker, const struct gremc_packet *packet);
 
-/* Count a requested replica that cannot be sent now: hold it for its next hop, or drop it.
+/* Count a requested replica that cannot be sent as it is: send it as fragments, hold it for its next hop, or
+ * drop it.
  * Owner:   takes the packet over. */
 void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *packet, uint32_t vif,
 				enum gremc_tx_drop reason);

@@ -15,6 +15,7 @@
 #include "port/port.h"
 
 struct gremc_pending;
+struct gremc_reassembly;
 
 /* The fields that replicas of one packet key and one encap key have in common. Valid while both keys match;
  * invalidated at the end of each burst, because it holds pointers that RCU protects. */
@@ -37,6 +38,18 @@ struct gremc_sum_cache {
 	const struct rte_mbuf *packet; /* in burst number `burst` */
 	uint64_t burst;
 	uint16_t sum;
+};
+
+#define GREMC_FRAGMENTS_MAX 64u /* of one packet */
+
+/* The fragments of one packet, which further replicas of it share (fragment.h). */
+struct gremc_fragments {
+	const struct rte_mbuf *packet; /* NULL: none. Only for a comparison: it may be freed */
+	uint64_t burst;                /* gremc_stats_sequence() of its burst */
+	uint16_t mtu;
+	bool is_sending; /* replicas of fragments are not fragmented again */
+	uint32_t count;
+	struct rte_mbuf *mbuf[GREMC_FRAGMENTS_MAX];
 };
 
 /* An RX queue that the worker polls. */
@@ -69,6 +82,7 @@ struct gremc_worker {
 	const struct gremc_fanout_node *fanout; /* the copy of the worker's NUMA node */
 	struct gremc_stats *stats;              /* writer: the worker; any thread reads */
 	struct gremc_pending *pending;          /* replicas whose next hop is not resolved */
+	struct gremc_reassembly *reassembly;    /* outer fragments that wait for others */
 	struct rte_mempool *header_pool;
 	uint32_t header_capacity;       /* bytes for headers and copied payload after RTE_PKTMBUF_HEADROOM */
 	struct rte_mempool *split_pool; /* payload copies for other workers; NULL: oils are not split */
@@ -85,6 +99,7 @@ struct gremc_worker {
 	gremc_atomic_u16 copy_threshold __rte_cache_aligned; /* inner bytes; up to it payloads are copied */
 	gremc_atomic_u32 split_threshold; /* replicas from which an oil is split; UINT32_MAX: never */
 	gremc_atomic_bool software_rss;   /* received flows are handed to their workers */
+	gremc_atomic_bool reassembles;    /* outer fragments of tunnels */
 	gremc_atomic_bool sleep_when_idle;
 	gremc_atomic_u32 max_sleep; /* microseconds */
 
@@ -92,20 +107,24 @@ struct gremc_worker {
 	struct gremc_idle idle __rte_cache_aligned;
 	/* since gremc_worker_account() */
 	uint32_t rx_packets, forwarded;
-	uint32_t handed_off; /* packets given to other workers, less those taken from them */
-	uint32_t waiting;    /* replicas that began to wait in `pending`, less those that ended */
+	uint32_t handed_off;  /* packets given to other workers, less those taken from them */
+	uint32_t waiting;     /* replicas that began to wait in `pending`, less those that ended */
+	uint32_t reassembled; /* outer fragments that came into `reassembly`, less packets and drops out of it
+			       */
 	uint32_t punted[GREMC_PUNT_COUNT];
 	uint64_t rx_bytes;
 	uint32_t drops[GREMC_DROP_COUNT];
-	bool dropped_any, punted_any;
+	bool dropped_any;
+	bool punted_any;      /* or `reassembled` has changed */
 	bool pending_changed; /* a replica of this burst came to `pending` or left it */
-	bool has_pending;     /* `pending` is not empty */
+	bool has_pending;     /* `pending` or `reassembly` is not empty */
 	uint16_t ip_id;       /* identification of the next outer packet with DF clear */
 	/* the present window of the longest iteration: its start and its longest iteration (TSC) */
 	uint64_t window, window_longest;
 	uint32_t header_count; /* of the header mbufs in stock */
 	struct rte_mbuf *header[GREMC_BURST];
 	struct gremc_replica_cache cache;
+	struct gremc_fragments fragments;
 	struct gremc_burst burst;
 	struct gremc_egress egress;
 	struct gremc_sum_cache sum_cache;

@@ -16,6 +16,7 @@
 #include "datapath/idle.h"
 #include "datapath/keepalive.h"
 #include "datapath/pending.h"
+#include "datapath/reassembly.h"
 #include "datapath/tx.h"
 
 #define PUNT_SAMPLE_BYTES (GREMC_MROUTE_IDS_MAX * sizeof(gremc_atomic_bool))
@@ -98,6 +99,7 @@ static void worker_destroy(struct gremc_worker *worker)
 	for (uint16_t i = 0; i < worker->egress.port_count; i++)
 		gremc_tx_destroy(worker->egress.tx[i]);
 	gremc_pending_destroy(worker->pending);
+	gremc_reassembly_destroy(worker->reassembly);
 	gremc_stats_destroy(worker->stats);
 	rte_free(worker);
 }
@@ -123,7 +125,8 @@ static struct gremc_worker *worker_create(const struct gremc_ports *ports, uint3
 	worker->stats = gremc_stats_create(place->socket, GREMC_VIFS_MAX, GREMC_MROUTE_IDS_MAX);
 	worker->egress.stats = worker->stats;
 	worker->pending = gremc_pending_create(place->socket);
-	if (worker->stats == NULL || worker->pending == NULL)
+	worker->reassembly = gremc_reassembly_create(place->socket);
+	if (worker->stats == NULL || worker->pending == NULL || worker->reassembly == NULL)
 		goto fail;
 	for (uint16_t i = 0; i < ports->count; i++) {
 		if (ports->port[i] == NULL)
@@ -158,6 +161,7 @@ void gremc_workers_configure(struct gremc_worker_group *group, const struct grem
 								  : UINT32_MAX);
 		gremc_bool_store(&worker->software_rss, group->software_rss && settings->spread);
 		gremc_u16_store(&worker->egress.tx_retries, settings->tx_retries);
+		gremc_bool_store(&worker->reassembles, settings->reassemble);
 		gremc_bool_store(&worker->sleep_when_idle, settings->idle);
 		gremc_u32_store(&worker->max_sleep, settings->max_sleep);
 	}

@@ -315,6 +315,13 @@ void gremc_host_listener_set(struct gremc_host *host, gremc_host_listener *liste
 	host->listener_argument = argument;
 }
 
+void gremc_host_icmp_listener_set(struct gremc_host *host, gremc_host_icmp_listener *listener, void *argument)
+{
+	gremc_assert_control_thread();
+	host->icmp_listener = listener;
+	host->icmp_argument = argument;
+}
+
 void gremc_host_keepalive_listener_set(struct gremc_host *host, gremc_host_keepalive_listener *listener,
 				       void *argument)
 {

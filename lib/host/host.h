@@ -140,6 +140,13 @@ typedef void gremc_host_keepalive_listener(void *argument, uint32_t vif, bool is
 void gremc_host_keepalive_listener_set(struct gremc_host *host, gremc_host_keepalive_listener *listener,
 				       void *argument);
 
+/* A listener for ICMP Destination Unreachable that arrives by a port. The packets go to the kernel as well.
+ * Input:   ip: the contiguous beginning of the packet, `length` bytes. */
+typedef void gremc_host_icmp_listener(void *argument, const uint8_t *ip, uint32_t length);
+/* Set the only listener. */
+void gremc_host_icmp_listener_set(struct gremc_host *host, gremc_host_icmp_listener *listener,
+				  void *argument);
+
 /* Write an IPv4 packet to the device of a vif, as if the packet had come by that vif.
  * Returns: 0; -ENODEV: the vif has no device of its own; another negative errno of the kernel. */
 int gremc_host_packet_write(struct gremc_host *host, uint32_t vif, const void *packet, size_t length);

@@ -40,6 +40,8 @@ struct gremc_host {
 	void *listener_argument;
 	gremc_host_keepalive_listener *keepalive_listener;
 	void *keepalive_argument;
+	gremc_host_icmp_listener *icmp_listener;
+	void *icmp_argument;
 	struct gremc_host_counters other_counters; /* of removed devices, and of packets without a device */
 	uint8_t *buffer;                           /* GREMC_HOST_BUFFER bytes for a packet of a device */
 	bool committed;      /* devices are persistent and have their addresses and routes */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Punt: packets from the workers to the kernel's devices. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -9,6 +11,7 @@
 
 #include "host/host_priv.h"
 #include "host/offload_priv.h"
+#include "proto/icmp.h"
 
 #define BURST    GREMC_GRO_BURST
 #define ROUNDS   8     /* over all classes per turn of the control loop */
@@ -196,6 +199,24 @@ static bool listener_notify(struct gremc_host *host, const struct rte_mbuf *mbuf
 	return true;
 }
 
+/* Pass an ICMP unreachable that came by a port to its listener. Returns: whether it is one. */
+static bool icmp_notify(struct gremc_host *host, const struct rte_mbuf *mbuf)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, mbuf->l2_len);
+	const uint32_t length = mbuf->data_len > mbuf->l2_len ? mbuf->data_len - mbuf->l2_len : 0;
+	uint32_t header;
+
+	if (host->icmp_listener == NULL || mbuf->port == GREMC_PORT_NONE ||
+	    length < sizeof(struct rte_ipv4_hdr) || ip[0] >> 4 != IPVERSION ||
+	    ((const struct rte_ipv4_hdr *)ip)->next_proto_id != IPPROTO_ICMP)
+		return false;
+	header = rte_ipv4_hdr_len((const struct rte_ipv4_hdr *)ip);
+	if (length <= header || ip[header] != GREMC_ICMP_UNREACHABLE)
+		return false;
+	host->icmp_listener(host->icmp_argument, ip, length);
+	return true;
+}
+
 /* Pass a keepalive to its listener. The keepalive of a vif that has been removed meanwhile has no receiver.
  */
 static void keepalive_notify(struct gremc_host *host, struct rte_mbuf *mbuf)
@@ -271,7 +292,8 @@ static uint32_t punt_class_write(struct gremc_host *host, enum gremc_punt class)
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t skip;
 		struct gremc_device *device = punt_device_find(host, mbufs[i], &skip);
-		bool told = class == GREMC_PUNT_control && listener_notify(host, mbufs[i]);
+		bool told = (class == GREMC_PUNT_control && listener_notify(host, mbufs[i])) ||
+			    (class == GREMC_PUNT_traffic && icmp_notify(host, mbufs[i]));
 
 		if (class == GREMC_PUNT_tcp && gro_batch_append(host, &batch, device, mbufs[i]))
 			continue;

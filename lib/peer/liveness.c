@@ -68,7 +68,7 @@ void gremc_peer_liveness_start(struct gremc_peers *peers, uint32_t vif, uint64_t
 	gremc_peer_timer_start(&peers->timers, vif, peer->next_send);
 }
 
-static void keepalive_send(struct gremc_peers *peers, uint32_t vif, uint64_t now)
+static void peer_keepalive_send(struct gremc_peers *peers, uint32_t vif, uint64_t now)
 {
 	struct peer *peer = &peers->peer[vif];
 	uint8_t packet[GREMC_KEEPALIVE_MAX];
@@ -96,7 +96,7 @@ static uint64_t peer_tick(struct gremc_peers *peers, uint32_t vif, uint64_t now)
 			peer_dead_set(peers, vif, true);
 		peer->silent += peer->silent < policy->retries;
 		if (policy->sends)
-			keepalive_send(peers, vif, now);
+			peer_keepalive_send(peers, vif, now);
 		peer->next_send = now + policy->interval * 9 / 10 + rte_rand_max(policy->interval / 5 + 1);
 	}
 	if (policy->liveness == GREMC_LIVENESS_TRAFFIC && gremc_bool_load(&peer->dead))
@@ -107,6 +107,7 @@ static uint64_t peer_tick(struct gremc_peers *peers, uint32_t vif, uint64_t now)
 void gremc_peers_run(struct gremc_peers *peers, uint64_t now)
 {
 	gremc_assert_control_thread();
+	gremc_peer_path_mtus_expire(peers, now, TIMERS_AT_ONCE);
 	for (unsigned i = 0; i < TIMERS_AT_ONCE; i++) {
 		const uint32_t vif = gremc_peer_timers_pop(&peers->timers, now);
 
@@ -118,5 +119,5 @@ void gremc_peers_run(struct gremc_peers *peers, uint64_t now)
 
 uint64_t gremc_peers_next_due(const struct gremc_peers *peers)
 {
-	return gremc_peer_timers_next(&peers->timers);
+	return RTE_MIN(gremc_peer_timers_next(&peers->timers), gremc_peer_timers_next(&peers->mtu_timers));
 }

@@ -16,7 +16,9 @@ struct gremc_peers *gremc_peers_create(uint32_t vifs, const struct gremc_peer_ca
 	peers->callbacks = *callbacks;
 	peers->count = vifs;
 	peers->peer = gremc_memory_reserve(vifs * sizeof(*peers->peer), SOCKET_ID_ANY);
-	if (gremc_peer_timers_init(&peers->timers, vifs) == 0 && peers->peer)
+	peers->path_mtu_minimum = 68;
+	if (gremc_peer_timers_init(&peers->timers, vifs) == 0 &&
+	    gremc_peer_timers_init(&peers->mtu_timers, vifs) == 0 && peers->peer)
 		return peers;
 	gremc_peers_destroy(peers);
 	return NULL;
@@ -27,6 +29,7 @@ void gremc_peers_destroy(struct gremc_peers *peers)
 	if (peers == NULL)
 		return;
 	gremc_peer_timers_fini(&peers->timers, peers->count);
+	gremc_peer_timers_fini(&peers->mtu_timers, peers->count);
 	gremc_memory_release(peers->peer, peers->count * sizeof(*peers->peer));
 	free(peers);
 }
@@ -65,6 +68,7 @@ void gremc_peer_forget(struct gremc_peers *peers, uint32_t vif)
 	gremc_assert_control_thread();
 	gremc_assert(vif < peers->count);
 	gremc_peer_timer_start(&peers->timers, vif, GREMC_PEER_NEVER);
+	gremc_peer_timer_start(&peers->mtu_timers, vif, GREMC_PEER_NEVER);
 	peers->peer[vif] = none;
 }
 
@@ -127,6 +131,10 @@ bool gremc_peer_info_get(const struct gremc_peers *peers, uint32_t vif, struct g
 		.answered = gremc_u64_load(&peer->answered),
 		.rtt = gremc_u64_load(&peer->rtt),
 		.rtt_least = gremc_u64_load(&peer->rtt_least),
+		.path_mtu = gremc_u16_load(&peer->path_mtu),
+		.reports = gremc_u64_load(&peer->reports),
+		.reports_ignored = gremc_u64_load(&peer->reports_ignored),
+		.unreachable = gremc_u64_load(&peer->unreachable),
 	};
 	return true;
 }

@@ -273,6 +273,7 @@ static void pool_plan_rx(struct gremc_port_set *set, struct gremc_port *port, ui
 	}
 	holders_add_in_flight(&holders);
 	holders_add_punt_rings(&holders, true);
+	holders.mbufs += holders_count(&holders, holders.handles) * GREMC_REASSEMBLY_MBUFS;
 	if (state->umem) {
 		holders.mbufs += GREMC_PORT_UMEM_HELD;
 		if (queue < port->tx_queues) /* the driver copies transmitted packets into this pool */
@@ -295,6 +296,7 @@ static void pool_plan_headers(struct gremc_port_set *set, uint16_t w, const stru
 	holders_add_worker(&holders, w);
 	holders_add_in_flight(&holders);
 	holders_add_punt_rings(&holders, false);
+	holders.mbufs += GREMC_FRAGMENT_MBUFS;
 	snprintf(plan->name, sizeof(plan->name), "hdr_%u", worker->lcore);
 	plan->data_room = RTE_PKTMBUF_HEADROOM + worker->header_capacity;
 	plan->socket = worker->socket;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* stats: every packet accounted for. Counters are per worker (a polling lcore): one writer each, any thread
  * reads. What holds at every consistent read, and in every snapshot:
- *     rx_packets = forwarded + sum of punted + sum of drops + relayed   (each input packet)
+ *     rx_packets = forwarded + sum of punted + sum of drops + relayed + reassembled   (each input packet)
  *     wanted     = sent + sum of losses + queued + waiting   (each replica, and each packet of the host)
  * `relayed` (handed to the worker that has the flow and not yet taken) is 0 without `spread`, `queued`
  * (handed to another worker's transmit ring and not yet sent) unless a port has fewer transmit queues than
@@ -32,6 +32,9 @@
 	X(ttl_threshold, "the TTL is not above the threshold of any outgoing interface")                     \
 	X(header_split, "headers spread over segments in a way that no buffer can hold together")            \
 	X(shared_input, "the driver gave a shared buffer and no buffer was free to copy it")                 \
+	X(reassembly_full, "outer fragment: as many of its addresses, or of all, wait as may wait")          \
+	X(reassembly_failed, "outer fragments that overlap, are too many, or gave way to newer packets")     \
+	X(reassembly_timeout, "outer fragments whose packet was not complete after a second")                \
 	X(keepalive_rate, "a GRE keepalive less than 100 ms after the last one of its tunnel")               \
 	X(relay_full, "the ring to the worker that has the flow was full (`spread`)")                        \
 	X(punt_neighbor, "for the kernel, but the ring of ARP and neighbour discovery was full")             \
@@ -129,7 +132,10 @@ struct gremc_totals {
 	uint64_t rx_packets;
 	uint64_t rx_bytes;  /* frames as received, without FCS */
 	uint64_t forwarded; /* input packets that were replicated at least once */
-	uint64_t relayed;  /* input packets put into other workers' rings, less those taken from such rings */
+	uint64_t relayed; /* input packets put into other workers' rings, less those taken from such rings */
+	/* outer fragments that wait for others or are part of a packet, less the packets that were complete
+	 */
+	uint64_t reassembled;
 	uint64_t injected; /* packets that the host gave for a port; each is wanted, too */
 	uint64_t wanted;   /* replicas that the oils asked for, and the host's packets */
 	uint64_t sent;     /* of them, those that a port took, or the ring to the host */
@@ -206,6 +212,12 @@ static inline void gremc_stats_write_end(struct gremc_stats *stats)
 {
 	/* every counter is seen before the even number */
 	__atomic_store_n(&stats->sequence, stats->sequence + 1, __ATOMIC_RELEASE);
+}
+
+/* Worker: a number that changes with each burst. */
+static inline uint64_t gremc_stats_sequence(const struct gremc_stats *stats)
+{
+	return __atomic_load_n(&stats->sequence, __ATOMIC_RELAXED);
 }
 
 /* A single writer's counter: no lock prefix, and no torn read elsewhere. */

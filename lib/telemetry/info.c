@@ -82,6 +82,7 @@ void gremc_command_info(struct gremc_query *query)
 	gremc_reply_u64(reply, "punted", gremc_counters_sum(sum.punted, GREMC_PUNT_COUNT));
 	gremc_reply_u64(reply, "dropped", gremc_counters_sum(sum.drops, GREMC_DROP_COUNT));
 	gremc_reply_u64(reply, "relayed", sum.relayed);
+	gremc_reply_u64(reply, "reassembled", sum.reassembled);
 	gremc_reply_u64(reply, "injected", sum.injected);
 	gremc_reply_u64(reply, "wanted", sum.wanted);
 	gremc_reply_u64(reply, "sent", sum.sent);

@@ -2,7 +2,7 @@
 /* /gremc/peers: the other ends of tunnels. */
 #include "telemetry/telemetry_priv.h"
 
-#define PEERS_PAGE 20
+#define PEERS_PAGE 16
 
 static bool peer_exists(const void *context, uint32_t number)
 {
@@ -28,6 +28,10 @@ static void peer_reply(struct rte_tel_data *dict, const char *name, const struct
 	gremc_reply_u64(dict, "rtt_least_ns", peer->rtt_least);
 	gremc_reply_u64(dict, "requests", peer->requests);
 	gremc_reply_u64(dict, "answered", peer->answered);
+	gremc_reply_u64(dict, "path_mtu", peer->path_mtu);
+	gremc_reply_u64(dict, "mtu_reports", peer->reports);
+	gremc_reply_u64(dict, "mtu_reports_ignored", peer->reports_ignored);
+	gremc_reply_u64(dict, "unreachable", peer->unreachable);
 }
 
 void gremc_command_peers(struct gremc_query *query)

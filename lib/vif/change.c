@@ -144,20 +144,46 @@ void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjace
 	gremc_adjacency_release(vifs, old);
 }
 
-void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu)
+/* The MTU that holds for replicas: as set, or as the path allows. */
+static uint16_t tunnel_mtu_compute(const struct gremc_vifs_priv *priv, uint32_t vif,
+				   const struct gremc_tunnel_options *options)
+{
+	const uint16_t overhead = gremc_tunnel_overhead(options), path = priv->path_mtu[vif];
+
+	if (path == 0)
+		return priv->mtu[vif];
+	return RTE_MIN(priv->mtu[vif], (uint16_t)(path > overhead ? path - overhead : 1));
+}
+
+static void tunnel_mtu_publish(struct gremc_vifs *vifs, uint32_t vif)
 {
 	struct gremc_encap encap_key = {.encap_key = gremc_encap_twin(vifs, vif)->encap_key};
 
+	encap_key.mtu = tunnel_mtu_compute(vifs->priv, vif, &vifs->info[vif]->options);
+	twin_encap_key_set(vifs, vif, encap_key.encap_key);
+}
+
+void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu)
+{
 	gremc_assert_control_thread();
 	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
-	encap_key.mtu = mtu;
-	twin_encap_key_set(vifs, vif, encap_key.encap_key);
+	vifs->priv->mtu[vif] = mtu;
+	tunnel_mtu_publish(vifs, vif);
+}
+
+void gremc_tunnel_path_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t path_mtu)
+{
+	gremc_assert_control_thread();
+	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
+	vifs->priv->path_mtu[vif] = path_mtu;
+	tunnel_mtu_publish(vifs, vif);
 }
 
 static bool info_equal(const struct gremc_vif_info *a, const struct gremc_vif_info *b)
 {
 	return strcmp(a->name, b->name) == 0 && a->port == b->port && a->mtu == b->mtu &&
-	       a->next_hop == b->next_hop && gremc_tunnel_options_equal(&a->options, &b->options);
+	       a->next_hop == b->next_hop && a->ignore_df == b->ignore_df &&
+	       gremc_tunnel_options_equal(&a->options, &b->options);
 }
 
 static int info_change(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info)
@@ -179,6 +205,7 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 	struct gremc_vifs_priv *priv = vifs->priv;
 	const struct gremc_encap *twin = gremc_encap_twin(vifs, vif);
 	const uint32_t old = twin->adjacency;
+	uint16_t mtu;
 	struct edit *edit;
 	struct gremc_encap new_encap;
 
@@ -197,12 +224,15 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 		gremc_rcu_synchronize(priv->rcu); /* wait for the end of the previous change */
 	gremc_encap_init(&new_encap, info, adjacency);
 	/* the MTU set at the kernel interface stays until the configured MTU changes */
-	if (info->mtu == vifs->info[vif]->mtu)
-		new_encap.mtu = twin->mtu;
+	mtu = priv->mtu[vif];
+	if (info->mtu != vifs->info[vif]->mtu)
+		priv->mtu[vif] = info->mtu;
+	new_encap.mtu = tunnel_mtu_compute(priv, vif, &info->options);
 	edit = malloc(sizeof(*edit));
 	if (edit == NULL || gremc_vif_sequence_set(vifs, vif, info->options.sequence) ||
 	    info_change(vifs, vif, info)) {
 		gremc_vif_sequence_set(vifs, vif, vifs->info[vif]->options.sequence); /* exists already */
+		priv->mtu[vif] = mtu;
 		free(edit);
 		gremc_adjacency_release(vifs, adjacency);
 		return -ENOMEM;

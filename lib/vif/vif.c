@@ -113,10 +113,12 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	vifs->serial = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->serial), nodes->socket[0]);
 	vifs->sequence = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sequence), nodes->socket[0]);
 	vifs->sources = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sources), nodes->socket[0]);
+	priv->mtu = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->mtu), nodes->socket[0]);
+	priv->path_mtu = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->path_mtu), nodes->socket[0]);
 	priv->state = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->state), nodes->socket[0]);
-	if (priv->state == NULL || vifs->info == NULL || vifs->punt == NULL || vifs->serial == NULL ||
-	    vifs->sequence == NULL || vifs->sources == NULL || gremc_adjacencies_init(vifs) ||
-	    gremc_tunnels_init(vifs, tunnels))
+	if (priv->state == NULL || priv->mtu == NULL || priv->path_mtu == NULL || vifs->info == NULL ||
+	    vifs->punt == NULL || vifs->serial == NULL || vifs->sequence == NULL || vifs->sources == NULL ||
+	    gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels))
 		goto fail;
 	vifs_share_common(vifs);
 	return vifs;
@@ -146,6 +148,8 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 	gremc_memory_release(vifs->serial, GREMC_VIFS_MAX * sizeof(*vifs->serial));
 	gremc_memory_release(vifs->sequence, GREMC_VIFS_MAX * sizeof(*vifs->sequence));
 	gremc_memory_release(vifs->sources, GREMC_VIFS_MAX * sizeof(*vifs->sources));
+	gremc_memory_release(priv->mtu, GREMC_VIFS_MAX * sizeof(*priv->mtu));
+	gremc_memory_release(priv->path_mtu, GREMC_VIFS_MAX * sizeof(*priv->path_mtu));
 	gremc_memory_release(priv->state, GREMC_VIFS_MAX * sizeof(*priv->state));
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		gremc_memory_release(priv->node[i]->encap, 2 * GREMC_VIFS_MAX * sizeof(*vifs->encap));
@@ -179,6 +183,8 @@ static int vif_index_alloc(struct gremc_vifs *vifs, const struct gremc_vif_info 
 	__atomic_fetch_add(&vifs->serial[*vif], 1, __ATOMIC_RELAXED);
 	vifs->punt[*vif] = 0; /* no reader has the index */
 	vifs->priv->state[*vif] = 0;
+	vifs->priv->mtu[*vif] = info->mtu;
+	vifs->priv->path_mtu[*vif] = 0;
 	return 0;
 }
 

@@ -64,6 +64,7 @@ struct gremc_vif_info {
 	uint16_t port; /* it sends by: index in struct gremc_ports */
 	uint16_t mtu;  /* bytes of the largest inner packet: as configured and as the port allows */
 	/* tunnels only */
+	bool ignore_df;      /* inner packets above the MTU are fragmented although DF is set */
 	rte_be32_t next_hop; /* 0: no route to the remote */
 	struct gremc_tunnel_options options;
 };
@@ -141,10 +142,14 @@ uint32_t gremc_tunnel_find(const struct gremc_vifs *vifs, const struct gremc_tun
  * Thread:  control thread.
  * Owner:   takes the caller's reference to the adjacency; drops that of the old one. */
 void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency);
-/* Set the MTU, from the next packet on.
+/* Set the MTU, from the next packet on. The path MTU may lower it further.
  * Thread:  control thread.
  * Units:   bytes of the inner packet. */
 void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu);
+/* Set the MTU of the path to the remote, from the next packet on.
+ * Thread:  control thread.
+ * Units:   bytes of the outer packet; 0: not known. */
+void gremc_tunnel_path_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t path_mtu);
 /* Set the vif's own interface down or up, as the operator does. A vif that is down neither sends nor
  * receives: its packets are dropped as iif_down, its replicas as oif_down. Thread:  control thread. */
 void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down);

@@ -31,7 +31,9 @@ struct gremc_vifs_priv {
 	bool *adjacency_used;            /* [adjacency] a vif has used it */
 	uint16_t *adjacency_vlan;        /* [adjacency], to build the L2 header again */
 	struct rte_ether_addr *adjacency_source;
-	uint8_t *state; /* [vif] enum gremc_vif_state, reserved address space */
+	uint16_t *mtu;      /* [vif] as set, without the path MTU; reserved address space */
+	uint16_t *path_mtu; /* [vif] bytes of the outer packet; 0: not known; reserved address space */
+	uint8_t *state;     /* [vif] enum gremc_vif_state, reserved address space */
 	bool port_down[GREMC_STATS_PORTS];
 };
 

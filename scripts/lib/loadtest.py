@@ -95,7 +95,7 @@ class LoadTest:
     def finish_forwarder(self, forwarder):
         """Its own counters have to agree with the measurement."""
         info = forwarder.query("/gremc/info")
-        if (info["rx_packets"] != info["forwarded"] + info["punted"] + info["dropped"] + info["relayed"]
+        if (info["rx_packets"] != info["forwarded"] + info["punted"] + info["dropped"] + info["relayed"] + info["reassembled"]
                 or info["wanted"] != info["sent"] + info["lost"] + info["queued"] + info["waiting"]):
             raise LabError(f"the forwarder's sums do not hold: {info}")
         forwarder.stop()

@@ -46,6 +46,38 @@ def set_source(frame):
     return frame[:6] + packets.mac(hub.MAC) + frame[12:]
 
 
+def fragments_of(frame, size, ident):
+    """The frame as frames with fragments of its outer packet, of at most `size` bytes of payload."""
+    header, payload = frame[:14], frame[34:14 + int.from_bytes(frame[16:18], "big")]
+    source, destination = (".".join(map(str, frame[at:at + 4])) for at in (26, 30))
+    return [header + packets.ipv4(source, destination, packets.GRE, payload[at:at + size], ident=ident,
+                                  fragment=at // 8 | (0x2000 if at + size < len(payload) else 0))
+            for at in range(0, len(payload), size)]
+
+
+def test_outer_fragments_are_reassembled(make_hub, tmp_path):
+    """With the setting: packets of fragments in any order are forwarded, also those of several buffers. Fragments that
+    overlap, and a packet without its last one, are not forwarded."""
+    configuration = hub.one_to_many(2)
+    configuration["settings"] = {"reassemble": True}
+    configuration["ethernets"]["wan"]["mtu"] = 9000
+    inners = [packets.multicast("10.1.1.1", "239.1.1.1", packets.payload_of(n, size))
+              for n, size in enumerate((100, 1400, 5000, 8000))]
+    frames = []
+    for n, inner in enumerate(inners):
+        fragments = fragments_of(hub.from_site(0, inner, fragment=0), 48 if n == 0 else 1200, n)
+        frames += reversed(fragments) if n % 2 else fragments
+    # a packet without its last fragment, and fragments that overlap by eight bytes
+    frames += fragments_of(hub.from_site(0, inners[1], fragment=0), 720, 100)[:1]
+    first, second = fragments_of(hub.from_site(0, inners[1], fragment=0), 720, 101)
+    frames += [first, second[:14] + packets.ipv4(hub.remote(0), hub.LOCAL, packets.GRE, second[34:], ident=101, fragment=89)]
+    drops, back = play(make_hub, tmp_path, configuration, frames)
+    # those that still wait are dropped when the program ends, where play() does the sum
+    assert set(drops) <= {"reassembly_failed", "reassembly_timeout"}
+    by_site = hub.sites_of([set_source(frame) for frame in back])
+    assert by_site == {hub.remote(i): [hub.to_site(i, inner) for inner in inners] for i in (1, 2)}
+
+
 def test_padding_and_trailers_are_removed(make_hub, tmp_path):
     """Ethernet padding, a trailer behind the outer packet, and bytes between the inner packet's end and the outer one's:
     none of it is forwarded."""

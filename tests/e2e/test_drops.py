@@ -59,12 +59,12 @@ LOSSES = {
 
 
 def test_packets_above_the_tunnel_mtu_are_dropped(make_hub):
-    """Over the MTU of one tunnel: lost there, sent to the others; at the MTU it goes."""
+    """With DF set, over the MTU of one tunnel: lost there, sent to the others; at the MTU it goes."""
     test_hub = make_hub(hub.config({0: {}, 1: {}, 2: {"mtu": 500}, 3: {"key": 7}},
                                    [{"group": "239.1.1.1", "from": ["t0"], "to": "all"}]))
     cases = {500: set(), 501: {"t2"}, 1472: {"t2"}, 1473: {"t2", "t3"}, 1476: {"t2", "t3"}}
     for size, lost in cases.items():
-        inner = packets.multicast("10.1.1.1", "239.1.1.1", packets.payload_of(size, size - 28))
+        inner = packets.multicast("10.1.1.1", "239.1.1.1", packets.payload_of(size, size - 28), fragment=0x4000)
         with test_hub.counting(**({"too_big": len(lost)} if lost else {})):
             back = test_hub.exchange([hub.from_site(0, inner, fragment=0)])
         assert set(hub.sites_of(back)) == {hub.remote(i) for i in (1, 2, 3) if f"t{i}" not in lost}

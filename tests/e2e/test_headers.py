@@ -214,7 +214,7 @@ def test_a_native_port_drops_packets_above_its_mtu(make_hub):
     """The LAN's MTU is its limit."""
     test_hub = make_hub(edge(mtu=1000), wires=2)
     for size, lost in ((1000, 0), (1001, 1)):
-        inner = packets.multicast("10.1.1.1", "239.3.3.3", b"x" * (size - 28))
+        inner = packets.multicast("10.1.1.1", "239.3.3.3", b"x" * (size - 28), fragment=0x4000)
         with test_hub.counting(**({"too_big": 1} if lost else {})):
             assert len(test_hub.exchange([hub.from_site(0, inner)])) == 1 - lost
     why = test_hub.forwarder.query("/gremc/why,t0,10.7.7.7,239.3.3.3")

@@ -45,7 +45,7 @@ def peers(test_hub):
 
 
 def peer_is(test_hub, name, state):
-    return until(lambda: peers(test_hub)[name]["state"] == state, f"the peer of {name} is {state}", 30)
+    return until(lambda: peers(test_hub)[name]["state"] == state, f"the peer of {name} is {state}")
 
 
 def answer(test_hub, i, frame):
@@ -59,7 +59,7 @@ def send_until_answered(test_hub, i, frame):
     def attempt():
         test_hub.wire.send([frame])
         return test_hub.wire.collect_matching(is_answer(i), 1, 0.3)
-    return until(attempt, "an answer", 20)[0]
+    return until(attempt, "an answer")[0]
 
 
 @pytest.mark.parametrize("host", [False, True], ids=["alone", "host"])

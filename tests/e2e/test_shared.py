@@ -346,7 +346,7 @@ def test_a_configured_mtu_is_set(make_shared):
     test_hub = make_shared(configuration)
     assert "mtu 1300 " in test_hub.namespace.run("ip", "link", "show", "dev", "p0").stdout
     assert "the device has 1024 RX descriptors instead of 1500" in test_hub.forwarder.text()
-    inner = packets.multicast("10.1.1.1", GROUP, bytes(1300 - 24 - 27))
+    inner = packets.multicast("10.1.1.1", GROUP, bytes(1300 - 24 - 27), fragment=0x4000)
     with test_hub.counting(too_big=2):
         assert reached(test_hub, hub.from_site(0, inner)) == set()
 

@@ -4,6 +4,8 @@
 
 #include <rte_eal.h>
 
+#include "datapath/fragment.h"
+#include "datapath/reassembly.h"
 #include "forwarder.h"
 
 const struct rte_ether_addr our_mac = {{0x02, 0, 0, 0, 0, 1}};
@@ -145,6 +147,8 @@ void pools_expect_full(void)
 void worker_release_mbufs(struct gremc_worker *worker)
 {
 	gremc_backlogs_drop(&worker->egress);
+	gremc_fragments_free(worker);
+	gremc_reassembly_drop_all(worker);
 	gremc_worker_account(worker, NULL);
 	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
 	worker->header_count = 0;
@@ -431,7 +435,7 @@ struct gremc_totals forwarder_totals(const struct forwarder *f)
 		losses += t.losses[i];
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
 		punted += t.punted[i];
-	assert_int_equal(t.rx_packets, t.forwarded + punted + drops + t.relayed);
+	assert_int_equal(t.rx_packets, t.forwarded + punted + drops + t.relayed + t.reassembled);
 	assert_int_equal(t.wanted, t.sent + losses + t.queued + t.waiting);
 	return t;
 }

@@ -115,7 +115,7 @@ struct gremc_totals host_path_totals(const struct host_path *f)
 		losses += t.losses[i];
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
 		punted += t.punted[i];
-	assert_int_equal(t.rx_packets, t.forwarded + punted + drops);
+	assert_int_equal(t.rx_packets, t.forwarded + punted + drops + t.reassembled);
 	assert_int_equal(t.wanted, t.sent + losses + t.queued + t.waiting);
 	return t;
 }

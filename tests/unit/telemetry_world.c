@@ -225,6 +225,11 @@ static void world_peer_dead_set(void *argument, uint32_t vif, bool dead)
 	gremc_vif_dead_set(((struct world *)argument)->vifs, vif, dead);
 }
 
+static void world_path_mtu_set(void *argument, uint32_t vif, uint16_t bytes)
+{
+	gremc_tunnel_path_mtu_set(((struct world *)argument)->vifs, vif, bytes);
+}
+
 static uint64_t world_packets_read(void *argument, uint32_t vif)
 {
 	(void)argument, (void)vif;
@@ -234,7 +239,8 @@ static uint64_t world_packets_read(void *argument, uint32_t vif)
 static void world_peers_create(struct world *world)
 {
 	const struct gremc_peer_callbacks callbacks = {world_keepalive_send, world_keepalive_send,
-						       world_peer_dead_set, world_packets_read, world};
+						       world_peer_dead_set,  world_path_mtu_set,
+						       world_packets_read,   world};
 
 	world->peers = gremc_peers_create(GREMC_VIFS_MAX, &callbacks);
 	assert_non_null(world->peers);

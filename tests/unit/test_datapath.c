@@ -107,6 +107,18 @@ static void test_counters_hold_at_any_fanout(void **state)
 	assert_int_equal(f->worker->stats->vif_hot[f->vif[65534]].tx_bytes, 1464);
 }
 
+/* A frame whose inner packet has DF set. */
+static struct rte_mbuf *frame_mbuf_create_unfragmentable(uint32_t n, uint16_t length)
+{
+	struct rte_mbuf *mbuf = frame_mbuf_create(n, length, 0);
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv4_hdr *, 38);
+
+	ip->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
+	return mbuf;
+}
+
 /* One OIF cannot send (too small an MTU, or an unresolved next hop); the others do. At every place of the
  * oil, by copies and by shares. */
 static void test_one_bad_oif_does_not_affect_others(void **state)
@@ -134,14 +146,14 @@ static void test_one_bad_oif_does_not_affect_others(void **state)
 							 0);
 				}
 				forwarder_set_route(f, n);
-				forwarder_receive_frame(f, frame_mbuf_create(n, lengths[l], 0));
+				forwarder_receive_frame(f, frame_mbuf_create_unfragmentable(n, lengths[l]));
 				/* the oil is in vif order: the new vif is the last */
 				replicas_expect(n - 1, bad, lengths[l], ANY_SEGMENTS);
 				/* alone, at fan-out 1 */
 				op = forwarder_route(f, 1);
 				op.spec.oifs = &f->vif[bad];
 				assert_int_equal(gremc_fanout_apply(f->fanout, &op, 1, NULL, NULL), 0);
-				forwarder_receive_frame(f, frame_mbuf_create(n, lengths[l], 0));
+				forwarder_receive_frame(f, frame_mbuf_create_unfragmentable(n, lengths[l]));
 				replicas_expect_none();
 				f->vif[bad] = good;
 			}

@@ -61,6 +61,11 @@ static void dead_record(void *argument, uint32_t vif, bool dead)
 	*(dead ? &world->died[vif] : &world->revived[vif]) += 1;
 }
 
+static void path_mtu_ignore(void *argument, uint32_t vif, uint16_t bytes)
+{
+	(void)argument, (void)vif, (void)bytes;
+}
+
 static uint64_t packets_return(void *argument, uint32_t vif)
 {
 	return ((struct world *)argument)->packets[vif];
@@ -69,8 +74,8 @@ static uint64_t packets_return(void *argument, uint32_t vif)
 static int world_set_up(void **state)
 {
 	struct world *world = calloc(1, sizeof(*world));
-	const struct gremc_peer_callbacks callbacks = {packet_send, packet_answer, dead_record,
-						       packets_return, world};
+	const struct gremc_peer_callbacks callbacks = {packet_send,     packet_answer,  dead_record,
+						       path_mtu_ignore, packets_return, world};
 
 	world->now = 1000 * SECOND;
 	world->peers = gremc_peers_create(VIFS, &callbacks);

@@ -436,7 +436,7 @@ static void test_many_workers_start_in_little_memory(void **state)
 	add_port("cap", "net_pcap0");
 	config.settings.shard_threshold = 512;
 	config.settings.rx_descriptors = 64;
-	count = take_memory(200 << 20, taken, RTE_DIM(taken));
+	count = take_memory(232 << 20, taken, RTE_DIM(taken));
 	open = open_ports(MANY);
 	assert_logged("memory is short: the mbuf pools have ");
 	assert_logged(" more pools");

@@ -562,14 +562,17 @@ static void test_pool_size_is_the_sum_of_its_holders(void **state)
 	assert_int_equal(up, 6912 / 4); /* no host path */
 	/* worker 0 polls queue 0 of the ring device; one worker polls and owns the only queue of the capture
 	 */
-	assert_int_equal(p->port[0]->rx_pool[0]->size,
-			 256 + 64 + 1024 + in_process + flight + up + control + caches);
+	assert_int_equal(p->port[0]->rx_pool[0]->size, 256 + 64 + 1024 + in_process + flight + up +
+							       GREMC_REASSEMBLY_MBUFS + control + caches);
 	/* the owner frees handed-over mbufs, too */
-	assert_int_equal(p->port[0]->rx_pool[1]->size,
-			 256 + 64 + 1024 + in_process + flight + up + control + caches + handed + 512);
-	assert_int_equal(p->worker[0].header_pool->size, 1024 + in_process + flight + 128 + control + caches);
-	assert_int_equal(p->worker[1].header_pool->size,
-			 1024 + in_process + flight + 128 + control + caches + handed + 512);
+	assert_int_equal(p->port[0]->rx_pool[1]->size, 256 + 64 + 1024 + in_process + flight + up +
+							       GREMC_REASSEMBLY_MBUFS + control + caches +
+							       handed + 512);
+	assert_int_equal(p->worker[0].header_pool->size,
+			 1024 + in_process + flight + 128 + GREMC_FRAGMENT_MBUFS + control + caches);
+	assert_int_equal(p->worker[1].header_pool->size, 1024 + in_process + flight + 128 +
+								 GREMC_FRAGMENT_MBUFS + control + caches +
+								 handed + 512);
 	assert_string_equal(p->port[0]->rx_pool[1]->name, "rx_ring_1");
 	assert_string_equal(p->worker[1].header_pool->name, "hdr_2");
 	assert_int_equal(p->port[0]->rx_pool[0]->cache_size, GREMC_MEMPOOL_CACHE(256));
@@ -621,7 +624,7 @@ static void test_pools_and_rings_shrink_in_short_memory(void **state)
 	vdev_plug("net_ring3", NULL);
 	add_port("ring", "net_ring3");
 	ports[0].host = true;
-	count = take_memory(76 << 20, taken, RTE_DIM(taken));
+	count = take_memory(88 << 20, taken, RTE_DIM(taken));
 	p = open_ports(3);
 	assert_logged("memory is short: the mbuf pools have ");
 	assert_logged("pool rx_ring_0: ");

@@ -79,7 +79,7 @@ static void test_largest_peer_replies_fit(void **unused __rte_unused)
 		gremc_u8_store(&world->peers->peer[first + i].liveness, GREMC_LIVENESS_KEEPALIVE);
 	}
 	world->vifs->limit = GREMC_VIFS_MAX;
-	full_page_check("/gremc/peers,100000", 20, 12);
+	full_page_check("/gremc/peers,100000", 16, 16);
 	for (uint32_t i = 0; i < 40; i++) {
 		world->vifs->info[first + i] = NULL;
 		memset(&world->peers->peer[first + i], 0, sizeof(struct peer));

@@ -126,12 +126,12 @@ class Forwarder:
         return {name: n for kind in ("drops", "losses") for name, n in answer[kind].items() if n}
 
     def summary(self):
-        """The summary that it printed at the end, as numbers: in, forwarded, punted, dropped, wanted, sent, lost, reasons,
-        missing."""
+        """The summary that it printed at the end, as numbers: in, forwarded, punted, dropped, reassembled, wanted, sent, lost,
+        reasons, missing."""
         text = "\n".join(self.out.lines)
         numbers = {"missing": 0, "reasons": {}}
         for pattern in (r"in +(?P<in>\d+) packets: (?P<forwarded>\d+) forwarded, (?P<punted>\d+) punted, "
-                        r"(?P<dropped>\d+) dropped",
+                        r"(?P<dropped>\d+) dropped, (?P<reassembled>\d+) reassembled",
                         r"replicas +(?P<wanted>\d+) wanted: (?P<sent>\d+) sent, (?P<lost>\d+) lost",
                         r"(?P<missing>\d+) mbufs missing"):
             match = re.search(pattern, text)

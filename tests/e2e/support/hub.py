@@ -186,7 +186,7 @@ class Hub:
     @staticmethod
     def check_info(info):
         """The sums hold at any time."""
-        assert info["rx_packets"] == info["forwarded"] + info["punted"] + info["dropped"] + info["relayed"], info
+        assert info["rx_packets"] == info["forwarded"] + info["punted"] + info["dropped"] + info["relayed"] + info["reassembled"], info
         assert info["wanted"] == info["sent"] + info["lost"] + info["queued"] + info["waiting"], info
 
     @classmethod
@@ -199,7 +199,7 @@ class Hub:
         assert status == 0, f"exit status {status}:\n{text}"
         summary = forwarder.summary()
         assert summary["missing"] == 0, text
-        assert summary["in"] == summary["forwarded"] + summary["punted"] + summary["dropped"], text
+        assert summary["in"] == summary["forwarded"] + summary["punted"] + summary["dropped"] + summary["reassembled"], text
         # Nothing is queued or waits any more when it has stopped.
         assert summary["wanted"] == summary["sent"] + summary["lost"], text
         assert sum(summary["reasons"].values()) == summary["dropped"] + summary["lost"], text

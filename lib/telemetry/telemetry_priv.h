@@ -98,9 +98,9 @@ void gremc_reply_text(struct rte_tel_data *dict, const char *key, const char *te
 /* Add formatted text, as gremc_reply_text(). */
 void gremc_reply_format(struct rte_tel_data *dict, const char *key, const char *format, ...)
 	__rte_format_printf(3, 4);
-/* Add an IPv4 address. */
 /* Add the text of an address. */
 void gremc_reply_addr(struct rte_tel_data *dict, const char *key, const struct gremc_addr *address);
+/* Add an IPv4 address. */
 void gremc_reply_address(struct rte_tel_data *dict, const char *key, rte_be32_t address);
 /* Add a MAC address. */
 void gremc_reply_mac(struct rte_tel_data *dict, const char *key, const struct rte_ether_addr *mac);

@@ -9,6 +9,7 @@ from support.devices import Devices
 from support.hub import Hub
 from support.shared import SharedHub
 from support.site import Site
+from support.tutorial import Tutorial
 
 
 AF_XDP = 44
@@ -48,10 +49,15 @@ def why_no_af_xdp():
 
 
 @pytest.fixture
-def make_shared(binary, tmp_path, laboratory):
-    """As make_hub, on an interface that the kernel keeps."""
+def af_xdp():
+    """Skips the test without AF_XDP."""
     if reason := why_no_af_xdp():
         pytest.skip(reason)
+
+
+@pytest.fixture
+def make_shared(binary, tmp_path, laboratory, af_xdp):
+    """As make_hub, on an interface that the kernel keeps."""
     with hubs(binary, tmp_path, SharedHub) as make:
         yield make
 
@@ -84,3 +90,11 @@ def make_namespace(laboratory):
             stack.callback(namespace.remove)
             return namespace
         yield make
+
+
+@pytest.fixture
+def lab(binary, top, tmp_path, laboratory):
+    """The network of the tutorial, without a running forwarder."""
+    made = Tutorial(binary, top, tmp_path)
+    yield made
+    made.close()

@@ -4,45 +4,22 @@ import contextlib
 import random
 import re
 import select
-import shutil
 import socket
 import struct
-import subprocess
 import time
 
 import pytest
-from lab import run, start, until, veth
+from lab import until, veth
 from support import hub, packets, shared
+from support.smcroute import Smcroute
 from support.wire import Wire
 
 G, STAR, S = "239.1.2.3", "239.1.2.4", "10.1.1.1"
-THRESHOLDS = {"t3": " ttl-threshold 16"}  # t3 is for packets whose TTL is above
-
-
-class Smcroute:
-    """smcrouted in the hub's namespace, with the given vifs."""
-
-    def __init__(self, namespace, directory, vifs):
-        self.namespace, self.socket = namespace, directory / "smc.sock"
-        configuration = directory / "smc.conf"
-        configuration.write_text("".join(f"phyint {vif} enable{THRESHOLDS.get(vif, '')}\n" for vif in vifs))
-        self.process = start(namespace.argv("smcrouted", "-n", "-N", "-f", str(configuration), "-P", str(directory / "smc.pid"),
-                                            "-u", str(self.socket)), stderr=subprocess.DEVNULL)
-        until(lambda: run("smcroutectl", "-u", self.socket, "show", "interfaces", check=False).returncode == 0, "smcroute answers")
-
-    def __call__(self, command):
-        run("smcroutectl", "-u", self.socket, *command.split())
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(5)
+THRESHOLDS = {"t3": 16}  # t3 is for packets whose TTL is above
 
 
 @pytest.fixture
 def lab(make_hub, tmp_path):
-    if not shutil.which("smcrouted"):
-        pytest.skip("smcroute is not installed (package smcroute)")
     tunnels = {i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(4)}
     test_hub = make_hub(hub.config(tunnels, ["kernel"]))
     namespace = test_hub.namespace
@@ -51,7 +28,7 @@ def lab(make_hub, tmp_path):
     namespace.ip("link add other type veth peer name rehto", "link set other up", "link set rehto up",
                  "addr add 10.77.0.1/24 dev other")
     with contextlib.ExitStack() as stack:
-        smcroute = Smcroute(namespace, tmp_path, [*(hub.name(i) for i in range(4)), "other"])
+        smcroute = Smcroute(namespace, tmp_path, [*(hub.name(i) for i in range(4)), "other"], THRESHOLDS)
         stack.callback(smcroute.stop)
         yield test_hub, smcroute
 
@@ -59,13 +36,11 @@ def lab(make_hub, tmp_path):
 @pytest.fixture
 def shared_lab(make_shared, tmp_path):
     """The port is the kernel's p0, by AF_XDP."""
-    if not shutil.which("smcrouted"):
-        pytest.skip("smcroute is not installed (package smcroute)")
     tunnels = {i: {"host": True, "addresses": [f"10.8.0.{1 + i}/32"], "peer": f"10.9.0.{1 + i}"} for i in range(3)}
     test_hub = make_shared(shared.config(tunnels, ["kernel"], multicast=True))
     for name in ("all", "default", shared.PORT, *hub.names(range(3))):
         test_hub.namespace.run("sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter=0")
-    smcroute = Smcroute(test_hub.namespace, tmp_path, [*hub.names(range(3)), shared.PORT])
+    smcroute = Smcroute(test_hub.namespace, tmp_path, [*hub.names(range(3)), shared.PORT], THRESHOLDS)
     yield test_hub, smcroute
     smcroute.stop()
 
@@ -316,7 +291,7 @@ class KernelAlone:
             self.wires.append(Wire(self.ends, f"w{i}"))
         for name in ("all", "default", *(hub.name(i) for i in range(4))):
             self.namespace.run("sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter=0")
-        self.smcroute = Smcroute(self.namespace, directory, [hub.name(i) for i in range(4)])
+        self.smcroute = Smcroute(self.namespace, directory, [hub.name(i) for i in range(4)], THRESHOLDS)
 
     def close(self):
         self.smcroute.stop()

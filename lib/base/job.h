@@ -31,7 +31,9 @@ struct gremc_job {
 };
 
 /* Create the job's thread. The job begins with the first slice. It inherits the caller's signal mask and
- * CPUs. Thread:  the owner of the job. Returns: 0, or a negative errno: there is no job. */
+ * CPUs.
+ * Thread:  the owner of the job.
+ * Returns: 0, or a negative errno: there is no job. */
 int gremc_job_start(struct gremc_job *job, const char *name, int (*function)(void *argument), void *argument);
 /* Run the job until it pauses after `microseconds`, or ends.
  * Thread:  the owner; the job has its roles meanwhile.

@@ -40,10 +40,12 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 void gremc_workers_configure(struct gremc_worker_group *group, const struct gremc_config_settings *settings);
 /* Apply status and device of a port. Replicas to a port that lost its link are dropped as link_down without
  * an attempt. Nothing is received from a closed port (gremc_port_is_closed()), and replicas to it are dropped
- * as port_down; a grace period later no worker is inside its driver. Thread:  control thread. */
+ * as port_down; a grace period later no worker is inside its driver.
+ * Thread:  control thread. */
 void gremc_workers_port_changed(struct gremc_worker_group *group, const struct gremc_port *port);
 /* Apply that the operator has set the port's interface down or up. Packets received by a port that is down
- * are dropped as iif_down. Thread:  control thread. */
+ * are dropped as iif_down.
+ * Thread:  control thread. */
 void gremc_workers_port_down(struct gremc_worker_group *group, uint16_t port, bool down);
 
 /* Request that the next packet of a punt-sampled mroute goes to the kernel.
@@ -51,7 +53,8 @@ void gremc_workers_port_down(struct gremc_worker_group *group, uint16_t port, bo
 void gremc_workers_punt_sample(struct gremc_worker_group *group, uint32_t mroute_id);
 
 /* Poll until gremc_workers_stop(), then shut down: send what other workers hand over, for GREMC_SHUTDOWN_MS
- * at most. Thread:  the worker's lcore. */
+ * at most.
+ * Thread:  the worker's lcore. */
 void gremc_worker_run(struct gremc_worker *worker);
 /* End gremc_worker_run() of all workers.
  * Thread:  any; async-signal-safe. */

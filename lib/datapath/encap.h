@@ -71,7 +71,8 @@ static inline void gremc_encap_native(uint8_t *l2, const struct gremc_encap *enc
 }
 
 /* Patch headers that are written from a template: fields that some tunnels inherit from the packet, or the
- * MAC of a native port's group. Input:   encap: with the key that the packet is sent by. */
+ * MAC of a native port's group.
+ * Input:   encap: with the key that the packet is sent by. */
 static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *encap,
 				     const struct gremc_adjacency *adjacency, const struct gremc_inner *inner,
 				     uint16_t *id)

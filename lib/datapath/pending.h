@@ -29,7 +29,8 @@ void gremc_pending_add_copy(struct gremc_worker *worker, uint32_t vif, struct rt
 void gremc_pending_add_packet(struct gremc_worker *worker, uint32_t vif, struct rte_mbuf *packet);
 
 /* Send the packets of resolved next hops to the transmit buffers, drop the packets that are too old. Called
- * in each iteration if worker->has_pending, before packets are received. Returns: packets sent or dropped. */
+ * in each iteration if worker->has_pending, before packets are received.
+ * Returns: packets sent or dropped. */
 uint32_t gremc_pending_poll(struct gremc_worker *worker);
 /* Drop all packets as no_adjacency. */
 void gremc_pending_drop_all(struct gremc_worker *worker);

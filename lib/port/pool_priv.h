@@ -35,8 +35,9 @@ struct gremc_pool_plans {
 };
 
 /* Plan all pools at a memory level. A pool that several queues or workers share has one plan, for the first
- * of them. Sets also header_capacity of the workers and host_capacity. Owner:   gremc_pool_plans_fini() frees
- * the list. Returns: 0 or -ENOMEM. */
+ * of them. Sets also header_capacity of the workers and host_capacity.
+ * Owner:   gremc_pool_plans_fini() frees the list.
+ * Returns: 0 or -ENOMEM. */
 int gremc_pool_plans_init(struct gremc_pool_plans *plans, struct gremc_port_set *set, unsigned level);
 /* Free the list of plans. */
 void gremc_pool_plans_fini(struct gremc_pool_plans *plans);

@@ -52,11 +52,12 @@ static inline bool gremc_ipv4_checksum_is_valid(const uint8_t *data)
 }
 
 /* Check version, IHL, total length and, with check_sum, the checksum of an IPv4 header. Inline for valid
- * headers without options. Input:   `length` bytes of packet from the header on, with padding, of which
- * `readable` are contiguous at `data`. Reads at most min(length, readable, 60) bytes. Output:  on
- * GREMC_PROTO_OK *out. Returns: GREMC_PROTO_OK or the first error of the layer; a header beyond the readable
- * bytes is an ihl error.
- */
+ * headers without options.
+ * Input:   `length` bytes of packet from the header on, with padding, of which `readable` are contiguous at
+ *          `data`. Reads at most min(length, readable, 60) bytes.
+ * Output:  on GREMC_PROTO_OK *out.
+ * Returns: GREMC_PROTO_OK or the first error of the layer; a header beyond the readable bytes is an ihl
+ *          error. */
 static inline enum gremc_proto_error gremc_ipv4_parse_header(const uint8_t *data, size_t length,
 							     size_t readable, enum gremc_ipv4_layer layer,
 							     bool check_sum, struct gremc_ipv4 *out)
@@ -88,7 +89,8 @@ slow : {
 enum gremc_proto_error gremc_ipv4_check_multicast_slow(const struct rte_ipv4_hdr *ip);
 
 /* Check that a packet may be forwarded as multicast: destination, protocol (control.h), source and TTL, in
- * this order. Inline for valid UDP packets. Input:   a header that gremc_ipv4_parse_header() has accepted.
+ * this order. Inline for valid UDP packets.
+ * Input:   a header that gremc_ipv4_parse_header() has accepted.
  * Returns: GREMC_PROTO_OK or the first error. */
 static inline enum gremc_proto_error gremc_ipv4_check_multicast(const struct rte_ipv4_hdr *ip)
 {
@@ -122,9 +124,9 @@ static inline void gremc_ipv4_decrement_ttl(struct rte_ipv4_hdr *ip)
 /* gremc_ipv4_decap_ecn() for all packets, out of line. */
 enum gremc_proto_error gremc_ipv4_decap_ecn_slow(struct rte_ipv4_hdr *inner, uint8_t outer_tos);
 
-/* Merge the ECN field of the outer header into the inner header and update the inner checksum (RFC
- * 6040, 4.2). Inline for equal fields and for an outer field without ECN. Returns: GREMC_PROTO_OK;
- * GREMC_PROTO_ecn if the packet must be dropped. */
+/* Merge the ECN field of the outer header into the inner header and update the inner checksum (RFC 6040,
+ * 4.2). Inline for equal fields and for an outer field without ECN.
+ * Returns: GREMC_PROTO_OK; GREMC_PROTO_ecn if the packet must be dropped. */
 static inline enum gremc_proto_error gremc_ipv4_decap_ecn(struct rte_ipv4_hdr *inner, uint8_t outer_tos)
 {
 	if (likely(((inner->type_of_service ^ outer_tos) & GREMC_ECN_MASK) == 0 ||

@@ -77,9 +77,11 @@ void gremc_steer_close(struct gremc_steer *steer);
 /* ---- the sets ---- */
 
 /* Also take the traffic of a new configuration: GRE of its tunnels, multicast of its mroutes from the port.
- * The device keeps all earlier entries. Thread:  control thread. Input:   port is the index of the port in
- * the configuration. Returns: 0, or a negative errno with the reason in *errors; then gremc_steer_trim() with
- * the old configuration removes the new entries. */
+ * The device keeps all earlier entries.
+ * Thread:  control thread.
+ * Input:   port is the index of the port in the configuration.
+ * Returns: 0, or a negative errno with the reason in *errors; then gremc_steer_trim() with the old
+ *          configuration removes the new entries. */
 int gremc_steer_add(struct gremc_steer *steer, const struct gremc_steer_device *device,
 		    const struct gremc_config *config, uint32_t port, struct gremc_errors *errors);
 /* Take only the traffic of the configuration and the groups of gremc_steer_groups_set(). A device that has

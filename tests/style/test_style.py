@@ -107,7 +107,7 @@ def test_clang_format_changes_nothing(top):
     assert run.returncode == 0, run.stderr[-3000:]
 
 
-def test_licence_line(top):
+def test_files_have_a_licence_line(top):
     for path in files(top, "*.c", "*.h", "*.py", "*.sh", "*meson.build", "scripts/*", "config/*.service"):
         if path.suffix in (".json", ".txt"):
             continue
@@ -120,6 +120,31 @@ def test_scripts_parse(top):
         first = path.read_text().split("\n", 1)[0]
         if "bash" in first or path.suffix == ".sh":
             subprocess.run(["bash", "-n", path], check=True)
+
+
+def vague_names(name, text):
+    """The names of tests that state no behaviour: they need the prefix `test_` and two words at least."""
+    if name.endswith(".c"):
+        table = re.search(r"const struct CMUnitTest \w+\[\] = \{(.*?)\n\t\};", text, re.S)
+        found = re.findall(r"(?<!define )\b[A-Za-z_]+\((\w+)", table.group(1)) if table else []
+    else:
+        found = re.findall(r"(?<!scope=\"module\"\)\n)^def (test_\w+)\(", text, re.M)
+    return [test for test in found if not re.fullmatch(r"test(_[a-z0-9]+){2,}", test)]
+
+
+def test_names_of_tests_state_a_behaviour(top):
+    paths = files(top, "tests/unit/test_*.c", "tests/e2e/test_*.py", "tests/interop/test_*.py", "tests/style/test_*.py")
+    wrong = [f"{path.relative_to(top)}: {test}" for path in paths for test in vague_names(path.name, path.read_text())]
+    assert not wrong
+
+
+def test_a_vague_name_is_found():
+    table = "const struct CMUnitTest tests[] = {\n\t\tTEST(%s),\n\t};\n"
+    assert vague_names("test_a.c", table % "leave") == ["leave"]
+    assert vague_names("test_a.c", table % "test_leave") == ["test_leave"]
+    assert not vague_names("test_a.c", table % "test_leave_ends_membership")
+    assert vague_names("test_a.py", "def test_info(hub):\n") == ["test_info"]
+    assert not vague_names("test_a.py", "def test_info_has_totals(hub):\n")
 
 
 def test_no_sleeps_in_tests_and_scripts(top):

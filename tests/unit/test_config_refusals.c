@@ -113,7 +113,7 @@ static void test_rejects_unreadable_files(void **state)
 }
 
 /* A FIFO without a writer does not block the load. */
-static void test_rejects_fifo(void **state)
+static void test_fifo_is_rejected(void **state)
 {
 	struct gremc_errors errors = {0};
 	char path[64], text[128];
@@ -426,7 +426,7 @@ int main(void)
 		cmocka_unit_test(test_notes_keys_of_netplan),
 		cmocka_unit_test(test_rejects_bytes_that_are_not_text),
 		cmocka_unit_test(test_rejects_unreadable_files),
-		cmocka_unit_test(test_rejects_fifo),
+		cmocka_unit_test(test_fifo_is_rejected),
 		cmocka_unit_test(test_rejects_deep_nesting),
 		cmocka_unit_test(test_rejects_counts_over_limits),
 		cmocka_unit_test(test_suggests_nearest_names),

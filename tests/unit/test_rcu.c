@@ -316,10 +316,11 @@ static void test_reclaim_is_bounded(void **state)
 	assert_int_equal(gremc_rcu_waiting(rcu), 0);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rcu_set_up, rcu_tear_down)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, rcu_set_up, rcu_tear_down)
 		TEST(test_grace_period_without_readers_ends_at_once),
 		TEST(test_online_reader_delays_reclaim),
 		TEST(test_commit_starts_one_grace_period),

@@ -39,7 +39,8 @@ struct gremc_device {
 /* ---- device.c ---- */
 
 /* Create or find the device and add it to the control loop. A new device lives as long as the process until
- * it is persistent. The device is not set up. Returns: 0 or a negative errno. */
+ * it is persistent. The device is not set up.
+ * Returns: 0 or a negative errno. */
 int gremc_device_open(struct gremc_host *host, struct gremc_device *device);
 /* Make an open device outlive the process. Returns: 0 or a negative errno. */
 int gremc_device_persist(struct gremc_device *device);
@@ -55,7 +56,8 @@ void gremc_device_carrier_set(const struct gremc_host *host, const struct gremc_
 /* ---- link_config.c ---- */
 
 /* Apply a link configuration to an open device, and remove addresses and routes that only the last one had.
- * Failures are logged. Owner:   *link_config moves to the device. */
+ * Failures are logged.
+ * Owner:   *link_config moves to the device. */
 void gremc_device_config_apply(struct gremc_host *host, struct gremc_device *device,
 			       struct gremc_link_config *link_config);
 /* Read the addresses and routes that an earlier start gave the device; they become its last configuration.

@@ -110,7 +110,8 @@ void gremc_igmp_interface_remove(struct gremc_igmp *igmp, uint32_t interface, ui
 
 /* Limit all memberships together to the cost of `routes` routes with one holder each (docs/design.md). A
  * route with several holders costs less per holder. Interfaces with the largest cost lose their excess. There
- * is no limit before the first call. Thread:  control thread. */
+ * is no limit before the first call.
+ * Thread:  control thread. */
 void gremc_igmp_budget_set(struct gremc_igmp *igmp, uint32_t routes, uint64_t now);
 
 /* Process an IP packet that arrived on the interface. Any bytes are safe input.

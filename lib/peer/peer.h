@@ -71,7 +71,8 @@ void gremc_peer_answer_input(struct gremc_peers *peers, uint32_t vif, uint16_t i
 void gremc_peers_path_mtu_minimum_set(struct gremc_peers *peers, uint16_t bytes);
 /* A router reports that it cannot forward packets of the tunnel.
  * Input:   error: quotes a packet of the vif's tunnel, key included; largest: bytes of the largest outer
- * packet that the tunnel can have sent. RFC:     1191, 5927. */
+ *          packet that the tunnel can have sent.
+ * RFC:     1191, 5927. */
 void gremc_peer_icmp_input(struct gremc_peers *peers, uint32_t vif, const struct gremc_icmp_error *error,
 			   uint16_t largest, uint64_t now);
 

@@ -32,8 +32,11 @@ enum gremc_proto_error gremc_gre_parse_slow(const uint8_t *data, size_t length, 
 	 GREMC_GRE_VERSION)
 
 /* Parse the GRE header at the start of `length` readable bytes. Inline for headers that have no optional
- * field but the key. Input:   data of any alignment. Output:  on GREMC_PROTO_OK *gre; the caller checks its
- * protocol type. Returns: GREMC_PROTO_OK or the first error. RFC:     2784, 2890. */
+ * field but the key.
+ * Input:   data of any alignment.
+ * Output:  on GREMC_PROTO_OK *gre; the caller checks its protocol type.
+ * Returns: GREMC_PROTO_OK or the first error.
+ * RFC:     2784, 2890. */
 static inline enum gremc_proto_error gremc_gre_parse(const uint8_t *data, size_t length,
 						     struct gremc_gre *gre)
 {

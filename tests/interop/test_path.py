@@ -28,6 +28,8 @@ class Path(Network):
         self.router.ip(f"link set dev near0 address {ROUTER_MAC}")
         for interface, address in ("near0", ROUTER), ("far0", FAR_ROUTER):
             self.router.ip(f"addr add {address}/24 dev {interface}")
+        # the hub has no host interface, so it does not answer ARP
+        self.router.ip(f"neigh replace {HUB} lladdr {HUB_MAC} dev near0")
         self.router.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0")
 
     def configuration(self, sites, tunnels):

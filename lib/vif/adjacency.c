@@ -13,12 +13,6 @@ struct adjacency_key {
 	uint8_t next_hop6[16]; /* 0 unless next_hop is GREMC_NEXT_HOP_IPV6 */
 };
 
-/* A released adjacency. The index is reused when no reader can hold it. */
-struct retired_adjacency {
-	struct gremc_vifs *vifs;
-	uint32_t index;
-};
-
 /* An adjacency that becomes ready after a grace period. */
 struct becoming_ready {
 	struct gremc_vifs *vifs;
@@ -39,14 +33,17 @@ int gremc_adjacencies_init(struct gremc_vifs *vifs)
 	const size_t n = GREMC_ADJACENCIES_MAX;
 
 	snprintf(name, sizeof(name), "gremc_adj_%p", (void *)vifs);
-	priv->adjacency_indexes.limit = GREMC_ADJACENCY_RESERVED;
 	priv->adjacency_hash = rte_hash_create(&parameters);
 	priv->adjacency_holds = gremc_memory_reserve(n * sizeof(*priv->adjacency_holds), SOCKET_ID_ANY);
 	priv->adjacency_used = gremc_memory_reserve(n * sizeof(*priv->adjacency_used), SOCKET_ID_ANY);
 	priv->adjacency_vlan = gremc_memory_reserve(n * sizeof(*priv->adjacency_vlan), SOCKET_ID_ANY);
 	priv->adjacency_source = gremc_memory_reserve(n * sizeof(*priv->adjacency_source), SOCKET_ID_ANY);
-	if (priv->adjacency_hash == NULL || priv->adjacency_holds == NULL || priv->adjacency_used == NULL ||
-	    priv->adjacency_vlan == NULL || priv->adjacency_source == NULL)
+	priv->retired_adjacencies =
+		gremc_memory_reserve(n * sizeof(*priv->retired_adjacencies), SOCKET_ID_ANY);
+	if (gremc_indexes_init(&priv->adjacency_indexes, GREMC_ADJACENCY_RESERVED) ||
+	    priv->retired_adjacencies == NULL || priv->adjacency_hash == NULL ||
+	    priv->adjacency_holds == NULL || priv->adjacency_used == NULL || priv->adjacency_vlan == NULL ||
+	    priv->adjacency_source == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		struct gremc_vifs *node = priv->node[i];
@@ -85,7 +82,8 @@ void gremc_adjacencies_fini(struct gremc_vifs *vifs)
 	gremc_memory_release(priv->adjacency_used, n * sizeof(*priv->adjacency_used));
 	gremc_memory_release(priv->adjacency_vlan, n * sizeof(*priv->adjacency_vlan));
 	gremc_memory_release(priv->adjacency_source, n * sizeof(*priv->adjacency_source));
-	free(priv->adjacency_indexes.free);
+	gremc_memory_release(priv->retired_adjacencies, n * sizeof(*priv->retired_adjacencies));
+	gremc_indexes_fini(&priv->adjacency_indexes);
 }
 
 /* The L2 header towards `mac` (NULL: unknown), right-aligned. For native multicast, next hop 0, the
@@ -220,17 +218,16 @@ int gremc_adjacency_get6(struct gremc_vifs *vifs, uint16_t port, const uint8_t n
 
 static void adjacency_reclaim(void *argument)
 {
-	struct retired_adjacency *retired_adjacency = argument;
-	struct gremc_vifs_priv *priv = retired_adjacency->vifs->priv;
+	const struct gremc_retired *retired = argument;
+	struct gremc_vifs_priv *priv = retired->vifs->priv;
 
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		struct gremc_vifs *node = priv->node[i];
 
-		rte_free(node->adjacency[retired_adjacency->index]);
-		__atomic_store_n(&node->adjacency[retired_adjacency->index], NULL, __ATOMIC_RELAXED);
+		rte_free(node->adjacency[retired->index]);
+		__atomic_store_n(&node->adjacency[retired->index], NULL, __ATOMIC_RELAXED);
 	}
-	gremc_index_free(&priv->adjacency_indexes, retired_adjacency->index);
-	free(retired_adjacency);
+	gremc_index_free(&priv->adjacency_indexes, retired->index);
 }
 
 void gremc_adjacency_hold(struct gremc_vifs *vifs, uint32_t index)
@@ -244,7 +241,7 @@ void gremc_adjacency_release(struct gremc_vifs *vifs, uint32_t index)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
 	const struct adjacency_key key = adjacency_key_of(vifs->adjacency[index]);
-	struct retired_adjacency *retired_adjacency;
+	struct gremc_retired *retired = &priv->retired_adjacencies[index];
 
 	gremc_assert_control_thread();
 	gremc_assert(vifs->priv->adjacency_holds[index] > 0);
@@ -252,11 +249,8 @@ void gremc_adjacency_release(struct gremc_vifs *vifs, uint32_t index)
 		return;
 	if (rte_hash_del_key(priv->adjacency_hash, &key) < 0)
 		GREMC_LOG(ERR, "adjacency %u is not in the table of next hops", index);
-	retired_adjacency = malloc(sizeof(*retired_adjacency));
-	if (retired_adjacency == NULL)
-		return; /* leak the index and 64 bytes rather than free memory that is in use */
-	*retired_adjacency = (struct retired_adjacency){vifs, index};
-	gremc_vif_defer(priv, adjacency_reclaim, retired_adjacency);
+	*retired = (struct gremc_retired){.vifs = vifs, .index = index};
+	gremc_vif_defer(priv, adjacency_reclaim, retired);
 }
 
 /* A reader finds either the whole old header or the whole new one behind the pointer. */

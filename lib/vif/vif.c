@@ -12,12 +12,17 @@ static_assert(GREMC_STATS_PORTS == GREMC_CONFIG_PORTS_MAX + 1, "one more port, t
 static_assert(GREMC_VIFS_MAX >= GREMC_CONFIG_TUNNELS_MAX + GREMC_CONFIG_PORTS_MAX + 1,
 	      "each tunnel and port, and the host, has a vif");
 
-/* A removed vif, until no reader can hold it. */
-struct retired_vif {
-	struct gremc_vifs *vifs;
-	const struct gremc_vif_info *info;
-	uint32_t vif;
-};
+int gremc_indexes_init(struct gremc_indexes *indexes, uint32_t limit)
+{
+	indexes->limit = limit;
+	indexes->free = gremc_memory_reserve(limit * sizeof(*indexes->free), SOCKET_ID_ANY);
+	return indexes->free ? 0 : -ENOMEM;
+}
+
+void gremc_indexes_fini(struct gremc_indexes *indexes)
+{
+	gremc_memory_release(indexes->free, indexes->limit * sizeof(*indexes->free));
+}
 
 int gremc_index_alloc(struct gremc_indexes *indexes, uint32_t *index)
 {
@@ -36,15 +41,6 @@ int gremc_index_alloc(struct gremc_indexes *indexes, uint32_t *index)
 void gremc_index_free(struct gremc_indexes *indexes, uint32_t index)
 {
 	gremc_assert(index < indexes->next);
-	if (indexes->free_count == indexes->free_size) {
-		uint32_t size = indexes->free_size ? indexes->free_size * 2 : 64;
-		uint32_t *stack = realloc(indexes->free, size * sizeof(*stack));
-
-		if (stack == NULL)
-			return; /* leak the index */
-		indexes->free = stack;
-		indexes->free_size = size;
-	}
 	indexes->free[indexes->free_count++] = index;
 }
 
@@ -107,7 +103,6 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 		priv->node[priv->nodes.count++] = node;
 	}
 	priv->nodes = *nodes;
-	priv->vif_indexes.limit = GREMC_VIFS_MAX;
 	vifs->info = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->info), nodes->socket[0]);
 	vifs->punt = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->punt), nodes->socket[0]);
 	vifs->serial = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->serial), nodes->socket[0]);
@@ -116,7 +111,10 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	priv->mtu = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->mtu), nodes->socket[0]);
 	priv->path_mtu = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->path_mtu), nodes->socket[0]);
 	priv->state = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->state), nodes->socket[0]);
-	if (priv->state == NULL || priv->mtu == NULL || priv->path_mtu == NULL || vifs->info == NULL ||
+	priv->retired_vifs =
+		gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->retired_vifs), nodes->socket[0]);
+	if (gremc_indexes_init(&priv->vif_indexes, GREMC_VIFS_MAX) || priv->retired_vifs == NULL ||
+	    priv->state == NULL || priv->mtu == NULL || priv->path_mtu == NULL || vifs->info == NULL ||
 	    vifs->punt == NULL || vifs->serial == NULL || vifs->sequence == NULL || vifs->sources == NULL ||
 	    gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels))
 		goto fail;
@@ -142,7 +140,7 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 		free(vifs->sequence[i]);
 	gremc_tunnels_fini(vifs);
 	gremc_adjacencies_fini(vifs);
-	free(priv->vif_indexes.free);
+	gremc_indexes_fini(&priv->vif_indexes);
 	gremc_memory_release(vifs->info, GREMC_VIFS_MAX * sizeof(*vifs->info));
 	gremc_memory_release(vifs->punt, GREMC_VIFS_MAX * sizeof(*vifs->punt));
 	gremc_memory_release(vifs->serial, GREMC_VIFS_MAX * sizeof(*vifs->serial));
@@ -151,6 +149,7 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 	gremc_memory_release(priv->mtu, GREMC_VIFS_MAX * sizeof(*priv->mtu));
 	gremc_memory_release(priv->path_mtu, GREMC_VIFS_MAX * sizeof(*priv->path_mtu));
 	gremc_memory_release(priv->state, GREMC_VIFS_MAX * sizeof(*priv->state));
+	gremc_memory_release(priv->retired_vifs, GREMC_VIFS_MAX * sizeof(*priv->retired_vifs));
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		gremc_memory_release(priv->node[i]->encap, 2 * GREMC_VIFS_MAX * sizeof(*vifs->encap));
 		rte_free(priv->node[i]);
@@ -313,21 +312,22 @@ void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits)
 
 static void vif_reclaim(void *argument)
 {
-	struct retired_vif *retired_vif = argument;
+	const struct gremc_retired *retired = argument;
+	struct gremc_vifs *vifs = retired->vifs;
+	const uint32_t vif = retired->index;
 
-	free((void *)(uintptr_t)retired_vif->info);
-	free((void *)(uintptr_t)retired_vif->vifs->sources[retired_vif->vif]);
-	retired_vif->vifs->sources[retired_vif->vif] = NULL;
-	free(retired_vif->vifs->sequence[retired_vif->vif]);
-	retired_vif->vifs->sequence[retired_vif->vif] = NULL;
-	gremc_index_free(&retired_vif->vifs->priv->vif_indexes, retired_vif->vif);
-	free(retired_vif);
+	free((void *)(uintptr_t)retired->info);
+	free((void *)(uintptr_t)vifs->sources[vif]);
+	vifs->sources[vif] = NULL;
+	free(vifs->sequence[vif]);
+	vifs->sequence[vif] = NULL;
+	gremc_index_free(&vifs->priv->vif_indexes, vif);
 }
 
 void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 {
 	const struct gremc_vif_info *info = vifs->info[vif];
-	struct retired_vif *retired_vif = malloc(sizeof(*retired_vif));
+	struct gremc_retired *retired = &vifs->priv->retired_vifs[vif];
 
 	gremc_assert_control_thread();
 	gremc_assert(vifs->info[vif] != NULL);
@@ -339,10 +339,8 @@ void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 	__atomic_fetch_add(&vifs->serial[vif], 1, __ATOMIC_RELAXED);
 	/* readers may still send by the adjacency, which is freed after a grace period, too */
 	gremc_adjacency_release(vifs, gremc_vif_adjacency(vifs, vif));
-	if (retired_vif == NULL)
-		return; /* leak the index and the info */
-	*retired_vif = (struct retired_vif){vifs, info, vif};
-	gremc_vif_defer(vifs->priv, vif_reclaim, retired_vif);
+	*retired = (struct gremc_retired){vifs, vif, info};
+	gremc_vif_defer(vifs->priv, vif_reclaim, retired);
 }
 
 uint32_t gremc_vif_find(const struct gremc_vifs *vifs, const char *name)

@@ -6,19 +6,32 @@
 
 /* An allocator of small indexes. New indexes ascend, so the arrays that they index stay dense. */
 struct gremc_indexes {
-	uint32_t *free; /* stack of freed indexes */
-	uint32_t free_count, free_size;
+	uint32_t *free; /* stack of freed indexes; reserved address space for all of them */
+	uint32_t free_count;
 	/* The lowest index that was never used. Written: by the control thread, released. Read: by readers.
 	 */
 	uint32_t next;
 	uint32_t limit;
 };
 
+/* Create an allocator of the indexes below `limit`.
+ * Errors:  -ENOMEM; gremc_indexes_fini() in both cases. */
+int gremc_indexes_init(struct gremc_indexes *indexes, uint32_t limit);
+/* Free the allocator. */
+void gremc_indexes_fini(struct gremc_indexes *indexes);
 /* Allocate an index, a freed one if there is one.
  * Errors:  -ENOSPC. */
 int gremc_index_alloc(struct gremc_indexes *indexes, uint32_t *index);
-/* Free an index. Without memory for the stack the index is leaked. */
+/* Free an index. */
 void gremc_index_free(struct gremc_indexes *indexes, uint32_t index);
+
+/* A removed vif or adjacency until its grace period has ended. The records are in reserved address space, so
+ * that a removal needs no memory. */
+struct gremc_retired {
+	struct gremc_vifs *vifs;
+	uint32_t index;
+	const struct gremc_vif_info *info; /* of a vif */
+};
 
 /* State of the control thread. */
 struct gremc_vifs_priv {
@@ -26,10 +39,12 @@ struct gremc_vifs_priv {
 	struct gremc_nodes nodes;
 	struct gremc_vifs *node[GREMC_NODES_MAX]; /* the copies; the control thread reads the first */
 	struct gremc_indexes vif_indexes, adjacency_indexes;
-	struct rte_hash *adjacency_hash; /* (port, next hop) to index */
-	uint32_t *adjacency_holds;       /* [adjacency] */
-	bool *adjacency_used;            /* [adjacency] a vif has used it */
-	uint16_t *adjacency_vlan;        /* [adjacency], to build the L2 header again */
+	struct gremc_retired *retired_vifs;        /* [vif] */
+	struct gremc_retired *retired_adjacencies; /* [adjacency] */
+	struct rte_hash *adjacency_hash;           /* (port, next hop) to index */
+	uint32_t *adjacency_holds;                 /* [adjacency] */
+	bool *adjacency_used;                      /* [adjacency] a vif has used it */
+	uint16_t *adjacency_vlan;                  /* [adjacency], to build the L2 header again */
 	struct rte_ether_addr *adjacency_source;
 	uint16_t *mtu;      /* [vif] as set, without the path MTU; reserved address space */
 	uint16_t *path_mtu; /* [vif] bytes of the outer packet; 0: not known; reserved address space */

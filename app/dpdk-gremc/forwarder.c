@@ -10,7 +10,7 @@
 #include "forwarder.h"
 #include "port/watch.h"
 
-/* What all workers read is on every node that has one. */
+/* The tables are on each NUMA node that has a worker. */
 static struct gremc_nodes nodes_of(const unsigned *lcores, unsigned count)
 {
 	struct gremc_nodes nodes = {0};

@@ -10,7 +10,7 @@
 
 struct gremc_forwarder {
 	const struct gremc_options *options;
-	struct gremc_nodes nodes; /* that have workers, and so a copy of vifs and fanout */
+	struct gremc_nodes nodes; /* with workers: each has a copy of the tables */
 	struct gremc_rcu *rcu;
 	struct gremc_vifs *vifs;
 	struct gremc_fanout *fanout;

@@ -14,8 +14,8 @@
 
 #include "forwarder.h"
 
-/* Blocked before anything slow, and before there is another thread, so that each inherits it: only the
- * signalfd sees these. */
+/* Block the signals before the first slow step and before the first thread, which inherits the mask: only
+ * the signalfd receives them. */
 static int signals_open(void)
 {
 	sigset_t set;
@@ -29,26 +29,27 @@ static int signals_open(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-static int run_worker(void *worker)
+static int worker_run(void *worker)
 {
 	gremc_worker_run(worker);
 	return 0;
 }
 
-static gremc_thread_result run_control(void *forwarder)
+static gremc_thread_result control_run(void *forwarder)
 {
 	gremc_forwarder_loop(forwarder);
 	return (gremc_thread_result)0;
 }
 
-/* With one lcore it polls, and control is a control thread beside it; with more the first controls. */
-static int run(struct gremc_forwarder *forwarder)
+/* A single lcore polls, beside a control thread; with more lcores, the first one controls.
+ * Returns: the exit code. */
+static int threads_run(struct gremc_forwarder *forwarder)
 {
 	struct gremc_worker_group *workers = forwarder->workers;
 	gremc_thread thread;
 
 	if (rte_lcore_count() == 1) {
-		if (gremc_thread_create(&thread, "gremc-control", run_control, forwarder)) {
+		if (gremc_thread_create(&thread, "gremc-control", control_run, forwarder)) {
 			GREMC_LOG(ERR, "cannot start the control thread");
 			return GREMC_EXIT_FAILURE;
 		}
@@ -57,7 +58,7 @@ static int run(struct gremc_forwarder *forwarder)
 		return forwarder->status;
 	}
 	for (uint32_t i = 0; i < workers->count; i++) {
-		int rc = rte_eal_remote_launch(run_worker, workers->worker[i], workers->worker[i]->lcore);
+		int rc = rte_eal_remote_launch(worker_run, workers->worker[i], workers->worker[i]->lcore);
 
 		if (rc) {
 			GREMC_LOG(ERR, "lcore %u does not start: %s", workers->worker[i]->lcore,
@@ -72,8 +73,8 @@ static int run(struct gremc_forwarder *forwarder)
 	return forwarder->status;
 }
 
-/* Where another process is the reason rte_errno says nothing, or "success". */
-static void say_why_no_eal(void)
+/* rte_errno has no reason, or 0, if another process is the reason. */
+static void eal_failure_report(void)
 {
 	const char *path = rte_eal_get_runtime_dir(), *slash = strrchr(path, '/');
 	int error = rte_errno;
@@ -89,21 +90,22 @@ static void say_why_no_eal(void)
 			"another prefix with --file-prefix",
 			pid, slash ? slash + 1 : path);
 	else if (error)
-		GREMC_LOG(ERR, "DPDK's EAL does not start: %s; its messages above say why",
+		GREMC_LOG(ERR, "DPDK's EAL does not start: %s; its messages above have the reason",
 			  rte_strerror(error));
 	else
-		GREMC_LOG(ERR, "DPDK's EAL does not start; its messages above say why");
+		GREMC_LOG(ERR, "DPDK's EAL does not start; its messages above have the reason");
 }
 
-static int forward(const struct gremc_options *options, struct gremc_forwarder *forwarder,
-		   struct gremc_config *config)
+/* Returns: the exit code. */
+static int config_forward(const struct gremc_options *options, struct gremc_forwarder *forwarder,
+			  struct gremc_config *config)
 {
 	int status;
 
 	if (gremc_runtime_remove_at_exit())
 		GREMC_LOG(WARNING, "the EAL's files will stay: out of memory");
 	if (rte_eal_init(options->eal_argc, options->eal_argv) < 0) {
-		say_why_no_eal();
+		eal_failure_report();
 		gremc_config_free(config);
 		return GREMC_EXIT_FAILURE;
 	}
@@ -113,7 +115,7 @@ static int forward(const struct gremc_options *options, struct gremc_forwarder *
 	if (status < 0) {
 		status = GREMC_EXIT_STOPPED;
 	} else if (status == 0) {
-		status = run(forwarder);
+		status = threads_run(forwarder);
 		if (gremc_forwarder_fini(forwarder) > 0 && status == GREMC_EXIT_STOPPED)
 			status = GREMC_EXIT_FAILURE;
 	}
@@ -122,7 +124,7 @@ static int forward(const struct gremc_options *options, struct gremc_forwarder *
 	return status;
 }
 
-static int check(const struct gremc_options *options, struct gremc_config *config)
+static int config_check_print(const struct gremc_options *options, struct gremc_config *config)
 {
 	fputs(config->warnings.text ? config->warnings.text : "", stderr);
 	fputs(config->notes.text ? config->notes.text : "", stderr);
@@ -161,9 +163,9 @@ static bool loading_wait(const struct gremc_loading *loading, struct gremc_forwa
 	return true;
 }
 
-/* Load the configuration while signals are read: one that stops the program takes effect at once, one that
- * reloads is for later. Returns: the exit code. */
-static int load_and_forward(const struct gremc_options *options)
+/* Load the configuration while signals are read: a stop takes effect at once, a reload later.
+ * Returns: the exit code. */
+static int forward_run(const struct gremc_options *options)
 {
 	struct gremc_forwarder forwarder = {.signals = signals_open()};
 	struct gremc_loading *loading;
@@ -176,7 +178,7 @@ static int load_and_forward(const struct gremc_options *options)
 	}
 	if (loading_wait(loading, &forwarder)) {
 		config = config_get(loading);
-		status = config ? forward(options, &forwarder, config) : GREMC_EXIT_CONFIG;
+		status = config ? config_forward(options, &forwarder, config) : GREMC_EXIT_CONFIG;
 	} else {
 		gremc_loading_abandon(loading);
 	}
@@ -184,7 +186,7 @@ static int load_and_forward(const struct gremc_options *options)
 	return status;
 }
 
-static int load_and_check(const struct gremc_options *options)
+static int check_run(const struct gremc_options *options)
 {
 	struct gremc_errors errors = {0};
 	struct gremc_config *config =
@@ -193,7 +195,7 @@ static int load_and_check(const struct gremc_options *options)
 	if (config == NULL)
 		fputs(errors.text ? errors.text : "out of memory\n", stderr);
 	gremc_errors_fini(&errors);
-	return config ? check(options, config) : GREMC_EXIT_CONFIG;
+	return config ? config_check_print(options, config) : GREMC_EXIT_CONFIG;
 }
 
 int main(int argc, char **argv)
@@ -217,7 +219,7 @@ int main(int argc, char **argv)
 		printf("dpdk-gremc %s, %s\n", GREMC_VERSION, rte_version());
 		return GREMC_EXIT_STOPPED;
 	case GREMC_CHECK:
-		return load_and_check(&options);
+		return check_run(&options);
 	case GREMC_RUN:
 		if (gremc_log_open())
 			GREMC_LOG(WARNING, "messages go where DPDK sends them");
@@ -225,5 +227,5 @@ int main(int argc, char **argv)
 	default:
 		break;
 	}
-	return load_and_forward(&options);
+	return forward_run(&options);
 }

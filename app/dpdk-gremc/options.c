@@ -21,30 +21,30 @@ void gremc_options_help(FILE *out, const char *program)
 		"Forward multicast between GRE tunnels.\n"
 		"\n"
 		"  --config FILE   YAML: ports, bonds, tunnels and multicast routes (see --help-config)\n"
-		"  --ifcfg DIR     take the tunnels of the files DIR/ifcfg-* with TYPE=GRE, too\n"
-		"  --check [FILE]  read and check the configuration, say all that is wrong, do nothing else\n"
+		"  --ifcfg DIR     also the tunnels of the files DIR/ifcfg-* with TYPE=GRE\n"
+		"  --check [FILE]  load and check the configuration, print every error, and end\n"
 		"  --takeover IFACE\n"
-		"                  the kernel's interface IFACE steps aside for the host interface of that name, which\n"
+		"                  replace the kernel's interface IFACE by the host interface of that name, which\n"
 		"                  gets its addresses, routes and MAC address\n"
-		"  --no-idle       poll without ever sleeping: a whole core for each polling lcore\n"
+		"  --no-idle       poll without sleeping: a whole core for each polling lcore\n"
 		"  --help-config   every key of the configuration: type, default and meaning\n"
 		"  --help-telemetry\n"
 		"                  every command of the telemetry socket\n"
 		"  --version       this program's version and DPDK's\n"
 		"  --help          this text\n"
 		"\n"
-		"EAL options are DPDK's, and stand before the `--`:\n"
+		"EAL options belong to DPDK and precede the `--`:\n"
 		"  -l 0,1,2        CPUs: the first one controls, the others forward; a single one does both\n"
 		"  -a ADDRESS      the PCI address of a NIC, or --vdev DEVICE; once for each\n"
-		"  --no-huge -m 512 --no-pci   to try it without huge pages and without NICs\n"
+		"  --no-huge -m 512 --no-pci   a trial without huge pages and without NICs\n"
 		"\n"
 		"Signals: SIGHUP loads the configuration again, SIGTERM and SIGINT stop.\n"
 		"Exit codes: 0 stopped on request, 2 usage, 78 configuration, 1 anything else.\n",
 		program, program);
 }
 
-/* Where our arguments begin: behind `--`, or, without one, at the first. */
-static int split(int argc, char **argv)
+/* Returns: the index of the `--` in front of the program's arguments; 0: there is none. */
+static int separator_find(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], "--") == 0)
@@ -52,19 +52,19 @@ static int split(int argc, char **argv)
 	return 0;
 }
 
-static int complain(const char *program, const char *what, const char *argument)
+static int usage_refuse(const char *program, const char *problem, const char *argument)
 {
-	fprintf(stderr, "%s: %s%s%s; see %s --help\n", program, what, argument ? " " : "",
+	fprintf(stderr, "%s: %s%s%s; see %s --help\n", program, problem, argument ? " " : "",
 		argument ? argument : "", program);
 	return GREMC_EXIT_USAGE;
 }
 
-static int check_whole(const struct gremc_options *options, const char *program)
+static int options_check(const struct gremc_options *options, const char *program)
 {
 	if (options->action == GREMC_CHECK && options->source.config == NULL && options->source.ifcfg == NULL)
-		return complain(program, "--check needs a FILE, --config FILE or --ifcfg DIR", NULL);
+		return usage_refuse(program, "--check needs a FILE, --config FILE or --ifcfg DIR", NULL);
 	if (options->action == GREMC_RUN && options->source.config == NULL)
-		return complain(
+		return usage_refuse(
 			program,
 			options->source.ifcfg
 				? "--ifcfg gives tunnels only: ports and mroutes come from --config FILE"
@@ -73,7 +73,7 @@ static int check_whole(const struct gremc_options *options, const char *program)
 	return 0;
 }
 
-static void take(struct gremc_options *options, int option)
+static void option_set(struct gremc_options *options, int option)
 {
 	switch (option) {
 	case 'c':
@@ -109,7 +109,7 @@ static void take(struct gremc_options *options, int option)
 int gremc_options_parse(struct gremc_options *options, int argc, char **argv)
 {
 	const char *program = program_invocation_short_name;
-	int start = split(argc, argv), option;
+	int start = separator_find(argc, argv), option;
 
 	*options =
 		(struct gremc_options){.action = GREMC_RUN, .eal_argc = start ? start : 1, .eal_argv = argv};
@@ -119,17 +119,17 @@ int gremc_options_parse(struct gremc_options *options, int argc, char **argv)
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
 		if (option == ':')
-			return complain(program, "an argument is missing after", argv[optind - 1]);
+			return usage_refuse(program, "an argument is missing after", argv[optind - 1]);
 		if (option == '?')
-			return complain(program,
-					start ? "unknown option"
-					      : "unknown option (EAL options end with `--`):",
-					argv[optind - 1]);
-		take(options, option);
+			return usage_refuse(program,
+					    start ? "unknown option"
+						  : "unknown option (EAL options end with `--`):",
+					    argv[optind - 1]);
+		option_set(options, option);
 	}
 	if (optind < argc && options->action == GREMC_CHECK && options->source.config == NULL)
 		options->source.config = argv[optind++];
 	if (optind < argc)
-		return complain(program, "unexpected argument", argv[optind]);
-	return check_whole(options, program);
+		return usage_refuse(program, "unexpected argument", argv[optind]);
+	return options_check(options, program);
 }

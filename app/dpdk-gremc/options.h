@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The command line: what stands before `--` is the EAL's, what stands after it is ours. */
+/* The command line: the EAL's arguments, `--`, the program's arguments. */
 #ifndef GREMC_APP_OPTIONS_H
 #define GREMC_APP_OPTIONS_H
 
@@ -28,8 +28,12 @@ struct gremc_options {
 	char **eal_argv;
 };
 
-/* Returns 0, or GREMC_EXIT_USAGE after a sentence on stderr. */
+/* Parse the command line.
+ * Thread:   main.
+ * Lifetime: of *options: as long as argv.
+ * Returns:  0; GREMC_EXIT_USAGE: stderr has the reason. */
 int gremc_options_parse(struct gremc_options *options, int argc, char **argv);
+/* Print the help of the command line. */
 void gremc_options_help(FILE *out, const char *program);
 
 #endif

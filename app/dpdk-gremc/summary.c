@@ -3,7 +3,7 @@
 
 #include "forwarder.h"
 
-static uint64_t sum(const uint64_t *counts, unsigned n)
+static uint64_t counts_sum(const uint64_t *counts, unsigned n)
 {
 	uint64_t total = 0;
 
@@ -22,10 +22,10 @@ void gremc_forwarder_summary(const struct gremc_forwarder *forwarder)
 	printf("gremc: stopped\n");
 	printf("  in       %12" PRIu64 " packets: %" PRIu64 " forwarded, %" PRIu64 " punted, %" PRIu64
 	       " dropped, %" PRIu64 " reassembled\n",
-	       t.rx_packets, t.forwarded, sum(t.punted, GREMC_PUNT_COUNT), sum(t.drops, GREMC_DROP_COUNT),
-	       t.reassembled);
+	       t.rx_packets, t.forwarded, counts_sum(t.punted, GREMC_PUNT_COUNT),
+	       counts_sum(t.drops, GREMC_DROP_COUNT), t.reassembled);
 	printf("  replicas %12" PRIu64 " wanted: %" PRIu64 " sent, %" PRIu64 " lost\n", t.wanted, t.sent,
-	       sum(t.losses, GREMC_TX_DROP_COUNT));
+	       counts_sum(t.losses, GREMC_TX_DROP_COUNT));
 	for (unsigned i = 0; i < GREMC_PUNT_COUNT; i++)
 		if (t.punted[i])
 			printf("  punted   %12" PRIu64 " %s: %s\n", t.punted[i], gremc_punt_name(i),

@@ -135,9 +135,14 @@ int gremc_control_poll(struct gremc_control *control)
 	gremc_assert_control_thread();
 	gremc_reload_run(control);
 	has_job = gremc_control_jobs_run(control);
-	wait = gremc_kernel_run(control, gremc_membership_run(control));
+	wait = gremc_kernel_poll(control, gremc_membership_poll(control));
 	wait = gremc_steering_wait(control, wait);
-	wait = gremc_control_peers_run(control, wait);
+	wait = gremc_control_peers_poll(control, wait);
+	if (control->repeat_at)
+		wait = gremc_wait_until(control->repeat_at, wait);
+	/* a job that is due has no thread: the wait of 0 for it would be a busy loop */
+	if (gremc_clock_ms() < control->job.blocked_until)
+		return gremc_wait_until(control->job.blocked_until, -1);
 	return has_job ? 0 : wait;
 }
 

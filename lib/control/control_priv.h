@@ -3,6 +3,7 @@
 #ifndef GREMC_CONTROL_CONTROL_PRIV_H
 #define GREMC_CONTROL_CONTROL_PRIV_H
 
+#include "base/atomic.h"
 #include "base/clock.h"
 #include "base/job.h"
 #include "control/control.h"
@@ -39,8 +40,10 @@ struct gremc_reload {
 struct gremc_control_job {
 	struct gremc_job job;
 	void (*done)(struct gremc_control *control, int rc); /* NULL: nothing follows */
+	uint64_t blocked_until; /* milliseconds: the thread of a job could not be started */
 };
 
+/* Owner:   the control thread. Telemetry reads the atomics. */
 struct gremc_control {
 	struct gremc_config_source source;
 	struct gremc_config *config; /* the running one */
@@ -52,7 +55,8 @@ struct gremc_control {
 	struct gremc_worker_group *workers;
 	struct gremc_host *host;
 	int epoll;
-	bool host_failed; /* the last apply could not create all host interfaces */
+	bool host_failed;   /* the last apply could not create all host interfaces */
+	uint64_t repeat_at; /* milliseconds: of the steps of a transaction that failed; 0: all are complete */
 	struct gremc_membership membership;
 	struct gremc_kernel kernel;
 	struct gremc_peers *peers;
@@ -60,7 +64,7 @@ struct gremc_control {
 	struct gremc_steering steering;
 	struct gremc_reload reload;
 	struct gremc_control_job job;
-	uint64_t reloads, reload_errors;
+	gremc_atomic_u64 reloads, reload_errors;
 };
 
 /* ---- a transaction ---- */
@@ -72,26 +76,55 @@ struct gremc_transaction {
 	struct gremc_errors *errors;
 	struct gremc_vif_map map; /* of the new configuration */
 	bool *is_new;             /* [tunnel of it] its vif is not published yet */
-	bool *is_resolved;        /* [tunnel of it] the MAC address of its next hop was set for it */
+	bool *is_resolved;        /* [tunnel of it] its next hop had no MAC address before */
+	bool *is_kept;            /* [vif] the new configuration has it */
 	uint32_t new_count;
 };
 
-/* Number the interfaces, and create a complete vif for each tunnel with a new key; no packet matches it yet.
- * A tunnel with a known key keeps its vif.
+/* Give each vif of the new configuration its interface. Returns: 0 or -ENOMEM. */
+int gremc_transaction_interfaces_number(struct gremc_transaction *transaction);
+/* Create a complete vif for each tunnel with a new key; no packet matches it yet. A tunnel with a known key
+ * keeps its vif.
  * Returns: 0; -ECANCELED: the job is cancelled; another negative errno.
  * Order:   gremc_transaction_vifs_remove() follows a failure of this or a later step. */
 int gremc_transaction_vifs_create(struct gremc_transaction *transaction);
 /* Undo gremc_transaction_vifs_create(), also if it failed in the middle. */
 void gremc_transaction_vifs_remove(struct gremc_transaction *transaction);
-/* Apply the settings and the next hop of each tunnel, and the MAC address of each next hop. */
-void gremc_transaction_settings_apply(const struct gremc_transaction *transaction);
 /* Let packets match the new vifs, and remove the vifs that the new configuration does not have. */
 void gremc_transaction_vifs_publish(const struct gremc_transaction *transaction);
-/* Free all but the map, which is the control plane's now. */
-void gremc_transaction_free(struct gremc_transaction *transaction);
 /* Replace the static routes by those of the new configuration.
  * Returns: 0; -ECANCELED; -E2BIG: too many OIFs; -ENOSPC; -ENOMEM. After an error nothing has changed. */
 int gremc_static_routes_replace(const struct gremc_transaction *transaction);
+
+/* Repeat the steps of the last transaction that can be repeated, a second from now: one has failed. */
+void gremc_control_repeat_set(struct gremc_control *control);
+/* Start a job that repeats these steps, if it is due.
+ * Returns: whether a job has started. */
+bool gremc_repeat_job_start(struct gremc_control *control);
+
+/* ---- tunnels ---- */
+
+/* The description of the tunnel's vif. */
+struct gremc_vif_info gremc_tunnel_info_of(const struct gremc_control *control,
+					   const struct gremc_config *config,
+					   const struct gremc_config_tunnel *tunnel);
+/* The tunnel's next hop by the routes and neighbours of the configuration. */
+struct gremc_config_next_hop gremc_next_hop_of(const struct gremc_config *config,
+					       const struct gremc_config_tunnel *tunnel);
+/* Whether the tunnel follows the kernel's routes and neighbours instead. */
+bool gremc_next_hop_is_mirrored(const struct gremc_control *control, const struct gremc_config *config,
+				const struct gremc_config_tunnel *tunnel,
+				const struct gremc_config_next_hop *next_hop);
+/* Get the adjacency of a next hop of the configuration (0: no route), with a reference.
+ * Returns: 0, -ENOMEM or -ENOSPC. */
+int gremc_next_hop_adjacency_get(struct gremc_control *control, const struct gremc_config_tunnel *tunnel,
+				 rte_be32_t next_hop, uint32_t *adjacency);
+/* Apply the settings and the next hop of each tunnel, and the MAC address of each next hop.
+ * Returns: false: out of memory, logged. A repeated call completes it. */
+bool gremc_tunnels_configure(struct gremc_control *control, const struct gremc_config *config,
+			     const struct gremc_vif_map *map);
+/* Warn of tunnels that cannot send, and of MTUs that do not fit. */
+void gremc_tunnels_warn(const struct gremc_control *control, const struct gremc_config *config);
 
 /* ---- peers of tunnels ---- */
 
@@ -103,7 +136,7 @@ void gremc_control_peers_configure(struct gremc_control *control, const struct g
 				   const struct gremc_vif_map *map);
 /* Do the work that is due.
  * Returns: the milliseconds until there is more, at most `wait`; -1: unlimited. */
-int gremc_control_peers_run(struct gremc_control *control, int wait);
+int gremc_control_peers_poll(struct gremc_control *control, int wait);
 
 /* ---- shared ports ---- */
 
@@ -120,6 +153,15 @@ bool gremc_steering_job_start(struct gremc_control *control);
 int gremc_steering_wait(const struct gremc_control *control, int wait);
 
 /* ---- jobs ---- */
+
+/* Returns: the milliseconds from now until `time`, at most `wait`; -1: unlimited. */
+static inline int gremc_wait_until(uint64_t time, int wait)
+{
+	const uint64_t now = gremc_clock_ms();
+	const int left = now < time ? (int)(time - now) : 0;
+
+	return wait < 0 || wait > left ? left : wait;
+}
 
 /* Start a job whose argument is the control plane. done() gets its result.
  * Returns: whether it has started; it has not while another one is active. */

@@ -6,6 +6,7 @@
 #include "control/control_priv.h"
 
 #define SLICE_MICROSECONDS 2000u
+#define RETRY_INTERVAL     100u /* milliseconds between two attempts to start a thread */
 
 bool gremc_control_job_start(struct gremc_control *control, const char *name, int (*function)(void *control),
 			     void (*done)(struct gremc_control *control, int rc))
@@ -13,17 +14,19 @@ bool gremc_control_job_start(struct gremc_control *control, const char *name, in
 	struct gremc_control_job *job = &control->job;
 	int rc;
 
-	if (job->job.is_active)
+	if (job->job.is_active || gremc_clock_ms() < job->blocked_until)
 		return false;
 	rc = gremc_job_start(&job->job, name, function, control);
-	if (rc)
-		GREMC_LOG_LIMITED(ERR, "cannot start the thread %s, which is tried again: %s", name,
+	if (rc) {
+		GREMC_LOG_LIMITED(ERR, "cannot start the thread %s, it is tried again: %s", name,
 				  strerror(-rc));
+		job->blocked_until = gremc_clock_ms() + RETRY_INTERVAL;
+	}
 	job->done = done;
 	return rc == 0;
 }
 
-static void job_run(struct gremc_control *control, uint32_t microseconds)
+static void active_job_run(struct gremc_control *control, uint32_t microseconds)
 {
 	struct gremc_control_job *job = &control->job;
 	int rc;
@@ -35,24 +38,25 @@ static void job_run(struct gremc_control *control, uint32_t microseconds)
 		job->done(control, rc);
 }
 
-static bool job_start(struct gremc_control *control)
+static bool due_job_start(struct gremc_control *control)
 {
-	return gremc_reload_job_start(control) || gremc_membership_job_start(control) ||
-	       gremc_steering_job_start(control);
+	return gremc_reload_job_start(control) || gremc_repeat_job_start(control) ||
+	       gremc_membership_job_start(control) || gremc_steering_job_start(control);
 }
 
 bool gremc_control_jobs_run(struct gremc_control *control)
 {
-	if (!control->job.job.is_active && !job_start(control))
+	if (!control->job.job.is_active && !due_job_start(control))
 		return false;
-	job_run(control, SLICE_MICROSECONDS);
+	active_job_run(control, SLICE_MICROSECONDS);
 	return control->job.job.is_active;
 }
 
 void gremc_control_stop(struct gremc_control *control)
 {
+	gremc_assert_control_thread();
 	if (!control->job.job.is_active)
 		return;
 	gremc_job_cancel(&control->job.job);
-	job_run(control, GREMC_JOB_TO_END);
+	active_job_run(control, GREMC_JOB_TO_END);
 }

@@ -1,32 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The kernel's multicast routes as one of the origins, in the control plane. */
+/* `mroutes: kernel`: the kernel's multicast routes in the rib, and the kernel's counters of their flows. */
 #ifndef GREMC_CONTROL_KERNEL_PRIV_H
 #define GREMC_CONTROL_KERNEL_PRIV_H
 
+#include "base/atomic.h"
 #include "base/base.h"
 #include "mfc/mfc.h"
 
 struct gremc_control;
 
-/* A pass over all mroutes, in parts. */
+/* A periodic pass over all mroutes, in parts. */
 struct gremc_kernel_pass {
-	uint64_t next; /* milliseconds: when it begins or goes on */
-	uint32_t id;   /* where it goes on */
+	uint64_t next; /* milliseconds: it begins or continues */
+	uint32_t id;   /* of the next mroute */
 };
 
+/* Owner:   the control thread. */
 struct gremc_kernel {
-	struct gremc_mfc *mfc; /* once opened it stays; atomic: telemetry reads it */
+	struct gremc_mfc *mfc; /* store-release once, then constant; telemetry: load-acquire */
 	struct gremc_watch watch;
-	bool active;
-	struct gremc_kernel_pass flows, samples;
-	uint64_t *seen; /* [mroute id] packets at the last look */
-	uint64_t alive; /* packets given to the kernel so that it counts a flow; atomic */
+	bool is_active;                          /* the running configuration has `mroutes: kernel` */
+	struct gremc_kernel_pass flows, samples; /* keepalives; punt-sampled mroutes */
+	uint64_t *seen;                          /* [mroute id] packets at the last pass; reserved space */
+	gremc_atomic_u64 alive;                  /* keepalives so far; telemetry reads */
 };
 
-/* As control->config says. */
-void gremc_kernel_configure(struct gremc_control *control);
+/* Apply the running configuration.
+ * Returns: false: the mirror cannot be opened, logged. A repeated call tries again. */
+bool gremc_kernel_configure(struct gremc_control *control);
+/* Close the mirror. Routes stay in the table. */
 void gremc_kernel_fini(struct gremc_kernel *kernel);
-/* Keep the kernel's flows alive. Returns how long to wait, at most `wait` milliseconds (-1: for ever). */
-int gremc_kernel_run(struct gremc_control *control, int wait);
+/* Continue the passes that keep the kernel's flows alive and sample packets.
+ * Returns: the milliseconds until the next call, at most `wait`; -1: unlimited. */
+int gremc_kernel_poll(struct gremc_control *control, int wait);
 
 #endif

@@ -14,7 +14,7 @@
 struct gremc_config_source {
 	const char *config; /* NULL: none */
 	const char *ifcfg;  /* a directory; NULL: none */
-	bool no_idle;       /* workers never sleep, whatever the file contains */
+	bool no_idle;       /* workers never sleep; overrides the file */
 };
 
 struct gremc_loading; /* heap */

@@ -171,7 +171,7 @@ void gremc_control_peers_configure(struct gremc_control *control, const struct g
 	}
 }
 
-int gremc_control_peers_run(struct gremc_control *control, int wait)
+int gremc_control_peers_poll(struct gremc_control *control, int wait)
 {
 	const uint64_t now = gremc_clock_ns();
 	uint64_t next, left;

@@ -8,7 +8,7 @@
 
 static void reload_refuse(struct gremc_control *control, const struct gremc_errors *errors)
 {
-	__atomic_add_fetch(&control->reload_errors, 1, __ATOMIC_RELAXED);
+	gremc_u64_store(&control->reload_errors, gremc_u64_load(&control->reload_errors) + 1);
 	GREMC_LOG(ERR, "reload refused, the running configuration stays:");
 	gremc_errors_log(errors);
 }
@@ -27,7 +27,7 @@ static void reload_applied(struct gremc_control *control, int rc)
 	struct gremc_reload *reload = &control->reload;
 
 	if (rc == 0) {
-		__atomic_add_fetch(&control->reloads, 1, __ATOMIC_RELAXED);
+		gremc_u64_store(&control->reloads, gremc_u64_load(&control->reloads) + 1);
 		GREMC_LOG(NOTICE, "reloaded %s: %u tunnels, %u mroutes", control->source.config,
 			  reload->config->tunnel_count, reload->config->mroute_count);
 	} else {

@@ -259,6 +259,7 @@ void gremc_host_destroy(struct gremc_host *host, bool remove_devices)
 					  host->committed ? remove_devices : !host->devices[i]->was_there);
 	gremc_takeover_undo(&host->takeover_context, &host->takeover);
 	free(host->devices);
+	gremc_host_reserve_free(host);
 	/* fails only where gremc_host_create() did not come as far as to add it */
 	(void)epoll_ctl(host->context.epoll, EPOLL_CTL_DEL, host->context.workers->host_event, NULL);
 	gremc_nexthops_destroy(host->nexthops);

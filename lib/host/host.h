@@ -91,14 +91,23 @@ int gremc_host_tunnel_adjacency(struct gremc_host *host, const struct gremc_conf
 int gremc_host_takeover_begin(struct gremc_host *host, const struct gremc_config *config, const char *name,
 			      struct gremc_errors *errors);
 
+/* Allocate the memory by which gremc_host_apply() of this configuration replaces the old one as a whole. It
+ * can still lack memory for single devices. gremc_host_apply() uses it; the next call replaces it.
+ * Returns: 0 or -ENOMEM. */
+int gremc_host_reserve(struct gremc_host *host, const struct gremc_config *config);
 /* Apply a configuration to the devices, their addresses and routes, and the mirrored tunnels. Unchanged
  * objects stay untouched. A device that cannot be created is an error, and the others are created
  * nevertheless. Before gremc_host_commit() devices are created and nothing else.
  * Input:    vif: of each tunnel of `config`, then of each port.
  * Lifetime: `config` until the next call.
+ * Order:    after gremc_host_reserve() of the same configuration.
  * Returns:  the number of errors added to *errors. */
 unsigned gremc_host_apply(struct gremc_host *host, const struct gremc_config *config, const uint32_t *vif,
 			  struct gremc_errors *errors);
+
+/* Returns: false: the last gremc_host_apply() lacked memory. A repeated gremc_host_reserve() and
+ *          gremc_host_apply() completes it. */
+bool gremc_host_is_complete(const struct gremc_host *host);
 
 /* Make the devices persistent and add their addresses and routes: the last step of a start. Until then the
  * end of the process removes the devices that it created. Addresses and routes that cannot be added are

@@ -17,6 +17,12 @@
 /* Most segments of one TCP packet that the kernel may leave to the device. */
 #define GREMC_HOST_SEGMENTS 64u
 
+/* Memory of gremc_host_reserve(). */
+struct gremc_host_reserve {
+	struct gremc_device **devices;
+	struct gremc_link_config *link_configs; /* [device] */
+};
+
 /* Owner:   the control thread. `lock` protects the list of devices, which telemetry reads. */
 struct gremc_host {
 	struct gremc_host_context context;
@@ -28,6 +34,8 @@ struct gremc_host {
 	pthread_mutex_t lock;
 	struct gremc_device **devices; /* sorted by name */
 	uint32_t device_count;
+	struct gremc_host_reserve reserve;
+	bool is_incomplete;               /* the last apply lacked memory for a device */
 	struct gremc_device **vif_device; /* [vif] */
 	struct gremc_device *port_device[GREMC_STATS_PORTS];
 	bool no_carrier[GREMC_STATS_PORTS]; /* [port] the port has no link */
@@ -51,6 +59,11 @@ struct gremc_host {
 	uint64_t next_open;  /* milliseconds: of a missing device */
 	uint64_t next_check; /* milliseconds: of settings that have no event */
 };
+
+/* ---- reconcile.c ---- */
+
+/* Free the memory of gremc_host_reserve(). */
+void gremc_host_reserve_free(struct gremc_host *host);
 
 /* ---- devices.c: the list of devices ---- */
 

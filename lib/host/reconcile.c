@@ -26,6 +26,7 @@ static void device_error_add(struct desired_state *state, const char *name, int 
 		"it is no TUN or TAP device (--takeover renames it)";
 
 	state->failed++;
+	state->host->is_incomplete |= rc == -ENOMEM;
 	gremc_errors_add(state->errors, NULL, 0, 0, "host interface %s: %s%s", name, strerror(-rc),
 			 rc == -EBUSY || rc == -EINVAL ? in_use
 			 : rc == -EPERM                ? "; making one needs CAP_NET_ADMIN"
@@ -173,20 +174,21 @@ static void desired_host_add(struct desired_state *state, const struct gremc_con
 	state->host->host_device = device;
 }
 
-static int desired_state_init(struct desired_state *state, struct gremc_host *host,
-			      const struct gremc_config *config, struct gremc_errors *errors)
+static struct desired_state desired_state_begin(struct gremc_host *host, const struct gremc_config *config,
+						struct gremc_errors *errors)
 {
-	uint32_t most = config->port_count + config->tunnel_count + 1;
+	const struct desired_state state = {
+		.host = host,
+		.devices = host->reserve.devices,
+		.link_configs = host->reserve.link_configs,
+		.errors = errors,
+		.kernel_mroutes = config->kernel_mroutes,
+	};
 
-	*state = (struct desired_state){
-		.host = host, .errors = errors, .kernel_mroutes = config->kernel_mroutes};
-	state->devices = calloc(most, sizeof(struct gremc_device *));
-	state->link_configs = calloc(most, sizeof(*state->link_configs));
-	if (state->devices && state->link_configs)
-		return 0;
-	free(state->devices);
-	free(state->link_configs);
-	return -ENOMEM;
+	gremc_assert(state.devices && state.link_configs);
+	host->reserve = (struct gremc_host_reserve){0};
+	host->is_incomplete = false;
+	return state;
 }
 
 /* Destroy before the reconciliation creates: a name may change from a TAP to a TUN. */
@@ -287,13 +289,9 @@ static void punt_flags_set(struct gremc_host *host, const struct gremc_config *c
 unsigned gremc_host_apply(struct gremc_host *host, const struct gremc_config *config, const uint32_t *vif,
 			  struct gremc_errors *errors)
 {
-	struct desired_state state;
+	struct desired_state state = desired_state_begin(host, config, errors);
 
 	gremc_assert_control_thread();
-	if (desired_state_init(&state, host, config, errors)) {
-		gremc_errors_add(errors, NULL, 0, 0, "out of memory for the host interfaces");
-		return 1;
-	}
 	for (uint32_t i = 0; i < config->port_count; i++)
 		desired_port_add(&state, &config->ports[i], i);
 	for (uint32_t i = 0; i < config->tunnel_count; i++)
@@ -301,9 +299,33 @@ unsigned gremc_host_apply(struct gremc_host *host, const struct gremc_config *co
 	desired_host_add(&state, config);
 	devices_reconcile(&state);
 	punt_flags_set(host, config, vif);
-	if (gremc_nexthops_config_apply(host->nexthops, config, vif)) {
-		state.failed++;
-		gremc_errors_add(errors, NULL, 0, 0, "out of memory for the mirror of the kernel's routes");
-	}
+	gremc_nexthops_config_apply(host->nexthops, config, vif);
 	return state.failed;
+}
+
+void gremc_host_reserve_free(struct gremc_host *host)
+{
+	free(host->reserve.devices);
+	free(host->reserve.link_configs);
+	host->reserve = (struct gremc_host_reserve){0};
+}
+
+int gremc_host_reserve(struct gremc_host *host, const struct gremc_config *config)
+{
+	const uint32_t most = config->port_count + config->tunnel_count + 1;
+
+	gremc_assert_control_thread();
+	gremc_host_reserve_free(host);
+	host->reserve.devices = calloc(most, sizeof(struct gremc_device *));
+	host->reserve.link_configs = calloc(most, sizeof(*host->reserve.link_configs));
+	if (host->reserve.devices && host->reserve.link_configs &&
+	    gremc_nexthops_config_reserve(host->nexthops, config) == 0)
+		return 0;
+	gremc_host_reserve_free(host);
+	return -ENOMEM;
+}
+
+bool gremc_host_is_complete(const struct gremc_host *host)
+{
+	return !host->is_incomplete;
 }

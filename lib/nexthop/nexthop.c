@@ -68,17 +68,24 @@ static bool tunnel_follows_kernel(const struct gremc_nexthops *nexthops, const s
 	       gremc_config_next_hop(&config->ports[tunnel->port], tunnel->options.remote).mac == NULL;
 }
 
-int gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gremc_config *config,
-				const uint32_t *vif)
+int gremc_nexthops_config_reserve(struct gremc_nexthops *nexthops, const struct gremc_config *config)
 {
-	struct gremc_nexthop_binding *bindings = calloc(config->tunnel_count + 1, sizeof(*bindings)),
-				     *old = nexthops->bindings;
+	gremc_assert_control_thread();
+	free(nexthops->reserved);
+	nexthops->reserved = calloc(config->tunnel_count + 1, sizeof(*nexthops->reserved));
+	return nexthops->reserved ? 0 : -ENOMEM;
+}
+
+void gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gremc_config *config,
+				 const uint32_t *vif)
+{
+	struct gremc_nexthop_binding *bindings = nexthops->reserved, *old = nexthops->bindings;
 	uint32_t count = 0, old_count = nexthops->binding_count;
 
 	gremc_assert_control_thread();
-	nexthops->config = config; /* also on an error: the caller frees the old one */
-	if (bindings == NULL)
-		return -ENOMEM;
+	gremc_assert(bindings != NULL);
+	nexthops->reserved = NULL;
+	nexthops->config = config;
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
 
@@ -100,7 +107,6 @@ int gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gr
 		gremc_nexthop_neighbor_put(nexthops, old[i].neighbor);
 	free(old);
 	gremc_rcu_commit(nexthops->context.rcu);
-	return 0;
 }
 
 /* ---- the control loop ---- */
@@ -174,5 +180,6 @@ void gremc_nexthops_destroy(struct gremc_nexthops *nexthops)
 	gremc_nexthop_events_close(nexthops);
 	rte_hash_free(nexthops->neighbors);
 	free(nexthops->bindings);
+	free(nexthops->reserved);
 	free(nexthops);
 }

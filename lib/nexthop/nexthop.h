@@ -58,12 +58,15 @@ void gremc_nexthops_port_interface_set(struct gremc_nexthops *nexthops, uint16_t
 bool gremc_nexthops_port_follows_kernel(const struct gremc_nexthops *nexthops,
 					const struct gremc_config *config, uint16_t port);
 
+/* Allocate the set of mirrored tunnels of a configuration. The next call replaces it.
+ * Returns: 0 or -ENOMEM. */
+int gremc_nexthops_config_reserve(struct gremc_nexthops *nexthops, const struct gremc_config *config);
 /* Replace the set of mirrored tunnels. Neighbours that both sets use keep their state.
  * Input:    vif: the vif of each tunnel of `config`.
  * Lifetime: `config` until the next call.
- * Errors:   -ENOMEM: nothing has changed. */
-int gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gremc_config *config,
-				const uint32_t *vif);
+ * Order:    after gremc_nexthops_config_reserve() of the same configuration. */
+void gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct gremc_config *config,
+				 const uint32_t *vif);
 /* Get the adjacency of a tunnel according to the kernel's present routes and neighbours.
  * Input:   `config` is the tunnel's configuration; it need not be the running one.
  * Owner:   the caller holds one more reference to *adjacency.

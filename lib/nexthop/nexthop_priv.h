@@ -70,6 +70,7 @@ struct gremc_nexthops {
 	struct rte_hash *neighbors;
 	struct gremc_nexthop_binding *bindings;
 	uint32_t binding_count;
+	struct gremc_nexthop_binding *reserved; /* of gremc_nexthops_config_reserve() */
 	struct gremc_nexthop_port port[GREMC_STATS_PORTS];
 	struct gremc_nexthop_changes changes; /* since the present pass began */
 	struct gremc_nexthop_changes pass;    /* that the present pass covers */

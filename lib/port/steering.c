@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "port/steering.h"
+#include <errno.h>
+
 #include "port/port_priv.h"
+#include "port/steering.h"
 
 int gremc_ports_steer_add(struct gremc_ports *ports, const struct gremc_config *config,
 			  struct gremc_errors *errors)
@@ -21,9 +23,10 @@ int gremc_ports_steer_add(struct gremc_ports *ports, const struct gremc_config *
 	return ret;
 }
 
-void gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config *config)
+int gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config *config)
 {
 	const struct gremc_port_set *set = gremc_port_set_of(ports);
+	int ret = 0;
 
 	gremc_assert_control_thread();
 	for (uint16_t i = 0; i < ports->count; i++) {
@@ -33,11 +36,13 @@ void gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config
 		if (state->steer == NULL)
 			continue;
 		device = gremc_port_steer_device(state, ports->port[i]);
-		if (gremc_steer_trim(state->steer, &device, config, i))
-			GREMC_LOG_LIMITED(ERR,
-					  "port %s: out of memory: it still takes removed tunnels and groups",
-					  ports->port[i]->name);
+		if (gremc_steer_trim(state->steer, &device, config, i) == 0)
+			continue;
+		ret = -ENOMEM;
+		GREMC_LOG_LIMITED(ERR, "port %s: out of memory: it still takes removed tunnels and groups",
+				  ports->port[i]->name);
 	}
+	return ret;
 }
 
 void gremc_ports_steer_groups(struct gremc_ports *ports, uint16_t port,

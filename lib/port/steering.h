@@ -15,8 +15,8 @@ int gremc_ports_steer_add(struct gremc_ports *ports, const struct gremc_config *
 			  struct gremc_errors *errors);
 /* Take only the traffic of the configuration and the groups of gremc_ports_steer_groups().
  * Thread:  control thread.
- * Errors:  logged. */
-void gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config *config);
+ * Returns: 0; -ENOMEM, logged: a port still takes more, a repeated call completes it. */
+int gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config *config);
 /* Replace the groups of mroutes that accept a port with `multicast` and that IGMP or the kernel brought.
  * Thread:  control thread.
  * Input:   groups in any order, duplicates allowed.

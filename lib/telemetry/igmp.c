@@ -11,7 +11,7 @@
 char *gremc_query_interface_name(const struct gremc_query *query, uint32_t interface,
 				 char name[GREMC_VIF_NAME_SIZE])
 {
-	uint32_t vif = __atomic_load_n(&query->telemetry->interface_vif[interface], __ATOMIC_RELAXED);
+	uint32_t vif = gremc_u32_load(&query->telemetry->interface_vif[interface]);
 
 	/* the tunnel was removed */
 	if (vif != GREMC_VIF_NONE)
@@ -96,8 +96,7 @@ void gremc_command_igmp(struct gremc_query *query)
 	     at = info.interface + 1)
 		page_interface_add(&page, infos, &info);
 	gremc_page_begin(&page, query);
-	gremc_reply_u64(query->reply, "unsent",
-			__atomic_load_n(query->telemetry->igmp_unsent, __ATOMIC_RELAXED));
+	gremc_reply_u64(query->reply, "unsent", gremc_u64_load(query->telemetry->igmp_unsent));
 	igmp_delays_reply(query, query->telemetry->igmp_delays);
 	igmp_budget_reply(query);
 	for (uint32_t i = 0; i < page.count; i++)

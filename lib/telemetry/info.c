@@ -66,8 +66,8 @@ void gremc_command_info(struct gremc_query *query)
 	gremc_reply_u64(reply, "uptime", query->uptime);
 	gremc_reply_u64(reply, "started", telemetry->started);
 	path_reply(reply, "config", telemetry->config_path);
-	gremc_reply_u64(reply, "reloads", __atomic_load_n(telemetry->reloads, __ATOMIC_RELAXED));
-	gremc_reply_u64(reply, "reload_errors", __atomic_load_n(telemetry->reload_errors, __ATOMIC_RELAXED));
+	gremc_reply_u64(reply, "reloads", gremc_u64_load(telemetry->reloads));
+	gremc_reply_u64(reply, "reload_errors", gremc_u64_load(telemetry->reload_errors));
 	gremc_reply_u64(reply, "workers", telemetry->ports->worker_count);
 	gremc_reply_u64(reply, "ports", ports_count(telemetry->ports));
 	gremc_reply_u64(reply, "tunnels", tunnels_count(query));

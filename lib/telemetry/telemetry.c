@@ -86,9 +86,9 @@ static void table_changes_wait(const struct gremc_telemetry *telemetry)
 
 	if (telemetry->igmp_changes == NULL)
 		return;
-	changes = __atomic_load_n(telemetry->igmp_changes, __ATOMIC_ACQUIRE);
+	changes = gremc_u64_load_acquire(telemetry->igmp_changes);
 	deadline = rte_rdtsc() + rte_get_tsc_hz();
-	while ((int64_t)(changes - __atomic_load_n(telemetry->igmp_applied, __ATOMIC_ACQUIRE)) > 0 &&
+	while ((int64_t)(changes - gremc_u64_load_acquire(telemetry->igmp_applied)) > 0 &&
 	       rte_rdtsc() < deadline)
 		nanosleep(&pause, NULL);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/atomic.h"
 #include "fanout/fanout.h"
 #include "host/host.h"
 #include "igmp/igmp.h"
@@ -38,23 +39,23 @@ struct gremc_telemetry {
 	const struct gremc_fanout *fanout;
 	struct gremc_igmp *igmp;
 	const struct gremc_rib *rib;
-	const uint32_t *interface_vif; /* [interface of igmp] or GREMC_VIF_NONE; atomic */
-	struct gremc_mfc *const *mfc;  /* NULL inside: not mirrored; atomic */
+	const gremc_atomic_u32 *interface_vif; /* [interface of igmp] or GREMC_VIF_NONE */
+	struct gremc_mfc *const *mfc;          /* NULL inside: not mirrored; atomic */
 	const struct gremc_peers *peers;
-	const uint64_t *alive;       /* packets given to the kernel for its counters; atomic */
-	const uint64_t *igmp_unsent; /* queries and reports that could not be sent; atomic */
+	const gremc_atomic_u64 *alive;       /* keepalives of the kernel's flows */
+	const gremc_atomic_u64 *igmp_unsent; /* queries and reports that could not be sent */
 	/* Changes of membership that the engine has made, and those of them that the table of mroutes has.
-	 * Atomic; NULL: nothing is waited for. */
-	const uint64_t *igmp_changes, *igmp_applied;
+	 * NULL: replies do not wait for the table. */
+	const gremc_atomic_u64 *igmp_changes, *igmp_applied;
 	const struct gremc_delays *igmp_delays; /* from reports to changes of the table */
 	struct gremc_rcu *rcu;
 	struct gremc_telemetry_hosts hosts;
 	struct gremc_stats *const *stats; /* [worker], then of the control thread where it sends */
 	uint32_t stats_count;
 	const char *config_path;
-	uint64_t started;        /* wall clock, seconds since 1970 */
-	const uint64_t *reloads; /* successful ones; atomic */
-	const uint64_t *reload_errors;
+	uint64_t started;                /* wall clock, seconds since 1970 */
+	const gremc_atomic_u64 *reloads; /* successful ones */
+	const gremc_atomic_u64 *reload_errors;
 };
 
 /* Print every command with its parameters and meaning. */

@@ -30,6 +30,7 @@ PROSE = """
     lib/vif
     lib/hash lib/igmp lib/rcu
     tests/fuzz/fuzz_igmp.c tests/fuzz/fuzz_proto.c tests/model/model_igmp.c tests/model/model_proxy.c
+    app/dpdk-gremc lib/control
     lib/port lib/steer
     lib/rib tests/model/model_rib.c
     tests/unit
@@ -37,8 +38,8 @@ PROSE = """
 
 # at most 5 % of the functions have a name of one word; no static name is defined in two files of these folders
 NAMES = """
-    app/gremc-loadgen
-    lib/base lib/config lib/datapath lib/hash lib/host lib/igmp lib/mfc lib/netlink lib/nexthop lib/port
+    app/dpdk-gremc app/gremc-loadgen
+    lib/base lib/config lib/control lib/datapath lib/hash lib/host lib/igmp lib/mfc lib/netlink lib/nexthop lib/port
     lib/proto lib/rcu lib/rib lib/stats lib/takeover lib/telemetry lib/vif
     tests/bench tests/loadgen
     lib/steer
@@ -53,7 +54,8 @@ CONTRACTS = """
     lib/vif
     lib/base
     lib/config
-    app/gremc-loadgen
+    app/dpdk-gremc app/gremc-loadgen
+    lib/control
     lib/port lib/steer
     tests/unit
 """.split()

@@ -138,7 +138,10 @@ int host_tear_down(void **state)
 void config_apply(struct host_fixture *f)
 {
 	struct gremc_errors errors = {0};
-	unsigned failed = gremc_host_apply(f->host, &f->config, f->vif, &errors);
+	unsigned failed;
+
+	assert_int_equal(gremc_host_reserve(f->host, &f->config), 0);
+	failed = gremc_host_apply(f->host, &f->config, f->vif, &errors);
 
 	if (failed)
 		print_error("%s", errors.text);

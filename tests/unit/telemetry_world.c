@@ -205,7 +205,7 @@ static void world_igmp_create(struct world *world)
 	assert_non_null(world->igmp);
 	assert_non_null(world->rib);
 	for (unsigned i = 0; i < VIFS; i++)
-		world->interface_vif[i] = world->vif[i];
+		gremc_u32_store(&world->interface_vif[i], world->vif[i]);
 	for (unsigned i = GRE1; i <= GRE3; i++) {
 		assert_int_equal(gremc_igmp_interface_set(world->igmp, i, &policy, 1000), 0);
 		policy.join_count = 0;
@@ -266,8 +266,8 @@ struct world *world_create(void)
 		world->stats[i] = gremc_stats_create(SOCKET_ID_ANY, GREMC_VIFS_MAX, GREMC_MROUTE_IDS_MAX);
 		assert_non_null(world->stats[i]);
 	}
-	world->reloads = 3;
-	world->reload_errors = 1;
+	gremc_u64_store(&world->reloads, 3);
+	gremc_u64_store(&world->reload_errors, 1);
 	world->telemetry = (struct gremc_telemetry){
 		.ports = &world->ports,
 		.vifs = world->vifs,

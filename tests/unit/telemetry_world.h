@@ -25,10 +25,10 @@ struct world {
 	struct gremc_fanout *fanout;
 	struct gremc_igmp *igmp;
 	struct gremc_rib *rib;
-	struct gremc_peers *peers;    /* without policies */
-	uint32_t interface_vif[VIFS]; /* interface i is vif[i] */
-	uint64_t igmp_unsent, alive;
-	uint64_t igmp_changes, igmp_applied;
+	struct gremc_peers *peers;            /* without policies */
+	gremc_atomic_u32 interface_vif[VIFS]; /* interface i is vif[i] */
+	gremc_atomic_u64 igmp_unsent, alive;
+	gremc_atomic_u64 igmp_changes, igmp_applied;
 	struct gremc_delays igmp_delays;
 	struct gremc_mfc *mfc;
 	struct gremc_ports ports;
@@ -36,7 +36,7 @@ struct world {
 	struct gremc_stats *stats[GREMC_WORKERS_MAX];
 	struct rte_mempool *rx_pool, *header_pool;
 	uint32_t vif[VIFS];
-	uint64_t reloads, reload_errors;
+	gremc_atomic_u64 reloads, reload_errors;
 	struct gremc_telemetry telemetry;
 };
 

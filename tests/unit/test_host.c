@@ -171,6 +171,7 @@ static void test_name_in_use_is_an_error(void **state)
 
 	NEEDS_ROOT(state);
 	strcpy(f->tunnel.name, "lo");
+	assert_int_equal(gremc_host_reserve(f->host, &f->config), 0);
 	assert_int_equal(gremc_host_apply(f->host, &f->config, f->vif, &errors), 1);
 	assert_non_null(strstr(errors.text, "host interface lo: "));
 	gremc_errors_fini(&errors);

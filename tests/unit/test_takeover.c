@@ -126,6 +126,8 @@ static int host_start(struct host_fixture *f, enum start_kind kind)
 		goto out;
 	rc = kind == START_TAKEOVER ? gremc_host_takeover_begin(f->host, &f->config, "wan0", &errors) : 0;
 	if (rc == 0)
+		rc = gremc_host_reserve(f->host, &f->config);
+	if (rc == 0)
 		rc = -(int)gremc_host_apply(f->host, &f->config, f->vif, &errors);
 	if (rc == 0)
 		rc = gremc_host_commit(f->host, &errors);

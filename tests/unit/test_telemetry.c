@@ -62,7 +62,7 @@ static void *changes_apply_late(void *unused __rte_unused)
 	for (unsigned i = 0; i < 2000; i++)
 		sched_yield();
 	__atomic_store_n(&is_applied, true, __ATOMIC_RELAXED);
-	__atomic_store_n(&world->igmp_applied, 5, __ATOMIC_RELEASE);
+	gremc_u64_store_release(&world->igmp_applied, 5);
 	return NULL;
 }
 
@@ -71,8 +71,8 @@ static void test_reply_waits_for_the_table_of_mroutes(void **unused __rte_unused
 {
 	pthread_t thread;
 
-	world->igmp_applied = 4;
-	world->igmp_changes = 5;
+	gremc_u64_store(&world->igmp_applied, 4);
+	gremc_u64_store(&world->igmp_changes, 5);
 	assert_int_equal(pthread_create(&thread, NULL, changes_apply_late, NULL), 0);
 	query_expect_reply("/gremc/groups");
 	assert_true(__atomic_load_n(&is_applied, __ATOMIC_RELAXED));

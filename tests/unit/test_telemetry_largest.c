@@ -149,7 +149,7 @@ static void test_largest_igmp_replies_fit(void **unused __rte_unused)
 					   .max_groups = 100,
 					   .max_sources = 100};
 	struct gremc_igmp_join joins[40 * 17];
-	uint32_t interface_vif[40] = {0};
+	gremc_atomic_u32 interface_vif[40] = {0};
 	struct gremc_telemetry telemetry = world->telemetry;
 	struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL};
 	const struct gremc_vif_info *before = world->vifs->info[0];

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -155,6 +156,10 @@ static int forwarder_build(struct gremc_forwarder *forwarder, const struct gremc
 
 	forwarder->nodes = nodes_of(lcores, count);
 	forwarder->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (forwarder->epoll < 0) {
+		gremc_errors_add(errors, NULL, 0, 0, "cannot wait for events: %s", strerror(errno));
+		return -1;
+	}
 	forwarder->rcu = gremc_rcu_create();
 	if (forwarder->rcu == NULL)
 		goto no_memory;

@@ -78,6 +78,7 @@ static void loop_turn(struct gremc_forwarder *forwarder)
 	struct epoll_event events[EVENTS];
 	int n = epoll_wait(forwarder->epoll, events, EVENTS, gremc_host_loop_prepare(forwarder->host, wait));
 
+	/* no event, also if a debugger interrupts the wait: the next turn waits again */
 	for (int i = 0; i < n; i++) {
 		const struct gremc_watch *watch = events[i].data.ptr;
 

@@ -24,8 +24,9 @@ static int signals_open(void)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	/* neither can fail: the arguments are valid */
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
@@ -149,14 +150,18 @@ static struct gremc_config *config_get(struct gremc_loading *loading)
 	return config;
 }
 
-/* Returns: false: a signal has stopped the program before the configuration is loaded. */
+/* Returns: false: a signal has stopped the program before the configuration is loaded, or an error is in the
+ * log. */
 static bool loading_wait(const struct gremc_loading *loading, struct gremc_forwarder *forwarder)
 {
 	struct pollfd waiting[] = {{.fd = forwarder->signals, .events = POLLIN},
 				   {.fd = gremc_loading_fd_get(loading), .events = POLLIN}};
 
 	while (waiting[1].revents == 0) {
-		poll(waiting, RTE_DIM(waiting), -1);
+		if (poll(waiting, RTE_DIM(waiting), -1) < 0 && errno != EINTR) {
+			GREMC_LOG(ERR, "cannot wait for the configuration: %s", strerror(errno));
+			return false;
+		}
 		if (gremc_signals_read(forwarder))
 			return false;
 	}
@@ -170,8 +175,13 @@ static int forward_run(const struct gremc_options *options)
 	struct gremc_forwarder forwarder = {.signals = signals_open()};
 	struct gremc_loading *loading;
 	struct gremc_config *config;
-	int rc = gremc_loading_start(&options->source, &loading), status = GREMC_EXIT_STOPPED;
+	int rc, status;
 
+	if (forwarder.signals < 0) {
+		GREMC_LOG(ERR, "cannot read signals: %s", strerror(errno));
+		return GREMC_EXIT_FAILURE;
+	}
+	rc = gremc_loading_start(&options->source, &loading);
 	if (rc) {
 		GREMC_LOG(ERR, "cannot load the configuration: %s", strerror(-rc));
 		return GREMC_EXIT_FAILURE;
@@ -181,6 +191,7 @@ static int forward_run(const struct gremc_options *options)
 		status = config ? config_forward(options, &forwarder, config) : GREMC_EXIT_CONFIG;
 	} else {
 		gremc_loading_abandon(loading);
+		status = forwarder.is_stopping ? GREMC_EXIT_STOPPED : GREMC_EXIT_FAILURE;
 	}
 	close(forwarder.signals);
 	return status;

@@ -159,7 +159,7 @@ static uint64_t mroute_packets_read(const struct gremc_control *control, uint32_
 	return packets;
 }
 
-static void keepalive_send(struct gremc_control *control, const struct gremc_mroute *mroute)
+static void flow_keepalive_send(struct gremc_control *control, const struct gremc_mroute *mroute)
 {
 	const uint32_t iif = gremc_mroute_iifs(mroute)[0];
 	struct rte_ipv4_hdr ip = {
@@ -189,7 +189,7 @@ static void mroute_keep_alive(struct gremc_control *control, const struct gremc_
 		return;
 	packets = mroute_packets_read(control, id);
 	if (packets != control->kernel.seen[id] && packets)
-		keepalive_send(control, mroute);
+		flow_keepalive_send(control, mroute);
 	control->kernel.seen[id] = packets;
 }
 
@@ -201,8 +201,9 @@ static void mroute_sample(struct gremc_control *control, const struct gremc_mrou
 	if (!mroute->sampled)
 		return;
 	gremc_workers_punt_sample(control->workers, mroute->id);
+	/* of ports that are not shared the worker punts the packet */
 	for (uint32_t i = 0; i < mroute->iif_count; i++)
-		gremc_steering_packet_pass(control, mroute, gremc_mroute_iifs(mroute)[i]);
+		(void)gremc_steering_packet_pass(control, mroute, gremc_mroute_iifs(mroute)[i]);
 }
 
 /* Begin a pass over all mroutes every `interval`, or continue it. Returns: milliseconds until the next call.

@@ -11,6 +11,7 @@ from lab import FIRST, until
 from support import hub, igmp, packets
 
 MANY = 1000000
+MOST_TUNNELS = 65536
 PEER, OWN = "192.168.77.2", "192.168.77.1"  # on tunnel t0
 GROUP = "239.200.0.1"                       # t1 joins it
 KNOWN = "239.1.0.0"                         # the first static group
@@ -22,6 +23,14 @@ def config(count, oifs=("t1",), more=()):
     return hub.config({0: {"host": True, "addresses": [OWN], "peer": PEER},
                        1: {"addresses": ["10.8.0.1"], "igmp": "querier"}, 2: {}},
                       [*({"group": group, "from": ["t0"], "to": list(oifs)} for group in groups), *more])
+
+
+def tunnels_config(ttl, mroutes=()):
+    """As many tunnels as there can be, with two next hops of their own and one that the others share."""
+    tunnels = {0: {"host": True, "addresses": [OWN], "peer": PEER}, 1: {}, 2: {},
+               **{i: {"remote": hub.remote(3), "key": i, "ttl": ttl} for i in range(3, MOST_TUNNELS)}}
+    return hub.config(tunnels, [{"group": KNOWN, "from": ["t0"], "to": ["t1"]}, *mroutes],
+                      neighbors={hub.remote(i): hub.remote_mac(i) for i in range(4)})
 
 
 def start(make):
@@ -152,4 +161,54 @@ def test_stop_during_an_apply_is_prompt(make_hub):
     took = time.monotonic() - began
     print(f"it has ended {took:.2f} s after SIGTERM")
     assert "refused" not in test_hub.forwarder.text()
+    assert took < 4
+
+
+@pytest.fixture(scope="module")
+def tunnel_hub(make_module_hub):
+    test_hub = make_module_hub(tunnels_config(64), memory=1024, started=False, wrapper=FIRST)
+    test_hub.forwarder.start(seconds=180)
+    return test_hub
+
+
+def test_pings_do_not_wait_for_a_reload_of_all_tunnels(tunnel_hub):
+    """Each tunnel but three changes its template."""
+    for ttl in (9, 10, 11, 12):
+        number, during, delays, took = ping_during_apply(tunnel_hub, tunnels_config(ttl))
+        if number > 10:
+            break
+    print(f"{during} of {number} pings answered during an apply of {took:.2f} s; the slowest took {max(delays) * 1e3:.1f} ms")
+    assert number > 10, "each apply was too short to show anything"
+    assert max(delays) < max(0.25, took / 2)
+    reaches(tunnel_hub, KNOWN, {1})
+
+
+def test_a_reload_that_its_last_step_refuses_loses_no_packet(tunnel_hub):
+    """An mroute has more OIFs than one can have: the table finds this after everything else has been prepared."""
+    forwarder = tunnel_hub.forwarder
+    frame, data, sent = hub.from_site(0, packets.multicast("10.1.1.1", KNOWN, b"?")), [], 0
+    hub.write_config(forwarder.config, tunnels_config(33, [{"group": "239.250.0.1", "from": "any", "to": "all"}]))
+    since = len(forwarder.err.lines)
+    forwarder.process.send_signal(signal.SIGHUP)
+    while not forwarder.err.wait(r"gremc: (reloaded|reload refused)", 0.001, since):
+        tunnel_hub.wire.send([frame])
+        sent += 1
+        data += tunnel_hub.wire.collect(seconds=0.002)
+    until(lambda: data.extend(tunnel_hub.wire.collect(seconds=0.1)) or len(data) >= sent, "all replicas", 30)
+    assert not end(tunnel_hub, since)
+    assert "an mroute has more than 65535 outgoing interfaces" in forwarder.text()
+    assert sent > 0 and len(data) == sent
+    assert set(hub.sites_of(data)) == {hub.remote(1)}
+    assert forwarder.query("/gremc/tunnel,t9")["ttl"] != 33
+    reaches(tunnel_hub, KNOWN, {1})
+
+
+def test_stop_during_a_reload_of_all_tunnels(make_hub):
+    test_hub = make_hub(tunnels_config(64), memory=1024, started=False, wrapper=FIRST)
+    test_hub.forwarder.start(seconds=180)
+    begin(test_hub, tunnels_config(9))
+    began = time.monotonic()
+    assert test_hub.forwarder.stop(seconds=60) == 0, test_hub.forwarder.text()
+    took = time.monotonic() - began
+    print(f"it has ended {took:.2f} s after SIGTERM")
     assert took < 4

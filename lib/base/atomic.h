@@ -13,7 +13,10 @@
  *     gremc_u32_add()            relaxed; returns the old value
  *     gremc_u32_add_acq_rel()    acquire and release; returns the new value
  *
- * likewise for bool, u8, u16, u64 and int. Zeroed memory holds 0. */
+ * likewise for bool, u8, u16, u64 and int. Zeroed memory holds 0.
+ *
+ * GREMC_ATOMIC_POINTER(name, type) defines gremc_atomic_name, a pointer to `type`, for the accessors
+ * gremc_pointer_...(). Counters with a single writer are in stats/counter.h. */
 #ifndef GREMC_BASE_ATOMIC_H
 #define GREMC_BASE_ATOMIC_H
 
@@ -71,10 +74,58 @@ static inline uint64_t gremc_u64_add(gremc_atomic_u64 *atomic, uint64_t n)
 	return __atomic_fetch_add(&atomic->value, n, __ATOMIC_RELAXED);
 }
 
+#define GREMC_ATOMIC_POINTER(name, type)                                                                     \
+	typedef struct {                                                                                     \
+		type *value;                                                                                 \
+	} gremc_atomic_##name
+
+#define gremc_pointer_load(atomic)           __atomic_load_n(&(atomic)->value, __ATOMIC_RELAXED)
+#define gremc_pointer_load_acquire(atomic)   __atomic_load_n(&(atomic)->value, __ATOMIC_ACQUIRE)
+#define gremc_pointer_store(atomic, pointer) __atomic_store_n(&(atomic)->value, pointer, __ATOMIC_RELAXED)
+#define gremc_pointer_store_release(atomic, pointer)                                                         \
+	__atomic_store_n(&(atomic)->value, pointer, __ATOMIC_RELEASE)
+
 /* Returns: the new value. */
 static inline uint32_t gremc_u32_add_acq_rel(gremc_atomic_u32 *atomic, uint32_t n)
 {
 	return __atomic_add_fetch(&atomic->value, n, __ATOMIC_ACQ_REL);
+}
+
+/* Set bits, with release order. */
+static inline void gremc_u32_or_release(gremc_atomic_u32 *atomic, uint32_t bits)
+{
+	__atomic_fetch_or(&atomic->value, bits, __ATOMIC_RELEASE);
+}
+
+/* Clear bits. Relaxed. */
+static inline void gremc_u32_clear(gremc_atomic_u32 *atomic, uint32_t bits)
+{
+	__atomic_fetch_and(&atomic->value, ~bits, __ATOMIC_RELAXED);
+}
+
+/* Set a bit, with acquire order.
+ * Returns: whether it was clear. */
+static inline bool gremc_u64_bit_set_acquire(gremc_atomic_u64 *atomic, unsigned bit)
+{
+	return !(__atomic_fetch_or(&atomic->value, UINT64_C(1) << bit, __ATOMIC_ACQUIRE) >> bit & 1);
+}
+
+/* Clear a bit, with release order. */
+static inline void gremc_u64_bit_clear_release(gremc_atomic_u64 *atomic, unsigned bit)
+{
+	__atomic_fetch_and(&atomic->value, ~(UINT64_C(1) << bit), __ATOMIC_RELEASE);
+}
+
+/* Between loads: those behind the fence are not earlier than those before it. */
+static inline void gremc_fence_acquire(void)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+}
+
+/* Between stores: those behind the fence are not visible before those in front of it. */
+static inline void gremc_fence_release(void)
+{
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 /* Between a store and a load of different fields: another thread that does the same the other way round does

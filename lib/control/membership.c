@@ -33,7 +33,7 @@ static size_t sendable_mtu_get(void *argument, uint32_t interface)
 		return 0;
 	if (gremc_vif_is_down(vifs, vif))
 		return 0;
-	adjacency = vifs->adjacency[gremc_vif_adjacency(vifs, vif)];
+	adjacency = gremc_adjacency_load(vifs, gremc_vif_adjacency(vifs, vif));
 	return adjacency && adjacency->resolved ? vifs->encap[vif].mtu : 0;
 }
 

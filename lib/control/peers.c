@@ -27,7 +27,7 @@ static int keepalive_answer(void *argument, uint32_t vif, const uint8_t *packet,
 static void tunnel_dead_set(void *argument, uint32_t vif, bool dead)
 {
 	struct gremc_control *control = argument;
-	const char *name = control->vifs->info[vif]->name;
+	const char *name = gremc_vif_info_load(control->vifs, vif)->name;
 
 	gremc_vif_dead_set(control->vifs, vif, dead);
 	if (dead)
@@ -40,7 +40,7 @@ static void tunnel_dead_set(void *argument, uint32_t vif, bool dead)
 static void path_mtu_set(void *argument, uint32_t vif, uint16_t bytes)
 {
 	struct gremc_control *control = argument;
-	const char *name = control->vifs->info[vif]->name;
+	const char *name = gremc_vif_info_load(control->vifs, vif)->name;
 
 	gremc_tunnel_path_mtu_set(control->vifs, vif, bytes);
 	if (bytes)
@@ -102,13 +102,13 @@ static uint32_t quoted_vif_find(struct gremc_control *control, const struct grem
 	const uint64_t now = gremc_clock_ns();
 	uint32_t vif = gremc_tunnel_find(vifs, &same_key);
 
-	if (vif != GREMC_VIF_NONE && tunnel_is_quoted(vifs->info[vif], error))
+	if (vif != GREMC_VIF_NONE && tunnel_is_quoted(gremc_vif_info_load(vifs, vif), error))
 		return vif;
 	if (now - control->icmp_searched < NS_PER_S / SEARCHES_PER_SECOND)
 		return GREMC_VIF_NONE;
 	control->icmp_searched = now;
-	for (vif = 0; vif < vifs->limit; vif++)
-		if (vifs->info[vif] && tunnel_is_quoted(vifs->info[vif], error))
+	for (vif = 0; vif < gremc_vifs_limit(vifs); vif++)
+		if (gremc_vif_info_load(vifs, vif) && tunnel_is_quoted(gremc_vif_info_load(vifs, vif), error))
 			return vif;
 	return GREMC_VIF_NONE;
 }
@@ -116,7 +116,7 @@ static uint32_t quoted_vif_find(struct gremc_control *control, const struct grem
 /* The largest outer packet that a tunnel can have sent: its port carries no larger one. */
 static uint16_t largest_outer_packet(const struct gremc_control *control, uint32_t vif)
 {
-	return control->ports->port[control->vifs->info[vif]->port]->mtu;
+	return control->ports->port[gremc_vif_info_load(control->vifs, vif)->port]->mtu;
 }
 
 /* A gremc_host_icmp_listener. */

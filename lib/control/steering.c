@@ -39,7 +39,7 @@ static struct gremc_steer_group steer_group_of(const struct gremc_mroute *mroute
 /* Returns: 0 or -ENOMEM. */
 static int port_steer(struct gremc_control *control, uint16_t port)
 {
-	uint32_t vif = control->vifs->port_vif[port], count = 0;
+	uint32_t vif = gremc_u32_load(&control->vifs->port_vif[port]), count = 0;
 	uint32_t limit = gremc_fanout_id_limit(control->fanout);
 	struct gremc_steer_group *groups = malloc((limit + 1) * sizeof(*groups));
 
@@ -60,7 +60,7 @@ static int port_steer(struct gremc_control *control, uint16_t port)
 bool gremc_steering_packet_pass(struct gremc_control *control, const struct gremc_mroute *mroute,
 				uint32_t vif)
 {
-	const struct gremc_vif_info *info = control->vifs->info[vif];
+	const struct gremc_vif_info *info = gremc_vif_info_load(control->vifs, vif);
 	const struct gremc_steer_group group = steer_group_of(mroute);
 
 	/* interfaces of other origins, which the kernel does not have, would miss the packet */

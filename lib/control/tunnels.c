@@ -24,7 +24,7 @@ static int new_vif_adjacency_get(const struct gremc_transaction *transaction,
 	if (gremc_next_hop_is_mirrored(control, transaction->config, tunnel, &next_hop))
 		return gremc_host_tunnel_adjacency(control->host, transaction->config, tunnel, adjacency);
 	rc = gremc_next_hop_adjacency_get(control, tunnel, next_hop.next_hop, adjacency);
-	if (rc || next_hop.mac == NULL || control->vifs->adjacency[*adjacency]->known)
+	if (rc || next_hop.mac == NULL || gremc_adjacency_load(control->vifs, *adjacency)->known)
 		return rc;
 	rc = gremc_adjacency_resolve(control->vifs, *adjacency, next_hop.mac);
 	*is_resolved = rc == 0;
@@ -89,7 +89,7 @@ static int other_vifs_map(const struct gremc_transaction *transaction)
 	uint32_t *vif = transaction->map.vif + config->tunnel_count, *host = vif + config->port_count;
 
 	for (uint32_t i = 0; i < config->port_count; i++)
-		vif[i] = control->vifs->port_vif[i];
+		vif[i] = gremc_u32_load(&control->vifs->port_vif[i]);
 	*host = config->names_host ? gremc_host_vif_get(control->host) : GREMC_VIF_NONE;
 	return config->names_host && *host == GREMC_VIF_NONE ? -ENOMEM : 0;
 }

@@ -53,7 +53,8 @@ static void unknown_tunnel_punt_or_drop(struct gremc_worker *worker, const struc
 void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 {
 	struct gremc_burst *burst = &worker->burst;
-	const uint32_t port_vif = rxq->multicast ? worker->vifs->port_vif[rxq->port] : GREMC_VIF_NONE;
+	const uint32_t port_vif =
+		rxq->multicast ? gremc_u32_load(&worker->vifs->port_vif[rxq->port]) : GREMC_VIF_NONE;
 	struct gremc_vif_cold *const cold = worker->stats->vif_cold;
 	const uint32_t count = burst->count;
 	uint32_t vif[GREMC_BURST], alive = 0;

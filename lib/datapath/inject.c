@@ -69,8 +69,8 @@ uint32_t gremc_inject_capacity(const struct gremc_worker_group *group)
 /* The adjacency of the host's packets. A dead peer gets them, because its answer may bring it back. */
 static const struct gremc_adjacency *host_adjacency(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return vifs->adjacency[gremc_vif_is_down(vifs, vif) ? GREMC_ADJACENCY_DOWN
-							    : gremc_vif_adjacency(vifs, vif)];
+	return gremc_adjacency_load(vifs, gremc_vif_is_down(vifs, vif) ? GREMC_ADJACENCY_DOWN
+								       : gremc_vif_adjacency(vifs, vif));
 }
 
 int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, uint32_t vif)

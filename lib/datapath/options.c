@@ -98,7 +98,7 @@ void gremc_options_write(const struct gremc_vifs *vifs, uint32_t vif, const stru
 	memcpy(&flags, head, sizeof(flags));
 	if (flags & RTE_BE16(GREMC_GRE_SEQUENCE)) {
 		/* pairs with the release store of the encap key: the numbers exist before the flag */
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		gremc_fence_acquire();
 		sequence = gremc_sequence_load(vifs, vif);
 		gremc_assert(sequence != NULL);
 		number = gremc_sequence_take(sequence);

@@ -100,7 +100,7 @@ enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint6
 {
 	const uint16_t length = (uint16_t)packet_key, chain = (uint16_t)(packet_key >> 32);
 	const uint8_t tos = (uint8_t)(packet_key >> 16);
-	const struct gremc_encap encap = {.encap_key = encap_key};
+	const struct gremc_encap encap = gremc_encap_from_key(encap_key);
 	const struct gremc_adjacency *adjacency = gremc_adjacency_load(worker->vifs, encap.adjacency);
 	struct gremc_replica_cache *cache = &worker->cache;
 	struct gremc_mbuf_fields fields = {.refcnt = 1, .port = RTE_MBUF_PORT_INVALID};
@@ -135,7 +135,7 @@ void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_r
 {
 	const struct gremc_replica_cache *cache = &worker->cache;
 	/* the encap may have another key by now, but this one's template is still valid */
-	struct gremc_encap encap = {.encap_key = cache->encap_key};
+	struct gremc_encap encap = gremc_encap_from_key(cache->encap_key);
 	const struct gremc_encap *line = &replication->encap[vif];
 
 	if (encap.flags & GREMC_ENCAP_CHANGING) {

@@ -159,7 +159,8 @@ static struct rte_ether_hdr multicast_header_make(const struct gremc_device *dev
 
 static struct gremc_device *vif_device_find(struct gremc_host *host, uint32_t vif)
 {
-	const struct gremc_vif_info *info = vif < GREMC_VIFS_MAX ? host->context.vifs->info[vif] : NULL;
+	const struct gremc_vif_info *info =
+		vif < GREMC_VIFS_MAX ? gremc_vif_info_load(host->context.vifs, vif) : NULL;
 
 	if (info && info->kind == GREMC_VIF_PORT)
 		return host->port_device[info->port];

@@ -151,7 +151,7 @@ static void desired_tunnel_add(struct desired_state *state, const struct gremc_c
 	if (device == NULL)
 		return;
 	device->vif = vif;
-	device->mtu = device->mtu_max = state->host->context.vifs->info[vif]->mtu;
+	device->mtu = device->mtu_max = gremc_vif_info_load(state->host->context.vifs, vif)->mtu;
 	device->accepts_groups = true;
 }
 

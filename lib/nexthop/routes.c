@@ -80,7 +80,7 @@ int gremc_nexthops_tunnel_adjacency(struct gremc_nexthops *nexthops, const struc
 	if (port == GREMC_PORT_NONE)
 		return gremc_nexthop_adjacency_get(nexthops, tunnel->port, &none, adjacency);
 	rc = gremc_nexthop_adjacency_get(nexthops, port, &next_hop.via, adjacency);
-	if (rc || vifs->adjacency[*adjacency]->known)
+	if (rc || gremc_adjacency_load(vifs, *adjacency)->known)
 		return rc;
 	mac = next_hop_mac(nexthops, &config->ports[port], &next_hop, &entry);
 	/* if this is out of memory, gremc_nexthops_config_apply() resolves the adjacency later */

@@ -79,7 +79,7 @@ static void vif_drop_reason_reply(struct gremc_query *query, struct rte_tel_data
 
 void gremc_command_vif_drops(struct gremc_query *query)
 {
-	uint32_t limit = __atomic_load_n(&query->telemetry->vifs->limit, __ATOMIC_ACQUIRE);
+	uint32_t limit = gremc_vifs_limit(query->telemetry->vifs);
 	struct gremc_vif_drop sum;
 	struct gremc_page page;
 

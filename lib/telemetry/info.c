@@ -32,7 +32,7 @@ static unsigned ports_count(const struct gremc_ports *ports)
 
 static uint32_t tunnels_count(const struct gremc_query *query)
 {
-	uint32_t limit = __atomic_load_n(&query->telemetry->vifs->limit, __ATOMIC_ACQUIRE), count = 0;
+	uint32_t limit = gremc_vifs_limit(query->telemetry->vifs), count = 0;
 
 	for (uint32_t i = 0; i < limit; i++) {
 		const struct gremc_vif_info *info = gremc_query_vif(query, i);

@@ -36,7 +36,7 @@ static void peer_reply(struct rte_tel_data *dict, const char *name, const struct
 
 void gremc_command_peers(struct gremc_query *query)
 {
-	uint32_t limit = __atomic_load_n(&query->telemetry->vifs->limit, __ATOMIC_ACQUIRE);
+	uint32_t limit = gremc_vifs_limit(query->telemetry->vifs);
 	struct gremc_page page;
 
 	if (!gremc_page_collect(&page, query, limit, PEERS_PAGE, peer_exists, query))

@@ -143,7 +143,7 @@ struct rte_tel_data *gremc_page_entry(const struct gremc_page *page, struct grem
 /* Returns: the vif, or NULL: it does not exist. */
 static inline const struct gremc_vif_info *gremc_query_vif(const struct gremc_query *query, uint32_t vif)
 {
-	return __atomic_load_n(&query->telemetry->vifs->info[vif], __ATOMIC_ACQUIRE);
+	return gremc_vif_info_load(query->telemetry->vifs, vif);
 }
 
 /* Returns: the adjacency that a vif sends by.
@@ -153,7 +153,7 @@ static inline const struct gremc_adjacency *gremc_query_adjacency(const struct g
 {
 	const struct gremc_vifs *vifs = query->telemetry->vifs;
 
-	return __atomic_load_n(&vifs->adjacency[gremc_vif_adjacency(vifs, vif)], __ATOMIC_ACQUIRE);
+	return gremc_adjacency_load(vifs, gremc_vif_adjacency(vifs, vif));
 }
 
 /* Write the name of a vif; "#NUMBER" if it was removed. Returns: `name`. */

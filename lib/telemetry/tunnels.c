@@ -81,7 +81,7 @@ static bool tunnel_exists(const void *context, uint32_t number)
 
 void gremc_command_tunnels(struct gremc_query *query)
 {
-	uint32_t limit = __atomic_load_n(&query->telemetry->vifs->limit, __ATOMIC_ACQUIRE);
+	uint32_t limit = gremc_vifs_limit(query->telemetry->vifs);
 	struct gremc_page page;
 	struct vif_sum sum;
 
@@ -194,7 +194,7 @@ void gremc_command_tunnel(struct gremc_query *query)
 static uint32_t *adjacency_users_count(const struct gremc_query *query, uint32_t adjacencies)
 {
 	const struct gremc_vifs *vifs = query->telemetry->vifs;
-	uint32_t limit = __atomic_load_n(&vifs->limit, __ATOMIC_ACQUIRE);
+	uint32_t limit = gremc_vifs_limit(vifs);
 	uint32_t *users = calloc(adjacencies + 1, sizeof(*users));
 
 	for (uint32_t i = 0; users && i < limit; i++) {
@@ -226,8 +226,7 @@ void gremc_command_neighbors(struct gremc_query *query)
 		goto out;
 	for (uint32_t i = 0; i < page.count; i++) {
 		struct rte_tel_data *dict = gremc_page_entry(&page, query, i);
-		const struct gremc_adjacency *adjacency =
-			__atomic_load_n(&vifs->adjacency[page.number[i]], __ATOMIC_ACQUIRE);
+		const struct gremc_adjacency *adjacency = gremc_adjacency_load(vifs, page.number[i]);
 
 		gremc_reply_text(dict, "port", gremc_query_port_name(query, adjacency->port));
 		gremc_reply_next_hop(dict, "next_hop", adjacency);

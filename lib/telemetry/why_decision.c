@@ -167,7 +167,7 @@ static void oifs_check(struct packet_query *packet_query)
 
 		if (!gremc_why_oif_accepts_source(packet_query, i))
 			continue;
-		encap.encap_key = __atomic_load_n(&vifs->encap[mroute->vif[i]].encap_key, __ATOMIC_RELAXED);
+		encap = gremc_encap_from_key(gremc_encap_key_load(&vifs->encap[mroute->vif[i]]));
 		switch (gremc_replica_check(&encap, gremc_adjacency_load(vifs, encap.adjacency), 0)) {
 		case GREMC_TX_DROP_oif_down:
 			packet_query->oif_down++;

@@ -31,6 +31,7 @@ int gremc_adjacencies_init(struct gremc_vifs *vifs)
 		.socket_id = SOCKET_ID_ANY,
 	};
 	const size_t n = GREMC_ADJACENCIES_MAX;
+	struct gremc_adjacency *reserved;
 
 	snprintf(name, sizeof(name), "gremc_adj_%p", (void *)vifs);
 	priv->adjacency_hash = rte_hash_create(&parameters);
@@ -52,13 +53,13 @@ int gremc_adjacencies_init(struct gremc_vifs *vifs)
 		if (node->adjacency == NULL)
 			return -ENOMEM;
 		for (uint32_t k = GREMC_ADJACENCY_RESERVED; k < GREMC_ADJACENCIES_MAX; k++) {
-			node->adjacency[k] =
-				gremc_memory_zalloc(sizeof(struct gremc_adjacency), priv->nodes.socket[i]);
-			if (node->adjacency[k] == NULL)
+			reserved = gremc_memory_zalloc(sizeof(*reserved), priv->nodes.socket[i]);
+			if (reserved == NULL)
 				return -ENOMEM;
+			reserved->down = k == GREMC_ADJACENCY_DOWN;
+			reserved->dead = k == GREMC_ADJACENCY_DEAD;
+			gremc_pointer_store(&node->adjacency[k], reserved);
 		}
-		node->adjacency[GREMC_ADJACENCY_DOWN]->down = true;
-		node->adjacency[GREMC_ADJACENCY_DEAD]->dead = true;
 	}
 	return 0;
 }
@@ -69,12 +70,12 @@ void gremc_adjacencies_fini(struct gremc_vifs *vifs)
 	const size_t n = GREMC_ADJACENCIES_MAX;
 
 	for (uint32_t node = 0; node < priv->nodes.count; node++) {
-		struct gremc_adjacency **adjacency = priv->node[node]->adjacency;
+		gremc_atomic_adjacency *adjacency = priv->node[node]->adjacency;
 
-		for (uint32_t i = 0; adjacency && i < priv->adjacency_indexes.next; i++)
-			rte_free(adjacency[i]);
+		for (uint32_t i = 0; adjacency && i < gremc_adjacency_limit(vifs); i++)
+			rte_free(gremc_pointer_load(&adjacency[i]));
 		for (uint32_t i = GREMC_ADJACENCY_RESERVED; adjacency && i < GREMC_ADJACENCIES_MAX; i++)
-			rte_free(adjacency[i]);
+			rte_free(gremc_pointer_load(&adjacency[i]));
 		gremc_memory_release(adjacency, n * sizeof(*adjacency));
 	}
 	rte_hash_free(priv->adjacency_hash);
@@ -148,7 +149,7 @@ static void adjacency_publish(struct gremc_vifs_priv *priv, uint32_t index,
 			      struct gremc_adjacency *const *adjacency)
 {
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		__atomic_store_n(&priv->node[i]->adjacency[index], adjacency[i], __ATOMIC_RELEASE);
+		gremc_pointer_store_release(&priv->node[i]->adjacency[index], adjacency[i]);
 }
 
 static struct adjacency_key adjacency_key_of(const struct gremc_adjacency *adjacency)
@@ -224,8 +225,8 @@ static void adjacency_reclaim(void *argument)
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
 		struct gremc_vifs *node = priv->node[i];
 
-		rte_free(node->adjacency[retired->index]);
-		__atomic_store_n(&node->adjacency[retired->index], NULL, __ATOMIC_RELAXED);
+		rte_free(gremc_pointer_load(&node->adjacency[retired->index]));
+		gremc_pointer_store(&node->adjacency[retired->index], NULL);
 	}
 	gremc_index_free(&priv->adjacency_indexes, retired->index);
 }
@@ -240,7 +241,7 @@ void gremc_adjacency_hold(struct gremc_vifs *vifs, uint32_t index)
 void gremc_adjacency_release(struct gremc_vifs *vifs, uint32_t index)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct adjacency_key key = adjacency_key_of(vifs->adjacency[index]);
+	const struct adjacency_key key = adjacency_key_of(gremc_adjacency_load(vifs, index));
 	struct gremc_retired *retired = &priv->retired_adjacencies[index];
 
 	gremc_assert_control_thread();
@@ -258,9 +259,9 @@ static void adjacency_replace(struct gremc_vifs_priv *priv, uint32_t index,
 			      struct gremc_adjacency *const *new)
 {
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
-		struct gremc_adjacency *old = priv->node[i]->adjacency[index];
+		struct gremc_adjacency *old = gremc_pointer_load(&priv->node[i]->adjacency[index]);
 
-		__atomic_store_n(&priv->node[i]->adjacency[index], new[i], __ATOMIC_RELEASE);
+		gremc_pointer_store_release(&priv->node[i]->adjacency[index], new[i]);
 		gremc_vif_defer(priv, rte_free, old);
 	}
 }
@@ -280,7 +281,8 @@ static void adjacency_mark_ready(void *argument)
 {
 	struct becoming_ready *becoming_ready = argument;
 	struct gremc_vifs_priv *priv = becoming_ready->vifs->priv;
-	const struct gremc_adjacency *present = becoming_ready->vifs->adjacency[becoming_ready->index];
+	const struct gremc_adjacency *present =
+		gremc_adjacency_load(becoming_ready->vifs, becoming_ready->index);
 	struct gremc_adjacency *new[GREMC_NODES_MAX];
 
 	if (present == becoming_ready->published) {
@@ -298,7 +300,7 @@ static void adjacency_mark_ready(void *argument)
 int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t index, const struct rte_ether_addr *mac)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct gremc_adjacency *old = vifs->adjacency[index];
+	const struct gremc_adjacency *old = gremc_adjacency_load(vifs, index);
 	const struct adjacency_key key = adjacency_key_of(old);
 	struct gremc_adjacency *new[GREMC_NODES_MAX];
 	struct becoming_ready *becoming_ready = NULL;
@@ -340,8 +342,8 @@ int gremc_port_down_set(struct gremc_vifs *vifs, uint16_t port, bool down)
 	gremc_assert(vifs == vifs->priv->node[0]);
 	gremc_assert(port < GREMC_STATS_PORTS);
 	priv->port_down[port] = down;
-	for (uint32_t i = 0; i < priv->adjacency_indexes.next; i++) {
-		const struct gremc_adjacency *old = vifs->adjacency[i];
+	for (uint32_t i = 0; i < gremc_adjacency_limit(vifs); i++) {
+		const struct gremc_adjacency *old = gremc_adjacency_load(vifs, i);
 		struct adjacency_key key;
 		struct rte_ether_addr mac;
 
@@ -360,5 +362,5 @@ int gremc_port_down_set(struct gremc_vifs *vifs, uint16_t port, bool down)
 
 uint32_t gremc_adjacency_limit(const struct gremc_vifs *vifs)
 {
-	return __atomic_load_n(&vifs->priv->adjacency_indexes.next, __ATOMIC_ACQUIRE);
+	return gremc_u32_load_acquire(&vifs->priv->adjacency_indexes.next);
 }

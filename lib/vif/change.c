@@ -47,7 +47,8 @@ void gremc_encap_key_publish(struct gremc_vifs *vifs, uint32_t vif)
 {
 	const struct gremc_vifs_priv *priv = vifs->priv;
 	const uint8_t state = priv->state[vif];
-	struct gremc_encap encap_key = {.encap_key = gremc_encap_twin(vifs, vif)->encap_key};
+	struct gremc_encap encap_key =
+		gremc_encap_from_key(gremc_encap_key_load(gremc_encap_twin(vifs, vif)));
 
 	if (state & GREMC_VIF_DOWN)
 		encap_key.adjacency = GREMC_ADJACENCY_DOWN;
@@ -58,14 +59,14 @@ void gremc_encap_key_publish(struct gremc_vifs *vifs, uint32_t vif)
 	/* A reader loads the old key or the new one. The adjacency and the template of either remain valid
 	 * until its next quiescent state. */
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		__atomic_store_n(&priv->node[i]->encap[vif].encap_key, encap_key.encap_key, __ATOMIC_RELEASE);
+		gremc_u64_store_release(&priv->node[i]->encap[vif].encap_key,
+					gremc_encap_key_load(&encap_key));
 }
 
 static void twin_encap_key_set(struct gremc_vifs *vifs, uint32_t vif, uint64_t encap_key)
 {
 	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
-		__atomic_store_n(&gremc_encap_twin(vifs->priv->node[i], vif)->encap_key, encap_key,
-				 __ATOMIC_RELAXED);
+		gremc_u64_store(&gremc_encap_twin(vifs->priv->node[i], vif)->encap_key, encap_key);
 	gremc_encap_key_publish(vifs, vif);
 }
 
@@ -74,7 +75,7 @@ static void twin_encap_key_set(struct gremc_vifs *vifs, uint32_t vif, uint64_t e
 /* End the change if the vif has been removed: another vif may have its index. */
 static bool edit_is_void(struct edit *edit)
 {
-	if (edit->vifs->serial[edit->vif] == edit->serial)
+	if (gremc_u32_load(&edit->vifs->serial[edit->vif]) == edit->serial)
 		return false;
 	free(edit);
 	return true;
@@ -123,7 +124,7 @@ static void edit_begin(struct edit *edit, const struct gremc_encap *new_encap)
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		template_copy(gremc_encap_twin(priv->node[i], edit->vif), new_encap);
 	priv->state[edit->vif] |= GREMC_VIF_CHANGING | GREMC_VIF_TWIN_BUSY;
-	twin_encap_key_set(edit->vifs, edit->vif, new_encap->encap_key);
+	twin_encap_key_set(edit->vifs, edit->vif, gremc_encap_key_load(new_encap));
 	gremc_vif_defer(priv, edit_copy_template, edit);
 	gremc_rcu_commit(priv->rcu);
 }
@@ -132,15 +133,16 @@ static void edit_begin(struct edit *edit, const struct gremc_encap *new_encap)
 
 void gremc_tunnel_reroute(struct gremc_vifs *vifs, uint32_t vif, uint32_t adjacency)
 {
-	struct gremc_encap encap_key = {.encap_key = gremc_encap_twin(vifs, vif)->encap_key};
+	struct gremc_encap encap_key =
+		gremc_encap_from_key(gremc_encap_key_load(gremc_encap_twin(vifs, vif)));
 	const uint32_t old = encap_key.adjacency;
 
 	gremc_assert_control_thread();
-	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
+	gremc_assert(gremc_vif_is_tunnel(vifs, vif));
 	gremc_assert(vifs->priv->adjacency_holds[adjacency] > 0);
 	vifs->priv->adjacency_used[adjacency] = true;
 	encap_key.adjacency = (uint16_t)adjacency;
-	twin_encap_key_set(vifs, vif, encap_key.encap_key);
+	twin_encap_key_set(vifs, vif, gremc_encap_key_load(&encap_key));
 	gremc_adjacency_release(vifs, old);
 }
 
@@ -157,16 +159,17 @@ static uint16_t tunnel_mtu_compute(const struct gremc_vifs_priv *priv, uint32_t 
 
 static void tunnel_mtu_publish(struct gremc_vifs *vifs, uint32_t vif)
 {
-	struct gremc_encap encap_key = {.encap_key = gremc_encap_twin(vifs, vif)->encap_key};
+	struct gremc_encap encap_key =
+		gremc_encap_from_key(gremc_encap_key_load(gremc_encap_twin(vifs, vif)));
 
-	encap_key.mtu = tunnel_mtu_compute(vifs->priv, vif, &vifs->info[vif]->options);
-	twin_encap_key_set(vifs, vif, encap_key.encap_key);
+	encap_key.mtu = tunnel_mtu_compute(vifs->priv, vif, &gremc_vif_info_load(vifs, vif)->options);
+	twin_encap_key_set(vifs, vif, gremc_encap_key_load(&encap_key));
 }
 
 void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu)
 {
 	gremc_assert_control_thread();
-	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
+	gremc_assert(gremc_vif_is_tunnel(vifs, vif));
 	vifs->priv->mtu[vif] = mtu;
 	tunnel_mtu_publish(vifs, vif);
 }
@@ -174,7 +177,7 @@ void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu)
 void gremc_tunnel_path_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t path_mtu)
 {
 	gremc_assert_control_thread();
-	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
+	gremc_assert(gremc_vif_is_tunnel(vifs, vif));
 	vifs->priv->path_mtu[vif] = path_mtu;
 	tunnel_mtu_publish(vifs, vif);
 }
@@ -188,13 +191,13 @@ static bool info_equal(const struct gremc_vif_info *a, const struct gremc_vif_in
 
 static int info_change(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info)
 {
-	const struct gremc_vif_info *old = vifs->info[vif];
+	const struct gremc_vif_info *old = gremc_vif_info_load(vifs, vif);
 	struct gremc_vif_info *copy = malloc(sizeof(*copy));
 
 	if (copy == NULL)
 		return -ENOMEM;
 	*copy = *info;
-	__atomic_store_n(&vifs->info[vif], copy, __ATOMIC_RELEASE);
+	gremc_pointer_store_release(&vifs->info[vif], copy);
 	gremc_vif_defer(vifs->priv, free, (void *)(uintptr_t)old);
 	return 0;
 }
@@ -210,13 +213,13 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 	struct gremc_encap new_encap;
 
 	gremc_assert_control_thread();
-	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
+	gremc_assert(gremc_vif_is_tunnel(vifs, vif));
 	gremc_assert(vifs->priv->adjacency_holds[adjacency] > 0);
-	gremc_assert(info->options.local == vifs->info[vif]->options.local &&
-		     info->options.remote == vifs->info[vif]->options.remote);
-	gremc_assert(info->options.has_input_key == vifs->info[vif]->options.has_input_key &&
-		     info->options.input_key == vifs->info[vif]->options.input_key);
-	if (old == adjacency && info_equal(vifs->info[vif], info)) {
+	gremc_assert(info->options.local == gremc_vif_info_load(vifs, vif)->options.local &&
+		     info->options.remote == gremc_vif_info_load(vifs, vif)->options.remote);
+	gremc_assert(info->options.has_input_key == gremc_vif_info_load(vifs, vif)->options.has_input_key &&
+		     info->options.input_key == gremc_vif_info_load(vifs, vif)->options.input_key);
+	if (old == adjacency && info_equal(gremc_vif_info_load(vifs, vif), info)) {
 		gremc_adjacency_release(vifs, adjacency);
 		return 0;
 	}
@@ -225,22 +228,23 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 	gremc_encap_init(&new_encap, info, adjacency);
 	/* the MTU set at the kernel interface stays until the configured MTU changes */
 	mtu = priv->mtu[vif];
-	if (info->mtu != vifs->info[vif]->mtu)
+	if (info->mtu != gremc_vif_info_load(vifs, vif)->mtu)
 		priv->mtu[vif] = info->mtu;
 	new_encap.mtu = tunnel_mtu_compute(priv, vif, &info->options);
 	edit = malloc(sizeof(*edit));
 	if (edit == NULL || gremc_vif_sequence_set(vifs, vif, info->options.sequence) ||
 	    info_change(vifs, vif, info)) {
-		gremc_vif_sequence_set(vifs, vif, vifs->info[vif]->options.sequence); /* exists already */
+		gremc_vif_sequence_set(vifs, vif,
+				       gremc_vif_info_load(vifs, vif)->options.sequence); /* exists already */
 		priv->mtu[vif] = mtu;
 		free(edit);
 		gremc_adjacency_release(vifs, adjacency);
 		return -ENOMEM;
 	}
 	priv->adjacency_used[adjacency] = true;
-	*edit = (struct edit){vifs, vif, vifs->serial[vif]};
+	*edit = (struct edit){vifs, vif, gremc_u32_load(&vifs->serial[vif])};
 	if (template_equal(twin, &new_encap)) {
-		twin_encap_key_set(vifs, vif, new_encap.encap_key);
+		twin_encap_key_set(vifs, vif, gremc_encap_key_load(&new_encap));
 		free(edit);
 	} else {
 		edit_begin(edit, &new_encap);
@@ -256,12 +260,13 @@ void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down)
 	const uint32_t before = gremc_tunnel_entry(vifs, vif);
 
 	gremc_assert_control_thread();
-	gremc_assert(vifs->info[vif] != NULL);
+	gremc_assert(gremc_vif_info_load(vifs, vif) != NULL);
 	if ((priv->state[vif] & GREMC_VIF_DOWN) == (down ? GREMC_VIF_DOWN : 0))
 		return;
 	priv->state[vif] ^= GREMC_VIF_DOWN;
 	gremc_encap_key_publish(vifs, vif);
-	if (vifs->info[vif]->kind == GREMC_VIF_TUNNEL && gremc_tunnel_entry(vifs, vif) != before)
+	if (gremc_vif_info_load(vifs, vif)->kind == GREMC_VIF_TUNNEL &&
+	    gremc_tunnel_entry(vifs, vif) != before)
 		gremc_tunnel_renumber(vifs, vif, before, gremc_tunnel_entry(vifs, vif));
 }
 
@@ -270,7 +275,7 @@ void gremc_vif_dead_set(struct gremc_vifs *vifs, uint32_t vif, bool dead)
 	struct gremc_vifs_priv *priv = vifs->priv;
 
 	gremc_assert_control_thread();
-	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
+	gremc_assert(gremc_vif_is_tunnel(vifs, vif));
 	if ((priv->state[vif] & GREMC_VIF_DEAD) == (dead ? GREMC_VIF_DEAD : 0))
 		return;
 	priv->state[vif] ^= GREMC_VIF_DEAD;
@@ -279,12 +284,14 @@ void gremc_vif_dead_set(struct gremc_vifs *vifs, uint32_t vif, bool dead)
 
 struct gremc_encap gremc_encap_read(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	struct gremc_encap encap_key = {.encap_key = __atomic_load_n(&vifs->encap[vif].encap_key,
-								     __ATOMIC_ACQUIRE)},
-			   copy;
+	struct gremc_encap encap = gremc_encap_from_key(gremc_u64_load_acquire(&vifs->encap[vif].encap_key));
+	const struct gremc_encap *line =
+		encap.flags & GREMC_ENCAP_CHANGING ? gremc_encap_twin(vifs, vif) : &vifs->encap[vif];
 
-	copy = encap_key.flags & GREMC_ENCAP_CHANGING ? *gremc_encap_twin(vifs, vif) : vifs->encap[vif];
-	encap_key.flags &= (uint8_t)~GREMC_ENCAP_CHANGING;
-	copy.encap_key = encap_key.encap_key;
-	return copy;
+	encap.flags &= (uint8_t)~GREMC_ENCAP_CHANGING;
+	memcpy(encap.header, line->header, sizeof(encap.header));
+	encap.sum = line->sum;
+	encap.input_key = line->input_key;
+	encap.has_input_key = line->has_input_key;
+	return encap;
 }

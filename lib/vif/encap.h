@@ -9,6 +9,7 @@
 
 #include <rte_common.h>
 
+#include "base/atomic.h"
 #include "vif/adjacency.h"
 
 #define GREMC_ENCAP_HEADER_MAX 36
@@ -42,8 +43,9 @@ struct gremc_encap {
 			uint8_t tos_mask; /* bits copied from the inner TOS: 0x03 (ECN) or 0xff (inherit) */
 		};
 		/* Replicas of one packet with equal encap keys differ at most in the bytes of the template.
-		 * Written: by the control thread in one store. Read: by workers, relaxed. */
-		uint64_t encap_key;
+		 * Writer: control thread, all fields in one store. Readers: workers and telemetry, relaxed.
+		 */
+		gremc_atomic_u64 encap_key;
 	};
 	uint32_t input_key;     /* 0 without one */
 	uint32_t has_input_key; /* 0 or 1 */
@@ -58,5 +60,17 @@ static_assert(offsetof(struct gremc_encap, encap_key) % sizeof(uint64_t) == 0,
 static_assert(GREMC_ADJACENCIES_MAX <= UINT16_MAX + 1, "an encap's index reaches all adjacencies");
 static_assert(offsetof(struct gremc_encap, has_input_key) == offsetof(struct gremc_encap, input_key) + 4,
 	      "both are compared as one");
+
+/* An encap with the fields of an encap key alone. */
+static inline struct gremc_encap gremc_encap_from_key(uint64_t encap_key)
+{
+	return (struct gremc_encap){.encap_key = {encap_key}};
+}
+
+/* relaxed: all that a key leads to stays valid until the reader's next quiescent state */
+static inline uint64_t gremc_encap_key_load(const struct gremc_encap *encap)
+{
+	return gremc_u64_load(&encap->encap_key);
+}
 
 #endif

@@ -7,7 +7,7 @@
 
 int gremc_vif_sequence_set(struct gremc_vifs *vifs, uint32_t vif, enum gremc_sequence mode)
 {
-	struct gremc_sequence_state *sequence = vifs->sequence[vif];
+	struct gremc_sequence_state *sequence = gremc_pointer_load(&vifs->sequence[vif]);
 
 	if (sequence == NULL && mode != GREMC_SEQUENCE_OFF) {
 		sequence = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*sequence));
@@ -15,7 +15,7 @@ int gremc_vif_sequence_set(struct gremc_vifs *vifs, uint32_t vif, enum gremc_seq
 			return -ENOMEM;
 		memset(sequence, 0, sizeof(*sequence));
 		gremc_u8_store(&sequence->mode, mode);
-		__atomic_store_n(&vifs->sequence[vif], sequence, __ATOMIC_RELEASE);
+		gremc_pointer_store_release(&vifs->sequence[vif], sequence);
 	} else if (sequence) {
 		gremc_u8_store(&sequence->mode, mode);
 	}

@@ -22,11 +22,11 @@ static bool sources_equal(const struct gremc_vif_sources *a, const struct gremc_
 int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_prefix *prefixes,
 			  uint32_t count)
 {
-	const struct gremc_vif_sources *old = vifs->sources[vif];
+	const struct gremc_vif_sources *old = gremc_pointer_load(&vifs->sources[vif]);
 	struct gremc_vif_sources *sources = malloc(sizeof(*sources) + count * sizeof(sources->range[0]));
 
 	gremc_assert_control_thread();
-	gremc_assert(vifs->info[vif] != NULL);
+	gremc_assert(gremc_vif_info_load(vifs, vif) != NULL);
 	if (sources == NULL)
 		return -ENOMEM;
 	sources->count = count;
@@ -41,7 +41,7 @@ int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gr
 		free(sources);
 		return 0;
 	}
-	__atomic_store_n(&vifs->sources[vif], sources, __ATOMIC_RELEASE);
+	gremc_pointer_store_release(&vifs->sources[vif], sources);
 	if (old)
 		gremc_vif_defer(vifs->priv, free, (void *)(uintptr_t)old);
 	return 0;
@@ -49,7 +49,7 @@ int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gr
 
 bool gremc_vif_accepts_source(const struct gremc_vifs *vifs, uint32_t vif, rte_be32_t source)
 {
-	const struct gremc_vif_sources *sources = __atomic_load_n(&vifs->sources[vif], __ATOMIC_ACQUIRE);
+	const struct gremc_vif_sources *sources = gremc_pointer_load_acquire(&vifs->sources[vif]);
 	const uint32_t address = rte_be_to_cpu_32(source);
 	uint32_t from = 0, to = sources ? sources->count : 0;
 

@@ -137,7 +137,7 @@ static int tunnel_tables_create(const struct gremc_vifs_priv *priv, uint32_t tun
 static void tunnel_tables_publish(struct gremc_vifs_priv *priv, struct gremc_hash *const *hash)
 {
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		__atomic_store_n(&priv->node[i]->tunnels, hash[i], __ATOMIC_RELEASE);
+		gremc_pointer_store_release(&priv->node[i]->tunnels, hash[i]);
 }
 
 int gremc_tunnels_init(struct gremc_vifs *vifs, uint32_t tunnels)
@@ -155,14 +155,15 @@ void gremc_tunnels_fini(struct gremc_vifs *vifs)
 {
 	rte_hash_free(vifs->peers);
 	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
-		tunnel_table_destroy(vifs->priv->node[i]->tunnels);
+		tunnel_table_destroy(gremc_pointer_load(&vifs->priv->node[i]->tunnels));
 }
 
 /* The published vif with this key, up or down, or GREMC_VIF_NONE. */
 static uint32_t tunnel_find_by_key(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *key)
 {
-	const void *encap = gremc_hash_find(vifs->tunnels, tunnel_key_hash(vifs->tunnels, key), vifs->encap,
-					    encap_has_key, key);
+	const struct gremc_hash *table = gremc_pointer_load(&vifs->tunnels);
+	const void *encap =
+		gremc_hash_find(table, tunnel_key_hash(table, key), vifs->encap, encap_has_key, key);
 
 	return encap ? gremc_hash_line_number(vifs->encap, encap) % GREMC_VIFS_MAX : GREMC_VIF_NONE;
 }
@@ -181,8 +182,8 @@ static int tunnel_tables_fill(const struct gremc_vifs *vifs, struct gremc_hash *
 {
 	int rc = 0;
 
-	for (uint32_t vif = 0; vif < vifs->limit && rc == 0; vif++) {
-		const struct gremc_vif_info *info = vifs->info[vif];
+	for (uint32_t vif = 0; vif < gremc_vifs_limit(vifs) && rc == 0; vif++) {
+		const struct gremc_vif_info *info = gremc_vif_info_load(vifs, vif);
 		struct gremc_tunnel_key key;
 
 		if (info == NULL || info->kind != GREMC_VIF_TUNNEL)
@@ -214,7 +215,7 @@ static int tunnels_grow(struct gremc_vifs *vifs, uint32_t capacity)
 		return rc;
 	}
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		old[i] = priv->node[i]->tunnels;
+		old[i] = gremc_pointer_load(&priv->node[i]->tunnels);
 	tunnel_tables_publish(priv, hash);
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
 		gremc_vif_defer(priv, tunnel_table_destroy, old[i]);
@@ -223,28 +224,27 @@ static int tunnels_grow(struct gremc_vifs *vifs, uint32_t capacity)
 
 int gremc_tunnels_reserve(struct gremc_vifs *vifs, uint32_t more)
 {
-	const uint32_t count = vifs->tunnels->count + more;
+	const struct gremc_hash *table = gremc_pointer_load(&vifs->tunnels);
+	const uint32_t count = table->count + more;
 
 	gremc_assert_control_thread();
 	gremc_assert(vifs == vifs->priv->node[0]);
-	return count > vifs->tunnels->capacity
-		       ? tunnels_grow(vifs, RTE_MAX(count, vifs->tunnels->capacity * 2))
-		       : 0;
+	return count > table->capacity ? tunnels_grow(vifs, RTE_MAX(count, table->capacity * 2)) : 0;
 }
 
 int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct gremc_tunnel_key key = tunnel_key_of(&vifs->info[vif]->options);
+	const struct gremc_tunnel_key key = tunnel_key_of(&gremc_vif_info_load(vifs, vif)->options);
 	const uint32_t before = tunnel_find_by_key(vifs, &key), entry = gremc_tunnel_entry(vifs, vif);
 	int rc = 0;
 
 	gremc_assert_control_thread();
-	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
-	if (before == GREMC_VIF_NONE && vifs->tunnels->count == vifs->tunnels->capacity)
-		rc = tunnels_grow(vifs, vifs->tunnels->capacity * 2);
+	gremc_assert(gremc_vif_is_tunnel(vifs, vif));
+	if (before == GREMC_VIF_NONE)
+		rc = gremc_tunnels_reserve(vifs, 1);
 	for (uint32_t i = 0; i < priv->nodes.count && rc == 0; i++) {
-		struct gremc_hash *hash = priv->node[i]->tunnels;
+		struct gremc_hash *hash = gremc_pointer_load(&priv->node[i]->tunnels);
 
 		GREMC_TSAN_RELEASE(&priv->node[i]->encap[entry]);
 		if (before != GREMC_VIF_NONE)
@@ -261,14 +261,14 @@ int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif)
 void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct gremc_tunnel_key key = tunnel_key_of(&vifs->info[vif]->options);
+	const struct gremc_tunnel_key key = tunnel_key_of(&gremc_vif_info_load(vifs, vif)->options);
 
 	gremc_assert_control_thread();
-	gremc_assert(vifs->info[vif] && vifs->info[vif]->kind == GREMC_VIF_TUNNEL);
+	gremc_assert(gremc_vif_is_tunnel(vifs, vif));
 	if (tunnel_find_by_key(vifs, &key) != vif)
 		return;
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
-		struct gremc_hash *hash = priv->node[i]->tunnels;
+		struct gremc_hash *hash = gremc_pointer_load(&priv->node[i]->tunnels);
 
 		gremc_hash_remove(hash, tunnel_key_hash(hash, &key), gremc_tunnel_entry(vifs, vif));
 	}
@@ -278,12 +278,12 @@ void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif)
 void gremc_tunnel_renumber(struct gremc_vifs *vifs, uint32_t vif, uint32_t before, uint32_t now)
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
-	const struct gremc_tunnel_key key = tunnel_key_of(&vifs->info[vif]->options);
+	const struct gremc_tunnel_key key = tunnel_key_of(&gremc_vif_info_load(vifs, vif)->options);
 
 	if (tunnel_find_by_key(vifs, &key) != vif)
 		return;
 	for (uint32_t i = 0; i < priv->nodes.count; i++) {
-		struct gremc_hash *hash = priv->node[i]->tunnels;
+		struct gremc_hash *hash = gremc_pointer_load(&priv->node[i]->tunnels);
 
 		GREMC_TSAN_RELEASE(&priv->node[i]->encap[now]);
 		gremc_hash_replace(hash, tunnel_key_hash(hash, &key), before, now);
@@ -293,7 +293,7 @@ void gremc_tunnel_renumber(struct gremc_vifs *vifs, uint32_t vif, uint32_t befor
 void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_tunnel_key *keys, uint32_t n,
 			      uint32_t *vif)
 {
-	const struct gremc_hash *table = __atomic_load_n(&vifs->tunnels, __ATOMIC_ACQUIRE);
+	const struct gremc_hash *table = gremc_pointer_load_acquire(&vifs->tunnels);
 	struct gremc_hash_probe probe[GREMC_HASH_BULK];
 	const void *encap[GREMC_HASH_BULK];
 

@@ -30,17 +30,17 @@ int gremc_index_alloc(struct gremc_indexes *indexes, uint32_t *index)
 		*index = indexes->free[--indexes->free_count];
 		return 0;
 	}
-	if (indexes->next >= indexes->limit)
+	*index = gremc_u32_load(&indexes->next);
+	if (*index >= indexes->limit)
 		return -ENOSPC;
-	*index = indexes->next;
 	/* readers load it as the upper bound of the indexes in use */
-	__atomic_store_n(&indexes->next, indexes->next + 1, __ATOMIC_RELEASE);
+	gremc_u32_store_release(&indexes->next, *index + 1);
 	return 0;
 }
 
 void gremc_index_free(struct gremc_indexes *indexes, uint32_t index)
 {
-	gremc_assert(index < indexes->next);
+	gremc_assert(index < gremc_u32_load(&indexes->next));
 	indexes->free[indexes->free_count++] = index;
 }
 
@@ -60,7 +60,7 @@ static struct gremc_vifs *vifs_node_create(struct gremc_vifs_priv *priv, int soc
 	if (vifs == NULL)
 		return NULL;
 	for (unsigned i = 0; i < RTE_DIM(vifs->port_vif); i++)
-		vifs->port_vif[i] = GREMC_VIF_NONE;
+		gremc_u32_store(&vifs->port_vif[i], GREMC_VIF_NONE);
 	vifs->priv = priv;
 	vifs->encap = gremc_memory_reserve(2 * GREMC_VIFS_MAX * sizeof(*vifs->encap), socket);
 	if (vifs->encap)
@@ -132,12 +132,12 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 	if (vifs == NULL)
 		return;
 	priv = vifs->priv;
-	for (uint32_t i = 0; vifs->info && i < vifs->limit; i++)
-		free((void *)(uintptr_t)vifs->info[i]);
-	for (uint32_t i = 0; vifs->sources && i < vifs->limit; i++)
-		free((void *)(uintptr_t)vifs->sources[i]);
-	for (uint32_t i = 0; vifs->sequence && i < vifs->limit; i++)
-		free(vifs->sequence[i]);
+	for (uint32_t i = 0; vifs->info && i < gremc_vifs_limit(vifs); i++)
+		free((void *)(uintptr_t)gremc_vif_info_load(vifs, i));
+	for (uint32_t i = 0; vifs->sources && i < gremc_vifs_limit(vifs); i++)
+		free((void *)(uintptr_t)gremc_pointer_load(&vifs->sources[i]));
+	for (uint32_t i = 0; vifs->sequence && i < gremc_vifs_limit(vifs); i++)
+		free(gremc_pointer_load(&vifs->sequence[i]));
 	gremc_tunnels_fini(vifs);
 	gremc_adjacencies_fini(vifs);
 	gremc_indexes_fini(&priv->vif_indexes);
@@ -164,6 +164,11 @@ const struct gremc_vifs *gremc_vifs_on_socket(const struct gremc_vifs *vifs, int
 	return priv->node[gremc_nodes_index(&priv->nodes, socket)];
 }
 
+static void vif_serial_advance(struct gremc_vifs *vifs, uint32_t vif)
+{
+	gremc_u32_store(&vifs->serial[vif], gremc_vif_serial(vifs, vif) + 1);
+}
+
 /* Allocate an index and a copy of the info. The caller writes the encap before vif_info_publish(). */
 static int vif_index_alloc(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
 			   struct gremc_vif_info **copy, uint32_t *vif)
@@ -179,8 +184,8 @@ static int vif_index_alloc(struct gremc_vifs *vifs, const struct gremc_vif_info 
 		return rc;
 	}
 	**copy = *info;
-	__atomic_fetch_add(&vifs->serial[*vif], 1, __ATOMIC_RELAXED);
-	vifs->punt[*vif] = 0; /* no reader has the index */
+	vif_serial_advance(vifs, *vif);
+	gremc_u8_store(&vifs->punt[*vif], 0); /* no reader has the index */
 	vifs->priv->state[*vif] = 0;
 	vifs->priv->mtu[*vif] = info->mtu;
 	vifs->priv->path_mtu[*vif] = 0;
@@ -190,7 +195,7 @@ static int vif_index_alloc(struct gremc_vifs *vifs, const struct gremc_vif_info 
 /* Undo vif_index_alloc(). No reader has seen the index. */
 static void vif_index_undo(struct gremc_vifs *vifs, struct gremc_vif_info *copy, uint32_t vif)
 {
-	__atomic_fetch_add(&vifs->serial[vif], 1, __ATOMIC_RELAXED);
+	vif_serial_advance(vifs, vif);
 	gremc_index_free(&vifs->priv->vif_indexes, vif);
 	free(copy);
 }
@@ -205,16 +210,16 @@ static void vif_info_publish(struct gremc_vifs *vifs, uint32_t vif, const struct
 		priv->node[i]->encap[vif] = vifs->encap[vif];
 		*gremc_encap_twin(priv->node[i], vif) = vifs->encap[vif];
 	}
-	__atomic_store_n(&vifs->info[vif], info, __ATOMIC_RELEASE);
+	gremc_pointer_store_release(&vifs->info[vif], info);
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
-		__atomic_store_n(&priv->node[i]->limit, priv->vif_indexes.next, __ATOMIC_RELEASE);
+		gremc_u32_store_release(&priv->node[i]->limit, gremc_u32_load(&priv->vif_indexes.next));
 }
 
 static void port_vif_set(struct gremc_vifs *vifs, uint16_t port, uint32_t vif)
 {
 	gremc_assert(port < GREMC_STATS_PORTS);
 	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
-		__atomic_store_n(&vifs->priv->node[i]->port_vif[port], vif, __ATOMIC_RELEASE);
+		gremc_u32_store_release(&vifs->priv->node[i]->port_vif[port], vif);
 }
 
 int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t adjacency,
@@ -290,16 +295,17 @@ int gremc_host_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port,
 void gremc_vif_punt_set(struct gremc_vifs *vifs, uint32_t vif, uint8_t bits)
 {
 	gremc_assert_control_thread();
-	bits = (bits & (uint8_t)~GREMC_VIF_PUNT_ANSWERS) | (vifs->punt[vif] & GREMC_VIF_PUNT_ANSWERS);
-	__atomic_store_n(&vifs->punt[vif], bits, __ATOMIC_RELAXED);
+	bits = (bits & (uint8_t)~GREMC_VIF_PUNT_ANSWERS) |
+	       (gremc_vif_punt_bits(vifs, vif) & GREMC_VIF_PUNT_ANSWERS);
+	gremc_u8_store(&vifs->punt[vif], bits);
 }
 
 void gremc_vif_answers_punt_set(struct gremc_vifs *vifs, uint32_t vif, bool punted)
 {
-	const uint8_t others = vifs->punt[vif] & (uint8_t)~GREMC_VIF_PUNT_ANSWERS;
+	const uint8_t others = gremc_vif_punt_bits(vifs, vif) & (uint8_t)~GREMC_VIF_PUNT_ANSWERS;
 
 	gremc_assert_control_thread();
-	__atomic_store_n(&vifs->punt[vif], others | (punted ? GREMC_VIF_PUNT_ANSWERS : 0), __ATOMIC_RELAXED);
+	gremc_u8_store(&vifs->punt[vif], others | (punted ? GREMC_VIF_PUNT_ANSWERS : 0));
 }
 
 void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits)
@@ -307,7 +313,7 @@ void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits)
 	gremc_assert_control_thread();
 	gremc_assert(port < GREMC_STATS_PORTS);
 	for (uint32_t i = 0; i < vifs->priv->nodes.count; i++)
-		__atomic_store_n(&vifs->priv->node[i]->port_punt[port], bits, __ATOMIC_RELAXED);
+		gremc_u8_store(&vifs->priv->node[i]->port_punt[port], bits);
 }
 
 static void vif_reclaim(void *argument)
@@ -317,26 +323,26 @@ static void vif_reclaim(void *argument)
 	const uint32_t vif = retired->index;
 
 	free((void *)(uintptr_t)retired->info);
-	free((void *)(uintptr_t)vifs->sources[vif]);
-	vifs->sources[vif] = NULL;
-	free(vifs->sequence[vif]);
-	vifs->sequence[vif] = NULL;
+	free((void *)(uintptr_t)gremc_pointer_load(&vifs->sources[vif]));
+	gremc_pointer_store(&vifs->sources[vif], NULL);
+	free(gremc_pointer_load(&vifs->sequence[vif]));
+	gremc_pointer_store(&vifs->sequence[vif], NULL);
 	gremc_index_free(&vifs->priv->vif_indexes, vif);
 }
 
 void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 {
-	const struct gremc_vif_info *info = vifs->info[vif];
+	const struct gremc_vif_info *info = gremc_vif_info_load(vifs, vif);
 	struct gremc_retired *retired = &vifs->priv->retired_vifs[vif];
 
 	gremc_assert_control_thread();
-	gremc_assert(vifs->info[vif] != NULL);
+	gremc_assert(gremc_vif_info_load(vifs, vif) != NULL);
 	if (info->kind == GREMC_VIF_TUNNEL)
 		gremc_tunnel_unpublish(vifs, vif);
 	else
 		port_vif_set(vifs, info->port, GREMC_VIF_NONE);
-	__atomic_store_n(&vifs->info[vif], NULL, __ATOMIC_RELEASE);
-	__atomic_fetch_add(&vifs->serial[vif], 1, __ATOMIC_RELAXED);
+	gremc_pointer_store_release(&vifs->info[vif], NULL);
+	vif_serial_advance(vifs, vif);
 	/* readers may still send by the adjacency, which is freed after a grace period, too */
 	gremc_adjacency_release(vifs, gremc_vif_adjacency(vifs, vif));
 	*retired = (struct gremc_retired){vifs, vif, info};
@@ -345,10 +351,10 @@ void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 
 uint32_t gremc_vif_find(const struct gremc_vifs *vifs, const char *name)
 {
-	uint32_t limit = __atomic_load_n(&vifs->limit, __ATOMIC_ACQUIRE);
+	uint32_t limit = gremc_vifs_limit(vifs);
 
 	for (uint32_t i = 0; i < limit; i++) {
-		const struct gremc_vif_info *info = __atomic_load_n(&vifs->info[i], __ATOMIC_ACQUIRE);
+		const struct gremc_vif_info *info = gremc_vif_info_load(vifs, i);
 
 		if (info && strcmp(info->name, name) == 0)
 			return i;

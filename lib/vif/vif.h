@@ -22,6 +22,7 @@
 #include <rte_common.h>
 #include <rte_hash.h>
 
+#include "base/atomic.h"
 #include "base/base.h"
 #include "hash/hash.h"
 #include "proto/tunnel.h"
@@ -79,24 +80,29 @@ struct gremc_tunnel_key {
 	uint32_t has_key;  /* 0 or 1 */
 };
 
+GREMC_ATOMIC_POINTER(adjacency, struct gremc_adjacency);
+GREMC_ATOMIC_POINTER(vif_info, const struct gremc_vif_info);
+GREMC_ATOMIC_POINTER(vif_sources, const struct gremc_vif_sources);
+GREMC_ATOMIC_POINTER(vif_sequence, struct gremc_sequence_state);
+GREMC_ATOMIC_POINTER(vif_hash, struct gremc_hash);
+
 /* The copy of one node. Rarely read arrays (info, peers, punt, sequence, serial, sources) are shared by all
- * copies. The control thread writes every field; readers load it in the order that the field's comment names.
- */
+ * copies. The control thread is the writer of every field; workers, telemetry and the control thread are the
+ * readers. */
 struct gremc_vifs {
-	/* [vif], and the twins from GREMC_VIFS_MAX on; reserved address space */
-	struct gremc_encap *encap;
-	struct gremc_adjacency **adjacency;   /* [adjacency]: load-acquire; never NULL at an index in use */
-	const struct gremc_vif_info **info;   /* [vif]: load-acquire; NULL: free */
-	uint32_t limit;                       /* load-acquire; vifs below it may be in use */
-	struct gremc_hash *tunnels;           /* outer identity to vif; load-acquire, grows by replacement */
-	struct rte_hash *peers;               /* two addresses to the number of their tunnels */
-	uint32_t port_vif[GREMC_STATS_PORTS]; /* of a port with native multicast, or GREMC_VIF_NONE */
-	const struct gremc_vif_sources **sources; /* [vif]: load-acquire; NULL: accepts none */
-	struct gremc_sequence_state **sequence;   /* [vif]: load-acquire; NULL: no sequence numbers so far */
-	uint32_t *serial; /* [vif] relaxed: odd while the index is in use; differs for each vif */
-	uint8_t *punt;    /* [vif] enum gremc_vif_punt, relaxed */
-	uint8_t port_punt[GREMC_STATS_PORTS]; /* [port] GREMC_VIF_PUNT_FRAMES, relaxed */
-	struct gremc_vifs_priv *priv;         /* the control thread's */
+	struct gremc_encap *encap; /* [vif], and the twins from GREMC_VIFS_MAX on; reserved address space */
+	gremc_atomic_adjacency *adjacency; /* [adjacency] acquire; never NULL at an index in use */
+	gremc_atomic_vif_info *info;       /* [vif] acquire; NULL: free */
+	gremc_atomic_u32 limit;            /* acquire; vifs below it may be in use */
+	gremc_atomic_vif_hash tunnels;     /* acquire; outer identity to vif; grows by replacement */
+	struct rte_hash *peers;            /* two addresses to the number of their tunnels */
+	gremc_atomic_u32 port_vif[GREMC_STATS_PORTS]; /* of native multicast, or GREMC_VIF_NONE; relaxed */
+	gremc_atomic_vif_sources *sources;            /* [vif] acquire; NULL: accepts none */
+	gremc_atomic_vif_sequence *sequence;          /* [vif] acquire; NULL: no sequence numbers so far */
+	gremc_atomic_u32 *serial; /* [vif] relaxed: odd while the index is in use; differs for each vif */
+	gremc_atomic_u8 *punt;    /* [vif] enum gremc_vif_punt, relaxed */
+	gremc_atomic_u8 port_punt[GREMC_STATS_PORTS]; /* [port] GREMC_VIF_PUNT_FRAMES, relaxed */
+	struct gremc_vifs_priv *priv;                 /* the control thread's */
 };
 
 /* Create the table with a copy on each of `nodes`.
@@ -199,7 +205,7 @@ void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif);
  * Thread:  any reader. */
 static inline uint32_t gremc_vif_serial(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return __atomic_load_n(&vifs->serial[vif], __ATOMIC_RELAXED);
+	return gremc_u32_load(&vifs->serial[vif]);
 }
 /* Whether the index still is the vif that had this serial. The answer, counters included, holds until the
  * reader's next quiescent state: a removed vif's index is reused after a grace period.
@@ -216,25 +222,27 @@ struct gremc_encap gremc_encap_read(const struct gremc_vifs *vifs, uint32_t vif)
  * Thread:  any reader, or the control thread. */
 static inline uint32_t gremc_vif_adjacency(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return __atomic_load_n(&vifs->encap[vif + GREMC_VIFS_MAX].adjacency, __ATOMIC_RELAXED);
+	return gremc_encap_from_key(gremc_encap_key_load(&vifs->encap[vif + GREMC_VIFS_MAX])).adjacency;
 }
 /* Whether the operator has set the vif's own interface down.
  * Thread:  any reader, or the control thread. */
 static inline bool gremc_vif_is_down(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return __atomic_load_n(&vifs->encap[vif].adjacency, __ATOMIC_RELAXED) == GREMC_ADJACENCY_DOWN;
+	return gremc_encap_from_key(gremc_encap_key_load(&vifs->encap[vif])).adjacency ==
+	       GREMC_ADJACENCY_DOWN;
 }
 /* Whether the vif is up and its peer is dead.
  * Thread:  any reader, or the control thread. */
 static inline bool gremc_vif_is_dead(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return __atomic_load_n(&vifs->encap[vif].adjacency, __ATOMIC_RELAXED) == GREMC_ADJACENCY_DEAD;
+	return gremc_encap_from_key(gremc_encap_key_load(&vifs->encap[vif])).adjacency ==
+	       GREMC_ADJACENCY_DEAD;
 }
 /* The current MTU, in bytes of the inner packet.
  * Thread:  any reader, or the control thread. */
 static inline uint16_t gremc_vif_mtu(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return __atomic_load_n(&vifs->encap[vif + GREMC_VIFS_MAX].mtu, __ATOMIC_RELAXED);
+	return gremc_encap_from_key(gremc_encap_key_load(&vifs->encap[vif + GREMC_VIFS_MAX])).mtu;
 }
 
 /* Find the vifs of n outer identities.
@@ -256,13 +264,20 @@ uint32_t gremc_vif_find(const struct gremc_vifs *vifs, const char *name);
 
 /* ---- accessors of readers ---- */
 
+/* An upper bound of the vifs in use. acquire: the infos below it are published.
+ * Thread:  any reader, or the control thread. */
+static inline uint32_t gremc_vifs_limit(const struct gremc_vifs *vifs)
+{
+	return gremc_u32_load_acquire(&vifs->limit);
+}
+
 /* acquire: pairs with the publication of the object
  * Thread:   a reader.
  * Lifetime: valid until the reader's next quiescent state.
  * Returns:  NULL if the index is free. */
 static inline const struct gremc_vif_info *gremc_vif_info_load(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return __atomic_load_n(&vifs->info[vif], __ATOMIC_ACQUIRE);
+	return gremc_pointer_load_acquire(&vifs->info[vif]);
 }
 
 /* The sequence numbers of a tunnel.
@@ -271,32 +286,26 @@ static inline const struct gremc_vif_info *gremc_vif_info_load(const struct grem
  * Returns:  NULL if the tunnel has never had any. */
 static inline struct gremc_sequence_state *gremc_sequence_load(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return __atomic_load_n(&vifs->sequence[vif], __ATOMIC_ACQUIRE);
+	return gremc_pointer_load_acquire(&vifs->sequence[vif]);
 }
 
 /* The same for an adjacency. Never NULL at an index in use. */
 static inline const struct gremc_adjacency *gremc_adjacency_load(const struct gremc_vifs *vifs,
 								 uint32_t adjacency)
 {
-	return __atomic_load_n(&vifs->adjacency[adjacency], __ATOMIC_ACQUIRE);
-}
-
-/* relaxed: all that a key leads to stays valid until the reader's next quiescent state */
-static inline uint64_t gremc_encap_key_load(const struct gremc_encap *encap)
-{
-	return __atomic_load_n(&encap->encap_key, __ATOMIC_RELAXED);
+	return gremc_pointer_load_acquire(&vifs->adjacency[adjacency]);
 }
 
 /* Packets of the vif that are punted: enum gremc_vif_punt. */
 static inline uint8_t gremc_vif_punt_bits(const struct gremc_vifs *vifs, uint32_t vif)
 {
-	return __atomic_load_n(&vifs->punt[vif], __ATOMIC_RELAXED);
+	return gremc_u8_load(&vifs->punt[vif]);
 }
 
 /* GREMC_VIF_PUNT_FRAMES or 0. */
 static inline uint8_t gremc_port_punt_bits(const struct gremc_vifs *vifs, uint16_t port)
 {
-	return __atomic_load_n(&vifs->port_punt[port], __ATOMIC_RELAXED);
+	return gremc_u8_load(&vifs->port_punt[port]);
 }
 
 #endif

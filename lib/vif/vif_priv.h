@@ -8,9 +8,8 @@
 struct gremc_indexes {
 	uint32_t *free; /* stack of freed indexes; reserved address space for all of them */
 	uint32_t free_count;
-	/* The lowest index that was never used. Written: by the control thread, released. Read: by readers.
-	 */
-	uint32_t next;
+	/* The lowest index that was never used. Writer: control thread. Readers: telemetry, acquire. */
+	gremc_atomic_u32 next;
 	uint32_t limit;
 };
 
@@ -67,6 +66,15 @@ enum gremc_vif_state {
 static inline struct gremc_encap *gremc_encap_twin(const struct gremc_vifs *vifs, uint32_t vif)
 {
 	return &vifs->encap[vif + GREMC_VIFS_MAX];
+}
+
+/* Whether the index is a tunnel that has not been removed.
+ * Thread:  control thread. */
+static inline bool gremc_vif_is_tunnel(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	const struct gremc_vif_info *info = gremc_vif_info_load(vifs, vif);
+
+	return info && info->kind == GREMC_VIF_TUNNEL;
 }
 
 /* Publish the encap key of the first node's twin on all nodes, changed as the vif's state requires. */

@@ -303,7 +303,7 @@ bool log_contains(const char *what)
 
 const struct gremc_adjacency *tunnel_adjacency(const struct host_fixture *f)
 {
-	return f->vifs->adjacency[f->vifs->encap[f->vif[0]].adjacency];
+	return gremc_adjacency_load(f->vifs, f->vifs->encap[f->vif[0]].adjacency);
 }
 
 bool tunnel_adjacency_is(const struct host_fixture *f, rte_be32_t next_hop, const struct rte_ether_addr *mac)

@@ -102,7 +102,7 @@ static void test_host_vif_is_an_iif(void **state)
 			*back;
 
 	host_path_set_route(f, f->tunnel);
-	__atomic_store_n(&f->vifs->port_vif[HOST], f->host, __ATOMIC_RELEASE);
+	gremc_u32_store_release(&f->vifs->port_vif[HOST], f->host);
 	mbufs[0]->port = mbufs[1]->port = HOST;
 	assert_int_equal(gremc_inject_frames(f->group, mbufs, 2), 2);
 	assert_int_equal(gremc_worker_poll_inject(f->worker), 2);

@@ -48,14 +48,14 @@ static void test_packets_wait_for_next_hop_in_order(void **state)
 		/* no MAC address: they continue to wait */
 		assert_int_equal(gremc_worker_poll_pending(f->worker), 0);
 		assert_int_equal(gremc_adjacency_resolve(f->vifs, adjacency, &peer_mac), 0);
-		assert_true(f->vifs->adjacency[adjacency]->resolved);
-		assert_false(f->vifs->adjacency[adjacency]->ready);
+		assert_true(gremc_adjacency_load(f->vifs, adjacency)->resolved);
+		assert_false(gremc_adjacency_load(f->vifs, adjacency)->ready);
 		if (i % 3)
 			gremc_worker_poll_pending(f->worker);
 		forwarder_forward_frame(f, frame_mbuf_create(200, length + 2, 0));
 		waiting_expect(f, 0, 0);
 		gremc_rcu_synchronize(f->rcu);
-		assert_true(f->vifs->adjacency[adjacency]->ready);
+		assert_true(gremc_adjacency_load(f->vifs, adjacency)->ready);
 		forwarder_forward_frame(f, frame_mbuf_create(200, length + 3, 0));
 		wanted += 4;
 		assert_int_equal(vif_tx_packets(f, 0), wanted);

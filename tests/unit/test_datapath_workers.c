@@ -129,7 +129,9 @@ static void node_tables_protect(struct forwarder *f, uint32_t node, int protecti
 	assert_int_equal(mprotect(vifs->encap, GREMC_VIFS_MAX * sizeof(*vifs->encap), protection), 0);
 	assert_int_equal(
 		mprotect(vifs->adjacency, GREMC_ADJACENCIES_MAX * sizeof(*vifs->adjacency), protection), 0);
-	assert_int_equal(mprotect(vifs->tunnels->bucket, gremc_hash_bytes(vifs->tunnels), protection), 0);
+	assert_int_equal(mprotect(gremc_pointer_load(&vifs->tunnels)->bucket,
+				  gremc_hash_bytes(gremc_pointer_load(&vifs->tunnels)), protection),
+			 0);
 	assert_int_equal(mprotect(hash->bucket, gremc_hash_bytes(hash), protection), 0);
 	assert_int_equal(mprotect(f->fanout->slab.lines[node], f->fanout->slab.size, protection), 0);
 }

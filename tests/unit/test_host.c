@@ -34,8 +34,8 @@ static void test_devices_match_the_configuration(void **state)
 	assert_true(gremc_host_device_info(f->host, 0, &entry));
 	assert_string_equal(entry.name, "gre1");
 	assert_false(gremc_host_device_info(f->host, 2, &entry));
-	assert_int_equal(f->vifs->port_punt[0], GREMC_VIF_PUNT_FRAMES);
-	assert_true(f->vifs->punt[f->vif[0]] & GREMC_VIF_PUNT_UNICAST);
+	assert_int_equal(gremc_u8_load(&f->vifs->port_punt[0]), GREMC_VIF_PUNT_FRAMES);
+	assert_true(gremc_u8_load(&f->vifs->punt[f->vif[0]]) & GREMC_VIF_PUNT_UNICAST);
 }
 
 /* A reload removes addresses and routes of the old configuration; those of other programs stay. */

@@ -28,7 +28,7 @@ static void test_largest_vif_replies_fit(void **unused __rte_unused)
 {
 	struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL, .options.has_input_key = true, .options.has_output_key = true};
-	const uint32_t first = GREMC_VIFS_MAX - 400, limit = world->vifs->limit;
+	const uint32_t first = GREMC_VIFS_MAX - 400, limit = gremc_vifs_limit(world->vifs);
 	struct gremc_vif_cold *cold = world->stats[0]->vif_cold;
 	struct gremc_vif_hot *hot = world->stats[0]->vif_hot;
 	uint32_t vifs[400];
@@ -38,12 +38,12 @@ static void test_largest_vif_replies_fit(void **unused __rte_unused)
 	info.options.input_key = info.options.output_key = UINT32_MAX;
 	for (uint32_t i = 0; i < 400; i++) {
 		vifs[i] = first + i;
-		world->vifs->info[first + i] = &info;
+		gremc_pointer_store(&world->vifs->info[first + i], &info);
 		hot[first + i] = (struct gremc_vif_hot){UINT64_MAX, UINT64_MAX};
 		cold[first + i].rx_packets = cold[first + i].rx_bytes = UINT64_MAX;
 		cold[first + i].lost[0] = 1ull << 62;
 	}
-	world->vifs->limit = GREMC_VIFS_MAX;
+	gremc_u32_store(&world->vifs->limit, GREMC_VIFS_MAX);
 	assert_int_equal(world_mroute_change(world, GREMC_FANOUT_SET, 0, IP(238, 255, 255, 255), 32, vifs,
 					     400, vifs, 400),
 			 0);
@@ -60,8 +60,8 @@ static void test_largest_vif_replies_fit(void **unused __rte_unused)
 	gremc_rcu_commit(world->rcu);
 	gremc_rcu_synchronize(world->rcu);
 	for (uint32_t i = 0; i < 400; i++)
-		world->vifs->info[first + i] = NULL;
-	world->vifs->limit = limit;
+		gremc_pointer_store(&world->vifs->info[first + i], NULL);
+	gremc_u32_store(&world->vifs->limit, limit);
 }
 
 static void test_largest_peer_replies_fit(void **unused __rte_unused)
@@ -71,7 +71,7 @@ static void test_largest_peer_replies_fit(void **unused __rte_unused)
 
 	name_fill_with_quotes(info.name, sizeof(info.name));
 	for (uint32_t i = 0; i < 40; i++) {
-		world->vifs->info[first + i] = &info;
+		gremc_pointer_store(&world->vifs->info[first + i], &info);
 		memset(&world->peers->peer[first + i], 0xff, sizeof(struct peer));
 		gremc_bool_store(&world->peers->peer[first + i].is_known, true);
 		gremc_bool_store(&world->peers->peer[first + i].dead, true);
@@ -81,7 +81,7 @@ static void test_largest_peer_replies_fit(void **unused __rte_unused)
 	world->vifs->limit = GREMC_VIFS_MAX;
 	full_page_check("/gremc/peers,100000", 16, 16);
 	for (uint32_t i = 0; i < 40; i++) {
-		world->vifs->info[first + i] = NULL;
+		gremc_pointer_store(&world->vifs->info[first + i], NULL);
 		memset(&world->peers->peer[first + i], 0, sizeof(struct peer));
 	}
 	world->vifs->limit = limit;
@@ -90,21 +90,21 @@ static void test_largest_peer_replies_fit(void **unused __rte_unused)
 static void test_largest_vif_drops_fit(void **unused __rte_unused)
 {
 	struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL};
-	const uint32_t first = GREMC_VIFS_MAX - 6, limit = world->vifs->limit;
+	const uint32_t first = GREMC_VIFS_MAX - 6, limit = gremc_vifs_limit(world->vifs);
 
 	name_fill_with_quotes(info.name, sizeof(info.name));
 	for (uint32_t i = 0; i < 6; i++) {
-		world->vifs->info[first + i] = &info;
+		gremc_pointer_store(&world->vifs->info[first + i], &info);
 		memset(&world->stats[0]->vif_drop[first + i], 0xff, sizeof(struct gremc_vif_drop));
 	}
-	world->vifs->limit = GREMC_VIFS_MAX;
+	gremc_u32_store(&world->vifs->limit, GREMC_VIFS_MAX);
 	/* name, sum, and three keys of each reason */
 	full_page_check("/gremc/vif_drops,100000", 3, 2 + 3 * GREMC_DROP_COUNT);
 	for (uint32_t i = 0; i < 6; i++) {
-		world->vifs->info[first + i] = NULL;
+		gremc_pointer_store(&world->vifs->info[first + i], NULL);
 		gremc_stats_reset_vif(world->stats[0], first + i);
 	}
-	world->vifs->limit = limit;
+	gremc_u32_store(&world->vifs->limit, limit);
 }
 
 static void test_largest_mroute_and_neighbor_replies_fit(void **unused __rte_unused)
@@ -152,7 +152,7 @@ static void test_largest_igmp_replies_fit(void **unused __rte_unused)
 	gremc_atomic_u32 interface_vif[40] = {0};
 	struct gremc_telemetry telemetry = world->telemetry;
 	struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL};
-	const struct gremc_vif_info *before = world->vifs->info[0];
+	const struct gremc_vif_info *before = gremc_vif_info_load(world->vifs, 0);
 
 	for (unsigned i = 0; i < RTE_DIM(joins); i++)
 		joins[i] = (struct gremc_igmp_join){
@@ -163,7 +163,7 @@ static void test_largest_igmp_replies_fit(void **unused __rte_unused)
 	for (unsigned i = 10; i < 40; i++)
 		assert_int_equal(gremc_igmp_interface_set(world->igmp, i, &policy, 3000), 0);
 	name_fill_with_quotes(info.name, sizeof(info.name));
-	world->vifs->info[0] = &info;
+	gremc_pointer_store(&world->vifs->info[0], &info);
 	telemetry.interface_vif = interface_vif;
 	gremc_telemetry_stop();
 	assert_int_equal(gremc_telemetry_start(&telemetry), 0);
@@ -171,7 +171,7 @@ static void test_largest_igmp_replies_fit(void **unused __rte_unused)
 	full_page_check("/gremc/igmp,10", 6, 12);
 	gremc_telemetry_stop();
 	assert_int_equal(gremc_telemetry_start(&world->telemetry), 0);
-	world->vifs->info[0] = before;
+	gremc_pointer_store(&world->vifs->info[0], before);
 	for (unsigned i = 10; i < 40; i++)
 		gremc_igmp_interface_remove(world->igmp, i, 3000);
 }

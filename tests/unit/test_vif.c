@@ -57,13 +57,15 @@ static void second_node_expect_equal(const struct gremc_vifs *vifs)
 		return;
 	assert_ptr_not_equal(other->encap, vifs->encap);
 	assert_ptr_not_equal(other->adjacency, vifs->adjacency);
-	assert_ptr_not_equal(other->tunnels, vifs->tunnels);
-	assert_ptr_not_equal(other->tunnels->bucket, vifs->tunnels->bucket);
-	assert_int_equal(other->tunnels->count, vifs->tunnels->count);
-	assert_int_equal(other->limit, vifs->limit);
-	assert_memory_equal(other->encap, vifs->encap, vifs->limit * sizeof(*vifs->encap));
+	assert_ptr_not_equal(gremc_pointer_load(&other->tunnels), gremc_pointer_load(&vifs->tunnels));
+	assert_ptr_not_equal(gremc_pointer_load(&other->tunnels)->bucket,
+			     gremc_pointer_load(&vifs->tunnels)->bucket);
+	assert_int_equal(gremc_pointer_load(&other->tunnels)->count,
+			 gremc_pointer_load(&vifs->tunnels)->count);
+	assert_int_equal(gremc_vifs_limit(other), gremc_vifs_limit(vifs));
+	assert_memory_equal(other->encap, vifs->encap, gremc_vifs_limit(vifs) * sizeof(*vifs->encap));
 	for (uint32_t i = 0; i < gremc_adjacency_limit(vifs); i++)
-		adjacency_equal(vifs->adjacency[i], other->adjacency[i]);
+		adjacency_equal(gremc_adjacency_load(vifs, i), gremc_adjacency_load(other, i));
 	assert_memory_equal(other->port_vif, vifs->port_vif, sizeof(vifs->port_vif));
 	assert_memory_equal(other->port_punt, vifs->port_punt, sizeof(vifs->port_punt));
 }
@@ -230,7 +232,7 @@ static void test_publish_replaces_tunnel_with_same_key(void **state)
 	assert_int_equal(tunnel_look_up(f->vifs, &info), new);
 	gremc_vif_remove(f->vifs, old);
 	assert_int_equal(tunnel_look_up(f->vifs, &info), new);
-	assert_null(f->vifs->info[old]);
+	assert_null(gremc_vif_info_load(f->vifs, old));
 	assert_int_equal(gremc_vif_find(f->vifs, "gre1"), new);
 	gremc_vif_remove(f->vifs, new);
 	assert_int_equal(tunnel_look_up(f->vifs, &info), GREMC_VIF_NONE);
@@ -253,7 +255,7 @@ static void test_index_is_reused_after_grace_period(void **state)
 	gremc_rcu_commit(f->rcu);
 	assert_true(gremc_rcu_reclaim(f->rcu) > 0);
 	assert_int_not_equal(tunnel_add_published(f->vifs, &info), vif);
-	assert_non_null(f->vifs->adjacency[f->vifs->encap[vif].adjacency]);
+	assert_non_null(gremc_adjacency_load(f->vifs, f->vifs->encap[vif].adjacency));
 	/* the serial number distinguishes the two */
 	serial = gremc_vif_serial(f->vifs, vif);
 	assert_false(gremc_vif_is(f->vifs, vif, serial));
@@ -276,21 +278,22 @@ static void test_adjacencies_are_shared(void **state)
 	uint32_t index = f->vifs->encap[a].adjacency;
 
 	assert_int_equal(f->vifs->encap[b].adjacency, index);
-	assert_false(f->vifs->adjacency[index]->resolved);
+	assert_false(gremc_adjacency_load(f->vifs, index)->resolved);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, index, &gateway), 0);
-	assert_true(f->vifs->adjacency[index]->resolved);
-	assert_int_equal(f->vifs->adjacency[index]->l2_length, 14);
-	assert_memory_equal(f->vifs->adjacency[index]->l2 + 18, "\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 14);
+	assert_true(gremc_adjacency_load(f->vifs, index)->resolved);
+	assert_int_equal(gremc_adjacency_load(f->vifs, index)->l2_length, 14);
+	assert_memory_equal(gremc_adjacency_load(f->vifs, index)->l2 + 18,
+			    "\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 14);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, index, &other_gateway), 0);
-	assert_memory_equal(f->vifs->adjacency[index]->l2 + 18, "\x02\0\0\0\0\x03", 6);
+	assert_memory_equal(gremc_adjacency_load(f->vifs, index)->l2 + 18, "\x02\0\0\0\0\x03", 6);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, index, NULL), 0);
-	assert_false(f->vifs->adjacency[index]->resolved);
+	assert_false(gremc_adjacency_load(f->vifs, index)->resolved);
 	gremc_vif_remove(f->vifs, a);
 	gremc_rcu_synchronize(f->rcu);
-	assert_non_null(f->vifs->adjacency[index]);
+	assert_non_null(gremc_adjacency_load(f->vifs, index));
 	gremc_vif_remove(f->vifs, b);
 	gremc_rcu_synchronize(f->rcu);
-	assert_null(f->vifs->adjacency[index]);
+	assert_null(gremc_adjacency_load(f->vifs, index));
 }
 
 static void test_adjacency_has_vlan_tag(void **state)
@@ -301,7 +304,7 @@ static void test_adjacency_has_vlan_tag(void **state)
 
 	assert_int_equal(gremc_adjacency_get(f->vifs, 3, RTE_BE32(0x0a0000fd), &source, 100, &index), 0);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, index, &gateway), 0);
-	adjacency = f->vifs->adjacency[index];
+	adjacency = gremc_adjacency_load(f->vifs, index);
 	assert_int_equal(adjacency->port, 3);
 	assert_int_equal(adjacency->l2_length, 18);
 	assert_memory_equal(adjacency->l2 + 14, "\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x81\0\0\x64\x08\0", 18);
@@ -312,16 +315,16 @@ static void test_port_vifs_send_without_outer_header(void **state)
 	struct fixture *f = *state;
 	uint32_t adjacency, vif;
 
-	assert_int_equal(f->vifs->port_vif[5], GREMC_VIF_NONE);
+	assert_int_equal(gremc_u32_load(&f->vifs->port_vif[5]), GREMC_VIF_NONE);
 	assert_int_equal(gremc_adjacency_get(f->vifs, 5, 0, &source, 0, &adjacency), 0);
-	assert_true(f->vifs->adjacency[adjacency]->resolved);
+	assert_true(gremc_adjacency_load(f->vifs, adjacency)->resolved);
 	assert_int_equal(gremc_port_vif_add(f->vifs, "lan0", 5, 1500, adjacency, &vif), 0);
-	assert_int_equal(f->vifs->port_vif[5], vif);
+	assert_int_equal(gremc_u32_load(&f->vifs->port_vif[5]), vif);
 	assert_int_equal(f->vifs->encap[vif].header_length, 0);
 	assert_int_equal(f->vifs->encap[vif].flags, GREMC_ENCAP_NATIVE);
 	assert_int_equal(gremc_vif_find(f->vifs, "lan0"), vif);
 	gremc_vif_remove(f->vifs, vif);
-	assert_int_equal(f->vifs->port_vif[5], GREMC_VIF_NONE);
+	assert_int_equal(gremc_u32_load(&f->vifs->port_vif[5]), GREMC_VIF_NONE);
 }
 
 /* The table grows while it has readers, and finds each tunnel at all times. */
@@ -350,7 +353,7 @@ static void test_table_grows(void **state)
 
 		assert_int_equal(tunnel_look_up(f->vifs, &info), i % 2 ? GREMC_VIF_NONE : vif[i]);
 	}
-	assert_int_equal(f->vifs->limit, count);
+	assert_int_equal(gremc_vifs_limit(f->vifs), count);
 }
 
 /* Without quiescent states, removed keys keep their entries: the table grows and refuses nothing. */
@@ -389,21 +392,21 @@ static void test_changes_reach_every_node(void **state)
 	assert_ptr_equal(gremc_vifs_on_socket(other, 0), f->vifs);
 	assert_int_equal(gremc_adjacency_resolve(f->vifs, old, &gateway), 0);
 	second_node_expect_equal(f->vifs);
-	assert_true(other->adjacency[old]->resolved);
+	assert_true(gremc_adjacency_load(other, old)->resolved);
 	assert_int_equal(gremc_adjacency_get(f->vifs, 1, RTE_BE32(0x0a0000fd), &source, 7, &new), 0);
 	gremc_tunnel_reroute(f->vifs, vif, new);
 	assert_int_equal(other->encap[vif].adjacency, new);
 	gremc_tunnel_mtu_set(f->vifs, vif, 1234);
 	assert_int_equal(other->encap[vif].mtu, 1234);
 	gremc_rcu_synchronize(f->rcu);
-	assert_null(other->adjacency[old]);
+	assert_null(gremc_adjacency_load(other, old));
 	assert_int_equal(gremc_adjacency_get(f->vifs, 5, 0, &source, 0, &port_adjacency), 0);
 	assert_int_equal(gremc_port_vif_add(f->vifs, "lan0", 5, 1500, port_adjacency, &port_vif), 0);
-	assert_int_equal(other->port_vif[5], port_vif);
+	assert_int_equal(gremc_u32_load(&other->port_vif[5]), port_vif);
 	gremc_port_punt_set(f->vifs, 5, GREMC_VIF_PUNT_FRAMES);
-	assert_int_equal(other->port_punt[5], GREMC_VIF_PUNT_FRAMES);
+	assert_int_equal(gremc_u8_load(&other->port_punt[5]), GREMC_VIF_PUNT_FRAMES);
 	gremc_vif_punt_set(f->vifs, vif, GREMC_VIF_PUNT_CONTROL);
-	assert_int_equal(other->punt[vif], GREMC_VIF_PUNT_CONTROL);
+	assert_int_equal(gremc_u8_load(&other->punt[vif]), GREMC_VIF_PUNT_CONTROL);
 	second_node_expect_equal(f->vifs);
 }
 
@@ -475,9 +478,9 @@ static void test_down_vif_neither_sends_nor_receives(void **state)
 	info.options.ttl = 7;
 	assert_int_equal(gremc_adjacency_get(f->vifs, 0, RTE_BE32(0x0a0000fd), &source, 0, &adjacency), 0);
 	assert_int_equal(gremc_tunnel_change(f->vifs, vif, &info, adjacency), 0);
-	assert_true(f->vifs->adjacency[f->vifs->encap[vif].adjacency]->down);
+	assert_true(gremc_adjacency_load(f->vifs, f->vifs->encap[vif].adjacency)->down);
 	gremc_rcu_synchronize(f->rcu);
-	assert_true(f->vifs->adjacency[f->vifs->encap[vif].adjacency]->down);
+	assert_true(gremc_adjacency_load(f->vifs, f->vifs->encap[vif].adjacency)->down);
 	gremc_vif_down_set(f->vifs, vif, false);
 	assert_int_equal(tunnel_look_up(f->vifs, &info), vif);
 	assert_int_equal(f->vifs->encap[vif].adjacency, adjacency);

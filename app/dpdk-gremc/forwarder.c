@@ -86,8 +86,9 @@ static void port_status_changed(void *argument, uint16_t port)
 
 	gremc_workers_port_changed(forwarder->workers, changed);
 	/* a short reset is no loss of the link to the kernel */
-	if (changed->status != GREMC_PORT_RESETTING)
-		gremc_host_carrier_set(forwarder->host, port, changed->status == GREMC_PORT_UP);
+	if (gremc_port_status_get(changed) != GREMC_PORT_RESETTING)
+		gremc_host_carrier_set(forwarder->host, port,
+				       gremc_port_status_get(changed) == GREMC_PORT_UP);
 }
 
 /* The folder of the EAL's runtime folders, which does not depend on the file prefix: a process with another

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/assert.h"
+#include "base/atomic.h"
 
 #if GREMC_ASSERTS
 #	include <errno.h>
 
 #	include <rte_debug.h>
 
-/* Written: by each thread when it registers or unregisters. Read: by all. */
-static _Atomic unsigned role_threads[GREMC_ROLE_COUNT];
+/* The threads that have the role. Writers: each thread for itself. Readers: all. */
+static gremc_atomic_u32 role_threads[GREMC_ROLE_COUNT];
 static _Thread_local bool role_held[GREMC_ROLE_COUNT];
 
 void gremc_role_register(enum gremc_role role)
 {
 	gremc_assert(!role_held[role]);
-	gremc_assert(role != GREMC_ROLE_CONTROL || role_threads[role] == 0);
+	gremc_assert(role != GREMC_ROLE_CONTROL || gremc_u32_load(&role_threads[role]) == 0);
 	role_held[role] = true;
-	role_threads[role]++;
+	gremc_u32_add(&role_threads[role], 1);
 }
 
 void gremc_role_unregister(enum gremc_role role)
 {
 	gremc_assert(role_held[role]);
-	role_threads[role]--;
+	gremc_u32_add(&role_threads[role], UINT32_MAX);
 	role_held[role] = false;
 }
 
@@ -43,7 +44,7 @@ void gremc_roles_acquire(const struct gremc_roles *roles)
 
 bool gremc_role_is_allowed(enum gremc_role role)
 {
-	return role_held[role] || role_threads[role] == 0;
+	return role_held[role] || gremc_u32_load(&role_threads[role]) == 0;
 }
 
 bool gremc_mutex_is_locked(pthread_mutex_t *mutex)

@@ -91,6 +91,13 @@ static inline uint32_t gremc_u32_add_acq_rel(gremc_atomic_u32 *atomic, uint32_t 
 	return __atomic_add_fetch(&atomic->value, n, __ATOMIC_ACQ_REL);
 }
 
+/* Replace the value, with acquire order.
+ * Returns: the old value. */
+static inline uint32_t gremc_u32_exchange_acquire(gremc_atomic_u32 *atomic, uint32_t value)
+{
+	return __atomic_exchange_n(&atomic->value, value, __ATOMIC_ACQUIRE);
+}
+
 /* Set bits, with release order. */
 static inline void gremc_u32_or_release(gremc_atomic_u32 *atomic, uint32_t bits)
 {

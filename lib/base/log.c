@@ -11,9 +11,11 @@ RTE_LOG_REGISTER(gremc_logtype, gremc, INFO)
 
 /* Protects all limits: messages come from several threads. */
 static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct gremc_log_limit
-	*log_limits_listed; /* that have left out lines; a reader without the mutex only compares with NULL */
-static uint64_t log_lines_left_out; /* since the start. Written: with the mutex. Read: by any thread. */
+/* The limits that have left out lines. Writer: the holder of log_mutex. Readers: all threads; without the
+ * mutex a thread only compares it with NULL. */
+static gremc_atomic_log_limit log_limits_listed;
+/* Since the start. Writer: the holder of log_mutex. Readers: all threads. */
+static gremc_atomic_u64 log_lines_left_out;
 
 static uint64_t log_clock_read(void)
 {
@@ -40,8 +42,8 @@ static void log_limit_list(struct gremc_log_limit *limit)
 	if (limit->is_listed)
 		return;
 	limit->is_listed = true;
-	limit->next = log_limits_listed;
-	__atomic_store_n(&log_limits_listed, limit, __ATOMIC_RELAXED);
+	gremc_pointer_store(&limit->next, gremc_pointer_load(&log_limits_listed));
+	gremc_pointer_store(&log_limits_listed, limit);
 }
 
 void gremc_log_limited(struct gremc_log_limit *limit, uint32_t level, const char *format, ...)
@@ -68,7 +70,7 @@ void gremc_log_limited(struct gremc_log_limit *limit, uint32_t level, const char
 	} else {
 		if (limit->left_out++ == 0)
 			gremc_text_copy(limit->text, sizeof(limit->text), text);
-		__atomic_add_fetch(&log_lines_left_out, 1, __ATOMIC_RELAXED);
+		gremc_u64_add(&log_lines_left_out, 1);
 		log_limit_list(limit);
 	}
 	pthread_mutex_unlock(&log_mutex);
@@ -76,15 +78,15 @@ void gremc_log_limited(struct gremc_log_limit *limit, uint32_t level, const char
 
 int gremc_log_report(bool all)
 {
-	struct gremc_log_limit **at = &log_limits_listed;
+	gremc_atomic_log_limit *at = &log_limits_listed;
+	struct gremc_log_limit *limit;
 	uint64_t now, next = UINT64_MAX;
 
-	if (__atomic_load_n(&log_limits_listed, __ATOMIC_RELAXED) == NULL)
+	if (gremc_pointer_load(&log_limits_listed) == NULL)
 		return -1;
 	pthread_mutex_lock(&log_mutex);
-	now = log_limits_listed ? log_clock_read() : 0;
-	while (*at) {
-		struct gremc_log_limit *limit = *at;
+	now = log_clock_read();
+	while ((limit = gremc_pointer_load(at)) != NULL) {
 		uint64_t end = limit->begin + GREMC_LOG_WINDOW;
 
 		if (!all && now < end) {
@@ -94,7 +96,7 @@ int gremc_log_report(bool all)
 		}
 		log_limit_report(limit);
 		limit->is_listed = false;
-		__atomic_store_n(at, limit->next, __ATOMIC_RELAXED);
+		gremc_pointer_store(at, gremc_pointer_load(&limit->next));
 	}
 	pthread_mutex_unlock(&log_mutex);
 	return next == UINT64_MAX ? -1 : (int)next;
@@ -102,5 +104,5 @@ int gremc_log_report(bool all)
 
 uint64_t gremc_log_left_out(void)
 {
-	return __atomic_load_n(&log_lines_left_out, __ATOMIC_RELAXED);
+	return gremc_u64_load(&log_lines_left_out);
 }

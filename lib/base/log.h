@@ -10,6 +10,8 @@
 #include <rte_common.h>
 #include <rte_log.h>
 
+#include "base/atomic.h"
+
 extern int gremc_logtype;
 
 /* Send all messages, those of DPDK included, to stderr only, each line with its level. Call it before
@@ -34,6 +36,9 @@ char *gremc_log_lines(const char *message, size_t length, uint32_t level, bool f
 #define GREMC_LOG_BURST  5u
 #define GREMC_LOG_WINDOW 10000u
 
+struct gremc_log_limit;
+GREMC_ATOMIC_POINTER(log_limit, struct gremc_log_limit);
+
 /* The state of one statement. Zero-initialised; lives as long as the process. */
 struct gremc_log_limit {
 	uint64_t begin; /* of the window, milliseconds; 0: none yet */
@@ -41,7 +46,7 @@ struct gremc_log_limit {
 	uint64_t left_out; /* in the window */
 	char text[200];    /* the first line that was left out */
 	bool is_listed;
-	struct gremc_log_limit *next;
+	gremc_atomic_log_limit next; /* in the list of those that have left out lines */
 };
 
 #define GREMC_LOG_LIMITED(level, ...)                                                                        \

@@ -84,7 +84,7 @@ static void mfc_ready(void *argument)
 {
 	struct gremc_control *control = argument;
 
-	gremc_mfc_events_read(control->kernel.mfc);
+	gremc_mfc_events_read(gremc_pointer_load(&control->kernel.mfc));
 }
 
 /* ---- life ---- */
@@ -113,7 +113,7 @@ static int mirror_open(struct gremc_control *control)
 		gremc_mfc_close(mfc);
 		return rc;
 	}
-	__atomic_store_n(&kernel->mfc, mfc, __ATOMIC_RELEASE);
+	gremc_pointer_store_release(&kernel->mfc, mfc);
 	return 0;
 }
 
@@ -131,8 +131,9 @@ bool gremc_kernel_configure(struct gremc_control *control)
 	}
 	if (!kernel->is_active)
 		return true;
-	if (kernel->mfc)
-		gremc_mfc_resync(kernel->mfc); /* a name may belong to another interface now */
+	if (gremc_pointer_load(&kernel->mfc))
+		gremc_mfc_resync(
+			gremc_pointer_load(&kernel->mfc)); /* a name may belong to another interface now */
 	else
 		rc = mirror_open(control);
 	if (rc)
@@ -144,7 +145,7 @@ bool gremc_kernel_configure(struct gremc_control *control)
 
 void gremc_kernel_fini(struct gremc_kernel *kernel)
 {
-	gremc_mfc_close(kernel->mfc);
+	gremc_mfc_close(gremc_pointer_load(&kernel->mfc));
 	gremc_memory_release(kernel->seen, GREMC_MROUTE_IDS_MAX * sizeof(*kernel->seen));
 }
 
@@ -237,9 +238,9 @@ int gremc_kernel_poll(struct gremc_control *control, int wait)
 	struct gremc_kernel *kernel = &control->kernel;
 	uint64_t left;
 
-	if (!kernel->is_active || kernel->mfc == NULL)
+	if (!kernel->is_active || gremc_pointer_load(&kernel->mfc) == NULL)
 		return wait;
-	left = gremc_mfc_resync_poll(kernel->mfc, gremc_clock_ms());
+	left = gremc_mfc_resync_poll(gremc_pointer_load(&kernel->mfc), gremc_clock_ms());
 	left = RTE_MIN(left, pass_continue(control, &kernel->flows, ALIVE_INTERVAL, mroute_keep_alive));
 	left = RTE_MIN(left, pass_continue(control, &kernel->samples, SAMPLE_INTERVAL, mroute_sample));
 	return wait < 0 || (uint64_t)wait > left ? (int)left : wait;

@@ -17,7 +17,7 @@ struct gremc_kernel_pass {
 
 /* Owner:   the control thread. */
 struct gremc_kernel {
-	struct gremc_mfc *mfc; /* store-release once, then constant; telemetry: load-acquire */
+	gremc_atomic_mfc mfc; /* once opened it stays. Writer: control thread. Readers: telemetry. */
 	struct gremc_watch watch;
 	bool is_active;                          /* the running configuration has `mroutes: kernel` */
 	struct gremc_kernel_pass flows, samples; /* keepalives; punt-sampled mroutes */

@@ -265,10 +265,11 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 /* Why replicas to the port are dropped. */
 static enum gremc_tx_drop port_drop_reason(const struct gremc_port *port)
 {
-	if (gremc_port_is_closed(port->status))
+	if (gremc_port_is_closed(gremc_port_status_get(port)))
 		return GREMC_TX_DROP_port_down;
 	/* Some drivers never report a link: the driver decides until the port has had one. */
-	if (port->status != GREMC_PORT_DOWN || port->link_changes == 0 || port->rejects_without_link)
+	if (gremc_port_status_get(port) != GREMC_PORT_DOWN || port->link_changes == 0 ||
+	    port->rejects_without_link)
 		return GREMC_TX_DROP_NONE;
 	return GREMC_TX_DROP_link_down;
 }
@@ -284,7 +285,8 @@ static void worker_port_changed(struct gremc_worker *worker, const struct gremc_
 {
 	for (uint16_t i = 0; i < worker->rxq_count; i++)
 		if (worker->rxq[i].port == port->index)
-			rxq_set_device(&worker->rxq[i], port->id, gremc_port_is_closed(port->status));
+			rxq_set_device(&worker->rxq[i], port->id,
+				       gremc_port_is_closed(gremc_port_status_get(port)));
 	if (worker->egress.tx[port->index])
 		gremc_tx_set_device(worker->egress.tx[port->index], port->id, port_drop_reason(port));
 }

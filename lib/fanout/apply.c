@@ -40,16 +40,16 @@ struct change {
 
 static uint32_t ids_left(const struct gremc_fanout *table)
 {
-	return table->free_id_count + GREMC_MROUTE_IDS_MAX - table->id_limit;
+	return table->free_id_count + GREMC_MROUTE_IDS_MAX - gremc_fanout_id_limit(table);
 }
 
 static uint32_t id_take(struct gremc_fanout *table)
 {
-	uint32_t id = table->id_limit;
+	uint32_t id = gremc_fanout_id_limit(table);
 
 	if (table->free_id_count > 0)
 		return table->free_ids[--table->free_id_count];
-	__atomic_store_n(&table->id_limit, id + 1, __ATOMIC_RELAXED);
+	gremc_u32_store(&table->id_limit, id + 1);
 	return id;
 }
 
@@ -207,7 +207,7 @@ static int make_room(struct change *change)
 	uint32_t keys = hash->count + change->added;
 
 	if (change->added > change->removed &&
-	    table->mroutes + change->added > GREMC_MROUTES_MAX + change->removed)
+	    gremc_u32_load(&table->mroutes) + change->added > GREMC_MROUTES_MAX + change->removed)
 		return -ENOSPC;
 	while (ids_left(table) < change->added && gremc_rcu_reclaim_some(table->rcu, 1))
 		gremc_job_pause();
@@ -222,30 +222,30 @@ static int make_room(struct change *change)
 static void lengths_set(struct gremc_fanout *table, uint64_t lengths)
 {
 	for (uint32_t i = 0; i < table->nodes.count; i++)
-		__atomic_store_n(&table->node[i]->lengths, lengths, __ATOMIC_RELEASE);
+		gremc_u64_store_release(&table->node[i]->lengths, lengths);
 }
 
 static void count_in(struct gremc_fanout *table, const struct gremc_mroute *mroute)
 {
 	uint8_t length = gremc_length_class(mroute);
 
-	__atomic_store_n(&table->mroutes, table->mroutes + 1, __ATOMIC_RELAXED);
+	gremc_u32_store(&table->mroutes, gremc_u32_load(&table->mroutes) + 1);
 	if (table->per_length[length]++ == 0)
-		lengths_set(table, table->node[0]->lengths | UINT64_C(1) << length);
+		lengths_set(table, gremc_u64_load(&table->node[0]->lengths) | UINT64_C(1) << length);
 }
 
 static void count_out(struct gremc_fanout *table, const struct gremc_mroute *mroute)
 {
 	uint8_t length = gremc_length_class(mroute);
 
-	__atomic_store_n(&table->mroutes, table->mroutes - 1, __ATOMIC_RELAXED);
+	gremc_u32_store(&table->mroutes, gremc_u32_load(&table->mroutes) - 1);
 	if (--table->per_length[length] == 0)
-		lengths_set(table, table->node[0]->lengths & ~(UINT64_C(1) << length));
+		lengths_set(table, gremc_u64_load(&table->node[0]->lengths) & ~(UINT64_C(1) << length));
 }
 
 static void slot_set(struct gremc_fanout *table, uint32_t id, const struct gremc_mroute *mroute)
 {
-	__atomic_store_n(&table->slots[id], mroute, __ATOMIC_RELEASE);
+	gremc_pointer_store_release(&table->slots[id], mroute);
 }
 
 /* Take a route out: no reader finds it from now on, and some still hold it. */
@@ -304,7 +304,7 @@ static void removals_follow(struct gremc_fanout *table)
 	for (uint32_t i = 0; i < table->nodes.count; i++) {
 		struct gremc_fanout_node *node = table->node[i];
 
-		__atomic_store_n(&node->removals, node->removals + 1, __ATOMIC_RELEASE);
+		gremc_u64_store_release(&node->removals, gremc_u64_load(&node->removals) + 1);
 	}
 }
 

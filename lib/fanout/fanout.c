@@ -67,12 +67,12 @@ const struct gremc_fanout_node *gremc_fanout_at(const struct gremc_fanout *table
 
 const struct gremc_mroute *gremc_fanout_get(const struct gremc_fanout *table, uint32_t id)
 {
-	return id < GREMC_MROUTE_IDS_MAX ? __atomic_load_n(&table->slots[id], __ATOMIC_ACQUIRE) : NULL;
+	return id < GREMC_MROUTE_IDS_MAX ? gremc_pointer_load_acquire(&table->slots[id]) : NULL;
 }
 
 uint32_t gremc_fanout_id_limit(const struct gremc_fanout *table)
 {
-	return __atomic_load_n(&table->id_limit, __ATOMIC_RELAXED);
+	return gremc_u32_load(&table->id_limit);
 }
 
 /* Each figure by itself is of some moment; together they are not of one. */
@@ -80,12 +80,11 @@ void gremc_fanout_usage(const struct gremc_fanout *table, struct gremc_fanout_us
 {
 	uint64_t ids = gremc_fanout_id_limit(table);
 
-	usage->mroutes = __atomic_load_n(&table->mroutes, __ATOMIC_RELAXED);
-	usage->capacity = __atomic_load_n(&table->capacity, __ATOMIC_RELAXED);
-	usage->lengths = __atomic_load_n(&table->node[0]->lengths, __ATOMIC_RELAXED);
+	usage->mroutes = gremc_u32_load(&table->mroutes);
+	usage->capacity = gremc_u32_load(&table->capacity);
+	usage->lengths = gremc_u64_load(&table->node[0]->lengths);
 	usage->nodes = table->nodes.count;
 	usage->bytes = sizeof(*table) + ids * (sizeof(*table->slots) + sizeof(*table->free_ids)) +
-		       __atomic_load_n(&table->view_bytes, __ATOMIC_RELAXED) +
-		       usage->nodes * (sizeof(*table->node[0]) +
-				       __atomic_load_n(&table->slab.bytes, __ATOMIC_RELAXED));
+		       gremc_counter_read(&table->view_bytes) +
+		       usage->nodes * (sizeof(*table->node[0]) + gremc_counter_read(&table->slab.bytes));
 }

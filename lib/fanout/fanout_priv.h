@@ -10,6 +10,7 @@
 #include "base/annotate.h"
 #include "fanout/fanout.h"
 #include "hash/hash.h"
+#include "stats/counter.h"
 
 /* ---- slab: memory of mroutes, in steps of a cache line; the same line on each node ---- */
 
@@ -124,27 +125,28 @@ static inline uint8_t gremc_length_class(const struct gremc_mroute *mroute)
 										       : mroute->length;
 }
 
-/* What lookups on one node touch, in its memory. The writer stores, atomic. */
+GREMC_ATOMIC_POINTER(fanout_hash, struct gremc_hash);
+GREMC_ATOMIC_POINTER(mroute, const struct gremc_mroute);
+
+/* The data of lookups on one node, in its memory. Writer: control thread. Readers: workers and telemetry. */
 struct gremc_fanout_node {
-	alignas(RTE_CACHE_LINE_SIZE) struct gremc_hash *hash; /* of the table's view */
+	alignas(RTE_CACHE_LINE_SIZE) gremc_atomic_fanout_hash hash; /* of the table's view */
 	/* Lengths in use. A bit is set before the first route of its class can be found, and cleared after
 	 * the last one is gone: a reader may probe in vain, but never passes by a route. */
-	uint64_t lengths;
+	gremc_atomic_u64 lengths;
 	/* Counts the changes that remove something: moved after their additions, before their removals. A
 	 * lookup that sees it move may have looked for a new route too early and for the old one too late. */
-	uint64_t removals;
+	gremc_atomic_u64 removals;
 	const void *lines; /* the slab's; stays */
 };
 
 struct gremc_fanout {
-	/* Readers and the writer, on any node. */
-	alignas(RTE_CACHE_LINE_SIZE) const struct gremc_mroute **slots; /* by id; the array stays, its entries
-									   are atomic */
-	uint32_t id_limit; /* atomic; ids from here on have never been used */
-	/* Of these the writer stores, anybody loads, relaxed. */
-	uint32_t mroutes;
-	uint32_t capacity;
-	uint64_t view_bytes;
+	/* On any node. Writer: control thread. Readers: any thread. */
+	alignas(RTE_CACHE_LINE_SIZE) gremc_atomic_mroute *slots; /* [id] acquire; NULL: free; reserved */
+	gremc_atomic_u32 id_limit; /* ids from here on have never been used; relaxed, like all below */
+	gremc_atomic_u32 mroutes;
+	gremc_atomic_u32 capacity;
+	uint64_t view_bytes; /* a counter */
 	struct gremc_nodes nodes;
 	struct gremc_fanout_node *node[GREMC_NODES_MAX];
 

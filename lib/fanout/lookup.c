@@ -68,8 +68,8 @@ static __rte_noinline void probe_specific(const struct gremc_fanout_node *node, 
 static void match(const struct gremc_fanout_node *node, const struct gremc_fanout_key *keys, uint32_t n,
 		  const struct gremc_mroute **out)
 {
-	uint64_t lengths = __atomic_load_n(&node->lengths, __ATOMIC_ACQUIRE);
-	const struct gremc_hash *hash = __atomic_load_n(&node->hash, __ATOMIC_ACQUIRE);
+	uint64_t lengths = gremc_u64_load_acquire(&node->lengths);
+	const struct gremc_hash *hash = gremc_pointer_load_acquire(&node->hash);
 	uint8_t waiting[GREMC_FANOUT_BULK];
 	uint32_t count = 0;
 
@@ -110,16 +110,16 @@ void gremc_fanout_lookup_bulk(const struct gremc_fanout_node *node, const struct
 
 	if (n == 0)
 		return;
-	before = __atomic_load_n(&node->removals, __ATOMIC_ACQUIRE);
+	before = gremc_u64_load_acquire(&node->removals);
 	match(node, keys, n, out);
 	/* relaxed: every probe ends with an acquire, which keeps this load after it */
-	if (likely(__atomic_load_n(&node->removals, __ATOMIC_RELAXED) == before))
+	if (likely(gremc_u64_load(&node->removals) == before))
 		return;
 	for (uint32_t i = 0; i < n; i++) {
 		for (unsigned tries = 0; tries < RETRIES; tries++) {
-			before = __atomic_load_n(&node->removals, __ATOMIC_ACQUIRE);
+			before = gremc_u64_load_acquire(&node->removals);
 			match(node, &keys[i], 1, &out[i]);
-			if (__atomic_load_n(&node->removals, __ATOMIC_RELAXED) == before)
+			if (gremc_u64_load(&node->removals) == before)
 				break;
 		}
 	}
@@ -130,7 +130,7 @@ const struct gremc_mroute *gremc_fanout_find(const struct gremc_fanout *table, r
 {
 	const struct gremc_fanout_key key = gremc_fanout_key_of(source, group, length);
 	const struct gremc_fanout_node *node = table->node[0];
-	const struct gremc_hash *hash = __atomic_load_n(&node->hash, __ATOMIC_ACQUIRE);
+	const struct gremc_hash *hash = gremc_pointer_load_acquire(&node->hash);
 	const struct gremc_object *object =
 		gremc_hash_find(hash, gremc_key_hash(hash, &key), node->lines, gremc_object_has_key, &key);
 	const struct gremc_mroute *mroute = object ? (const struct gremc_mroute *)(object + 1) : NULL;

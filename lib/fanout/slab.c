@@ -77,7 +77,7 @@ static bool has_room(const struct gremc_slab_chunk *chunk)
 
 static void account(struct gremc_slab *slab, int64_t bytes)
 {
-	__atomic_store_n(&slab->bytes, slab->bytes + (uint64_t)bytes, __ATOMIC_RELAXED);
+	gremc_counter_add(&slab->bytes, (uint64_t)bytes);
 }
 
 /* On all nodes. */

@@ -70,7 +70,7 @@ static void account(struct gremc_fanout *table, const struct gremc_view *view, i
 {
 	uint64_t bytes = table->nodes.count * gremc_hash_bytes(view->hash[0]);
 
-	__atomic_store_n(&table->view_bytes, table->view_bytes + (uint64_t)sign * bytes, __ATOMIC_RELAXED);
+	gremc_counter_add(&table->view_bytes, (uint64_t)sign * bytes);
 }
 
 int gremc_view_create(struct gremc_fanout *table, uint32_t keys, struct gremc_view **out)
@@ -81,9 +81,11 @@ int gremc_view_create(struct gremc_fanout *table, uint32_t keys, struct gremc_vi
 	if (view == NULL)
 		return -ENOMEM;
 	account(table, view, 1);
-	for (uint32_t id = 0; id < table->id_limit && rc == 0; id++) {
-		if (table->slots[id])
-			rc = add(table, view, table->slots[id]);
+	for (uint32_t id = 0; id < gremc_fanout_id_limit(table) && rc == 0; id++) {
+		const struct gremc_mroute *mroute = gremc_fanout_get(table, id);
+
+		if (mroute)
+			rc = add(table, view, mroute);
 		gremc_job_pause();
 	}
 	if (rc) {
@@ -103,9 +105,9 @@ void gremc_view_destroy(struct gremc_fanout *table, struct gremc_view *view)
 void gremc_view_publish(struct gremc_fanout *table, struct gremc_view *view)
 {
 	for (uint32_t i = 0; i < table->nodes.count; i++)
-		__atomic_store_n(&table->node[i]->hash, view->hash[i], __ATOMIC_RELEASE);
+		gremc_pointer_store_release(&table->node[i]->hash, view->hash[i]);
 	table->view = view;
-	__atomic_store_n(&table->capacity, view->hash[0]->capacity, __ATOMIC_RELAXED);
+	gremc_u32_store(&table->capacity, view->hash[0]->capacity);
 }
 
 void gremc_view_add(struct gremc_fanout *table, const struct gremc_mroute *mroute)

@@ -59,7 +59,7 @@ static uint32_t bucket_free_entry_find(const struct gremc_hash_bucket *bucket)
 {
 	uint32_t i = 0;
 
-	while (i < GREMC_HASH_ENTRIES && bucket->tag[i])
+	while (i < GREMC_HASH_ENTRIES && gremc_u8_load(&bucket->tag[i]) != 0)
 		i++;
 	return i;
 }
@@ -69,14 +69,15 @@ static uint32_t bucket_entry_find(const struct gremc_hash_bucket *bucket, uint32
 {
 	uint32_t i = 0;
 
-	while (i < GREMC_HASH_ENTRIES && !(bucket->tag[i] && bucket->entry[i] == number))
+	while (i < GREMC_HASH_ENTRIES &&
+	       !(gremc_u8_load(&bucket->tag[i]) != 0 && gremc_u32_load(&bucket->entry[i]) == number))
 		i++;
 	return i;
 }
 
 static void bucket_overflow_add(struct gremc_hash_bucket *bucket, int by)
 {
-	__atomic_store_n(&bucket->overflow, bucket->overflow + (uint32_t)by, __ATOMIC_RELEASE);
+	gremc_u32_store_release(&bucket->overflow, gremc_u32_load(&bucket->overflow) + (uint32_t)by);
 }
 
 int gremc_hash_add(struct gremc_hash *hash, uint64_t h, uint32_t number)
@@ -90,9 +91,9 @@ int gremc_hash_add(struct gremc_hash *hash, uint64_t h, uint32_t number)
 	/* the overflow of all full buckets is stored before the entry becomes visible */
 	for (; (i = bucket_free_entry_find(bucket)) == GREMC_HASH_ENTRIES; bucket = bucket_next(hash, bucket))
 		bucket_overflow_add(bucket, 1);
-	__atomic_store_n(&bucket->entry[i], number, __ATOMIC_RELEASE);
+	gremc_u32_store_release(&bucket->entry[i], number);
 	/* release: a reader that loads this tag loads the entry */
-	__atomic_store_n(&bucket->tag[i], gremc_hash_tag(h), __ATOMIC_RELEASE);
+	gremc_u8_store_release(&bucket->tag[i], gremc_hash_tag(h));
 	hash->count++;
 	return 0;
 }
@@ -105,7 +106,7 @@ void gremc_hash_replace(struct gremc_hash *hash, uint64_t h, uint32_t old, uint3
 	gremc_assert_control_thread();
 	while ((i = bucket_entry_find(bucket, old)) == GREMC_HASH_ENTRIES)
 		bucket = bucket_next(hash, bucket);
-	__atomic_store_n(&bucket->entry[i], number, __ATOMIC_RELEASE);
+	gremc_u32_store_release(&bucket->entry[i], number);
 }
 
 void gremc_hash_remove(struct gremc_hash *hash, uint64_t h, uint32_t number)
@@ -117,7 +118,7 @@ void gremc_hash_remove(struct gremc_hash *hash, uint64_t h, uint32_t number)
 	gremc_assert(hash->count > 0);
 	while ((i = bucket_entry_find(at, number)) == GREMC_HASH_ENTRIES)
 		at = bucket_next(hash, at);
-	__atomic_store_n(&at->tag[i], 0, __ATOMIC_RELEASE);
+	gremc_u8_store_release(&at->tag[i], 0);
 	for (; bucket != at; bucket = bucket_next(hash, bucket))
 		bucket_overflow_add(bucket, -1);
 	hash->count--;

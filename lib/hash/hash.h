@@ -27,15 +27,17 @@
 #include <rte_prefetch.h>
 
 #include "base/annotate.h"
+#include "base/atomic.h"
 
 #define GREMC_HASH_ENTRIES 12u /* of a bucket */
 #define GREMC_HASH_BULK    64u /* lookups of one gremc_hash_find_bulk() */
 
-/* Atomic fields, written by the writer, read by all. This header and hash.c hold their accessors. */
+/* Writer: the table's writer. Readers: all. */
 struct gremc_hash_bucket {
-	uint8_t tag[GREMC_HASH_ENTRIES];    /* 0: free entry; stored after the entry, with release order */
-	uint32_t overflow;                  /* entries in later buckets because this one was full */
-	uint32_t entry[GREMC_HASH_ENTRIES]; /* line numbers */
+	gremc_atomic_u8
+		tag[GREMC_HASH_ENTRIES]; /* 0: free entry; stored after the entry, with release order */
+	gremc_atomic_u32 overflow;       /* entries in later buckets because this one was full */
+	gremc_atomic_u32 entry[GREMC_HASH_ENTRIES]; /* line numbers */
 } __rte_cache_aligned;
 
 static_assert(sizeof(struct gremc_hash_bucket) == RTE_CACHE_LINE_SIZE, "a bucket is one cache line");
@@ -138,17 +140,17 @@ gremc_hash_candidates(const struct gremc_hash_bucket *bucket, uint8_t tag)
 	found &= (1u << GREMC_HASH_ENTRIES) - 1;
 #else
 	for (uint32_t i = 0; i < GREMC_HASH_ENTRIES; i++)
-		found |= (uint32_t)(__atomic_load_n(&bucket->tag[i], __ATOMIC_RELAXED) == tag) << i;
+		found |= (uint32_t)(gremc_u8_load(&bucket->tag[i]) == tag) << i;
 #endif
 	/* pairs with the release store of the tag: the entry is loaded after the tag */
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	gremc_fence_acquire();
 	return found;
 }
 
 /* The line number of an entry, with acquire order: the line is complete. */
 static inline uint32_t gremc_hash_entry_load(const struct gremc_hash_bucket *bucket, uint32_t i)
 {
-	return __atomic_load_n(&bucket->entry[i], __ATOMIC_ACQUIRE);
+	return gremc_u32_load_acquire(&bucket->entry[i]);
 }
 
 /* Returns whether the line has this key. */
@@ -186,7 +188,7 @@ static __rte_always_inline const void *gremc_hash_search(const struct gremc_hash
 			if (likely(same(line, key)))
 				return line;
 		}
-		if (likely(__atomic_load_n(&bucket->overflow, __ATOMIC_ACQUIRE) == 0))
+		if (likely(gremc_u32_load_acquire(&bucket->overflow) == 0))
 			break;
 		bucket = bucket == &hash->bucket[hash->mask] ? hash->bucket : bucket + 1;
 		found = gremc_hash_candidates(bucket, gremc_hash_tag(h));

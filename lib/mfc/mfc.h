@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "base/base.h"
 #include "netlink/netlink.h"
 
@@ -71,6 +72,7 @@ struct gremc_mfc_callbacks {
 };
 
 struct gremc_mfc; /* heap */
+GREMC_ATOMIC_POINTER(mfc, struct gremc_mfc);
 
 /* Open the mirror in the caller's network namespace and request a dump.
  * Returns: NULL: errno has the reason. */

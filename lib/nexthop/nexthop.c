@@ -114,7 +114,7 @@ void gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct g
 /* Events were dropped: read everything again. */
 static void nexthops_resync(struct gremc_nexthops *nexthops)
 {
-	__atomic_add_fetch(&nexthops->overruns, 1, __ATOMIC_RELAXED);
+	gremc_counter_add(&nexthops->overruns, 1);
 	GREMC_LOG_LIMITED(NOTICE,
 			  "netlink: more changes at once than could be read; looking at everything again");
 	for (uint16_t i = 0; i < RTE_DIM(nexthops->port); i++)
@@ -142,7 +142,7 @@ int gremc_nexthops_poll(struct gremc_nexthops *nexthops, uint64_t now)
 
 uint64_t gremc_nexthops_overruns_read(const struct gremc_nexthops *nexthops)
 {
-	return __atomic_load_n(&nexthops->overruns, __ATOMIC_RELAXED);
+	return gremc_counter_read(&nexthops->overruns);
 }
 
 /* ---- life ---- */

@@ -66,7 +66,7 @@ struct gremc_nexthops {
 	struct gremc_watch watch;          /* of the event socket */
 	struct gremc_netlink_events events;
 	bool resync_due;   /* the event socket overflowed and is empty again */
-	uint64_t overruns; /* relaxed atomic. Control thread: write; telemetry: read */
+	uint64_t overruns; /* a counter. Writer: control thread. Readers: telemetry. */
 	struct rte_hash *neighbors;
 	struct gremc_nexthop_binding *bindings;
 	uint32_t binding_count;

@@ -36,7 +36,7 @@ static void control_thread_wake(const struct gremc_port_set *set)
 static void device_events_add(struct gremc_port_set *set, uint16_t id, uint32_t events)
 {
 	if (id < RTE_DIM(set->events.pending))
-		atomic_fetch_or_explicit(&set->events.pending[id], events, memory_order_release);
+		gremc_u32_or_release(&set->events.pending[id], events);
 	control_thread_wake(set);
 }
 
@@ -59,7 +59,7 @@ static void bus_event_record(const char *name, enum rte_dev_event_type type, voi
 	struct gremc_port_set *set = argument;
 
 	if (type == RTE_DEV_EVENT_ADD) {
-		atomic_store_explicit(&set->events.added, true, memory_order_release);
+		gremc_u32_store_release(&set->events.added, 1);
 		control_thread_wake(set);
 	}
 	for (uint16_t i = 0; type == RTE_DEV_EVENT_REMOVE && i < set->ports.count; i++)
@@ -168,7 +168,7 @@ int gremc_ports_watch(struct gremc_ports *ports, struct gremc_rcu *rcu, int epol
 
 static uint32_t device_events_take(struct gremc_port_set *set, uint16_t id)
 {
-	return atomic_exchange_explicit(&set->events.pending[id], 0, memory_order_acquire);
+	return gremc_u32_exchange_acquire(&set->events.pending[id], 0);
 }
 
 /* Handle the events of a port's device and of the members of a bond. Returns whether there were any. */
@@ -197,7 +197,7 @@ int gremc_ports_poll(struct gremc_ports *ports, uint64_t now, int wait)
 	struct gremc_port_set *set = gremc_port_set_of(ports);
 	struct gremc_port_events *events = &set->events;
 	bool down = false, poll = now >= events->next_poll;
-	bool added = atomic_exchange_explicit(&events->added, false, memory_order_acquire);
+	bool added = gremc_u32_exchange_acquire(&events->added, 0) != 0;
 
 	gremc_assert_control_thread();
 	gremc_assert(events->listener);

@@ -96,7 +96,7 @@ static void bond_members_update(struct gremc_port_state *state, const struct gre
 static void port_link_set(struct gremc_port_state *state, struct gremc_port *port, bool up)
 {
 	state->link_up = up;
-	atomic_store_explicit(&port->status, up ? GREMC_PORT_UP : GREMC_PORT_DOWN, memory_order_relaxed);
+	gremc_int_store(&port->status, up ? GREMC_PORT_UP : GREMC_PORT_DOWN);
 }
 
 void gremc_port_link_init(struct gremc_port_state *state, struct gremc_port *port)
@@ -107,7 +107,7 @@ void gremc_port_link_init(struct gremc_port_state *state, struct gremc_port *por
 
 	gremc_assert_control_thread();
 	if (was_up && !up) /* after a restart */
-		atomic_fetch_add_explicit(&port->link_changes, 1, memory_order_relaxed);
+		gremc_counter_add(&port->link_changes, 1);
 	for (uint16_t i = 0; i < state->lower_count; i++)
 		state->lower[i].link_up = lower_is_up(state->lower_id[i]);
 	GREMC_LOG(INFO, "port %s: `%s`: %s", port->name, port->device,
@@ -127,7 +127,7 @@ bool gremc_port_link_update(struct gremc_port_state *state, struct gremc_port *p
 		return false;
 	gremc_log_limited(&port_link_limits[port->index], RTE_LOG_NOTICE, "port %s: `%s`: %s", port->name,
 			  port->device, link_format(&link, text, sizeof(text)));
-	atomic_fetch_add_explicit(&port->link_changes, 1, memory_order_relaxed);
+	gremc_counter_add(&port->link_changes, 1);
 	port_link_set(state, port, up);
 	return true;
 }

@@ -52,10 +52,10 @@ struct gremc_port_events {
 	/* enum gremc_port_event, by ethdev. Interrupt thread: sets bits, with release order, so that the
 	 * control thread sees the device as the driver left it. Control thread: clears bits, with acquire
 	 * order. */
-	_Atomic uint32_t pending[RTE_MAX_ETHPORTS];
+	gremc_atomic_u32 pending[RTE_MAX_ETHPORTS];
 	/* The kernel has found a device. Interrupt thread: sets it (release); control thread: clears it
 	 * (acquire). */
-	_Atomic bool added;
+	gremc_atomic_u32 added; /* 0 or 1 */
 	/* All others: control thread. */
 	bool monitors; /* the bus monitor runs */
 	struct rte_rcu_qsbr *qsbr;

@@ -8,7 +8,6 @@
 #define GREMC_PORT_PORT_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,15 +46,15 @@ struct gremc_port {
 	bool multi_seg;  /* transmits chained mbufs */
 	bool copies;     /* could transmit chains; not enabled, because no replica can be a chain */
 	bool keep_alive; /* a bond in mode 802.3ad: needs a transmit burst, also an empty one, every 100 ms */
-	uint16_t max_segments;                 /* of one transmitted packet; 0: unlimited */
-	bool rejects_without_link;             /* its driver accepts no packet while there is no link */
-	_Atomic enum gremc_port_status status; /* control thread: rw; telemetry: ro */
-	_Atomic uint64_t link_changes;         /* control thread: rw; telemetry: ro */
-	_Atomic uint64_t resets;               /* restarts of the device or of members; as above */
-	_Atomic uint64_t removals;             /* of the device or of members; as above */
-	int socket;                            /* NUMA node, or SOCKET_ID_ANY */
-	uint16_t rx_queues, tx_queues;         /* tx_queues: of workers */
-	bool host_tx; /* the control thread owns one more TX queue, number `tx_queues` */
+	uint16_t max_segments;         /* of one transmitted packet; 0: unlimited */
+	bool rejects_without_link;     /* its driver accepts no packet while there is no link */
+	gremc_atomic_int status;       /* enum gremc_port_status. Writer: control thread. Readers: any. */
+	uint64_t link_changes;         /* counters. Writer: control thread. Readers: any. */
+	uint64_t resets;               /* restarts of the device or of members */
+	uint64_t removals;             /* of the device or of members */
+	int socket;                    /* NUMA node, or SOCKET_ID_ANY */
+	uint16_t rx_queues, tx_queues; /* tx_queues: of workers */
+	bool host_tx;                  /* the control thread owns one more TX queue, number `tx_queues` */
 	uint16_t rx_descriptors, tx_descriptors;
 	uint16_t rx_worker[GREMC_QUEUES_MAX]; /* the worker that polls each RX queue */
 	struct rte_mempool *rx_pool[GREMC_QUEUES_MAX];
@@ -115,14 +114,7 @@ static inline bool gremc_port_is_closed(enum gremc_port_status status)
 /* Thread: any. */
 static inline enum gremc_port_status gremc_port_status_get(const struct gremc_port *port)
 {
-	return atomic_load_explicit(&port->status, memory_order_relaxed);
-}
-
-/* Read a counter of struct gremc_port.
- * Thread:  any. */
-static inline uint64_t gremc_port_counter_get(const _Atomic uint64_t *counter)
-{
-	return atomic_load_explicit(counter, memory_order_relaxed);
+	return (enum gremc_port_status)gremc_int_load(&port->status);
 }
 
 /* ---- life ---- */

@@ -130,8 +130,7 @@ static int device_reset(struct gremc_port_set *set, uint16_t id)
 	int ret = rte_eth_dev_reset(id);
 
 	/* the reset serves all requests until now */
-	atomic_fetch_and_explicit(&set->events.pending[id], ~(uint32_t)GREMC_PORT_EVENT_RESET,
-				  memory_order_relaxed);
+	gremc_u32_clear(&set->events.pending[id], GREMC_PORT_EVENT_RESET);
 	return ret == -ENOTSUP ? 0 : ret;
 }
 
@@ -156,7 +155,7 @@ static int device_replug(struct gremc_port_set *set, struct gremc_lower_device *
 	if (ret)
 		return ret;
 	/* discard events of a device that had this id before */
-	atomic_store_explicit(&set->events.pending[*id], 0, memory_order_relaxed);
+	gremc_u32_store(&set->events.pending[*id], 0);
 	lower->gone = false;
 	lower->need = GREMC_LOWER_NEEDS_RESET;
 	return 0;
@@ -168,7 +167,7 @@ static void port_status_set(struct gremc_port_set *set, uint16_t index, enum gre
 {
 	struct gremc_port *port = set->ports.port[index];
 
-	atomic_store_explicit(&port->status, status, memory_order_relaxed);
+	gremc_int_store(&port->status, status);
 	set->events.listener(set->events.argument, index);
 }
 
@@ -197,7 +196,7 @@ static void port_reopen(struct gremc_port_set *set, uint16_t index)
 
 static void port_reset_count(struct gremc_port *port, const struct gremc_lower_device *lower)
 {
-	atomic_fetch_add_explicit(&port->resets, 1, memory_order_relaxed);
+	gremc_counter_add(&port->resets, 1);
 	GREMC_LOG(NOTICE, "port %s: `%s` works again", port->name, lower->name);
 }
 
@@ -356,7 +355,7 @@ void gremc_port_lower_event(struct gremc_port_set *set, uint16_t index, uint16_t
 	if (events & GREMC_PORT_EVENT_REMOVED && lower->need != GREMC_LOWER_NEEDS_DEVICE) {
 		GREMC_LOG(ERR, "port %s: `%s` has been removed; it will be used again when it returns",
 			  port->name, lower->name);
-		atomic_fetch_add_explicit(&port->removals, 1, memory_order_relaxed);
+		gremc_counter_add(&port->removals, 1);
 		lower->need = GREMC_LOWER_NEEDS_DEVICE;
 		lower->ready = false;
 		retry_now(lower, now);

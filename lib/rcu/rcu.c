@@ -7,7 +7,9 @@
 
 #include "base/annotate.h"
 #include "base/assert.h"
+#include "base/atomic.h"
 #include "rcu/rcu.h"
+#include "stats/counter.h"
 
 #define WORD_BITS     64u
 #define SLOT_WORDS    (GREMC_RCU_READERS / WORD_BITS)
@@ -26,8 +28,8 @@ struct deferred {
 };
 
 struct gremc_rcu {
-	struct rte_rcu_qsbr *qsbr;  /* constant */
-	uint64_t slots[SLOT_WORDS]; /* bit set: slot in use; all threads write and read, atomic */
+	struct rte_rcu_qsbr *qsbr;          /* constant */
+	gremc_atomic_u64 slots[SLOT_WORDS]; /* bit set: slot in use. Writers and readers: all threads. */
 
 	/* Writer only: a ring of `size` entries, the oldest at `head`. The last `uncommitted` of the `count`
 	 * entries have no grace period yet. */
@@ -57,13 +59,13 @@ struct gremc_rcu *gremc_rcu_create(void)
 
 __rte_unused static bool reader_is_online(const struct gremc_rcu *rcu, unsigned slot)
 {
-	return __atomic_load_n(&rcu->qsbr->qsbr_cnt[slot].cnt, __ATOMIC_RELAXED) != 0; /* 0: offline */
+	return gremc_counter_read(&rcu->qsbr->qsbr_cnt[slot].cnt) != 0; /* 0: offline */
 }
 
 __rte_unused static bool slot_is_taken(const struct gremc_rcu *rcu, int slot)
 {
 	return slot >= 0 && slot < GREMC_RCU_READERS &&
-	       __atomic_load_n(&rcu->slots[slot / WORD_BITS], __ATOMIC_RELAXED) >> slot % WORD_BITS & 1;
+	       gremc_u64_load(&rcu->slots[slot / WORD_BITS]) >> slot % WORD_BITS & 1;
 }
 
 /* Remove the oldest entry before its call: the call may defer others. */
@@ -105,16 +107,13 @@ struct rte_rcu_qsbr *gremc_rcu_qsbr(struct gremc_rcu *rcu)
 int gremc_rcu_reader_register(struct gremc_rcu *rcu)
 {
 	for (unsigned word = 0; word < SLOT_WORDS; word++) {
-		uint64_t taken = __atomic_load_n(&rcu->slots[word], __ATOMIC_RELAXED);
+		uint64_t taken;
 
-		while (taken != UINT64_MAX) {
-			unsigned bit = __builtin_ctzll(~taken);
-			unsigned slot = word * WORD_BITS + bit;
+		while ((taken = gremc_u64_load(&rcu->slots[word])) != UINT64_MAX) {
+			unsigned bit = (unsigned)__builtin_ctzll(~taken), slot = word * WORD_BITS + bit;
 
-			/* Acquire: the last holder has finished with the slot. A failure reloads `taken`. */
-			if (!__atomic_compare_exchange_n(&rcu->slots[word], &taken,
-							 taken | UINT64_C(1) << bit, false, __ATOMIC_ACQUIRE,
-							 __ATOMIC_RELAXED))
+			/* acquire: the last holder has finished with the slot */
+			if (!gremc_u64_bit_set_acquire(&rcu->slots[word], bit))
 				continue;
 			rte_rcu_qsbr_thread_register(rcu->qsbr, slot);
 			return (int)slot;
@@ -129,8 +128,7 @@ void gremc_rcu_reader_unregister(struct gremc_rcu *rcu, int slot)
 	/* The library releases the reader's bit; the writer's check acquires it. */
 	GREMC_TSAN_RELEASE(rcu->qsbr);
 	rte_rcu_qsbr_thread_unregister(rcu->qsbr, (unsigned)slot);
-	__atomic_fetch_and(&rcu->slots[slot / WORD_BITS], ~(UINT64_C(1) << slot % WORD_BITS),
-			   __ATOMIC_RELEASE);
+	gremc_u64_bit_clear_release(&rcu->slots[slot / WORD_BITS], (unsigned)slot % WORD_BITS);
 }
 
 /* Double the ring; the oldest entry moves to its start. */

@@ -30,9 +30,9 @@ void gremc_delays_add(struct gremc_delays *delays, uint64_t nanoseconds)
 	uint64_t value = RTE_MIN(nanoseconds, GREMC_DELAY_LARGEST);
 
 	if (delays->count == 0 || value < delays->min)
-		__atomic_store_n(&delays->min, value, __ATOMIC_RELAXED);
+		gremc_counter_set(&delays->min, value);
 	if (value > delays->max)
-		__atomic_store_n(&delays->max, value, __ATOMIC_RELAXED);
+		gremc_counter_set(&delays->max, value);
 	gremc_counter_add(&delays->bucket[delay_bucket(value)], 1);
 	gremc_counter_add(&delays->count, 1);
 }

@@ -106,13 +106,13 @@ void gremc_stats_read(const struct gremc_stats *stats, struct gremc_totals *sum)
 	uint64_t before;
 
 	do {
-		while ((before = __atomic_load_n(&stats->sequence, __ATOMIC_ACQUIRE)) & 1)
+		while ((before = gremc_u64_load_acquire(&stats->sequence)) & 1)
 			rte_pause();
 		for (size_t i = 0; i < words; i++)
 			to[i] = gremc_counter_read(&from[i]);
-		/* the copy is complete before the number is looked at again */
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (__atomic_load_n(&stats->sequence, __ATOMIC_RELAXED) != before);
+		/* the copy is complete before the number is read again */
+		gremc_fence_acquire();
+	} while (gremc_u64_load(&stats->sequence) != before);
 	for (size_t i = 0; i < words; i++)
 		into[i] += to[i];
 }

@@ -15,7 +15,9 @@
 
 #include <rte_common.h>
 
+#include "base/atomic.h"
 #include "proto/proto.h"
+#include "stats/counter.h"
 
 /* Why an input packet was dropped: name, text. Each has its counter by being in this list. */
 #define GREMC_DROPS(X)                                                                                       \
@@ -183,8 +185,9 @@ struct gremc_mroute_counter {
 /* All counters of one worker. The arrays are reserved address space: memory is used where an index is
  * touched. */
 struct gremc_stats {
-	/* Odd while the worker is writing `totals`: gremc_stats_read() retries. */
-	uint64_t sequence __rte_cache_aligned;
+	/* Odd while the worker changes `totals`: gremc_stats_read() repeats its copy. Writer: the worker, as
+	 * of all counters. Readers: any thread. */
+	gremc_atomic_u64 sequence __rte_cache_aligned;
 	struct gremc_totals totals;
 	struct gremc_vif_hot *vif_hot;       /* [vif] */
 	struct gremc_vif_cold *vif_cold;     /* [vif] */
@@ -204,52 +207,21 @@ void gremc_stats_reset_mroute(struct gremc_stats *stats, uint32_t mroute);
 /* Worker: totals change only between these two, once a burst, so that a reader sees the sums above hold. */
 static inline void gremc_stats_write_begin(struct gremc_stats *stats)
 {
-	__atomic_store_n(&stats->sequence, stats->sequence + 1, __ATOMIC_RELAXED);
-	/* the odd number is seen before any counter that follows */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	gremc_u64_store(&stats->sequence, gremc_u64_load(&stats->sequence) + 1);
+	/* the odd number is visible before any counter that changes afterwards */
+	gremc_fence_release();
 }
 static inline void gremc_stats_write_end(struct gremc_stats *stats)
 {
-	/* every counter is seen before the even number */
-	__atomic_store_n(&stats->sequence, stats->sequence + 1, __ATOMIC_RELEASE);
+	/* every counter is visible before the even number */
+	gremc_u64_store_release(&stats->sequence, gremc_u64_load(&stats->sequence) + 1);
 }
 
-/* Worker: a number that changes with each burst. */
+/* A number that changes with each burst.
+ * Thread:  the worker. */
 static inline uint64_t gremc_stats_sequence(const struct gremc_stats *stats)
 {
-	return __atomic_load_n(&stats->sequence, __ATOMIC_RELAXED);
-}
-
-/* A single writer's counter: no lock prefix, and no torn read elsewhere. */
-static inline void gremc_counter_add(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
-/* The same for two counters side by side, the first at a multiple of 16 bytes. Each is whole to a reader,
- * both together are not. */
-static inline void gremc_counter_pair_add(uint64_t *counters, uint64_t first, uint64_t second)
-{
-#ifdef __x86_64__
-	/* An aligned vector store keeps each of its 8-byte halves whole. */
-	typedef uint64_t pair __attribute__((vector_size(16), may_alias));
-
-	*(pair *)counters += (pair){first, second};
-#else
-	gremc_counter_add(&counters[0], first);
-	gremc_counter_add(&counters[1], second);
-#endif
-}
-
-/* The same for a value that replaces the old one. */
-static inline void gremc_counter_set(uint64_t *counter, uint64_t value)
-{
-	__atomic_store_n(counter, value, __ATOMIC_RELAXED);
-}
-
-static inline uint64_t gremc_counter_read(const uint64_t *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+	return gremc_u64_load(&stats->sequence);
 }
 
 /* Any thread: add a consistent copy of a worker's totals to *sum. */

@@ -29,7 +29,7 @@ static char *unknown_names_format(char *text, size_t size, const struct gremc_mf
 
 void gremc_command_kernel(struct gremc_query *query)
 {
-	struct gremc_mfc *mfc = __atomic_load_n(query->telemetry->mfc, __ATOMIC_ACQUIRE);
+	struct gremc_mfc *mfc = gremc_pointer_load_acquire(query->telemetry->mfc);
 	const struct gremc_telemetry_hosts *hosts = &query->telemetry->hosts;
 	struct gremc_mfc_info info = {0};
 	char names[RTE_TEL_MAX_STRING_LEN];

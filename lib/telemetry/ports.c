@@ -52,9 +52,9 @@ static void port_status_reply(struct rte_tel_data *dict, struct gremc_ports *por
 	pthread_mutex_lock(&ports->devices);
 	status = gremc_port_status_get(port);
 	gremc_reply_text(dict, "status", gremc_port_status_name(status));
-	gremc_reply_u64(dict, "link_changes", gremc_port_counter_get(&port->link_changes));
-	gremc_reply_u64(dict, "resets", gremc_port_counter_get(&port->resets));
-	gremc_reply_u64(dict, "removals", gremc_port_counter_get(&port->removals));
+	gremc_reply_u64(dict, "link_changes", gremc_counter_read(&port->link_changes));
+	gremc_reply_u64(dict, "resets", gremc_counter_read(&port->resets));
+	gremc_reply_u64(dict, "removals", gremc_counter_read(&port->removals));
 	port_device_reply(dict, port, !gremc_port_is_closed(status), status == GREMC_PORT_UP);
 	pthread_mutex_unlock(&ports->devices);
 }

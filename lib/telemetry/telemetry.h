@@ -32,6 +32,7 @@ struct gremc_telemetry_hosts {
 };
 
 /* The objects that the commands read.
+ * Thread:   the control thread is the writer of the counters and atomics behind the pointers.
  * Lifetime: every pointer stays valid until gremc_telemetry_stop() has returned. */
 struct gremc_telemetry {
 	struct gremc_ports *ports; /* a command locks `devices` while it calls a driver */
@@ -40,7 +41,7 @@ struct gremc_telemetry {
 	struct gremc_igmp *igmp;
 	const struct gremc_rib *rib;
 	const gremc_atomic_u32 *interface_vif; /* [interface of igmp] or GREMC_VIF_NONE */
-	struct gremc_mfc *const *mfc;          /* NULL inside: not mirrored; atomic */
+	const gremc_atomic_mfc *mfc;           /* NULL inside: not mirrored */
 	const struct gremc_peers *peers;
 	const gremc_atomic_u64 *alive;       /* keepalives of the kernel's flows */
 	const gremc_atomic_u64 *igmp_unsent; /* queries and reports that could not be sent */

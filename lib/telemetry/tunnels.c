@@ -34,7 +34,7 @@ static void vif_sum_read(const struct gremc_query *query, uint32_t vif, struct v
 	sum->lost = gremc_counters_sum(sum->losses, GREMC_TX_DROP_COUNT);
 	/* A worker counts a replica as wanted before it counts it as lost. Reading in the opposite order
 	 * guarantees lost <= wanted. */
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	gremc_fence_acquire();
 	for (uint32_t i = 0; i < count; i++) {
 		sum->wanted += gremc_counter_read(&stats[i]->vif_hot[vif].tx_packets);
 		sum->wanted_bytes += gremc_counter_read(&stats[i]->vif_hot[vif].tx_bytes);

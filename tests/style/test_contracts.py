@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Contracts that the build checks: unsafe functions do not compile in lib/ and app/."""
+"""Contracts of the sources: unsafe functions do not compile, and fields that threads share are typed."""
 import json
 import re
 import subprocess
@@ -47,3 +47,23 @@ def test_poisoned_functions_do_not_compile(top, compiler):
     for name in names:
         run = compile(f"(void){name}")
         assert run.returncode != 0 and "poisoned" in run.stderr, f"{name}: {run.stderr}"
+
+
+# base/atomic.h: typed atomics. stats/counter.h: counters with a single writer.
+ATOMIC_FILES = {"lib/base/atomic.h", "lib/stats/counter.h"}
+ATOMIC = re.compile(r"\b__atomic_\w+|\b__sync_\w+|\b_Atomic\b|\bstdatomic\b|\batomic_(?:load|store|exchange|fetch|compare)\w*")
+
+
+def untyped_atomics(text):
+    return [n for n, line in enumerate(text.splitlines(), 1) if ATOMIC.search(line)]
+
+
+def test_shared_fields_are_typed_atomics(top):
+    found = [f"{path.relative_to(top)}:{n}" for path in files(top, "lib/*.c", "lib/*.h", "app/*.c", "app/*.h")
+             if str(path.relative_to(top)) not in ATOMIC_FILES for n in untyped_atomics(path.read_text())]
+    assert not found, "use the types of base/atomic.h or the counters of stats/counter.h"
+
+
+def test_an_untyped_atomic_is_found():
+    assert untyped_atomics("__atomic_load_n(&x)\n_Atomic int y;\ngremc_u32_load(&z);\natomic_store_explicit(p, 1, o);\n"
+                           "gremc_atomic_u32 w;\n#include <stdatomic.h>\n") == [1, 2, 4, 6]

@@ -30,7 +30,7 @@ struct world {
 	gremc_atomic_u64 igmp_unsent, alive;
 	gremc_atomic_u64 igmp_changes, igmp_applied;
 	struct gremc_delays igmp_delays;
-	struct gremc_mfc *mfc;
+	gremc_atomic_mfc mfc;
 	struct gremc_ports ports;
 	struct gremc_port port[PORTS];
 	struct gremc_stats *stats[GREMC_WORKERS_MAX];

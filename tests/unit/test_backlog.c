@@ -211,7 +211,7 @@ static void test_backlog_is_dropped_when_link_fails(void **state)
 	device_slow_down(5, 0);
 	frames_forward_to(f, 30, 2);
 	assert_int_equal(forwarder_totals(f).queued, 55);
-	f->port[LOOP].status = GREMC_PORT_DOWN;
+	gremc_int_store(&f->port[LOOP].status, GREMC_PORT_DOWN);
 	f->port[LOOP].link_changes = 1;
 	gremc_workers_port_changed(f->group, &f->port[LOOP]);
 	gremc_backlogs_send(&f->worker->egress);

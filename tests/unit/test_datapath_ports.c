@@ -45,7 +45,7 @@ static void test_port_without_link_is_not_tried(void **state)
 					    .options.remote = rte_cpu_to_be_32(0x0a020000),
 					    .mtu = 8976});
 	forwarder_set_route(f, 101);
-	f->port[LOOP].status = GREMC_PORT_DOWN;
+	gremc_int_store(&f->port[LOOP].status, GREMC_PORT_DOWN);
 	gremc_workers_port_changed(f->group, &f->port[LOOP]);
 	forwarder_receive_frame(f, frame_mbuf_create(0, 100, 0));
 	replicas_expect(99, 0, 100, ANY_SEGMENTS);
@@ -60,7 +60,7 @@ static void test_port_without_link_is_not_tried(void **state)
 	assert_int_equal(f->worker->stats->vif_cold[f->vif[5]].lost[GREMC_TX_DROP_link_down], 2);
 	assert_int_equal(f->worker->stats->vif_cold[f->vif[5]].lost_bytes, 1100);
 	assert_int_equal(f->worker->stats->vif_cold[f->vif[100]].lost[GREMC_TX_DROP_link_down], 0);
-	f->port[LOOP].status = GREMC_PORT_UP;
+	gremc_int_store(&f->port[LOOP].status, GREMC_PORT_UP);
 	gremc_workers_port_changed(f->group, &f->port[LOOP]);
 	forwarder_receive_frame(f, frame_mbuf_create(0, 1000, 0));
 	replicas_expect(99, 0, 1000, ANY_SEGMENTS);
@@ -76,7 +76,7 @@ static void test_closed_port_is_not_touched(void **state)
 
 	forwarder_add_tunnels(f, 101, LOOP);
 	forwarder_set_route(f, 101);
-	f->port[LOOP].status = GREMC_PORT_RESETTING;
+	gremc_int_store(&f->port[LOOP].status, GREMC_PORT_RESETTING);
 	f->port[LOOP].id = UINT16_MAX; /* no device: a use faults */
 	gremc_workers_port_changed(f->group, &f->port[LOOP]);
 	assert_int_equal(rte_eth_tx_burst(device[LOOP], 0, &mbuf, 1), 1);
@@ -87,7 +87,7 @@ static void test_closed_port_is_not_touched(void **state)
 	f->worker->rx_packets = 1;
 	gremc_worker_forward(f->worker, &f->worker->rxq[LOOP]);
 	assert_int_equal(forwarder_totals(f).losses[GREMC_TX_DROP_port_down], 100);
-	f->port[LOOP].status = GREMC_PORT_UP;
+	gremc_int_store(&f->port[LOOP].status, GREMC_PORT_UP);
 	f->port[LOOP].id = device[LOOP];
 	gremc_workers_port_changed(f->group, &f->port[LOOP]);
 	assert_int_equal(gremc_worker_poll(f->worker, &f->worker->rxq[LOOP]), 1);

@@ -127,13 +127,13 @@ static void test_link_is_followed_by_events_and_polls(void **state)
 	add_port("b", "net_ring1");
 	p = ports_open_watched(1);
 	control_turn(p);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_UP);
 	link_set(p->port[0], false);
 	assert_false(control_turn(p));
-	assert_int_equal(p->port[0]->status, GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_UP);
 	event_raise("net_ring0", RTE_ETH_EVENT_INTR_LSC);
 	assert_true(control_turn(p));
-	assert_int_equal(p->port[0]->status, GREMC_PORT_DOWN);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_DOWN);
 	assert_int_equal(p->port[0]->link_changes, 1);
 	assert_int_equal(listener_calls[0], 2);
 	assert_int_equal(listener_calls[1], 1);
@@ -147,8 +147,8 @@ static void test_link_is_followed_by_events_and_polls(void **state)
 	/* the interval is shorter while a port has no link */
 	assert_int_equal(gremc_ports_poll(p, fake_now, -1), 100);
 	assert_int_equal(gremc_ports_poll(p, fake_now, 5), 5);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_UP);
-	assert_int_equal(p->port[1]->status, GREMC_PORT_DOWN);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[1]), GREMC_PORT_DOWN);
 	assert_int_equal(listener_calls[0], 3);
 	assert_int_equal(listener_calls[1], 2);
 	assert_logged("port b: `net_ring1`: Link down");
@@ -195,27 +195,27 @@ static void test_kernel_interface_has_the_link(void **state)
 	add_port("a", "net_af_packet1");
 	p = ports_open_watched(1);
 	control_turn(p);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_UP);
 	assert_int_equal(system("ip link set v0 down"), 0); /* the other end */
 	fake_now += 1000;
 	control_turn(p);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_DOWN);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_DOWN);
 	assert_int_equal(system("ip link set v0 up"), 0);
 	fake_now += 1000;
 	control_turn(p);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_UP);
 	assert_int_equal(gremc_ports_close(p), 0);
 }
 
 /* DPDK's bonding reads the links of its members at intervals. */
 static void status_wait(struct gremc_ports *open, uint16_t port, enum gremc_port_status status)
 {
-	for (unsigned i = 0; i < 2000 && open->port[port]->status != status; i++) {
+	for (unsigned i = 0; i < 2000 && gremc_port_status_get(open->port[port]) != status; i++) {
 		epoll_wait(control_epoll, &(struct epoll_event){0}, 1, 10);
 		fake_now += 10;
 		control_turn(open);
 	}
-	assert_int_equal(open->port[port]->status, status);
+	assert_int_equal(gremc_port_status_get(open->port[port]), status);
 }
 
 /* A bond has a link while a member has one; the log names the members. */
@@ -239,7 +239,7 @@ static void test_bond_follows_the_links_of_its_members(void **state)
 		control_turn(p);
 	}
 	assert_logged("port bond0: the link of its member `net_tap0` is down");
-	assert_int_equal(p->port[2]->status, GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[2]), GREMC_PORT_UP);
 	assert_int_equal(system("ip link set t1 down"), 0);
 	status_wait(p, 2, GREMC_PORT_DOWN);
 	assert_int_equal(gremc_ports_close(p), 0);
@@ -269,7 +269,7 @@ static void test_reset_waits_for_the_workers(void **state)
 	device.starts = device.stops = 0;
 	event_raise("net_tap0", RTE_ETH_EVENT_INTR_RESET);
 	assert_true(control_turn(p));
-	assert_int_equal(p->port[0]->status, GREMC_PORT_RESETTING);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_RESETTING);
 	assert_int_equal(listener_calls[0], 2);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_in_range(gremc_ports_poll(p, fake_now, -1), 0, 5);
@@ -279,7 +279,7 @@ static void test_reset_waits_for_the_workers(void **state)
 	assert_int_equal(rte_eth_dev_default_mac_addr_set(p->port[0]->id, &other), 0);
 	rte_rcu_qsbr_quiescent(qsbr, worker);
 	control_turn(p);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_UP);
 	assert_int_equal(listener_calls[0], 3);
 	assert_int_equal(p->port[0]->resets, 1);
 	assert_true(device.stops > 0 && device.resets == 1 && device.starts == 1);
@@ -324,7 +324,7 @@ static void test_failed_restart_is_retried(void **state)
 	device.start_fails = EIO;
 	event_raise("net_ring0", RTE_ETH_EVENT_INTR_RESET);
 	control_turn(p);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_FAILED);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_FAILED);
 	assert_int_equal(device.resets, 1);
 	assert_int_equal(next_attempt_wait(p), 1000);
 	assert_int_equal(next_attempt_wait(p), 2000);
@@ -336,11 +336,11 @@ static void test_failed_restart_is_retried(void **state)
 	assert_int_equal(next_attempt_wait(p), 32000);
 	assert_int_equal(next_attempt_wait(p), 32000);
 	assert_int_equal(count_logged("cannot be used again yet"), 2);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_FAILED);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_FAILED);
 	assert_int_equal(p->port[0]->resets, 0);
 	device.start_fails = 0;
 	assert_int_equal(next_attempt_wait(p), 32000);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_UP);
 	assert_int_equal(p->port[0]->resets, 1);
 	assert_int_equal(gremc_ports_close(p), 0);
 }
@@ -384,7 +384,7 @@ static void test_removed_device_returns(void **state)
 	device.plug_fails = ENODEV;
 	event_raise("net_null0", RTE_ETH_EVENT_INTR_RMV);
 	control_turn(p);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_REMOVED);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_REMOVED);
 	assert_int_equal(p->port[0]->removals, 1);
 	assert_int_equal(listener_calls[0], 2);
 	assert_int_not_equal(rte_eth_dev_get_port_by_name("net_null0", &id), 0);
@@ -393,14 +393,14 @@ static void test_removed_device_returns(void **state)
 		control_turn(p);
 	}
 	assert_int_equal(count_logged("cannot be used again yet"), 1);
-	assert_int_equal(p->port[1]->status, GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[1]), GREMC_PORT_UP);
 	assert_int_equal(listener_calls[1], 1);
 	assert_int_equal(__real_rte_eal_hotplug_add("vdev", "net_null2", ""), 0);
 	device.plug_fails = 0;
 	/* the kernel reports the device: the attempt is made at once */
 	rte_dev_event_callback_process("net_null0", RTE_DEV_EVENT_ADD);
 	assert_true(control_turn(p));
-	assert_int_equal(p->port[0]->status, GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_UP);
 	assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &id), 0);
 	assert_int_equal(p->port[0]->id, id);
 	assert_int_not_equal(id, old);
@@ -409,10 +409,10 @@ static void test_removed_device_returns(void **state)
 	/* a removal that the bus reports */
 	rte_dev_event_callback_process("net_null0", RTE_DEV_EVENT_REMOVE);
 	control_turn(p);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_REMOVED);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_REMOVED);
 	fake_now += 1000;
 	control_turn(p);
-	assert_int_equal(p->port[0]->status, GREMC_PORT_UP);
+	assert_int_equal(gremc_port_status_get(p->port[0]), GREMC_PORT_UP);
 	assert_int_equal(p->port[0]->removals, 2);
 	assert_int_equal(p->port[1]->removals, 0);
 	assert_int_equal(gremc_ports_close(p), 0);

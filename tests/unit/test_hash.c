@@ -134,8 +134,8 @@ static void test_full_bucket_overflows_into_the_next_ones(void **state)
 
 	for (uint32_t i = 0; i < count; i++)
 		assert_int_equal(gremc_hash_add(&f->hash, h, i), 0);
-	assert_int_equal(f->hash.bucket[f->hash.mask].overflow, count - GREMC_HASH_ENTRIES);
-	assert_int_equal(f->hash.bucket[3].overflow, 0);
+	assert_int_equal(gremc_u32_load(&f->hash.bucket[f->hash.mask].overflow), count - GREMC_HASH_ENTRIES);
+	assert_int_equal(gremc_u32_load(&f->hash.bucket[3].overflow), 0);
 	for (uint32_t round = 0; round < count; round++) {
 		/* remove in an order that starts in the middle */
 		uint32_t gone = (round * 7 + count / 2) % count;
@@ -152,7 +152,7 @@ static void test_full_bucket_overflows_into_the_next_ones(void **state)
 	}
 	assert_int_equal(f->hash.count, 0);
 	for (uint32_t i = 0; i <= f->hash.mask; i++)
-		assert_int_equal(f->hash.bucket[i].overflow, 0);
+		assert_int_equal(gremc_u32_load(&f->hash.bucket[i].overflow), 0);
 }
 
 static void test_full_table_returns_enospc(void **state)
@@ -184,7 +184,7 @@ static void test_neighbouring_keys_spread(void **state)
 	for (uint32_t i = 0; i < LINES; i++)
 		assert_int_equal(line_add(f, i), 0);
 	for (uint32_t i = 0; i <= f->hash.mask; i++)
-		most = RTE_MAX(most, f->hash.bucket[i].overflow);
+		most = RTE_MAX(most, gremc_u32_load(&f->hash.bucket[i].overflow));
 	assert_true(most < 4 * GREMC_HASH_ENTRIES);
 	/* 0 is the tag of a free entry */
 	assert_int_equal(gremc_hash_tag(0), 1);

@@ -67,7 +67,7 @@ static void test_largest_vif_replies_fit(void **unused __rte_unused)
 static void test_largest_peer_replies_fit(void **unused __rte_unused)
 {
 	struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL};
-	const uint32_t first = GREMC_VIFS_MAX - 40, limit = world->vifs->limit;
+	const uint32_t first = GREMC_VIFS_MAX - 40, limit = gremc_vifs_limit(world->vifs);
 
 	name_fill_with_quotes(info.name, sizeof(info.name));
 	for (uint32_t i = 0; i < 40; i++) {
@@ -78,13 +78,13 @@ static void test_largest_peer_replies_fit(void **unused __rte_unused)
 		gremc_bool_store(&world->peers->peer[first + i].sends, true);
 		gremc_u8_store(&world->peers->peer[first + i].liveness, GREMC_LIVENESS_KEEPALIVE);
 	}
-	world->vifs->limit = GREMC_VIFS_MAX;
+	gremc_u32_store(&world->vifs->limit, GREMC_VIFS_MAX);
 	full_page_check("/gremc/peers,100000", 16, 16);
 	for (uint32_t i = 0; i < 40; i++) {
 		gremc_pointer_store(&world->vifs->info[first + i], NULL);
 		memset(&world->peers->peer[first + i], 0, sizeof(struct peer));
 	}
-	world->vifs->limit = limit;
+	gremc_u32_store(&world->vifs->limit, limit);
 }
 
 static void test_largest_vif_drops_fit(void **unused __rte_unused)

@@ -147,7 +147,7 @@ static void worker_reply(struct gremc_query *query, struct rte_tel_data *dict, u
 			RTE_MIN(sum.sleep_cycles / (query->cycles / 100 + 1), (uint64_t)100));
 	bursts = gremc_query_array(query, dict, "bursts", GREMC_TEL_U64);
 	for (unsigned i = 0; bursts && i < GREMC_BURST_BUCKETS; i++)
-		gremc_tel_array_u64(bursts, sum.bursts[i]);
+		gremc_reply_array_u64(bursts, sum.bursts[i]);
 }
 
 static bool number_exists(const void *context __rte_unused, uint32_t number __rte_unused)

@@ -17,10 +17,28 @@ static void text_make_printable(char *text)
 	}
 }
 
+/* Whether DPDK has refused a value of the reply that this thread makes. */
+static _Thread_local bool reply_is_full;
+
+void gremc_reply_begin(void)
+{
+	reply_is_full = false;
+}
+
+bool gremc_reply_is_full(void)
+{
+	return reply_is_full;
+}
+
+static void reply_result_record(int rc)
+{
+	reply_is_full |= rc != 0;
+}
+
 void gremc_reply_u64(struct rte_tel_data *dict, const char *key, uint64_t value)
 {
 	if (dict)
-		gremc_tel_dict_u64(dict, key, value);
+		reply_result_record(gremc_tel_dict_u64(dict, key, value));
 }
 
 static void reply_va(struct rte_tel_data *dict, const char *key, const char *format, va_list list)
@@ -31,7 +49,7 @@ static void reply_va(struct rte_tel_data *dict, const char *key, const char *for
 		return;
 	vsnprintf(text, sizeof(text), format, list);
 	text_make_printable(text);
-	rte_tel_data_add_dict_string(dict, key, text);
+	reply_result_record(rte_tel_data_add_dict_string(dict, key, text));
 }
 
 void gremc_reply_format(struct rte_tel_data *dict, const char *key, const char *format, ...)
@@ -53,8 +71,12 @@ void gremc_query_error(struct gremc_query *query, const char *format, ...)
 	va_list list;
 
 	va_start(list, format);
+	gremc_reply_begin();
 	reply_va(query->reply, "error", format, list);
 	va_end(list);
+	if (gremc_reply_is_full())
+		GREMC_LOG_LIMITED(ERR, "telemetry: the reply of %s has no space for its error",
+				  query->command->path);
 }
 
 void gremc_reply_address(struct rte_tel_data *dict, const char *key, rte_be32_t address)
@@ -86,7 +108,13 @@ void gremc_reply_array_text(struct rte_tel_data *array, const char *text)
 		return;
 	gremc_text_copy(copy, sizeof(copy), text);
 	text_make_printable(copy);
-	rte_tel_data_add_array_string(array, copy);
+	reply_result_record(rte_tel_data_add_array_string(array, copy));
+}
+
+void gremc_reply_array_u64(struct rte_tel_data *array, uint64_t value)
+{
+	if (array)
+		reply_result_record(gremc_tel_array_u64(array, value));
 }
 
 void gremc_reply_drops(struct rte_tel_data *dict, const uint64_t *drops)
@@ -123,7 +151,7 @@ struct rte_tel_data *gremc_query_dict(struct gremc_query *query, struct rte_tel_
 	struct rte_tel_data *dict = rte_tel_data_alloc();
 
 	if (dict)
-		rte_tel_data_start_dict(dict);
+		reply_result_record(rte_tel_data_start_dict(dict));
 	return container_attach(query, parent, key, dict);
 }
 
@@ -133,7 +161,7 @@ struct rte_tel_data *gremc_query_array(struct gremc_query *query, struct rte_tel
 	struct rte_tel_data *array = rte_tel_data_alloc();
 
 	if (array)
-		rte_tel_data_start_array(array, type);
+		reply_result_record(rte_tel_data_start_array(array, type));
 	return container_attach(query, parent, key, array);
 }
 

@@ -121,6 +121,8 @@ static void query_answer(struct gremc_query *query, const char *parameters)
 	table_changes_wait(query->telemetry);
 	if (query->no_memory)
 		gremc_query_error(query, "out of memory: this reply is not complete; ask again");
+	else if (gremc_reply_is_full())
+		gremc_query_error(query, "this reply is not complete: a value does not fit in it");
 }
 
 int gremc_telemetry_answer(const char *path, const char *parameters, struct rte_tel_data *reply)
@@ -133,7 +135,9 @@ int gremc_telemetry_answer(const char *path, const char *parameters, struct rte_
 	}
 	if (query.command == NULL)
 		return -ENOENT;
-	rte_tel_data_start_dict(reply);
+	gremc_reply_begin();
+	if (rte_tel_data_start_dict(reply))
+		return -EINVAL;
 	pthread_rwlock_rdlock(&telemetry_state.lock);
 	query_answer(&query, parameters);
 	pthread_rwlock_unlock(&telemetry_state.lock);

@@ -91,6 +91,11 @@ struct rte_tel_data *gremc_query_dict(struct gremc_query *query, struct rte_tel_
 struct rte_tel_data *gremc_query_array(struct gremc_query *query, struct rte_tel_data *parent,
 				       const char *key, enum rte_tel_value_type type);
 
+/* Begin a reply on the calling thread. */
+void gremc_reply_begin(void);
+/* Returns: whether DPDK has refused a value since gremc_reply_begin() or gremc_query_error(), for lack of
+ * room. */
+bool gremc_reply_is_full(void);
 /* Add one value. */
 void gremc_reply_u64(struct rte_tel_data *dict, const char *key, uint64_t value);
 /* Add text; bytes that are not printable ASCII become '?', and text that is too long is cut. */
@@ -106,6 +111,8 @@ void gremc_reply_address(struct rte_tel_data *dict, const char *key, rte_be32_t 
 void gremc_reply_mac(struct rte_tel_data *dict, const char *key, const struct rte_ether_addr *mac);
 /* Append text to an array. */
 void gremc_reply_array_text(struct rte_tel_data *array, const char *text);
+/* Append a number to an array. */
+void gremc_reply_array_u64(struct rte_tel_data *array, uint64_t value);
 /* Add every reason with its counter. */
 void gremc_reply_drops(struct rte_tel_data *dict, const uint64_t *drops);
 /* Likewise for the drops of replicas. */

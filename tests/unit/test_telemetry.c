@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Each telemetry command: its values, its errors, its pages. */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 
 #include "telemetry_query.h"
+
+static const char *refused_key; /* of the text that DPDK refuses, as if the reply were full */
+
+int __real_rte_tel_data_add_dict_string(struct rte_tel_data *dict, const char *key, const char *text);
+int __wrap_rte_tel_data_add_dict_string(struct rte_tel_data *dict, const char *key, const char *text);
+
+int __wrap_rte_tel_data_add_dict_string(struct rte_tel_data *dict, const char *key, const char *text)
+{
+	if (refused_key && strcmp(key, refused_key) == 0)
+		return -ENOSPC;
+	return __real_rte_tel_data_add_dict_string(dict, key, text);
+}
+
+static void test_missing_values_are_reported(void **unused __rte_unused)
+{
+	refused_key = "dpdk";
+	query_send("/gremc/info");
+	refused_key = NULL;
+	assert_string_equal(reply_text("error"), "this reply is not complete: a value does not fit in it");
+	assert_string_equal(reply_text("version"), GREMC_VERSION);
+	query_expect_reply("/gremc/info");
+	assert_string_equal(reply_text("dpdk"), rte_version());
+}
 
 static void test_info_sums_all_workers(void **unused __rte_unused)
 {
@@ -504,6 +528,7 @@ static void test_pages_have_every_entry_once(void **unused __rte_unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_missing_values_are_reported),
 		cmocka_unit_test(test_info_sums_all_workers),
 		cmocka_unit_test(test_reply_waits_for_the_table_of_mroutes),
 		cmocka_unit_test(test_queued_is_never_negative),

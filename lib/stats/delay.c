@@ -14,7 +14,7 @@ static unsigned delay_bucket(uint64_t value)
 	return octave * LINEAR + (unsigned)(value >> octave);
 }
 
-/* The largest value that falls into it. */
+/* The largest value of the bucket. */
 static uint64_t delay_bucket_limit(unsigned bucket)
 {
 	unsigned octave;

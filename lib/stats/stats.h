@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* stats: every packet accounted for. Counters are per worker (a polling lcore): one writer each, any thread
- * reads. What holds at every consistent read, and in every snapshot:
- *     rx_packets = forwarded + sum of punted + sum of drops + relayed + reassembled   (each input packet)
- *     wanted     = sent + sum of losses + queued + waiting   (each replica, and each packet of the host)
- * `relayed` (handed to the worker that has the flow and not yet taken) is 0 without `spread`, `queued`
- * (handed to another worker's transmit ring and not yet sent) unless a port has fewer transmit queues than
- * there are workers, or does not take packets at the pace at which they come, `waiting` (for the next hop's
- * MAC address) is 0 unless one is asked for. */
+/* Counters of packets. Each worker has its own; it is their only writer, and any thread reads them. At every
+ * consistent read (gremc_stats_read()):
+ *     rx_packets = forwarded + sum of punted + sum of drops + relayed + reassembled   (input packets)
+ *     wanted     = sent + sum of losses + queued + waiting                            (replicas, and packets
+ * of the host) `relayed` packets are in the ring to another worker, which has their flow; 0 without `spread`.
+ * `reassembled` is the number of outer fragments, less the packets that they made. `queued` replicas are in
+ * the ring to another worker's transmit queue, or in a backlog; 0 while each worker owns its queues and the
+ * ports keep up. `waiting` replicas wait until their next hop is resolved. */
 #ifndef GREMC_STATS_STATS_H
 #define GREMC_STATS_STATS_H
 
@@ -19,7 +19,7 @@
 #include "proto/proto.h"
 #include "stats/counter.h"
 
-/* Why an input packet was dropped: name, text. Each has its counter by being in this list. */
+/* The reasons for the drop of an input packet: name, text. Each has a counter. */
 #define GREMC_DROPS(X)                                                                                       \
 	GREMC_PROTO_ERRORS(X)                                                                                \
 	X(unknown_peer, "no tunnel between these two addresses")                                             \
@@ -48,9 +48,8 @@
 	X(punt_other, "for the kernel, but the ring of all other protocols was full")                        \
 	X(punt_multicast, "for the kernel, but the ring of multicast without an mroute was full")
 
-/* What is not the fast path's and goes to the control thread instead, by class: name, text. Each class has a
- * ring of its own, so that a flood of one costs the others nothing. The drops punt_* stand in the same order.
- */
+/* The classes of punted packets: name, text. Each class has rings of its own, so that a flood of one class
+ * does not affect the others. */
 #define GREMC_PUNTS(X)                                                                                       \
 	X(neighbor, "ARP and IPv6 neighbour discovery")                                                      \
 	X(control, "link-local multicast, and IGMP to any group")                                            \
@@ -61,7 +60,7 @@
 	X(other, "all other protocols")                                                                      \
 	X(multicast, "multicast that no mroute takes")
 
-/* Why a replica of a forwarded packet was not sent: name, text. Counted for its outgoing interface, too. */
+/* The reasons for the loss of a replica: name, text. Each is also counted for the outgoing interface. */
 #define GREMC_TX_DROPS(X)                                                                                    \
 	X(no_adjacency, "the next hop's MAC address is not known")                                           \
 	X(oif_down, "the operator has set the outgoing interface down")                                      \
@@ -118,11 +117,17 @@ case GREMC_PUNT_##name:                                                         
 	}
 }
 
+/* The name of a drop reason. */
 const char *gremc_drop_name(enum gremc_drop reason);
+/* The sentence of a drop reason. */
 const char *gremc_drop_text(enum gremc_drop reason);
+/* The name of a loss reason. */
 const char *gremc_tx_drop_name(enum gremc_tx_drop reason);
+/* The sentence of a loss reason. */
 const char *gremc_tx_drop_text(enum gremc_tx_drop reason);
+/* The name of a punt class. */
 const char *gremc_punt_name(enum gremc_punt class);
+/* The sentence of a punt class. */
 const char *gremc_punt_text(enum gremc_punt class);
 
 #define GREMC_STATS_PORTS 33 /* 32, and the host as one more behind those of the configuration */
@@ -135,12 +140,11 @@ struct gremc_totals {
 	uint64_t rx_bytes;  /* frames as received, without FCS */
 	uint64_t forwarded; /* input packets that were replicated at least once */
 	uint64_t relayed; /* input packets put into other workers' rings, less those taken from such rings */
-	/* outer fragments that wait for others or are part of a packet, less the packets that were complete
-	 */
+	/* outer fragments that wait for others or are part of a packet, less the complete packets */
 	uint64_t reassembled;
-	uint64_t injected; /* packets that the host gave for a port; each is wanted, too */
-	uint64_t wanted;   /* replicas that the oils asked for, and the host's packets */
-	uint64_t sent;     /* of them, those that a port took, or the ring to the host */
+	uint64_t injected; /* packets of the host for a port; each is also wanted */
+	uint64_t wanted;   /* replicas that the oils request, and packets of the host */
+	uint64_t sent;     /* those of `wanted` that a port accepted, or the ring to the host */
 	uint64_t queued;   /* replicas put into another worker's ring, or held for a port that did not take
 			      them, less those taken from there */
 	uint64_t waiting;  /* replicas held until the next hop is resolved, less those that wait no more */
@@ -193,24 +197,34 @@ struct gremc_stats {
 	struct gremc_vif_cold *vif_cold;     /* [vif] */
 	struct gremc_vif_drop *vif_drop;     /* [vif] */
 	struct gremc_mroute_counter *mroute; /* [mroute id] */
-	uint32_t vifs, mroutes;              /* how many of each there can be */
+	uint32_t vifs, mroutes;              /* limits of the indexes */
 };
 
-/* Control thread, at start. `socket` is the NUMA node of the worker (any: SOCKET_ID_ANY). NULL: ENOMEM. */
+/* Create the counters of a worker, all 0.
+ * Thread:  control thread.
+ * Input:   `socket` is the worker's NUMA node, or SOCKET_ID_ANY. `vifs` and `mroutes` limit the indexes.
+ * Returns: NULL: out of memory. */
 struct gremc_stats *gremc_stats_create(int socket, uint32_t vifs, uint32_t mroutes);
+/* Free the counters. Their worker has ended. NULL is allowed. */
 void gremc_stats_destroy(struct gremc_stats *stats);
 
-/* Control thread: an index is about to be used anew. No worker may still reach its last use. */
+/* Reset the counters of a vif whose index is about to be used again.
+ * Thread:  control thread.
+ * Input:   no worker can have a reference to the index. */
 void gremc_stats_reset_vif(struct gremc_stats *stats, uint32_t vif);
+/* The same for the id of an mroute. */
 void gremc_stats_reset_mroute(struct gremc_stats *stats, uint32_t mroute);
 
-/* Worker: totals change only between these two, once a burst, so that a reader sees the sums above hold. */
+/* Begin a change of `totals`, once per burst. They change only between this and gremc_stats_write_end(), so
+ * that the sums above hold for readers. Thread:  the worker. */
 static inline void gremc_stats_write_begin(struct gremc_stats *stats)
 {
 	gremc_u64_store(&stats->sequence, gremc_u64_load(&stats->sequence) + 1);
 	/* the odd number is visible before any counter that changes afterwards */
 	gremc_fence_release();
 }
+/* End the change.
+ * Thread:  the worker. */
 static inline void gremc_stats_write_end(struct gremc_stats *stats)
 {
 	/* every counter is visible before the even number */
@@ -224,7 +238,8 @@ static inline uint64_t gremc_stats_sequence(const struct gremc_stats *stats)
 	return gremc_u64_load(&stats->sequence);
 }
 
-/* Any thread: add a consistent copy of a worker's totals to *sum. */
+/* Add a consistent copy of a worker's totals to *sum.
+ * Thread:  any. */
 void gremc_stats_read(const struct gremc_stats *stats, struct gremc_totals *sum);
 
 #endif

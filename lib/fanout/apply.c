@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The writer's side: changes of many routes, all or none. All that can fail is done before the first route is
- * published, except that a key may be there twice; for that there is undo(). */
+/* Changes of many routes, all or none. All steps that can fail precede the first publication, with one
+ * exception: a key that the call has twice. op_undo() is for it. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,17 +9,17 @@
 
 #define RETIRED_MAX 1024u /* objects that are freed at once */
 
-/* A part of what one change takes out of the table, freed together after its grace period. */
+/* Objects that one change removes from the table, freed together after its grace period. */
 struct retired {
 	struct retired *next; /* of the same change */
 	struct gremc_fanout *table;
 	uint32_t count; /* of objects */
 	struct gremc_object *replaced;
-	struct gremc_object *removed; /* their ids are free with them */
+	struct gremc_object *removed; /* their ids are freed with them */
 	struct gremc_view *views;
 };
 
-/* One op on its way. */
+/* An operation in progress. */
 struct staged {
 	struct gremc_object *object;    /* to publish; NULL: removal, or nothing to change */
 	const struct gremc_mroute *old; /* published under this key before; NULL: the key is new */
@@ -53,9 +53,9 @@ static uint32_t id_take(struct gremc_fanout *table)
 	return id;
 }
 
-/* ---- what goes ---- */
+/* ---- retired objects ---- */
 
-static void destroy_list(struct gremc_fanout *table, struct gremc_object *object)
+static void object_list_destroy(struct gremc_fanout *table, struct gremc_object *object)
 {
 	while (object) {
 		struct gremc_object *next = object->next;
@@ -65,8 +65,8 @@ static void destroy_list(struct gremc_fanout *table, struct gremc_object *object
 	}
 }
 
-/* After the grace period. */
-static void free_retired(void *argument)
+/* Free the objects. Their grace period is over. */
+static void retired_free(void *argument)
 {
 	struct retired *retired = argument;
 	struct gremc_fanout *table = retired->table;
@@ -74,8 +74,8 @@ static void free_retired(void *argument)
 
 	for (object = retired->removed; object; object = object->next)
 		table->free_ids[table->free_id_count++] = gremc_object_mroute(object)->id;
-	destroy_list(table, retired->removed);
-	destroy_list(table, retired->replaced);
+	object_list_destroy(table, retired->removed);
+	object_list_destroy(table, retired->replaced);
 	while (retired->views) {
 		struct gremc_view *view = retired->views;
 
@@ -94,7 +94,7 @@ static struct retired *retired_create(struct gremc_fanout *table)
 	return retired;
 }
 
-/* The part that takes another object. Without memory for another part the last one becomes longer. */
+/* The part for another object. Without memory for a new part it is the last one, which becomes longer. */
 static struct retired *retired_part(struct change *change)
 {
 	struct retired *part = NULL;
@@ -109,7 +109,7 @@ static struct retired *retired_part(struct change *change)
 	return change->retired;
 }
 
-static void list_push(struct gremc_object **list, const struct gremc_mroute *mroute)
+static void object_list_push(struct gremc_object **list, const struct gremc_mroute *mroute)
 {
 	struct gremc_object *object = gremc_object_of(mroute);
 
@@ -117,27 +117,27 @@ static void list_push(struct gremc_object **list, const struct gremc_mroute *mro
 	*list = object;
 }
 
-static void retire_removed(struct change *change, const struct gremc_mroute *mroute)
+static void removed_mroute_retire(struct change *change, const struct gremc_mroute *mroute)
 {
-	list_push(&retired_part(change)->removed, mroute);
+	object_list_push(&retired_part(change)->removed, mroute);
 }
 
-static void retire_replaced(struct change *change, const struct gremc_mroute *mroute)
+static void replaced_mroute_retire(struct change *change, const struct gremc_mroute *mroute)
 {
-	list_push(&retired_part(change)->replaced, mroute);
+	object_list_push(&retired_part(change)->replaced, mroute);
 }
 
 static void retired_defer(struct gremc_rcu *rcu, struct retired *retired)
 {
-	if (gremc_rcu_defer(rcu, free_retired, retired) == 0)
+	if (gremc_rcu_defer(rcu, retired_free, retired) == 0)
 		return;
-	/* no memory to wait later: wait now */
+	/* without memory to defer it */
 	gremc_rcu_synchronize(rcu);
-	free_retired(retired);
+	retired_free(retired);
 }
 
-/* Start the grace period of all that was retired. */
-static void hand_over(struct change *change)
+/* Start the grace period of all retired objects. */
+static void retired_hand_over(struct change *change)
 {
 	while (change->retired) {
 		struct retired *retired = change->retired;
@@ -151,9 +151,9 @@ static void hand_over(struct change *change)
 	gremc_rcu_commit(change->table->rcu);
 }
 
-/* ---- stage: all that may fail ---- */
+/* ---- stage: the steps that can fail ---- */
 
-static int stage(struct change *change, uint32_t at)
+static int op_stage(struct change *change, uint32_t at)
 {
 	struct gremc_fanout *table = change->table;
 	const struct gremc_mroute_spec *spec = &change->ops[at].spec;
@@ -165,7 +165,7 @@ static int stage(struct change *change, uint32_t at)
 		struct gremc_object *object = gremc_object_of(staged->old);
 
 		if (object->next)
-			return -EINVAL; /* by another op of this call */
+			return -EINVAL; /* another operation has this key */
 		object->next = object;
 	}
 	if (change->ops[at].kind == GREMC_FANOUT_REMOVE) {
@@ -185,7 +185,7 @@ static int stage(struct change *change, uint32_t at)
 	return 0;
 }
 
-static int rebuild(struct change *change, uint32_t keys)
+static int view_rebuild(struct change *change, uint32_t keys)
 {
 	struct gremc_fanout *table = change->table;
 	struct gremc_view *old = table->view, *view;
@@ -199,11 +199,12 @@ static int rebuild(struct change *change, uint32_t keys)
 	return 0;
 }
 
-/* Ids and places for what is added. Removed routes hold their ids until their grace period is over. */
-static int make_room(struct change *change)
+/* Provide ids and entries of the hash for the added routes. Removed routes keep their ids for a grace period.
+ */
+static int capacity_reserve(struct change *change)
 {
 	struct gremc_fanout *table = change->table;
-	const struct gremc_hash *hash = table->view->hash[0]; /* as full as any */
+	const struct gremc_hash *hash = table->view->hash[0]; /* all are equally full */
 	uint32_t keys = hash->count + change->added;
 
 	if (change->added > change->removed &&
@@ -213,8 +214,8 @@ static int make_room(struct change *change)
 		gremc_job_pause();
 	if (ids_left(table) < change->added)
 		return -ENOSPC;
-	/* half as many again, to grow in few steps */
-	return keys > hash->capacity ? rebuild(change, keys + keys / 2) : 0;
+	/* by half, to grow in few steps */
+	return keys > hash->capacity ? view_rebuild(change, keys + keys / 2) : 0;
 }
 
 /* ---- publish ---- */
@@ -225,7 +226,7 @@ static void lengths_set(struct gremc_fanout *table, uint64_t lengths)
 		gremc_u64_store_release(&table->node[i]->lengths, lengths);
 }
 
-static void count_in(struct gremc_fanout *table, const struct gremc_mroute *mroute)
+static void mroute_count_add(struct gremc_fanout *table, const struct gremc_mroute *mroute)
 {
 	uint8_t length = gremc_length_class(mroute);
 
@@ -234,7 +235,7 @@ static void count_in(struct gremc_fanout *table, const struct gremc_mroute *mrou
 		lengths_set(table, gremc_u64_load(&table->node[0]->lengths) | UINT64_C(1) << length);
 }
 
-static void count_out(struct gremc_fanout *table, const struct gremc_mroute *mroute)
+static void mroute_count_remove(struct gremc_fanout *table, const struct gremc_mroute *mroute)
 {
 	uint8_t length = gremc_length_class(mroute);
 
@@ -248,19 +249,19 @@ static void slot_set(struct gremc_fanout *table, uint32_t id, const struct gremc
 	gremc_pointer_store_release(&table->slots[id], mroute);
 }
 
-/* Take a route out: no reader finds it from now on, and some still hold it. */
-static void unpublish(struct change *change, const struct gremc_mroute *mroute)
+/* Remove a route: no reader finds it from now on, and some may still hold it. */
+static void mroute_unpublish(struct change *change, const struct gremc_mroute *mroute)
 {
 	struct gremc_fanout *table = change->table;
 
 	gremc_view_remove(table, mroute);
 	slot_set(table, mroute->id, NULL);
-	count_out(table, mroute);
-	retire_removed(change, mroute);
+	mroute_count_remove(table, mroute);
+	removed_mroute_retire(change, mroute);
 }
 
-/* -EINVAL: another op of this call has brought the same key. */
-static int publish(struct change *change, struct staged *staged)
+/* Errors:  -EINVAL: another operation of this call has added the same key. */
+static int op_publish(struct change *change, struct staged *staged)
 {
 	struct gremc_fanout *table = change->table;
 	struct gremc_mroute *mroute = gremc_object_mroute(staged->object);
@@ -278,28 +279,28 @@ static int publish(struct change *change, struct staged *staged)
 	gremc_object_copy(&table->slab, staged->object);
 	if (change->on_new_id)
 		change->on_new_id(mroute->id, change->argument);
-	count_in(table, mroute);
+	mroute_count_add(table, mroute);
 	slot_set(table, mroute->id, mroute);
 	gremc_view_add(table, mroute);
 	return 0;
 }
 
-/* Back to before: `staged` has been published. */
-static void undo(struct change *change, const struct staged *staged)
+/* Undo the publication of an operation. */
+static void op_undo(struct change *change, const struct staged *staged)
 {
 	struct gremc_fanout *table = change->table;
 	const struct gremc_mroute *mroute = gremc_object_mroute(staged->object);
 
 	if (staged->old == NULL) {
-		unpublish(change, mroute);
+		mroute_unpublish(change, mroute);
 		return;
 	}
 	slot_set(table, mroute->id, staged->old);
 	gremc_view_replace(table, mroute, staged->old);
-	retire_replaced(change, mroute);
+	replaced_mroute_retire(change, mroute);
 }
 
-static void removals_follow(struct gremc_fanout *table)
+static void removals_announce(struct gremc_fanout *table)
 {
 	for (uint32_t i = 0; i < table->nodes.count; i++) {
 		struct gremc_fanout_node *node = table->node[i];
@@ -308,8 +309,9 @@ static void removals_follow(struct gremc_fanout *table)
 	}
 }
 
-/* All additions before the first removal: a packet of a route whose place another takes finds one of them. */
-static int publish_all(struct change *change)
+/* Publish all additions before the first removal, so that a packet finds either a route or its replacement.
+ */
+static int ops_publish(struct change *change)
 {
 	struct gremc_fanout *table = change->table;
 	uint32_t at = 0;
@@ -317,17 +319,17 @@ static int publish_all(struct change *change)
 
 	for (; at < change->count; at++) {
 		if (change->staged[at].object)
-			rc = publish(change, &change->staged[at]);
+			rc = op_publish(change, &change->staged[at]);
 		if (rc)
 			break;
 		gremc_job_pause();
 	}
 	if (rc || change->removed > 0)
-		removals_follow(table);
+		removals_announce(table);
 	if (rc) {
 		while (at-- > 0) {
 			if (change->staged[at].object)
-				undo(change, &change->staged[at]);
+				op_undo(change, &change->staged[at]);
 			change->staged[at].object = NULL;
 			gremc_job_pause();
 		}
@@ -337,21 +339,21 @@ static int publish_all(struct change *change)
 		struct staged *staged = &change->staged[at];
 
 		if (change->ops[at].kind == GREMC_FANOUT_REMOVE)
-			unpublish(change, staged->old);
+			mroute_unpublish(change, staged->old);
 		else if (staged->object && staged->old)
-			retire_replaced(change, staged->old);
+			replaced_mroute_retire(change, staged->old);
 		gremc_job_pause();
 	}
 	return 0;
 }
 
-/* -ECANCELED: the job that runs this is cancelled. */
-static int stage_all(struct change *change)
+/* Errors:  -ECANCELED: the job is cancelled. */
+static int ops_stage(struct change *change)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; i < change->count && rc == 0; i++) {
-		rc = stage(change, i);
+		rc = op_stage(change, i);
 		if (gremc_job_pause() && rc == 0)
 			rc = -ECANCELED;
 	}
@@ -363,7 +365,7 @@ static int stage_all(struct change *change)
 	return rc;
 }
 
-static void unstage_all(struct change *change)
+static void ops_unstage(struct change *change)
 {
 	for (uint32_t i = 0; i < change->count; i++) {
 		if (change->staged[i].object)
@@ -379,20 +381,21 @@ int gremc_fanout_apply(struct gremc_fanout *table, const struct gremc_fanout_op 
 		.table = table, .ops = ops, .count = count, .on_new_id = on_new_id, .argument = argument};
 	int rc = -ENOMEM;
 
+	gremc_assert_control_thread();
 	if (count == 0)
 		return 0;
 	change.staged = calloc(count, sizeof(*change.staged));
 	change.retired = retired_create(table);
 	if (change.staged == NULL || change.retired == NULL)
 		goto free_change;
-	rc = stage_all(&change);
+	rc = ops_stage(&change);
 	if (rc == 0)
-		rc = make_room(&change);
+		rc = capacity_reserve(&change);
 	if (rc == 0)
-		rc = publish_all(&change);
+		rc = ops_publish(&change);
 	if (rc)
-		unstage_all(&change);
-	hand_over(&change);
+		ops_unstage(&change);
+	retired_hand_over(&change);
 
 free_change:
 	free(change.retired);

@@ -8,7 +8,7 @@
 #define SLOTS_SIZE    (GREMC_MROUTE_IDS_MAX * sizeof(const struct gremc_mroute *))
 #define FREE_IDS_SIZE (GREMC_MROUTE_IDS_MAX * sizeof(uint32_t))
 
-static int nodes_init(struct gremc_fanout *table)
+static int table_nodes_create(struct gremc_fanout *table)
 {
 	for (uint32_t i = 0; i < table->nodes.count; i++) {
 		table->node[i] = gremc_memory_zalloc(sizeof(*table->node[i]), table->nodes.socket[i]);
@@ -19,7 +19,7 @@ static int nodes_init(struct gremc_fanout *table)
 	return 0;
 }
 
-static void release(struct gremc_fanout *table)
+static void table_free(struct gremc_fanout *table)
 {
 	for (uint32_t i = 0; i < table->nodes.count; i++)
 		rte_free(table->node[i]);
@@ -42,8 +42,9 @@ struct gremc_fanout *gremc_fanout_create(uint32_t entries, const struct gremc_no
 	table->slots = gremc_memory_reserve(SLOTS_SIZE, nodes->socket[0]);
 	table->free_ids = gremc_memory_reserve(FREE_IDS_SIZE, nodes->socket[0]);
 	if (table->slots == NULL || table->free_ids == NULL || gremc_slab_init(&table->slab, nodes) ||
-	    nodes_init(table) || gremc_view_create(table, RTE_MIN(entries, GREMC_MROUTES_MAX), &view)) {
-		release(table);
+	    table_nodes_create(table) ||
+	    gremc_view_create(table, RTE_MIN(entries, GREMC_MROUTES_MAX), &view)) {
+		table_free(table);
 		return NULL;
 	}
 	gremc_view_publish(table, view);
@@ -54,10 +55,10 @@ void gremc_fanout_destroy(struct gremc_fanout *table)
 {
 	if (table == NULL)
 		return;
-	/* what waits for its grace period refers to the table */
+	/* deferred frees refer to the table */
 	gremc_rcu_synchronize(table->rcu);
 	gremc_view_destroy(table, table->view);
-	release(table);
+	table_free(table);
 }
 
 const struct gremc_fanout_node *gremc_fanout_at(const struct gremc_fanout *table, int socket)
@@ -75,7 +76,6 @@ uint32_t gremc_fanout_id_limit(const struct gremc_fanout *table)
 	return gremc_u32_load(&table->id_limit);
 }
 
-/* Each figure by itself is of some moment; together they are not of one. */
 void gremc_fanout_usage(const struct gremc_fanout *table, struct gremc_fanout_usage *usage)
 {
 	uint64_t ids = gremc_fanout_id_limit(table);

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fanout: the multicast route table: (S,G), (*,G) and (*,G/len) to the accepted incoming interfaces and the
+/* The multicast route table: (S,G), (*,G) and (*,G/len) to the accepted incoming interfaces and the
  * oil.
  *
  * One writer (the control thread); any number of lock-free readers that are online in the RCU. A published
  * mroute is immutable: a change publishes another object by one pointer store and frees the first after a
  * grace period.
  *
- * What lookups touch is on each NUMA node that has workers: the hash, the routes. A worker reads its own
- * node's (gremc_fanout_at), so the writer makes every change on each of them. A lookup is exact on its node;
- * between two nodes a change is seen at moments a little apart.
+ * The hash and the routes are on each NUMA node that has workers. A worker reads the copy of its own node
+ * (gremc_fanout_at()), so the writer makes every change on each node. A lookup is exact on its node. Two
+ * nodes may see a change at slightly different times.
  *
- * One hash holds all three kinds: its key is (source, group) for (S,G), and (length, group's prefix) for
- * a route of any source, where the length 0.0.0.0 to 0.0.0.32 stands in the source's place: no packet has
- * such a source (GREMC_PROTO_bad_source). A mask says which lengths are in use, so that a lookup probes these
- * only, longest first: (S,G), then (*,G/32), then shorter prefixes. Groups in 232.0.0.0/8 have (S,G), and
- * (*,232.0.0.0/8) for what has none; no other route of any source takes their packets. */
+ * One hash holds all three kinds. The key of (S,G) is (source, group). The key of a wildcard is (length,
+ * prefix of the group): the length, as 0.0.0.0 to 0.0.0.32, replaces the source, because no packet has such a
+ * source (GREMC_PROTO_bad_source). A mask holds the lengths in use, so that a lookup probes only these, the
+ * longest first: (S,G), then (*,G/32), then shorter prefixes. Packets to 232.0.0.0/8 match (S,G), else
+ * (*,232.0.0.0/8), and no other wildcard (RFC 4607).
+ *
+ * Thread:  the writer is the control thread, or its job. A reader is online in the RCU. */
 #ifndef GREMC_FANOUT_FANOUT_H
 #define GREMC_FANOUT_FANOUT_H
 
@@ -26,15 +28,16 @@
 #include "rcu/rcu.h"
 
 #define GREMC_FANOUT_MAX  65535u     /* oifs of one mroute */
-#define GREMC_FANOUT_BULK 64u        /* lookups a call */
+#define GREMC_FANOUT_BULK 64u        /* lookups of one call */
 #define GREMC_MROUTES_MAX (1u << 20) /* mroutes of one table */
-/* Ids, and what is indexed by them: while one set of mroutes takes the place of another, both have theirs. */
+/* Ids of mroutes, and entries of arrays that they index. While one set of mroutes replaces another, both have
+ * ids. */
 #define GREMC_MROUTE_IDS_MAX (2 * GREMC_MROUTES_MAX)
 
 struct gremc_fanout;
-struct gremc_fanout_node; /* the table as it is read on one NUMA node */
+struct gremc_fanout_node; /* the copy of one NUMA node, for lookups */
 
-/* What a packet has, network byte order. */
+/* The addresses of a packet, in network byte order. */
 struct gremc_fanout_key {
 	rte_be32_t source;
 	rte_be32_t group;
@@ -48,10 +51,10 @@ struct gremc_mroute {
 	uint8_t length;      /* of the group's prefix, 4 to 32 */
 	uint8_t origin;      /* enum gremc_origin */
 	uint8_t origins;     /* bit per enum gremc_origin: whose interfaces are in the oil */
-	uint8_t limited : 1; /* some oif does not take all packets: gremc_mroute_thresholds() */
+	uint8_t limited : 1; /* conditional OIFs: gremc_mroute_thresholds() */
 	uint8_t loops : 1;   /* some accepted iif is in the oil */
-	uint8_t sampled : 1; /* a limited one, of which the kernel gets a packet now and then */
-	uint8_t plain : 1;   /* one iif, and an oil that is not empty, has it not, and takes all packets */
+	uint8_t sampled : 1; /* punt-sampled; only with `limited` */
+	uint8_t plain : 1;   /* simple RPF, and an oil that is not empty and takes all packets */
 	uint32_t iif;        /* the only accepted incoming vif when iif_count is 1 */
 	uint32_t iif_count;  /* 0: any vif is accepted */
 	uint32_t oif_count;  /* 0 to GREMC_FANOUT_MAX */
@@ -59,30 +62,31 @@ struct gremc_mroute {
 			 * the thresholds, when limited */
 };
 
-/* Vifs of the oil that are in an mroute's first cache line, with what a lookup reads. */
+/* Vifs of the oil that are in the first cache line of an mroute, beside the fields that a lookup reads. */
 #define GREMC_MROUTE_LINE 5u
 
-/* The accepted iifs as an array (of iif_count). */
+/* The accepted iifs: an array of iif_count vifs. */
 static inline const uint32_t *gremc_mroute_iifs(const struct gremc_mroute *mroute)
 {
 	return mroute->iif_count == 1 ? &mroute->iif : &mroute->vif[mroute->oif_count];
 }
 
-/* Of a limited mroute: one of each oif. A packet leaves there only if its TTL, as received, is greater; or,
- * of GREMC_THRESHOLD_SOURCES, if its source is one of the vif's (gremc_vif_accepts_source()). */
+/* The threshold of a source-filtered OIF: a packet leaves if gremc_vif_accepts_source() is true. */
 #define GREMC_THRESHOLD_SOURCES UINT8_MAX
+/* The thresholds of a limited mroute, one for each oif. A packet leaves only if its TTL as received is
+ * greater than the threshold. */
 static inline const uint8_t *gremc_mroute_thresholds(const struct gremc_mroute *mroute)
 {
 	return (const uint8_t *)&mroute
 		->vif[mroute->oif_count + (mroute->iif_count > 1 ? mroute->iif_count : 0)];
 }
 
-/* The first index in the ascending `vifs` that holds a vif >= `vif`; count when there is none. */
+/* The first index in the ascending `vifs` whose vif is at least `vif`; `count` if there is none. */
 static inline uint32_t gremc_vif_lower_bound(const uint32_t *vifs, uint32_t count, uint32_t vif)
 {
 	const uint32_t *base = vifs;
 
-	/* Halves without a branch on what was read: the answer is in base[0 .. count]. */
+	/* Without a branch on the vif that was read. The result is in base[0 .. count]. */
 	while (count > 1) {
 		uint32_t half = count / 2;
 
@@ -92,7 +96,7 @@ static inline uint32_t gremc_vif_lower_bound(const uint32_t *vifs, uint32_t coun
 	return (uint32_t)(base - vifs) + (count == 1 && *base < vif);
 }
 
-/* RPF: does the mroute take packets from this vif? */
+/* RPF: whether the mroute accepts packets of this vif. */
 static inline bool gremc_mroute_accepts(const struct gremc_mroute *mroute, uint32_t iif)
 {
 	uint32_t at;
@@ -103,7 +107,7 @@ static inline bool gremc_mroute_accepts(const struct gremc_mroute *mroute, uint3
 	return at < mroute->iif_count && gremc_mroute_iifs(mroute)[at] == iif;
 }
 
-/* Split horizon: the place of the iif in the oil, or oif_count. */
+/* Split horizon: the index of the iif in the oil, or oif_count. */
 static inline uint32_t gremc_mroute_skip(const struct gremc_mroute *mroute, uint32_t iif)
 {
 	uint32_t at;
@@ -114,7 +118,7 @@ static inline uint32_t gremc_mroute_skip(const struct gremc_mroute *mroute, uint
 	return at < mroute->oif_count && mroute->vif[at] == iif ? at : mroute->oif_count;
 }
 
-/* A wanted route, as the control thread says it. */
+/* A route as the control thread requests it. */
 struct gremc_mroute_spec {
 	rte_be32_t source; /* 0: any; otherwise length must be 32 */
 	rte_be32_t group;
@@ -123,7 +127,7 @@ struct gremc_mroute_spec {
 	uint32_t iif_count, oif_count;
 	const uint32_t *iifs;      /* any order, no vif twice; iif_count 0: any */
 	const uint32_t *oifs;      /* any order, no vif twice */
-	const uint8_t *thresholds; /* of the oifs, which are ascending then; NULL: none has one */
+	const uint8_t *thresholds; /* [oif], if the oifs are ascending; NULL: none has one */
 	bool sampled;              /* only with thresholds */
 };
 
@@ -133,55 +137,58 @@ struct gremc_fanout_op {
 	struct gremc_mroute_spec spec; /* REMOVE reads source, group and length only */
 };
 
-/* A table whose hash starts with room for `entries` mroutes (it grows by itself up to GREMC_MROUTES_MAX),
- * with a copy of what lookups touch on each of `nodes` (copied), in memory beside DPDK's. NULL: ENOMEM. rcu
- * outlives it. */
+/* Create the table, with a copy for lookups on each of `nodes`, in memory beside DPDK's.
+ * Input:    `entries` is the first capacity of the hash, which grows up to GREMC_MROUTES_MAX. `nodes` is
+ * copied. Lifetime: rcu outlives the table. Returns:  NULL: out of memory. */
 struct gremc_fanout *gremc_fanout_create(uint32_t entries, const struct gremc_nodes *nodes,
 					 struct gremc_rcu *rcu);
-/* No reader may be left. */
+/* Free the table and its mroutes. No reader is online. NULL is allowed. */
 void gremc_fanout_destroy(struct gremc_fanout *table);
-/* Any thread: what lookups on NUMA node `socket` are to use: its copy, or the first one where it has none.
- * Lives as long as the table. */
+/* Thread:   any.
+ * Lifetime: that of the table.
+ * Returns:  the copy for lookups on NUMA node `socket`; the first copy if that node has none. */
 const struct gremc_fanout_node *gremc_fanout_at(const struct gremc_fanout *table, int socket);
 
-/* Writer: add, replace (SET of a key that exists: its id, and so its counters, stay) and remove routes, all
- * or none, under one grace period, which is committed here. A SET equal to what is published changes nothing.
- * Each key at most once in one call. Readers see each route as before or as after, never between, and all
- * additions before the first removal.
- * Returns 0; or, and then nothing has changed:
- * -ENOMEM;
- * -ENOSPC: over GREMC_MROUTES_MAX when it is done, or no id is left: removed routes hold theirs until their
- * grace period is over;
- * -E2BIG: over GREMC_FANOUT_MAX oifs or iifs;
- * -EINVAL: not a group, host bits, a source with a prefix, a source in 0.0.0.0/8 or multicast, a vif twice,
- * a key twice, oifs with thresholds that are not ascending, a route of any source inside 232.0.0.0/8;
- * -ENOENT: REMOVE of what is not there;
- * -ECANCELED: in a job (base/job.h), which pauses between routes, and is cancelled.
- * on_new_id, when not NULL, is called for the id of each added route before a reader can find it (to zero its
- * counters). */
+/* Add, replace and remove routes: all or none, under one grace period, which begins here. A SET of a key that
+ * exists replaces the route, which keeps its id and so its counters. A SET that is equal to the published
+ * route changes nothing. A reader sees each route as before or as after the call, and all additions before
+ * the first removal. Thread:  control thread, or a job, which pauses between routes. Input:   each key at
+ * most once. on_new_id, unless NULL, is called with the id of each added route before a reader can find the
+ * route, to reset its counters. Errors:  nothing has changed: -ENOMEM; -ECANCELED: the job is cancelled;
+ *          -ENOSPC: more than GREMC_MROUTES_MAX routes, or no id is free, because removed routes keep theirs
+ * for a grace period; -E2BIG: more than GREMC_FANOUT_MAX oifs or iifs; -EINVAL: not a group; host bits; a
+ * source with a prefix; a source in 0.0.0.0/8 or multicast; a vif or a key twice; oifs with thresholds that
+ * are not ascending; a wildcard inside 232.0.0.0/8; -ENOENT: a REMOVE of a key that does not exist. */
 int gremc_fanout_apply(struct gremc_fanout *table, const struct gremc_fanout_op *ops, uint32_t count,
 		       void (*on_new_id)(uint32_t id, void *argument), void *argument);
 
-/* Reader: longest match of each of n <= GREMC_FANOUT_BULK keys, in the node's memory; NULL where none. A
- * group in 232.0.0.0/8 matches (S,G) only (RFC 4607). */
+/* Find the longest match of each of n keys.
+ * Thread:  a reader.
+ * Input:   `node` is the copy of the reader's node; n <= GREMC_FANOUT_BULK.
+ * Output:  out[i] is the mroute of key i, or NULL.
+ * RFC:     4607: a group in 232.0.0.0/8 matches (S,G) and (*,232.0.0.0/8) only. */
 void gremc_fanout_lookup_bulk(const struct gremc_fanout_node *node, const struct gremc_fanout_key *keys,
 			      uint32_t n, const struct gremc_mroute **out);
 
-/* Of the functions from here on a reader may be on any node: they look at the first.
- * Reader, or the writer: the route of an id, or NULL. Ids below gremc_fanout_id_limit() may be in use. */
+/* ---- for readers on any node, and the control thread: these read the first copy ---- */
+
+/* The mroute with the id, or NULL. */
 const struct gremc_mroute *gremc_fanout_get(const struct gremc_fanout *table, uint32_t id);
+/* An upper bound of the ids in use. */
 uint32_t gremc_fanout_id_limit(const struct gremc_fanout *table);
-/* Reader, or the writer: the route with exactly this key, or NULL. */
+/* The mroute with exactly this key, or NULL. */
 const struct gremc_mroute *gremc_fanout_find(const struct gremc_fanout *table, rte_be32_t source,
 					     rte_be32_t group, uint8_t length);
 
 struct gremc_fanout_usage {
 	uint32_t mroutes;
-	uint32_t capacity; /* of the hash as it is now */
-	uint64_t nodes;    /* copies of hash and objects */
-	uint64_t bytes;    /* all memory of the table: slots, and of each node hash and objects */
+	uint32_t capacity; /* present one of the hash */
+	uint64_t nodes;    /* copies of the hash and of the mroutes */
+	uint64_t bytes;    /* memory of the table on all nodes */
 	uint64_t lengths;  /* bit 33: (S,G) in use; bit 34: (*,232.0.0.0/8); bit n: (*,G/n) */
 };
+/* The size of the table. Each figure is exact at some moment of the call.
+ * Thread:  any. */
 void gremc_fanout_usage(const struct gremc_fanout *table, struct gremc_fanout_usage *usage);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside fanout: the table, its views, and the memory of its mroutes. All but lookup.c is the writer's. */
+/* The table, its views, and the memory of its mroutes. All functions are for the writer, except those of
+ * lookup.c. */
 #ifndef GREMC_FANOUT_FANOUT_PRIV_H
 #define GREMC_FANOUT_FANOUT_PRIV_H
 
@@ -20,28 +21,32 @@
 struct gremc_slab_chunk;
 
 struct gremc_slab {
-	/* By node. All objects are in here: an object's number counts lines from here, and is the same on
-	 * each. The first is where the writer makes them; the others get copies. */
+	/* [node] The memory of all objects. The number of an object counts lines from its start and is the
+	 * same on each node. The writer makes objects on the first node and copies them to the others. */
 	void *lines[GREMC_NODES_MAX];
 	uint32_t node_count;
-	size_t size;                                       /* of each */
-	struct gremc_slab_chunk *room[GREMC_SLAB_CLASSES]; /* per class, the chunks that have a free object */
-	uint32_t *spare;                                   /* chunks that were given back, a stack */
+	size_t size;                                            /* bytes of each node's memory */
+	struct gremc_slab_chunk *available[GREMC_SLAB_CLASSES]; /* [class] chunks that have a free object */
+	uint32_t *spare;                                        /* a stack of freed chunks */
 	uint32_t spare_count, chunks;
-	uint64_t bytes; /* of objects in use, on one node; atomic, relaxed */
+	uint64_t bytes; /* a counter: of objects in use, on one node */
 };
 
-/* -ENOMEM: the address space is not to be had. */
+/* Reserve the memory.
+ * Errors:  -ENOMEM: the process cannot have as much address space. */
 int gremc_slab_init(struct gremc_slab *slab, const struct gremc_nodes *nodes);
-/* Whatever is in it goes with it. */
+/* Free the memory and all objects in it. */
 void gremc_slab_fini(struct gremc_slab *slab);
-/* Aligned to a cache line, not zeroed, on the first node. NULL: ENOMEM. */
+/* Allocate an object on the first node, aligned to a cache line, not zeroed.
+ * Returns: NULL: out of memory. */
 void *gremc_slab_alloc(struct gremc_slab *slab, size_t size);
-/* Give the object as it is now to the other nodes. */
+/* Copy the object to the other nodes. */
 void gremc_slab_copy(struct gremc_slab *slab, const void *object, size_t size);
-/* `size` as it was asked for. On all nodes the memory reads as zero until it is given out again. */
+/* Free an object. Its memory is zero on all nodes until it is allocated again.
+ * Input:   `size` is that of its allocation. */
 void gremc_slab_free(struct gremc_slab *slab, void *memory, size_t size);
 
+/* The number of the object, which is the same on all nodes. */
 static inline uint32_t gremc_slab_number(const struct gremc_slab *slab, const void *object)
 {
 	return (uint32_t)(RTE_PTR_DIFF(object, slab->lines[0]) / GREMC_SLAB_STEP);
@@ -53,51 +58,57 @@ static inline void *gremc_slab_at(const struct gremc_slab *slab, uint32_t node, 
 	return RTE_PTR_ADD(slab->lines[node], RTE_PTR_DIFF(object, slab->lines[0]));
 }
 
-/* ---- object: an mroute, its key, and what only the writer needs ---- */
+/* ---- object: an mroute, its key, and fields of the writer ---- */
 
-/* Stands directly before its mroute: 16 bytes, so that an oil of 4 makes one cache line. */
+/* The header of an mroute, directly before it. */
 struct gremc_object {
 	struct gremc_object
-		*next; /* retired with it; itself while an op of the call in progress is about it */
+		*next; /* retired with it; itself while an operation of the present call changes it */
 	struct gremc_fanout_key key; /* under which the hash has it */
 };
-static_assert(sizeof(struct gremc_object) == 16, "the header keeps an oil of 4 in one cache line");
+static_assert(sizeof(struct gremc_object) == 16, "an object with a short oil is one cache line");
 static_assert(sizeof(struct gremc_mroute) == 28, "so does the mroute");
 static_assert(sizeof(struct gremc_object) + sizeof(struct gremc_mroute) +
 			      GREMC_MROUTE_LINE * sizeof(uint32_t) ==
 		      RTE_CACHE_LINE_SIZE,
 	      "a first line is as full as it can be");
 
+/* The mroute of an object. */
 static inline struct gremc_mroute *gremc_object_mroute(struct gremc_object *object)
 {
 	return (struct gremc_mroute *)(object + 1);
 }
 
+/* The object of a published mroute. */
 static inline struct gremc_object *gremc_object_of(const struct gremc_mroute *mroute)
 {
 	return (struct gremc_object *)RTE_PTR_SUB(mroute, sizeof(struct gremc_object));
 }
 
-/* 0, or why the spec is no route: -EINVAL, -E2BIG. Does not look at the vifs. */
+/* Check all of a spec but the order of its vifs.
+ * Errors:  -EINVAL, -E2BIG. */
 int gremc_spec_check(const struct gremc_mroute_spec *spec);
-/* The object of a checked spec, without an id. -ENOMEM, or -EINVAL: a vif twice. */
+/* Create the object of a checked spec, without an id.
+ * Errors:  -ENOMEM; -EINVAL: a vif twice. */
 int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec *spec,
 			struct gremc_object **out);
+/* Free an object that no reader can have. */
 void gremc_object_destroy(struct gremc_slab *slab, struct gremc_object *object);
-/* It is complete, its id included: bring it to the other nodes. */
+/* Copy the object, which is complete and has its id, to the other nodes. */
 void gremc_object_copy(struct gremc_slab *slab, const struct gremc_object *object);
-/* Do both say the same, but for the id? */
+/* Whether both are equal, except for their ids. */
 bool gremc_mroute_same(const struct gremc_mroute *a, const struct gremc_mroute *b);
 
 /* ---- view: the hash of the table, on each node ---- */
 
-/* A table that grows gets another view, published by one store a node. */
+/* A table that grows gets another view, published by one store per node. */
 struct gremc_view {
 	struct gremc_hash
 		*hash[GREMC_NODES_MAX]; /* key to the number of the object; each has a seed of its own */
 	struct gremc_view *next;        /* retired with it */
 };
 
+/* The hash of a key in this table. */
 static inline uint64_t gremc_key_hash(const struct gremc_hash *hash, const struct gremc_fanout_key *key)
 {
 	uint64_t both;
@@ -106,6 +117,7 @@ static inline uint64_t gremc_key_hash(const struct gremc_hash *hash, const struc
 	return gremc_hash_compute(hash, both, 0);
 }
 
+/* A gremc_hash_key_equals. */
 static inline bool gremc_object_has_key(const void *line, const void *key)
 {
 	return memcmp(&((const struct gremc_object *)line)->key, key, sizeof(struct gremc_fanout_key)) == 0;
@@ -117,6 +129,7 @@ static inline bool gremc_object_has_key(const void *line, const void *key)
 #define GREMC_LENGTH_SG  33u
 #define GREMC_LENGTH_SSM 34u
 
+/* The class of the mroute: its bit in `lengths`. */
 static inline uint8_t gremc_length_class(const struct gremc_mroute *mroute)
 {
 	if (mroute->source)
@@ -131,13 +144,13 @@ GREMC_ATOMIC_POINTER(mroute, const struct gremc_mroute);
 /* The data of lookups on one node, in its memory. Writer: control thread. Readers: workers and telemetry. */
 struct gremc_fanout_node {
 	alignas(RTE_CACHE_LINE_SIZE) gremc_atomic_fanout_hash hash; /* of the table's view */
-	/* Lengths in use. A bit is set before the first route of its class can be found, and cleared after
-	 * the last one is gone: a reader may probe in vain, but never passes by a route. */
+	/* Lengths in use. A bit is set before the first route of its class is published, and cleared after
+	 * the last one is removed: a reader may probe in vain, and never misses a route. */
 	gremc_atomic_u64 lengths;
-	/* Counts the changes that remove something: moved after their additions, before their removals. A
-	 * lookup that sees it move may have looked for a new route too early and for the old one too late. */
+	/* Changes that remove routes, counted between their additions and their removals. A lookup during
+	 * which it changes may have probed for a new route too early and for the old one too late. */
 	gremc_atomic_u64 removals;
-	const void *lines; /* the slab's; stays */
+	const void *lines; /* of the slab; constant */
 };
 
 struct gremc_fanout {
@@ -159,20 +172,25 @@ struct gremc_fanout {
 	struct gremc_slab slab;
 };
 
+/* The key of a route in the hash. */
 static inline struct gremc_fanout_key gremc_fanout_key_of(rte_be32_t source, rte_be32_t group, uint8_t length)
 {
 	return (struct gremc_fanout_key){source ? source : rte_cpu_to_be_32(length), group};
 }
 
-/* Hashes with room for `keys` at once, with all routes of the table in them; not yet published. -ENOMEM. */
+/* Create hashes of a capacity of `keys`, with all routes of the table; not yet published.
+ * Errors:  -ENOMEM. */
 int gremc_view_create(struct gremc_fanout *table, uint32_t keys, struct gremc_view **out);
+/* Free a view that no reader can have. */
 void gremc_view_destroy(struct gremc_fanout *table, struct gremc_view *view);
+/* Make readers use the view. */
 void gremc_view_publish(struct gremc_fanout *table, struct gremc_view *view);
-/* Writer: add a route whose key is not there. The hash has room. */
+/* Add a route. Its key is not in the hash, which is not full. */
 void gremc_view_add(struct gremc_fanout *table, const struct gremc_mroute *mroute);
-/* Writer: one route in the place of another with the same key. */
+/* Replace a route by another one with the same key. */
 void gremc_view_replace(struct gremc_fanout *table, const struct gremc_mroute *old,
 			const struct gremc_mroute *mroute);
+/* Remove a route, which is in the hash. */
 void gremc_view_remove(struct gremc_fanout *table, const struct gremc_mroute *mroute);
 
 #endif

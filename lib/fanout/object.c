@@ -11,12 +11,12 @@ int gremc_spec_check(const struct gremc_mroute_spec *spec)
 	    (spec->group & ~gremc_ipv4_mask(spec->length)))
 		return -EINVAL;
 	if (spec->source) {
-		/* 0.0.0.0/8 are no sources, and stand for lengths in our keys */
+		/* sources in 0.0.0.0/8 are not valid; in keys they are lengths */
 		if (spec->length != 32 || gremc_ipv4_is_multicast(spec->source) ||
 		    (spec->source & RTE_BE32(0xff000000)) == 0)
 			return -EINVAL;
 	} else if (spec->length > GREMC_SSM_LENGTH && gremc_ipv4_is_ssm(spec->group)) {
-		return -EINVAL; /* RFC 4607: no lookup finds it */
+		return -EINVAL; /* no lookup finds it (RFC 4607) */
 	}
 	if (spec->oif_count > GREMC_FANOUT_MAX || spec->iif_count > GREMC_FANOUT_MAX)
 		return -E2BIG;
@@ -31,20 +31,20 @@ static size_t object_size(uint32_t oif_count, uint32_t iif_count, bool limited)
 	       (limited ? oif_count : 0);
 }
 
-static size_t size_of(const struct gremc_mroute *mroute)
+static size_t mroute_size(const struct gremc_mroute *mroute)
 {
 	return object_size(mroute->oif_count, mroute->iif_count, mroute->limited);
 }
 
-static int compare_vifs(const void *a, const void *b)
+static int vifs_compare(const void *a, const void *b)
 {
 	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
 
 	return (left > right) - (left < right);
 }
 
-/* The first index whose vif is not above the one before it, or count. */
-static uint32_t ascending(const uint32_t *vifs, uint32_t count)
+/* The length of the ascending start of `vifs`. */
+static uint32_t vifs_ascending_length(const uint32_t *vifs, uint32_t count)
 {
 	for (uint32_t i = 1; i < count; i++)
 		if (vifs[i] <= vifs[i - 1])
@@ -52,20 +52,21 @@ static uint32_t ascending(const uint32_t *vifs, uint32_t count)
 	return count;
 }
 
-/* Copy in ascending order. -EINVAL: a vif is in it twice. */
-static int copy_sorted(uint32_t *to, const uint32_t *from, uint32_t count)
+/* Copy in ascending order.
+ * Errors:  -EINVAL: a vif is in it twice. */
+static int vifs_copy_sorted(uint32_t *to, const uint32_t *from, uint32_t count)
 {
 	if (count == 0)
 		return 0;
 	memcpy(to, from, count * sizeof(*to));
-	if (ascending(to, count) == count)
+	if (vifs_ascending_length(to, count) == count)
 		return 0;
-	qsort(to, count, sizeof(*to), compare_vifs);
-	return ascending(to, count) == count ? 0 : -EINVAL;
+	qsort(to, count, sizeof(*to), vifs_compare);
+	return vifs_ascending_length(to, count) == count ? 0 : -EINVAL;
 }
 
-/* Can a packet come by an interface of the oil? */
-static bool can_loop(const struct gremc_mroute *mroute)
+/* Whether an accepted iif is in the oil. */
+static bool mroute_can_loop(const struct gremc_mroute *mroute)
 {
 	const uint32_t *iifs = gremc_mroute_iifs(mroute);
 	bool found = mroute->iif_count == 0;
@@ -103,12 +104,12 @@ int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec 
 		.iif_count = spec->iif_count,
 		.oif_count = spec->oif_count,
 	};
-	rc = copy_sorted(mroute->vif, spec->oifs, spec->oif_count);
-	/* thresholds are not sorted along */
-	if (limited && ascending(spec->oifs, spec->oif_count) < spec->oif_count)
+	rc = vifs_copy_sorted(mroute->vif, spec->oifs, spec->oif_count);
+	/* the thresholds are not sorted with the oifs */
+	if (limited && vifs_ascending_length(spec->oifs, spec->oif_count) < spec->oif_count)
 		rc = -EINVAL;
 	if (rc == 0 && spec->iif_count > 1)
-		rc = copy_sorted(&mroute->vif[spec->oif_count], spec->iifs, spec->iif_count);
+		rc = vifs_copy_sorted(&mroute->vif[spec->oif_count], spec->iifs, spec->iif_count);
 	if (rc) {
 		gremc_object_destroy(slab, object);
 		return rc;
@@ -116,7 +117,7 @@ int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec 
 	if (limited)
 		memcpy((uint8_t *)(uintptr_t)gremc_mroute_thresholds(mroute), spec->thresholds,
 		       spec->oif_count);
-	mroute->loops = can_loop(mroute);
+	mroute->loops = mroute_can_loop(mroute);
 	mroute->plain = mroute->iif_count == 1 && mroute->oif_count > 0 && !mroute->loops && !limited;
 	*out = object;
 	return 0;
@@ -124,20 +125,21 @@ int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec 
 
 void gremc_object_destroy(struct gremc_slab *slab, struct gremc_object *object)
 {
-	gremc_slab_free(slab, object, size_of(gremc_object_mroute(object)));
+	gremc_slab_free(slab, object, mroute_size(gremc_object_mroute(object)));
 }
 
 void gremc_object_copy(struct gremc_slab *slab, const struct gremc_object *object)
 {
 	const struct gremc_mroute *mroute = (const struct gremc_mroute *)(object + 1);
 
-	gremc_slab_copy(slab, object, size_of(mroute));
+	gremc_slab_copy(slab, object, mroute_size(mroute));
 }
 
 bool gremc_mroute_same(const struct gremc_mroute *a, const struct gremc_mroute *b)
 {
 	const size_t skip = offsetof(struct gremc_mroute, source);
 
-	return size_of(a) == size_of(b) && memcmp(RTE_PTR_ADD(a, skip), RTE_PTR_ADD(b, skip),
-						  size_of(a) - sizeof(struct gremc_object) - skip) == 0;
+	return mroute_size(a) == mroute_size(b) &&
+	       memcmp(RTE_PTR_ADD(a, skip), RTE_PTR_ADD(b, skip),
+		      mroute_size(a) - sizeof(struct gremc_object) - skip) == 0;
 }

@@ -9,35 +9,37 @@
 
 #define SMALLEST 1024u
 
-static uint64_t hash_of(const struct gremc_hash *hash, const struct gremc_mroute *mroute)
+static uint64_t mroute_hash(const struct gremc_hash *hash, const struct gremc_mroute *mroute)
 {
 	return gremc_key_hash(hash, &gremc_object_of(mroute)->key);
 }
 
-static uint32_t number_of(const struct gremc_fanout *table, const struct gremc_mroute *mroute)
+static uint32_t mroute_number(const struct gremc_fanout *table, const struct gremc_mroute *mroute)
 {
 	return gremc_slab_number(&table->slab, gremc_object_of(mroute));
 }
 
-/* What the node has of the route is complete before its number gets there. */
-static void complete(const struct gremc_fanout *table, uint32_t node, const struct gremc_mroute *mroute)
+/* The node's copy of the route is complete before the hash has its number. */
+static void mroute_complete(const struct gremc_fanout *table, uint32_t node,
+			    const struct gremc_mroute *mroute)
 {
 	GREMC_TSAN_RELEASE(gremc_slab_at(&table->slab, node, gremc_object_of(mroute)));
 }
 
-static int add(const struct gremc_fanout *table, const struct gremc_view *view,
-	       const struct gremc_mroute *mroute)
+static int view_mroute_add(const struct gremc_fanout *table, const struct gremc_view *view,
+			   const struct gremc_mroute *mroute)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; i < table->nodes.count && rc == 0; i++) {
-		complete(table, i, mroute);
-		rc = gremc_hash_add(view->hash[i], hash_of(view->hash[i], mroute), number_of(table, mroute));
+		mroute_complete(table, i, mroute);
+		rc = gremc_hash_add(view->hash[i], mroute_hash(view->hash[i], mroute),
+				    mroute_number(table, mroute));
 	}
 	return rc;
 }
 
-static void destroy(const struct gremc_fanout *table, struct gremc_view *view)
+static void view_free(const struct gremc_fanout *table, struct gremc_view *view)
 {
 	for (uint32_t i = 0; view && i < table->nodes.count; i++) {
 		if (view->hash[i] == NULL)
@@ -48,8 +50,8 @@ static void destroy(const struct gremc_fanout *table, struct gremc_view *view)
 	free(view);
 }
 
-/* Empty. NULL: ENOMEM. */
-static struct gremc_view *create(const struct gremc_fanout *table, uint32_t keys)
+/* An empty view. Returns: NULL: out of memory. */
+static struct gremc_view *view_alloc(const struct gremc_fanout *table, uint32_t keys)
 {
 	struct gremc_view *view = calloc(1, sizeof(*view));
 
@@ -59,14 +61,14 @@ static struct gremc_view *create(const struct gremc_fanout *table, uint32_t keys
 		view->hash[i] = gremc_memory_zalloc(sizeof(*view->hash[i]), socket);
 		if (view->hash[i] && gremc_hash_init(view->hash[i], keys, socket) == 0)
 			continue;
-		destroy(table, view);
+		view_free(table, view);
 		view = NULL;
 	}
 	return view;
 }
 
-/* `sign` 1: its memory is in use from now on; -1: no longer. */
-static void account(struct gremc_fanout *table, const struct gremc_view *view, int sign)
+/* Count the view's memory: `sign` 1 adds it, -1 removes it. */
+static void view_bytes_count(struct gremc_fanout *table, const struct gremc_view *view, int sign)
 {
 	uint64_t bytes = table->nodes.count * gremc_hash_bytes(view->hash[0]);
 
@@ -75,17 +77,17 @@ static void account(struct gremc_fanout *table, const struct gremc_view *view, i
 
 int gremc_view_create(struct gremc_fanout *table, uint32_t keys, struct gremc_view **out)
 {
-	struct gremc_view *view = create(table, RTE_MAX(keys, SMALLEST));
+	struct gremc_view *view = view_alloc(table, RTE_MAX(keys, SMALLEST));
 	int rc = 0;
 
 	if (view == NULL)
 		return -ENOMEM;
-	account(table, view, 1);
+	view_bytes_count(table, view, 1);
 	for (uint32_t id = 0; id < gremc_fanout_id_limit(table) && rc == 0; id++) {
 		const struct gremc_mroute *mroute = gremc_fanout_get(table, id);
 
 		if (mroute)
-			rc = add(table, view, mroute);
+			rc = view_mroute_add(table, view, mroute);
 		gremc_job_pause();
 	}
 	if (rc) {
@@ -98,8 +100,8 @@ int gremc_view_create(struct gremc_fanout *table, uint32_t keys, struct gremc_vi
 
 void gremc_view_destroy(struct gremc_fanout *table, struct gremc_view *view)
 {
-	account(table, view, -1);
-	destroy(table, view);
+	view_bytes_count(table, view, -1);
+	view_free(table, view);
 }
 
 void gremc_view_publish(struct gremc_fanout *table, struct gremc_view *view)
@@ -112,7 +114,10 @@ void gremc_view_publish(struct gremc_fanout *table, struct gremc_view *view)
 
 void gremc_view_add(struct gremc_fanout *table, const struct gremc_mroute *mroute)
 {
-	add(table, table->view, mroute);
+	int rc = view_mroute_add(table, table->view, mroute);
+
+	gremc_assert(rc == 0); /* capacity_reserve() */
+	(void)rc;
 }
 
 void gremc_view_replace(struct gremc_fanout *table, const struct gremc_mroute *old,
@@ -121,9 +126,9 @@ void gremc_view_replace(struct gremc_fanout *table, const struct gremc_mroute *o
 	for (uint32_t i = 0; i < table->nodes.count; i++) {
 		struct gremc_hash *hash = table->view->hash[i];
 
-		complete(table, i, mroute);
-		gremc_hash_replace(hash, hash_of(hash, mroute), number_of(table, old),
-				   number_of(table, mroute));
+		mroute_complete(table, i, mroute);
+		gremc_hash_replace(hash, mroute_hash(hash, mroute), mroute_number(table, old),
+				   mroute_number(table, mroute));
 	}
 }
 
@@ -132,6 +137,6 @@ void gremc_view_remove(struct gremc_fanout *table, const struct gremc_mroute *mr
 	for (uint32_t i = 0; i < table->nodes.count; i++) {
 		struct gremc_hash *hash = table->view->hash[i];
 
-		gremc_hash_remove(hash, hash_of(hash, mroute), number_of(table, mroute));
+		gremc_hash_remove(hash, mroute_hash(hash, mroute), mroute_number(table, mroute));
 	}
 }

@@ -28,7 +28,7 @@ PROSE = """
     lib/base
     lib/config
     lib/vif
-    lib/hash lib/igmp lib/rcu
+    lib/fanout lib/hash lib/igmp lib/rcu lib/stats
     tests/fuzz/fuzz_igmp.c tests/fuzz/fuzz_proto.c tests/model/model_igmp.c tests/model/model_proxy.c
     app/dpdk-gremc lib/control
     lib/port lib/steer
@@ -39,7 +39,8 @@ PROSE = """
 # at most 5 % of the functions have a name of one word; no static name is defined in two files of these folders
 NAMES = """
     app/dpdk-gremc app/gremc-loadgen
-    lib/base lib/config lib/control lib/datapath lib/hash lib/host lib/igmp lib/mfc lib/netlink lib/nexthop lib/port
+    lib/base lib/config lib/control lib/datapath lib/fanout lib/hash lib/host lib/igmp lib/mfc lib/netlink lib/nexthop
+    lib/port
     lib/proto lib/rcu lib/rib lib/stats lib/takeover lib/telemetry lib/vif
     tests/bench tests/loadgen
     lib/steer
@@ -48,7 +49,7 @@ NAMES = """
 
 # at least 98 % of the prototypes in headers have a comment
 CONTRACTS = """
-    lib/hash lib/igmp
+    lib/fanout lib/hash lib/igmp lib/stats
     lib/host lib/mfc lib/netlink lib/nexthop lib/takeover lib/telemetry
     lib/rcu lib/rib
     lib/vif

@@ -33,9 +33,9 @@ static int routes_alloc(struct gremc_static_routes *routes, const struct gremc_c
 }
 
 /* Append the interfaces of a list of numbers to the lists. Returns: the new list. */
-static const uint32_t *interfaces_append(struct gremc_static_routes *routes, uint32_t *used,
-					 const struct gremc_vif_map *map, const uint32_t *numbers,
-					 uint32_t count)
+static const uint32_t *interface_list_append(struct gremc_static_routes *routes, uint32_t *used,
+					     const struct gremc_vif_map *map, const uint32_t *numbers,
+					     uint32_t count)
 {
 	uint32_t *list = &routes->lists[*used];
 
@@ -71,10 +71,11 @@ static void route_append(struct gremc_static_routes *routes, uint32_t *used, con
 	routes->specs[routes->count++] = (struct gremc_rib_route){
 		.key = {mroute->source, mroute->group},
 		.iif_count = from_count,
-		.iifs = interfaces_append(routes, used, map, mroute->from, from_count),
+		.iifs = interface_list_append(routes, used, map, mroute->from, from_count),
 		.oif_count = mroute->to_all ? all_count : mroute->to_count,
-		.oifs = mroute->to_all ? routes->lists
-				       : interfaces_append(routes, used, map, mroute->to, mroute->to_count),
+		.oifs = mroute->to_all
+				? routes->lists
+				: interface_list_append(routes, used, map, mroute->to, mroute->to_count),
 	};
 }
 

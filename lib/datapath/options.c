@@ -79,9 +79,9 @@ uint16_t gremc_replication_sum(struct gremc_worker *worker, const struct rte_mbu
 
 	/* the packets of a burst have different mbufs, and the counters' sequence number tells bursts apart
 	 */
-	if (cache->packet != packet || cache->burst != worker->stats->sequence) {
+	if (cache->packet != packet || cache->burst != gremc_stats_sequence(worker->stats)) {
 		cache->packet = packet;
-		cache->burst = worker->stats->sequence;
+		cache->burst = gremc_stats_sequence(worker->stats);
 		cache->sum = gremc_packet_sum(packet);
 	}
 	return cache->sum;

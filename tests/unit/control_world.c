@@ -237,7 +237,7 @@ static void bytes_print(FILE *out, const void *bytes, size_t length)
 
 static void adjacency_print(FILE *out, const struct gremc_vifs *vifs, uint32_t index)
 {
-	const struct gremc_adjacency *adjacency = vifs->adjacency[index];
+	const struct gremc_adjacency *adjacency = gremc_adjacency_load(vifs, index);
 
 	fprintf(out, " port %u next hop %08x resolved %u holds %u l2 ", adjacency->port,
 		rte_be_to_cpu_32(adjacency->next_hop), adjacency->resolved,
@@ -248,14 +248,14 @@ static void adjacency_print(FILE *out, const struct gremc_vifs *vifs, uint32_t i
 static void vif_print(FILE *out, const struct world *world, uint32_t vif, enum text_kind kind)
 {
 	const struct gremc_vifs *vifs = world->context.vifs;
-	const struct gremc_vif_info *info = vifs->info[vif];
+	const struct gremc_vif_info *info = gremc_vif_info_load(vifs, vif);
 	const struct gremc_encap encap = gremc_encap_read(vifs, vif);
-	const struct gremc_vif_sources *sources = vifs->sources[vif];
+	const struct gremc_vif_sources *sources = gremc_pointer_load(&vifs->sources[vif]);
 
 	if (info->kind == GREMC_VIF_PORT)
 		fprintf(out, "port");
 	fprintf(out, "vif %s mtu %u/%u flags %u tos %u/%u punt %u header ", info->name, info->mtu, encap.mtu,
-		encap.flags, encap.tos, encap.tos_mask, vifs->punt[vif]);
+		encap.flags, encap.tos, encap.tos_mask, gremc_vif_punt_bits(vifs, vif));
 	bytes_print(out, encap.header, encap.header_length);
 	if (info->kind == GREMC_VIF_TUNNEL)
 		fprintf(out, " published %u", gremc_tunnel_find(vifs, &info->options) == vif);
@@ -283,7 +283,8 @@ static void vif_names_print(FILE *out, const struct world *world, const char *he
 
 	names[0] = '\0';
 	for (uint32_t i = 0; i < count; i++)
-		length += sprintf(names + length, "%s\n", world->context.vifs->info[vif[i]]->name);
+		length += sprintf(names + length, "%s\n",
+				  gremc_vif_info_load(world->context.vifs, vif[i])->name);
 	names = text_sort(names);
 	for (char *c = names; *c; c++)
 		*c = *c == '\n' ? ' ' : *c;
@@ -314,18 +315,19 @@ static void igmp_print(FILE *out, const struct world *world)
 	for (uint32_t next = 0; gremc_igmp_interface_info_get(membership->igmp, next, &info);
 	     next = info.interface + 1)
 		fprintf(out, "igmp %s mode %u groups %u\n",
-			world->context.vifs->info[gremc_u32_load(&membership->interface_vif[info.interface])]
+			gremc_vif_info_load(world->context.vifs,
+					    gremc_u32_load(&membership->interface_vif[info.interface]))
 				->name,
 			info.mode, info.groups);
 	for (uint32_t i = 0; gremc_igmp_groups_list(membership->igmp, i, &group, 1, &total) == 1;
 	     i = group.number + 1)
-		fprintf(out, "member of %08x at interface %u\n", rte_be_to_cpu_32(group.group),
-			group.interface);
+		fprintf(out, "member of %08x at interface %u\n",
+			rte_be_to_cpu_32(gremc_addr_to_ipv4(&group.group)), group.interface);
 }
 
 static uint32_t indexes_used(const struct gremc_indexes *indexes)
 {
-	return indexes->next - indexes->free_count;
+	return gremc_u32_load(&indexes->next) - indexes->free_count;
 }
 
 char *world_state(const struct world *world, enum text_kind kind)
@@ -336,8 +338,8 @@ char *world_state(const struct world *world, enum text_kind kind)
 	char *text;
 	FILE *out = open_memstream(&text, &size);
 
-	for (uint32_t i = 0; i < vifs->limit; i++)
-		if (vifs->info[i])
+	for (uint32_t i = 0; i < gremc_vifs_limit(vifs); i++)
+		if (gremc_vif_info_load(vifs, i))
 			vif_print(out, world, i, kind);
 	for (uint32_t id = 0; id < gremc_fanout_id_limit(fanout); id++)
 		if (gremc_fanout_get(fanout, id))

@@ -47,7 +47,6 @@ void gremc_command_kernel(struct gremc_query *query)
 	gremc_reply_u64(query->reply, "dumps", info.resyncs);
 	gremc_reply_u64(query->reply, "overruns", info.overruns);
 	gremc_reply_u64(query->reply, "host_overruns", hosts->count ? hosts->overruns(hosts->host) : 0);
-	gremc_reply_u64(query->reply, "kept_alive",
-			gremc_u64_load(query->telemetry->alive));
+	gremc_reply_u64(query->reply, "kept_alive", gremc_u64_load(query->telemetry->alive));
 	gremc_reply_text(query->reply, "unknown_names", unknown_names_format(names, sizeof(names), &info));
 }

@@ -94,7 +94,7 @@ struct rte_tel_data *gremc_query_array(struct gremc_query *query, struct rte_tel
 /* Begin a reply on the calling thread. */
 void gremc_reply_begin(void);
 /* Returns: whether DPDK has refused a value since gremc_reply_begin() or gremc_query_error(), for lack of
- * room. */
+ * space. */
 bool gremc_reply_is_full(void);
 /* Add one value. */
 void gremc_reply_u64(struct rte_tel_data *dict, const char *key, uint64_t value);

@@ -66,11 +66,12 @@ def python_files(top):
 
 def test_programs_that_python_runs_are_installed(top):
     unknown, missing, seen = set(), set(), set()
+    own = {path.stem for path in (*(top / "scripts").iterdir(), *(top / "scripts/lib").glob("*.py"))}
     for path in python_files(top):
         name = str(path.relative_to(top))
         there = packages(top, GROUPS[groups_of(name)])
         for program in commands(ast.parse(path.read_text())):
-            if program in ESSENTIAL or not re.fullmatch(r"[a-z/][\w./+-]*", program) or program.startswith(("/usr/lib/frr", "exec")):
+            if program in ESSENTIAL or program in own or not re.fullmatch(r"[a-z/][\w./+-]*", program) or program.startswith(("/usr/lib/frr", "exec")):
                 continue
             seen.add(program)
             if program not in PROGRAM_OF:

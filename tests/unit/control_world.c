@@ -12,6 +12,7 @@
 
 #include "datapath/backlog.h"
 #include "datapath/forward.h"
+#include "datapath/pending.h"
 #include "vif/vif_priv.h"
 
 #define PORT_HEAD                                                                                            \
@@ -135,20 +136,41 @@ int world_set_up(void **state)
 	return 0;
 }
 
-/* Free the frames that the ports have transmitted to themselves. */
+/* The ring of net_ring behind a TX queue. */
+static struct rte_ring *port_ring(uint16_t id, uint16_t queue)
+{
+	char device[RTE_ETH_NAME_MAX_LEN], name[RTE_ETH_NAME_MAX_LEN + 16];
+
+	assert_int_equal(rte_eth_dev_get_name_by_port(id, device), 0);
+	snprintf(name, sizeof(name), "ETH_RXTX%u_%s", queue, device);
+	return rte_ring_lookup(name);
+}
+
+/* Free the frames that the ports have transmitted. No RX queue reads the ring of the control thread's queue.
+ */
 static void rings_drain(const struct gremc_ports *ports)
 {
 	struct rte_mbuf *mbuf;
 
-	for (uint16_t i = 0; i < ports->count; i++)
-		while (rte_eth_rx_burst(ports->port[i]->id, 0, &mbuf, 1) == 1)
-			rte_pktmbuf_free(mbuf);
+	for (uint16_t i = 0; i < ports->count; i++) {
+		struct rte_eth_dev_info info;
+
+		assert_int_equal(rte_eth_dev_info_get(ports->port[i]->id, &info), 0);
+		for (uint16_t queue = 0; queue < info.nb_tx_queues; queue++) {
+			struct rte_ring *ring = port_ring(ports->port[i]->id, queue);
+
+			assert_non_null(ring);
+			while (gremc_ring_dequeue(ring, &mbuf, 1) == 1)
+				rte_pktmbuf_free(mbuf);
+		}
+	}
 }
 
 /* Free the mbufs that a running worker frees when it ends. */
 static void worker_mbufs_release(struct gremc_worker *worker)
 {
 	gremc_backlogs_drop(&worker->egress);
+	gremc_pending_drop_all(worker);
 	gremc_worker_account(worker, NULL);
 	rte_pktmbuf_free_bulk(worker->header, worker->header_count);
 	worker->header_count = 0;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Warnings about oils whose interfaces have different MTUs. */
+/* Warnings about oils whose tunnels have different MTUs. Native ports have larger ones as a rule. */
 #include <stdlib.h>
 
 #include "config/config_priv.h"
 
 #define ETHERNET_MTU 1500u /* of a port without `mtu`, whose device is not open yet */
 
-/* The vif with the largest or smallest MTU, and that MTU. */
+/* The tunnel with the largest MTU, and that MTU. */
 struct carrier {
-	uint32_t vif, mtu;
+	uint32_t tunnel, mtu;
 };
 
 static uint32_t port_mtu(const struct gremc_config *config, uint32_t port)
@@ -16,70 +16,62 @@ static uint32_t port_mtu(const struct gremc_config *config, uint32_t port)
 	return port != GREMC_CONFIG_NONE && config->ports[port].mtu ? config->ports[port].mtu : ETHERNET_MTU;
 }
 
-/* The largest inner packet of a vif, by its number in the configuration; UINT16_MAX: the host. */
-static uint32_t vif_mtu(const struct gremc_config *config, uint32_t vif)
+static uint32_t tunnel_mtu(const struct gremc_config *config, uint32_t tunnel)
 {
-	if (vif < config->tunnel_count)
-		return gremc_tunnel_mtu(&config->tunnels[vif].options,
-					(uint16_t)port_mtu(config, config->tunnels[vif].port));
-	return vif < config->tunnel_count + config->port_count ? port_mtu(config, vif - config->tunnel_count)
-							       : UINT16_MAX;
+	return gremc_tunnel_mtu(&config->tunnels[tunnel].options,
+				(uint16_t)port_mtu(config, config->tunnels[tunnel].port));
 }
 
-static const char *vif_name(const struct gremc_config *config, uint32_t vif)
+static void carrier_update(const struct gremc_config *config, struct carrier *largest, uint32_t tunnel)
 {
-	return vif < config->tunnel_count ? config->tunnels[vif].name
-					  : config->ports[vif - config->tunnel_count].name;
+	const uint32_t mtu = tunnel_mtu(config, tunnel);
+
+	if (mtu > largest->mtu)
+		*largest = (struct carrier){tunnel, mtu};
 }
 
 /* Warn of a tunnel that loses packets with DF set which `largest` carries, once for each tunnel. */
-static void tunnel_check_mtu(struct loader *l, struct place place, uint32_t vif, struct carrier largest,
+static void tunnel_check_mtu(struct loader *l, struct place place, uint32_t tunnel, struct carrier largest,
 			     bool *warned)
 {
 	const struct gremc_config *config = l->config;
-	uint32_t mtu = vif_mtu(config, vif);
+	const uint32_t mtu = tunnel_mtu(config, tunnel);
 
-	if (vif >= config->tunnel_count || mtu >= largest.mtu || warned[vif] ||
-	    config->tunnels[vif].ignore_df)
+	if (mtu >= largest.mtu || warned[tunnel] || config->tunnels[tunnel].ignore_df)
 		return;
-	warned[vif] = true;
+	warned[tunnel] = true;
 	gremc_config_warning_add(
 		l, place,
 		"%s carries packets of up to %u bytes, and %s in the same `to` carries %u: between "
 		"these, packets with DF set are lost to %s (too_big), and others are fragmented; "
 		"set equal `mtu`, or `ignore-df: true` for %s",
-		config->tunnels[vif].name, mtu, vif_name(config, largest.vif), largest.mtu,
-		config->tunnels[vif].name, config->tunnels[vif].name);
+		config->tunnels[tunnel].name, mtu, config->tunnels[largest.tunnel].name, largest.mtu,
+		config->tunnels[tunnel].name, config->tunnels[tunnel].name);
 }
 
 static void mroute_check_mtus(struct loader *l, const struct gremc_config_mroute *mroute, struct place place,
 			      bool *warned)
 {
+	const uint32_t tunnels = l->config->tunnel_count;
 	struct carrier largest = {0};
 
-	for (uint32_t i = 0; i < mroute->to_count; i++) {
-		const uint32_t mtu = vif_mtu(l->config, mroute->to[i]);
-
-		if (mtu != UINT16_MAX && mtu > largest.mtu)
-			largest = (struct carrier){mroute->to[i], mtu};
-	}
 	for (uint32_t i = 0; i < mroute->to_count; i++)
-		tunnel_check_mtu(l, place, mroute->to[i], largest, warned);
+		if (mroute->to[i] < tunnels)
+			carrier_update(l->config, &largest, mroute->to[i]);
+	for (uint32_t i = 0; i < mroute->to_count; i++)
+		if (mroute->to[i] < tunnels)
+			tunnel_check_mtu(l, place, mroute->to[i], largest, warned);
 }
 
-/* `to: all` means all tunnels, and all ports with `multicast`. */
+/* `to: all` includes all tunnels. */
 static void all_check_mtus(struct loader *l, struct place place, bool *warned)
 {
-	const struct gremc_config *config = l->config;
+	const uint32_t tunnels = l->config->tunnel_count;
 	struct carrier largest = {0};
 
-	for (uint32_t i = 0; i < config->tunnel_count + config->port_count; i++) {
-		if (i >= config->tunnel_count && !config->ports[i - config->tunnel_count].multicast)
-			continue;
-		if (vif_mtu(config, i) > largest.mtu)
-			largest = (struct carrier){i, vif_mtu(config, i)};
-	}
-	for (uint32_t i = 0; i < config->tunnel_count; i++)
+	for (uint32_t i = 0; i < tunnels; i++)
+		carrier_update(l->config, &largest, i);
+	for (uint32_t i = 0; i < tunnels; i++)
 		tunnel_check_mtu(l, place, i, largest, warned);
 }
 

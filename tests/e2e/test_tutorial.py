@@ -167,5 +167,5 @@ def test_server_with_ifcfg_files_is_taken_over(lab, tmp_path):
     with lab.west.receiving("239.1.1.1", count=10):
         lab.east.send("239.1.1.1", count=10)
     assert lab.hub.forwarder.stop() == 0
-    lab.hub.sh(f"{lab.top}/scripts/give-back wan")  # and back to the kernel
+    lab.hub.sh(f"'{lab.top}/scripts/give-back' wan")  # and back to the kernel
     assert "192.0.2.1/24" in lab.hub.sh("ip addr show dev wan") and "veth" in lab.hub.sh("ip -d link show dev wan")

@@ -5,6 +5,7 @@ import contextlib
 import json
 import random
 import re
+import shlex
 import socket
 import subprocess
 import threading
@@ -230,7 +231,7 @@ def test_linux_site_exchanges_multicast(linux, top, options, keys):
     site.reaches(INNER["b"], 20)
     assert site.ping(INNER["b"], 5) == 5
     assert "5 received" in peer.sh(f"ping -c5 -i0.1 {INNER['a']}")
-    script = f"exec /usr/bin/python3 {top}/scripts/lib/mcast.py"
+    script = f"exec /usr/bin/python3 {shlex.quote(str(top))}/scripts/lib/mcast.py"
     job = peer.spawn(f"{script} receive --interface gre1 --group 239.1.2.3 --count 50 --seconds 30")
     until(lambda: "joined" in job.text(), "the peer joins")
     sending = site.namespace.run("/usr/bin/python3", top / "scripts/lib/mcast.py", "send", "--interface", "gre1", "--group",

@@ -3,6 +3,7 @@
 checks every packet that the hub received and sent."""
 import contextlib
 import random
+import shlex
 
 import pytest
 from network import BAD_CHECKSUM, COMPLAINT, HUB, HUB_INNER, HUB_MAC
@@ -36,7 +37,7 @@ class Sites:
 
     def multicast(self, top, group, sender, size, count=COUNT):
         """Send from one site; the reception of every other one: [(packets, distinct, wrong)]."""
-        script = f"exec /usr/bin/python3 {top / MCAST}"
+        script = f"exec /usr/bin/python3 {shlex.quote(str(top / MCAST))}"
         others = [peer for n, peer in enumerate(self.peers) if n != sender]
         receivers = [peer.spawn(f"{script} receive --interface gre1 --group {group} --count {count} --seconds 60")
                      for peer in others]

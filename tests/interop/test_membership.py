@@ -2,6 +2,7 @@
 """Linux kernels behind tunnels join and leave by IGMP, with ordinary programs: exactly the packets that they want arrive,
 by source and group. A third site, the test itself, sends."""
 import contextlib
+import shlex
 import time
 
 import pytest
@@ -44,7 +45,7 @@ class Sites:
     def member(self, site, group, mode="any", *sources):
         """A member for as long as the `with` lasts; afterwards the forwarder has seen it leave."""
         job = self.peers[site - 1].spawn(
-            f"exec /usr/bin/python3 {self.top}/tests/interop/member.py gre1 {group} {mode} {' '.join(sources)}")
+            f"exec /usr/bin/python3 {shlex.quote(str(self.top))}/tests/interop/member.py gre1 {group} {mode} {' '.join(sources)}")
         try:
             until(lambda: "joined" in job.text(), f"site {site} joins; {job.text('err')}")
             until(lambda: (f"gre{site}", group) in self.groups(), "the forwarder knows it", every=0.01)

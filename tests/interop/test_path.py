@@ -2,6 +2,7 @@
 """Two Linux kernels with ordinary gre1 on both sides of a router whose second link is smaller: whole packets arrive, and
 keepalives of the hub find out when a kernel stops to answer."""
 import contextlib
+import shlex
 
 import pytest
 from network import HUB, HUB_INNER, HUB_MAC, Network
@@ -77,7 +78,7 @@ def test_a_whole_packet_arrives_through_a_smaller_link(path, top):
     """1,476 bytes with DF clear. The router reports that its link is smaller; from then on the hub sends fragments, and the far
     kernel makes whole packets of them, each with all bytes."""
     network, near, far = path
-    script = f"exec /usr/bin/python3 {top / MCAST}"
+    script = f"exec /usr/bin/python3 {shlex.quote(str(top / MCAST))}"
     warm = near.spawn(f"{script} send --interface gre1 --group 239.1.1.1 --count 20 --rate 50 --size {LARGEST}")
     assert warm.wait(60) and warm.status == 0, warm.text("err")
     until(lambda: network.hub.query("/gremc/tunnel,gre2")["mtu"] == LINK - 24, "the router's report has come")

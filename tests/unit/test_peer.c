@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <rte_ip.h>
+#include <rte_random.h>
 
 #include "peer/peer.h"
 #include "peer/timers_priv.h"
@@ -80,6 +81,7 @@ static int world_set_up(void **state)
 	world->now = 1000 * SECOND;
 	world->peers = gremc_peers_create(VIFS, &callbacks);
 	assert_non_null(world->peers);
+	rte_srand(1); /* DPDK 24.11 seeds in rte_eal_init() only */
 	*state = world;
 	return 0;
 }

@@ -157,7 +157,7 @@ void gremc_control_peers_configure(struct gremc_control *control, const struct g
 		const struct gremc_config_liveness *liveness = &config->tunnels[i].liveness;
 		const struct gremc_peer_policy policy = {
 			.options = config->tunnels[i].options,
-			.interval = liveness->interval * UINT64_C(1000000000),
+			.interval = liveness->interval * (uint64_t)NS_PER_S,
 			.retries = liveness->retries,
 			.sends = liveness->sends,
 			.liveness = liveness->sign,
@@ -180,6 +180,6 @@ int gremc_control_peers_poll(struct gremc_control *control, int wait)
 	next = gremc_peers_next_due(control->peers);
 	if (next == GREMC_PEER_NEVER)
 		return wait;
-	left = next > now ? (next - now + 999999) / 1000000 : 0;
+	left = next > now ? RTE_ALIGN_MUL_CEIL(next - now, NS_PER_S / MS_PER_S) / (NS_PER_S / MS_PER_S) : 0;
 	return wait < 0 || left < (uint64_t)wait ? (int)left : wait;
 }

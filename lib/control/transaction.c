@@ -72,14 +72,6 @@ static void reason_add(struct gremc_errors *errors, unsigned reasons, int rc)
 				 rc == -ENOMEM ? "; give DPDK more memory (-m or --socket-mem)" : "");
 }
 
-static void map_swap(struct gremc_vif_map *a, struct gremc_vif_map *b)
-{
-	const struct gremc_vif_map swapped = *a;
-
-	*a = *b;
-	*b = swapped;
-}
-
 /* ---- steps that can be repeated ---- */
 
 /* A device that cannot be created is created later; at start it is a reason to stop. */
@@ -189,7 +181,7 @@ static void transaction_complete(struct gremc_transaction *transaction)
 	gremc_transaction_vifs_publish(transaction);
 	is_complete &= filters_apply(control, config);
 	gremc_workers_configure(control->workers, &config->settings);
-	map_swap(&control->map, &transaction->map);
+	RTE_SWAP(control->map, transaction->map);
 	gremc_config_free_later(control->config);
 	control->config = config;
 	is_complete &= gremc_kernel_configure(control);

@@ -55,7 +55,7 @@ static void fragment_finish(struct rte_mbuf *fragment)
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(fragment, struct rte_ipv4_hdr *);
 
 	ip->hdr_checksum = 0;
-	ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, rte_ipv4_hdr_len(ip));
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
 }
 
 /* Fragment the packet into worker->fragments. */

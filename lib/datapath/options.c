@@ -25,10 +25,7 @@ bool gremc_checksum_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf,
 /* Parse the GRE header of a frame that the classify stage has accepted. */
 static struct gremc_gre frame_gre_parse(const struct rte_mbuf *mbuf)
 {
-	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
-	const uint32_t l2 =
-		sizeof(*ether) +
-		(ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ? sizeof(struct rte_vlan_hdr) : 0);
+	const uint32_t l2 = gremc_frame_l2_length(mbuf);
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, l2);
 	const uint32_t length = (*ip & 0xf) * 4;
 	struct gremc_gre gre;

@@ -50,14 +50,6 @@ void gremc_reassembly_destroy(struct gremc_reassembly *reassembly)
 
 /* ---- a frame ---- */
 
-static uint16_t frame_l2_length(const struct rte_mbuf *mbuf)
-{
-	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
-
-	return sizeof(*ether) +
-	       (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ? sizeof(struct rte_vlan_hdr) : 0);
-}
-
 static struct rte_ipv4_hdr *frame_ip(const struct rte_mbuf *mbuf, uint16_t l2)
 {
 	return rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv4_hdr *, l2);
@@ -73,7 +65,7 @@ static uint32_t peer_slot(const struct rte_ipv4_hdr *ip)
 
 bool gremc_frame_is_reassembled(const struct gremc_worker *worker, const struct rte_mbuf *mbuf)
 {
-	const struct rte_ipv4_hdr *ip = frame_ip(mbuf, frame_l2_length(mbuf));
+	const struct rte_ipv4_hdr *ip = frame_ip(mbuf, gremc_frame_l2_length(mbuf));
 
 	return gremc_bool_load(&worker->reassembles) &&
 	       gremc_tunnel_peer_known(worker->vifs, ip->dst_addr, ip->src_addr);
@@ -146,7 +138,7 @@ static void packet_finish(struct rte_mbuf *mbuf)
 	struct rte_ipv4_hdr *ip = frame_ip(mbuf, mbuf->l2_len);
 
 	ip->hdr_checksum = 0;
-	ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, rte_ipv4_hdr_len(ip));
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
 }
 
 static bool has_capacity(const struct gremc_reassembly *reassembly, uint32_t slot)
@@ -167,7 +159,7 @@ static uint32_t fragment_end(const struct rte_ipv4_hdr *ip)
 struct rte_mbuf *gremc_reassembly_add(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
 	struct gremc_reassembly *reassembly = worker->reassembly;
-	const uint16_t l2 = frame_l2_length(mbuf);
+	const uint16_t l2 = gremc_frame_l2_length(mbuf);
 	struct rte_ipv4_hdr *ip = frame_ip(mbuf, l2);
 	const uint32_t slot = peer_slot(ip);
 	struct rte_mbuf *whole;

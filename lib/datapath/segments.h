@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 
 #include "datapath/packet.h"
@@ -49,6 +50,16 @@ static inline void gremc_packet_cut(const struct gremc_packet *packet)
 	}
 	gremc_segments_strip(mbuf, packet->inner_offset);
 	gremc_segments_trim(mbuf, packet->length);
+}
+
+/* The bytes of the Ethernet header of a frame, with its VLAN tag.
+ * Input:   the first segment has them. */
+static inline uint16_t gremc_frame_l2_length(const struct rte_mbuf *mbuf)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
+
+	return sizeof(*ether) +
+	       (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ? sizeof(struct rte_vlan_hdr) : 0);
 }
 
 #endif

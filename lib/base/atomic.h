@@ -74,6 +74,12 @@ static inline uint64_t gremc_u64_add(gremc_atomic_u64 *atomic, uint64_t n)
 	return __atomic_fetch_add(&atomic->value, n, __ATOMIC_RELAXED);
 }
 
+/* Add 1, as the only writer: without an atomic addition. */
+static inline void gremc_u64_count(gremc_atomic_u64 *atomic)
+{
+	gremc_u64_store(atomic, gremc_u64_load(atomic) + 1);
+}
+
 #define GREMC_ATOMIC_POINTER(name, type)                                                                     \
 	typedef struct {                                                                                     \
 		type *value;                                                                                 \

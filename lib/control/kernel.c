@@ -176,7 +176,7 @@ static void flow_keepalive_send(struct gremc_control *control, const struct grem
 	/* a keepalive that fails is not counted; the next one is due in ten seconds */
 	if (gremc_steering_packet_pass(control, mroute, iif) ||
 	    gremc_host_packet_write(control->host, iif, &ip, sizeof(ip)) == 0)
-		gremc_u64_store(&control->kernel.alive, gremc_u64_load(&control->kernel.alive) + 1);
+		gremc_u64_count(&control->kernel.alive);
 }
 
 static void mroute_keep_alive(struct gremc_control *control, const struct gremc_mroute *mroute)

@@ -17,7 +17,7 @@ static int igmp_packet_send(void *argument, uint32_t interface, const uint8_t *p
 		rc = gremc_inject_packet(control->workers, control->ports->host_pool, packet,
 					 (uint16_t)length, vif);
 	if (rc)
-		gremc_u64_store(&membership->unsent, gremc_u64_load(&membership->unsent) + 1);
+		gremc_u64_count(&membership->unsent);
 	return rc;
 }
 
@@ -34,7 +34,7 @@ static size_t sendable_mtu_get(void *argument, uint32_t interface)
 	if (gremc_vif_is_down(vifs, vif))
 		return 0;
 	adjacency = gremc_adjacency_load(vifs, gremc_vif_adjacency(vifs, vif));
-	return adjacency && adjacency->resolved ? vifs->encap[vif].mtu : 0;
+	return adjacency && adjacency->resolved ? gremc_vif_mtu(vifs, vif) : 0;
 }
 
 static int membership_change(void *argument, uint32_t interface, const struct gremc_addr *source,

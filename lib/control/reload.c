@@ -8,7 +8,7 @@
 
 static void reload_refuse(struct gremc_control *control, const struct gremc_errors *errors)
 {
-	gremc_u64_store(&control->reload_errors, gremc_u64_load(&control->reload_errors) + 1);
+	gremc_u64_count(&control->reload_errors);
 	GREMC_LOG(ERR, "reload refused, the running configuration stays:");
 	gremc_errors_log(errors);
 }
@@ -27,7 +27,7 @@ static void reload_applied(struct gremc_control *control, int rc)
 	struct gremc_reload *reload = &control->reload;
 
 	if (rc == 0) {
-		gremc_u64_store(&control->reloads, gremc_u64_load(&control->reloads) + 1);
+		gremc_u64_count(&control->reloads);
 		GREMC_LOG(NOTICE, "reloaded %s: %u tunnels, %u mroutes", control->source.config,
 			  reload->config->tunnel_count, reload->config->mroute_count);
 	} else {

@@ -75,10 +75,10 @@ static void peer_keepalive_send(struct gremc_peers *peers, uint32_t vif, uint64_
 	uint16_t length = gremc_keepalive_build(packet, &peer->policy.options, ++peer->id);
 
 	if (peers->callbacks.send(peers->callbacks.argument, vif, packet, length)) {
-		gremc_peer_count(&peer->unsent);
+		gremc_u64_count(&peer->unsent);
 		return;
 	}
-	gremc_peer_count(&peer->sent);
+	gremc_u64_count(&peer->sent);
 	peer->sent_at = now;
 	peer->awaits_answer = true;
 }

@@ -81,11 +81,11 @@ void gremc_peer_request_input(struct gremc_peers *peers, uint32_t vif, uint8_t *
 	gremc_assert_control_thread();
 	gremc_assert(vif < peers->count);
 	gremc_bool_store(&peer->is_known, true);
-	gremc_peer_count(&peer->requests);
+	gremc_u64_count(&peer->requests);
 	gremc_peer_packet_seen(peers, vif);
 	if (gremc_keepalive_turn(packet) &&
 	    peers->callbacks.answer(peers->callbacks.argument, vif, packet, length) == 0)
-		gremc_peer_count(&peer->answered);
+		gremc_u64_count(&peer->answered);
 }
 
 void gremc_peer_answer_input(struct gremc_peers *peers, uint32_t vif, uint16_t id, uint64_t received)
@@ -97,7 +97,7 @@ void gremc_peer_answer_input(struct gremc_peers *peers, uint32_t vif, uint16_t i
 	gremc_assert(vif < peers->count);
 	if (!peer->policy.sends)
 		return;
-	gremc_peer_count(&peer->answers);
+	gremc_u64_count(&peer->answers);
 	if (peer->awaits_answer && id == peer->id) {
 		peer->awaits_answer = false;
 		/* never 0, which is no measurement */

@@ -35,12 +35,6 @@ struct gremc_peers {
 	struct peer *peer;                   /* [vif] reserved address space */
 };
 
-/* Add 1 to a counter of one writer. */
-static inline void gremc_peer_count(gremc_atomic_u64 *counter)
-{
-	gremc_u64_store(counter, gremc_u64_load(counter) + 1);
-}
-
 /* ---- liveness.c ---- */
 
 /* Follow a changed policy: start or stop the timer of the peer. */

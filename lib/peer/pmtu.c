@@ -47,15 +47,15 @@ void gremc_peer_icmp_input(struct gremc_peers *peers, uint32_t vif, const struct
 	gremc_assert(vif < peers->count);
 	gremc_bool_store(&peer->is_known, true);
 	if (error->code != GREMC_ICMP_FRAGMENTATION_NEEDED) {
-		gremc_peer_count(&peer->unreachable);
+		gremc_u64_count(&peer->unreachable);
 		return;
 	}
 	bytes = RTE_MAX(gremc_icmp_error_mtu(error), peers->path_mtu_minimum);
 	if (!report_is_accepted(peer, error, bytes, largest, now)) {
-		gremc_peer_count(&peer->reports_ignored);
+		gremc_u64_count(&peer->reports_ignored);
 		return;
 	}
-	gremc_peer_count(&peer->reports);
+	gremc_u64_count(&peer->reports);
 	peer->path_mtu_since = now;
 	gremc_peer_timer_start(&peers->mtu_timers, vif, now + EXPIRY);
 	path_mtu_change(peers, vif, bytes);

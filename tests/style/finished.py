@@ -17,7 +17,7 @@ PROSE = """
     docs/loadtest.md
     docs/membership.md
     docs/operations.md
-    docs/performance.md docs/tunnels.md
+    docs/performance.md docs/telemetry.md docs/tunnels.md
     config meson.build meson_options.txt
     lib/host lib/mfc lib/netlink lib/nexthop lib/takeover lib/telemetry
     scripts

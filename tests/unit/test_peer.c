@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_eal.h>
 #include <rte_ip.h>
-#include <rte_random.h>
 
 #include "peer/peer.h"
 #include "peer/timers_priv.h"
@@ -81,7 +81,6 @@ static int world_set_up(void **state)
 	world->now = 1000 * SECOND;
 	world->peers = gremc_peers_create(VIFS, &callbacks);
 	assert_non_null(world->peers);
-	rte_srand(1); /* DPDK 24.11 seeds in rte_eal_init() only */
 	*state = world;
 	return 0;
 }
@@ -413,6 +412,22 @@ static void test_timers_expire_in_order(void **state)
 
 #define PEER(function) cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
 
+/* rte_rand() needs the EAL: without it DPDK 24.11 returns 0. */
+static int group_set_up(void **state)
+{
+	char *arguments[] = {"test_peer",      "--no-huge", "--no-pci", "--no-shconf",
+			     "--no-telemetry", "-m",        "64"};
+
+	(void)state;
+	return rte_eal_init(RTE_DIM(arguments), arguments) < 0 ? -1 : 0;
+}
+
+static int group_tear_down(void **state)
+{
+	(void)state;
+	return rte_eal_cleanup();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,5 +446,5 @@ int main(void)
 		cmocka_unit_test(test_timers_expire_in_order),
 	};
 
-	return cmocka_run_group_tests_name("peer", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("peer", tests, group_set_up, group_tear_down);
 }

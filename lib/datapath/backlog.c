@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A port that takes packets slowly must not slow down the other ports. What it does not take stays in its
- * backlog, in order, while the worker continues; each burst and each iteration makes one more attempt.
- * Waiting pays only where the port catches up meanwhile, as after a packet of high fan-out. */
+/* A slow port must not slow down the other ports. The packets that it does not accept stay in its backlog, in
+ * order, while the worker continues. Each burst and each iteration makes one more attempt. The worker waits
+ * only where the port catches up meanwhile, as after a packet of high fan-out. */
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
@@ -12,9 +12,9 @@
 struct gremc_backlog {
 	uint32_t first, count; /* [first, first + count), modulo GREMC_TX_HELD_MAX */
 	enum gremc_backlog_kind kind;
-	bool stuck;           /* the port used up its attempts and has taken nothing since */
-	uint64_t progress;    /* when the port last took a packet, or the backlog began */
-	uint64_t wait_budget; /* how long the port may still be waited for */
+	bool stuck;           /* the port used up its attempts and has accepted nothing since */
+	uint64_t progress;    /* when the port last accepted a packet, or the backlog began */
+	uint64_t wait_budget; /* the remaining time to wait for the port */
 	uint64_t empty_since; /* when the backlog became empty */
 	struct rte_mbuf *mbuf[GREMC_TX_HELD_MAX];
 	uint32_t bytes[GREMC_TX_HELD_MAX]; /* of each packet: sent mbufs are no longer readable */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The backlog of a port: replicas that the port did not take at once. */
+/* The backlog of a port: replicas that the port did not accept at once. */
 #ifndef GREMC_DATAPATH_BACKLOG_H
 #define GREMC_DATAPATH_BACKLOG_H
 
 #include "datapath/egress.h"
 
 #define GREMC_BACKLOG_WAIT_MS    10 /* the longest wait for a port that makes progress: gremc_backlog_add() */
-#define GREMC_BACKLOG_MAX_AGE_MS 100 /* a port that takes nothing for so long loses its backlog */
+#define GREMC_BACKLOG_MAX_AGE_MS 100 /* a port that accepts nothing for this time loses its backlog */
 
 /* Who empties a backlog. */
 enum gremc_backlog_kind {
@@ -19,10 +19,10 @@ struct gremc_backlog *gremc_backlog_create(enum gremc_backlog_kind kind, int soc
 /* Frees the mbufs in it without counting them. */
 void gremc_backlog_destroy(struct gremc_backlog *backlog);
 
-/* Append replicas that the port did not take, or that follow such replicas. They count as queued.
+/* Append replicas that the port did not accept, or that follow such replicas. They count as queued.
  *
- * When the backlog is full (GREMC_TX_HELD_MAX), the thread waits for the port while the port takes packets,
- * up to egress->tx_retries attempts in a row that make no progress, within two time budgets:
+ * When the backlog is full (GREMC_TX_HELD_MAX), the thread waits while the port accepts packets, up to
+ * egress->tx_retries attempts in a row that make no progress, within two time budgets:
  * - the port's: GREMC_BACKLOG_WAIT_MS, refilled while its backlog is empty. A port that gets more than it can
  *   send exhausts it, and is not waited for at all.
  * - the thread's: GREMC_BACKLOG_WAIT_MS, refilled by the time that it does not wait. So the thread waits for

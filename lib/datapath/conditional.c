@@ -4,8 +4,8 @@
 #include "datapath/punt.h"
 #include "datapath/replica.h"
 
-/* Collect up to a burst of vifs that take the packet, from the OIFs [*at, end). Advances *at. Returns how
- * many.
+/* Collect up to a burst of vifs that accept the packet, from the OIFs [*at, end). Advances *at.
+ * Returns: their number.
  */
 static uint32_t oifs_collect(const struct gremc_worker *worker, const struct gremc_packet *packet,
 			     uint8_t ttl, uint32_t *at, uint32_t end, uint32_t *vifs)

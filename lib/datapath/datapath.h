@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* datapath: what workers do to packets.
+/* datapath: the fast path, as workers run it.
  *
  *     rx -> classify -> decap -> lookup -> replicate (encap each replica) -> tx
  *
@@ -24,7 +24,7 @@
 
 /* Create a worker for each of ports->worker, with the tables of its NUMA node.
  * Thread:   control thread.
- * Lifetime: ports, vifs, fanout and rcu outlive the group.
+ * Lifetime: the ports, vifs, mroute table and RCU variable outlive the group.
  * Returns:  NULL if no memory is available. */
 struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 						const struct gremc_config_settings *settings,
@@ -43,7 +43,7 @@ void gremc_workers_configure(struct gremc_worker_group *group, const struct grem
  * as port_down; a grace period later no worker is inside its driver.
  * Thread:  control thread. */
 void gremc_workers_port_changed(struct gremc_worker_group *group, const struct gremc_port *port);
-/* Apply that the operator has set the port's interface down or up. Packets received by a port that is down
+/* Apply that the operator set the port's interface down or up. Packets received by a port that is down
  * are dropped as iif_down.
  * Thread:  control thread. */
 void gremc_workers_port_down(struct gremc_worker_group *group, uint16_t port, bool down);
@@ -52,8 +52,8 @@ void gremc_workers_port_down(struct gremc_worker_group *group, uint16_t port, bo
  * Thread:  control thread. */
 void gremc_workers_punt_sample(struct gremc_worker_group *group, uint32_t mroute_id);
 
-/* Poll until gremc_workers_stop(), then shut down: send what other workers hand over, for GREMC_SHUTDOWN_MS
- * at most.
+/* Poll until gremc_workers_stop(), then shut down: send the packets that other workers hand over, for
+ * GREMC_SHUTDOWN_MS at most.
  * Thread:  the worker's lcore. */
 void gremc_worker_run(struct gremc_worker *worker);
 /* End gremc_worker_run() of all workers.

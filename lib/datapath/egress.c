@@ -3,7 +3,7 @@
 
 #include "datapath/egress.h"
 
-/* A bond needs a burst every 100 ms. At twenty in that time, one late iteration does no harm. */
+/* A bond needs a burst every 100 ms. With twenty in this time, one late iteration does no harm. */
 #define KEEP_ALIVES_PER_SECOND 200
 
 void gremc_egress_drop(struct gremc_egress *egress, struct gremc_tx *tx, struct rte_mbuf **packet, uint32_t n,

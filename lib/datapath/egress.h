@@ -31,8 +31,8 @@ struct gremc_tx {
 	uint16_t queue;
 	uint16_t max_segments; /* of one packet; UINT16_MAX: no limit; 1: single-segment packets only */
 	bool keep_alive;
-	/* GREMC_TX_DROP_NONE: the port is open; else why its replicas are dropped (enum
-	 * gremc_transmitter_pending_free). Writer: the control thread. Reader: the owner of the queue. */
+	/* GREMC_TX_DROP_NONE: the port is open; else the reason why its replicas are dropped
+	 * (enum gremc_tx_drop). Writer: the control thread. Reader: the owner of the queue. */
 	gremc_atomic_int closed;
 	bool to_host;          /* `ring` leads to the control thread, and enqueued replicas count as sent */
 	bool backlogged;       /* the backlog is not empty */
@@ -80,13 +80,16 @@ struct gremc_egress {
 	struct gremc_tx *tx[GREMC_CONFIG_PORTS_MAX + 1];
 };
 
+/* Thread:  the owner of the queue.
+ * Returns: GREMC_TX_DROP_NONE: the port is open; else the reason why its replicas are dropped. */
 static inline enum gremc_tx_drop gremc_tx_closed(const struct gremc_tx *tx)
 {
 	/* acquire: pairs with the release in gremc_tx_set_device(), so that an open port's `id` is current */
 	return (enum gremc_tx_drop)gremc_int_load_acquire(&tx->closed);
 }
 
-/* Thread: control thread. */
+/* Publish the device and the state of a port.
+ * Thread:  control thread. */
 static inline void gremc_tx_set_device(struct gremc_tx *tx, uint16_t id, enum gremc_tx_drop closed)
 {
 	gremc_u16_store(&tx->id, id);
@@ -119,7 +122,7 @@ void gremc_egress_keep_alive(struct gremc_egress *egress, uint64_t now);
 void gremc_egress_account(struct gremc_egress *egress);
 
 /* Transmit to an owned queue of an open port.
- * Returns: packets that the driver took, from the first on. */
+ * Returns: packets that the driver accepted, from the first on. */
 static inline uint16_t gremc_tx_burst(const struct gremc_tx *tx, struct rte_mbuf **packet, uint16_t n)
 {
 	return rte_eth_tx_burst(gremc_u16_load(&tx->id), tx->queue, packet, n);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A replica's outer headers: a template, its first word and a fold. Inline in the replicate stage. */
+/* The outer headers of a replica: the template, its first word and a checksum fold. The replicate stage
+ * inlines these functions. */
 #ifndef GREMC_DATAPATH_ENCAP_H
 #define GREMC_DATAPATH_ENCAP_H
 

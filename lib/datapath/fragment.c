@@ -78,8 +78,8 @@ static enum gremc_tx_drop fragments_make(struct gremc_worker *worker, struct rte
 	return GREMC_TX_DROP_NONE;
 }
 
-/* Let worker->fragments be those of the packet. The sequence number of the statistics identifies the burst:
- * no mbuf of a burst is freed and received again within it. */
+/* Store the fragments of the packet in worker->fragments. The sequence number of the statistics identifies
+ * the burst: no mbuf of a burst is freed and received again within it. */
 static enum gremc_tx_drop fragments_update(struct gremc_worker *worker, struct rte_mbuf *packet, uint16_t mtu)
 {
 	struct gremc_fragments *fragments = &worker->fragments;

@@ -139,7 +139,7 @@ static void oil_part_enqueue(struct gremc_worker *worker, const struct gremc_pac
 	oil_part_drop(worker, packet, owner, GREMC_TX_DROP_shard_full);
 }
 
-/* Replicate to the own part. Takes the packet over. */
+/* Replicate to the own part of the oil. Takes the packet over. */
 static void oil_part_replicate(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
 	const struct gremc_mroute *mroute = packet->mroute;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Packets that one worker gives another, by the other's ring:
+/* Packets that one worker passes to another, by the other's ring:
  *
  * - software RSS: a packet of a flow that belongs to the other worker, where the device cannot distribute
  *   received packets (`spread`);
  * - OIL split: the payload of a packet with a large oil. Each worker replicates it to its part of the oil. An
  *   interface is in the part of one worker, for every mroute, so its packets keep their order.
  *
- * The mbuf names the iif. The other worker looks the mroute up again, and whether the vif still exists: both
- * may have been removed while the packet was in the ring. */
+ * The mbuf names the iif. The other worker looks the mroute up again and checks that the vif still exists:
+ * the control thread may have removed both while the packet was in the ring. */
 #ifndef GREMC_DATAPATH_HANDOFF_H
 #define GREMC_DATAPATH_HANDOFF_H
 
 #include "datapath/worker.h"
 
-/* Stage: give the burst's packets to the workers that own their flows. */
+/* Stage: pass the burst's packets to the workers that own their flows. */
 void gremc_stage_software_rss(struct gremc_worker *worker);
-/* Give each other worker its part of a large oil, and replicate to the own part.
+/* Pass each other worker its part of a large oil, and replicate to the own part.
  * Input:   a packet whose TTL is decremented.
  * Owner:   takes the packet over. */
 void gremc_oil_split(struct gremc_worker *worker, const struct gremc_packet *packet);

@@ -9,10 +9,12 @@
 
 /* Thread of all: control thread. */
 
-/* Errors: -ENOMEM: *egress is NULL. Without a port that has a queue to spare, returns 0, and *egress is NULL.
- */
+/* Create the egress, if a port has a queue to spare.
+ * Output:  *egress: NULL if no port has one, and on an error.
+ * Errors:  -ENOMEM. */
 int gremc_host_egress_create(const struct gremc_ports *ports, const struct gremc_vifs *vifs,
 			     struct gremc_egress **egress);
+/* Free the egress; NULL is allowed. */
 void gremc_host_egress_destroy(struct gremc_egress *egress);
 /* Publish the counts since the last call. */
 void gremc_host_egress_account(struct gremc_egress *egress);

@@ -87,7 +87,7 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
 		return -EMSGSIZE;
 	if (!adjacency->resolved)
 		return adjacency->down ? -ENETDOWN : -EHOSTUNREACH;
-	/* gremc_encap_l2() writes GREMC_L2_MAX bytes, whatever the length of the L2 header */
+	/* gremc_encap_l2() writes GREMC_L2_MAX bytes for any length of the L2 header */
 	if (rte_pktmbuf_headroom(mbuf) < GREMC_L2_MAX + encap.header_length)
 		return -ENOBUFS;
 	outer = gremc_outer_fields_make(&encap, inner.length, inner.ip->type_of_service);
@@ -101,7 +101,7 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
 	return 0;
 }
 
-/* Make the frame by which a packet leaves beside the vif, to the next hop of its tunnel. */
+/* Make the frame of a packet that leaves outside the tunnel, to the next hop of the tunnel. */
 static int underlay_encap(const struct gremc_vifs *vifs, struct rte_mbuf *mbuf, uint32_t vif)
 {
 	const struct gremc_adjacency *adjacency = host_adjacency(vifs, vif);

@@ -21,8 +21,8 @@ uint32_t gremc_inject_frames(struct gremc_worker_group *group, struct rte_mbuf *
 /* Returns: mbufs that the ring to worker 0 has space for. */
 uint32_t gremc_inject_capacity(const struct gremc_worker_group *group);
 
-/* Make the frame by which an inner packet leaves a vif (a tunnel, or a native port for multicast), for
- * gremc_inject_frames(). The inner header does not change.
+/* Make the frame of an inner packet that leaves by a vif (a tunnel, or a native port for multicast). The
+ * caller passes it to gremc_inject_frames(). The inner header does not change.
  * Input:   the data starts with an IPv4 header.
  * Errors:  -EMSGSIZE: longer than the vif's MTU; -EHOSTUNREACH: the next hop is not resolved; -ENETDOWN: the
  *          operator has set the interface down; -ENOBUFS: too little headroom. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* GRE keepalives in received packets. The control thread gets them, in class `keepalive`: it answers those of
- * the peer, and it measures the answers to its own. The worker passes at most ten a second of each kind and
- * tunnel, so a flood costs less than forwarding. */
+/* GRE keepalives in received packets. The worker punts them in class `keepalive`. The control thread answers
+ * the keepalives of the peer, and measures the answers to its own. The worker punts at most ten per second of
+ * each kind and tunnel, so a flood costs less than forwarding. */
 #ifndef GREMC_DATAPATH_KEEPALIVE_H
 #define GREMC_DATAPATH_KEEPALIVE_H
 

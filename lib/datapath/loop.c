@@ -47,8 +47,8 @@ static void shutdown_step_run(struct gremc_worker *worker, enum gremc_shutdown_s
 {
 	gremc_atomic_u32 *reached = &worker->group->reached[step];
 
-	/* acquire, release: what a worker enqueued before it reached the step is in the rings for those that
-	 * see it there */
+	/* acquire, release: a worker that sees another one at this step also sees the packets that the other
+	 * one enqueued before */
 	gremc_u32_add_acq_rel(reached, 1);
 	while (gremc_u32_load_acquire(reached) < worker->group->count && rte_rdtsc() < until)
 		worker_poll_shutdown(worker);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The mbuf fields that the data path reuses for its own data.
  *
- * field            name here      meaning                                        set              valid until
- * ---------------------------------------------------------------------------------------------------------
- * hash.usr         vif            vif of a replica, an injected frame or a punt  replicate, punt  freed
- * hash.fdir.hi     vif_serial     serial number of that vif                      leaving a worker freed
- * vlan_tci         inner_length   length of a replica's inner packet             replicate        transmitted
- * packet_type      timestamp      gremc_timestamp() of a punt (punt_ring.h)      punt             freed
- * packet_type      iif_serial     serial number of the iif of a host replica     tx               freed
- * packet_type      packet_type     GREMC_FRAGMENT_MARK in the first segment of an outer fragment  reassembly
- * whole packet packet_type      handoff        enum gremc_handoff of a packet in a handoff ring  handoff
- * dequeued
+ * field         name here     meaning                                        set by           valid until
+ * -----------------------------------------------------------------------------------------------------------
+ * hash.usr      vif           vif of a replica, an injected frame or a punt  replicate, punt  freed
+ * hash.fdir.hi  vif_serial    serial number of that vif                      leaving a worker freed
+ * vlan_tci      inner_length  length of a replica's inner packet             replicate        transmitted
+ * packet_type   timestamp     gremc_timestamp() of a punt (punt_ring.h)      punt             freed
+ * packet_type   iif_serial    serial number of the iif of a host replica     tx               freed
+ * packet_type   packet_type   GREMC_FRAGMENT_MARK: 1st segment of a fragment reassembly       packet complete
+ * packet_type   handoff       enum gremc_handoff of a packet in a ring       handoff          dequeued
  *
  * RX drivers and TX drivers do not use them in these periods: ol_flags of a transmitted mbuf names neither a
  * VLAN tag nor a hash. A punted mbuf still has the driver's VLAN tag in vlan_tci. */
@@ -43,7 +42,7 @@ struct gremc_mbuf_fields {
 	uint32_t vif_serial;
 } __attribute__((may_alias));
 
-#define GREMC_FRAGMENT_MARK 0x47524546u /* of any value that no other segment of a fragment has */
+#define GREMC_FRAGMENT_MARK 0x47524546u /* an arbitrary value; no other segment of a fragment has it */
 
 #define GREMC_MBUF_FIELD(mbuf_field, field)                                                                  \
 	static_assert(offsetof(struct rte_mbuf, mbuf_field) - offsetof(struct rte_mbuf, data_off) ==         \
@@ -63,6 +62,7 @@ GREMC_MBUF_FIELD(hash.usr, vif);
 GREMC_MBUF_FIELD(hash.fdir.hi, vif_serial);
 static_assert(offsetof(struct rte_mbuf, data_off) % sizeof(uint64_t) == 0, "ol_flags is aligned in both");
 
+/* The fields of an mbuf by the data path's names. */
 static inline struct gremc_mbuf_fields *gremc_mbuf_fields(struct rte_mbuf *mbuf)
 {
 	return (struct gremc_mbuf_fields *)&mbuf->data_off;
@@ -71,10 +71,10 @@ static inline struct gremc_mbuf_fields *gremc_mbuf_fields(struct rte_mbuf *mbuf)
 /* ---- an mbuf that names a vif ----
  *
  * An mbuf may stay in a ring or a backlog for longer than a grace period. Meanwhile its vif may be removed
- * and the index reused. The serial number tells the two vifs apart. */
+ * and the index reused. The serial number distinguishes the two vifs. */
 
 /* Name a vif, or GREMC_VIF_NONE.
- * Thread:  a reader of the vifs, since its last quiescent state of which the vif was found. */
+ * Thread:  a reader of the vifs that found the vif after its last quiescent state. */
 static inline void gremc_mbuf_vif_set(struct rte_mbuf *mbuf, const struct gremc_vifs *vifs, uint32_t vif)
 {
 	gremc_mbuf_fields(mbuf)->vif = vif;

@@ -74,8 +74,7 @@ uint16_t gremc_replication_sum(struct gremc_worker *worker, const struct rte_mbu
 {
 	struct gremc_sum_cache *cache = &worker->sum_cache;
 
-	/* the packets of a burst have different mbufs, and the counters' sequence number tells bursts apart
-	 */
+	/* the packets of a burst have different mbufs; the counters' sequence number distinguishes bursts */
 	if (cache->packet != packet || cache->burst != gremc_stats_sequence(worker->stats)) {
 		cache->packet = packet;
 		cache->burst = gremc_stats_sequence(worker->stats);

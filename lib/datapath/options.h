@@ -18,7 +18,7 @@
 bool gremc_gre_checksum_is_valid(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length);
 /* Drop a frame whose GRE checksum is wrong, if it belongs to a tunnel.
  * Owner:   takes the mbuf over if it returns true.
- * Returns: false for GRE of no tunnel, which is none of the forwarder's. */
+ * Returns: false for GRE of no tunnel, which is not for the forwarder. */
 bool gremc_checksum_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf,
 			 const struct gremc_tunnel_key *key);
 /* Check a packet of a tunnel that is down or has input options.

@@ -41,6 +41,7 @@ struct gremc_burst {
 	struct rte_mbuf *punted[GREMC_PUNT_COUNT][GREMC_BURST];
 };
 
+/* Empty the burst. */
 static inline void gremc_burst_reset(struct gremc_burst *burst)
 {
 	burst->count = 0;

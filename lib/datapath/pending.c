@@ -157,7 +157,7 @@ static void pending_replica_send_copy(struct gremc_worker *worker, const struct 
 }
 
 /* Whether this burst has already filled the next hop. Then the rest of its packets are dropped without
- * another check, so that a flood costs less than forwarding it would. */
+ * another check, so that a flood costs less than forwarding it. */
 static inline bool pending_is_full(const struct gremc_pending *pending, uint32_t adjacency)
 {
 	return pending->full_burst == pending->burst && pending->full == adjacency;
@@ -170,8 +170,8 @@ static inline struct pending_packet *pending_packet_at(struct pending_neighbour 
 	return &neighbour->packet[(neighbour->first + i) % GREMC_PENDING_PACKETS];
 }
 
-/* A replica ends to wait, and counts for its vif whether it is sent or dropped. Returns false if the vif has
- * been removed: the replica is dropped. */
+/* End the wait of a replica. It counts for its vif, whether it is sent or dropped.
+ * Returns: false if the vif has been removed: the replica is dropped. */
 static bool pending_replica_end(struct gremc_worker *worker, const struct pending_packet *entry, uint32_t i)
 {
 	const uint32_t vif = entry->vif[i];
@@ -286,7 +286,7 @@ static struct pending_packet *pending_packet_get(struct gremc_worker *worker,
 	    entry->count < GREMC_PENDING_REPLICAS)
 		return entry;
 	if (neighbour->count == GREMC_PENDING_PACKETS) {
-		/* a flood must not cost more than forwarding it would */
+		/* a flood must not cost more than forwarding it */
 		if (pending_burst_time(worker->pending) - pending_packet_at(neighbour, 0)->since <
 		    worker->pending->freshness)
 			return NULL;

@@ -317,7 +317,7 @@ bool gremc_punt_wrong_vif_due(const struct gremc_worker *worker, const struct gr
 	last = gremc_u32_load(time);
 	if (last && gremc_timestamp_age(last) < WRONG_VIF_INTERVAL)
 		return false;
-	return gremc_u32_replace(time, last, gremc_timestamp() | 1); /* one of the workers */
+	return gremc_u32_replace(time, last, gremc_timestamp() | 1); /* one of the workers wins */
 }
 
 void gremc_unrouted_punt_or_drop(struct gremc_worker *worker, struct gremc_packet *packet)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Packets that the fast path does not forward: to the kernel by the control thread where the port or the vif
- * has a host path for them, else a named drop. */
+/* Packets that the fast path does not forward. The control thread passes them to the kernel if the port or
+ * the vif has a host path for them; else they are drops with a name. */
 #ifndef GREMC_DATAPATH_PUNT_H
 #define GREMC_DATAPATH_PUNT_H
 

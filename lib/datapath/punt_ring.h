@@ -33,6 +33,7 @@ struct rte_ring *gremc_ring_create(unsigned size, unsigned flags);
  * Input:   port: the host's index, one more than the last port's.
  * Errors:  -ENOMEM; the caller still calls gremc_worker_rings_fini(). */
 int gremc_worker_rings_init(struct gremc_worker *worker, uint16_t port, const struct gremc_ring_sizes *sizes);
+/* Free the rings, which are empty. */
 void gremc_worker_rings_fini(struct gremc_worker *worker);
 /* Free the mbufs in the rings.
  * Thread:  control thread, after the worker has ended. */

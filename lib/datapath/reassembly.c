@@ -92,7 +92,7 @@ static void mark_set(struct rte_mbuf *mbuf)
 		mbuf->packet_type = 0;
 }
 
-/* Count fragments out of the table. */
+/* Subtract fragments that leave the table from its counts. */
 static void fragments_leave(struct gremc_worker *worker, uint32_t slot, uint32_t fragments)
 {
 	struct gremc_reassembly *reassembly = worker->reassembly;
@@ -147,7 +147,7 @@ static bool has_capacity(const struct gremc_reassembly *reassembly, uint32_t slo
 	       reassembly->peer[slot] < GREMC_REASSEMBLY_PEER_MAX;
 }
 
-/* The length of the packet as far as a fragment shows it. */
+/* The least length of the packet that a fragment implies. */
 static uint32_t fragment_end(const struct rte_ipv4_hdr *ip)
 {
 	const uint16_t field = rte_be_to_cpu_16(ip->fragment_offset);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Replicas in header mbufs: the innermost loop of the program. The fields that they have in common come from
- * struct gremc_replica_cache. Each further replica costs its template, one checksum fold, its payload and the
- * stores. */
+/* Replicas in header mbufs: the innermost loop of the program. The replica cache has the fields that they
+ * have in common. Each further replica costs its template, one checksum fold, its payload and the stores. */
 #include "datapath/replica.h"
 #include "datapath/decision.h"
 #include "datapath/fragment.h"
@@ -19,8 +18,8 @@ static_assert(sizeof(((struct gremc_replica_cache *)0)->mbuf_words) ==
 		      offsetof(struct gremc_mbuf_fields, vif_serial),
 	      "the cache has the fields up to the vif");
 
-/* Header mbufs are used as they were freed: one segment, one reference, no next segment. A replica writes the
- * other fields that a driver reads, so no field is reset twice. */
+/* A freed header mbuf has one segment, one reference and no next segment; replicas rely on this. A replica
+ * writes the other fields that a driver reads, so no field is written twice. */
 static bool header_mbufs_alloc(struct gremc_worker *worker, uint32_t n)
 {
 	if (rte_mempool_get_bulk(worker->header_pool, (void **)&worker->header[worker->header_count], n))
@@ -209,7 +208,7 @@ static __rte_always_inline const uint32_t *replicas_build(struct gremc_worker *w
 			gremc_vif_prefetch(encaps, hot, at[GREMC_REPLICAS_AHEAD]);
 		gremc_counter_pair_add(&hot[vif].tx_packets, 1, length);
 		mbuf = *--header;
-		/* computed, not loaded from buf_addr: a cold mbuf is written without waiting for a load */
+		/* computed, not loaded from buf_addr: no wait for the load of a cold mbuf */
 		ip = (uint8_t *)(mbuf + 1) + GREMC_HEADER_OFFSET;
 		((words *)ip)[-2] = l2_front;
 		((words *)ip)[-1] = l2_back;

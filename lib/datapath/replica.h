@@ -59,7 +59,8 @@ static __rte_always_inline struct gremc_replication gremc_replication_make(const
 }
 
 /* Fill worker->cache for these keys.
- * Returns: GREMC_TX_DROP_NONE, or why replicas with these keys cannot be sent: the cache is invalid then. */
+ * Returns: GREMC_TX_DROP_NONE; else the reason why replicas with these keys cannot be sent, and the cache is
+ *          invalid. */
 enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint64_t encap_key,
 					      uint64_t packet_key);
 /* Write the header fields that the template does not have, for the flags of worker->cache.
@@ -73,10 +74,11 @@ void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_r
  * Owner:   the packet stays the caller's. */
 void gremc_replicas_send(struct gremc_worker *worker, const struct gremc_packet *packet, const uint32_t *vifs,
 			 uint32_t n);
-/* Send replicas to the whole oil, at least two vifs, with copied or shared payload.
+/* Send replicas with a copied payload to the whole oil, at least two vifs.
  * Input:   a packet whose TTL is decremented; the replicas are requested.
- * Owner:   both take the packet over. */
+ * Owner:   takes the packet over. */
 void gremc_packet_replicate_copied(struct gremc_worker *worker, const struct gremc_packet *packet);
+/* Like gremc_packet_replicate_copied(), with a shared payload. */
 void gremc_packet_replicate_shared(struct gremc_worker *worker, const struct gremc_packet *packet);
 
 /* Count a requested replica that cannot be sent as it is: send it as fragments, hold it for its next hop, or

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One input packet becomes one replica for each outgoing interface. TTL, checksum and the choice between a
- * copied and a shared payload are made once a packet; each replica adds a header (replica.c). */
+/* One input packet becomes one replica for each outgoing interface. The stage decrements the TTL, updates the
+ * checksum and chooses a copied or a shared payload once per packet. Each replica adds a header (replica.c).
+ */
 #include "datapath/conditional.h"
 #include "datapath/handoff.h"
 #include "datapath/replica.h"
@@ -52,7 +53,7 @@ static inline void packet_replicate(struct gremc_worker *worker, const struct gr
 		gremc_packet_replicate_copied(worker, packet);
 }
 
-/* Prefetch what the packet's first replicas read. */
+/* Prefetch the cache lines that the packet's first replicas read. */
 static inline void packet_prefetch_oil(const struct gremc_packet *packet,
 				       const struct burst_constants *constants)
 {

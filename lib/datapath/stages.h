@@ -3,7 +3,8 @@
  *
  * A stage is a function over the arrays of worker->burst. It removes packets that are not forwarded: each one
  * is punted or dropped by name. No stage logs, locks, allocates heap memory, makes a system call, or writes
- * to a cache line that another worker writes. Thread: the worker's. */
+ * to a cache line that another worker writes.
+ * Thread of all: the worker's. */
 #ifndef GREMC_DATAPATH_STAGES_H
 #define GREMC_DATAPATH_STAGES_H
 

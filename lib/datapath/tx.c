@@ -46,7 +46,8 @@ static void mbufs_set_vif_serial(const struct gremc_egress *egress, struct rte_m
 		gremc_mbuf_vif_set(packet[i], egress->vifs, gremc_mbuf_fields(packet[i])->vif);
 }
 
-/* The port took `sent` of n packets, which have `bytes` together. The others go to its backlog. */
+/* Count the first `sent` of n packets, which the port has accepted, and append the others to its backlog.
+ * Input:   bytes: of all n packets. */
 static __rte_noinline void tx_backlog_rest(struct gremc_egress *egress, struct gremc_tx *tx,
 					   struct rte_mbuf **packet, uint32_t n, uint32_t sent,
 					   uint64_t bytes)
@@ -55,7 +56,7 @@ static __rte_noinline void tx_backlog_rest(struct gremc_egress *egress, struct g
 		bytes -= packet[i]->pkt_len;
 	tx->sent += sent;
 	tx->sent_bytes += bytes;
-	if (packet == tx->packet) /* of this iteration: without serial numbers yet */
+	if (packet == tx->packet) /* of this iteration: they have no serial numbers yet */
 		mbufs_set_vif_serial(egress, packet + sent, n - sent);
 	gremc_backlog_add(egress, tx, packet + sent, n - sent);
 }

@@ -67,7 +67,7 @@ void gremc_stage_tx(struct gremc_egress *egress);
 /* Transmit the replicas that other workers enqueued for the owned queues, for at most GREMC_POLL_BUDGET_US.
  * Returns: replicas taken from the rings. */
 uint32_t gremc_tx_shared_poll(struct gremc_egress *egress);
-/* Drop what is left in the rings of other workers and in the backlogs.
+/* Drop the packets that are left in the rings of other workers and in the backlogs.
  * Thread:  any, after all workers have ended. */
 void gremc_tx_drop_all(struct gremc_egress *egress);
 

@@ -20,7 +20,7 @@ struct gremc_reassembly;
 /* The fields that replicas of one packet key and one encap key have in common. Valid while both keys match;
  * invalidated at the end of each burst, because it holds pointers that RCU protects. */
 struct gremc_replica_cache {
-	uint64_t encap_key;  /* gremc_encap.shape */
+	uint64_t encap_key;  /* gremc_encap.encap_key */
 	uint64_t packet_key; /* gremc_packet_key(); 0: the cache is invalid */
 	const struct gremc_adjacency *adjacency;
 	struct gremc_tx *tx;
@@ -44,7 +44,7 @@ struct gremc_sum_cache {
 
 /* The fragments of one packet, which further replicas of it share (fragment.h). */
 struct gremc_fragments {
-	const struct rte_mbuf *packet; /* NULL: none. Only for a comparison: it may be freed */
+	const struct rte_mbuf *packet; /* NULL: none; only compared, because it may be freed */
 	uint64_t burst;                /* gremc_stats_sequence() of its burst */
 	uint16_t mtu;
 	bool is_sending; /* replicas of fragments are not fragmented again */

@@ -139,7 +139,9 @@ struct gremc_fanout_op {
 
 /* Create the table, with a copy for lookups on each of `nodes`, in memory beside DPDK's.
  * Input:    `entries` is the first capacity of the hash, which grows up to GREMC_MROUTES_MAX. `nodes` is
- * copied. Lifetime: rcu outlives the table. Returns:  NULL: out of memory. */
+ *           copied.
+ * Lifetime: rcu outlives the table.
+ * Returns:  NULL: out of memory. */
 struct gremc_fanout *gremc_fanout_create(uint32_t entries, const struct gremc_nodes *nodes,
 					 struct gremc_rcu *rcu);
 /* Free the table and its mroutes. No reader is online. NULL is allowed. */
@@ -152,13 +154,19 @@ const struct gremc_fanout_node *gremc_fanout_at(const struct gremc_fanout *table
 /* Add, replace and remove routes: all or none, under one grace period, which begins here. A SET of a key that
  * exists replaces the route, which keeps its id and so its counters. A SET that is equal to the published
  * route changes nothing. A reader sees each route as before or as after the call, and all additions before
- * the first removal. Thread:  control thread, or a job, which pauses between routes. Input:   each key at
- * most once. on_new_id, unless NULL, is called with the id of each added route before a reader can find the
- * route, to reset its counters. Errors:  nothing has changed: -ENOMEM; -ECANCELED: the job is cancelled;
+ * the first removal.
+ * Thread:  control thread, or a job, which pauses between routes.
+ * Input:   each key at most once. on_new_id, unless NULL, is called with the id of each added route before a
+ *          reader can find the route, to reset its counters.
+ * Errors:  nothing has changed.
+ *          -ENOMEM.
+ *          -ECANCELED: the job is cancelled.
  *          -ENOSPC: more than GREMC_MROUTES_MAX routes, or no id is free, because removed routes keep theirs
- * for a grace period; -E2BIG: more than GREMC_FANOUT_MAX oifs or iifs; -EINVAL: not a group; host bits; a
- * source with a prefix; a source in 0.0.0.0/8 or multicast; a vif or a key twice; oifs with thresholds that
- * are not ascending; a wildcard inside 232.0.0.0/8; -ENOENT: a REMOVE of a key that does not exist. */
+ *          for a grace period.
+ *          -E2BIG: more than GREMC_FANOUT_MAX oifs or iifs.
+ *          -EINVAL: not a group; host bits; a source with a prefix; a source in 0.0.0.0/8 or multicast; a vif
+ *          or a key twice; oifs with thresholds that are not ascending; a wildcard inside 232.0.0.0/8.
+ *          -ENOENT: a REMOVE of a key that does not exist. */
 int gremc_fanout_apply(struct gremc_fanout *table, const struct gremc_fanout_op *ops, uint32_t count,
 		       void (*on_new_id)(uint32_t id, void *argument), void *argument);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* peer: the other ends of tunnels. The module sends keepalives, answers those of peers, decides whether a
- * peer is alive, and learns the MTU of the path to it. Input: packets and the time; output: packets and
- * changes, by callbacks. It has no socket, no device and no clock, and it allocates nothing after its
- * creation.
+ * peer is alive, and learns the MTU of the path to it. Its input is packets and the time. Its output is
+ * packets and changes, by callbacks. It has no socket, no device and no clock, and it allocates nothing after
+ * its creation.
  *
  * All functions run on the control thread unless their contract names another thread. All times are
  * nanoseconds of one monotonic clock. */

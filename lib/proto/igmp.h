@@ -18,7 +18,7 @@
 	X(ttl, "TTL is not 1 (RFC 3376, 4)")                                                                 \
 	X(checksum, "IGMP checksum is wrong")                                                                \
 	X(type, "an unknown type, ignored (RFC 3376, 4)")                                                    \
-	X(group, "the group is not multicast, or not there where it must be")
+	X(group, "the group is not multicast, or is absent")
 
 enum gremc_igmp_error {
 	GREMC_IGMP_OK = -1,

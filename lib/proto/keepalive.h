@@ -26,7 +26,7 @@ uint16_t gremc_keepalive_build(uint8_t *packet, const struct gremc_tunnel_option
  * Input:   a header that gremc_ipv4_parse_header() has accepted, of which `readable` bytes are contiguous. */
 bool gremc_keepalive_is_request(const uint8_t *packet, size_t readable,
 				const struct gremc_tunnel_options *options);
-/* Make a keepalive the packet to send by the underlay: decrement its TTL as a router does.
+/* Decrement the TTL of a keepalive as a router does, so that it can be sent by the underlay.
  * Input:   a packet for which gremc_keepalive_is_request() is true.
  * Returns: false: the TTL is spent, and the packet is unchanged. */
 bool gremc_keepalive_turn(uint8_t *packet);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The options of a GRE tunnel: what the configuration gives and the vif's outer header is built from. */
+/* The options of a GRE tunnel. The configuration sets them; the vif builds its outer header from them. */
 #ifndef GREMC_PROTO_TUNNEL_H
 #define GREMC_PROTO_TUNNEL_H
 
@@ -51,6 +51,7 @@ static_assert(sizeof(struct gremc_tunnel_options) ==
 		      4 * sizeof(uint32_t) + sizeof(uint16_t) + 10 * sizeof(uint8_t),
 	      "tunnel options have no padding");
 
+/* Whether all options are equal. */
 static inline bool gremc_tunnel_options_equal(const struct gremc_tunnel_options *a,
 					      const struct gremc_tunnel_options *b)
 {

@@ -216,7 +216,8 @@ void gremc_stats_reset_vif(struct gremc_stats *stats, uint32_t vif);
 void gremc_stats_reset_mroute(struct gremc_stats *stats, uint32_t mroute);
 
 /* Begin a change of `totals`, once per burst. They change only between this and gremc_stats_write_end(), so
- * that the sums above hold for readers. Thread:  the worker. */
+ * that the sums above hold for readers.
+ * Thread:  the worker. */
 static inline void gremc_stats_write_begin(struct gremc_stats *stats)
 {
 	gremc_u64_store(&stats->sequence, gremc_u64_load(&stats->sequence) + 1);

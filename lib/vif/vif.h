@@ -125,8 +125,9 @@ const struct gremc_vifs *gremc_vifs_on_socket(const struct gremc_vifs *vifs, int
 int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t adjacency,
 		     uint32_t *vif);
 /* Let the peer's packets match the vif, which is complete. A published tunnel with the same key is replaced
- * by one store, without a packet lost between. Thread:  control thread. Errors:  -ENOMEM; none after
- * gremc_tunnels_reserve(). */
+ * by one store, and no packet is lost between.
+ * Thread:  control thread.
+ * Errors:  -ENOMEM; none after gremc_tunnels_reserve(). */
 int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif);
 /* Allocate space for `more` tunnels, so that gremc_tunnel_publish() cannot fail for them.
  * Thread:  control thread.
@@ -157,7 +158,8 @@ void gremc_tunnel_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t mtu);
  * Units:   bytes of the outer packet; 0: not known. */
 void gremc_tunnel_path_mtu_set(struct gremc_vifs *vifs, uint32_t vif, uint16_t path_mtu);
 /* Set the vif's own interface down or up, as the operator does. A vif that is down neither sends nor
- * receives: its packets are dropped as iif_down, its replicas as oif_down. Thread:  control thread. */
+ * receives: its packets are dropped as iif_down, its replicas as oif_down.
+ * Thread:  control thread. */
 void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down);
 /* Set the peer of a tunnel dead or alive, by one store. Replicas to a dead peer are lost as peer_dead.
  * Packets of the host are sent, and packets of the peer are received, because either may bring the peer back.

@@ -163,6 +163,19 @@ def findings(name, rules=None):
             yield piece.line + piece.text.count("\n", 0, at), rule, words, piece.kind
 
 
+SLOT = re.compile(r"(?m)^.*[^,\s][ \t]+(?:Thread|Input|Output|Owner|Units|Returns|Errors|Order|Lifetime|RFC):[ \t]")
+
+
+def inline_slots(text):
+    """The lines of multi-line comments of C on which the slot of a contract is not the first word."""
+    for match in C_TOKEN.finditer(text):
+        comment = match.group()
+        if comment.startswith("/*") and "\n" in comment:
+            body = re.sub(r"(?m)^\s*(?:/\*|\*)[ \t]*", "", comment)
+            yield from (text.count("\n", 0, match.start()) + 1 + body.count("\n", 0, slot.start())
+                        for slot in SLOT.finditer(body))
+
+
 # ---- names, prototypes, assertions ----
 
 DEFINED = re.compile(r"^(?!typedef|struct|union|enum|extern)(static )?(?:[\w*]+[ *]+)+?\*?(\w+)\(([^;{}]|\n)*?\)(?:\n__\w+.*)?\n\{", re.M)

@@ -19,7 +19,7 @@ PROSE = """
     docs/operations.md
     docs/performance.md docs/telemetry.md docs/tunnels.md
     config meson.build meson_options.txt
-    lib/host lib/mfc lib/netlink lib/nexthop lib/takeover lib/telemetry
+    lib/datapath lib/host lib/mfc lib/netlink lib/nexthop lib/peer lib/proto lib/takeover lib/telemetry
     scripts
     tests/e2e
     tests/conftest.py tests/interop tests/scripts
@@ -40,7 +40,7 @@ PROSE = """
 NAMES = """
     app/dpdk-gremc app/gremc-loadgen
     lib/base lib/config lib/control lib/datapath lib/fanout lib/hash lib/host lib/igmp lib/mfc lib/netlink lib/nexthop
-    lib/port
+    lib/peer lib/port
     lib/proto lib/rcu lib/rib lib/stats lib/takeover lib/telemetry lib/vif
     tests/bench tests/loadgen
     lib/steer
@@ -57,6 +57,6 @@ CONTRACTS = """
     lib/config
     app/dpdk-gremc app/gremc-loadgen
     lib/control
-    lib/port lib/steer
+    lib/datapath lib/peer lib/port lib/proto lib/steer
     tests/unit
 """.split()

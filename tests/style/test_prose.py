@@ -46,6 +46,17 @@ def test_prototypes_have_a_contract(folder):
     assert len(bare) <= 0.02 * len(found), "\n".join(bare)
 
 
+def test_slots_of_contracts_begin_their_line(top):
+    found = [f"{name}:{line}" for name in style.tracked("*.h")
+             for line in style.inline_slots((top / name).read_text())]
+    assert not found, "\n".join(found)
+
+
+def test_a_slot_inside_a_line_is_found():
+    assert list(style.inline_slots("/* One line. Returns: 0. */\n/* First.\n * Thread:  any.\n * Owner:   the caller. Returns: 0.\n */\n"
+                                   "/* So it is. Thread: any,\n * always. */\n")) == [4, 6]
+
+
 def test_listed_folders_exist(top):
     for folder in finished.PROSE + finished.NAMES + finished.CONTRACTS:
         assert (top / folder).exists(), f"{folder} of tests/style/finished.py"

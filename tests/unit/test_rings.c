@@ -9,8 +9,8 @@
 
 #define RING_SIZE 4096
 
-/* The program is linked with --wrap for rte_get_tsc_hz(): a poll of a ring gets so many times its budget, which
- * no slow build or busy machine exhausts. 0: the budget is exhausted at once. */
+/* The program is linked with --wrap for rte_get_tsc_hz(): a poll of a ring gets so many times its budget,
+ * which no slow build or busy machine exhausts. 0: the budget is exhausted at once. */
 static uint64_t poll_budget_factor = 1;
 
 uint64_t __real_rte_get_tsc_hz(void);

@@ -37,7 +37,7 @@ HUMAN = re.compile(PERSON + r"\w+$")
 # ---- spellings: the last table of docs/glossary.md, and the words that it cannot list by form ----
 
 SPELLINGS = {
-    "fan-out": re.compile(r"(?<![\w/.-])(?:[Ff]anout|[Ff]an out)\b(?![\w/.*(=-])"),
+    "fan-out": re.compile(r"(?<![\w/.\"-])(?:[Ff]anout|[Ff]an out)\b(?![\w/.*(=-])"),
     "module, space or capacity": re.compile(r"(?<![\w-])[Rr]ooms?\b(?![\w(=-])"),
     "next hop": re.compile(r"(?<![\w-])(?:(?<!/)[Nn]exthops?(?! object| module|:|/|\.[ch])|[Nn]ext-hops?)\b(?![\w(=-])"),
     "grace period": re.compile(r"\bgrace-periods?\b"),
@@ -198,8 +198,12 @@ def functions(name):
         yield match.group(2), text.count("\n", 0, match.start()) + 1, bool(match.group(1))
 
 
+# names that a library prescribes
+PRESCRIBED = {"main", "LLVMFuzzerTestOneInput", "LLVMFuzzerInitialize", "ptrace", "setsockopt"}
+
+
 def one_word(function):
-    return function != "main" and "_" not in re.sub(r"^(?:gremc|loadgen|lg)_", "", function).strip("_")
+    return function not in PRESCRIBED and "_" not in re.sub(r"^(?:gremc|loadgen|lg)_", "", function).strip("_")
 
 
 def duplicate_statics(names):

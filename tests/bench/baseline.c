@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The floor: the least that one GRE replica costs on this core with DPDK's mbufs and a transmit that throws
- * away. No parse, no lookup, no check, no counter: allocate a header mbuf (in bulk), write a 64-byte
- * template, patch length and checksum, then either copy the payload behind it or chain the payload that all
- * share, and transmit. The forwarder's figures are stated as ratios to it, measured in the same run. */
+/* The baseline: the least cost of one GRE replica on this core with DPDK's mbufs and a transmit function that
+ * drops packets. It does not parse, look up, check or count. It allocates a header mbuf (in bulk), writes a
+ * 64-byte template and patches length and checksum. Then it copies the payload behind the header or chains
+ * the shared payload, and transmits. The forwarder's figures are ratios to it, measured in the same run. */
 #include <stdlib.h>
 
 #include <rte_ethdev.h>
@@ -12,15 +12,15 @@
 
 #include "bench.h"
 
-#define BURST   64
-#define TUNNELS 256
-#define OUTER   38 /* Ethernet 14, IPv4 20, GRE 4 */
-#define ROOM    896
-#define LARGE   2176
-#define ROUND   8192u /* replicas between two looks at the clock */
-#define POOL    8191
-#define HEADERS 16383
-#define CACHE   256
+#define BURST           64
+#define TUNNELS         256
+#define OUTER           38 /* Ethernet 14, IPv4 20, GRE 4 */
+#define HEADER_CAPACITY 896
+#define LARGE           2176
+#define ROUND           8192u /* replicas between two reads of the clock */
+#define POOL            8191
+#define HEADERS         16383
+#define CACHE           256
 
 struct baseline_template {
 	uint8_t header[64];
@@ -50,32 +50,32 @@ static inline void baseline_header_write(uint8_t *to, const struct baseline_temp
 	ip->hdr_checksum = (uint16_t)~sum;
 }
 
-static inline const struct baseline_template *baseline_template_next(struct bench_baseline *floor)
+static inline const struct baseline_template *baseline_template_next(struct bench_baseline *baseline)
 {
-	return &floor->templates[floor->next++ % TUNNELS];
+	return &baseline->templates[baseline->next++ % TUNNELS];
 }
 
-static void baseline_transmit(struct bench_baseline *floor)
+static void baseline_transmit(struct bench_baseline *baseline)
 {
-	unsigned sent = rte_eth_tx_burst(floor->port, 0, floor->out, floor->filled);
+	unsigned sent = rte_eth_tx_burst(baseline->port, 0, baseline->out, baseline->filled);
 
-	for (; sent < floor->filled; sent++)
-		rte_pktmbuf_free(floor->out[sent]);
-	floor->filled = 0;
+	for (; sent < baseline->filled; sent++)
+		rte_pktmbuf_free(baseline->out[sent]);
+	baseline->filled = 0;
 }
 
 /* `k` replicas with headers of their own. */
-static inline int baseline_replica_build(struct bench_baseline *floor, struct rte_mempool *pool,
+static inline int baseline_replica_build(struct bench_baseline *baseline, struct rte_mempool *pool,
 					 struct rte_mbuf *payload, bool copy, uint32_t size, unsigned k)
 {
-	struct rte_mbuf **out = &floor->out[floor->filled];
+	struct rte_mbuf **out = &baseline->out[baseline->filled];
 
 	if (rte_pktmbuf_alloc_bulk(pool, out, k))
 		return -1;
 	for (unsigned i = 0; i < k; i++) {
 		uint8_t *data = rte_pktmbuf_mtod(out[i], uint8_t *);
 
-		baseline_header_write(data, baseline_template_next(floor), size);
+		baseline_header_write(data, baseline_template_next(baseline), size);
 		out[i]->pkt_len = OUTER + size;
 		if (copy) {
 			rte_memcpy(data + OUTER, rte_pktmbuf_mtod(payload, void *), size);
@@ -89,10 +89,10 @@ static inline int baseline_replica_build(struct bench_baseline *floor, struct rt
 	return 0;
 }
 
-static inline int baseline_replicate(struct bench_baseline *floor, struct rte_mempool *pool, bool copy,
+static inline int baseline_replicate(struct bench_baseline *baseline, struct rte_mempool *pool, bool copy,
 				     uint32_t size, uint32_t fanout)
 {
-	struct rte_mbuf *payload = rte_pktmbuf_alloc(floor->payloads);
+	struct rte_mbuf *payload = rte_pktmbuf_alloc(baseline->payloads);
 
 	if (payload == NULL)
 		return -1;
@@ -100,28 +100,29 @@ static inline int baseline_replicate(struct bench_baseline *floor, struct rte_me
 	if (!copy && fanout > 1)
 		rte_mbuf_refcnt_update(payload, fanout - 1);
 	for (uint32_t done = 0, k; done < fanout; done += k) {
-		k = RTE_MIN(fanout - done, BURST - floor->filled);
+		k = RTE_MIN(fanout - done, BURST - baseline->filled);
 		if (!copy && fanout == 1) { /* in place */
 			baseline_header_write((uint8_t *)rte_pktmbuf_prepend(payload, OUTER),
-					      baseline_template_next(floor), size);
-			floor->out[floor->filled] = payload;
-		} else if (baseline_replica_build(floor, pool, payload, copy, size, k)) {
+					      baseline_template_next(baseline), size);
+			baseline->out[baseline->filled] = payload;
+		} else if (baseline_replica_build(baseline, pool, payload, copy, size, k)) {
 			return -1;
 		}
-		floor->filled += k;
-		if (floor->filled == BURST)
-			baseline_transmit(floor);
+		baseline->filled += k;
+		if (baseline->filled == BURST)
+			baseline_transmit(baseline);
 	}
 	if (copy)
 		rte_pktmbuf_free(payload);
 	return 0;
 }
 
-double bench_baseline_measure(struct bench_baseline *floor, bool copy, uint32_t size, uint32_t fanout,
+double bench_baseline_measure(struct bench_baseline *baseline, bool copy, uint32_t size, uint32_t fanout,
 			      uint64_t cycles)
 {
-	struct rte_mempool *pool =
-		copy && OUTER + size > ROOM - RTE_PKTMBUF_HEADROOM ? floor->large_headers : floor->headers;
+	struct rte_mempool *pool = copy && OUTER + size > HEADER_CAPACITY - RTE_PKTMBUF_HEADROOM
+					   ? baseline->large_headers
+					   : baseline->headers;
 	const uint32_t inputs = RTE_MAX(1u, ROUND / fanout);
 	uint64_t start = 0, spent = 0, rounds = 0;
 
@@ -130,9 +131,9 @@ double bench_baseline_measure(struct bench_baseline *floor, bool copy, uint32_t 
 		if (rounds++ == 1)
 			start = rte_rdtsc();
 		for (uint32_t i = 0; i < inputs; i++)
-			if (baseline_replicate(floor, pool, copy, size, fanout))
+			if (baseline_replicate(baseline, pool, copy, size, fanout))
 				return -1;
-		baseline_transmit(floor);
+		baseline_transmit(baseline);
 		if (start)
 			spent = rte_rdtsc() - start;
 	} while (spent < cycles);
@@ -141,30 +142,32 @@ double bench_baseline_measure(struct bench_baseline *floor, bool copy, uint32_t 
 
 struct bench_baseline *bench_baseline_create(const struct bench_environment *environment)
 {
-	struct bench_baseline *floor = calloc(1, sizeof(*floor));
+	struct bench_baseline *baseline = calloc(1, sizeof(*baseline));
 
-	if (floor == NULL)
+	if (baseline == NULL)
 		return NULL;
-	floor->port = environment->out;
-	floor->payloads = rte_pktmbuf_pool_create("payloads", POOL, CACHE, 0, LARGE, SOCKET_ID_ANY);
-	floor->headers = rte_pktmbuf_pool_create("floor_headers", HEADERS, CACHE, 0, ROOM, SOCKET_ID_ANY);
-	floor->large_headers =
-		rte_pktmbuf_pool_create("floor_large_headers", HEADERS, CACHE, 0, LARGE, SOCKET_ID_ANY);
-	floor->templates = rte_zmalloc("templates", sizeof(*floor->templates) * TUNNELS, RTE_CACHE_LINE_SIZE);
-	if (floor->payloads && floor->headers && floor->large_headers && floor->templates)
-		return floor;
-	fprintf(stderr, "gremc-bench: no memory for the floor's pools; try a larger --memory\n");
-	bench_baseline_destroy(floor);
+	baseline->port = environment->out;
+	baseline->payloads = rte_pktmbuf_pool_create("payloads", POOL, CACHE, 0, LARGE, SOCKET_ID_ANY);
+	baseline->headers = rte_pktmbuf_pool_create("baseline_headers", HEADERS, CACHE, 0, HEADER_CAPACITY,
+						    SOCKET_ID_ANY);
+	baseline->large_headers =
+		rte_pktmbuf_pool_create("baseline_large_headers", HEADERS, CACHE, 0, LARGE, SOCKET_ID_ANY);
+	baseline->templates =
+		rte_zmalloc("templates", sizeof(*baseline->templates) * TUNNELS, RTE_CACHE_LINE_SIZE);
+	if (baseline->payloads && baseline->headers && baseline->large_headers && baseline->templates)
+		return baseline;
+	fprintf(stderr, "gremc-bench: no memory for the baseline's pools; try a larger --memory\n");
+	bench_baseline_destroy(baseline);
 	return NULL;
 }
 
-void bench_baseline_destroy(struct bench_baseline *floor)
+void bench_baseline_destroy(struct bench_baseline *baseline)
 {
-	if (floor == NULL)
+	if (baseline == NULL)
 		return;
-	rte_mempool_free(floor->payloads);
-	rte_mempool_free(floor->headers);
-	rte_mempool_free(floor->large_headers);
-	rte_free(floor->templates);
-	free(floor);
+	rte_mempool_free(baseline->payloads);
+	rte_mempool_free(baseline->headers);
+	rte_mempool_free(baseline->large_headers);
+	rte_free(baseline->templates);
+	free(baseline);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* gremc-bench: the worker's own stages on prepared bursts, in one process, against the least that a replica
- * can cost. docs/performance.md says what is measured and how. */
+/* gremc-bench: measures the worker's stages on prepared bursts, in one process, against the least cost of a
+ * replica. docs/performance.md describes the measurements.
+ *
+ * Unless noted, all functions run on the main lcore, and a function that fails has written its reason to
+ * standard error. */
 #ifndef GREMC_BENCH_H
 #define GREMC_BENCH_H
 
@@ -15,38 +18,39 @@
 #include "datapath/stages.h"
 #include "datapath/tx.h"
 
-/* Packets that are prepared together and then timed together: enough that reading the clock costs nothing,
- * few enough that they stay where a driver would have left them, in the nearer caches. */
+/* Packets that are prepared together and then timed together. They are so many that reading the clock costs
+ * nothing, and so few that they stay in the caches, where a driver leaves packets. */
 #define BENCH_SECTION 128u
 
-/* ---- what the machine offers (environment.c) ---- */
+/* ---- CPUs, memory and devices (environment.c) ---- */
 
 struct bench_options {
-	const char *cpus; /* NULL: the last ones that we may run on */
-	unsigned lcores;  /* wanted */
+	const char *cpus; /* NULL: the last ones that the process may use */
+	unsigned lcores;  /* requested */
 	uint32_t memory;  /* MiB */
-	uint32_t simd;    /* bits; 0: as DPDK finds it */
+	uint32_t simd;    /* bits; 0: DPDK's choice */
 	bool no_huge;
 };
 
 /* Devices and pools, made once. */
 struct bench_environment {
-	/* ethdevs: net_ring, what is sent to it is received from it; net_null, with a queue for each worker
-	 */
+	/* ethdevs: net_ring, whose sent packets are received again; net_null, with a queue for each worker */
 	uint16_t in, out;
 	struct rte_mempool *rx_pool;
 	struct rte_mempool *header_pool,
 		*large_header_pool; /* for copies up to the threshold; up to any size */
-	uint32_t header_capacity, large_header_room;
+	uint32_t header_capacity, large_header_capacity;
 	bool hugepages;
 };
 
-/* Start the EAL, open the devices. Says what is wrong and returns -1 when that cannot be. */
+/* Start the EAL and open the devices.
+ * Returns: 0 or -1. */
 int bench_environment_init(struct bench_environment *environment, const struct bench_options *options);
+/* Close the devices and end the EAL. */
 void bench_environment_fini(struct bench_environment *environment);
-/* The processor's name. */
+/* Write the processor's name. */
 void bench_cpu_name(char *text, size_t size);
-/* Bytes of this process that are in memory (pages of hugetlbfs are not counted by the kernel). */
+/* Returns: resident bytes of this process, without pages of hugetlbfs. */
 uint64_t bench_resident(void);
 
 /* ---- a forwarder to measure (world.c) ---- */
@@ -59,10 +63,10 @@ struct bench_point {
 	enum bench_mode mode;
 };
 
-/* The most that a world has: those that share an oil. */
+/* The maximum number of workers of a world, which share an oil. */
 #define BENCH_WORKERS 2u
 
-/* A sender: who sends what by which tunnel. */
+/* A flow: source and group, and the tunnel by which it arrives. */
 struct bench_flow {
 	rte_be32_t remote; /* outer source */
 	rte_be32_t source, group;
@@ -76,8 +80,8 @@ struct bench_world {
 	struct gremc_ports ports;
 	struct gremc_port port[2]; /* in, out */
 	struct gremc_worker_group *group;
-	struct gremc_worker *worker; /* the first one, which receives */
-	uint32_t workers;            /* wanted by bench_world_workers_create() */
+	struct gremc_worker *worker; /* the first worker, which receives */
+	uint32_t workers;            /* number for bench_world_workers_create() */
 	uint32_t tunnel_count;
 	uint32_t *vif;           /* of each tunnel */
 	uint32_t adjacency;      /* of all tunnels */
@@ -88,27 +92,33 @@ struct bench_world {
 	uint32_t stamps;
 };
 
-/* A world with the tunnels and the mroutes of the point (groups 0: none). NULL: no memory, and it has been
- * said. One at a time. */
+/* Create a world with the tunnels and the mroutes of the point (groups 0: none). One world exists at a time.
+ * Returns: NULL if no memory is available. */
 struct bench_world *bench_world_create(const struct bench_environment *environment,
 				       const struct bench_point *point);
+/* Free the world; NULL is allowed. */
 void bench_world_destroy(struct bench_world *world);
-/* Make the worker anew, or the workers, which then share every oil, for replicas of `mode` with inner packets
- * of `size`. -1: no memory, and it has been said. */
+/* Replace the worker, or the workers, which then share every oil, for replicas of `mode` with inner packets
+ * of `size` bytes.
+ * Returns: 0, or -1 if no memory is available. */
 int bench_world_workers_create(struct bench_world *world, enum bench_mode mode, uint32_t size);
-/* Make the next hop of all tunnels known (again). -1: no memory. */
+/* Resolve the next hop of all tunnels.
+ * Returns: 0, or -1 if no memory is available. */
 int bench_world_resolve(struct bench_world *world);
-/* Memory of the routes' oils that the point asks for, in bytes. */
+/* Returns: memory of the oils of the point's routes, in bytes. */
 uint64_t bench_point_memory(const struct bench_point *point);
-/* Tunnels that the point needs: those it asks for, and more than the largest fan-out. */
+/* Returns: number of tunnels of the point: the configured number, but more than the fan-out. */
 uint32_t bench_point_tunnels(const struct bench_point *point);
+/* Returns: COPY or SHARE; for AUTO by the default copy threshold. */
 enum bench_mode bench_point_mode(const struct bench_point *point);
 
-/* `count` different tunnels' vifs, ascending, without that of tunnel `but`. */
+/* Write the vifs of `count` different tunnels, ascending, except the vif of tunnel `but`. */
 void bench_world_oil_draw(struct bench_world *world, uint32_t *oil, uint32_t count, uint32_t but);
-/* The n-th flow of the world: its addresses follow from n, its tunnel is `tunnel`. */
+/* Returns: the n-th flow of the world. Its addresses depend on n; it arrives by `tunnel`. */
 struct bench_flow bench_flow_make(uint32_t n, uint32_t tunnel);
+/* Returns: the next number of a reproducible sequence. */
 uint64_t bench_random(uint64_t *state);
+/* Returns: a number from 0 to limit - 1. */
 static inline uint32_t bench_random_below(uint64_t *state, uint32_t limit)
 {
 	return (uint32_t)(((bench_random(state) & UINT32_MAX) * limit) >> 32);
@@ -116,10 +126,10 @@ static inline uint32_t bench_random_below(uint64_t *state, uint32_t limit)
 
 /* ---- input (frames.c) ---- */
 
-/* What arrives: name, text. Each but the first two ends as a drop, or loses its replicas. */
+/* Kinds of input: name and description. All kinds but the first two end as drops, or lose their replicas. */
 #define BENCH_INPUTS(X)                                                                                      \
-	X(good, "what the mroutes forward")                                                                  \
-	X(no_adjacency, "forwarded to a next hop whose MAC is not known")                                    \
+	X(good, "packets that the mroutes forward")                                                          \
+	X(no_adjacency, "forwarded to a next hop without a MAC address")                                     \
 	X(no_mroute, "groups that no mroute has")                                                            \
 	X(rpf, "by another tunnel than the mroute accepts")                                                  \
 	X(unknown_peer, "from addresses that no tunnel has")                                                 \
@@ -132,10 +142,12 @@ static inline uint32_t bench_random_below(uint64_t *state, uint32_t limit)
 #define BENCH_X(name, text) BENCH_INPUT_##name,
 enum bench_input { BENCH_INPUTS(BENCH_X) BENCH_INPUT_COUNT };
 #undef BENCH_X
+/* Returns: the name or the description of a kind. */
 const char *bench_input_name(enum bench_input input);
+/* As above. */
 const char *bench_input_text(enum bench_input input);
 
-/* An endless row of frames. */
+/* An endless sequence of frames. */
 struct bench_source {
 	const struct bench_world *world;
 	enum bench_input input;
@@ -145,14 +157,17 @@ struct bench_source {
 	const struct bench_flow *extra; /* not NULL: the first frame of each section is of this flow */
 	uint8_t frame[2048];
 };
+/* Initialize a source of frames with inner packets of `size` bytes. */
 void bench_source_init(struct bench_source *source, const struct bench_world *world, enum bench_input input,
 		       uint32_t size);
-/* Fresh mbufs with the next n frames. -1: the pool is empty. */
+/* Allocate mbufs with the next n frames.
+ * Owner:   the caller.
+ * Returns: 0, or -1 if the pool is empty. */
 int bench_source_alloc(struct bench_source *source, struct rte_mbuf **frames, uint32_t n);
 
 /* ---- sections (section.c) ---- */
 
-/* Everything before it has been carried out, and nothing behind it has begun. */
+/* Returns: the TSC after all earlier instructions have ended, and before any later one begins. */
 static inline uint64_t bench_clock(void)
 {
 	uint64_t now;
@@ -162,10 +177,10 @@ static inline uint64_t bench_clock(void)
 	rte_compiler_barrier();
 	return now;
 }
-/* What reading it costs. */
+/* Returns: the cost of one read of the clock, in cycles. */
 uint64_t bench_clock_cost(void);
 
-/* A burst as gremc_stage_rx() leaves it. */
+/* Begin a burst, like gremc_stage_rx(). */
 static inline void bench_burst_begin(struct gremc_worker *worker, struct rte_mbuf **frames, uint32_t n,
 				     uint32_t length)
 {
@@ -177,67 +192,74 @@ static inline void bench_burst_begin(struct gremc_worker *worker, struct rte_mbu
 	worker->rx_bytes = (uint64_t)n * length;
 }
 
-/* The stages as the worker calls them, over frames that have been received already. Not inlined: callgrind
- * counts what is inside of it. */
+/* Run the worker's stages, in its order, over received frames. Not inlined, because callgrind counts the
+ * instructions inside this function. */
 void bench_forward(struct gremc_worker *worker, const struct gremc_rxq *rxq, struct rte_mbuf **frames,
 		   uint32_t count, uint32_t burst, uint32_t length);
 
 struct bench_section_cost {
 	uint64_t receive, forward; /* cycles */
 };
-/* Prepare `count` frames (up to BENCH_SECTION), receive them burst by burst, forward them. -1: no mbufs. */
+/* Prepare `count` frames (up to BENCH_SECTION), receive them burst by burst, and forward them.
+ * Returns: 0, or -1 without mbufs. */
 int bench_section(struct bench_world *world, struct bench_source *source, uint32_t count, uint32_t burst,
 		  struct bench_section_cost *cost);
-/* Measure what reading the clock costs; before the first bench_section(). */
+/* Measure the cost of a read of the clock.
+ * Order:   before the first bench_section(). */
 void bench_section_calibrate(void);
 
-/* What the world's worker has counted since it was made. */
+/* Returns: the counts of the world's worker since its creation. */
 struct gremc_totals bench_world_totals(const struct bench_world *world);
 
-/* ---- the floor (floor.c) ---- */
+/* ---- the baseline (baseline.c) ---- */
 
 struct bench_baseline;
+/* Create the baseline's pools and templates.
+ * Returns: NULL if no memory is available. */
 struct bench_baseline *bench_baseline_create(const struct bench_environment *environment);
-void bench_baseline_destroy(struct bench_baseline *floor);
-/* Cycles per replica, over at least `cycles`. A negative number: the pool is empty. */
-double bench_baseline_measure(struct bench_baseline *floor, bool copy, uint32_t size, uint32_t fanout,
+/* Free it; NULL is allowed. */
+void bench_baseline_destroy(struct bench_baseline *baseline);
+/* Measure for at least `cycles`.
+ * Returns: cycles per replica; negative if the pool is empty. */
+double bench_baseline_measure(struct bench_baseline *baseline, bool copy, uint32_t size, uint32_t fanout,
 			      uint64_t cycles);
 
-/* ---- measuring (measure.c) ---- */
+/* ---- measurement (measure.c) ---- */
 
 #define BENCH_SLICES_MAX 512
 
-/* Figures of many slices. */
+/* One figure of each slice. */
 struct bench_samples {
 	uint32_t count;
 	double value[BENCH_SLICES_MAX];
 };
+/* Append a sample; samples beyond the capacity are omitted. */
 static inline void bench_samples_add(struct bench_samples *samples, double value)
 {
 	if (samples->count < BENCH_SLICES_MAX)
 		samples->value[samples->count++] = value;
 }
-/* The part q (0: minimum, 0.5: median) of what was sampled; sorts it. 0 where there is nothing. */
+/* Sort the samples and return their quantile q (0: minimum, 0.5: median); 0 without samples. */
 double bench_samples_quantile(struct bench_samples *samples, double q);
 
 struct bench_result {
-	struct bench_point point;                     /* mode settled */
-	uint32_t tunnels;                             /* as made */
-	struct bench_samples input, receive;          /* cycles an input packet */
-	struct bench_samples floor_copy, floor_share; /* cycles a replica */
+	struct bench_point point;                           /* with a mode other than AUTO */
+	uint32_t tunnels;                                   /* number created */
+	struct bench_samples input, receive;                /* cycles per input packet */
+	struct bench_samples baseline_copy, baseline_share; /* cycles per replica */
 };
-/* One point in the world made for it: slices of it and of the floor, interleaved, for about `seconds`.
- * Returns -1 when something is wrong, which has been said. */
-int bench_measure(struct bench_world *world, struct bench_baseline *floor, const struct bench_point *point,
+/* Measure one point in its world: slices of the point and of the baseline alternate for about `seconds`.
+ * Returns: 0 or -1. */
+int bench_measure(struct bench_world *world, struct bench_baseline *baseline, const struct bench_point *point,
 		  double seconds, struct bench_result *result);
-/* Cycles an input packet of one kind of input, for about `seconds`; the samples are added. -1: something is
- * wrong, which has been said. */
+/* Measure the cycles per packet of one kind of input for about `seconds`, and append the samples.
+ * Returns: 0 or -1. */
 int bench_measure_input(struct bench_world *world, enum bench_input input, const struct bench_point *point,
 			double seconds, struct bench_samples *samples);
 
-/* ---- a worker on an lcore of its own (load.c) ---- */
+/* ---- a worker on its own lcore (load.c) ---- */
 
-/* Forwards its world's flows, as fast as it can, until it is told to stop. */
+/* Forwards the flows of its world at the highest rate until `stop`. */
 struct bench_load {
 	struct bench_world *world;
 	uint32_t burst, size;
@@ -250,54 +272,69 @@ struct bench_load {
 	gremc_atomic_bool stop;   /* writer: the measuring lcore */
 	gremc_atomic_bool failed; /* writer: the load's lcore */
 };
-/* -1: there is no second lcore, and it has been said. */
+/* Start the worker.
+ * Returns: 0, or -1 without a second lcore. */
 int bench_load_start(struct bench_load *load);
-/* -1: it has failed, and it has been said. */
+/* Stop the worker.
+ * Returns: 0, or -1 if it failed. */
 int bench_load_stop(struct bench_load *load);
 
-/* ---- what is printed and written (output.c) ---- */
+/* ---- JSON output (output.c) ---- */
 
 struct bench_output {
 	FILE *json; /* NULL: none */
 	unsigned sections, items;
 };
+/* Open the file; `path` NULL: no output.
+ * Returns: 0 or -1. */
 int bench_output_open(struct bench_output *output, const char *path,
 		      const struct bench_environment *environment);
-/* A list of objects under this name begins or ends. */
+/* Begin a list of objects under this name. */
 void bench_output_begin(struct bench_output *output, const char *name);
+/* End the list. */
 void bench_output_end(struct bench_output *output);
-/* An object of the list: format is the inside of the braces. */
+/* Append an object to the list.
+ * Input:   `format` is the text between the braces. */
 void bench_output_item(struct bench_output *output, const char *format, ...) __rte_format_printf(2, 3);
-/* -1: the file is not whole, and it has been said. */
+/* Close the file.
+ * Returns: 0, or -1 if the file is incomplete. */
 int bench_output_close(struct bench_output *output);
 
 /* ---- the commands ---- */
 
 struct bench_arguments {
 	struct bench_point point;
-	bool one;   /* the point has been chosen */
-	bool alone; /* no other command has run before */
+	bool one;   /* an option selects the point */
+	bool alone; /* no other command runs before */
 	bool quick, grid;
-	double seconds; /* a point; 0: the command's own choice */
+	double seconds; /* per point; 0: the command's default */
 	const char *json;
-	uint32_t packets; /* count */
+	uint32_t packets; /* of the command `count` */
 };
 
-/* Each returns an exit status: 0 or 1. */
+/* Each command returns an exit status: 0 or 1. */
+/* Cost of a replica at several points. */
 int bench_points(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		 struct bench_output *output);
+/* Cost of packets that are not forwarded. */
 int bench_malformed(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		    struct bench_output *output);
+/* Memory and changes of the mroute table. */
 int bench_table(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		struct bench_output *output);
+/* Time from a new mroute to its first replica. */
 int bench_publish(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		  struct bench_output *output);
+/* One mroute's oil on one and on two lcores. */
 int bench_shard(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		struct bench_output *output);
+/* Received flows on one and on two lcores. */
 int bench_spread(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		 struct bench_output *output);
+/* Cost of each stage. */
 int bench_stages(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		 struct bench_output *output);
+/* A fixed sequence of packets for callgrind. */
 int bench_count(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		struct bench_output *output);
 

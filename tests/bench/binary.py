@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The whole program under the heaviest load that needs no wire: a capture read again and again by net_pcap in, net_null out."""
+"""The whole program at the highest load without a wire: net_pcap reads a capture in a loop, net_null drops the replicas."""
 import random
 import socket
 import struct
@@ -27,7 +27,7 @@ GRE, UDP = 47, 17
 # ---- the traffic ----
 
 def address(base, n):
-    """The n-th address from `base` on, as text."""
+    """Return the n-th address from `base` on, as text."""
     return socket.inet_ntoa(struct.pack("!I", struct.unpack("!I", socket.inet_aton(base))[0] + n))
 
 
@@ -77,7 +77,7 @@ def configuration(fanout, groups, tunnels, chance):
     return {"ethernets": {"in0": port("net_pcap0", IN), "out0": port("net_null0", OUT)}, "tunnels": made, "mroutes": mroutes}
 
 
-# ---- measuring ----
+# ---- measurement ----
 
 def sample(forwarder):
     answer = forwarder.query("/gremc/lcores")
@@ -85,7 +85,7 @@ def sample(forwarder):
 
 
 def cost(before, after):
-    """Cycles a replica, by the clock: the lcore does nothing else."""
+    """Return cycles per replica by the clock, because the lcore has no other work."""
     return (after["time"] - before["time"]) * after["hz"] / max(1, after["sent"] - before["sent"])
 
 
@@ -120,8 +120,8 @@ def measure(program, point, directory, samples):
 
 
 def measure_all(program, quick):
-    print("\nThe whole program, net_pcap in, net_null out, receiving included: cycles, the least of several half seconds\n"
-          "fanout  size  groups tunnels  per replica   per input Mreplicas/s", flush=True)
+    print("\nThe whole program, net_pcap in, net_null out, with reception: cycles, the least of several half seconds\n"
+          "fan-out size  groups tunnels  per replica   per input Mreplicas/s", flush=True)
     rows = []
     for point in QUICK if quick else POINTS:
         with tempfile.TemporaryDirectory(prefix=owner.label("bench-")) as directory:

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* For callgrind, which counts the instructions inside of bench_forward() and writes down what it has at each
- * bench_callgrind_mark(): after N packets, and after 2 N more, so that the difference of the two is N
- * packets' worth without any of the beginning. tests/bench/test_gate.py runs it and reads the counts. */
+/* The command for callgrind, which counts the instructions inside bench_forward() and writes its count at
+ * each bench_callgrind_mark(): after the warm-up, after N packets, and after 2 N more. The difference of the
+ * last two is the cost of N packets without the cost of the beginning. tests/bench/test_gate.py runs it and
+ * reads the counts. */
 #include "bench.h"
 
-/* In this order, so that worlds follow fan-outs. */
+/* Ordered by fan-out, because each fan-out needs another world. */
 static const uint32_t fanouts[] = {1, 16, 256};
 
 #define SIZE    64u
@@ -29,7 +30,7 @@ static int count_forward(struct bench_world *world, struct bench_source *source,
 	return rc;
 }
 
-/* Three marks: what came before, N packets, 2 N packets. */
+/* Three marks: after the warm-up, after N packets, after 2 N packets. */
 static int count_input(struct bench_world *world, enum bench_input input, enum bench_mode mode,
 		       uint32_t packets)
 {
@@ -66,7 +67,7 @@ static int count_inputs(struct bench_world *world, uint32_t packets)
 {
 	for (enum bench_input input = BENCH_INPUT_good + 1; input < BENCH_INPUT_COUNT; input++) {
 		if (input == BENCH_INPUT_no_adjacency)
-			continue; /* that one is forwarded */
+			continue; /* forwarded like the kinds above */
 		if (count_input(world, input, BENCH_COPY, packets))
 			return -1;
 		printf("count %s 0 %u\n", bench_input_name(input), packets);

@@ -10,18 +10,18 @@
 
 #include "bench.h"
 
-/* As lib/port makes its pools: a cache that is larger than a burst, rooms that follow the need. */
-#define CACHE       256u
-#define RX_MBUFS    8191u
-#define RX_ROOM     2048u
-#define HEADERS     16383u
-#define HEADER_ROOM 352u  /* the default copy threshold of 256 and the headers */
-#define LARGE_ROOM  1536u /* copies of any size of the grid */
+/* Like the pools of lib/port: a cache that is larger than a burst, and buffers of the necessary size. */
+#define CACHE           256u
+#define RX_MBUFS        8191u
+#define RX_CAPACITY     2048u
+#define HEADERS         16383u
+#define HEADER_CAPACITY 352u  /* the default copy threshold of 256 and the headers */
+#define LARGE_CAPACITY  1536u /* copies of any size of the grid */
 
 #define ARGUMENTS_MAX 24
 #define TEXT_MAX      128
 
-/* Arguments for the EAL, which may change them. */
+/* Arguments of the EAL, which may change them. */
 struct arguments {
 	int count;
 	char *value[ARGUMENTS_MAX];
@@ -36,8 +36,8 @@ static void argument_append(struct arguments *arguments, const char *argument)
 	arguments->value[arguments->count++] = text;
 }
 
-/* The last CPUs that we may use: interrupts and other work gather on the first ones. Several lcores share one
- * where there are too few. */
+/* Select the last CPUs that the process may use, because interrupts and other work are usually on the first
+ * ones. Several lcores share a CPU if there are too few. */
 static void arguments_add_lcores(struct arguments *arguments, const struct bench_options *options)
 {
 	char list[TEXT_MAX] = "";
@@ -130,13 +130,13 @@ static int bench_device_open(const char *name, uint16_t tx_queues, struct rte_me
 	return rc ? -1 : 0;
 }
 
-static struct rte_mempool *bench_pool_create(const char *name, uint32_t count, uint32_t room)
+static struct rte_mempool *bench_pool_create(const char *name, uint32_t count, uint32_t capacity)
 {
-	struct rte_mempool *pool =
-		rte_pktmbuf_pool_create(name, count, CACHE, 0, RTE_PKTMBUF_HEADROOM + room, SOCKET_ID_ANY);
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(name, count, CACHE, 0,
+							   RTE_PKTMBUF_HEADROOM + capacity, SOCKET_ID_ANY);
 
 	if (pool == NULL)
-		fprintf(stderr, "gremc-bench: no memory for %u mbufs of %u bytes: %s\n", count, room,
+		fprintf(stderr, "gremc-bench: no memory for %u mbufs of %u bytes: %s\n", count, capacity,
 			rte_strerror(rte_errno));
 	return pool;
 }
@@ -145,11 +145,11 @@ int bench_environment_init(struct bench_environment *environment, const struct b
 {
 	if (bench_eal_init(environment, options))
 		return -1;
-	environment->header_capacity = HEADER_ROOM;
-	environment->large_header_room = LARGE_ROOM;
-	environment->rx_pool = bench_pool_create("rx", RX_MBUFS, RX_ROOM);
-	environment->header_pool = bench_pool_create("headers", HEADERS, HEADER_ROOM);
-	environment->large_header_pool = bench_pool_create("large_headers", HEADERS, LARGE_ROOM);
+	environment->header_capacity = HEADER_CAPACITY;
+	environment->large_header_capacity = LARGE_CAPACITY;
+	environment->rx_pool = bench_pool_create("rx", RX_MBUFS, RX_CAPACITY);
+	environment->header_pool = bench_pool_create("headers", HEADERS, HEADER_CAPACITY);
+	environment->large_header_pool = bench_pool_create("large_headers", HEADERS, LARGE_CAPACITY);
 	if (environment->rx_pool == NULL || environment->header_pool == NULL ||
 	    environment->large_header_pool == NULL)
 		return -1;

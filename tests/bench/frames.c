@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames as a peer sends them, good ones and those that are nothing but trouble. */
+/* Frames as a peer sends them: good ones, and ones that the forwarder must drop. */
 #include <netinet/in.h>
 #include <string.h>
 
@@ -75,7 +75,7 @@ void bench_source_init(struct bench_source *source, const struct bench_world *wo
 	frame_ipv4_write((struct rte_ipv4_hdr *)&source->frame[source->inner], IPPROTO_UDP, size);
 }
 
-/* What the kind of input changes of a flow. */
+/* Change a flow by the kind of input. */
 static struct bench_flow flow_make_unknown(const struct bench_source *source, struct bench_flow flow)
 {
 	const uint32_t tunnels = source->world->tunnel_count;
@@ -85,7 +85,7 @@ static struct bench_flow flow_make_unknown(const struct bench_source *source, st
 	case BENCH_INPUT_no_mroute:
 		flow.group &= rte_cpu_to_be_32(~OTHER_GROUPS);
 		break;
-	case BENCH_INPUT_rpf: /* a tunnel that exists, and is another */
+	case BENCH_INPUT_rpf: /* another existing tunnel */
 		remote = (remote & 0xffff0000u) + ((remote & 0xffffu) + 1) % RTE_MIN(tunnels, 0x10000u);
 		flow.remote = rte_cpu_to_be_32(remote);
 		break;
@@ -124,7 +124,7 @@ static struct bench_flow source_flow_next(struct bench_source *source)
 	const struct bench_world *world = source->world;
 	uint32_t n = source->next++;
 
-	if (world->flow_count == 0) /* a world without mroutes: flows of some tunnel all the same */
+	if (world->flow_count == 0) /* a world without mroutes: flows of any tunnel */
 		return flow_make_unknown(source, bench_flow_make(n, n % world->tunnel_count));
 	if (source->next >= world->flow_count)
 		source->next = 0;

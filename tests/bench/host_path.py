@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""TCP through gre1 between two servers (namespaces, each with a dpdk-gremc), and the fast path's load beside it.
+"""Measure TCP through gre1 between two servers (namespaces with a dpdk-gremc each) beside a load of the fast path.
 
-scripts/bench --host-path builds and calls this; see there. The first server has a second port where net_pcap offers multicast
-without end, to be replicated to net_null: its worker is never idle. It has the first CPU for itself, all the rest shares the
-others. Then what TCP costs the fast path is what the worker does for it, and not who has the CPU.
+scripts/bench --host-path builds and calls this. The first server has a second port, where net_pcap delivers multicast without
+end, which is replicated to net_null. So its worker is never idle. The worker has the first CPU alone; all other threads share
+the others. So the cost of TCP for the fast path is the worker's work for TCP, not the competition for a CPU.
 """
 import argparse
 import json
@@ -37,7 +37,7 @@ def configuration(local, remote, inner, peer):
 
 
 def loaded(directory):
-    """The first server's configuration with the fast path's ports, tunnels and mroutes, and their devices."""
+    """Return the first server's configuration with ports, tunnels and mroutes of the fast path, and their devices."""
     fast = binary.configuration(FANOUT, FRAMES, FRAMES, binary.random.Random(1))
     capture = directory / "in.pcap"
     binary.write_capture(capture, [binary.frame(n, SIZE) for n in range(FRAMES)])
@@ -49,7 +49,7 @@ def loaded(directory):
 
 
 class Servers:
-    """`others` are the CPUs of everything but the first server's worker, which has CPU `mine`."""
+    """Two servers. The first server's worker has CPU `mine`; all other threads have the CPUs `others`."""
 
     def __init__(self, program, directory, with_load, mine, others):
         self.a, self.b = Site(program, directory, "a"), Site(program, directory, "b")
@@ -68,7 +68,7 @@ class Servers:
             raise
 
     def tcp(self, seconds, *options):
-        """iperf3 from a to b: Gbit/s, packets/s at the host interfaces (data and acknowledgements), retransmissions."""
+        """Run iperf3 from a to b and return Gbit/s, packets/s at the host interfaces (data and acknowledgements), retransmissions."""
         listening = start(self.b.namespace.argv("taskset", "-c", self.others, "iperf3", "-s", "-1"), stdout=subprocess.DEVNULL)
         try:
             until(lambda: ":5201" in self.b.namespace.run("ss", "-ltn").stdout, "iperf3 listens")
@@ -85,15 +85,15 @@ class Servers:
                 "retransmits": end["sum_sent"]["retransmits"]}
 
     def worker_seconds(self):
-        """CPU time that the first server's worker has had: all of its CPU's, unless somebody else has taken some."""
+        """Return the CPU time of the first server's worker: all the time of its CPU, unless another process used it."""
         for task in Path(f"/proc/{self.a.forwarder.process.pid}/task").iterdir():
             if (task / "comm").read_text().startswith("rte-worker"):
                 return int((task / "schedstat").read_text().split()[0]) / 1e9
         raise LabError("the forwarder has no worker")
 
     def replicas(self, body):
-        """Million replicas of the first server while body() runs, a second and a second of its worker's CPU time; and what body
-        returned."""
+        """Run body() and return millions of replicas of the first server per second, and per second of its worker's CPU time,
+        and the result of body()."""
         before, had = binary.sample(self.a.forwarder), self.worker_seconds()
         result = body()
         after, has = binary.sample(self.a.forwarder), self.worker_seconds()
@@ -130,7 +130,7 @@ def measure(program, seconds, repeat):
             rows.append({"what": "fast path alone", **rates(alone)})
             for name, options in (("sent", ()), ("received", ("-R",))):
                 both = [servers.replicas(lambda: servers.tcp(seconds, *options)) for _ in range(repeat)]
-                rows.append({"what": f"TCP {name} beside it", **middle([tcp for *_, tcp in both]), **rates(both)})
+                rows.append({"what": f"TCP {name} and the fast path", **middle([tcp for *_, tcp in both]), **rates(both)})
         finally:
             servers.close()
     return rows
@@ -139,7 +139,7 @@ def measure(program, seconds, repeat):
 def table(rows):
     columns = [("", "what", "{}"), ("Gbit/s", "gbit_per_s", "{:.2f}"), ("packets/s", "packets_per_s", "{:,.0f}"),
                ("retransmissions", "retransmits", "{}"), ("million replicas/s", "mreplicas_per_s", "{:.2f}"),
-               ("and a CPU second", "mreplicas_per_cpu_s", "{:.2f}")]
+               ("per CPU second", "mreplicas_per_cpu_s", "{:.2f}")]
     lines = ["| " + " | ".join(heading for heading, _, _ in columns) + " |", "|" + "---|" * len(columns)]
     for row in rows:
         lines.append("| " + " | ".join(how.format(row[key]) if key in row else "" for _, key, how in columns) + " |")
@@ -153,7 +153,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     if os.getuid() != 0:
-        raise LabError("this makes network namespaces: run it as root")
+        raise LabError("this creates network namespaces: run it as root")
     sweep()
     rows = measure(arguments.build / "app/dpdk-gremc/dpdk-gremc", 2 if arguments.quick else 8, 1 if arguments.quick else 3)
     print(table(rows))

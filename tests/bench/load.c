@@ -3,7 +3,7 @@
 
 #include "bench.h"
 
-/* After a burst: was its probe forwarded? It is the only one that may lack an mroute. */
+/* After a burst: record whether its probe was forwarded. Only the probe may have no mroute. */
 static void load_probe_check(struct bench_load *load, uint64_t *dropped)
 {
 	uint64_t drops = load->world->worker->stats->totals.drops[GREMC_DROP_no_mroute];

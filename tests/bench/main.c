@@ -6,51 +6,51 @@
 #include "bench.h"
 
 static const char usage[] =
-	"gremc-bench [COMMAND] [OPTION]...: what a replica costs, against the least that it could cost\n"
+	"gremc-bench [COMMAND] [OPTION]...: measure the cost of a replica against a baseline\n"
 	"\n"
 	"Commands:\n"
-	"  points   cost of a replica beside the floor's (the default): a chosen row of points, or the one that is "
-	"given\n"
-	"  garbage  cost of packets that are not forwarded, beside a good one's\n"
-	"  table    memory of mroutes; mroutes added, replaced and removed a second\n"
-	"  publish  time from a new mroute to its first replica, under load\n"
-	"  shard    one mroute's oil shared by two lcores, beside one alone\n"
-	"  spread   received flows spread over two lcores, beside one alone\n"
-	"  all      all of these\n"
-	"  stages   what each stage costs by itself, for one point\n"
-	"  count    a fixed row of packets for callgrind (tests/bench/test_gate.py)\n"
+	"  points     cost of a replica and of the baseline (the default): at chosen points, or at the point of the "
+	"options\n"
+	"  malformed  cost of packets that are not forwarded, and of a good one\n"
+	"  table      memory of mroutes; mroutes added, replaced and removed per second\n"
+	"  publish    time from a new mroute to its first replica, under load\n"
+	"  shard      one mroute's oil on two lcores, and on one\n"
+	"  spread     received flows on two lcores, and on one\n"
+	"  all        all of these\n"
+	"  stages     cost of each stage, at one point\n"
+	"  count      a fixed sequence of packets for callgrind (tests/bench/test_gate.py)\n"
 	"\n"
 	"The point:\n"
-	"  --fanout N    outgoing interfaces of each mroute, 1 to 65535 (16; table, publish: 4; shard, spread: a row)\n"
+	"  --fanout N    outgoing interfaces of each mroute, 1 to 65535 (16; table, publish: 4; shard, spread: several)\n"
 	"  --size N      bytes of the inner packet, 64 to 1400 (64)\n"
 	"  --groups N    mroutes, 1 to 1048576 (1024; table: 1000000)\n"
 	"  --tunnels N   1 to 65536, at least one more than the fan-out (1024)\n"
 	"  --burst N     packets received together, 1 to 64 (32)\n"
 	"  --mode MODE   copy, share, or auto: by the default copy threshold (auto)\n"
-	"How:\n"
+	"The measurement:\n"
 	"  --quick       shorter runs\n"
 	"  --grid        points: every combination; takes half an hour\n"
 	"  --seconds S   for each point\n"
-	"  --json FILE   write the figures there, too\n"
+	"  --json FILE   write the figures to FILE, too\n"
 	"  --cpus LIST   CPUs to run on (the last ones allowed; table, publish, shard and spread: two)\n"
-	"  --memory MIB  for DPDK (2048); in huge pages when so much of them is free\n"
+	"  --memory MIB  for DPDK (2048); in huge pages if enough are free\n"
 	"  --no-huge     do not use huge pages\n"
 	"  --simd BITS   DPDK's --force-max-simd-bitwidth\n"
 	"  --packets N   count: packets of one run (1024)\n"
 	"\n"
-	"docs/performance.md says what is measured and what the figures mean.\n";
+	"docs/performance.md describes the measurements and the figures.\n";
 
 struct command {
 	const char *name;
 	int (*command_run)(const struct bench_environment *environment,
 			   const struct bench_arguments *arguments, struct bench_output *output);
 	unsigned lcores;
-	uint32_t fanout, groups; /* when not given */
+	uint32_t fanout, groups; /* defaults */
 	bool all;                /* part of `all` */
 };
 
 static const struct command commands[] = {
-	{"points", bench_points, 1, 16, 1024, true},  {"garbage", bench_malformed, 1, 1, 1024, true},
+	{"points", bench_points, 1, 16, 1024, true},  {"malformed", bench_malformed, 1, 1, 1024, true},
 	{"table", bench_table, 2, 4, 1000000, true},  {"publish", bench_publish, 2, 4, 1000, true},
 	{"shard", bench_shard, 2, 4096, 1, true},     {"spread", bench_spread, 2, 16, 1024, true},
 	{"stages", bench_stages, 1, 16, 1024, false}, {"count", bench_count, 1, 16, 64, false},
@@ -95,7 +95,7 @@ static const struct option long_options[] = {
 	{0},
 };
 
-/* A number of the option, or the end. */
+/* Parse the number of an option, or exit. */
 static uint32_t number_parse(const char *option, const char *text, uint32_t least, uint32_t most)
 {
 	char *end;
@@ -188,7 +188,7 @@ static void option_apply(int option, const char *value, struct bench_arguments *
 		fputs(usage, stdout);
 		exit(0);
 	default:
-		fputs("gremc-bench: --help says what there is\n", stderr);
+		fputs("gremc-bench: see --help\n", stderr);
 		exit(2);
 	}
 }
@@ -198,7 +198,7 @@ static const struct command *command_find(const char *name)
 	for (unsigned i = 0; i < RTE_DIM(commands); i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
-	fprintf(stderr, "gremc-bench: no command '%s'; --help says what there is\n", name);
+	fprintf(stderr, "gremc-bench: no command '%s'; see --help\n", name);
 	exit(2);
 }
 

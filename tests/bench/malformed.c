@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a packet costs that is not forwarded: a stream of garbage must be cheaper than one of good packets. */
+/* Cost of packets that are not forwarded: malformed traffic must cost less than good packets. */
 #include "bench.h"
 
 #define ROUNDS        12
@@ -9,11 +9,11 @@
 struct run {
 	struct bench_world *world;
 	struct bench_point point;
-	double seconds; /* of one turn of one input */
+	double seconds; /* of one round of one input */
 	struct bench_samples input[BENCH_INPUT_COUNT], no_table;
 };
 
-/* One turn for each kind of input. */
+/* Measure one round of each kind of input. */
 static int malformed_measure_round(struct run *run)
 {
 	int rc = 0;
@@ -30,7 +30,7 @@ static int malformed_measure_round(struct run *run)
 	return rc;
 }
 
-/* A table that holds nothing at all. Two worlds cannot be there at once. */
+/* Measure with an empty table. Two worlds cannot exist at the same time. */
 static int malformed_measure_idle(const struct bench_environment *environment, struct run *run)
 {
 	struct bench_world *world;
@@ -62,14 +62,14 @@ static void malformed_report(struct run *run, struct bench_output *output)
 {
 	const double good = bench_samples_quantile(&run->input[BENCH_INPUT_good], 0);
 
-	printf("\nCycles an input packet by kind of input, minimum (median), and as a part of a good one's: 64 bytes, "
+	printf("\nCycles per input packet by kind of input, minimum (median), and the ratio to a good one: 64 bytes, "
 	       "fan-out 1, %u tunnels, burst %u\n",
 	       bench_point_tunnels(&run->point), run->point.burst);
-	bench_output_begin(output, "garbage");
+	bench_output_begin(output, "malformed");
 	for (unsigned input = 0; input < BENCH_INPUT_COUNT; input++)
 		malformed_report_row(output, bench_input_name(input), bench_input_text(input),
 				     &run->input[input], good);
-	malformed_report_row(output, "empty_table", "the table has no mroute at all", &run->no_table, good);
+	malformed_report_row(output, "empty_table", "the table is empty", &run->no_table, good);
 	bench_output_end(output);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Slices of what is measured and of the floor take turns, so that whatever else the machine does meets both.
- * The minimum of many slices is what the code costs; the median says how quiet the machine was. */
+/* Slices of the measured point and of the baseline alternate, so other work of the machine affects both. The
+ * minimum of many slices is the cost of the code; the median shows how quiet the machine was. */
 #include <stdlib.h>
 
 #include "bench.h"
@@ -24,7 +24,7 @@ double bench_samples_quantile(struct bench_samples *samples, double q)
 	return samples->value[(uint32_t)(q * (samples->count - 1) + 0.5)];
 }
 
-/* Every flow once, so that what fits into a cache is in it. */
+/* Forward every flow once, so that the caches are filled. */
 static int caches_warm(struct bench_world *world, struct bench_source *source, uint32_t burst)
 {
 	const uint64_t end = rte_rdtsc() + rte_get_tsc_hz() * WARM_SECONDS;
@@ -46,7 +46,7 @@ static int slice_measure(struct bench_world *world, struct bench_source *source,
 	uint64_t forward = 0, receive = 0, packets = 0;
 	struct bench_section_cost cost;
 
-	/* the first section meets the caches as the floor's slices have left them */
+	/* untimed: the slices of the baseline have filled the caches */
 	if (bench_section(world, source, BENCH_SECTION, burst, &cost))
 		return -1;
 	do {
@@ -62,7 +62,7 @@ static int slice_measure(struct bench_world *world, struct bench_source *source,
 	return 0;
 }
 
-/* A figure counts only when all packets did what they were to do. */
+/* Check that all packets were forwarded or dropped as expected; otherwise no figure counts. */
 static int totals_check(const struct bench_world *world, enum bench_input input, uint32_t fanout)
 {
 	const struct gremc_totals totals = bench_world_totals(world);
@@ -81,14 +81,14 @@ static int totals_check(const struct bench_world *world, enum bench_input input,
 	return -1;
 }
 
-static int baseline_slice_measure(struct bench_baseline *floor, const struct bench_point *point, bool copy,
+static int baseline_slice_measure(struct bench_baseline *baseline, const struct bench_point *point, bool copy,
 				  struct bench_samples *samples)
 {
-	double cost = bench_baseline_measure(floor, copy, point->size, point->fanout,
+	double cost = bench_baseline_measure(baseline, copy, point->size, point->fanout,
 					     rte_get_tsc_hz() / SLICES_A_SECOND);
 
 	if (cost < 0) {
-		fprintf(stderr, "gremc-bench: a pool of the floor is empty\n");
+		fprintf(stderr, "gremc-bench: a pool of the baseline is empty\n");
 		return -1;
 	}
 	bench_samples_add(samples, cost);
@@ -105,7 +105,7 @@ static void reader_go_offline(const struct bench_world *world)
 	rte_rcu_qsbr_thread_offline(world->worker->qsbr, (unsigned)world->worker->rcu_slot);
 }
 
-int bench_measure(struct bench_world *world, struct bench_baseline *floor, const struct bench_point *point,
+int bench_measure(struct bench_world *world, struct bench_baseline *baseline, const struct bench_point *point,
 		  double seconds, struct bench_result *result)
 {
 	static struct bench_source source;
@@ -124,9 +124,9 @@ int bench_measure(struct bench_world *world, struct bench_baseline *floor, const
 			   (rte_rdtsc() < end && result->input.count < BENCH_SLICES_MAX))) {
 		rc = slice_measure(world, &source, point->burst, &result->input, &result->receive);
 		if (rc == 0)
-			rc = baseline_slice_measure(floor, point, true, &result->floor_copy);
+			rc = baseline_slice_measure(baseline, point, true, &result->baseline_copy);
 		if (rc == 0)
-			rc = baseline_slice_measure(floor, point, false, &result->floor_share);
+			rc = baseline_slice_measure(baseline, point, false, &result->baseline_share);
 	}
 	reader_go_offline(world);
 	return rc ? rc : totals_check(world, BENCH_INPUT_good, point->fanout);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The figures as JSON: what was measured on, then a list for each command. */
+/* The figures as JSON: the machine and the build, then a list for each command. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -69,7 +69,7 @@ int bench_output_close(struct bench_output *output)
 	fprintf(output->json, "\n}\n");
 	failed = ferror(output->json);
 	if (fclose(output->json) || failed) {
-		fprintf(stderr, "gremc-bench: the JSON file could not be written whole\n");
+		fprintf(stderr, "gremc-bench: the JSON file is incomplete\n");
 		return -1;
 	}
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Cost of a replica over fan-out, size, groups, tunnels and burst, each beside the floor. */
+/* Cost of a replica over fan-out, size, groups, tunnels and burst, each beside the baseline. */
 #include <stdlib.h>
 
 #include "bench.h"
@@ -8,12 +8,12 @@
 #define QUICK_SECONDS  0.4
 #define CHOSEN_SECONDS 1.5
 #define GRID_SECONDS   0.12
-/* A median so far above the minimum says that something else used the machine. */
+/* A median so far above the minimum shows that other work used the machine. */
 #define NOISE 1.25
-/* Routes that would take more are left out of the grid. */
+/* The grid omits points whose routes need more. */
 #define GRID_MEMORY (UINT64_C(512) << 20)
 
-/* What is measured unless told otherwise: one thing varies at a time. */
+/* The default points: one parameter varies at a time. */
 static const struct bench_point chosen[] = {
 	/* fan-out, size, groups, tunnels, burst */
 	{1, 64, 1024, 1024, 32, BENCH_AUTO},
@@ -46,7 +46,7 @@ static const struct bench_point chosen[] = {
 	{16, 64, 1000000, 1024, 32, BENCH_AUTO},
 };
 
-/* Both modes at each size: where does sharing begin to pay? Not in a quick run. */
+/* Both modes at each size, to find the size from which sharing is cheaper. Not in a quick run. */
 static const struct bench_point modes[] = {
 	{16, 64, 1024, 1024, 32, BENCH_SHARE},  {16, 128, 1024, 1024, 32, BENCH_SHARE},
 	{16, 256, 1024, 1024, 32, BENCH_SHARE}, {16, 512, 1024, 1024, 32, BENCH_COPY},
@@ -59,11 +59,11 @@ static const uint32_t tunnels[] = {16, 1024, 65536};
 static const uint32_t sizes[] = {64, 128, 256, 512, 1400};
 static const uint32_t bursts[] = {4, 8, 32, 64};
 
-/* The world of the point before, if it serves this one, too. */
+/* The world of the previous point is used again if it has the same tunnels and mroutes. */
 struct run {
 	const struct bench_environment *environment;
 	struct bench_output *output;
-	struct bench_baseline *floor;
+	struct bench_baseline *baseline;
 	struct bench_world *world;
 	struct bench_point made; /* of the world */
 	double seconds;
@@ -76,23 +76,23 @@ static const char *bench_mode_name(enum bench_mode mode)
 
 static void points_print_head(void)
 {
-	printf("\nCycles, minimum (median). Floor: the cheaper of copy and share at this fan-out and size.\n"
-	       "fanout  size  groups tunnels burst mode    per replica   per input  receive        floor  ratio "
+	printf("\nCycles, minimum (median). Baseline: the cheaper of copy and share at this fan-out and size.\n"
+	       "fan-out size  groups tunnels burst mode    per replica   per input  receive     baseline  ratio "
 	       "Mreplicas/s\n");
 }
 
 static void point_report(struct run *run, struct bench_result *result)
 {
 	const struct bench_point *point = &result->point;
-	const double copy = bench_samples_quantile(&result->floor_copy, 0);
-	const double share = bench_samples_quantile(&result->floor_share, 0);
-	struct bench_samples *floor = copy <= share ? &result->floor_copy : &result->floor_share;
+	const double copy = bench_samples_quantile(&result->baseline_copy, 0);
+	const double share = bench_samples_quantile(&result->baseline_share, 0);
+	struct bench_samples *baseline = copy <= share ? &result->baseline_copy : &result->baseline_share;
 	const double least = copy <= share ? copy : share;
 	const double input = bench_samples_quantile(&result->input, 0), replica = input / point->fanout;
 	const double median = bench_samples_quantile(&result->input, 0.5) / point->fanout;
-	const double floor_median = bench_samples_quantile(floor, 0.5);
+	const double baseline_median = bench_samples_quantile(baseline, 0.5);
 	const double receive = bench_samples_quantile(&result->receive, 0);
-	const bool noisy = median > replica * NOISE || floor_median > least * NOISE;
+	const bool noisy = median > replica * NOISE || baseline_median > least * NOISE;
 	const double millions = (double)rte_get_tsc_hz() / replica / 1e6;
 
 	printf("%6u %5u %7u %7u %5u %-5s %6.1f (%6.1f) %9.0f %8.1f %6.1f %-5s %5.2f %9.1f%s\n", point->fanout,
@@ -103,13 +103,13 @@ static void point_report(struct run *run, struct bench_result *result)
 	bench_output_item(
 		run->output,
 		"\"fanout\": %u, \"size\": %u, \"groups\": %u, \"tunnels\": %u, \"burst\": %u, \"mode\": \"%s\", "
-		"\"cycles_per_replica\": %.2f, \"cycles_per_input\": %.1f, \"floor_cycles\": %.2f, \"ratio\": %.3f, "
+		"\"cycles_per_replica\": %.2f, \"cycles_per_input\": %.1f, \"baseline_cycles\": %.2f, \"ratio\": %.3f, "
 		"\"mreplicas_per_s\": %.2f, \"receive_cycles_per_input\": %.1f, \"cycles_per_replica_median\": %.2f, "
-		"\"floor_cycles_median\": %.2f, \"ratio_median\": %.3f, \"floor_copy_cycles\": %.2f, "
-		"\"floor_share_cycles\": %.2f, \"slices\": %u, \"noisy\": %s",
+		"\"baseline_cycles_median\": %.2f, \"ratio_median\": %.3f, \"baseline_copy_cycles\": %.2f, "
+		"\"baseline_share_cycles\": %.2f, \"slices\": %u, \"noisy\": %s",
 		point->fanout, point->size, point->groups, result->tunnels, point->burst,
 		bench_mode_name(point->mode), replica, input, least, replica / least, millions, receive,
-		median, floor_median, median / floor_median, copy, share, result->input.count,
+		median, baseline_median, median / baseline_median, copy, share, result->input.count,
 		noisy ? "true" : "false");
 }
 
@@ -126,7 +126,7 @@ static int point_measure(struct run *run, const struct bench_point *point)
 		if (run->world == NULL)
 			return -1;
 	}
-	if (bench_measure(run->world, run->floor, point, run->seconds, &result))
+	if (bench_measure(run->world, run->baseline, point, run->seconds, &result))
 		return -1;
 	point_report(run, &result);
 	return 0;
@@ -141,7 +141,7 @@ static int world_measure(struct run *run, struct bench_point point)
 			if (point_measure(run, &point))
 				return -1;
 		}
-		/* at the default burst the other mode, too: where is the threshold right? */
+		/* at the default burst the other mode, too, to check the threshold */
 		point.burst = 32;
 		point.mode = bench_point_mode(&point) == BENCH_COPY ? BENCH_SHARE : BENCH_COPY;
 		if (point.groups == 1000 && point.tunnels == 1024 && point_measure(run, &point))
@@ -178,7 +178,7 @@ static int chosen_points_measure(struct run *run, bool quick)
 	return rc;
 }
 
-/* Of one point, when nobody has said. */
+/* Seconds per point, if no option sets them. */
 static double seconds_per_point(const struct bench_arguments *arguments)
 {
 	if (arguments->seconds > 0)
@@ -197,8 +197,8 @@ int bench_points(const struct bench_environment *environment, const struct bench
 		.environment = environment, .output = output, .seconds = seconds_per_point(arguments)};
 	int rc = 0;
 
-	run.floor = bench_baseline_create(environment);
-	if (run.floor == NULL)
+	run.baseline = bench_baseline_create(environment);
+	if (run.baseline == NULL)
 		return 1;
 	points_print_head();
 	bench_output_begin(output, "points");
@@ -210,6 +210,6 @@ int bench_points(const struct bench_environment *environment, const struct bench
 		rc = chosen_points_measure(&run, arguments->quick);
 	bench_output_end(output);
 	bench_world_destroy(run.world);
-	bench_baseline_destroy(run.floor);
+	bench_baseline_destroy(run.baseline);
 	return rc ? 1 : 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How long it takes until a new mroute forwards: from the call of gremc_fanout_apply() to the moment when the
- * worker, under load, has transmitted the first replica of it. Each burst of the load has one packet of the
- * group in question. */
+/* The time until a new mroute forwards: from the call of gremc_fanout_apply() until the worker, under load,
+ * has transmitted the first replica. Each burst of the load has one packet of the new mroute. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -32,7 +31,7 @@ static double times_quantile(const double *sorted, uint32_t count, double q)
 	return sorted[(uint32_t)(q * (count - 1))];
 }
 
-/* The time when the load saw the probe forwarded, or 0: it did not. */
+/* Returns: when the load forwarded the probe; 0: it did not. */
 static uint64_t probe_wait(const struct bench_load *load)
 {
 	const uint64_t end = rte_rdtsc() + rte_get_tsc_hz() * WAIT_SECONDS;
@@ -43,7 +42,7 @@ static uint64_t probe_wait(const struct bench_load *load)
 	return seen;
 }
 
-/* Until the load has handled a few more bursts: then the change before is seen by all of them. */
+/* Wait until the load has handled a few more bursts, so that it sees the previous change. */
 static int bursts_wait(const struct bench_load *load)
 {
 	const uint64_t end = rte_rdtsc() + rte_get_tsc_hz() * WAIT_SECONDS;

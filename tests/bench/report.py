@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Run gremc-bench and the whole program, and write what they measured as JSON, Markdown tables and plots.
+"""Run gremc-bench and the whole program, and write their figures as JSON, Markdown tables and plots.
 
-scripts/bench builds and calls this; see there.
+scripts/bench builds and calls this.
 """
 import argparse
 import json
@@ -23,13 +23,13 @@ from lab.process import die_with_parent  # noqa: E402
 
 import binary  # noqa: E402
 
-# What a table shows: heading, key, how.
+# The columns of each table: heading, key, format.
 POINT_COLUMNS = [("fan-out", "fanout", "{}"), ("size", "size", "{}"), ("groups", "groups", "{}"), ("tunnels", "tunnels", "{}"),
-                 ("burst", "burst", "{}"), ("mode", "mode", "{}"), ("cycles a replica", "cycles_per_replica", "{:.1f}"),
-                 ("median", "cycles_per_replica_median", "{:.1f}"), ("cycles an input", "cycles_per_input", "{:.0f}"),
-                 ("baseline", "floor_cycles", "{:.1f}"), ("ratio", "ratio", "{:.2f}"), ("million replicas/s", "mreplicas_per_s", "{:.1f}"), ("quiet", "quiet", "{}")]
-GARBAGE_COLUMNS = [("input", "input", "{}"), ("cycles a packet", "cycles_per_input", "{:.1f}"),
-                   ("median", "cycles_per_input_median", "{:.1f}"), ("of a good one's", "of_good", "{:.2f}")]
+                 ("burst", "burst", "{}"), ("mode", "mode", "{}"), ("cycles per replica", "cycles_per_replica", "{:.1f}"),
+                 ("median", "cycles_per_replica_median", "{:.1f}"), ("cycles per input", "cycles_per_input", "{:.0f}"),
+                 ("baseline", "baseline_cycles", "{:.1f}"), ("ratio", "ratio", "{:.2f}"), ("million replicas/s", "mreplicas_per_s", "{:.1f}"), ("quiet", "quiet", "{}")]
+MALFORMED_COLUMNS = [("input", "input", "{}"), ("cycles per packet", "cycles_per_input", "{:.1f}"),
+                   ("median", "cycles_per_input_median", "{:.1f}"), ("ratio to a good one", "of_good", "{:.2f}")]
 MEMORY_COLUMNS = [("fan-out", "fanout", "{}"), ("mroutes", "entries", "{}"), ("bytes an mroute", "bytes_per_entry", "{:.1f}"),
                   ("resident", "resident_bytes_per_entry", "{:.1f}")]
 CHANGE_COLUMNS = [("change", "operation", "{}"), ("mroutes", "entries", "{}"), ("changes a call", "batch", "{}"),
@@ -41,12 +41,12 @@ SHARD_COLUMNS = [("fan-out", "fanout", "{}"), ("size", "size", "{}"), ("cycles a
                  ("median", "cycles_per_replica_median", "{:.1f}"), ("two lcores", "two_lcores", "{:.1f}"),
                  ("median", "two_lcores_median", "{:.1f}"), ("times as fast", "speedup", "{:.2f}"), ("median", "speedup_median", "{:.2f}")]
 BINARY_COLUMNS = [("fan-out", "fanout", "{}"), ("size", "size", "{}"), ("groups", "groups", "{}"), ("tunnels", "tunnels", "{}"),
-                  ("cycles a replica", "cycles_per_replica", "{:.1f}"), ("cycles an input", "cycles_per_input", "{:.0f}"),
+                  ("cycles per replica", "cycles_per_replica", "{:.1f}"), ("cycles per input", "cycles_per_input", "{:.0f}"),
                   ("million replicas/s", "mreplicas_per_s", "{:.1f}"), ("lost", "lost", "{}")]
 MODE_COLUMNS = [("size", "size", "{}"), ("copied", "copy", "{:.1f}"), ("shared", "share", "{:.1f}")]
 FIGURES_BEGIN, FIGURES_END = "<!-- figures: written by scripts/bench --docs -->", "<!-- end of figures -->"
-TABLES = [("points", "Cost of a replica", POINT_COLUMNS), ("modes", "Copy or share: cycles a replica at fan-out 16", MODE_COLUMNS),
-          ("garbage", "Packets that are not forwarded", GARBAGE_COLUMNS),
+TABLES = [("points", "Cost of a replica", POINT_COLUMNS), ("modes", "Copy or share: cycles per replica at fan-out 16", MODE_COLUMNS),
+          ("malformed", "Packets that are not forwarded", MALFORMED_COLUMNS),
           ("binary", "The whole program", BINARY_COLUMNS), ("table_memory", "Memory of an mroute", MEMORY_COLUMNS),
           ("table_changes", "Changes of the table, while a worker forwards", CHANGE_COLUMNS),
           ("publish", "From a new mroute to its first replica", PUBLISH_COLUMNS),
@@ -55,12 +55,12 @@ TABLES = [("points", "Cost of a replica", POINT_COLUMNS), ("modes", "Copy or sha
 
 
 def bench(program, arguments):
-    """Run gremc-bench, which shows its tables as it goes, and return what it wrote. Each command gets a process of its own, so that
-    none finds memory that another has used."""
+    """Run gremc-bench, which prints its tables, and return its figures. Each command has its own process, so no command uses
+    memory that another one has touched."""
     measured = {}
     with tempfile.TemporaryDirectory(prefix=owner.label("bench-")) as directory:
         path = Path(directory) / "bench.json"
-        for command in ("points", "garbage", "table", "publish", "shard", "spread"):
+        for command in ("points", "malformed", "table", "publish", "shard", "spread"):
             status = subprocess.run([program, command, "--json", path, *arguments], stdin=subprocess.DEVNULL,
                                     preexec_fn=die_with_parent, check=False).returncode
             if status:
@@ -80,7 +80,7 @@ def markdown(columns, rows):
 
 
 def copy_or_share(points):
-    """Rows of a size and what each mode costs there, where both have been measured."""
+    """Return rows of a size and the cost of each mode, where both were measured."""
     modes = {}
     for p in of(points, fanout=16, groups=1024, tunnels=1024, burst=32):
         modes.setdefault(p["size"], {})[p["mode"]] = p["cycles_per_replica"]
@@ -100,7 +100,7 @@ def tables(measured):
 
 
 def write_docs(path, text):
-    """Put the tables between the marks in the documentation."""
+    """Write the tables between the marks of the page."""
     before, _, rest = path.read_text().partition(FIGURES_BEGIN)
     _, mark, after = rest.partition(FIGURES_END)
     if not mark:
@@ -119,7 +119,7 @@ def default_mode(p):
 
 
 def series(points):
-    """Name of a plot: (axis, logarithmic, rows of x, cycles, baseline)."""
+    """Return {name of the plot: (axis, logarithmic, x, points)}."""
     usual = [p for p in points if p["burst"] == 32 and default_mode(p)]
     one_table = [p for p in usual if 1000 <= p["groups"] <= 1024 and p["tunnels"] >= 1024 and p["tunnels"] != 65536]
     few_tunnels = [p for p in usual if 1000 <= p["tunnels"] <= 1025]
@@ -131,12 +131,12 @@ def series(points):
 
 
 def plot(directory, name, label, logarithmic, rows):
-    """An SVG by gnuplot."""
+    """Write an SVG by gnuplot."""
     data = "\n".join(f"{x} {cycles} {baseline}" for x, cycles, baseline in rows)
     script = f"""set terminal svg size 640,400 font "sans-serif,12" background "white"
 set output "{directory / name}.svg"
 set xlabel "{label}"
-set ylabel "cycles a replica"
+set ylabel "cycles per replica"
 set yrange [0:*]
 set grid
 set key top right
@@ -157,7 +157,7 @@ def write_plots(directory, points):
         print("bench: gnuplot (Debian's gnuplot-nox) is not installed: tables, but no plots", file=sys.stderr)
         return
     for name, (label, logarithmic, x, chosen) in series(points).items():
-        rows = sorted({(p[x], p["cycles_per_replica"], p["floor_cycles"]) for p in chosen})
+        rows = sorted({(p[x], p["cycles_per_replica"], p["baseline_cycles"]) for p in chosen})
         if len(rows) > 1:
             plot(directory, name, label, logarithmic, rows)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is timed. Frames are prepared outside of the clock, put into net_ring0, received by the worker's own
- * receive stage (timed apart), and then forwarded by its other stages, all bursts of a section in a row. */
+/* The timed part. Frames are prepared before the clock starts and put into net_ring0. The worker's receive
+ * stage receives them (timed separately). Then its other stages forward all bursts of a section in a row. */
 #include <rte_ethdev.h>
 
 #include "bench.h"
@@ -34,7 +34,7 @@ uint64_t bench_clock_cost(void)
 	return clock_cost;
 }
 
-/* Through the device and the receive stage, burst by burst. Returns the stage's cycles. */
+/* Pass frames through the device and the receive stage, burst by burst. Returns the stage's cycles. */
 static uint64_t section_receive(struct bench_world *world, struct rte_mbuf **frames, uint32_t count,
 				uint32_t burst)
 {
@@ -43,7 +43,7 @@ static uint64_t section_receive(struct bench_world *world, struct rte_mbuf **fra
 
 	for (uint32_t done = 0, n; done < count; done += n) {
 		n = RTE_MIN(count - done, burst);
-		/* the ring has room for a section */
+		/* the ring has capacity for a section */
 		rte_eth_tx_burst(world->environment->in, 0, frames + done, n);
 		start = bench_clock();
 		gremc_stage_rx(worker, &worker->rxq[0]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a second lcore brings when one receives everything and gives the other its part by ring, as in the
- * forwarder: a shard of a large oil, or the flows that are the other's. The clock stops when both have sent
- * all. */
+/* The gain of a second lcore. One lcore receives all packets and passes the other its part by a ring, as in
+ * the forwarder: a part of a large oil, or the flows of the other lcore. The clock stops when both have sent
+ * all replicas. */
 #include <rte_launch.h>
 #include <rte_pause.h>
 
@@ -16,21 +16,21 @@
 
 struct kind {
 	const char *name, *title;
-	bool spread; /* flows, not shards */
+	bool spread; /* flows, not parts of oils */
 	uint32_t groups;
 	uint32_t fanout[7]; /* ends with 0 */
 };
 
-/* Around the default threshold, and where it must pay. */
+/* Around the default threshold, and at large oils. */
 static const struct kind shard = {
 	.name = "shard",
-	.title = "One mroute, its oil served by one lcore and shared by two",
+	.title = "One mroute: its oil on one lcore, and on two",
 	.groups = 1,
 	.fanout = {64, 128, 256, 512, 1024, 4096},
 };
 static const struct kind spread = {
 	.name = "spread",
-	.title = "1,024 mroutes, received by one lcore, which serves them alone or spreads them over two",
+	.title = "1,024 mroutes, received by one lcore, forwarded by one or by two",
 	.spread = true,
 	.groups = 1024,
 	.fanout = {1, 4, 16, 64},
@@ -56,7 +56,7 @@ static int helper_thread(void *argument)
 	return 0;
 }
 
-/* Replicas that the world's workers have made so far. */
+/* Returns: replicas of the world's workers so far. */
 static uint64_t replicas_made(const struct bench_world *world)
 {
 	uint64_t sum = 0;
@@ -66,7 +66,7 @@ static uint64_t replicas_made(const struct bench_world *world)
 	return sum;
 }
 
-/* Forward `count` frames; -1 when they do not become all their replicas in time. */
+/* Forward `count` frames. Returns 0, or -1 if not all replicas are sent in time. */
 static int split_measure_slice(struct bench_world *world, struct bench_source *source,
 			       const struct bench_point *point, uint32_t count, struct bench_samples *samples)
 {
@@ -80,7 +80,7 @@ static int split_measure_slice(struct bench_world *world, struct bench_source *s
 	start = bench_clock();
 	while (replicas_made(world) < end) {
 		if (rte_rdtsc() > late) {
-			fprintf(stderr, "gremc-bench: the second lcore does not send its shard\n");
+			fprintf(stderr, "gremc-bench: the second lcore does not send its part\n");
 			return -1;
 		}
 		rte_pause();
@@ -89,7 +89,7 @@ static int split_measure_slice(struct bench_world *world, struct bench_source *s
 	return 0;
 }
 
-/* Some slices by one lcore alone, or by both. */
+/* Measure some slices on one lcore or on both. */
 static int split_measure_round(struct bench_world *world, struct bench_source *source,
 			       const struct kind *kind, const struct bench_point *point, bool both,
 			       struct bench_samples *samples)
@@ -175,8 +175,8 @@ static int split_measure_all(const struct bench_environment *environment,
 		fprintf(stderr, "gremc-bench: this needs two lcores\n");
 		return 1;
 	}
-	printf("\n%s; cycles of the clock a replica, minimum (median)\n"
-	       "fanout  size         one lcore         two lcores      speedup\n",
+	printf("\n%s; cycles per replica, minimum (median)\n"
+	       "fan-out size         one lcore         two lcores      speedup\n",
 	       kind->title);
 	bench_output_begin(output, kind->name);
 	if (arguments->one)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where the cycles go: each stage by itself, burst by burst. Reading the clock between them keeps the
- * processor from working ahead, so their sum is more than what a section costs whole. */
+/* The cost of each stage alone, burst by burst. The read of the clock between stages prevents the processor
+ * from executing ahead, so the sum of the stages exceeds the cost of a section. */
 
 #include "bench.h"
 
 #define SECONDS       2.0
 #define QUICK_SECONDS 0.5
-#define ROUND         8u /* sections between two looks at the time */
+#define ROUND         8u /* sections between two checks of the time */
 
 #define STAGES(X) X(classify) X(decap) X(lookup) X(replicate) X(tx) X(account)
 
@@ -50,7 +50,7 @@ static void stages_forward(struct gremc_worker *worker, const struct gremc_rxq *
 	rte_rcu_qsbr_quiescent(worker->qsbr, (unsigned)worker->rcu_slot);
 }
 
-/* A section, its cycles by stage added to the lap. */
+/* Forward a section and add its cycles to the stages. */
 static int stages_section_run(struct bench_world *world, struct bench_source *source, uint32_t burst,
 			      struct lap *lap)
 {
@@ -108,7 +108,7 @@ int bench_stages(const struct bench_environment *environment, const struct bench
 	if (world == NULL)
 		return 1;
 	rc = stages_measure(world, point, seconds, samples);
-	printf("\nCycles an input packet by stage, each alone, minimum (median): fan-out %u, %u bytes, %u groups, %u tunnels, "
+	printf("\nCycles per input packet by stage, each alone, minimum (median): fan-out %u, %u bytes, %u groups, %u tunnels, "
 	       "burst %u\n",
 	       point->fanout, point->size, point->groups, world->tunnel_count, point->burst);
 	bench_output_begin(output, "stages");

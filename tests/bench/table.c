@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table at scale: how many mroutes a second one writer adds, replaces and removes while a worker
- * forwards, and what an entry takes of memory. */
+/* A large table: the mroutes per second that one writer adds, replaces and removes while a worker forwards,
+ * and the memory of an entry. */
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "bench.h"
 
-#define BASE          1024u /* mroutes that the worker forwards all the while */
-#define CHUNK         4096u /* changes put together, outside of the clock, before they are applied */
+#define BASE          1024u /* mroutes that the worker forwards during the changes */
+#define CHUNK         4096u /* changes that are prepared before the clock starts */
 #define QUICK_ENTRIES 200000u
 #define MEMORY_LIMIT  (UINT64_C(256) << 20) /* of the mroutes of one measurement of memory */
 #define QUICK_LIMIT   (UINT64_C(32) << 20)
 
-static const uint32_t batches[] = {1, 64, 1024}; /* changes a call */
+static const uint32_t batches[] = {1, 64, 1024}; /* changes per call */
 static const uint32_t fanouts[] = {1, 4, 16, 64, 256, 1024};
 
 enum kind { ADD, REPLACE, REMOVE, KINDS };
@@ -23,13 +23,13 @@ struct change {
 	uint32_t entries, fanout;
 	uint32_t *order; /* entries, shuffled */
 	struct gremc_fanout_op *ops;
-	uint32_t *vifs; /* CHUNK times an iif and an oil */
+	uint32_t *vifs; /* for each change of a chunk: the iif, then the oil */
 };
 
-/* What a run over all entries took. */
+/* The cost of a run over all entries. */
 struct timing {
-	uint64_t cycles, longest; /* in calls; of the longest call */
-	unsigned waiting;         /* the most changes that waited for a grace period */
+	uint64_t cycles, longest; /* seconds in all calls; in the longest call */
+	unsigned waiting;         /* the most changes that waited for a grace period at one time */
 };
 
 static int table_change_init(struct change *change, struct bench_world *world, uint32_t entries,
@@ -61,7 +61,7 @@ static void table_change_fini(struct change *change)
 	free(change->vifs);
 }
 
-/* The operations on entries [first, first + count) in their order, each with another oil than before. */
+/* Prepare the operations on entries [first, first + count), in their order, with new oils. */
 static void change_ops_fill(struct change *change, enum kind kind, uint32_t first, uint32_t count)
 {
 	struct bench_world *world = change->world;
@@ -87,8 +87,7 @@ static void change_ops_fill(struct change *change, enum kind kind, uint32_t firs
 	}
 }
 
-/* All entries, `batch` a call, and what waits for its grace period reclaimed after each as a control loop
- * does. */
+/* Change all entries, `batch` per call. Reclaim freed memory after each call, as the control loop does. */
 static int change_apply_all(struct change *change, enum kind kind, uint32_t batch, struct timing *timing)
 {
 	struct bench_world *world = change->world;
@@ -119,7 +118,7 @@ static int change_apply_all(struct change *change, enum kind kind, uint32_t batc
 	return 0;
 }
 
-/* ---- how fast ---- */
+/* ---- speed of changes ---- */
 
 static uint64_t load_packets_read(const struct bench_load *load)
 {
@@ -143,7 +142,7 @@ static void table_report_speed(struct bench_output *output, const struct change 
 		reader / 1e6);
 }
 
-/* Add, replace and remove all while the load runs. */
+/* Add, replace and remove all entries while the load runs. */
 static int table_measure_batch(struct change *change, struct bench_load *load, uint32_t batch,
 			       struct bench_output *output)
 {
@@ -160,7 +159,7 @@ static int table_measure_batch(struct change *change, struct bench_load *load, u
 	return 0;
 }
 
-/* The worker's own speed, with nobody writing. */
+/* The worker's speed without changes. */
 static double load_measure_alone(const struct bench_load *load)
 {
 	const uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc(), packets = load_packets_read(load);
@@ -185,7 +184,7 @@ static int table_measure_speed(const struct bench_environment *environment,
 	if (load.world && table_change_init(&change, load.world, entries, point.fanout) == 0)
 		rc = bench_load_start(&load);
 	if (rc == 0) {
-		printf("\nChanges of %u mroutes of fan-out %u by one writer while a worker forwards (undisturbed: %.2f "
+		printf("\nChanges of %u mroutes of fan-out %u by one writer while a worker forwards (without changes: %.2f "
 		       "Mpackets/s)\n"
 		       "change    batch    a second  longest, ms   waiting  worker, Mpackets/s\n",
 		       entries, point.fanout, load_measure_alone(&load) / 1e6);
@@ -198,9 +197,10 @@ static int table_measure_speed(const struct bench_environment *environment,
 	return rc;
 }
 
-/* ---- how large ---- */
+/* ---- memory ---- */
 
-/* `fresh`: DPDK's heap has not been used yet, so that what the process grows by is what the routes take. */
+/* Report the memory of an entry. `fresh`: DPDK's heap was unused, so the process grew by the memory of the
+ * routes. */
 static void table_report_memory(struct bench_output *output, uint32_t entries, uint32_t fanout,
 				double counted, double resident, bool fresh)
 {
@@ -230,7 +230,8 @@ static int table_measure_memory(const struct bench_environment *environment, uin
 	if (world == NULL)
 		return -1;
 	if (table_change_init(&change, world, entries, fanout) == 0) {
-		change_ops_fill(&change, ADD, 0, RTE_MIN(CHUNK, entries)); /* touch what is ours */
+		change_ops_fill(&change, ADD, 0,
+				RTE_MIN(CHUNK, entries)); /* touch the memory of the operations */
 		gremc_fanout_usage(world->fanout, &before);
 		resident = bench_resident();
 		rc = change_apply_all(&change, ADD, 1024, &timing);
@@ -253,8 +254,8 @@ static int table_measure_memories(const struct bench_environment *environment,
 	const uint32_t wanted = arguments->quick ? QUICK_ENTRIES : arguments->point.groups;
 	const uint64_t limit = arguments->quick ? QUICK_LIMIT : MEMORY_LIMIT;
 
-	printf("\nMemory of an mroute in bytes: as the table counts it, and as the process grew (the first alone: "
-	       "after it DPDK's\nheap is used again)\nfan-out  entries    counted     resident\n");
+	printf("\nMemory of an mroute in bytes: by the table's count, and by the growth of the process (only the "
+	       "first row,\nbecause later rows use DPDK's heap again)\nfan-out  entries    counted     resident\n");
 	if (table_measure_memory(environment, RTE_MIN(wanted, GREMC_MROUTES_MAX), arguments->point.fanout,
 				 true, output))
 		return -1;

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The gate: how many instructions the fast path spends on a packet and on a replica may not grow unnoticed.
+"""The instruction-count regression test: it fails if the instructions of the fast path per packet or per replica grow.
 
-callgrind counts what gremc-bench spends inside of bench_forward() on N packets and on 2 N; the difference is N packets' worth,
-and the same to the instruction in every run, on every machine: the binary is made with fixed flags, for no special processor, and
-nothing in it asks what the processor can do. So figures hold for one compiler and one DPDK, which gate.txt names.
+callgrind counts the instructions inside bench_forward() for N packets and for 2 N; the difference is the cost of N packets. It is
+the same in every run and on every machine, because the build has fixed flags, is for no special processor, and does not depend
+on the processor's features. So the figures are for one compiler and one version of DPDK, which gate.txt names.
 
-  /usr/bin/python3 tests/bench/test_gate.py            the table as it would be now
-  /usr/bin/python3 tests/bench/test_gate.py --write    ... into gate.txt
+  /usr/bin/python3 tests/bench/test_gate.py            print the present table
+  /usr/bin/python3 tests/bench/test_gate.py --write    write it to gate.txt
 """
 import os
 import re
@@ -33,14 +33,14 @@ COMPILER = "gcc 12"
 DPDK = "22.11"
 HEAD = f"""\
 # Instructions of the fast path, from classify to the counters, without receiving: 64 bytes, bursts of 32.
-# Made by {COMPILER} for Debian 12's DPDK {DPDK}, release, no -march=native; tests/bench/test_gate.py compares, and --write
-# makes this file anew.
+# Built by {COMPILER} for Debian 12's DPDK {DPDK}, release, no -march=native; tests/bench/test_gate.py compares, and --write
+# writes this file.
 # mode   fan-out    an input  a replica
 """
 
 
 class Missing(Exception):
-    """What this machine lacks to count."""
+    """A requirement that this machine does not meet."""
 
 
 def run(*argv, **options):
@@ -52,16 +52,16 @@ def run(*argv, **options):
 
 
 def compiler():
-    """A gcc of the version that the figures are for."""
+    """Return the path of a gcc of the version of the figures."""
     for name in ("gcc-12", "gcc"):
         path = shutil.which(name)
         if path and f"gcc {run(path, '-dumpversion').split('.')[0].strip()}" == COMPILER:
             return path
-    raise Missing(f"the figures are for {COMPILER}, which is not here")
+    raise Missing(f"the figures are for {COMPILER}, which is not installed")
 
 
 def build():
-    """gremc-bench with fixed flags."""
+    """Build gremc-bench with fixed flags and return its path."""
     if not shutil.which("valgrind"):
         raise Missing("valgrind is not installed (scripts/deps bench installs it)")
     cc = compiler()
@@ -77,20 +77,20 @@ def build():
 
 
 def totals(directory):
-    """What callgrind had counted at each mark since the one before."""
+    """Return the instructions between each mark and the previous one."""
     parts = sorted(directory.glob("out.*"), key=lambda path: int(path.suffix[1:]))
     return [int(re.search(r"^totals: (\d+)", part.read_text(), re.MULTILINE).group(1)) for part in parts]
 
 
 def count():
-    """{(what, fan-out): instructions an input packet}; fan-out 0: an input that is dropped."""
+    """Return {(input, fan-out): instructions per input packet}; fan-out 0: an input that is dropped."""
     bench = build()
     with tempfile.TemporaryDirectory(prefix=owner.label("gate-")) as directory:
         said = run("valgrind", "--tool=callgrind", "--toggle-collect=bench_forward", "--dump-before=bench_callgrind_mark",
                    f"--callgrind-out-file={directory}/out", bench, "count", "--no-huge", "--packets", PACKETS)
         parts = totals(Path(directory))
     if f"; DPDK {DPDK}." not in said or not re.search(rf"; {COMPILER}[.0-9]*, release;", said):
-        raise RuntimeError(f"{bench} is not built as the figures want it: remove {BUILD}\n{said}")
+        raise RuntimeError(f"{bench} is not built like that of the figures: remove {BUILD}\n{said}")
     rows = re.findall(r"^count (\w+) (\d+) (\d+)$", said, re.MULTILINE)
     assert len(parts) == 3 * len(rows), f"{len(parts)} counts for {len(rows)} rows"
     counted = {}
@@ -108,7 +108,7 @@ def table(counted):
 
 
 def good(counted):
-    """Of what is forwarded."""
+    """Return the counts of packets that are forwarded."""
     return {row: value for row, value in counted.items() if row[1] > 0}
 
 
@@ -126,7 +126,7 @@ def counted():
     try:
         return count()
     except Missing as reason:
-        # A skip is easily overlooked, and this one means that nothing guards the fast path here.
+        # A skip is easily overlooked, and without this test no other one detects a slower fast path.
         warnings.warn(f"instructions are NOT counted on this machine: {reason}", stacklevel=1)
         return pytest.skip(f"instructions are not counted: {reason}")
 
@@ -139,7 +139,7 @@ def test_instructions_stay(counted, what, fanout):
     if change > TOLERANCE:
         pytest.fail(f"{row} more than the {known:.2f} of {FIGURES.name}", pytrace=False)
     if change < -TOLERANCE:
-        pytest.fail(f"{row} less than the {known:.2f} of {FIGURES.name}: lower the figure, so that it stays so: "
+        pytest.fail(f"{row} less than the {known:.2f} of {FIGURES.name}: lower the figure, to keep the gain: "
                     f"/usr/bin/python3 tests/bench/test_gate.py --write", pytrace=False)
 
 
@@ -147,7 +147,7 @@ def test_every_count_has_a_figure(counted):
     assert set(good(counted)) == set(figures())
 
 
-def test_garbage_costs_less_than_good_packets(counted):
+def test_malformed_packets_cost_less_than_good_ones(counted):
     limit = counted["copy", 1]
     dear = {what: value for (what, fanout), value in counted.items() if fanout == 0 and value >= limit}
     assert not dear, f"a good packet of fan-out 1 takes {limit:.0f} instructions"

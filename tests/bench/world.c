@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tunnels, routes and a worker, put together by hand as the forwarder puts them together from a
- * configuration. */
+/* Tunnels, routes and a worker, created as the forwarder creates them from a configuration. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,8 +95,8 @@ struct bench_flow bench_flow_make(uint32_t n, uint32_t tunnel)
 	};
 }
 
-/* Draw `count` tunnels other than `but`: they are marked, and their vifs put down unless `drawn` is NULL.
- * Returns the mark. */
+/* Draw `count` tunnels other than `but` and mark them. Write their vifs to `drawn` unless it is NULL. Returns
+ * the mark. */
 static uint32_t oil_tunnels_draw(struct bench_world *world, uint32_t count, uint32_t but, uint32_t *drawn)
 {
 	uint32_t mark = ++world->stamps, done = 0;
@@ -132,14 +131,14 @@ void bench_world_oil_draw(struct bench_world *world, uint32_t *oil, uint32_t cou
 		qsort(oil, count, sizeof(*oil), oil_vifs_compare);
 		return;
 	}
-	/* most of them: all but those drawn */
+	/* more than half: draw the tunnels that are not in the oil */
 	mark = oil_tunnels_draw(world, world->tunnel_count - 1 - count, but, NULL);
 	for (uint32_t n = 0; n < world->tunnel_count; n++)
 		if (world->stamp[n] != mark)
 			oil[filled++] = world->vif[n];
 }
 
-/* The mroutes of groups [first, first + count): each accepts one tunnel and sends by others. */
+/* Prepare the mroutes of groups [first, first + count). Each accepts one tunnel and sends by others. */
 static int world_add_routes(struct bench_world *world, uint32_t first, uint32_t count, uint32_t fanout,
 			    struct gremc_fanout_op *ops, uint32_t *vifs)
 {
@@ -202,7 +201,7 @@ static void world_ports_init(struct bench_world *world)
 			.index = i,
 			.mac = our_mac,
 			.mtu = 9000,
-			.multi_seg = true, /* as NICs do; net_null frees any chain, whatever it says */
+			.multi_seg = true, /* as NICs do; net_null frees chains of any length */
 			.rx_queues = i == IN,
 			.tx_queues = i == IN ? 1 : BENCH_WORKERS,
 			.rx_pool = {environment->rx_pool},
@@ -250,7 +249,7 @@ int bench_world_workers_create(struct bench_world *world, enum bench_mode mode, 
 			.socket = SOCKET_ID_ANY,
 			.header_pool = large ? environment->large_header_pool : environment->header_pool,
 			.header_capacity =
-				large ? environment->large_header_room : environment->header_capacity,
+				large ? environment->large_header_capacity : environment->header_capacity,
 			.shard_pool = world->workers > 1 ? environment->rx_pool : NULL,
 		};
 	}
@@ -307,7 +306,7 @@ struct bench_world *bench_world_create(const struct bench_environment *environme
 		rc = bench_world_workers_create(world, bench_point_mode(point), point->size);
 	if (rc) {
 		fprintf(stderr,
-			"gremc-bench: %u mroutes of fan-out %u and %u tunnels cannot be made: no memory; try a larger "
+			"gremc-bench: no memory for %u mroutes of fan-out %u and %u tunnels; try a larger "
 			"--memory\n",
 			point->groups, point->fanout, bench_point_tunnels(point));
 		bench_world_destroy(world);

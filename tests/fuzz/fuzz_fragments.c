@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Fuzzer of the reassembly of outer fragments. The input is a list of fragments: offset, length, the last one
- * or not, and the identification. A packet that is made has the bytes of a consistent set of fragments, and
+ * or not, and the identification. A reassembled packet has the bytes of a consistent set of fragments, and
  * no mbuf is lost. */
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* The byte at an offset of the packet: every fragment has the same one there. */
+/* The byte at an offset of the packet; it is the same in every fragment. */
 static uint8_t payload_byte(uint32_t at)
 {
 	return (uint8_t)(at * 31 + 7);
@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t at = 0; at + STEP <= size && at < 200 * STEP; at += STEP) {
 		struct rte_mbuf *mbuf = fragment_create(data + at);
 
-		/* a packet that is no fragment does not come here */
+		/* the caller passes fragments only */
 		if ((data[at] & 0x3f) == 0 && !(data[at + 1] & 1)) {
 			rte_pktmbuf_free(mbuf);
 			continue;

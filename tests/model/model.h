@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Model tests: random numbers from a seed, and a report if the model and the implementation disagree. */
+/* Model tests: random numbers from a seed, and a report if the model and the implementation disagree. A
+ * header with code, because each model test is one file. */
 #ifndef GREMC_TESTS_MODEL_MODEL_H
 #define GREMC_TESTS_MODEL_MODEL_H
 
@@ -26,7 +27,7 @@ static void run_end(void)
 	       run.seed, run.operations);
 }
 
-static _Noreturn void fail(const char *what)
+static _Noreturn void run_fail(const char *what)
 {
 	fprintf(stderr, "%s: seed %" PRIu64 ", operation %" PRIu64 ": %s\n", program_invocation_short_name,
 		run.seed, run.operation, what);
@@ -36,11 +37,11 @@ static _Noreturn void fail(const char *what)
 #define CHECK(condition)                                                                                     \
 	do {                                                                                                 \
 		if (!(condition))                                                                            \
-			fail("violated: " #condition);                                                       \
+			run_fail("violated: " #condition);                                                   \
 	} while (0)
 
-/* splitmix64 */
-static uint32_t below(uint32_t limit)
+/* Returns: a number from 0 to limit - 1 (splitmix64). */
+static uint32_t random_below(uint32_t limit)
 {
 	uint64_t z = run.random += UINT64_C(0x9e3779b97f4a7c15);
 

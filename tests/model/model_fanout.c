@@ -7,11 +7,11 @@
 #include "fanout/fanout.h"
 #include "model.h"
 
-#define ROUTES  1200u /* at most in the list */
-#define BATCH   12u   /* ops of a change, at most */
+#define ROUTES  1200u /* maximum routes of the list */
+#define BATCH   12u   /* maximum operations of a change */
 #define OIL_MAX 700u
 
-/* A table on two nodes, which must agree both; the second need not exist. */
+/* A table on two nodes, which must both agree; the second need not exist. */
 static const struct gremc_nodes nodes = {.count = 2, .socket = {0, 1}};
 
 /* A route of the list. Its vifs follow from few numbers: vif i is first + i * step. */
@@ -34,7 +34,7 @@ struct model {
 	uint64_t changes, refused, lookups;
 };
 
-/* One change being made. */
+/* The present change. */
 struct batch {
 	struct gremc_fanout_op ops[BATCH + 1];
 	struct route routes[BATCH + 1];
@@ -47,22 +47,22 @@ static struct batch batch;
 
 static bool one_in(uint32_t n)
 {
-	return below(n) == 0;
+	return random_below(n) == 0;
 }
 
 /* ---- small spaces, so that things meet ---- */
 
 static rte_be32_t any_source(void)
 {
-	return rte_cpu_to_be_32(0x0a000001 + below(6));
+	return rte_cpu_to_be_32(0x0a000001 + random_below(6));
 }
 
-/* 224.0.0.0 to 239.255.255.255, of few values, a part of them in 232.0.0.0/8. */
+/* A few values from 224.0.0.0 to 239.255.255.255, some of them in 232.0.0.0/8. */
 static rte_be32_t any_group(void)
 {
 	static const uint32_t high[] = {0xe1000000, 0xe8000000, 0xef010000, 0xef010100, 0xef800000};
 
-	return rte_cpu_to_be_32(high[below(RTE_DIM(high))] + below(40));
+	return rte_cpu_to_be_32(high[random_below(RTE_DIM(high))] + random_below(40));
 }
 
 static void any_key(struct route *route)
@@ -71,16 +71,17 @@ static void any_key(struct route *route)
 
 	do {
 		route->source = one_in(2) ? any_source() : 0;
-		route->length = route->source ? 32 : lengths[below(RTE_DIM(lengths))];
+		route->length = route->source ? 32 : lengths[random_below(RTE_DIM(lengths))];
 		route->group = any_group() & gremc_ipv4_mask(route->length);
 	} while (route->source == 0 && route->length > GREMC_SSM_LENGTH && gremc_ipv4_is_ssm(route->group));
 }
 
 static void any_content(struct route *route)
 {
-	route->origin = (uint8_t)below(2);
-	route->oifs = (struct vifs){below(5), 1 + below(3), one_in(30) ? below(OIL_MAX) : below(9)};
-	route->iifs = (struct vifs){below(5), 1 + below(3), below(4)};
+	route->origin = (uint8_t)random_below(2);
+	route->oifs = (struct vifs){random_below(5), 1 + random_below(3),
+				    one_in(30) ? random_below(OIL_MAX) : random_below(9)};
+	route->iifs = (struct vifs){random_below(5), 1 + random_below(3), random_below(4)};
 }
 
 /* ---- the list ---- */
@@ -128,7 +129,7 @@ static bool vifs_agree(const struct vifs *vifs, const uint32_t *array)
 	return true;
 }
 
-static void agree(const struct route *route, const struct gremc_mroute *mroute)
+static void routes_agree(const struct route *route, const struct gremc_mroute *mroute)
 {
 	CHECK((route == NULL) == (mroute == NULL));
 	if (route == NULL)
@@ -156,14 +157,14 @@ static void write_vifs(const struct vifs *vifs, uint32_t *array)
 	for (uint32_t i = 0; i < vifs->count; i++)
 		array[i] = vifs->first + i * vifs->step;
 	for (uint32_t i = 1; i < vifs->count; i++) {
-		uint32_t j = one_in(4) ? below(i + 1) : i, swapped = array[i];
+		uint32_t j = one_in(4) ? random_below(i + 1) : i, swapped = array[i];
 
 		array[i] = array[j];
 		array[j] = swapped;
 	}
 }
 
-/* Write down what batch.routes[at] says. */
+/* Write batch.routes[at] as an operation. */
 static void write_op(uint32_t at, enum gremc_fanout_op_kind kind)
 {
 	const struct route *route = &batch.routes[at];
@@ -188,7 +189,7 @@ static void add_op(uint32_t remove_in)
 	struct route *route = &batch.routes[batch.count];
 
 	if (model.count > 0 && one_in(remove_in)) {
-		*route = model.routes[below(model.count)];
+		*route = model.routes[random_below(model.count)];
 		if (in_batch(route))
 			return;
 		write_op(batch.count++, GREMC_FANOUT_REMOVE);
@@ -198,7 +199,7 @@ static void add_op(uint32_t remove_in)
 	if (in_batch(route))
 		return;
 	any_content(route);
-	if (one_in(8)) { /* the same again */
+	if (one_in(8)) { /* the same route again */
 		const struct route *old = list_find(route->source, route->group, route->length);
 
 		if (old)
@@ -207,15 +208,15 @@ static void add_op(uint32_t remove_in)
 	write_op(batch.count++, GREMC_FANOUT_SET);
 }
 
-/* Put an op somewhere that cannot be; returns the error it must give. */
-static int spoil(void)
+/* Insert an invalid operation. Returns the expected error. */
+static int op_spoil(void)
 {
-	uint32_t at = below(batch.count + 1);
+	uint32_t at = random_below(batch.count + 1);
 	struct route missing;
 	int expected;
 
 	batch.ops[batch.count] = batch.ops[at];
-	switch (below(4)) {
+	switch (random_below(4)) {
 	case 0:
 		batch.ops[at] = (struct gremc_fanout_op){
 			.kind = GREMC_FANOUT_SET, .spec = {.group = RTE_BE32(0xef000001), .length = 24}};
@@ -255,7 +256,7 @@ static void on_new_id(uint32_t id, void *argument)
 	new_ids[new_id_count++] = id;
 }
 
-/* The table has taken the batch: so does the list. */
+/* Apply the batch to the list, after the table has accepted it. */
 static void list_follow(void)
 {
 	uint32_t ids = 0;
@@ -278,11 +279,11 @@ static void list_follow(void)
 	CHECK(ids == new_id_count);
 }
 
-static void change(void)
+static void table_change(void)
 {
 	/* phases of growing and of shrinking */
 	uint32_t remove_in = model.changes / 2000 % 2 ? 2 : 4;
-	uint32_t wanted = 1 + below(BATCH);
+	uint32_t wanted = 1 + random_below(BATCH);
 	int expected = 0;
 
 	batch.count = 0;
@@ -290,7 +291,7 @@ static void change(void)
 	for (uint32_t i = 0; i < wanted; i++)
 		add_op(remove_in);
 	if (one_in(6))
-		expected = spoil();
+		expected = op_spoil();
 	CHECK(gremc_fanout_apply(model.table, batch.ops, batch.count, on_new_id, &model) == expected);
 	if (expected == 0)
 		list_follow();
@@ -315,7 +316,7 @@ static void compare_lookups(uint32_t n)
 	for (uint32_t node = 0; node < nodes.count; node++) {
 		gremc_fanout_lookup_bulk(gremc_fanout_at(model.table, nodes.socket[node]), keys, n, found);
 		for (uint32_t i = 0; i < n; i++)
-			agree(list_match(keys[i].source, keys[i].group), found[i]);
+			routes_agree(list_match(keys[i].source, keys[i].group), found[i]);
 	}
 	model.lookups += n;
 }
@@ -331,7 +332,7 @@ static void compare_all(void)
 		const struct gremc_mroute *mroute =
 			gremc_fanout_find(model.table, route->source, route->group, route->length);
 
-		agree(route, mroute);
+		routes_agree(route, mroute);
 		CHECK(gremc_fanout_get(model.table, route->id) == mroute);
 		lengths |= UINT64_C(1) << (route->source ? 33 : is_every_ssm(route) ? 34 : route->length);
 	}
@@ -356,14 +357,14 @@ int main(int argc, char **argv)
 {
 	run_begin(argc, argv, 200000);
 	if (start_eal() < 0)
-		fail("the EAL does not start");
+		run_fail("the EAL does not start");
 	model.rcu = gremc_rcu_create();
 	CHECK(model.rcu != NULL);
 	model.table = gremc_fanout_create(0, &nodes, model.rcu);
 	CHECK(model.table != NULL);
 	while (run.operation < run.operations) {
-		change();
-		compare_lookups(1 + below(GREMC_FANOUT_BULK));
+		table_change();
+		compare_lookups(1 + random_below(GREMC_FANOUT_BULK));
 		if (one_in(50))
 			compare_all();
 	}

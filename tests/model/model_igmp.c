@@ -237,9 +237,9 @@ static void membership_reset_if_gone(struct membership *m)
 
 static void record_send(void)
 {
-	uint32_t interface = below(INTERFACES), g = below(GROUPS);
-	uint8_t type = (uint8_t)(GREMC_IGMP_IS_IN + below(6));
-	set b = below(1u << SOURCES);
+	uint32_t interface = random_below(INTERFACES), g = random_below(GROUPS);
+	uint8_t type = (uint8_t)(GREMC_IGMP_IS_IN + random_below(6));
+	set b = random_below(1u << SOURCES);
 	uint8_t packet[200];
 	struct gremc_igmp_report report = {.packet = packet, .size = sizeof(packet)};
 	rte_be32_t sources[2 * SOURCES];
@@ -249,7 +249,7 @@ static void record_send(void)
 		if (!(b >> i & 1))
 			continue;
 		sources[count++] = source_of(i);
-		if (below(8) == 0)
+		if (random_below(8) == 0)
 			sources[count++] = source_of(i); /* a duplicate has no effect */
 	}
 	gremc_igmp_report_add(&report, type, group_of(g), count ? sources : NULL, count);
@@ -263,8 +263,8 @@ static void v1v2_message_send(void)
 {
 	static const enum gremc_igmp_type types[] = {GREMC_IGMP_V1_REPORT, GREMC_IGMP_V2_REPORT,
 						     GREMC_IGMP_LEAVE, GREMC_IGMP_LEAVE};
-	uint32_t interface = below(INTERFACES), g = below(GROUPS);
-	enum gremc_igmp_type type = types[below(RTE_DIM(types))];
+	uint32_t interface = random_below(INTERFACES), g = random_below(GROUPS);
+	enum gremc_igmp_type type = types[random_below(RTE_DIM(types))];
 	struct membership *m = &model.m[interface][g];
 	uint8_t packet[GREMC_IGMP_PACKET_MAX];
 
@@ -282,7 +282,7 @@ static void time_advance(void)
 {
 	static const uint32_t most[] = {1, 50, 250, 2000, 30000};
 
-	model.now += (uint64_t)TICK * (1 + below(most[below(RTE_DIM(most))]));
+	model.now += (uint64_t)TICK * (1 + random_below(most[random_below(RTE_DIM(most))]));
 	gremc_igmp_timers_run(model.igmp, model.now);
 	memberships_expire();
 }
@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 		CHECK(gremc_igmp_interface_set(model.igmp, i, &policy, model.now) == 0);
 	}
 	for (; run.operation < run.operations; run.operation++) {
-		uint32_t operation = below(10);
+		uint32_t operation = random_below(10);
 
 		if (operation < 6)
 			record_send();

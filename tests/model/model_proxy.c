@@ -208,7 +208,8 @@ static void time_advance(uint64_t milliseconds)
 static uint32_t length_around(uint32_t boundary, uint32_t limit)
 {
 	static const int off[] = {-2, -1, 0, 1, 2};
-	uint32_t count = below(3) ? boundary * (1 + below(2)) + (uint32_t)off[below(5)] : below(limit + 1);
+	uint32_t count = random_below(3) ? boundary * (1 + random_below(2)) + (uint32_t)off[random_below(5)]
+					 : random_below(limit + 1);
 
 	return RTE_MIN(RTE_MAX((int32_t)count, 0), (int32_t)limit);
 }
@@ -229,10 +230,11 @@ static void record_send(uint32_t interface, uint8_t type, uint32_t g, uint32_t f
 
 static void random_record_send(void)
 {
-	uint8_t type = (uint8_t)(GREMC_IGMP_IS_IN + below(6));
-	uint32_t count = below(3) ? length_around(source_capacity(), model.sources) : 0;
+	uint8_t type = (uint8_t)(GREMC_IGMP_IS_IN + random_below(6));
+	uint32_t count = random_below(3) ? length_around(source_capacity(), model.sources) : 0;
 
-	record_send(below(DOWNSTREAM), type, below(model.groups), below(model.sources), count);
+	record_send(random_below(DOWNSTREAM), type, random_below(model.groups), random_below(model.sources),
+		    count);
 }
 
 static void omissions_note(void)
@@ -337,11 +339,11 @@ static void round_of_groups(void)
 {
 	uint32_t full = (uint32_t)(model.mtu - HEADERS) / RECORD;
 
-	model.groups = RTE_MIN(full * (1 + below(4)) + below(3), GROUPS_MAX);
+	model.groups = RTE_MIN(full * (1 + random_below(4)) + random_below(3), GROUPS_MAX);
 	model.sources = 1;
 	model_set_up();
 	for (uint32_t g = 0; g < model.groups; g++)
-		record_send(below(DOWNSTREAM), GREMC_IGMP_IS_EX, g, 0, 0);
+		record_send(random_below(DOWNSTREAM), GREMC_IGMP_IS_EX, g, 0, 0);
 	time_advance(10000);
 	router_compare();
 	answers_compare();
@@ -351,17 +353,17 @@ static void round_of_groups(void)
 /* Source lists, and periods in which the upstream accepts few messages or none. */
 static void round_of_lists(void)
 {
-	model.groups = 2 + below(20);
+	model.groups = 2 + random_below(20);
 	model.sources = 2 * source_capacity() + 3;
 	model_set_up();
-	for (uint32_t n = below(60); n > 0; n--) {
-		if (below(4) == 0)
-			model.accept = below(3);
+	for (uint32_t n = random_below(60); n > 0; n--) {
+		if (random_below(4) == 0)
+			model.accept = random_below(3);
 		random_record_send();
 		omissions_note();
-		if (below(3) == 0)
-			time_advance(below(1500));
-		if (model.accept < 3 && below(2))
+		if (random_below(3) == 0)
+			time_advance(random_below(1500));
+		if (model.accept < 3 && random_below(2))
 			model.accept = UINT32_MAX;
 	}
 	model.accept = UINT32_MAX;
@@ -378,7 +380,7 @@ int main(int argc, char **argv)
 	for (; run.operation < run.operations; run.operation++) {
 		model.mtu = GREMC_IGMP_PACKET_MIN + run.operation;
 		if (model.mtu > MTU_LAST)
-			model.mtu = MTU_LAST + below(7600);
+			model.mtu = MTU_LAST + random_below(7600);
 		round_of_groups();
 		round_of_lists();
 	}

@@ -254,13 +254,13 @@ static void static_replace(void)
 	struct gremc_rib_route *specs = model.specs[turn];
 
 	for (uint32_t i = 0; i < INTERFACES; i++)
-		model.vifs[turn][i] = below(6) ? 1000 - i * 7 - below(2) : GREMC_RIB_NONE;
+		model.vifs[turn][i] = random_below(6) ? 1000 - i * 7 - random_below(2) : GREMC_RIB_NONE;
 	for (uint32_t k = 0; k < KEYS; k++) {
 		struct key key = key_of(k);
 
-		model.static_routes[k] = (struct static_route){below(3) == 0 && !(is_ssm(k) && is_star(k)),
-							       below(2) ? below(1u << INTERFACES) : 0,
-							       below(1u << INTERFACES)};
+		model.static_routes[k] = (struct static_route){
+			random_below(3) == 0 && !(is_ssm(k) && is_star(k)),
+			random_below(2) ? random_below(1u << INTERFACES) : 0, random_below(1u << INTERFACES)};
 		if (!model.static_routes[k].exists)
 			continue;
 		specs[count] = (struct gremc_rib_route){.key = {gremc_addr_from_ipv4_or_none(key.source),
@@ -278,8 +278,8 @@ static void static_replace(void)
 
 static void member_change(void)
 {
-	uint32_t k = below(KEYS - 2), i = below(INTERFACES);
-	enum gremc_igmp_request request = below(3);
+	uint32_t k = random_below(KEYS - 2), i = random_below(INTERFACES);
+	enum gremc_igmp_request request = random_below(3);
 	struct key key = key_of(k);
 	struct gremc_addr source, group;
 
@@ -298,7 +298,7 @@ static void member_change(void)
 
 static void kernel_change(void)
 {
-	uint32_t k = below(5) ? below(KEYS - 2) : KEYS - 1, list[INTERFACES], count;
+	uint32_t k = random_below(5) ? random_below(KEYS - 2) : KEYS - 1, list[INTERFACES], count;
 	uint8_t thresholds[INTERFACES];
 	struct key key = key_of(k);
 	struct gremc_addr source, group;
@@ -307,14 +307,14 @@ static void kernel_change(void)
 		return;
 	source = gremc_addr_from_ipv4_or_none(key.source);
 	group = gremc_addr_from_ipv4_or_none(k == KEYS - 1 ? 0 : key.group);
-	model.kernel[k].exists = below(2);
+	model.kernel[k].exists = random_below(2);
 	if (!model.kernel[k].exists) {
 		gremc_rib_kernel_remove(model.rib, &source, &group);
 		return;
 	}
-	model.kernel[k].iif = below(4) ? below(INTERFACES) : GREMC_RIB_NONE;
-	model.kernel[k].oifs = below(1u << INTERFACES);
-	model.kernel[k].threshold = below(2) ? 1 + below(3) : 0;
+	model.kernel[k].iif = random_below(4) ? random_below(INTERFACES) : GREMC_RIB_NONE;
+	model.kernel[k].oifs = random_below(1u << INTERFACES);
+	model.kernel[k].threshold = random_below(2) ? 1 + random_below(3) : 0;
 	count = list_of(model.kernel[k].oifs, list);
 	for (uint32_t i = 0; i < count; i++)
 		thresholds[i] = RTE_MAX(threshold_of(k, list[i]), 1);
@@ -324,8 +324,8 @@ static void kernel_change(void)
 
 static void source_filter_change(void)
 {
-	uint32_t i = below(INTERFACES);
-	bool is_filtered = below(2);
+	uint32_t i = random_below(INTERFACES);
+	bool is_filtered = random_below(2);
 
 	model.filtered = (model.filtered & ~(1u << i)) | (is_filtered ? 1u << i : 0);
 	CHECK(gremc_rib_source_filter_set(model.rib, i, is_filtered) == 0);
@@ -335,7 +335,7 @@ static void upstream_change(void)
 {
 	if (model.upstream != GREMC_RIB_NONE)
 		model.included[KEYS - 1] &= ~(1u << model.upstream);
-	model.upstream = below(2) ? below(INTERFACES) : GREMC_RIB_NONE;
+	model.upstream = random_below(2) ? random_below(INTERFACES) : GREMC_RIB_NONE;
 	if (model.upstream != GREMC_RIB_NONE)
 		model.included[KEYS - 1] |= 1u << model.upstream;
 	CHECK(gremc_rib_upstream_set(model.rib, model.upstream) == 0);
@@ -357,7 +357,7 @@ int main(int argc, char **argv)
 	CHECK(model.rib != NULL);
 	static_replace();
 	for (; run.operation < run.operations; run.operation++) {
-		uint32_t choice = below(40);
+		uint32_t choice = random_below(40);
 
 		if (choice == 0)
 			static_replace();
@@ -369,7 +369,7 @@ int main(int argc, char **argv)
 			kernel_change();
 		else
 			member_change();
-		if (below(4))
+		if (random_below(4))
 			continue;
 		CHECK(gremc_rib_flush(model.rib, 1) == 0);
 		for (uint32_t k = 0; k < KEYS; k++)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Readers on plain threads while one writer changes the table. The content of each route follows from its key
- * and a version that only rises, so a route that is torn, freed under a reader, or older than what the reader
- * has already seen is recognized by what it says.
+/* Readers on plain threads while one writer changes the table. The content of each route depends on its key
+ * and a version that only rises. So a reader detects by the content that a route is torn, freed too early, or
+ * older than a route that it has already seen.
  *
  *   race_fanout [SEED [CHANGES]]
  *
- * Built with -Db_sanitize=thread, ThreadSanitizer judges, too. DPDK's libraries are not instrumented: the
- * order that rte_hash gives to what is published in it is declared by the annotations of base/annotate.h, in
- * the very places that rely on it, so no report is suppressed. */
+ * With -Db_sanitize=thread, ThreadSanitizer checks the accesses, too. DPDK's libraries are not instrumented.
+ * The annotations of base/annotate.h declare the memory order of rte_hash at the places that rely on it, so
+ * no report is suppressed. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@
 
 #include "fanout/fanout.h"
 
-#define ROUNDS  4u    /* each with a table that starts small */
+#define ROUNDS  4u    /* each with a new table */
 #define KEYS    6000u /* the table has to grow twice */
 #define FLIPS   32u   /* the first keys: always either an (S,G) or a (*,G) */
 #define BATCH   16u
@@ -34,19 +34,19 @@ struct race {
 	struct gremc_fanout *table;
 	struct gremc_rcu *rcu;
 	uint64_t seed;
-	bool stop; /* atomic */
+	bool stop; /* atomic; writer: the writer; readers: the readers */
 	uint64_t lookups;
 };
 
 static struct race race;
 
-static _Noreturn void fail(const char *what, uint32_t key)
+static _Noreturn void race_fail(const char *what, uint32_t key)
 {
 	fprintf(stderr, "race_fanout: seed %" PRIu64 ", key %u: %s\n", race.seed, key, what);
 	abort();
 }
 
-static uint64_t mix(uint64_t z)
+static uint64_t random_mix(uint64_t z)
 {
 	z += UINT64_C(0x9e3779b97f4a7c15);
 	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -54,22 +54,22 @@ static uint64_t mix(uint64_t z)
 	return z ^ z >> 31;
 }
 
-static uint32_t below(uint64_t *random, uint32_t limit)
+static uint32_t random_below(uint64_t *random, uint32_t limit)
 {
-	return (uint32_t)(mix((*random)++) % limit);
+	return (uint32_t)(random_mix((*random)++) % limit);
 }
 
-/* ---- keys and what their routes say ---- */
+/* ---- keys and the content of their routes ---- */
 
 enum kind { SOURCE_GROUP, ANY_SOURCE, PREFIX };
 
-static enum kind kind_of(uint32_t key)
+static enum kind key_kind(uint32_t key)
 {
 	return key % 8 < 6 ? SOURCE_GROUP : key % 8 == 6 ? ANY_SOURCE : PREFIX;
 }
 
-/* The key is in the group; a prefix has 8 bits below it. */
-static struct gremc_mroute_spec spec_of(uint32_t key, enum kind kind)
+/* The key is part of the group; a prefix has 8 bits below it. */
+static struct gremc_mroute_spec key_spec(uint32_t key, enum kind kind)
 {
 	return (struct gremc_mroute_spec){
 		.source = kind == SOURCE_GROUP ? rte_cpu_to_be_32(0x0a000000 + key) : 0,
@@ -78,16 +78,16 @@ static struct gremc_mroute_spec spec_of(uint32_t key, enum kind kind)
 	};
 }
 
-static uint32_t key_of(const struct gremc_mroute *mroute)
+static uint32_t route_key(const struct gremc_mroute *mroute)
 {
 	uint32_t low = rte_be_to_cpu_32(mroute->group) & 0xffffff;
 
 	return mroute->length == 24 ? low >> 8 : low;
 }
 
-static uint32_t oil_of(uint32_t key, uint32_t version, uint32_t *oifs)
+static uint32_t version_oil(uint32_t key, uint32_t version, uint32_t *oifs)
 {
-	uint64_t random = mix((uint64_t)key << 32 | version);
+	uint64_t random = random_mix((uint64_t)key << 32 | version);
 	uint32_t count = random % 64 == 0 ? OIL_MAX : 1 + (uint32_t)(random >> 8) % 40;
 
 	for (uint32_t i = 0; i < count; i++)
@@ -95,19 +95,19 @@ static uint32_t oil_of(uint32_t key, uint32_t version, uint32_t *oifs)
 	return count;
 }
 
-/* The version of a route, whose content must be what that version of its key says. */
-static uint32_t check(const struct gremc_mroute *mroute, uint32_t key)
+/* Check that the content of a route is that of a version of its key. Returns the version. */
+static uint32_t route_check(const struct gremc_mroute *mroute, uint32_t key)
 {
 	uint32_t oifs[OIL_MAX], version;
 
 	if (mroute->oif_count == 0 || mroute->iif_count == 0)
-		fail("freed while a reader could hold it", key);
-	if (key_of(mroute) != key || mroute->id >= GREMC_MROUTE_IDS_MAX)
-		fail("another key's route", key);
+		race_fail("freed while a reader could hold it", key);
+	if (route_key(mroute) != key || mroute->id >= GREMC_MROUTE_IDS_MAX)
+		race_fail("another key's route", key);
 	version = gremc_mroute_iifs(mroute)[0];
-	if (mroute->iif_count != 1 + (version & 1) || mroute->oif_count != oil_of(key, version, oifs) ||
+	if (mroute->iif_count != 1 + (version & 1) || mroute->oif_count != version_oil(key, version, oifs) ||
 	    memcmp(oifs, mroute->vif, mroute->oif_count * sizeof(*oifs)) != 0)
-		fail("torn", key);
+		race_fail("torn", key);
 	return version;
 }
 
@@ -123,16 +123,16 @@ struct reader {
 	uint64_t lookups;
 };
 
-static void read_burst(struct reader *reader)
+static void reader_burst(struct reader *reader)
 {
 	struct gremc_fanout_key keys[GREMC_FANOUT_BULK] = {{0, 0}};
 	const struct gremc_mroute *found[GREMC_FANOUT_BULK];
-	uint32_t wanted[GREMC_FANOUT_BULK], n = 1 + below(&reader->random, GREMC_FANOUT_BULK);
+	uint32_t wanted[GREMC_FANOUT_BULK], n = 1 + random_below(&reader->random, GREMC_FANOUT_BULK);
 
 	for (uint32_t i = 0; i < n; i++) {
-		/* every other lookup is of a key that is never without a route */
-		uint32_t key = below(&reader->random, i % 2 ? FLIPS : KEYS);
-		struct gremc_mroute_spec spec = spec_of(key, key < FLIPS ? SOURCE_GROUP : kind_of(key));
+		/* every second lookup is of a key that always has a route */
+		uint32_t key = random_below(&reader->random, i % 2 ? FLIPS : KEYS);
+		struct gremc_mroute_spec spec = key_spec(key, key < FLIPS ? SOURCE_GROUP : key_kind(key));
 
 		wanted[i] = key;
 		keys[i].source = rte_cpu_to_be_32(0x0a000000 + key);
@@ -145,36 +145,36 @@ static void read_burst(struct reader *reader)
 
 		if (found[i] == NULL) {
 			if (wanted[i] < FLIPS)
-				fail("no route, and there is always one", wanted[i]);
+				race_fail("no route of a key that always has one", wanted[i]);
 			continue;
 		}
-		version = check(found[i], wanted[i]);
+		version = route_check(found[i], wanted[i]);
 		if (version < reader->seen[wanted[i]])
-			fail("older than what was seen before", wanted[i]);
+			race_fail("older than a route seen before", wanted[i]);
 		reader->seen[wanted[i]] = version;
 		reader->held[reader->held_count] = found[i];
 		reader->versions[reader->held_count++] = version;
 	}
 }
 
-/* Several bursts, then once more all that they found: it must have stayed. */
-static void read_some(struct reader *reader)
+/* Look up several bursts, then check all routes again: they must be unchanged until the quiescent state. */
+static void reader_poll(struct reader *reader)
 {
 	uint32_t limit = gremc_fanout_id_limit(race.table);
 
 	reader->held_count = 0;
 	for (uint32_t burst = 0; burst < BURSTS; burst++)
-		read_burst(reader);
+		reader_burst(reader);
 	for (uint32_t i = 0; limit > 0 && i < BURSTS; i++) {
 		const struct gremc_mroute *mroute =
-			gremc_fanout_get(race.table, below(&reader->random, limit));
+			gremc_fanout_get(race.table, random_below(&reader->random, limit));
 
 		if (mroute)
-			check(mroute, key_of(mroute));
+			route_check(mroute, route_key(mroute));
 	}
 	for (uint32_t i = 0; i < reader->held_count; i++)
-		if (check(reader->held[i], key_of(reader->held[i])) != reader->versions[i])
-			fail("changed in place", key_of(reader->held[i]));
+		if (route_check(reader->held[i], route_key(reader->held[i])) != reader->versions[i])
+			race_fail("changed in place", route_key(reader->held[i]));
 }
 
 static struct reader *reader_create(uint64_t number)
@@ -182,9 +182,9 @@ static struct reader *reader_create(uint64_t number)
 	struct reader *reader = calloc(1, sizeof(*reader));
 
 	if (reader == NULL)
-		fail("no memory", 0);
+		race_fail("no memory", 0);
 	reader->node = gremc_fanout_at(race.table, nodes.socket[number % nodes.count]);
-	reader->random = mix(race.seed ^ number << 32);
+	reader->random = random_mix(race.seed ^ number << 32);
 	return reader;
 }
 
@@ -194,20 +194,20 @@ static void reader_destroy(struct reader *reader)
 	free(reader);
 }
 
-/* As a worker: online, a quiescent state between bursts, offline now and then. */
-static void *work(void *argument)
+/* A reader like a worker: online, a quiescent state between bursts, sometimes offline. */
+static void *reader_run_worker(void *argument)
 {
 	struct reader *reader = reader_create((uintptr_t)argument);
 	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(race.rcu);
 	int slot = gremc_rcu_reader_register(race.rcu);
 
 	if (slot < 0)
-		fail("no slot for a reader", 0);
+		race_fail("no slot for a reader", 0);
 	rte_rcu_qsbr_thread_online(qsbr, (unsigned)slot);
 	while (!__atomic_load_n(&race.stop, __ATOMIC_RELAXED)) {
-		read_some(reader);
+		reader_poll(reader);
 		rte_rcu_qsbr_quiescent(qsbr, (unsigned)slot);
-		if (below(&reader->random, 16) == 0) {
+		if (random_below(&reader->random, 16) == 0) {
 			rte_rcu_qsbr_thread_offline(qsbr, (unsigned)slot);
 			rte_rcu_qsbr_thread_online(qsbr, (unsigned)slot);
 		}
@@ -218,8 +218,8 @@ static void *work(void *argument)
 	return NULL;
 }
 
-/* As a telemetry callback: a slot borrowed each time. */
-static void *ask(void *argument)
+/* A reader like a telemetry callback: it borrows a slot each time. */
+static void *reader_run_query(void *argument)
 {
 	struct reader *reader = reader_create((uintptr_t)argument);
 	struct rte_rcu_qsbr *qsbr = gremc_rcu_qsbr(race.rcu);
@@ -229,9 +229,9 @@ static void *ask(void *argument)
 		int slot = gremc_rcu_reader_register(race.rcu);
 
 		if (slot < 0)
-			fail("no slot to borrow", 0);
+			race_fail("no slot to borrow", 0);
 		rte_rcu_qsbr_thread_online(qsbr, (unsigned)slot);
-		read_some(reader);
+		reader_poll(reader);
 		gremc_fanout_usage(race.table, &usage);
 		rte_rcu_qsbr_thread_offline(qsbr, (unsigned)slot);
 		gremc_rcu_reader_unregister(race.rcu, slot);
@@ -252,13 +252,13 @@ struct writer {
 	uint64_t operations;
 };
 
-static void write_set(struct writer *writer, uint32_t key, enum kind kind)
+static void writer_set(struct writer *writer, uint32_t key, enum kind kind)
 {
 	uint32_t at = writer->count++, version = writer->version[key];
-	struct gremc_mroute_spec spec = spec_of(key, kind);
+	struct gremc_mroute_spec spec = key_spec(key, kind);
 
 	spec.oifs = writer->oifs[at];
-	spec.oif_count = oil_of(key, version, writer->oifs[at]);
+	spec.oif_count = version_oil(key, version, writer->oifs[at]);
 	writer->iifs[at][0] = version;
 	writer->iifs[at][1] = version + 1;
 	spec.iifs = writer->iifs[at];
@@ -266,74 +266,74 @@ static void write_set(struct writer *writer, uint32_t key, enum kind kind)
 	writer->ops[at] = (struct gremc_fanout_op){.kind = GREMC_FANOUT_SET, .spec = spec};
 }
 
-static void write_remove(struct writer *writer, uint32_t key, enum kind kind)
+static void writer_remove(struct writer *writer, uint32_t key, enum kind kind)
 {
 	writer->ops[writer->count++] =
-		(struct gremc_fanout_op){.kind = GREMC_FANOUT_REMOVE, .spec = spec_of(key, kind)};
+		(struct gremc_fanout_op){.kind = GREMC_FANOUT_REMOVE, .spec = key_spec(key, kind)};
 }
 
-static void write_key(struct writer *writer, uint32_t key)
+static void writer_key_change(struct writer *writer, uint32_t key)
 {
-	if (key < FLIPS) { /* the other kind takes its place; the removal may be written first */
+	if (key < FLIPS) { /* replaced by the other kind; the removal may come first */
 		enum kind now = writer->version[key] & 1 ? ANY_SOURCE : SOURCE_GROUP;
 
-		write_remove(writer, key, now);
+		writer_remove(writer, key, now);
 		writer->version[key]++;
-		write_set(writer, key, now == SOURCE_GROUP ? ANY_SOURCE : SOURCE_GROUP);
-	} else if (writer->present[key] && below(&writer->random, 3) == 0) {
-		write_remove(writer, key, kind_of(key));
+		writer_set(writer, key, now == SOURCE_GROUP ? ANY_SOURCE : SOURCE_GROUP);
+	} else if (writer->present[key] && random_below(&writer->random, 3) == 0) {
+		writer_remove(writer, key, key_kind(key));
 		writer->present[key] = false;
 	} else {
-		/* now and then the same again */
-		writer->version[key] += below(&writer->random, 8) > 0;
-		write_set(writer, key, kind_of(key));
+		/* sometimes the same version again */
+		writer->version[key] += random_below(&writer->random, 8) > 0;
+		writer_set(writer, key, key_kind(key));
 		writer->present[key] = true;
 	}
 }
 
-static void apply(struct writer *writer)
+static void writer_apply(struct writer *writer)
 {
 	int rc = gremc_fanout_apply(race.table, writer->ops, writer->count, NULL, NULL);
 
 	if (rc)
-		fail(strerror(-rc), 0);
+		race_fail(strerror(-rc), 0);
 	writer->operations += writer->count;
 	writer->count = 0;
 }
 
-/* What is refused leaves no trace that a reader could see. */
-static void apply_refused(struct writer *writer)
+/* Apply an invalid batch: readers must not see any part of it. */
+static void writer_apply_invalid(struct writer *writer)
 {
-	uint32_t key = FLIPS + below(&writer->random, KEYS - FLIPS);
+	uint32_t key = FLIPS + random_below(&writer->random, KEYS - FLIPS);
 
 	writer->version[key] += 1000000;
-	write_set(writer, key, kind_of(key));
+	writer_set(writer, key, key_kind(key));
 	writer->version[key] -= 1000000;
-	write_set(writer, key, kind_of(key));
+	writer_set(writer, key, key_kind(key));
 	writer->ops[1].spec.length = 3;
 	if (gremc_fanout_apply(race.table, writer->ops, writer->count, NULL, NULL) != -EINVAL)
-		fail("a wrong route was not refused", key);
+		race_fail("an invalid route was accepted", key);
 	writer->count = 0;
 }
 
-static void write_change(struct writer *writer)
+static void writer_change(struct writer *writer)
 {
-	/* a run of neighbours, so that no key comes twice */
-	uint32_t n = 1 + below(&writer->random, BATCH);
-	uint32_t first = below(&writer->random, below(&writer->random, 4) ? KEYS - n : FLIPS);
+	/* successive keys, so that no key occurs twice */
+	uint32_t n = 1 + random_below(&writer->random, BATCH);
+	uint32_t first = random_below(&writer->random, random_below(&writer->random, 4) ? KEYS - n : FLIPS);
 
 	for (uint32_t i = 0; i < n; i++)
-		write_key(writer, first + i);
-	apply(writer);
-	if (below(&writer->random, 16) == 0)
-		apply_refused(writer);
-	if (below(&writer->random, 2))
+		writer_key_change(writer, first + i);
+	writer_apply(writer);
+	if (random_below(&writer->random, 16) == 0)
+		writer_apply_invalid(writer);
+	if (random_below(&writer->random, 2))
 		gremc_rcu_reclaim(race.rcu);
-	if (below(&writer->random, 512) == 0)
+	if (random_below(&writer->random, 512) == 0)
 		gremc_rcu_synchronize(race.rcu);
 }
 
-/* A new table, readers, so many changes; returns how many operations they were. */
+/* Change a new table under readers. Returns the number of operations. */
 static uint64_t run_round(uint64_t round, uint64_t changes)
 {
 	pthread_t threads[READERS + 1];
@@ -343,32 +343,33 @@ static uint64_t run_round(uint64_t round, uint64_t changes)
 
 	race.table = gremc_fanout_create(0, &nodes, race.rcu);
 	if (writer == NULL || race.table == NULL)
-		fail("no memory", 0);
-	writer->random = mix(race.seed + round);
+		race_fail("no memory", 0);
+	writer->random = random_mix(race.seed + round);
 	for (uint32_t key = 0; key < FLIPS; key++) {
-		write_set(writer, key, SOURCE_GROUP);
-		apply(writer);
+		writer_set(writer, key, SOURCE_GROUP);
+		writer_apply(writer);
 	}
 	__atomic_store_n(&race.stop, false, __ATOMIC_RELAXED);
 	for (uintptr_t i = 0; i <= READERS; i++)
-		if (pthread_create(&threads[i], NULL, i < READERS ? work : ask, (void *)(round * 16 + i)))
-			fail("no thread", 0);
+		if (pthread_create(&threads[i], NULL, i < READERS ? reader_run_worker : reader_run_query,
+				   (void *)(round * 16 + i)))
+			race_fail("cannot create a thread", 0);
 	while (changes-- > 0)
-		write_change(writer);
+		writer_change(writer);
 	__atomic_store_n(&race.stop, true, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i <= READERS; i++)
 		pthread_join(threads[i], NULL);
 	gremc_rcu_synchronize(race.rcu);
 	gremc_fanout_usage(race.table, &usage);
 	if (usage.capacity < KEYS / 2)
-		fail("the table never grew", 0);
+		race_fail("the table did not grow", 0);
 	gremc_fanout_destroy(race.table);
 	operations = writer->operations;
 	free(writer);
 	return operations;
 }
 
-/* The EAL binds this thread to one CPU, and threads inherit that: they are to run at the same time. */
+/* Start the EAL and restore the CPUs of this thread. Threads inherit them and must run at the same time. */
 static int start_eal(void)
 {
 	static char name[] = "race_fanout", no_huge[] = "--no-huge", m[] = "-m", size[] = "512",
@@ -389,15 +390,15 @@ int main(int argc, char **argv)
 
 	race.seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 20260;
 	if (start_eal())
-		fail("the EAL does not start", 0);
+		race_fail("the EAL does not start", 0);
 	race.rcu = gremc_rcu_create();
 	if (race.rcu == NULL)
-		fail("no memory", 0);
+		race_fail("no memory", 0);
 	for (uint64_t round = 0; round < ROUNDS; round++)
 		operations += run_round(round, changes / ROUNDS);
 	gremc_rcu_destroy(race.rcu);
 	printf("race_fanout: seed %" PRIu64 ": %" PRIu64 " operations against %" PRIu64
-	       " lookups of %u readers, each found whole\n",
+	       " valid lookups of %u readers\n",
 	       race.seed, operations, race.lookups, READERS + 1);
 	return rte_eal_cleanup() ? 1 : 0;
 }

@@ -2,45 +2,45 @@
 """The rules of CONTRIBUTING.md that a program can check: constructions, spellings, names, contracts."""
 import re
 
-import finished
 import pytest
 import style
 
 
-def under(folders, *patterns):
-    return [name for name in style.tracked(*patterns) if any(name == f or name.startswith(f + "/") for f in folders)]
+def files_of(folder, *patterns):
+    return [name for name in style.tracked(*patterns) if style.folder(name) == folder]
 
 
 def words_of(text, rules=None):
     return [rule for _, rule, _ in style.constructions(text, rules or {**style.BANNED, **style.SPELLINGS})]
 
 
-def folders(listed):
-    return pytest.mark.parametrize("folder", listed or ["LICENSE"])  # an empty list would skip the test
+def each_folder(*patterns):
+    """One test for each module, application and folder of tests that has such files."""
+    return pytest.mark.parametrize("folder", sorted({style.folder(name) for name in style.tracked(*patterns)}))
 
 
-@folders(finished.PROSE)
+@each_folder()
 def test_prose_has_no_banned_construction(folder):
-    found = [f"{name}:{line}: {rule}: {words}" for name in under([folder])
+    found = [f"{name}:{line}: {rule}: {words}" for name in files_of(folder)
              for line, rule, words, _ in style.findings(name)]
     assert not found, "\n".join(found)
 
 
-@folders(finished.NAMES)
+@each_folder("*.c", "*.h")
 def test_function_names_have_two_words(folder):
-    found = [(f"{name}:{line}: {function}", style.one_word(function)) for name in under([folder], "*.c", "*.h")
+    found = [(f"{name}:{line}: {function}", style.one_word(function)) for name in files_of(folder, "*.c", "*.h")
              for function, line, _ in style.functions(name)]
     short = [text for text, is_short in found if is_short]
     assert len(short) <= 0.05 * len(found), "\n".join(short)
 
 
 def test_static_names_are_defined_once():
-    assert not style.duplicate_statics(under(finished.NAMES, "lib/*.c", "app/*.c"))
+    assert not style.duplicate_statics(style.tracked("lib/*.c", "app/*.c"))
 
 
-@folders(finished.CONTRACTS)
+@each_folder("*.h")
 def test_prototypes_have_a_contract(folder):
-    found = [(f"{name}:{line}: {function}", documented) for name in under([folder], "*.h")
+    found = [(f"{name}:{line}: {function}", documented) for name in files_of(folder, "*.h")
              for function, line, documented in style.prototypes(name)]
     bare = [text for text, documented in found if not documented]
     assert len(bare) <= 0.02 * len(found), "\n".join(bare)
@@ -57,11 +57,6 @@ def test_a_slot_inside_a_line_is_found():
                                    "/* So it is. Thread: any,\n * always. */\n")) == [4, 6]
 
 
-def test_listed_folders_exist(top):
-    for folder in finished.PROSE + finished.NAMES + finished.CONTRACTS:
-        assert (top / folder).exists(), f"{folder} of tests/style/finished.py"
-
-
 def long_lines(text):
     """The numbers of lines of prose over 100 columns; tables, code blocks and images are exempt."""
     fenced, found = False, []
@@ -73,7 +68,7 @@ def long_lines(text):
 
 
 def test_documentation_lines_are_short(top):
-    found = [f"{name}:{n}" for name in under(finished.PROSE, "*.md") for n in long_lines((top / name).read_text())]
+    found = [f"{name}:{n}" for name in style.tracked("*.md") for n in long_lines((top / name).read_text())]
     assert not found
 
 
@@ -116,7 +111,7 @@ def missing_paths(top, text):
 
 
 def test_documented_files_exist(top):
-    found = {name: missing for name in under(["docs", "CONTRIBUTING.md", "README.md"], "*.md")
+    found = {name: missing for name in style.tracked("docs/*.md", "CONTRIBUTING.md", "README.md")
              if (missing := missing_paths(top, (top / name).read_text()))}
     assert not found
 

@@ -68,7 +68,7 @@ build_empty() {
 
 # build DIR [meson option...]: configure (again, when the options are others than last time) and compile.
 # The log is shown only when something fails. One at a time in a directory: a second build waits. SUPERVISED may name a
-# function that runs the commands.
+# function that runs the commands, and TARGET the only target to compile.
 build() (
 	local dir=$1 log=$1/.log
 	shift
@@ -88,7 +88,7 @@ build() (
 		printf '%s\n' "${CC:-} $*" >"$dir/$BUILD_MARK"
 	fi
 	printf '%s\n' "$TOP" >"$dir/.source"
-	if ! ${SUPERVISED:-} ninja -C "$dir" -j"$(nproc)" >"$log" 2>&1; then
+	if ! ${SUPERVISED:-} ninja -C "$dir" -j"$(nproc)" ${TARGET:+"$TARGET"} >"$log" 2>&1; then
 		cat "$log" >&2
 		say "the build in $dir failed" >&2
 		return 1

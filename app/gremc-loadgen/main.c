@@ -12,6 +12,7 @@
 
 #include "actions/actions.h"
 #include "actions/devices.h"
+#include "base/annotate.h"
 #include "base/assert.h"
 #include "engine/create.h"
 #include "engine/lcore.h"
@@ -31,7 +32,7 @@ static void signal_stop_request(int number)
 	gremc_u64_store(&tester.stop, 1);
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* whose report is more detailed */
+#ifndef GREMC_ASAN /* whose report is more detailed */
 /* DPDK's memif frees the queues of a peer that disconnects, even while they are polled. */
 static void signal_crash_report(int number)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Annotations for ThreadSanitizer. It does not instrument DPDK's libraries, so it misses the memory order of
- * their atomic operations, such as those of QSBR. These macros declare it; without ThreadSanitizer they
- * expand to nothing. */
+/* Annotations for the sanitizers of gcc and clang. GREMC_ASAN and GREMC_TSAN are defined in builds with
+ * AddressSanitizer and ThreadSanitizer.
+ * ThreadSanitizer does not instrument DPDK's libraries, so it misses the memory order of their atomic
+ * operations, such as those of QSBR. GREMC_TSAN_RELEASE and GREMC_TSAN_ACQUIRE declare it; without
+ * ThreadSanitizer they expand to nothing. */
 #ifndef GREMC_BASE_ANNOTATE_H
 #define GREMC_BASE_ANNOTATE_H
 
@@ -9,10 +11,14 @@
 
 #include <rte_common.h>
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__)
+#	define GREMC_ASAN 1
+#elif defined(__SANITIZE_THREAD__)
 #	define GREMC_TSAN 1
 #elif defined(__has_feature)
-#	if __has_feature(thread_sanitizer)
+#	if __has_feature(address_sanitizer)
+#		define GREMC_ASAN 1
+#	elif __has_feature(thread_sanitizer)
 #		define GREMC_TSAN 1
 #	endif
 #endif

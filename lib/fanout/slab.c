@@ -9,16 +9,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/annotate.h"
 #include "fanout/fanout_priv.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#	define POISONS 1
-#elif defined(__has_feature)
-#	if __has_feature(address_sanitizer)
-#		define POISONS 1
-#	endif
-#endif
-#ifdef POISONS
+#ifdef GREMC_ASAN
 #	include <sanitizer/asan_interface.h>
 #	define POISON(memory, size)   ASAN_POISON_MEMORY_REGION(memory, size)
 #	define UNPOISON(memory, size) ASAN_UNPOISON_MEMORY_REGION(memory, size)

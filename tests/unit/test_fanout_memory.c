@@ -2,6 +2,7 @@
 /* The memory of the multicast route table: growth, limits, copies on NUMA nodes. */
 #include <errno.h>
 
+#include "base/annotate.h"
 #include "fanout_world.h"
 
 static void test_table_grows(void **state)
@@ -172,7 +173,7 @@ static void test_removed_route_is_freed_on_every_node(void **state)
 	assert_int_equal(op_apply(f, route_remove_op(source, group, 32)), 0);
 	assert_int_equal(copy->oif_count, 3); /* a reader may still hold it */
 	gremc_rcu_synchronize(f->rcu);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef GREMC_ASAN
 	assert_int_equal(copy->oif_count, 0);
 #endif
 	assert_null(route_lookup(f, source, group));

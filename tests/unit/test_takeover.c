@@ -9,6 +9,7 @@
 
 #include <linux/if_tun.h>
 
+#include "base/annotate.h"
 #include "base/clock.h"
 #include "host/host_priv.h"
 #include "host_fixture.h"
@@ -220,7 +221,7 @@ static void process_end(struct host_fixture *f, const bool *was_open)
 }
 
 /* The memory of a killed process is not a leak. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef GREMC_ASAN
 #	include <sanitizer/lsan_interface.h>
 #else
 #	define __lsan_disable() RTE_SET_USED(fault)

@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "proto/igmp_mode.h"
 #include "proto/liveness.h"
+#include "proto/order.h"
 #include "proto/tunnel.h"
 
 /* Limits; --help-config prints them. */
@@ -123,6 +124,7 @@ struct gremc_config_mroute {
 	struct gremc_addr source; /* without a family: any */
 	struct gremc_prefix group;
 	bool from_any, to_all; /* all tunnels and all ports with `multicast` */
+	uint8_t order;         /* enum gremc_order */
 	uint32_t *from, *to;   /* vif numbers, ascending */
 	uint32_t from_count, to_count;
 };

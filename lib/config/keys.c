@@ -10,6 +10,7 @@
 #define TUNNEL(member)      FIELD(struct tunnel_draft, tunnel.member)
 #define SETTING(member)     FIELD(struct gremc_config_settings, member)
 #define TIMING(member)      FIELD(struct gremc_config_igmp_timing, member)
+#define MROUTE(member)      FIELD(struct gremc_config_mroute, member)
 #define IGMP(member)        FIELD(struct gremc_config_igmp, member)
 #define SCALAR(reader)      .scalar = gremc_config_read_##reader
 #define LIST(reader)        .node = gremc_config_read_##reader, .node_type = YAML_SEQUENCE_NODE
@@ -192,6 +193,10 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		LIST(vifs),
 		.meaning = "the tunnels, multicast ports and `host` to which packets are sent; never the one by which "
 			"a packet arrived."},
+	[KEY_ORDER] = {"order", IN(MROUTE), .keywords = &gremc_order_keywords, .fallback = "fixed", SCALAR(keyword),
+		MROUTE(order),
+		.meaning = "the order in which the interfaces of `to` get a packet. `rotate`: each packet begins with "
+			"another one, so that each is the first one equally often."},
 
 	[KEY_COPY_THRESHOLD] = {"copy-threshold", IN(SETTINGS), NULL, 0, 9000, "256", SCALAR(number),
 		SETTING(copy_threshold),

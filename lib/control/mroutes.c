@@ -76,6 +76,7 @@ static void route_append(struct gremc_static_routes *routes, uint32_t *used, con
 		.oifs = mroute->to_all
 				? routes->lists
 				: interface_list_append(routes, used, map, mroute->to, mroute->to_count),
+		.rotates = mroute->order == GREMC_ORDER_ROTATE,
 	};
 }
 

@@ -4,15 +4,17 @@
 #include "datapath/conditional.h"
 #include "datapath/handoff.h"
 #include "datapath/replica.h"
+#include "datapath/rotate.h"
 #include "datapath/segments.h"
 
 #define HANDED_OFF UINT32_MAX /* instead of an owner: the packet has left the burst */
 
-/* The field `handoff` of an mbuf in the ring. */
+/* The field `handoff` of an mbuf in the ring: the kind, and above it the turn of an oil part (rotate.h). */
 enum gremc_handoff {
 	GREMC_HANDOFF_FLOW,
 	GREMC_HANDOFF_OIL_PART,
 };
+#define TURN_SHIFT 1
 
 /* ---- software RSS ---- */
 
@@ -81,6 +83,11 @@ static inline uint32_t vif_split_owner(uint32_t vif, uint32_t workers)
 	return (uint32_t)((uint64_t)((vif >> BLOCK_BITS) * UINT32_C(0x9e3779b9)) * workers >> 32);
 }
 
+bool gremc_oil_part_has(const struct gremc_worker *worker, uint32_t vif)
+{
+	return vif_split_owner(vif, worker->group->count) == worker->index;
+}
+
 /* The end of the block that begins at index `at` of the oil, which is ascending. */
 static inline uint32_t oil_block_end(const struct gremc_mroute *mroute, uint32_t at)
 {
@@ -122,7 +129,8 @@ static void oil_part_drop(struct gremc_worker *worker, const struct gremc_packet
 	}
 }
 
-static void oil_part_enqueue(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t owner)
+static void oil_part_enqueue(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t owner,
+			     uint32_t turn)
 {
 	/* A copy costs less than a reference count that several workers write. */
 	struct rte_mbuf *copy = gremc_segments_clone(packet->mbuf, worker->split_pool);
@@ -131,7 +139,7 @@ static void oil_part_enqueue(struct gremc_worker *worker, const struct gremc_pac
 		oil_part_drop(worker, packet, owner, GREMC_TX_DROP_no_mbuf);
 		return;
 	}
-	gremc_mbuf_fields(copy)->handoff = GREMC_HANDOFF_OIL_PART;
+	gremc_mbuf_fields(copy)->handoff = GREMC_HANDOFF_OIL_PART | turn << TURN_SHIFT;
 	gremc_mbuf_vif_set(copy, worker->vifs, packet->iif);
 	if (likely(gremc_ring_enqueue(worker->group->worker[owner]->handoff_ring, &copy, 1) == 1))
 		return;
@@ -140,11 +148,16 @@ static void oil_part_enqueue(struct gremc_worker *worker, const struct gremc_pac
 }
 
 /* Replicate to the own part of the oil. Takes the packet over. */
-static void oil_part_replicate(struct gremc_worker *worker, const struct gremc_packet *packet)
+static void oil_part_replicate(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t turn)
 {
 	const struct gremc_mroute *mroute = packet->mroute;
 	const uint32_t skip = packet->oif_skip;
 
+	if (unlikely(mroute->rotates)) {
+		gremc_packet_replicate_rotated(worker, packet, turn, GREMC_ROTATE_PART);
+		gremc_burst_done(&worker->burst, packet->mbuf);
+		return;
+	}
 	for (uint32_t from = 0, to; oil_part_next(mroute, worker->index, worker->group->count, &from, &to);
 	     from = to) {
 		const bool skips = skip >= from && skip < to;
@@ -163,10 +176,13 @@ static void oil_part_replicate(struct gremc_worker *worker, const struct gremc_p
 
 void gremc_oil_split(struct gremc_worker *worker, const struct gremc_packet *packet)
 {
+	/* the same bits of the turn as in the mbufs */
+	const uint32_t turn = gremc_packet_turn(worker, packet) << TURN_SHIFT >> TURN_SHIFT;
+
 	for (uint32_t owner = 0; owner < worker->group->count; owner++)
 		if (owner != worker->index)
-			oil_part_enqueue(worker, packet, owner);
-	oil_part_replicate(worker, packet);
+			oil_part_enqueue(worker, packet, owner, turn);
+	oil_part_replicate(worker, packet, turn);
 }
 
 /* Look up the packet of an oil part. Returns false if its vif or mroute has been removed meanwhile: the
@@ -190,10 +206,11 @@ static bool split_packet_lookup(const struct gremc_worker *worker, struct rte_mb
 /* The other worker has decremented the TTL and counted the packet for its mroute. */
 static void split_packet_accept(struct gremc_worker *worker, struct rte_mbuf *mbuf)
 {
+	const uint32_t turn = gremc_mbuf_fields(mbuf)->handoff >> TURN_SHIFT;
 	struct gremc_packet packet;
 
 	if (split_packet_lookup(worker, mbuf, &packet))
-		oil_part_replicate(worker, &packet);
+		oil_part_replicate(worker, &packet, turn);
 	else
 		gremc_burst_done(&worker->burst, mbuf);
 }

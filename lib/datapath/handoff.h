@@ -20,6 +20,9 @@ void gremc_stage_software_rss(struct gremc_worker *worker);
  * Owner:   takes the packet over. */
 void gremc_oil_split(struct gremc_worker *worker, const struct gremc_packet *packet);
 
+/* Whether a vif is in the worker's part of each split oil. */
+bool gremc_oil_part_has(const struct gremc_worker *worker, uint32_t vif);
+
 /* Returns: packets in the worker's handoff ring. */
 uint32_t gremc_handoff_count(const struct gremc_worker *worker);
 /* Stage instead of rx to decap: take up to `most` packets, at most a burst, from the handoff ring. Flows form

@@ -5,6 +5,7 @@
 #include "datapath/conditional.h"
 #include "datapath/handoff.h"
 #include "datapath/replica.h"
+#include "datapath/rotate.h"
 #include "datapath/stages.h"
 
 /* Values that are constant during a burst. */
@@ -26,6 +27,25 @@ static inline void packet_send_single(struct gremc_worker *worker, const struct 
 	gremc_burst_done(&worker->burst, packet->mbuf);
 }
 
+/* Replicate to an oil with conditional OIFs or a changing order. */
+static __rte_noinline void packet_replicate_specially(struct gremc_worker *worker,
+						      const struct gremc_packet *packet, uint32_t requested,
+						      uint32_t split_threshold)
+{
+	const struct gremc_mroute *mroute = packet->mroute;
+
+	if (!mroute->limited && requested >= split_threshold) {
+		gremc_oil_split(worker, packet);
+		return;
+	}
+	if (mroute->rotates)
+		gremc_packet_replicate_rotated(worker, packet, gremc_packet_turn(worker, packet),
+					       GREMC_ROTATE_OIL);
+	else
+		gremc_packet_replicate_conditional(worker, packet, 0, mroute->oif_count);
+	gremc_burst_done(&worker->burst, packet->mbuf);
+}
+
 static inline void packet_replicate(struct gremc_worker *worker, const struct gremc_packet *packet,
 				    const struct burst_constants *constants)
 {
@@ -35,9 +55,8 @@ static inline void packet_replicate(struct gremc_worker *worker, const struct gr
 
 	gremc_ipv4_decrement_ttl(rte_pktmbuf_mtod(packet->mbuf, struct rte_ipv4_hdr *));
 	gremc_counter_pair_add(&constants->counters[mroute->id].packets, 1, packet->length);
-	if (unlikely(mroute->limited)) {
-		gremc_packet_replicate_conditional(worker, packet, 0, mroute->oif_count);
-		gremc_burst_done(&worker->burst, packet->mbuf);
+	if (unlikely(mroute->limited || mroute->rotates)) {
+		packet_replicate_specially(worker, packet, requested, constants->split_threshold);
 		return;
 	}
 	if (unlikely(requested >= constants->split_threshold)) {

@@ -55,6 +55,7 @@ struct gremc_mroute {
 	uint8_t loops : 1;   /* some accepted iif is in the oil */
 	uint8_t sampled : 1; /* punt-sampled; only with `limited` */
 	uint8_t plain : 1;   /* simple RPF, and an oil that is not empty and takes all packets */
+	uint8_t rotates : 1; /* the order of the replicas changes from packet to packet */
 	uint32_t iif;        /* the only accepted incoming vif when iif_count is 1 */
 	uint32_t iif_count;  /* 0: any vif is accepted */
 	uint32_t oif_count;  /* 0 to GREMC_FANOUT_MAX */
@@ -129,6 +130,7 @@ struct gremc_mroute_spec {
 	const uint32_t *oifs;      /* any order, no vif twice */
 	const uint8_t *thresholds; /* [oif], if the oifs are ascending; NULL: none has one */
 	bool sampled;              /* only with thresholds */
+	bool rotates;              /* the order of the replicas changes from packet to packet */
 };
 
 enum gremc_fanout_op_kind { GREMC_FANOUT_SET, GREMC_FANOUT_REMOVE };

@@ -100,6 +100,7 @@ int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec 
 		.origins = spec->origins,
 		.limited = limited,
 		.sampled = limited && spec->sampled,
+		.rotates = spec->rotates,
 		.iif = spec->iif_count == 1 ? spec->iifs[0] : 0,
 		.iif_count = spec->iif_count,
 		.oif_count = spec->oif_count,

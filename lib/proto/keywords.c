@@ -3,6 +3,7 @@
 
 #include "proto/igmp_mode.h"
 #include "proto/liveness.h"
+#include "proto/order.h"
 #include "proto/tunnel.h"
 
 /* The configuration's words for the bit. */
@@ -26,3 +27,7 @@ static const char *const liveness_names[] = {[GREMC_LIVENESS_OFF] = "off",
 					     [GREMC_LIVENESS_TRAFFIC] = "traffic"};
 
 const struct gremc_keywords gremc_liveness_keywords = {liveness_names, RTE_DIM(liveness_names)};
+
+static const char *const order_names[] = {[GREMC_ORDER_FIXED] = "fixed", [GREMC_ORDER_ROTATE] = "rotate"};
+
+const struct gremc_keywords gremc_order_keywords = {order_names, RTE_DIM(order_names)};

@@ -251,6 +251,7 @@ static void spec_set_origins(struct gremc_mroute_spec *spec, const struct rib_en
 	/* The kernel forwards the punted packets, by its own interfaces only. So no other origin may request
 	 * the route. */
 	spec->sampled = spec->origins == GREMC_ORIGIN_BIT(GREMC_ORIGIN_KERNEL) && cover->kernel->has_register;
+	spec->rotates = cover->static_route && cover->static_route->rotates;
 }
 
 /* Compose the lists of the spec, as offsets. */

@@ -12,6 +12,7 @@
  *   - Its iifs are those of the most specific static route that covers it; else those of the kernel's; else
  *     any.
  *   - Its origin is the first of enum gremc_origin that requests exactly this key.
+ *   - The order of its replicas is that of the most specific static route that covers it.
  *
  * An interface is a number that stays while the configuration has the tunnel or port. A reload passes the
  * table of the vifs that the interfaces currently have.
@@ -55,6 +56,7 @@ struct gremc_rib_route {
 	uint32_t iif_count, oif_count;
 	const uint32_t *iifs; /* interfaces, none twice; iif_count 0: any */
 	const uint32_t *oifs; /* interfaces, none twice */
+	bool rotates;         /* the order of the replicas changes from packet to packet */
 };
 
 struct gremc_rib_callbacks {

@@ -143,4 +143,7 @@ void gremc_reply_mroute(const struct gremc_query *query, struct rte_tel_data *di
 	gremc_reply_u64(dict, "oifs", mroute->oif_count);
 	gremc_reply_u64(dict, "thresholds", mroute_conditional_oifs(mroute, false));
 	gremc_reply_u64(dict, "guarded", mroute_conditional_oifs(mroute, true));
+	gremc_reply_text(dict, "order",
+			 gremc_keyword_name(&gremc_order_keywords,
+					    mroute->rotates ? GREMC_ORDER_ROTATE : GREMC_ORDER_FIXED));
 }

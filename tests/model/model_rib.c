@@ -24,7 +24,7 @@ struct key {
 };
 
 struct static_route {
-	bool exists;
+	bool exists, rotates;
 	set iifs, oifs;
 };
 
@@ -218,6 +218,7 @@ static void mroute_compare(uint32_t k)
 	CHECK(interfaces_of(mroute, mroute->vif, mroute->oif_count) == oil);
 	thresholds_compare(mroute, kernel, any, filtered);
 	CHECK(interfaces_of(mroute, gremc_mroute_iifs(mroute), mroute->iif_count) == iifs);
+	CHECK(mroute->rotates == (static_route && static_route->rotates));
 	CHECK(mroute->origin == (model.static_routes[k].exists ? GREMC_ORIGIN_STATIC
 				 : igmp                        ? GREMC_ORIGIN_IGMP
 							       : GREMC_ORIGIN_KERNEL));
@@ -259,12 +260,13 @@ static void static_replace(void)
 		struct key key = key_of(k);
 
 		model.static_routes[k] = (struct static_route){
-			random_below(3) == 0 && !(is_ssm(k) && is_star(k)),
+			random_below(3) == 0 && !(is_ssm(k) && is_star(k)), random_below(2),
 			random_below(2) ? random_below(1u << INTERFACES) : 0, random_below(1u << INTERFACES)};
 		if (!model.static_routes[k].exists)
 			continue;
 		specs[count] = (struct gremc_rib_route){.key = {gremc_addr_from_ipv4_or_none(key.source),
-								GREMC_PREFIX_IPV4(key.group, key.length)}};
+								GREMC_PREFIX_IPV4(key.group, key.length)},
+							.rotates = model.static_routes[k].rotates};
 		specs[count].iifs = &model.lists[turn][used];
 		specs[count].iif_count = list_of(model.static_routes[k].iifs, &model.lists[turn][used]);
 		used += specs[count].iif_count;

@@ -116,6 +116,7 @@ int world_mroute_change(struct world *world, enum gremc_fanout_op_kind kind, rte
 					    .length = length,
 					    .iif_count = iif_count,
 					    .oif_count = oif_count,
+					    .rotates = length < 32, /* so that both orders exist */
 					    .iifs = iifs,
 					    .oifs = oifs}};
 

@@ -50,8 +50,8 @@ static struct gremc_config *config_load_or_fail(const char *text)
 #define MROUTES                                                                                              \
 	"mroutes:\n"                                                                                         \
 	"  - {group: 232.1.1.1, source: 10.1.1.1, from: [gre1], to: [lan0, gre3, gre2]}\n"                   \
-	"  - {group: 239.0.0.0/8, from: any, to: all}\n"                                                     \
-	"  - {group: 239.1.1.1, from: lan0, to: gre5}\n"                                                     \
+	"  - {group: 239.0.0.0/8, from: any, to: all, order: rotate}\n"                                      \
+	"  - {group: 239.1.1.1, from: lan0, to: gre5, order: fixed}\n"                                       \
 	"  - {group: 224.0.0.0/4, from: all, to: any}\n"
 
 #define SETTINGS                                                                                             \
@@ -248,6 +248,9 @@ static void test_reads_mroutes(void **state)
 	assert_int_equal(m[1].group.length, 8);
 	assert_true(m[1].from_any && m[1].to_all);
 	assert_int_equal(m[1].from_count + m[1].to_count, 0);
+	assert_int_equal(m[0].order, GREMC_ORDER_FIXED);
+	assert_int_equal(m[1].order, GREMC_ORDER_ROTATE);
+	assert_int_equal(m[2].order, GREMC_ORDER_FIXED);
 	assert_int_equal(m[2].from[0], 7);
 	assert_int_equal(m[2].to[0], 4);
 	assert_true(m[3].from_any && m[3].to_all);

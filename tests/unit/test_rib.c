@@ -204,7 +204,8 @@ static void test_join_adds_to_a_static_prefix(void **state)
 		 .iifs = from1,
 		 .iif_count = 1,
 		 .oifs = to23,
-		 .oif_count = 2},
+		 .oif_count = 2,
+		 .rotates = true},
 		{.key = SOURCE_KEY(IP(10, 1, 1, 2), IP(239, 1, 1, 1)), .oifs = to8, .oif_count = 1},
 	};
 	const struct gremc_mroute *mroute;
@@ -217,6 +218,7 @@ static void test_join_adds_to_a_static_prefix(void **state)
 	expect_oil(mroute, 1 << 2 | 1 << 3 | 1 << 5);
 	assert_int_equal(mroute->iif_count, 1);
 	assert_int_equal(mroute->iif, 99);
+	assert_true(mroute->rotates);
 	assert_int_equal(mroute->origin, GREMC_ORIGIN_IGMP);
 	assert_int_equal(mroute->origins, 1 << GREMC_ORIGIN_STATIC | 1 << GREMC_ORIGIN_IGMP);
 	/* a member cannot exclude a static OIF */
@@ -229,6 +231,7 @@ static void test_join_adds_to_a_static_prefix(void **state)
 	/* the static routes go, the members stay */
 	assert_int_equal(gremc_rib_static_replace(rib, NULL, 0, vifs, INTERFACES, 1), 0);
 	expect_oil(route_flush(0, group, 32), 1 << 5);
+	assert_false(route_flush(0, group, 32)->rotates);
 	assert_null(route_flush(other, group, 32));
 	assert_null(route_flush(0, IP(239, 0, 0, 0), 8));
 }

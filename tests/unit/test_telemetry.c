@@ -420,7 +420,9 @@ static void test_mroute_shows_interfaces_and_counters(void **unused __rte_unused
 	assert_string_equal(reply_text("oif_names[0]"), "gre0");
 	assert_string_equal(reply_text("oif_names[3]"), "lan0");
 	assert_int_equal(reply_number("next"), 0);
+	assert_string_equal(reply_text("order"), "rotate");
 	query_expect_reply("/gremc/mroute,0.0.0.0,239.3.1.1");
+	assert_string_equal(reply_text("order"), "fixed");
 	assert_string_equal(reply_text("group"), "239.3.1.1");
 	assert_int_equal(reply_number("iifs"), 2);
 	assert_string_equal(reply_text("iif_names[1]"), "gre1");

@@ -17,8 +17,10 @@
 
 #include "port/port_priv.h"
 
-/* Milliseconds: between checks of a grace period, and between attempts after a failure. */
+/* Milliseconds: between checks of a grace period, between checks whether a job changes the flow rules of the
+ * device, and between attempts after a failure. */
 #define GRACE_WAIT  1
+#define STEER_WAIT  1
 #define FIRST_DELAY 1000u
 #define LAST_DELAY  32000u
 
@@ -401,6 +403,12 @@ static int recovery_time_left(const struct gremc_port_state *state, uint64_t now
 	return (int)least;
 }
 
+/* A stop of the device destroys its flow rules, which a paused job may be changing. */
+static bool port_steering_is_busy(const struct gremc_port_state *state)
+{
+	return state->steer && gremc_steer_is_busy(state->steer);
+}
+
 int gremc_port_recover(struct gremc_port_set *set, uint16_t index, uint64_t now)
 {
 	struct gremc_port_state *state = &set->state[index];
@@ -412,6 +420,8 @@ int gremc_port_recover(struct gremc_port_set *set, uint16_t index, uint64_t now)
 			bond_member_prepare(set, index, i, now);
 		if (!port_needs_closing(state, bond))
 			return recovery_time_left(state, now);
+		if (port_steering_is_busy(state))
+			return STEER_WAIT;
 		port_close(set, index);
 	}
 	if (state->phase == GREMC_PHASE_CLOSING) {
@@ -421,6 +431,8 @@ int gremc_port_recover(struct gremc_port_set *set, uint16_t index, uint64_t now)
 	}
 	if (!bond && now < state->lower[0].next_try)
 		return recovery_time_left(state, now);
+	if (port_steering_is_busy(state))
+		return STEER_WAIT;
 	pthread_mutex_lock(&set->ports.devices);
 	if (bond)
 		bond_recovery_step(set, index, now);

@@ -4,12 +4,16 @@
  *
  * The capabilities of a device are found by rte_flow_validate(): styles and matches are tried once, from the
  * best on. When a device cannot match a tunnel exactly, or has no space for one rule per tunnel, the rules
- * match less. Then other GRE arrives, too, which cannot return to the kernel and is dropped with a reason. */
+ * match less. Then other GRE arrives, too, which cannot return to the kernel and is dropped with a reason.
+ *
+ * Each rule is a call of the driver. So a change of the rules pauses its job after each of them, also where
+ * the list is incomplete; only gremc_steer_is_busy() prevents a use of the list meanwhile. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/job.h"
 #include "steer/flow_priv.h"
 
 /* A form of a rule. Inner RSS distributes the packets of one tunnel; some devices need the GRE item for it.
@@ -228,15 +232,19 @@ static int flow_rules_add_set(struct gremc_flow_rules *rules, const struct gremc
 {
 	int ret = flow_rules_reserve(rules, set->tunnel_count + set->group_count);
 
-	for (uint32_t i = 0; i < set->tunnel_count && ret == 0; i++)
+	for (uint32_t i = 0; i < set->tunnel_count && ret == 0; i++) {
 		ret = flow_rule_add(
 			rules, device,
 			(struct flow_rule){.match = match,
 					   .tunnel = gremc_steer_tunnel_reduce(&set->tunnels[i], match)},
 			reason);
-	for (uint32_t i = 0; i < set->group_count && ret == 0; i++)
+		gremc_job_pause();
+	}
+	for (uint32_t i = 0; i < set->group_count && ret == 0; i++) {
 		ret = flow_rule_add(rules, device,
 				    (struct flow_rule){.group = set->groups[i], .is_group = true}, reason);
+		gremc_job_pause();
+	}
 	return ret;
 }
 
@@ -245,16 +253,17 @@ static void flow_rules_truncate(struct gremc_flow_rules *rules, uint32_t first)
 {
 	uint32_t kept = first;
 
-	for (uint32_t i = first; i < rules->count; i++)
+	for (uint32_t i = first; i < rules->count; i++) {
 		if (!flow_rule_destroy(rules, &rules->rule[i]))
 			rules->rule[kept++] = rules->rule[i];
+		gremc_job_pause();
+	}
 	rules->count = kept;
 }
 
 static void flow_rules_sort(struct gremc_flow_rules *rules)
 {
-	if (rules->count)
-		qsort(rules->rule, rules->count, sizeof(*rules->rule), flow_rule_compare);
+	gremc_steer_sort(rules->rule, rules->count, sizeof(*rules->rule), flow_rule_compare);
 	rules->sorted = rules->count;
 }
 
@@ -269,6 +278,7 @@ static void flow_rules_widen(struct gremc_flow_rules *rules, const struct gremc_
 
 		if (rule->is_group || rule->match == match || !flow_rule_destroy(rules, rule))
 			rules->rule[kept++] = *rule;
+		gremc_job_pause();
 	}
 	rules->count = kept;
 	rules->match = match;
@@ -310,9 +320,11 @@ void gremc_flow_rules_remove(struct gremc_flow_rules *rules, const struct gremc_
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < rules->count; i++)
+	for (uint32_t i = 0; i < rules->count; i++) {
 		if (!flow_rule_is_in_set(&rules->rule[i], set) || !flow_rule_destroy(rules, &rules->rule[i]))
 			rules->rule[kept++] = rules->rule[i];
+		gremc_job_pause();
+	}
 	rules->count = rules->sorted = kept;
 }
 
@@ -320,9 +332,11 @@ void gremc_flow_rules_trim(struct gremc_flow_rules *rules, const struct gremc_st
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < rules->count; i++)
+	for (uint32_t i = 0; i < rules->count; i++) {
 		if (flow_rule_is_in_set(&rules->rule[i], set) || !flow_rule_destroy(rules, &rules->rule[i]))
 			rules->rule[kept++] = rules->rule[i];
+		gremc_job_pause();
+	}
 	rules->count = rules->sorted = kept;
 }
 

@@ -44,6 +44,12 @@ static int entries_compare_in_job(const void *a, const void *b, void *argument)
 	return (*compare)(a, b);
 }
 
+void gremc_steer_sort(void *array, uint32_t count, size_t size, int (*compare)(const void *, const void *))
+{
+	if (count > 0)
+		qsort_r(array, count, size, entries_compare_in_job, &compare);
+}
+
 /* Sort an array and remove its duplicates. Returns the number of entries that stay. */
 static uint32_t array_make_set(void *array, uint32_t count, size_t size,
 			       int (*compare)(const void *, const void *))
@@ -51,7 +57,7 @@ static uint32_t array_make_set(void *array, uint32_t count, size_t size,
 	uint8_t *entry = array;
 	uint32_t kept = count > 0;
 
-	qsort_r(array, count, size, entries_compare_in_job, &compare);
+	gremc_steer_sort(array, count, size, compare);
 	for (uint32_t i = 1; i < count; i++)
 		if (compare(entry + (kept - 1) * size, entry + i * size))
 			memmove(entry + kept++ * size, entry + i * size, size);

@@ -50,6 +50,8 @@ bool gremc_steer_set_has_tunnel(const struct gremc_steer_set *set, const struct 
 				enum gremc_steer_match match);
 /* Returns: whether the set has exactly this group. */
 bool gremc_steer_set_has_group(const struct gremc_steer_set *set, const struct gremc_steer_group *group);
+/* Sort an array like qsort(). The comparisons pause the job. */
+void gremc_steer_sort(void *array, uint32_t count, size_t size, int (*compare)(const void *, const void *));
 /* Compare two tunnels in the order of a set, for qsort() and bsearch(). */
 int gremc_steer_tunnel_compare(const void *a, const void *b);
 /* Compare two groups in the order of a set, for qsort() and bsearch(). */

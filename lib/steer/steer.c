@@ -15,6 +15,7 @@ struct gremc_steer {
 	struct gremc_steer_set routed; /* groups of mroutes that IGMP and the kernel brought */
 	bool incomplete;               /* the device lacks a part of `routed` */
 	bool is_restored;              /* since the last gremc_steer_add(): the device lacks its entries */
+	bool is_busy;                  /* a job that has paused changes the flow rules */
 };
 
 /* ---- life ---- */
@@ -52,8 +53,15 @@ int gremc_steer_attach(struct gremc_steer *steer, struct gremc_errors *errors)
 void gremc_steer_halt(struct gremc_steer *steer)
 {
 	gremc_assert_control_thread();
+	gremc_assert(!steer->is_busy);
 	gremc_flow_rules_destroy(steer->flows);
 	steer->flows = NULL;
+}
+
+bool gremc_steer_is_busy(const struct gremc_steer *steer)
+{
+	gremc_assert_control_thread();
+	return steer->is_busy;
 }
 
 void gremc_steer_close(struct gremc_steer *steer)
@@ -76,16 +84,18 @@ static bool steer_has_device(const struct gremc_steer *steer)
 }
 
 /* Without a device the sets alone change; gremc_steer_restore() brings them to the device. */
-static int steer_device_add(const struct gremc_steer *steer, const struct gremc_steer_device *device,
+static int steer_device_add(struct gremc_steer *steer, const struct gremc_steer_device *device,
 			    const struct gremc_steer_set *set, const char **reason)
 {
 	int ret = 0;
 
 	*reason = NULL;
+	steer->is_busy = steer->flows != NULL;
 	if (steer->xdp)
 		ret = gremc_xdp_add(steer->xdp, set, &steer->configured);
 	else if (steer->flows)
 		ret = gremc_flow_rules_add(steer->flows, device, set, reason);
+	steer->is_busy = false;
 	if (ret && *reason == NULL)
 		*reason = rte_strerror(-ret);
 	return ret;
@@ -99,20 +109,24 @@ static void steer_report_kept(const struct gremc_steer *steer, int ret)
 				  steer->port, rte_strerror(-ret));
 }
 
-static void steer_device_trim(const struct gremc_steer *steer, const struct gremc_steer_set *set)
+static void steer_device_trim(struct gremc_steer *steer, const struct gremc_steer_set *set)
 {
+	steer->is_busy = steer->flows != NULL;
 	if (steer->xdp)
 		steer_report_kept(steer, gremc_xdp_trim(steer->xdp, set, &steer->configured));
 	else if (steer->flows)
 		gremc_flow_rules_trim(steer->flows, set);
+	steer->is_busy = false;
 }
 
-static void steer_device_remove(const struct gremc_steer *steer, const struct gremc_steer_set *set)
+static void steer_device_remove(struct gremc_steer *steer, const struct gremc_steer_set *set)
 {
+	steer->is_busy = steer->flows != NULL;
 	if (steer->xdp)
 		steer_report_kept(steer, gremc_xdp_remove(steer->xdp, set));
 	else if (steer->flows)
 		gremc_flow_rules_remove(steer->flows, set);
+	steer->is_busy = false;
 }
 
 int gremc_steer_restore(struct gremc_steer *steer, const struct gremc_steer_device *device)

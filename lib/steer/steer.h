@@ -6,7 +6,8 @@
  * the NIC, which is in isolated mode. Both take GRE of the configured tunnels, and multicast of the mroutes
  * that accept the port.
  *
- * The control thread calls all functions. None of them uses queues, pools or workers. */
+ * The control thread, or a job of it, calls all functions. Changes of sets pause the job. None of the
+ * functions uses queues, pools or workers. */
 #ifndef GREMC_STEER_STEER_H
 #define GREMC_STEER_STEER_H
 
@@ -64,9 +65,12 @@ int gremc_steer_attach(struct gremc_steer *steer, struct gremc_errors *errors);
  * Thread:  control thread.
  * Returns: 0 or a negative errno. */
 int gremc_steer_restore(struct gremc_steer *steer, const struct gremc_steer_device *device);
+/* Whether a job that has paused is changing the flow rules. Its owner must not stop the device then.
+ * Thread:  control thread. */
+bool gremc_steer_is_busy(const struct gremc_steer *steer);
 /* Destroy the flow rules of the device; the sets stay for gremc_steer_restore().
  * Thread:  control thread.
- * Order:   before the device stops. */
+ * Order:   before the device stops, and not while gremc_steer_is_busy(). */
 void gremc_steer_halt(struct gremc_steer *steer);
 /* Remove the XDP program with its device, and free everything.
  * Thread:  control thread.

@@ -70,10 +70,10 @@ static void keepalive_input(void *argument, uint32_t vif, bool is_request, uint8
 {
 	struct gremc_control *control = argument;
 	const struct rte_ipv4_hdr *header = (const struct rte_ipv4_hdr *)ip;
-	const uint16_t total = length < sizeof(*header) ? 0 : rte_be_to_cpu_16(header->total_length);
+	const uint16_t total = rte_be_to_cpu_16(header->total_length);
 
-	if (total == 0 || total > length)
-		return; /* in several segments: none of the known senders makes such a keepalive */
+	/* the worker has checked the lengths */
+	gremc_assert(sizeof(*header) <= total && total <= length);
 	if (is_request)
 		gremc_peer_request_input(control->peers, vif, ip, total);
 	else
@@ -141,6 +141,7 @@ int gremc_control_peers_init(struct gremc_control *control)
 	const struct gremc_peer_callbacks callbacks = {keepalive_inject, keepalive_answer, tunnel_dead_set,
 						       path_mtu_set,     vif_packets_read, control};
 
+	gremc_assert_control_thread();
 	control->peers = gremc_peers_create(GREMC_VIFS_MAX, &callbacks);
 	if (control->peers == NULL)
 		return -ENOMEM;
@@ -152,6 +153,7 @@ int gremc_control_peers_init(struct gremc_control *control)
 void gremc_control_peers_configure(struct gremc_control *control, const struct gremc_config *config,
 				   const struct gremc_vif_map *map)
 {
+	gremc_assert_control_thread();
 	gremc_peers_path_mtu_minimum_set(control->peers, config->settings.path_mtu_minimum);
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		const struct gremc_config_liveness *liveness = &config->tunnels[i].liveness;
@@ -176,6 +178,7 @@ int gremc_control_peers_poll(struct gremc_control *control, int wait)
 	const uint64_t now = gremc_clock_ns();
 	uint64_t next, left;
 
+	gremc_assert_control_thread();
 	gremc_peers_run(control->peers, now);
 	next = gremc_peers_next_due(control->peers);
 	if (next == GREMC_PEER_NEVER)

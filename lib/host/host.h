@@ -31,7 +31,7 @@
 	X(no_mbuf, "no free buffer in the host pool")                                                        \
 	X(ring_full, "the worker's ring was full")                                                           \
 	X(not_ipv4, "not IPv4, and a tunnel carries IPv4 only")                                              \
-	X(too_big, "larger than the MTU of the tunnel or port")                                              \
+	X(too_big, "larger than the MTU of the tunnel or port, or a keepalive larger than a buffer")         \
 	X(no_adjacency, "the MAC address of the tunnel's next hop is not known")
 
 #define GREMC_X(name, text) GREMC_HOST_DROP_##name,
@@ -141,8 +141,9 @@ typedef void gremc_host_listener(void *argument, uint32_t vif, const uint8_t *ip
 void gremc_host_listener_set(struct gremc_host *host, gremc_host_listener *listener, void *argument);
 
 /* A listener for GRE keepalives (class `keepalive`). The kernel does not get them.
- * Input:   ip: the contiguous beginning of the packet, `length` bytes, writable: the inner packet of a
- * keepalive of the peer (is_request), or the outer packet of an answer; stamp: as for gremc_host_listener. */
+ * Input:   ip: the complete packet with `length` bytes, contiguous and writable: the inner packet of a
+ *          keepalive of the peer (is_request), or the outer packet of an answer, perhaps with padding;
+ *          stamp: as for gremc_host_listener. */
 typedef void gremc_host_keepalive_listener(void *argument, uint32_t vif, bool is_request, uint8_t *ip,
 					   uint32_t length, uint32_t stamp);
 /* Set the only listener. */

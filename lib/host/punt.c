@@ -222,14 +222,16 @@ static bool icmp_notify(struct gremc_host *host, const struct rte_mbuf *mbuf)
  */
 static void keepalive_notify(struct gremc_host *host, struct rte_mbuf *mbuf)
 {
-	uint32_t vif = gremc_mbuf_vif(mbuf, host->context.vifs);
+	const uint32_t vif = gremc_mbuf_vif(mbuf, host->context.vifs);
 
-	if (host->keepalive_listener && vif != GREMC_VIF_NONE && mbuf->data_len > mbuf->l2_len)
+	if (host->keepalive_listener == NULL || vif == GREMC_VIF_NONE || mbuf->pkt_len <= mbuf->l2_len)
+		punt_drop_count(host, NULL, GREMC_HOST_DROP_no_device, 1);
+	else if (rte_pktmbuf_linearize(mbuf))
+		punt_drop_count(host, NULL, GREMC_HOST_DROP_too_big, 1);
+	else
 		host->keepalive_listener(host->keepalive_argument, vif, mbuf->port == GREMC_PORT_NONE,
 					 rte_pktmbuf_mtod_offset(mbuf, uint8_t *, mbuf->l2_len),
 					 mbuf->data_len - mbuf->l2_len, gremc_mbuf_fields(mbuf)->timestamp);
-	else
-		punt_drop_count(host, NULL, GREMC_HOST_DROP_no_device, 1);
 }
 
 /* ---- many ---- */

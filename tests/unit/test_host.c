@@ -344,6 +344,68 @@ static void test_reverse_path_filter_is_off_or_reported(void **state)
 	rp_filter_write("default", '0');
 }
 
+/* ---- keepalives in several segments ---- */
+
+#define KEEPALIVE_LENGTH 200
+#define KEEPALIVE_FIRST  154 /* bytes of the first segment */
+
+struct keepalive_heard {
+	unsigned count;
+	uint8_t packet[KEEPALIVE_LENGTH];
+};
+
+static void keepalive_hear(void *argument, uint32_t vif, bool is_request, uint8_t *ip, uint32_t length,
+			   uint32_t stamp)
+{
+	struct keepalive_heard *heard = argument;
+
+	assert_int_equal(vif, 0);
+	assert_true(is_request);
+	assert_int_equal(length, KEEPALIVE_LENGTH);
+	assert_int_equal(stamp, 77);
+	memcpy(heard->packet, ip, length);
+	heard->count++;
+}
+
+/* An inner packet of two segments as a worker punts it. `tailroom`: bytes behind the first segment. */
+static struct rte_mbuf *keepalive_create(struct host_fixture *f, uint16_t tailroom)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(f->ports.host_pool);
+	struct rte_mbuf *rest = rte_pktmbuf_alloc(f->ports.host_pool);
+
+	mbuf->data_off = mbuf->buf_len - tailroom - KEEPALIVE_FIRST;
+	for (uint16_t i = 0; i < KEEPALIVE_LENGTH; i++)
+		*(uint8_t *)rte_pktmbuf_append(i < KEEPALIVE_FIRST ? mbuf : rest, 1) = (uint8_t)i;
+	assert_int_equal(rte_pktmbuf_chain(mbuf, rest), 0);
+	mbuf->port = GREMC_PORT_NONE;
+	mbuf->l2_len = 0;
+	gremc_mbuf_vif_set(mbuf, f->vifs, f->vif[0]);
+	gremc_mbuf_fields(mbuf)->timestamp = 77;
+	return mbuf;
+}
+
+static void test_keepalive_in_several_segments_is_one_packet(void **state)
+{
+	struct host_fixture *f = *state;
+	struct keepalive_heard heard = {.count = 0};
+	struct rte_mbuf *whole, *too_long;
+	struct rte_ring *ring;
+
+	NEEDS_ROOT(state);
+	ring = f->workers->worker[0]->punt_ring[GREMC_PUNT_keepalive];
+	whole = keepalive_create(f, KEEPALIVE_LENGTH - KEEPALIVE_FIRST);
+	too_long = keepalive_create(f, 0);
+	gremc_host_keepalive_listener_set(f->host, keepalive_hear, &heard);
+	assert_int_equal(rte_ring_enqueue(ring, whole), 0);
+	assert_int_equal(rte_ring_enqueue(ring, too_long), 0);
+	gremc_host_punts_write(f->host);
+	assert_int_equal(heard.count, 1);
+	for (unsigned i = 0; i < KEEPALIVE_LENGTH; i++)
+		assert_int_equal(heard.packet[i], i);
+	assert_int_equal(gremc_counter_read(&f->host->other_counters.lost[GREMC_HOST_DROP_too_big]), 1);
+	gremc_host_keepalive_listener_set(f->host, NULL, NULL);
+}
+
 static void test_every_drop_reason_has_a_text(void **state __rte_unused)
 {
 	for (unsigned i = 0; i < GREMC_HOST_DROP_COUNT; i++) {
@@ -368,6 +430,7 @@ int main(void)
 		TEST(test_conflicting_route_is_kept_and_reported),
 		TEST(test_equal_route_of_another_program_is_no_conflict),
 		TEST(test_reverse_path_filter_is_off_or_reported),
+		TEST(test_keepalive_in_several_segments_is_one_packet),
 		cmocka_unit_test(test_every_drop_reason_has_a_text),
 	};
 

@@ -58,6 +58,7 @@ struct gremc_control *gremc_control_create(const struct gremc_control_context *c
 
 void gremc_control_destroy(struct gremc_control *control)
 {
+	gremc_assert_control_thread();
 	if (control == NULL)
 		return;
 	gremc_reload_fini(&control->reload);
@@ -72,6 +73,7 @@ void gremc_control_destroy(struct gremc_control *control)
 
 const struct gremc_config *gremc_control_config_get(const struct gremc_control *control)
 {
+	gremc_assert_control_thread();
 	return control->config;
 }
 
@@ -124,6 +126,7 @@ int gremc_control_start(struct gremc_control *control, struct gremc_config *conf
 
 void gremc_control_reload(struct gremc_control *control)
 {
+	gremc_assert_control_thread();
 	control->reload.is_due = true;
 }
 
@@ -148,6 +151,7 @@ int gremc_control_poll(struct gremc_control *control)
 
 void gremc_control_telemetry_fill(const struct gremc_control *control, struct gremc_telemetry *telemetry)
 {
+	gremc_assert_control_thread();
 	telemetry->igmp = control->membership.igmp;
 	telemetry->rib = control->membership.rib;
 	telemetry->interface_vif = control->membership.interface_vif;

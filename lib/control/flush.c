@@ -32,6 +32,7 @@ void gremc_membership_reserve(struct gremc_control *control, uint32_t static_cou
 {
 	struct gremc_membership *membership = &control->membership;
 
+	gremc_assert_control_thread();
 	if (!budget_set(membership, static_count))
 		return;
 	/* routes that do not fit stay dirty or wait; gremc_rib_static_replace() reports a lack of capacity */
@@ -75,11 +76,13 @@ bool gremc_membership_job_is_due(const struct gremc_control *control)
 {
 	const struct gremc_membership *membership = &control->membership;
 
+	gremc_assert_control_thread();
 	return flush_is_long(membership) && !gremc_rib_is_busy(membership->rib);
 }
 
 bool gremc_membership_job_start(struct gremc_control *control)
 {
+	gremc_assert_control_thread();
 	return flush_is_long(&control->membership) &&
 	       gremc_control_job_start(control, "gremc-routes", table_flush_run, NULL);
 }
@@ -104,6 +107,7 @@ void gremc_membership_flush(struct gremc_control *control, uint64_t now)
 {
 	struct gremc_membership *membership = &control->membership;
 
+	gremc_assert_control_thread();
 	if (gremc_rib_is_busy(membership->rib))
 		return;
 	(void)budget_set(membership, membership->routes.count); /* a flush follows in any case */

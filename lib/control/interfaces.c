@@ -72,6 +72,7 @@ int gremc_transaction_interfaces_number(struct gremc_transaction *transaction)
 	bool *used = calloc(GREMC_INTERFACES_MAX, sizeof(*used));
 	int rc = -ENOMEM;
 
+	gremc_assert_control_thread();
 	for (uint32_t i = 0; i < config->port_count; i++)
 		interface[config->tunnel_count + i] = i;
 	interface[transaction->map.count - 1] = GREMC_INTERFACE_HOST;

@@ -14,6 +14,7 @@ bool gremc_control_job_start(struct gremc_control *control, const char *name, in
 	struct gremc_control_job *job = &control->job;
 	int rc;
 
+	gremc_assert_control_thread();
 	if (job->job.is_active || gremc_clock_ms() < job->blocked_until)
 		return false;
 	rc = gremc_job_start(&job->job, name, function, control);
@@ -46,6 +47,7 @@ static bool due_job_start(struct gremc_control *control)
 
 bool gremc_control_jobs_run(struct gremc_control *control)
 {
+	gremc_assert_control_thread();
 	if (!control->job.job.is_active && !due_job_start(control))
 		return false;
 	active_job_run(control, SLICE_MICROSECONDS);

@@ -123,6 +123,7 @@ bool gremc_kernel_configure(struct gremc_control *control)
 	bool was_active = kernel->is_active;
 	int rc = 0;
 
+	gremc_assert_control_thread();
 	kernel->is_active = control->config->kernel_mroutes;
 	if (was_active && !kernel->is_active) {
 		/* an empty dump removes all routes */
@@ -145,6 +146,7 @@ bool gremc_kernel_configure(struct gremc_control *control)
 
 void gremc_kernel_fini(struct gremc_kernel *kernel)
 {
+	gremc_assert_control_thread();
 	gremc_mfc_close(gremc_pointer_load(&kernel->mfc));
 	gremc_memory_release(kernel->seen, GREMC_MROUTE_IDS_MAX * sizeof(*kernel->seen));
 }
@@ -238,6 +240,7 @@ int gremc_kernel_poll(struct gremc_control *control, int wait)
 	struct gremc_kernel *kernel = &control->kernel;
 	uint64_t left;
 
+	gremc_assert_control_thread();
 	if (!kernel->is_active || gremc_pointer_load(&kernel->mfc) == NULL)
 		return wait;
 	left = gremc_mfc_resync_poll(gremc_pointer_load(&kernel->mfc), gremc_clock_ms());

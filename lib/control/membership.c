@@ -67,6 +67,7 @@ int gremc_membership_init(struct gremc_control *control)
 	const struct gremc_igmp_settings settings = {.robustness = 2};
 	struct gremc_membership *membership = &control->membership;
 
+	gremc_assert_control_thread();
 	membership->interface_vif = gremc_memory_reserve(
 		GREMC_INTERFACES_MAX * sizeof(*membership->interface_vif), SOCKET_ID_ANY);
 	membership->vif_interface =
@@ -80,6 +81,7 @@ int gremc_membership_init(struct gremc_control *control)
 
 void gremc_membership_fini(struct gremc_membership *membership)
 {
+	gremc_assert_control_thread();
 	gremc_igmp_destroy(membership->igmp);
 	gremc_rib_destroy(membership->rib);
 	gremc_memory_release(membership->interface_vif,
@@ -119,6 +121,7 @@ int gremc_membership_poll(struct gremc_control *control)
 	struct gremc_membership *membership = &control->membership;
 	uint64_t now = gremc_clock_ms(), next;
 
+	gremc_assert_control_thread();
 	gremc_igmp_timers_run(membership->igmp, now);
 	gremc_membership_flush(control, now);
 	if (gremc_membership_job_is_due(control))

@@ -89,6 +89,7 @@ int gremc_static_routes_replace(const struct gremc_transaction *transaction)
 	uint32_t all_count, used;
 	int rc = routes_alloc(&routes, config, map);
 
+	gremc_assert_control_thread();
 	if (rc)
 		return rc;
 	used = all_count = all_list_init(&routes, map);

@@ -82,6 +82,7 @@ static bool igmp_has_sources(const struct gremc_config_igmp *igmp)
 int gremc_membership_sources_set(struct gremc_control *control, const struct gremc_config_igmp *igmp,
 				 uint32_t vif)
 {
+	gremc_assert_control_thread();
 	return igmp_has_sources(igmp)
 		       ? gremc_vif_sources_set(control->vifs, vif, igmp->sources, igmp->source_count)
 		       : 0;
@@ -144,6 +145,7 @@ bool gremc_membership_configure(struct gremc_control *control, const struct grem
 	const uint32_t upstream = upstream_of(config, map);
 	uint32_t failed = 0;
 
+	gremc_assert_control_thread();
 	interface_vifs_update(control, map);
 	gremc_igmp_configure(membership->igmp, &settings, gremc_clock_ms());
 	/* the old upstream ends before the new one begins: there is one at a time */

@@ -41,6 +41,7 @@ static void reload_applied(struct gremc_control *control, int rc)
 
 bool gremc_reload_job_start(struct gremc_control *control)
 {
+	gremc_assert_control_thread();
 	return control->reload.config &&
 	       gremc_control_job_start(control, "gremc-apply", reload_apply, reload_applied);
 }
@@ -86,6 +87,7 @@ void gremc_reload_run(struct gremc_control *control)
 	struct gremc_errors errors = {0};
 	int rc;
 
+	gremc_assert_control_thread();
 	if (!reload->is_due || reload->loading || reload->config)
 		return;
 	reload->is_due = false;
@@ -99,6 +101,7 @@ void gremc_reload_run(struct gremc_control *control)
 
 void gremc_reload_fini(struct gremc_reload *reload)
 {
+	gremc_assert_control_thread();
 	gremc_loading_abandon(reload->loading);
 	gremc_config_free(reload->config);
 	gremc_errors_fini(&reload->errors);

@@ -37,6 +37,7 @@ bool gremc_next_hop_is_mirrored(const struct gremc_control *control, const struc
 				const struct gremc_config_tunnel *tunnel,
 				const struct gremc_config_next_hop *next_hop)
 {
+	gremc_assert_control_thread();
 	/* a static neighbour has precedence over the kernel's */
 	return next_hop->mac == NULL && gremc_host_port_follows_kernel(control->host, config, tunnel->port);
 }
@@ -46,6 +47,7 @@ int gremc_next_hop_adjacency_get(struct gremc_control *control, const struct gre
 {
 	const struct gremc_port *port = control->ports->port[tunnel->port];
 
+	gremc_assert_control_thread();
 	/* without a route the remote address takes the place of the next hop, and has no MAC address */
 	return gremc_adjacency_get(control->vifs, port->index, next_hop ? next_hop : tunnel->options.remote,
 				   &port->mac, port->vlan, adjacency);
@@ -91,6 +93,7 @@ bool gremc_tunnels_configure(struct gremc_control *control, const struct gremc_c
 {
 	uint32_t failed = 0, last = 0;
 
+	gremc_assert_control_thread();
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		if (tunnel_configure(control, config, &config->tunnels[i], map->vif[i])) {
 			failed++;
@@ -164,6 +167,7 @@ static void mtus_warn(const struct gremc_control *control, const struct gremc_co
 
 void gremc_tunnels_warn(const struct gremc_control *control, const struct gremc_config *config)
 {
+	gremc_assert_control_thread();
 	next_hops_warn(control, config);
 	mtus_warn(control, config);
 }

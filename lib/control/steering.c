@@ -63,6 +63,7 @@ bool gremc_steering_packet_pass(struct gremc_control *control, const struct grem
 	const struct gremc_vif_info *info = gremc_vif_info_load(control->vifs, vif);
 	const struct gremc_steer_group group = steer_group_of(mroute);
 
+	gremc_assert_control_thread();
 	/* interfaces of other origins, which the kernel does not have, would miss the packet */
 	return mroute->origins == 1u << GREMC_ORIGIN_KERNEL && info && info->kind == GREMC_VIF_PORT &&
 	       port_is_steered(control, info->port) &&
@@ -71,6 +72,7 @@ bool gremc_steering_packet_pass(struct gremc_control *control, const struct grem
 
 void gremc_steering_due_set(struct gremc_control *control)
 {
+	gremc_assert_control_thread();
 	control->steering.is_due = any_port_is_steered(control);
 }
 
@@ -93,6 +95,7 @@ bool gremc_steering_job_start(struct gremc_control *control)
 {
 	struct gremc_steering *steering = &control->steering;
 
+	gremc_assert_control_thread();
 	if (!steering->is_due || gremc_clock_ms() < steering->next ||
 	    !gremc_control_job_start(control, "gremc-steering", ports_steer, NULL))
 		return false;
@@ -104,5 +107,6 @@ int gremc_steering_wait(const struct gremc_control *control, int wait)
 {
 	const struct gremc_steering *steering = &control->steering;
 
+	gremc_assert_control_thread();
 	return steering->is_due ? gremc_wait_until(steering->next, wait) : wait;
 }

@@ -111,6 +111,7 @@ static bool filters_apply(struct gremc_control *control, const struct gremc_conf
 
 void gremc_control_repeat_set(struct gremc_control *control)
 {
+	gremc_assert_control_thread();
 	control->repeat_at = gremc_clock_ms() + REPEAT_INTERVAL;
 }
 
@@ -137,6 +138,7 @@ static int steps_repeat(void *argument)
 
 bool gremc_repeat_job_start(struct gremc_control *control)
 {
+	gremc_assert_control_thread();
 	if (control->repeat_at == 0 || gremc_clock_ms() < control->repeat_at ||
 	    !gremc_control_job_start(control, "gremc-repeat", steps_repeat, NULL))
 		return false;

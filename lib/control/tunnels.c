@@ -100,6 +100,7 @@ int gremc_transaction_vifs_create(struct gremc_transaction *transaction)
 	const struct gremc_config *config = transaction->config;
 	int rc = transaction_alloc(transaction);
 
+	gremc_assert_control_thread();
 	if (rc == 0)
 		rc = other_vifs_map(transaction);
 	if (rc == 0)
@@ -123,6 +124,7 @@ void gremc_transaction_vifs_remove(struct gremc_transaction *transaction)
 	struct gremc_control *control = transaction->control;
 	const uint32_t *vif = transaction->map.vif;
 
+	gremc_assert_control_thread();
 	for (uint32_t i = 0; transaction->new_count > 0 && i < transaction->config->tunnel_count; i++) {
 		gremc_job_pause();
 		if (!transaction->is_new[i])
@@ -160,6 +162,7 @@ void gremc_transaction_vifs_publish(const struct gremc_transaction *transaction)
 	struct gremc_control *control = transaction->control;
 	const struct gremc_config *config = transaction->config;
 
+	gremc_assert_control_thread();
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		/* gremc_tunnels_reserve() has allocated the memory */
 		if (transaction->is_new[i] && gremc_tunnel_publish(control->vifs, transaction->map.vif[i]))

@@ -73,8 +73,8 @@ static void vif_drop_reason_reply(struct gremc_query *query, struct rte_tel_data
 	if (sum->flow[reason] == 0)
 		return;
 	memcpy(flow, &sum->flow[reason], sizeof(flow));
-	gremc_reply_address(dict, "source", flow[0]);
-	gremc_reply_address(dict, "group", flow[1]);
+	gremc_reply_address(dict, "source", &(struct gremc_addr)GREMC_ADDR_IPV4(flow[0]));
+	gremc_reply_address(dict, "group", &(struct gremc_addr)GREMC_ADDR_IPV4(flow[1]));
 }
 
 void gremc_command_vif_drops(struct gremc_query *query)

@@ -30,8 +30,8 @@ static void igmp_interface_reply(struct gremc_query *query, struct rte_tel_data 
 	gremc_reply_text(dict, "mode", gremc_keyword_name(&gremc_igmp_mode_keywords, info->mode));
 	gremc_reply_u64(dict, "version", info->version);
 	gremc_reply_u64(dict, "is_querier", info->is_querier);
-	gremc_reply_addr(dict, "address", &info->address);
-	gremc_reply_addr(dict, "querier", &info->querier);
+	gremc_reply_address(dict, "address", &info->address);
+	gremc_reply_address(dict, "querier", &info->querier);
 	gremc_reply_u64(dict, "querier_expires", info->querier_expires);
 	gremc_reply_u64(dict, "next_query", info->next_query);
 	gremc_reply_u64(dict, "robustness", info->robustness);
@@ -111,7 +111,7 @@ static void igmp_group_reply(struct gremc_query *query, struct rte_tel_data *dic
 	struct rte_tel_data *sources;
 
 	gremc_reply_text(dict, "interface", gremc_query_interface_name(query, info->interface, name));
-	gremc_reply_addr(dict, "group", &info->group);
+	gremc_reply_address(dict, "group", &info->group);
 	gremc_reply_text(dict, "mode", info->exclude ? "exclude" : "include");
 	gremc_reply_u64(dict, "static", info->is_static);
 	gremc_reply_u64(dict, "version", info->version);

@@ -67,10 +67,10 @@ static const struct gremc_mroute *mroute_argument_find(struct gremc_query *query
 	const char *source_text = query->argument[0], *group_text = query->argument[1];
 	const struct gremc_mroute *mroute;
 	struct gremc_prefix group;
-	struct gremc_addr address;
-	rte_be32_t source = 0;
+	struct gremc_addr address, source = {0};
 
-	if (strcmp(source_text, "*") && gremc_ipv4_parse(source_text, &source)) {
+	if (strcmp(source_text, "*") &&
+	    (gremc_addr_parse(source_text, &source) || source.family != GREMC_FAMILY_IPV4)) {
 		gremc_query_error(query, "SOURCE '%.20s' is neither an IPv4 address nor *", source_text);
 		return NULL;
 	}
@@ -87,8 +87,8 @@ static const struct gremc_mroute *mroute_argument_find(struct gremc_query *query
 				  group_text, gremc_prefix_format(text, &group));
 		return NULL;
 	}
-	mroute = gremc_fanout_find(query->telemetry->fanout, source, group.address.ipv4,
-				   (uint8_t)group.length);
+	mroute = gremc_fanout_find(query->telemetry->fanout, gremc_addr_to_ipv4(&source),
+				   gremc_addr_to_ipv4(&address), (uint8_t)group.length);
 	if (mroute == NULL)
 		gremc_query_error(query,
 				  "no mroute with just this source and group; /gremc/mroutes lists all, "

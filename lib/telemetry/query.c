@@ -57,12 +57,13 @@ void gremc_query_totals(const struct gremc_query *query, struct gremc_totals *su
 
 void gremc_reply_next_hop(struct rte_tel_data *dict, const char *key, const struct gremc_adjacency *adjacency)
 {
-	char text[INET6_ADDRSTRLEN];
+	struct gremc_addr address = GREMC_ADDR_IPV4(adjacency->next_hop);
 
-	if (adjacency->next_hop != GREMC_NEXT_HOP_IPV6)
-		gremc_reply_address(dict, key, adjacency->next_hop);
-	else if (inet_ntop(AF_INET6, adjacency->next_hop6, text, sizeof(text)))
-		gremc_reply_text(dict, key, text);
+	if (adjacency->next_hop == GREMC_NEXT_HOP_IPV6) {
+		address.family = GREMC_FAMILY_IPV6;
+		memcpy(address.bytes, adjacency->next_hop6, sizeof(address.bytes));
+	}
+	gremc_reply_address(dict, key, &address);
 }
 
 void gremc_reply_adjacency_mac(struct rte_tel_data *dict, const char *key,

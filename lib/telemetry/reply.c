@@ -79,14 +79,7 @@ void gremc_query_error(struct gremc_query *query, const char *format, ...)
 				  query->command->path);
 }
 
-void gremc_reply_address(struct rte_tel_data *dict, const char *key, rte_be32_t address)
-{
-	char text[GREMC_IPV4_TEXT];
-
-	gremc_reply_text(dict, key, gremc_ipv4_format(text, address));
-}
-
-void gremc_reply_addr(struct rte_tel_data *dict, const char *key, const struct gremc_addr *address)
+void gremc_reply_address(struct rte_tel_data *dict, const char *key, const struct gremc_addr *address)
 {
 	char text[GREMC_ADDR_TEXT];
 

@@ -65,7 +65,7 @@ void gremc_telemetry_reference(FILE *out);
 /* Register the commands of docs/telemetry.md.
  * Order:   once, before packets flow.
  * Returns: 0 or a negative errno. */
-int gremc_telemetry_start(const struct gremc_telemetry *telemetry);
+__rte_warn_unused_result int gremc_telemetry_start(const struct gremc_telemetry *telemetry);
 /* Stop answering: every command replies that the program is stopping, because DPDK cannot unregister it.
  * Returns: when no callback is running any more. */
 void gremc_telemetry_stop(void);

@@ -76,7 +76,8 @@ GREMC_COMMANDS(GREMC_X)
 /* The callback of every command.
  * Thread:  of DPDK.
  * Returns: 0; -ENOENT: no such command. */
-int gremc_telemetry_answer(const char *path, const char *parameters, struct rte_tel_data *reply);
+__rte_warn_unused_result int gremc_telemetry_answer(const char *path, const char *parameters,
+						    struct rte_tel_data *reply);
 
 /* ---- replies ---- */
 
@@ -103,10 +104,8 @@ void gremc_reply_text(struct rte_tel_data *dict, const char *key, const char *te
 /* Add formatted text, as gremc_reply_text(). */
 void gremc_reply_format(struct rte_tel_data *dict, const char *key, const char *format, ...)
 	__rte_format_printf(3, 4);
-/* Add the text of an address. */
-void gremc_reply_addr(struct rte_tel_data *dict, const char *key, const struct gremc_addr *address);
-/* Add an IPv4 address. */
-void gremc_reply_address(struct rte_tel_data *dict, const char *key, rte_be32_t address);
+/* Add an address as text; "none" without a family. */
+void gremc_reply_address(struct rte_tel_data *dict, const char *key, const struct gremc_addr *address);
 /* Add a MAC address. */
 void gremc_reply_mac(struct rte_tel_data *dict, const char *key, const struct rte_ether_addr *mac);
 /* Append text to an array. */

@@ -49,8 +49,8 @@ static uint64_t counter_difference(uint64_t a, uint64_t b)
 static void tunnel_identity_reply(struct rte_tel_data *dict, const struct gremc_vif_info *info)
 {
 	gremc_reply_text(dict, "name", info->name);
-	gremc_reply_address(dict, "local", info->options.local);
-	gremc_reply_address(dict, "remote", info->options.remote);
+	gremc_reply_address(dict, "local", &(struct gremc_addr)GREMC_ADDR_IPV4(info->options.local));
+	gremc_reply_address(dict, "remote", &(struct gremc_addr)GREMC_ADDR_IPV4(info->options.remote));
 	/* an absent key differs from the key 0 */
 	if (info->options.has_input_key)
 		gremc_reply_u64(dict, "input_key", info->options.input_key);
@@ -157,7 +157,7 @@ static void tunnel_next_hop_reply(struct rte_tel_data *reply, const struct gremc
 {
 	if (adjacency->next_hop == RTE_BE32(UINT32_MAX) ||
 	    (info->next_hop == 0 && !adjacency->resolved && adjacency->next_hop != GREMC_NEXT_HOP_IPV6))
-		gremc_reply_address(reply, "next_hop", 0);
+		gremc_reply_address(reply, "next_hop", &(struct gremc_addr)GREMC_ADDR_IPV4(0));
 	else
 		gremc_reply_next_hop(reply, "next_hop", adjacency);
 }

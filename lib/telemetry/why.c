@@ -116,8 +116,8 @@ static void verdict_reply(const struct packet_query *packet_query, struct rte_te
 	const bool forward = packet_query->reason == GREMC_DROP_NONE;
 
 	gremc_reply_text(reply, "iif", packet_query->iif_name);
-	gremc_reply_address(reply, "source", packet_query->key.source);
-	gremc_reply_address(reply, "group", packet_query->key.group);
+	gremc_reply_address(reply, "source", &(struct gremc_addr)GREMC_ADDR_IPV4(packet_query->key.source));
+	gremc_reply_address(reply, "group", &(struct gremc_addr)GREMC_ADDR_IPV4(packet_query->key.group));
 	gremc_reply_text(reply, "verdict", forward ? "forward" : packet_query->punted ? "punt" : "drop");
 	gremc_reply_text(reply, "reason", reason_name(packet_query));
 	gremc_reply_text(reply, "text", reason_text(packet_query));

@@ -39,20 +39,18 @@ static bool iif_argument_find(struct packet_query *packet_query)
 	return false;
 }
 
-static bool address_arguments_parse(struct packet_query *packet_query)
+/* Parse argument `i` as an address of a packet. Returns: false: the reply has the error. */
+static bool address_argument_parse(struct gremc_query *query, unsigned i, const char *name,
+				   const char *example, rte_be32_t *key)
 {
-	const char *source = packet_query->query->argument[1], *group = packet_query->query->argument[2];
+	struct gremc_addr address;
 
-	if (gremc_ipv4_parse(source, &packet_query->key.source)) {
-		gremc_query_error(packet_query->query,
-				  "SOURCE '%.20s' is not an IPv4 address; right would be 10.1.1.1", source);
+	if (gremc_addr_parse(query->argument[i], &address) || address.family != GREMC_FAMILY_IPV4) {
+		gremc_query_error(query, "%s '%.20s' is not an IPv4 address; right would be %s", name,
+				  query->argument[i], example);
 		return false;
 	}
-	if (gremc_ipv4_parse(group, &packet_query->key.group)) {
-		gremc_query_error(packet_query->query,
-				  "GROUP '%.20s' is not an IPv4 address; right would be 239.1.1.1", group);
-		return false;
-	}
+	*key = gremc_addr_to_ipv4(&address);
 	return true;
 }
 
@@ -189,7 +187,10 @@ static void oifs_check(struct packet_query *packet_query)
 
 bool gremc_why_decide(struct packet_query *packet_query)
 {
-	if (!iif_argument_find(packet_query) || !address_arguments_parse(packet_query))
+	if (!iif_argument_find(packet_query) ||
+	    !address_argument_parse(packet_query->query, 1, "SOURCE", "10.1.1.1",
+				    &packet_query->key.source) ||
+	    !address_argument_parse(packet_query->query, 2, "GROUP", "239.1.1.1", &packet_query->key.group))
 		return false;
 	packet_query->reason = input_check(packet_query);
 	if (packet_query->reason == GREMC_DROP_NONE)

@@ -240,6 +240,46 @@ static void test_man_page_equals_the_table_of_commands(void **unused __rte_unuse
 	free(page);
 }
 
+/* The names of the origins with their meanings, as in the page. */
+static void origins_format(char *text, size_t size)
+{
+	static const char *const meanings[] = {
+#define X(id, name, meaning) meaning,
+		GREMC_ORIGINS(X)
+#undef X
+	};
+	size_t length = 0;
+
+	for (unsigned i = 0; i < GREMC_ORIGIN_COUNT; i++)
+		length += snprintf(text + length, size - length, "%s`%s` (%s)",
+				   i == 0                        ? ""
+				   : i + 1 == GREMC_ORIGIN_COUNT ? " or "
+								 : ", ",
+				   gremc_keyword_name(&gremc_origin_keywords, i), meanings[i]);
+	assert_true(length < size);
+}
+
+static void test_docs_list_the_origins_by_precedence(void **unused __rte_unused)
+{
+	const char beginning[] = "the first origin of the mroute: ";
+	char names[GREMC_KEYWORD_TEXT], meanings[256];
+	char *docs = document_read("docs/telemetry.md");
+	unsigned lists = 0, with_meanings = 0;
+
+	gremc_keywords_format(names, sizeof(names), &gremc_origin_keywords, 0);
+	origins_format(meanings, sizeof(meanings));
+	for (const char *at = docs; (at = strstr(at, beginning)); lists++) {
+		at += strlen(beginning);
+		if (strncmp(at, meanings, strlen(meanings)) == 0)
+			with_meanings++;
+		else if (strncmp(at, names, strlen(names)))
+			fail_msg("docs/telemetry.md: '%.40s...' is not '%s'", at, names);
+	}
+	assert_int_equal(lists, 3); /* /gremc/mroutes, /gremc/mroute and /gremc/why */
+	assert_int_equal(with_meanings, 1);
+	free(docs);
+}
+
 static void test_reference_lists_every_command(void **unused __rte_unused)
 {
 	char *text = NULL, line[160];
@@ -270,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_help_shows_every_command),
 		cmocka_unit_test(test_docs_index_equals_the_table_of_commands),
 		cmocka_unit_test(test_man_page_equals_the_table_of_commands),
+		cmocka_unit_test(test_docs_list_the_origins_by_precedence),
 		cmocka_unit_test(test_reference_lists_every_command),
 	};
 

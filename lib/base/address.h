@@ -121,7 +121,7 @@ static inline uint32_t gremc_family_bits(uint32_t family)
 
 /* Parse an IPv4 or IPv6 address and nothing else.
  * Errors:  -EINVAL: *addr is unchanged. */
-int gremc_addr_parse(const char *text, struct gremc_addr *addr);
+__rte_warn_unused_result int gremc_addr_parse(const char *text, struct gremc_addr *addr);
 /* Write at most GREMC_ADDR_TEXT bytes; "none" without a family.
  * Returns: text. */
 char *gremc_addr_format(char *text, const struct gremc_addr *addr);
@@ -154,7 +154,7 @@ bool gremc_addr_is_ssm(const struct gremc_addr *addr);
 
 /* Parse a dotted quad and nothing else.
  * Errors:  -EAFNOSUPPORT: an IPv6 address; -EINVAL: not an address; *address is unchanged. */
-int gremc_ipv4_parse(const char *text, rte_be32_t *address);
+__rte_warn_unused_result int gremc_ipv4_parse(const char *text, rte_be32_t *address);
 /* Write at most GREMC_IPV4_TEXT bytes.
  * Returns: text. */
 char *gremc_ipv4_format(char *text, rte_be32_t address);
@@ -167,7 +167,8 @@ char *gremc_mac_format(char *text, const struct rte_ether_addr *mac);
 /* Parse ADDRESS/LENGTH, or ADDRESS with all bits of its family.
  * Returns: 0; in *address, unless NULL, the address with the bits behind the length.
  * Errors:  -EINVAL: not a prefix; -ERANGE: the length exceeds the family's; *prefix is unchanged. */
-int gremc_prefix_parse(const char *text, struct gremc_prefix *prefix, struct gremc_addr *address);
+__rte_warn_unused_result int gremc_prefix_parse(const char *text, struct gremc_prefix *prefix,
+						struct gremc_addr *address);
 /* Write at most GREMC_PREFIX_TEXT bytes.
  * Returns: text. */
 char *gremc_prefix_format(char *text, const struct gremc_prefix *prefix);

@@ -34,7 +34,8 @@ struct gremc_job {
  * CPUs.
  * Thread:  the owner of the job.
  * Returns: 0, or a negative errno: there is no job. */
-int gremc_job_start(struct gremc_job *job, const char *name, int (*function)(void *argument), void *argument);
+__rte_warn_unused_result int gremc_job_start(struct gremc_job *job, const char *name,
+					     int (*function)(void *argument), void *argument);
 /* Run the job until it pauses after `microseconds`, or ends.
  * Thread:  the owner; the job has its roles meanwhile.
  * Returns: whether the job has ended: gremc_job_finish() follows. */
@@ -42,7 +43,7 @@ bool gremc_job_run(struct gremc_job *job, uint32_t microseconds);
 /* Free the resources of a job. The job has ended.
  * Thread:  the owner.
  * Returns: the result of the job's function. */
-int gremc_job_finish(struct gremc_job *job);
+__rte_warn_unused_result int gremc_job_finish(struct gremc_job *job);
 /* gremc_job_pause() returns true from now on.
  * Thread:  the owner. */
 void gremc_job_cancel(struct gremc_job *job);

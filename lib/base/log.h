@@ -18,7 +18,7 @@ extern int gremc_logtype;
  * rte_eal_init(), which already logs, and after it, because DPDK from 24.11 on then selects a destination.
  * Thread:  main thread.
  * Errors:  -1: the messages go to the destinations of DPDK. */
-int gremc_log_open(void);
+__rte_warn_unused_result int gremc_log_open(void);
 /* Put the level before each line of a message.
  * Input:   *is_inside: the previous message did not end its line.
  * Owner:   the caller frees the text.

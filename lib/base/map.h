@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_common.h>
+
 /* Embedded in the user's object, which keeps its address while it is in a map. */
 struct gremc_map_node {
 	struct gremc_map_node *next;
@@ -24,7 +26,7 @@ struct gremc_map {
 
 /* Create an empty map.
  * Errors:  -ENOMEM. */
-int gremc_map_init(struct gremc_map *map);
+__rte_warn_unused_result int gremc_map_init(struct gremc_map *map);
 /* Free the buckets. The objects stay the caller's. */
 void gremc_map_fini(struct gremc_map *map);
 /* Returns: a node with this key, or NULL. */

@@ -196,7 +196,8 @@ static inline struct gremc_prefix gremc_config_network_of(const struct gremc_con
 /* Look up the next hop of a remote: the remote itself in a network of the port, or else the `via` of the
  * longest route.
  * Errors:  -ENETUNREACH. */
-int gremc_config_route_lookup(const struct gremc_config_port *port, rte_be32_t remote, rte_be32_t *next_hop);
+__rte_warn_unused_result int gremc_config_route_lookup(const struct gremc_config_port *port,
+						       rte_be32_t remote, rte_be32_t *next_hop);
 /* A next hop from the static configuration of a port. */
 struct gremc_config_next_hop {
 	rte_be32_t next_hop;              /* 0: none */

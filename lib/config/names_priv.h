@@ -24,7 +24,8 @@ struct names {
 
 /* Add a copy of the name.
  * Errors:  -EEXIST: the name's entry is in *other; -ENOMEM. */
-int gremc_config_names_add(struct names *names, const struct name *name, const struct name **other);
+__rte_warn_unused_result int gremc_config_names_add(struct names *names, const struct name *name,
+						    const struct name **other);
 /* Returns: the entry of this name, valid until the next addition; NULL: none. */
 const struct name *gremc_config_names_find(const struct names *names, const char *text);
 /* Returns: the most similar name if it is near enough for a suggestion, or NULL. */

@@ -63,15 +63,16 @@ void gremc_control_destroy(struct gremc_control *control);
  * Input:   is_stopped: whether the start is cancelled; called every 50 ms.
  * Owner:   takes the configuration in any case.
  * Returns: 0; -ECANCELED: is_stopped() was true; another negative errno with the reasons in *errors. */
-int gremc_control_start(struct gremc_control *control, struct gremc_config *config,
-			bool (*is_stopped)(void *argument), void *argument, struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_control_start(struct gremc_control *control, struct gremc_config *config,
+						 bool (*is_stopped)(void *argument), void *argument,
+						 struct gremc_errors *errors);
 /* Apply a configuration in one transaction: the body of the jobs of start and reload.
  * Thread:  control thread, or a job of it.
  * Owner:   takes the configuration on success, and frees the running one.
  * Returns: 0; -ECANCELED: the job is cancelled; another negative errno with the reasons in *errors. After an
  *          error the running configuration forwards as before. */
-int gremc_control_apply(struct gremc_control *control, struct gremc_config *config,
-			struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_control_apply(struct gremc_control *control, struct gremc_config *config,
+						 struct gremc_errors *errors);
 /* The running configuration.
  * Lifetime: until the next gremc_control_poll(). */
 const struct gremc_config *gremc_control_config_get(const struct gremc_control *control);

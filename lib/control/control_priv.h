@@ -82,19 +82,19 @@ struct gremc_transaction {
 };
 
 /* Give each vif of the new configuration its interface. Returns: 0 or -ENOMEM. */
-int gremc_transaction_interfaces_number(struct gremc_transaction *transaction);
+__rte_warn_unused_result int gremc_transaction_interfaces_number(struct gremc_transaction *transaction);
 /* Create a complete vif for each tunnel with a new key; no packet matches it yet. A tunnel with a known key
  * keeps its vif.
  * Returns: 0; -ECANCELED: the job is cancelled; another negative errno.
  * Order:   gremc_transaction_vifs_remove() follows a failure of this or a later step. */
-int gremc_transaction_vifs_create(struct gremc_transaction *transaction);
+__rte_warn_unused_result int gremc_transaction_vifs_create(struct gremc_transaction *transaction);
 /* Undo gremc_transaction_vifs_create(), also if it failed in the middle. */
 void gremc_transaction_vifs_remove(struct gremc_transaction *transaction);
 /* Let packets match the new vifs, and remove the vifs that the new configuration does not have. */
 void gremc_transaction_vifs_publish(const struct gremc_transaction *transaction);
 /* Replace the static routes by those of the new configuration.
  * Returns: 0; -ECANCELED; -E2BIG: too many OIFs; -ENOSPC; -ENOMEM. After an error nothing has changed. */
-int gremc_static_routes_replace(const struct gremc_transaction *transaction);
+__rte_warn_unused_result int gremc_static_routes_replace(const struct gremc_transaction *transaction);
 
 /* Repeat the steps of the last transaction that can be repeated, a second from now: one has failed. */
 void gremc_control_repeat_set(struct gremc_control *control);
@@ -117,12 +117,14 @@ bool gremc_next_hop_is_mirrored(const struct gremc_control *control, const struc
 				const struct gremc_config_next_hop *next_hop);
 /* Get the adjacency of a next hop of the configuration (0: no route), with a reference.
  * Returns: 0, -ENOMEM or -ENOSPC. */
-int gremc_next_hop_adjacency_get(struct gremc_control *control, const struct gremc_config_tunnel *tunnel,
-				 rte_be32_t next_hop, uint32_t *adjacency);
+__rte_warn_unused_result int gremc_next_hop_adjacency_get(struct gremc_control *control,
+							  const struct gremc_config_tunnel *tunnel,
+							  rte_be32_t next_hop, uint32_t *adjacency);
 /* Apply the settings and the next hop of each tunnel, and the MAC address of each next hop.
  * Returns: false: out of memory, logged. A repeated call completes it. */
-bool gremc_tunnels_configure(struct gremc_control *control, const struct gremc_config *config,
-			     const struct gremc_vif_map *map);
+__rte_warn_unused_result bool gremc_tunnels_configure(struct gremc_control *control,
+						      const struct gremc_config *config,
+						      const struct gremc_vif_map *map);
 /* Warn of tunnels that cannot send, and of MTUs that do not fit. */
 void gremc_tunnels_warn(const struct gremc_control *control, const struct gremc_config *config);
 
@@ -130,7 +132,7 @@ void gremc_tunnels_warn(const struct gremc_control *control, const struct gremc_
 
 /* Create the engine, and pass it the keepalives that the host module receives.
  * Errors:  -ENOMEM. */
-int gremc_control_peers_init(struct gremc_control *control);
+__rte_warn_unused_result int gremc_control_peers_init(struct gremc_control *control);
 /* Set the policy of each tunnel of a configuration. */
 void gremc_control_peers_configure(struct gremc_control *control, const struct gremc_config *config,
 				   const struct gremc_vif_map *map);

@@ -27,7 +27,7 @@ struct gremc_kernel {
 
 /* Apply the running configuration.
  * Returns: false: the mirror cannot be opened, logged. A repeated call tries again. */
-bool gremc_kernel_configure(struct gremc_control *control);
+__rte_warn_unused_result bool gremc_kernel_configure(struct gremc_control *control);
 /* Close the mirror. Routes stay in the table. */
 void gremc_kernel_fini(struct gremc_kernel *kernel);
 /* Continue the passes that keep the kernel's flows alive and sample packets.

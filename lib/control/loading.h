@@ -22,7 +22,8 @@ struct gremc_loading; /* heap */
 /* Start to load the files of *source, which is copied. The thread inherits the caller's signal mask.
  * Thread:  any; it owns the result.
  * Returns: 0 or a negative errno. */
-int gremc_loading_start(const struct gremc_config_source *source, struct gremc_loading **loading);
+__rte_warn_unused_result int gremc_loading_start(const struct gremc_config_source *source,
+						 struct gremc_loading **loading);
 /* Returns: a descriptor that is readable when the thread has ended. gremc_loading_finish() closes it.
  * Thread:  the owner. */
 int gremc_loading_fd_get(const struct gremc_loading *loading);

@@ -58,7 +58,7 @@ struct gremc_membership {
 /* ---- membership.c ---- */
 
 /* Returns: 0 or -ENOMEM; gremc_membership_fini() in both cases. */
-int gremc_membership_init(struct gremc_control *control);
+__rte_warn_unused_result int gremc_membership_init(struct gremc_control *control);
 /* Free everything. Routes stay in the table. */
 void gremc_membership_fini(struct gremc_membership *membership);
 /* Process IGMP of a vif: a gremc_host_listener with the control plane as argument. */
@@ -71,13 +71,14 @@ int gremc_membership_poll(struct gremc_control *control);
 
 /* Apply the IGMP settings of a configuration and the vifs of its interfaces, and flush.
  * Returns: false: out of memory, logged. A repeated call completes it. */
-bool gremc_membership_configure(struct gremc_control *control, const struct gremc_config *config,
-				const struct gremc_vif_map *map);
+__rte_warn_unused_result bool gremc_membership_configure(struct gremc_control *control,
+							 const struct gremc_config *config,
+							 const struct gremc_vif_map *map);
 /* Set the source filter of a vif, if `igmp` (NULL: none) has one.
  * Returns: 0 or -ENOMEM.
  * Order:   before an mroute names the vif: a member of any source receives these sources only. */
-int gremc_membership_sources_set(struct gremc_control *control, const struct gremc_config_igmp *igmp,
-				 uint32_t vif);
+__rte_warn_unused_result int gremc_membership_sources_set(struct gremc_control *control,
+							  const struct gremc_config_igmp *igmp, uint32_t vif);
 
 /* ---- flush.c ---- */
 

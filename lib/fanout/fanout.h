@@ -169,8 +169,10 @@ const struct gremc_fanout_node *gremc_fanout_at(const struct gremc_fanout *table
  *          -EINVAL: not a group; host bits; a source with a prefix; a source in 0.0.0.0/8 or multicast; a vif
  *          or a key twice; oifs with thresholds that are not ascending; a wildcard inside 232.0.0.0/8.
  *          -ENOENT: a REMOVE of a key that does not exist. */
-int gremc_fanout_apply(struct gremc_fanout *table, const struct gremc_fanout_op *ops, uint32_t count,
-		       void (*on_new_id)(uint32_t id, void *argument), void *argument);
+__rte_warn_unused_result int gremc_fanout_apply(struct gremc_fanout *table, const struct gremc_fanout_op *ops,
+						uint32_t count,
+						void (*on_new_id)(uint32_t id, void *argument),
+						void *argument);
 
 /* Find the longest match of each of n keys.
  * Thread:  a reader.

@@ -34,7 +34,7 @@ struct gremc_slab {
 
 /* Reserve the memory.
  * Errors:  -ENOMEM: the process cannot have as much address space. */
-int gremc_slab_init(struct gremc_slab *slab, const struct gremc_nodes *nodes);
+__rte_warn_unused_result int gremc_slab_init(struct gremc_slab *slab, const struct gremc_nodes *nodes);
 /* Free the memory and all objects in it. */
 void gremc_slab_fini(struct gremc_slab *slab);
 /* Allocate an object on the first node, aligned to a cache line, not zeroed.
@@ -87,11 +87,11 @@ static inline struct gremc_object *gremc_object_of(const struct gremc_mroute *mr
 
 /* Check all of a spec but the order of its vifs.
  * Errors:  -EINVAL, -E2BIG. */
-int gremc_spec_check(const struct gremc_mroute_spec *spec);
+__rte_warn_unused_result int gremc_spec_check(const struct gremc_mroute_spec *spec);
 /* Create the object of a checked spec, without an id.
  * Errors:  -ENOMEM; -EINVAL: a vif twice. */
-int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec *spec,
-			struct gremc_object **out);
+__rte_warn_unused_result int
+gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec *spec, struct gremc_object **out);
 /* Free an object that no reader can have. */
 void gremc_object_destroy(struct gremc_slab *slab, struct gremc_object *object);
 /* Copy the object, which is complete and has its id, to the other nodes. */
@@ -180,7 +180,8 @@ static inline struct gremc_fanout_key gremc_fanout_key_of(rte_be32_t source, rte
 
 /* Create hashes of a capacity of `keys`, with all routes of the table; not yet published.
  * Errors:  -ENOMEM. */
-int gremc_view_create(struct gremc_fanout *table, uint32_t keys, struct gremc_view **out);
+__rte_warn_unused_result int gremc_view_create(struct gremc_fanout *table, uint32_t keys,
+					       struct gremc_view **out);
 /* Free a view that no reader can have. */
 void gremc_view_destroy(struct gremc_fanout *table, struct gremc_view *view);
 /* Make readers use the view. */

@@ -57,7 +57,7 @@ struct gremc_hash {
  * Thread:  writer.
  * Input:   entries is the least capacity; socket is a NUMA node or SOCKET_ID_ANY.
  * Returns: 0 or -ENOMEM. */
-int gremc_hash_init(struct gremc_hash *hash, uint32_t entries, int socket);
+__rte_warn_unused_result int gremc_hash_init(struct gremc_hash *hash, uint32_t entries, int socket);
 
 /* Free the table.
  * Thread:  writer.
@@ -71,7 +71,7 @@ uint64_t gremc_hash_bytes(const struct gremc_hash *hash);
  * Thread:  writer.
  * Input:   no line with this key is in the table.
  * Returns: 0, or -ENOSPC if the table is full. */
-int gremc_hash_add(struct gremc_hash *hash, uint64_t h, uint32_t number);
+__rte_warn_unused_result int gremc_hash_add(struct gremc_hash *hash, uint64_t h, uint32_t number);
 
 /* Replace line `old` by line `number`, which has the same key, by one store: a lookup finds one of the two.
  * Thread:  writer.

@@ -41,9 +41,9 @@ struct gremc_device {
 /* Create or find the device and add it to the control loop. A new device lives as long as the process until
  * it is persistent. The device is not set up.
  * Returns: 0 or a negative errno. */
-int gremc_device_open(struct gremc_host *host, struct gremc_device *device);
+__rte_warn_unused_result int gremc_device_open(struct gremc_host *host, struct gremc_device *device);
 /* Make an open device outlive the process. Returns: 0 or a negative errno. */
-int gremc_device_persist(struct gremc_device *device);
+__rte_warn_unused_result int gremc_device_persist(struct gremc_device *device);
 /* Set an open device up and apply its link configuration. Failures are logged. */
 void gremc_device_commit(struct gremc_host *host, struct gremc_device *device);
 /* Close the device; no-op if it is not open. */
@@ -62,7 +62,7 @@ void gremc_device_config_apply(struct gremc_host *host, struct gremc_device *dev
 			       struct gremc_link_config *link_config);
 /* Read the addresses and routes that an earlier start gave the device; they become its last configuration.
  * Returns: 0 or a negative errno. */
-int gremc_device_config_read(struct gremc_host *host, struct gremc_device *device);
+__rte_warn_unused_result int gremc_device_config_read(struct gremc_host *host, struct gremc_device *device);
 /* Free the memory of a link configuration and zero it. */
 void gremc_link_config_fini(struct gremc_link_config *link_config);
 /* Warn that an address or route of the device could not be changed; no-op for rc 0. */

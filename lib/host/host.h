@@ -81,20 +81,23 @@ void gremc_host_kernel_interface_set(struct gremc_host *host, uint16_t port, con
 bool gremc_host_port_follows_kernel(const struct gremc_host *host, const struct gremc_config *config,
 				    uint16_t port);
 /* See gremc_nexthops_tunnel_adjacency(). */
-int gremc_host_tunnel_adjacency(struct gremc_host *host, const struct gremc_config *config,
-				const struct gremc_config_tunnel *tunnel, uint32_t *adjacency);
+__rte_warn_unused_result int gremc_host_tunnel_adjacency(struct gremc_host *host,
+							 const struct gremc_config *config,
+							 const struct gremc_config_tunnel *tunnel,
+							 uint32_t *adjacency);
 
 /* Take over the kernel interface `name` for the port of that name, see gremc_takeover_begin().
  * gremc_host_commit() finishes the takeover; gremc_host_destroy() before it undoes the takeover.
  * Order:   at start, before gremc_host_apply().
  * Returns: 0, or a negative errno with the reason in *errors. */
-int gremc_host_takeover_begin(struct gremc_host *host, const struct gremc_config *config, const char *name,
-			      struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_host_takeover_begin(struct gremc_host *host,
+						       const struct gremc_config *config, const char *name,
+						       struct gremc_errors *errors);
 
 /* Allocate the memory by which gremc_host_apply() of this configuration replaces the old one as a whole. It
  * can still lack memory for single devices. gremc_host_apply() uses it; the next call replaces it.
  * Returns: 0 or -ENOMEM. */
-int gremc_host_reserve(struct gremc_host *host, const struct gremc_config *config);
+__rte_warn_unused_result int gremc_host_reserve(struct gremc_host *host, const struct gremc_config *config);
 /* Apply a configuration to the devices, their addresses and routes, and the mirrored tunnels. Unchanged
  * objects stay untouched. A device that cannot be created is an error, and the others are created
  * nevertheless. Before gremc_host_commit() devices are created and nothing else.
@@ -113,7 +116,7 @@ bool gremc_host_is_complete(const struct gremc_host *host);
  * end of the process removes the devices that it created. Addresses and routes that cannot be added are
  * logged only.
  * Returns: 0, or a negative errno with the reason in *errors: nothing has changed. */
-int gremc_host_commit(struct gremc_host *host, struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_host_commit(struct gremc_host *host, struct gremc_errors *errors);
 
 /* Get the host's own vif, for mroutes that name it; the first call creates it.
  * Returns: GREMC_VIF_NONE: out of memory. */
@@ -159,7 +162,8 @@ void gremc_host_icmp_listener_set(struct gremc_host *host, gremc_host_icmp_liste
 
 /* Write an IPv4 packet to the device of a vif, as if the packet had come by that vif.
  * Returns: 0; -ENODEV: the vif has no device of its own; another negative errno of the kernel. */
-int gremc_host_packet_write(struct gremc_host *host, uint32_t vif, const void *packet, size_t length);
+__rte_warn_unused_result int gremc_host_packet_write(struct gremc_host *host, uint32_t vif,
+						     const void *packet, size_t length);
 
 /* ---- for telemetry; Thread: any ---- */
 

@@ -72,7 +72,7 @@ struct gremc_device *gremc_host_device_find(const struct gremc_host *host, const
 /* Sort the list after it has changed. */
 void gremc_host_devices_sort(struct gremc_host *host);
 /* Open the device, and commit it if the host is committed. Returns: 0 or a negative errno. */
-int gremc_host_device_open(struct gremc_host *host, struct gremc_device *device);
+__rte_warn_unused_result int gremc_host_device_open(struct gremc_host *host, struct gremc_device *device);
 /* Publish the state of the device, open or not, to the punt path, to gremc_nexthops and to the fast path. */
 void gremc_host_device_publish(struct gremc_host *host, struct gremc_device *device);
 /* Remove the device from the punt path. */

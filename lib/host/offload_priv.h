@@ -27,8 +27,8 @@ struct gremc_gso {
  * Input:   is_frame: the packet begins with an Ethernet header, otherwise with its IP header.
  * Errors:  -EINVAL: the virtio header does not fit the packet, or requests an offload that was not offered.
  */
-int gremc_gso_init(struct gremc_gso *gso, const struct virtio_net_hdr *header, bool is_frame, uint8_t *packet,
-		   uint32_t length);
+__rte_warn_unused_result int gremc_gso_init(struct gremc_gso *gso, const struct virtio_net_hdr *header,
+					    bool is_frame, uint8_t *packet, uint32_t length);
 /* Returns: the bytes of segment `n`, below gso->count. */
 uint32_t gremc_gso_segment_length(const struct gremc_gso *gso, uint32_t n);
 /* Write segment `n`, a complete packet with all checksums.

@@ -8,7 +8,7 @@
 
 /* Initialize a budget without a limit.
  * Returns: 0; -1 if memory is exhausted. */
-int gremc_budget_init(struct gremc_igmp *igmp);
+__rte_warn_unused_result int gremc_budget_init(struct gremc_igmp *igmp);
 
 /* Free the budget.
  * Input:   no holder is left. */
@@ -16,7 +16,7 @@ void gremc_budget_fini(struct gremc_igmp *igmp);
 
 /* Reserve memory for a number of interfaces.
  * Returns: 0; -1 if memory is exhausted. */
-int gremc_budget_reserve(struct gremc_igmp *igmp, uint32_t interfaces);
+__rte_warn_unused_result int gremc_budget_reserve(struct gremc_igmp *igmp, uint32_t interfaces);
 
 /* Add an interface without holders. Memory for it is reserved. */
 void gremc_budget_interface_add(struct gremc_igmp *igmp, struct interface *interface);

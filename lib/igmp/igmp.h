@@ -101,8 +101,8 @@ void gremc_igmp_configure(struct gremc_igmp *igmp, const struct gremc_igmp_setti
  * Owner:   the policy and its arrays are copied.
  * Returns: 0; without a change: -ENOMEM; -EEXIST if another interface is the upstream; -EAFNOSUPPORT if the
  *          policy has an IPv6 address, because IGMP is for IPv4. */
-int gremc_igmp_interface_set(struct gremc_igmp *igmp, uint32_t interface,
-			     const struct gremc_igmp_policy *policy, uint64_t now);
+__rte_warn_unused_result int gremc_igmp_interface_set(struct gremc_igmp *igmp, uint32_t interface,
+						      const struct gremc_igmp_policy *policy, uint64_t now);
 
 /* Remove an interface and its memberships; no-op if it does not exist.
  * Thread:  control thread. */

@@ -10,7 +10,7 @@
 
 /* Initialize a proxy without an upstream.
  * Returns: 0; -1 if memory is exhausted. */
-int gremc_proxy_init(struct gremc_igmp *igmp);
+__rte_warn_unused_result int gremc_proxy_init(struct gremc_igmp *igmp);
 
 /* Free the proxy; later changes are ignored. */
 void gremc_proxy_fini(struct gremc_igmp *igmp);

@@ -35,7 +35,7 @@ struct gremc_netlink {
 };
 
 /* Open a request socket in the network namespace of the calling thread. */
-int gremc_netlink_open(struct gremc_netlink *netlink);
+__rte_warn_unused_result int gremc_netlink_open(struct gremc_netlink *netlink);
 /* Close the socket; no-op if it is closed. */
 void gremc_netlink_close(struct gremc_netlink *netlink);
 /* Begin a request in the socket's buffer.
@@ -44,12 +44,12 @@ void gremc_netlink_close(struct gremc_netlink *netlink);
 struct nlmsghdr *gremc_netlink_request_init(struct gremc_netlink *netlink, uint16_t type, uint16_t flags);
 /* Send a request and pass each message of the answer to `answer`.
  * Input:   answer NULL: request an acknowledgement only. */
-int gremc_netlink_send(struct gremc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t answer,
-		       void *argument);
+__rte_warn_unused_result int gremc_netlink_send(struct gremc_netlink *netlink, struct nlmsghdr *request,
+						mnl_cb_t answer, void *argument);
 /* Send a dump request that the kernel filters by the request's header.
  * Input:   kernels before 4.20 do not filter, so `answer` must filter as well. */
-int gremc_netlink_dump(struct gremc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t answer,
-		       void *argument);
+__rte_warn_unused_result int gremc_netlink_dump(struct gremc_netlink *netlink, struct nlmsghdr *request,
+						mnl_cb_t answer, void *argument);
 
 /* ---- events.c: notifications ---- */
 
@@ -68,10 +68,12 @@ enum gremc_netlink_event {
 
 /* Open a non-blocking socket that receives the events of these groups.
  * Input:   RTNLGRP_* values; the receive buffer in bytes (a smaller limit of the system applies silently). */
-int gremc_netlink_events_open(struct gremc_netlink_events *events, const unsigned *groups, unsigned count,
-			      int buffer_size);
+__rte_warn_unused_result int gremc_netlink_events_open(struct gremc_netlink_events *events,
+						       const unsigned *groups, unsigned count,
+						       int buffer_size);
 /* Receive the events of one more group. */
-int gremc_netlink_events_join(const struct gremc_netlink_events *events, unsigned group);
+__rte_warn_unused_result int gremc_netlink_events_join(const struct gremc_netlink_events *events,
+						       unsigned group);
 /* Close the socket; no-op if it is closed. */
 void gremc_netlink_events_close(struct gremc_netlink_events *events);
 /* Returns: the file descriptor to poll. */
@@ -100,14 +102,15 @@ struct gremc_link_settings {
 };
 
 /* Change the properties of a link. */
-int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
-		   const struct gremc_link_settings *settings);
+__rte_warn_unused_result int gremc_link_set(struct gremc_netlink *netlink, unsigned ifindex,
+					    const struct gremc_link_settings *settings);
 /* Errors:  -ENODEV: no link has this name. */
-int gremc_link_get(struct gremc_netlink *netlink, const char *name, struct gremc_link *link);
+__rte_warn_unused_result int gremc_link_get(struct gremc_netlink *netlink, const char *name,
+					    struct gremc_link *link);
 /* Returns: the ifindex of the VRF that the link is in; 0: none. */
 unsigned gremc_link_vrf(struct gremc_netlink *netlink, unsigned ifindex);
 /* Remove a link. */
-int gremc_link_remove(struct gremc_netlink *netlink, unsigned ifindex);
+__rte_warn_unused_result int gremc_link_remove(struct gremc_netlink *netlink, unsigned ifindex);
 /* Input:   an RTM_NEWLINK or RTM_DELLINK message. */
 void gremc_link_parse(const struct nlmsghdr *header, struct gremc_link *link);
 
@@ -126,14 +129,14 @@ struct gremc_link_address {
 
 /* Add or remove an IPv4 address. Removing an address that is absent succeeds.
  * Errors:  -EEXIST: the link has this address already, possibly with another peer. */
-int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
-		      const struct gremc_link_address *address, bool add);
+__rte_warn_unused_result int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
+					       const struct gremc_link_address *address, bool add);
 /* Input:   protocol: GREMC_RTPROT for addresses of the configuration, 0 on kernels before 5.18. */
 typedef void gremc_address_visitor(void *argument, const struct gremc_link_address *address,
 				   uint8_t protocol);
 /* Visit each IPv4 address of a link. */
-int gremc_address_each(struct gremc_netlink *netlink, unsigned ifindex, gremc_address_visitor *visit,
-		       void *argument);
+__rte_warn_unused_result int gremc_address_each(struct gremc_netlink *netlink, unsigned ifindex,
+						gremc_address_visitor *visit, void *argument);
 
 /* ---- route.c ---- */
 
@@ -161,19 +164,20 @@ struct gremc_kernel_next_hop {
 
 /* Add, replace or remove an IPv4 route of the main table. Removing a route that is absent succeeds.
  * Errors:  -EEXIST: the table has a route to this destination already, possibly by another next hop. */
-int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struct gremc_link_route *route,
-		    enum gremc_route_verb verb);
+__rte_warn_unused_result int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex,
+					     const struct gremc_link_route *route,
+					     enum gremc_route_verb verb);
 typedef void gremc_route_visitor(void *argument, const struct gremc_kernel_route *route);
 /* Visit the IPv4 routes of the main table.
  * Input:   ifindex 0: of every link; protocol 0: of every protocol. Kernels before 4.20 do not filter by
  *          protocol, so routes of other protocols may be visited. */
-int gremc_route_each(struct gremc_netlink *netlink, unsigned ifindex, uint8_t protocol,
-		     gremc_route_visitor *visit, void *argument);
+__rte_warn_unused_result int gremc_route_each(struct gremc_netlink *netlink, unsigned ifindex,
+					      uint8_t protocol, gremc_route_visitor *visit, void *argument);
 /* Look up the next hop of a packet from `from` to `to`.
  * Input:   vrf: the ifindex of a VRF whose table is used; 0: the kernel's rules choose the table.
  * Errors:  -ENETUNREACH and other errors of the kernel: there is no unicast route. */
-int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, unsigned vrf,
-		       struct gremc_kernel_next_hop *next_hop);
+__rte_warn_unused_result int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from,
+						unsigned vrf, struct gremc_kernel_next_hop *next_hop);
 /* Parse the destination of a route message.
  * Returns: false: the message is not about an IPv4 route of a table (another family, or a cache entry). */
 bool gremc_route_destination_parse(const struct nlmsghdr *header, struct gremc_prefix *to);
@@ -201,7 +205,8 @@ struct gremc_neighbor {
 };
 
 /* Tell the kernel that the neighbour is in use: it resolves an unknown address and confirms a stale one. */
-int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address);
+__rte_warn_unused_result int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex,
+						const struct in6_addr *address);
 /* Errors:  any: *neighbor has the state NUD_NONE. */
 int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address,
 		       struct gremc_neighbor *neighbor);

@@ -60,7 +60,8 @@ bool gremc_nexthops_port_follows_kernel(const struct gremc_nexthops *nexthops,
 
 /* Allocate the set of mirrored tunnels of a configuration. The next call replaces it.
  * Returns: 0 or -ENOMEM. */
-int gremc_nexthops_config_reserve(struct gremc_nexthops *nexthops, const struct gremc_config *config);
+__rte_warn_unused_result int gremc_nexthops_config_reserve(struct gremc_nexthops *nexthops,
+							   const struct gremc_config *config);
 /* Replace the set of mirrored tunnels. Neighbours that both sets use keep their state.
  * Input:    vif: the vif of each tunnel of `config`.
  * Lifetime: `config` until the next call.
@@ -71,8 +72,10 @@ void gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct g
  * Input:   `config` is the tunnel's configuration; it need not be the running one.
  * Owner:   the caller holds one more reference to *adjacency.
  * Returns: 0 or a negative errno. */
-int gremc_nexthops_tunnel_adjacency(struct gremc_nexthops *nexthops, const struct gremc_config *config,
-				    const struct gremc_config_tunnel *tunnel, uint32_t *adjacency);
+__rte_warn_unused_result int gremc_nexthops_tunnel_adjacency(struct gremc_nexthops *nexthops,
+							     const struct gremc_config *config,
+							     const struct gremc_config_tunnel *tunnel,
+							     uint32_t *adjacency);
 
 /* Do the work that is due.
  * Input:   gremc_clock_ms().

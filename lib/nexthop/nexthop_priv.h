@@ -104,8 +104,8 @@ void gremc_nexthop_neighbors_poll(struct gremc_nexthops *nexthops, uint64_t now)
 /* Get the adjacency of a neighbour of a port.
  * Owner:   the caller holds one more reference to *adjacency.
  * Returns: 0 or a negative errno. */
-int gremc_nexthop_adjacency_get(const struct gremc_nexthops *nexthops, uint16_t port,
-				const struct in6_addr *address, uint32_t *adjacency);
+__rte_warn_unused_result int gremc_nexthop_adjacency_get(const struct gremc_nexthops *nexthops, uint16_t port,
+							 const struct in6_addr *address, uint32_t *adjacency);
 
 /* ---- routes.c ---- */
 
@@ -127,7 +127,7 @@ void gremc_nexthop_link_changed(struct gremc_nexthops *nexthops, const struct gr
 /* ---- events.c ---- */
 
 /* Open the event socket and add it to the control loop. Returns: 0 or a negative errno. */
-int gremc_nexthop_events_open(struct gremc_nexthops *nexthops);
+__rte_warn_unused_result int gremc_nexthop_events_open(struct gremc_nexthops *nexthops);
 /* Close the event socket; no-op if it is closed. */
 void gremc_nexthop_events_close(struct gremc_nexthops *nexthops);
 

@@ -14,7 +14,7 @@ struct gremc_peer_timers {
 
 /* Create `vifs` timers, none of which runs.
  * Errors:  -ENOMEM. */
-int gremc_peer_timers_init(struct gremc_peer_timers *timers, uint32_t vifs);
+__rte_warn_unused_result int gremc_peer_timers_init(struct gremc_peer_timers *timers, uint32_t vifs);
 /* Free the timers. */
 void gremc_peer_timers_fini(struct gremc_peer_timers *timers, uint32_t vifs);
 /* Start or restart the timer of a vif.

@@ -35,7 +35,7 @@ const struct gremc_driver_trait *gremc_driver_trait(const char *driver);
 const char *gremc_driver_error_text(int ret);
 /* Find the ethdev with this name or PCI address.
  * Returns: 0 or -ENODEV. */
-int gremc_device_find(const char *device, uint16_t *id);
+__rte_warn_unused_result int gremc_device_find(const char *device, uint16_t *id);
 
 /* ---- netdev.c ---- */
 
@@ -46,10 +46,10 @@ uint32_t gremc_netdev_rx_capacity(const struct rte_eth_dev_info *info);
 /* Returns: whether the device has the MTU of an interface of the kernel. */
 bool gremc_netdev_has_mtu(const struct rte_eth_dev_info *info);
 /* Returns: 0 or a negative errno. */
-int gremc_netdev_mtu_get(unsigned if_index, uint16_t *mtu);
+__rte_warn_unused_result int gremc_netdev_mtu_get(unsigned if_index, uint16_t *mtu);
 /* Set the MTU; no-op, which needs no privilege, if it is set already.
  * Returns: 0 or a negative errno. */
-int gremc_netdev_mtu_set(unsigned if_index, uint16_t mtu);
+__rte_warn_unused_result int gremc_netdev_mtu_set(unsigned if_index, uint16_t mtu);
 /* Store the kernel's MTU of each ethdev; 0: the ethdev is not on an interface of the kernel. */
 void gremc_netdev_mtus_save(uint16_t mtu[RTE_MAX_ETHPORTS]);
 /* Returns: whether the interface of the kernel has a carrier. */

@@ -38,7 +38,8 @@ struct gremc_pool_plans {
  * of them. Sets also header_capacity of the workers and host_capacity.
  * Owner:   gremc_pool_plans_fini() frees the list.
  * Returns: 0 or -ENOMEM. */
-int gremc_pool_plans_init(struct gremc_pool_plans *plans, struct gremc_port_set *set, unsigned level);
+__rte_warn_unused_result int gremc_pool_plans_init(struct gremc_pool_plans *plans, struct gremc_port_set *set,
+						   unsigned level);
 /* Free the list of plans. */
 void gremc_pool_plans_fini(struct gremc_pool_plans *plans);
 /* Returns: the approximate memory of all pools, in bytes. */

@@ -90,26 +90,33 @@ int gremc_port_node(const struct gremc_port *port, const struct gremc_worker_pla
 
 /* ---- the steps, in order ---- */
 
-int gremc_ports_devices_plug(struct gremc_port_set *set);      /* device.c: AF_XDP devices of `interface:` */
-int gremc_ports_devices_find(struct gremc_port_set *set);      /* device.c: the ethdev of each device */
-int gremc_ports_bonds_create(struct gremc_port_set *set);      /* bond.c: bonds and their members */
-int gremc_ports_settings_derive(struct gremc_port_set *set);   /* describe.c: settings from capabilities */
-int gremc_ports_queues_assign(struct gremc_port_set *set);     /* queues.c: queues to workers */
-int gremc_ports_devices_configure(struct gremc_port_set *set); /* start.c */
-int gremc_ports_memory_setup(struct gremc_port_set *set);      /* pool.c: pools, queues, rings */
-int gremc_ports_events_open(struct gremc_port_set *set);       /* events.c: before a device raises events */
-int gremc_ports_devices_start(struct gremc_port_set *set);     /* start.c */
-int gremc_ports_numa_audit(struct gremc_port_set *set);        /* numa.c: warnings only */
+__rte_warn_unused_result int
+gremc_ports_devices_plug(struct gremc_port_set *set); /* device.c: AF_XDP devices of `interface:` */
+__rte_warn_unused_result int
+gremc_ports_devices_find(struct gremc_port_set *set); /* device.c: the ethdev of each device */
+__rte_warn_unused_result int
+gremc_ports_bonds_create(struct gremc_port_set *set); /* bond.c: bonds and their members */
+__rte_warn_unused_result int
+gremc_ports_settings_derive(struct gremc_port_set *set); /* describe.c: settings from capabilities */
+__rte_warn_unused_result int
+gremc_ports_queues_assign(struct gremc_port_set *set); /* queues.c: queues to workers */
+__rte_warn_unused_result int gremc_ports_devices_configure(struct gremc_port_set *set); /* start.c */
+__rte_warn_unused_result int
+gremc_ports_memory_setup(struct gremc_port_set *set); /* pool.c: pools, queues, rings */
+__rte_warn_unused_result int
+gremc_ports_events_open(struct gremc_port_set *set); /* events.c: before a device raises events */
+__rte_warn_unused_result int gremc_ports_devices_start(struct gremc_port_set *set); /* start.c */
+__rte_warn_unused_result int gremc_ports_numa_audit(struct gremc_port_set *set); /* numa.c: warnings only */
 
 /* ---- start.c ---- */
 
 /* Set up the queues of every port.
  * Returns: 0 or a negative errno. -EAGAIN: a device refused the capacity of its mbufs or the number of
  *          its descriptors; both have been changed, and the pools must be created again. */
-int gremc_ports_queues_setup(struct gremc_port_set *set);
+__rte_warn_unused_result int gremc_ports_queues_setup(struct gremc_port_set *set);
 /* Set up and start a device as it was. It is stopped, or new.
  * Returns: 0, or a negative errno with the reason in set->errors. */
-int gremc_port_device_restart(struct gremc_port_set *set, uint16_t index);
+__rte_warn_unused_result int gremc_port_device_restart(struct gremc_port_set *set, uint16_t index);
 /* Drain the RX queues and stop the device. */
 void gremc_port_device_stop(struct gremc_port_set *set, uint16_t index);
 /* Stop the device without a look at its queues. */
@@ -134,7 +141,7 @@ void gremc_port_filters_open(struct gremc_port_state *state, const struct gremc_
 
 /* Stop a member and remove it from its bond, which is stopped, or which no worker uses at the time.
  * Returns: 0, or a negative value when the bond keeps it; DPDK's bonding logs the reason. */
-int gremc_bond_member_detach(uint16_t bond, uint16_t member);
+__rte_warn_unused_result int gremc_bond_member_detach(uint16_t bond, uint16_t member);
 /* Close the device of a port; of a bond also its members. */
 void gremc_port_device_close(struct gremc_port_state *state, const char *name);
 
@@ -146,10 +153,10 @@ uint32_t gremc_port_mtu_max(const struct rte_eth_dev_info *info);
 uint16_t gremc_port_vlan_extra(const struct rte_eth_dev_info *info);
 /* Choose the MTU of a port, its mbuf capacity and its offloads.
  * Returns: 0, or a negative errno with the reason in set->errors. */
-int gremc_port_mtu_plan(struct gremc_port_set *set, uint16_t index);
+__rte_warn_unused_result int gremc_port_mtu_plan(struct gremc_port_set *set, uint16_t index);
 /* Set the MTU of interfaces of the kernel, and read the MTU of the port into port->mtu.
  * Returns: 0, or a negative errno with the reason in set->errors.
  * Order:   after the start. */
-int gremc_port_mtu_apply(struct gremc_port_set *set, uint16_t index);
+__rte_warn_unused_result int gremc_port_mtu_apply(struct gremc_port_set *set, uint16_t index);
 
 #endif

@@ -29,6 +29,6 @@ char *gremc_ports_lcores_format(const struct gremc_ports *ports, const bool *mar
 /* Create the rings of shared TX queues.
  * Returns: 0, or -ENOMEM with the error added.
  * Order:   after the pools, whose plan has the sizes of the rings. */
-int gremc_ports_tx_rings_create(struct gremc_port_set *set);
+__rte_warn_unused_result int gremc_ports_tx_rings_create(struct gremc_port_set *set);
 
 #endif

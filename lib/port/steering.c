@@ -26,7 +26,7 @@ int gremc_ports_steer_add(struct gremc_ports *ports, const struct gremc_config *
 int gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config *config)
 {
 	const struct gremc_port_set *set = gremc_port_set_of(ports);
-	int ret = 0;
+	int rc, ret = 0;
 
 	gremc_assert_control_thread();
 	for (uint16_t i = 0; i < ports->count; i++) {
@@ -36,11 +36,12 @@ int gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config 
 		if (state->steer == NULL)
 			continue;
 		device = gremc_port_steer_device(state, ports->port[i]);
-		if (gremc_steer_trim(state->steer, &device, config, i) == 0)
-			continue;
-		ret = -ENOMEM;
-		GREMC_LOG_LIMITED(ERR, "port %s: out of memory: it still takes removed tunnels and groups",
-				  ports->port[i]->name);
+		rc = gremc_steer_trim(state->steer, &device, config, i);
+		if (rc == -ENOMEM)
+			GREMC_LOG_LIMITED(ERR,
+					  "port %s: out of memory: it still takes removed tunnels and groups",
+					  ports->port[i]->name);
+		ret = rc ? rc : ret;
 	}
 	return ret;
 }

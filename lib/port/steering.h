@@ -11,12 +11,14 @@
  * Returns: 0, or a negative errno with the reason in *errors.
  * Order:   gremc_ports_steer_trim() follows: with the new configuration, or after a failure with the old
  *          one. */
-int gremc_ports_steer_add(struct gremc_ports *ports, const struct gremc_config *config,
-			  struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_ports_steer_add(struct gremc_ports *ports,
+						   const struct gremc_config *config,
+						   struct gremc_errors *errors);
 /* Take only the traffic of the configuration and the groups of gremc_ports_steer_groups().
  * Thread:  control thread.
- * Returns: 0; -ENOMEM, logged: a port still takes more, a repeated call completes it. */
-int gremc_ports_steer_trim(struct gremc_ports *ports, const struct gremc_config *config);
+ * Returns: 0, or a negative errno, logged: a port takes more or less; a repeated call completes it. */
+__rte_warn_unused_result int gremc_ports_steer_trim(struct gremc_ports *ports,
+						    const struct gremc_config *config);
 /* Replace the groups of mroutes that accept a port with `multicast` and that IGMP or the kernel brought.
  * Thread:  control thread.
  * Input:   groups in any order, duplicates allowed.

@@ -20,8 +20,8 @@ typedef void gremc_port_listener(void *argument, uint16_t port);
  *           readers of `rcu`.
  * Lifetime: rcu, epoll and argument outlive the ports.
  * Returns:  0 or a negative errno. */
-int gremc_ports_watch(struct gremc_ports *ports, struct gremc_rcu *rcu, int epoll,
-		      gremc_port_listener *listener, void *argument);
+__rte_warn_unused_result int gremc_ports_watch(struct gremc_ports *ports, struct gremc_rcu *rcu, int epoll,
+					       gremc_port_listener *listener, void *argument);
 /* Handle the events of devices, read the links of devices that raise no event, continue restarts.
  * Thread:  control thread, in each iteration of its loop.
  * Units:   now, wait and the result in milliseconds; now of a monotonic clock.

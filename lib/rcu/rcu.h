@@ -29,7 +29,7 @@ struct rte_rcu_qsbr *gremc_rcu_qsbr(struct gremc_rcu *rcu);
 /* Allocate a reader slot. The reader is registered and offline.
  * Thread:  any.
  * Returns: the slot, at least 0; -ENOSPC if no slot is free. */
-int gremc_rcu_reader_register(struct gremc_rcu *rcu);
+__rte_warn_unused_result int gremc_rcu_reader_register(struct gremc_rcu *rcu);
 
 /* Free a reader slot.
  * Thread:  any.
@@ -41,7 +41,8 @@ void gremc_rcu_reader_unregister(struct gremc_rcu *rcu, int slot);
  * Thread:  writer.
  * Owner:   on success the deferred call owns the argument, on an error the caller.
  * Returns: 0 or -ENOMEM. After -ENOMEM the caller may free the argument after gremc_rcu_synchronize(). */
-int gremc_rcu_defer(struct gremc_rcu *rcu, void (*free_function)(void *), void *argument);
+__rte_warn_unused_result int gremc_rcu_defer(struct gremc_rcu *rcu, void (*free_function)(void *),
+					     void *argument);
 
 /* Start the grace period of all calls that were deferred since the last commit.
  * Thread:  writer. */

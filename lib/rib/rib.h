@@ -80,24 +80,29 @@ void gremc_rib_destroy(struct gremc_rib *rib);
  * Units:   now: seconds of the caller's clock, for gremc_rib_since().
  * Errors:  -EAFNOSUPPORT: a key that is not IPv4; -EINVAL: a key twice; -ECANCELED: the job that runs this is
  *          cancelled; -ENOMEM and the errors of gremc_fanout_apply(). */
-int gremc_rib_static_replace(struct gremc_rib *rib, const struct gremc_rib_route *routes, uint32_t count,
-			     const uint32_t *vifs, uint32_t interface_count, uint32_t now);
+__rte_warn_unused_result int gremc_rib_static_replace(struct gremc_rib *rib,
+						      const struct gremc_rib_route *routes, uint32_t count,
+						      const uint32_t *vifs, uint32_t interface_count,
+						      uint32_t now);
 
 /* Set the request of an interface for (S,G), or for (*,G) with a source without a family.
  * Errors:  -ENOMEM: the interface requests nothing now; repeat the call. -EAFNOSUPPORT: no change.
  *          GREMC_IGMP_NONE does not fail. */
-int gremc_rib_member_set(struct gremc_rib *rib, uint32_t interface, const struct gremc_addr *source,
-			 const struct gremc_addr *group, enum gremc_igmp_request request);
+__rte_warn_unused_result int gremc_rib_member_set(struct gremc_rib *rib, uint32_t interface,
+						  const struct gremc_addr *source,
+						  const struct gremc_addr *group,
+						  enum gremc_igmp_request request);
 /* Set whether members of an interface that request any source get the sources of the vif's filter only
  * (GREMC_THRESHOLD_SOURCES).
  * Errors:  -ENOMEM: no change. */
-int gremc_rib_source_filter_set(struct gremc_rib *rib, uint32_t interface, bool is_filtered);
+__rte_warn_unused_result int gremc_rib_source_filter_set(struct gremc_rib *rib, uint32_t interface,
+							 bool is_filtered);
 /* Set the proxy's upstream interface, or GREMC_RIB_NONE. All packets of the other interfaces also leave by
  * it, with or without members. This includes 232.0.0.0/8: RFC 4607 withholds packets without an (S,G) from
  * receivers, not from the router above.
  * Errors:  -ENOMEM: no change.
  * RFC:     4605, section 4.2. */
-int gremc_rib_upstream_set(struct gremc_rib *rib, uint32_t interface);
+__rte_warn_unused_result int gremc_rib_upstream_set(struct gremc_rib *rib, uint32_t interface);
 
 /* Add or replace the kernel's route for (S,G), or for (*,G) with a source without a family. As in the kernel,
  * a (*,G) also accepts packets from its OIFs.
@@ -105,9 +110,10 @@ int gremc_rib_upstream_set(struct gremc_rib *rib, uint32_t interface);
  *          GREMC_RIB_NONE is left out. With GREMC_RIB_REGISTER the route is punt-sampled, unless another
  *          origin requests it. thresholds: [oif] a packet's TTL must be greater; NULL: none.
  * Errors:  -ENOMEM, -EAFNOSUPPORT: no change. */
-int gremc_rib_kernel_set(struct gremc_rib *rib, const struct gremc_addr *source,
-			 const struct gremc_addr *group, uint32_t iif, const uint32_t *oifs,
-			 const uint8_t *thresholds, uint32_t oif_count);
+__rte_warn_unused_result int gremc_rib_kernel_set(struct gremc_rib *rib, const struct gremc_addr *source,
+						  const struct gremc_addr *group, uint32_t iif,
+						  const uint32_t *oifs, const uint8_t *thresholds,
+						  uint32_t oif_count);
 /* Remove the kernel's route with this key; no-op without one. */
 void gremc_rib_kernel_remove(struct gremc_rib *rib, const struct gremc_addr *source,
 			     const struct gremc_addr *group);

@@ -104,7 +104,7 @@ static inline void gremc_rib_failures_add(struct gremc_rib *rib, uint32_t count)
 
 /* Add an item; no-op if the set has it.
  * Errors:  -ENOMEM: no change. */
-int gremc_interface_set_add(struct interface_set *set, uint32_t item);
+__rte_warn_unused_result int gremc_interface_set_add(struct interface_set *set, uint32_t item);
 /* Remove an item; no-op if the set does not have it. */
 void gremc_interface_set_remove(struct interface_set *set, uint32_t item);
 /* Whether the set has the item. */
@@ -113,7 +113,7 @@ bool gremc_interface_set_has(const struct interface_set *set, uint32_t item);
 /* ---- entry.c ---- */
 
 /* Returns: 0; -EAFNOSUPPORT: the table cannot have the key. */
-int gremc_rib_key_check(const struct gremc_rib_key *key);
+__rte_warn_unused_result int gremc_rib_key_check(const struct gremc_rib_key *key);
 /* Returns: the key of a group and a source, which may have no family. */
 static inline struct gremc_rib_key gremc_rib_key_make(const struct gremc_addr *source,
 						      const struct gremc_addr *group)
@@ -150,8 +150,8 @@ void gremc_rib_entry_kernel_free(struct rib_entry *entry);
  * Output:  *is_requested: whether an origin requests it. The lists of *spec are offsets into the arena, which
  *          gremc_rib_spec_finish() replaces by pointers when the arena does not grow any more.
  * Errors:  -ENOMEM. */
-int gremc_rib_spec_compose(struct gremc_rib *rib, const struct rib_entry *entry,
-			   struct gremc_mroute_spec *spec, bool *is_requested);
+__rte_warn_unused_result int gremc_rib_spec_compose(struct gremc_rib *rib, const struct rib_entry *entry,
+						    struct gremc_mroute_spec *spec, bool *is_requested);
 /* Replace the offsets of the lists by pointers. */
 void gremc_rib_spec_finish(const struct gremc_rib *rib, struct gremc_mroute_spec *spec);
 
@@ -161,11 +161,11 @@ void gremc_rib_spec_finish(const struct gremc_rib *rib, struct gremc_mroute_spec
 uint32_t gremc_rib_dirty_flush(struct gremc_rib *rib);
 /* Add an entry to the batch; no-op if it is in it.
  * Errors:  -ENOMEM. */
-int gremc_rib_batch_add(struct gremc_rib *rib, struct rib_entry *entry);
+__rte_warn_unused_result int gremc_rib_batch_add(struct gremc_rib *rib, struct rib_entry *entry);
 /* Apply the batch to the table, all or nothing; it stays the batch. Entries that wait and are not static go
  * on waiting.
  * Errors:  -ENOMEM; -ECANCELED: the job that runs this is cancelled; those of gremc_fanout_apply(). */
-int gremc_rib_batch_apply(struct gremc_rib *rib);
+__rte_warn_unused_result int gremc_rib_batch_apply(struct gremc_rib *rib);
 /* Empty the batch, and free its entries that nothing uses. */
 void gremc_rib_batch_clean(struct gremc_rib *rib);
 

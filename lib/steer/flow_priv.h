@@ -59,15 +59,17 @@ struct gremc_flow_rules;
  * Owner:   gremc_flow_rules_destroy() frees *rules.
  * Returns: 0, or a negative errno with the reason in *errors.
  * Order:   before the device is configured. */
-int gremc_flow_rules_isolate(const struct gremc_steer_device *device, struct gremc_flow_rules **rules,
-			     struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_flow_rules_isolate(const struct gremc_steer_device *device,
+						      struct gremc_flow_rules **rules,
+						      struct gremc_errors *errors);
 /* Add rules for all of the set. Where the device cannot match tunnels exactly, or has no space for one rule
  * per tunnel, the rules of all tunnels match less: the addresses, or the local address alone. The log has a
  * warning then.
  * Returns: 0, or a negative errno with the driver's text, or NULL, in *reason. After a failure no tunnel
  *          has a new rule; new groups may have. */
-int gremc_flow_rules_add(struct gremc_flow_rules *rules, const struct gremc_steer_device *device,
-			 const struct gremc_steer_set *set, const char **reason);
+__rte_warn_unused_result int gremc_flow_rules_add(struct gremc_flow_rules *rules,
+						  const struct gremc_steer_device *device,
+						  const struct gremc_steer_set *set, const char **reason);
 /* Destroy the rules of the set. */
 void gremc_flow_rules_remove(struct gremc_flow_rules *rules, const struct gremc_steer_set *set);
 /* Destroy the rules that are not of the set. */

@@ -26,22 +26,27 @@ enum gremc_steer_match { GREMC_STEER_TUNNEL, GREMC_STEER_ADDRESSES, GREMC_STEER_
 /* Collect the tunnels of a configuration, and the groups of its mroutes that accept port `port`.
  * Owner:   gremc_steer_set_fini() frees the arrays.
  * Returns: 0 or -ENOMEM. */
-int gremc_steer_set_init(struct gremc_steer_set *set, const struct gremc_config *config, uint32_t port);
+__rte_warn_unused_result int gremc_steer_set_init(struct gremc_steer_set *set,
+						  const struct gremc_config *config, uint32_t port);
 /* Make a set of `count` groups in any order, without tunnels.
  * Owner:   gremc_steer_set_fini() frees the arrays.
  * Returns: 0 or -ENOMEM. */
-int gremc_steer_set_init_groups(struct gremc_steer_set *set, const struct gremc_steer_group *groups,
-				uint32_t count);
+__rte_warn_unused_result int gremc_steer_set_init_groups(struct gremc_steer_set *set,
+							 const struct gremc_steer_group *groups,
+							 uint32_t count);
 /* Free the arrays and leave an empty set. */
 void gremc_steer_set_fini(struct gremc_steer_set *set);
 /* Add the groups of another set, which has no tunnels.
  * Returns: 0, or -ENOMEM: the set has not changed. */
-int gremc_steer_set_join(struct gremc_steer_set *set, const struct gremc_steer_set *groups);
+__rte_warn_unused_result int gremc_steer_set_join(struct gremc_steer_set *set,
+						  const struct gremc_steer_set *groups);
 /* Make a set of the groups of `set` that are neither in a nor in b.
  * Owner:   gremc_steer_set_fini() frees the arrays.
  * Returns: 0 or -ENOMEM. */
-int gremc_steer_set_subtract(struct gremc_steer_set *rest, const struct gremc_steer_set *set,
-			     const struct gremc_steer_set *a, const struct gremc_steer_set *b);
+__rte_warn_unused_result int gremc_steer_set_subtract(struct gremc_steer_set *rest,
+						      const struct gremc_steer_set *set,
+						      const struct gremc_steer_set *a,
+						      const struct gremc_steer_set *b);
 /* Clear the fields that a rule does not match, so that tunnels with a common rule are equal. */
 struct gremc_steer_tunnel gremc_steer_tunnel_reduce(const struct gremc_steer_tunnel *tunnel,
 						    enum gremc_steer_match match);

@@ -189,7 +189,7 @@ int gremc_steer_trim(struct gremc_steer *steer, const struct gremc_steer_device 
 		steer->configured = configured;
 		configured = (struct gremc_steer_set){0};
 		if (steer->is_restored && steer_has_device(steer))
-			(void)gremc_steer_restore(steer, device); /* which logs a failure */
+			ret = gremc_steer_restore(steer, device);
 	}
 	gremc_steer_set_fini(&configured);
 	gremc_steer_set_fini(&whole);

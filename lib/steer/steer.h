@@ -48,23 +48,25 @@ struct gremc_steer_group {
  * Thread:  control thread.
  * Owner:   gremc_steer_close() frees *steer, which may also be set after an error.
  * Returns: 0, or a negative errno with the reason in *errors. */
-int gremc_steer_open(const struct gremc_config_port *config, struct gremc_steer **steer,
-		     struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_steer_open(const struct gremc_config_port *config,
+					      struct gremc_steer **steer, struct gremc_errors *errors);
 /* Enter isolated mode; no-op with an XDP program.
  * Thread:  control thread.
  * Returns: 0, or a negative errno with the reason in *errors.
  * Order:   before the device is configured. */
-int gremc_steer_isolate(struct gremc_steer *steer, const struct gremc_steer_device *device,
-			struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_steer_isolate(struct gremc_steer *steer,
+						 const struct gremc_steer_device *device,
+						 struct gremc_errors *errors);
 /* Find the maps of the XDP program, set its VLAN and let multicast frames in; no-op with flow rules.
  * Thread:  control thread.
  * Returns: 0, or a negative errno with the reason in *errors.
  * Order:   after the device has started. */
-int gremc_steer_attach(struct gremc_steer *steer, struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_steer_attach(struct gremc_steer *steer, struct gremc_errors *errors);
 /* Add the rules that the device had before a restart; log a failure.
  * Thread:  control thread.
  * Returns: 0 or a negative errno. */
-int gremc_steer_restore(struct gremc_steer *steer, const struct gremc_steer_device *device);
+__rte_warn_unused_result int gremc_steer_restore(struct gremc_steer *steer,
+						 const struct gremc_steer_device *device);
 /* Whether a job that has paused is changing the flow rules. Its owner must not stop the device then.
  * Thread:  control thread. */
 bool gremc_steer_is_busy(const struct gremc_steer *steer);
@@ -86,14 +88,18 @@ void gremc_steer_close(struct gremc_steer *steer);
  * Input:   port is the index of the port in the configuration.
  * Returns: 0, or a negative errno with the reason in *errors; then gremc_steer_trim() with the old
  *          configuration removes the new entries. */
-int gremc_steer_add(struct gremc_steer *steer, const struct gremc_steer_device *device,
-		    const struct gremc_config *config, uint32_t port, struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_steer_add(struct gremc_steer *steer,
+					     const struct gremc_steer_device *device,
+					     const struct gremc_config *config, uint32_t port,
+					     struct gremc_errors *errors);
 /* Take only the traffic of the configuration and the groups of gremc_steer_groups_set(). A device that has
  * been restored since gremc_steer_add() gets all of it again.
  * Thread:  control thread.
- * Returns: 0, or -ENOMEM: nothing has changed. */
-int gremc_steer_trim(struct gremc_steer *steer, const struct gremc_steer_device *device,
-		     const struct gremc_config *config, uint32_t port);
+ * Returns: 0; -ENOMEM: nothing has changed; another negative errno, logged: a restored device lacks entries,
+ *          and the next call adds them. */
+__rte_warn_unused_result int gremc_steer_trim(struct gremc_steer *steer,
+					      const struct gremc_steer_device *device,
+					      const struct gremc_config *config, uint32_t port);
 /* Replace the groups of mroutes that IGMP and the kernel brought.
  * Thread:  control thread.
  * Input:   groups in any order, duplicates allowed.

@@ -29,26 +29,26 @@ static_assert(GREMC_NAME_SIZE == IF_NAMESIZE, "a port's name can be an interface
 /* Make the AF_XDP device of a port, which loads the program. Replace a program that a killed process left.
  * Owner:   gremc_xdp_unplug() frees *xdp, which may also be set after an error.
  * Returns: 0, or a negative errno with the reason in *errors. */
-int gremc_xdp_plug(const struct gremc_config_port *config, struct gremc_xdp **xdp,
-		   struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_xdp_plug(const struct gremc_config_port *config, struct gremc_xdp **xdp,
+					    struct gremc_errors *errors);
 /* Find the maps of the program, set its VLAN and let multicast frames in.
  * Returns: 0, or a negative errno with the reason in *errors.
  * Order:   after the device has started. */
-int gremc_xdp_attach(struct gremc_xdp *xdp, struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_xdp_attach(struct gremc_xdp *xdp, struct gremc_errors *errors);
 /* Take also all of the set; the tunnels of `present` are in the map already.
  * Returns: 0, or a negative errno; then gremc_xdp_trim() removes the new entries. */
-int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *set,
-		  const struct gremc_steer_set *present);
+__rte_warn_unused_result int gremc_xdp_add(struct gremc_xdp *xdp, const struct gremc_steer_set *set,
+					   const struct gremc_steer_set *present);
 /* Stop to take the groups of the set.
  * Returns: 0, or the negative errno of the last failure. */
-int gremc_xdp_remove(struct gremc_xdp *xdp, const struct gremc_steer_set *set);
+__rte_warn_unused_result int gremc_xdp_remove(struct gremc_xdp *xdp, const struct gremc_steer_set *set);
 /* Pass the next packet of the group to the kernel.
  * Returns: whether a map has the group. */
 bool gremc_xdp_pass_next(struct gremc_xdp *xdp, const struct gremc_steer_group *group);
 /* Take no more than the set. `present` has the tunnels of the last trim.
  * Returns: 0, or the negative errno of the last failure. */
-int gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *set,
-		   const struct gremc_steer_set *present);
+__rte_warn_unused_result int gremc_xdp_trim(struct gremc_xdp *xdp, const struct gremc_steer_set *set,
+					    const struct gremc_steer_set *present);
 /* Remove the device, which removes the program, and free everything. NULL is a no-op. */
 void gremc_xdp_unplug(struct gremc_xdp *xdp);
 

@@ -27,8 +27,10 @@ struct gremc_takeover_context {
  * becomes the port's. No-op if the TAP of an earlier start, or nothing, has the name.
  * Owner:   *takeover is the caller's, also after an error; NULL: there is nothing to finish or undo.
  * Returns: 0, or a negative errno with the reason in *errors. */
-int gremc_takeover_begin(const struct gremc_takeover_context *context, const struct gremc_config *config,
-			 const char *name, struct gremc_takeover **takeover, struct gremc_errors *errors);
+__rte_warn_unused_result int gremc_takeover_begin(const struct gremc_takeover_context *context,
+						  const struct gremc_config *config, const char *name,
+						  struct gremc_takeover **takeover,
+						  struct gremc_errors *errors);
 /* Add the saved addresses and routes to the TAP, remove the journal and free *takeover; no-op for NULL.
  * Failures are logged. */
 void gremc_takeover_finish(const struct gremc_takeover_context *context, struct gremc_takeover **takeover);

@@ -40,7 +40,8 @@ void gremc_netlink_messages_add(struct gremc_netlink_messages *messages, const v
 void gremc_netlink_messages_fini(struct gremc_netlink_messages *messages);
 /* Save the addresses and routes of the interface takeover->ifindex.
  * Returns: 0 or a negative errno. */
-int gremc_takeover_messages_save(struct gremc_netlink *netlink, struct gremc_takeover *takeover);
+__rte_warn_unused_result int gremc_takeover_messages_save(struct gremc_netlink *netlink,
+							  struct gremc_takeover *takeover);
 /* Add the saved addresses and routes to the interface `ifindex`. Failures are logged. */
 void gremc_takeover_messages_replay(struct gremc_netlink *netlink, struct gremc_takeover *takeover,
 				    unsigned ifindex);
@@ -49,7 +50,8 @@ void gremc_takeover_messages_replay(struct gremc_netlink *netlink, struct gremc_
 
 /* Write the journal, which appears complete or not at all, and keep it locked.
  * Returns: 0, or a negative errno: there is no journal. */
-int gremc_takeover_journal_write(const char *directory, struct gremc_takeover *takeover);
+__rte_warn_unused_result int gremc_takeover_journal_write(const char *directory,
+							  struct gremc_takeover *takeover);
 /* Remove the journal and its lock; no-op if there is no journal. Failures are logged. */
 void gremc_takeover_journal_remove(struct gremc_takeover *takeover);
 /* Find the first takeover of this network namespace that a killed process has left.

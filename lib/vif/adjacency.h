@@ -46,14 +46,17 @@ struct gremc_adjacency {
  * Thread:  control thread.
  * Input:   vlan 0 sends untagged frames.
  * Errors:  -ENOSPC, -ENOMEM. */
-int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_hop,
-			const struct rte_ether_addr *source, uint16_t vlan, uint32_t *adjacency);
+__rte_warn_unused_result int gremc_adjacency_get(struct gremc_vifs *vifs, uint16_t port, rte_be32_t next_hop,
+						 const struct rte_ether_addr *source, uint16_t vlan,
+						 uint32_t *adjacency);
 /* Take a reference to the adjacency of (port, IPv6 next_hop).
  * Thread:  control thread.
  * Input:   vlan 0 sends untagged frames.
  * Errors:  -ENOSPC, -ENOMEM. */
-int gremc_adjacency_get6(struct gremc_vifs *vifs, uint16_t port, const uint8_t next_hop[16],
-			 const struct rte_ether_addr *source, uint16_t vlan, uint32_t *adjacency);
+__rte_warn_unused_result int gremc_adjacency_get6(struct gremc_vifs *vifs, uint16_t port,
+						  const uint8_t next_hop[16],
+						  const struct rte_ether_addr *source, uint16_t vlan,
+						  uint32_t *adjacency);
 /* Take one more reference to an adjacency.
  * Thread:  control thread.
  * Input:   the caller already has a reference. */
@@ -65,7 +68,8 @@ void gremc_adjacency_release(struct gremc_vifs *vifs, uint32_t adjacency);
  * Thread:  control thread.
  * Input:   mac NULL: the MAC is unknown.
  * Errors:  -ENOMEM: nothing changed. */
-int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t adjacency, const struct rte_ether_addr *mac);
+__rte_warn_unused_result int gremc_adjacency_resolve(struct gremc_vifs *vifs, uint32_t adjacency,
+						     const struct rte_ether_addr *mac);
 /* Thread:  any.
  * Returns: an upper bound of the adjacency indexes; below it, the pointer of an index in use is not NULL. */
 uint32_t gremc_adjacency_limit(const struct gremc_vifs *vifs);
@@ -73,6 +77,6 @@ uint32_t gremc_adjacency_limit(const struct gremc_vifs *vifs);
  * (gremc_workers_port_down()).
  * Thread:  control thread.
  * Errors:  -ENOMEM: some adjacencies did not change; call it again. */
-int gremc_port_down_set(struct gremc_vifs *vifs, uint16_t port, bool down);
+__rte_warn_unused_result int gremc_port_down_set(struct gremc_vifs *vifs, uint16_t port, bool down);
 
 #endif

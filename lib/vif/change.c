@@ -234,8 +234,11 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 	edit = malloc(sizeof(*edit));
 	if (edit == NULL || gremc_vif_sequence_set(vifs, vif, info->options.sequence) ||
 	    info_change(vifs, vif, info)) {
-		gremc_vif_sequence_set(vifs, vif,
-				       gremc_vif_info_load(vifs, vif)->options.sequence); /* exists already */
+		/* the old mode needs no new memory */
+		const int undone =
+			gremc_vif_sequence_set(vifs, vif, gremc_vif_info_load(vifs, vif)->options.sequence);
+
+		gremc_assert(undone == 0);
 		priv->mtu[vif] = mtu;
 		free(edit);
 		gremc_adjacency_release(vifs, adjacency);

@@ -122,25 +122,25 @@ const struct gremc_vifs *gremc_vifs_on_socket(const struct gremc_vifs *vifs, int
  * Input:   `info` is copied.
  * Owner:   on success the vif owns the caller's reference to the adjacency and drops it when it is removed.
  * Errors:  -ENOSPC, -ENOMEM. */
-int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info, uint32_t adjacency,
-		     uint32_t *vif);
+__rte_warn_unused_result int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
+					      uint32_t adjacency, uint32_t *vif);
 /* Let the peer's packets match the vif, which is complete. A published tunnel with the same key is replaced
  * by one store, and no packet is lost between.
  * Thread:  control thread.
  * Errors:  -ENOMEM; none after gremc_tunnels_reserve(). */
-int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif);
+__rte_warn_unused_result int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif);
 /* Allocate space for `more` tunnels, so that gremc_tunnel_publish() cannot fail for them.
  * Thread:  control thread.
  * Errors:  -ENOMEM. */
-int gremc_tunnels_reserve(struct gremc_vifs *vifs, uint32_t more);
+__rte_warn_unused_result int gremc_tunnels_reserve(struct gremc_vifs *vifs, uint32_t more);
 /* Change the options of a tunnel while packets pass. Each replica has either all of the old options or all of
  * the new ones. The vif keeps its index and counters.
  * Thread:  control thread.
  * Input:   `info` is copied; its local, remote and input key are those of the vif.
  * Owner:   the caller's reference to the adjacency is taken, also on error.
  * Errors:  -ENOMEM: nothing changed. */
-int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_vif_info *info,
-			uint32_t adjacency);
+__rte_warn_unused_result int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif,
+						 const struct gremc_vif_info *info, uint32_t adjacency);
 /* Find the published tunnel with the local and remote address and the input key of `options`.
  * Thread:  control thread.
  * Returns: its vif, or GREMC_VIF_NONE. */
@@ -169,13 +169,14 @@ void gremc_vif_dead_set(struct gremc_vifs *vifs, uint32_t vif, bool dead);
  * Thread:  control thread.
  * Owner:   on success the vif owns the caller's reference to the adjacency.
  * Errors:  -ENOSPC, -ENOMEM. */
-int gremc_port_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port, uint16_t mtu,
-		       uint32_t adjacency, uint32_t *vif);
+__rte_warn_unused_result int gremc_port_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port,
+						uint16_t mtu, uint32_t adjacency, uint32_t *vif);
 /* Add the host as a vif, behind the ring to the control thread.
  * Thread:  control thread.
  * Input:   `port` is the number of that ring.
  * Errors:  -ENOSPC, -ENOMEM. */
-int gremc_host_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port, uint32_t *vif);
+__rte_warn_unused_result int gremc_host_vif_add(struct gremc_vifs *vifs, const char *name, uint16_t port,
+						uint32_t *vif);
 /* Set the packets of the vif that go to the control thread for the host, from the next burst on.
  * Thread:  control thread.
  * Input:   enum gremc_vif_punt; GREMC_VIF_PUNT_ANSWERS stays as it is, other bits that are not set are
@@ -192,8 +193,8 @@ void gremc_port_punt_set(struct gremc_vifs *vifs, uint16_t port, uint8_t bits);
  * Thread:  control thread.
  * Input:   no prefix is inside another one; copied.
  * Errors:  -ENOMEM: nothing changed. */
-int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_prefix *prefixes,
-			  uint32_t count);
+__rte_warn_unused_result int gremc_vif_sources_set(struct gremc_vifs *vifs, uint32_t vif,
+						   const struct gremc_prefix *prefixes, uint32_t count);
 /* Thread:  any reader.
  * Returns: whether the vif's source filter has the source. */
 bool gremc_vif_accepts_source(const struct gremc_vifs *vifs, uint32_t vif, rte_be32_t source);

@@ -15,12 +15,12 @@ struct gremc_indexes {
 
 /* Create an allocator of the indexes below `limit`.
  * Errors:  -ENOMEM; gremc_indexes_fini() in both cases. */
-int gremc_indexes_init(struct gremc_indexes *indexes, uint32_t limit);
+__rte_warn_unused_result int gremc_indexes_init(struct gremc_indexes *indexes, uint32_t limit);
 /* Free the allocator. */
 void gremc_indexes_fini(struct gremc_indexes *indexes);
 /* Allocate an index, a freed one if there is one.
  * Errors:  -ENOSPC. */
-int gremc_index_alloc(struct gremc_indexes *indexes, uint32_t *index);
+__rte_warn_unused_result int gremc_index_alloc(struct gremc_indexes *indexes, uint32_t *index);
 /* Free an index. */
 void gremc_index_free(struct gremc_indexes *indexes, uint32_t index);
 
@@ -92,14 +92,14 @@ void gremc_vif_defer(struct gremc_vifs_priv *priv, void (*function)(void *), voi
 
 /* Create the adjacencies' part of the table.
  * Errors:  -ENOMEM; gremc_adjacencies_fini() frees the rest. */
-int gremc_adjacencies_init(struct gremc_vifs *vifs);
+__rte_warn_unused_result int gremc_adjacencies_init(struct gremc_vifs *vifs);
 /* Free the adjacencies' part of the table. */
 void gremc_adjacencies_fini(struct gremc_vifs *vifs);
 
 /* Create the tables that find tunnels.
  * Input:   the expected number of tunnels.
  * Errors:  -ENOMEM. */
-int gremc_tunnels_init(struct gremc_vifs *vifs, uint32_t tunnels);
+__rte_warn_unused_result int gremc_tunnels_init(struct gremc_vifs *vifs, uint32_t tunnels);
 /* Free the tables that find tunnels. */
 void gremc_tunnels_fini(struct gremc_vifs *vifs);
 /* Remove the vif's key from the table unless another vif has it. */
@@ -107,7 +107,8 @@ void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif);
 
 /* Prepare the sequence numbers of a tunnel. Numbers that it has already had continue.
  * Errors:  -ENOMEM: nothing changed. */
-int gremc_vif_sequence_set(struct gremc_vifs *vifs, uint32_t vif, enum gremc_sequence mode);
+__rte_warn_unused_result int gremc_vif_sequence_set(struct gremc_vifs *vifs, uint32_t vif,
+						    enum gremc_sequence mode);
 /* Set or clear GREMC_VIF_CHECKED, as the options require. */
 void gremc_vif_checked_set(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_tunnel_options *options);
 

@@ -64,7 +64,8 @@ static void test_settings_change_in_place(void **state)
 		info.options.output_key = 0x01020300 + i;
 		info.options.df = i == 4;
 		assert_int_equal(gremc_tunnel_find(f->vifs, &info.options), f->vif[2]);
-		gremc_adjacency_get(f->vifs, LOOP, info.next_hop, &our_mac, 0, &(uint32_t){0});
+		assert_int_equal(
+			gremc_adjacency_get(f->vifs, LOOP, info.next_hop, &our_mac, 0, &(uint32_t){0}), 0);
 		assert_int_equal(gremc_tunnel_change(f->vifs, f->vif[2], &info,
 						     gremc_vif_adjacency(f->vifs, f->vif[2])),
 				 0);

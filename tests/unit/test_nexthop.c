@@ -68,7 +68,9 @@ static void events_overflow(struct host_fixture *f)
 
 	for (uint32_t i = 0; i < 60000; i++) {
 		route.to.address.ipv4 = rte_cpu_to_be_32(0x0b000000 + i / 2);
-		gremc_route_set(&f->netlink, ifindex, &route, i % 2 ? GREMC_ROUTE_REMOVE : GREMC_ROUTE_ADD);
+		assert_int_equal(gremc_route_set(&f->netlink, ifindex, &route,
+						 i % 2 ? GREMC_ROUTE_REMOVE : GREMC_ROUTE_ADD),
+				 0);
 	}
 }
 

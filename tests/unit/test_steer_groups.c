@@ -34,6 +34,33 @@ static void test_restart_adds_the_rules_of_a_reload(void **state)
 	assert_int_equal(rules_count(), 0);
 }
 
+/* The device restarts during a reload and has no space for its rules: a trim reports that, and a later one
+ * adds them. */
+static void test_failed_restore_is_completed_by_a_later_trim(void **state)
+{
+	struct gremc_steer_device wan = {.port = "wan", .name = "net_x", .rx_queues = 1};
+	struct gremc_config_port *port = add_port("wan", "net_x");
+	struct gremc_steer *steer;
+
+	RTE_SET_USED(state);
+	port->isolate = true;
+	config_add_tunnel("192.0.2.1");
+	assert_int_equal(gremc_steer_open(port, &steer, &errors), 0);
+	assert_int_equal(gremc_steer_isolate(steer, &wan, &errors), 0);
+	assert_int_equal(gremc_steer_add(steer, &wan, &config, 0, &errors), 0);
+	gremc_steer_halt(steer);
+	assert_int_equal(gremc_steer_isolate(steer, &wan, &errors), 0);
+	flow_device.free = 0;
+	assert_int_equal(gremc_steer_restore(steer, &wan), 0); /* the old configuration has no tunnel */
+	assert_int_equal(gremc_steer_trim(steer, &wan, &config, 0), -ENOTSUP);
+	assert_logged("cannot steer tunnels and groups to `net_x` after its restart: the table is full");
+	flow_device.free = RULES;
+	assert_int_equal(gremc_steer_trim(steer, &wan, &config, 0), 0);
+	assert_non_null(rule_find("192.0.2.1"));
+	gremc_steer_close(steer);
+	assert_int_equal(rules_count(), 0);
+}
+
 /* ---- groups of mroutes of other origins ---- */
 
 static struct gremc_steer_group group_parse(const char *text)
@@ -133,6 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_restart_adds_the_rules_of_a_reload),
+		TEST(test_failed_restore_is_completed_by_a_later_trim),
 		TEST(test_rules_follow_mroutes_of_other_origins),
 		TEST(test_each_source_of_a_group_has_a_rule),
 		TEST(test_groups_that_do_not_fit_are_retried),

@@ -37,7 +37,7 @@ int gremc_forwarder_init(struct gremc_forwarder *forwarder, const struct gremc_o
  * Thread:  control thread.
  * Returns: 0, or a negative errno with the reasons in the log: nothing has changed. */
 int gremc_forwarder_commit(struct gremc_forwarder *forwarder);
-/* Print the summary and destroy everything.
+/* Print the summary, remove the host interfaces, close the ports. The tables stay until the process ends.
  * Thread:  main.
  * Order:   after the workers have returned.
  * Returns: how many mbufs are missing in the pools. */

@@ -183,6 +183,22 @@ def test_pings_do_not_wait_for_a_reload_of_all_tunnels(tunnel_hub):
     reaches(tunnel_hub, KNOWN, {1})
 
 
+def test_reload_that_its_last_step_refuses_changes_nothing(tunnel_hub):
+    """The mroutes are replaced last, after new tunnels. `to: all` names one OIF more than an mroute can have."""
+    forwarder, before = tunnel_hub.forwarder, tunnel_hub.info()["reload_errors"]
+    ttl = forwarder.query("/gremc/tunnel,t4")["ttl"]
+    refused = tunnels_config(13, [{"group": "239.1.0.1", "from": ["t0"], "to": "all"}])
+    refused["tunnels"]["t3"]["key"] = MOST_TUNNELS  # so that it is another tunnel
+    since = begin(tunnel_hub, refused)
+    assert not end(tunnel_hub, since)
+    assert "an mroute has more than 65535 outgoing interfaces" in forwarder.text()
+    assert tunnel_hub.info()["reload_errors"] == before + 1
+    assert forwarder.query("/gremc/tunnel,t3")["input_key"] == 3
+    assert forwarder.query("/gremc/tunnel,t4")["ttl"] == ttl
+    assert forwarder.query("/gremc/info")["tunnels"] == MOST_TUNNELS
+    reaches(tunnel_hub, KNOWN, {1})
+
+
 def test_stop_during_a_reload_of_all_tunnels(make_hub):
     test_hub = make_hub(tunnels_config(64), memory=1024, started=False, wrapper=FIRST)
     test_hub.forwarder.start(seconds=180)

@@ -6,7 +6,8 @@
 
 bool gremc_link_address_is_equal(const struct gremc_link_address *a, const struct gremc_link_address *b)
 {
-	return a->address == b->address && a->length == b->length && a->peer == b->peer;
+	return a->length == b->length && gremc_addr_is_equal(&a->address, &b->address) &&
+	       gremc_addr_is_equal(&a->peer, &b->peer);
 }
 
 /* A search for an address of the device with the same local part and length. */
@@ -22,7 +23,8 @@ static void address_search_match(void *argument, const struct gremc_link_address
 	struct address_search *search = argument;
 
 	search->is_same |= gremc_link_address_is_equal(address, search->configured);
-	if (address->address != search->configured->address || address->length != search->configured->length)
+	if (!gremc_addr_is_equal(&address->address, &search->configured->address) ||
+	    address->length != search->configured->length)
 		return;
 	search->found = *address;
 	search->protocol = protocol;
@@ -32,21 +34,22 @@ static void address_search_match(void *argument, const struct gremc_link_address
 static void device_peer_warn(const struct gremc_device *device, const struct gremc_link_address *configured,
 			     const struct gremc_link_address *found)
 {
-	const struct gremc_prefix prefix = GREMC_PREFIX_IPV4(configured->address, configured->length);
-	char text[GREMC_PREFIX_TEXT], peer[GREMC_IPV4_TEXT];
+	const struct gremc_prefix prefix = {configured->address, configured->length};
+	const bool has_peer = gremc_addr_is_set(&found->peer);
+	char text[GREMC_PREFIX_TEXT], peer[GREMC_ADDR_TEXT];
 
 	GREMC_LOG(
 		WARNING,
 		"%s: the address %s is not set as configured: it is there with %s %s, which the configuration "
 		"did not give; `ip addr del` removes it",
-		device->name, gremc_prefix_format(text, &prefix), found->peer ? "the peer" : "no peer",
-		found->peer ? gremc_ipv4_format(peer, found->peer) : "");
+		device->name, gremc_prefix_format(text, &prefix), has_peer ? "the peer" : "no peer",
+		has_peer ? gremc_addr_format(peer, &found->peer) : "");
 }
 
 void gremc_device_address_add(struct gremc_host *host, const struct gremc_device *device,
 			      const struct gremc_link_address *address)
 {
-	const struct gremc_prefix prefix = GREMC_PREFIX_IPV4(address->address, address->length);
+	const struct gremc_prefix prefix = {address->address, address->length};
 	struct address_search search = {.configured = address};
 	int rc = gremc_address_set(&host->netlink, device->ifindex, address, true);
 

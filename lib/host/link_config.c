@@ -53,8 +53,8 @@ void gremc_device_config_apply(struct gremc_host *host, struct gremc_device *dev
 	for (uint32_t i = 0; i < old->address_count; i++)
 		if (!link_config_has_address(link_config, &old->addresses[i]))
 			gremc_device_prefix_warn(device, "remove the address",
-						 &(const struct gremc_prefix)GREMC_PREFIX_IPV4(
-							 old->addresses[i].address, old->addresses[i].length),
+						 &(const struct gremc_prefix){old->addresses[i].address,
+									      old->addresses[i].length},
 						 gremc_address_set(&host->netlink, device->ifindex,
 								   &old->addresses[i], false));
 	gremc_device_routes_add(host, device, link_config);

@@ -79,7 +79,7 @@ static void link_config_routes_add(struct gremc_link_config *link_config,
 {
 	for (uint32_t i = 0; i < count; i++)
 		link_config->routes[link_config->route_count++] = (struct gremc_link_route){
-			routes[i].to, gremc_addr_to_ipv4(&routes[i].via),
+			routes[i].to, routes[i].via,
 			gremc_addr_is_set(&routes[i].via) && (on_link || routes[i].on_link)};
 }
 
@@ -89,24 +89,23 @@ static int port_link_config(const struct gremc_config_port *port, struct gremc_l
 		return -ENOMEM;
 	for (uint32_t i = 0; i < port->address_count; i++)
 		link_config->addresses[link_config->address_count++] = (struct gremc_link_address){
-			.address = gremc_addr_to_ipv4(&port->addresses[i].address),
-			.length = (uint8_t)port->addresses[i].length};
+			.address = port->addresses[i].address, .length = (uint8_t)port->addresses[i].length};
 	link_config_routes_add(link_config, port->routes, port->route_count, false);
 	return 0;
 }
 
 static int tunnel_link_config(const struct gremc_config_tunnel *tunnel, struct gremc_link_config *link_config)
 {
-	const rte_be32_t peer = gremc_addr_to_ipv4(&tunnel->peer);
+	const bool has_peer = gremc_addr_is_set(&tunnel->peer);
 
 	if (link_config_init(link_config, 1, tunnel->route_count))
 		return -ENOMEM;
 	/* of a point-to-point address the kernel takes the length to be the peer's */
 	if (gremc_addr_is_set(&tunnel->address.address))
-		link_config->addresses[link_config->address_count++] =
-			(struct gremc_link_address){.address = gremc_addr_to_ipv4(&tunnel->address.address),
-						    .peer = peer,
-						    .length = peer ? 32 : (uint8_t)tunnel->address.length};
+		link_config->addresses[link_config->address_count++] = (struct gremc_link_address){
+			.address = tunnel->address.address,
+			.peer = tunnel->peer,
+			.length = has_peer ? 32 : (uint8_t)tunnel->address.length};
 	/* a tunnel has one remote end, so every gateway is on the link */
 	link_config_routes_add(link_config, tunnel->routes, tunnel->route_count, true);
 	return 0;

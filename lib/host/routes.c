@@ -27,7 +27,8 @@ static void route_search_match(void *argument, const struct gremc_kernel_route *
 		if (!search->is_there[i])
 			search->there[i] = *route;
 		search->is_there[i] = true;
-		search->is_same[i] |= route->is_unicast && route->via == configured->via &&
+		search->is_same[i] |= route->is_unicast &&
+				      gremc_addr_is_equal(&route->via, &configured->via) &&
 				      route->ifindex == search->device->ifindex;
 	}
 }
@@ -46,15 +47,15 @@ static bool route_is_abandoned(const struct gremc_host *host, const struct gremc
 	       gremc_host_device_find(host, name) == NULL && gremc_tap_is_abandoned(name);
 }
 
-static const char *gateway_format(char *text, rte_be32_t via)
+static const char *gateway_format(char *text, const struct gremc_addr *via)
 {
-	return via ? gremc_ipv4_format(text, via) : "no gateway";
+	return gremc_addr_is_set(via) ? gremc_addr_format(text, via) : "no gateway";
 }
 
 static void device_route_warn(const struct gremc_device *device, const struct gremc_link_route *configured,
 			      const struct gremc_kernel_route *there)
 {
-	char to[GREMC_PREFIX_TEXT], via[GREMC_IPV4_TEXT], other[GREMC_IPV4_TEXT], name[IF_NAMESIZE];
+	char to[GREMC_PREFIX_TEXT], via[GREMC_ADDR_TEXT], other[GREMC_ADDR_TEXT], name[IF_NAMESIZE];
 
 	if (there->ifindex == 0 || if_indextoname(there->ifindex, name) == NULL)
 		gremc_text_copy(name, sizeof(name), "no one device");
@@ -62,8 +63,8 @@ static void device_route_warn(const struct gremc_device *device, const struct gr
 		WARNING,
 		"%s: the route to %s via %s is not set: the kernel has one via %s on %s, which the configuration "
 		"did not give. The kernel and the tunnels go by that one until it is removed or has a metric",
-		device->name, gremc_prefix_format(to, &configured->to), gateway_format(via, configured->via),
-		gateway_format(other, there->via), name);
+		device->name, gremc_prefix_format(to, &configured->to), gateway_format(via, &configured->via),
+		gateway_format(other, &there->via), name);
 }
 
 /* Replace a route of the program by the configured one. Returns: whether the route is in the table. */

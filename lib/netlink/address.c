@@ -9,7 +9,9 @@ int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
 	struct nlmsghdr *request = gremc_netlink_request_init(netlink, add ? RTM_NEWADDR : RTM_DELADDR,
 							      add ? NLM_F_CREATE | NLM_F_EXCL : 0);
 	struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
-	bool point_to_point = address->peer && address->peer != address->address;
+	const bool point_to_point =
+		gremc_addr_is_set(&address->peer) && !gremc_addr_is_equal(&address->peer, &address->address);
+	const rte_be32_t ipv4 = gremc_addr_to_ipv4(&address->address);
 	int rc;
 
 	gremc_assert(address->length <= 32);
@@ -17,11 +19,10 @@ int gremc_address_set(struct gremc_netlink *netlink, unsigned ifindex,
 	message->ifa_prefixlen = address->length;
 	message->ifa_scope = RT_SCOPE_UNIVERSE;
 	message->ifa_index = ifindex;
-	mnl_attr_put_u32(request, IFA_LOCAL, address->address);
-	mnl_attr_put_u32(request, IFA_ADDRESS, point_to_point ? address->peer : address->address);
+	gremc_attribute_addr_put(request, IFA_LOCAL, &address->address);
+	gremc_attribute_addr_put(request, IFA_ADDRESS, point_to_point ? &address->peer : &address->address);
 	if (!point_to_point && address->length < 31)
-		mnl_attr_put_u32(request, IFA_BROADCAST,
-				 address->address | ~gremc_ipv4_mask(address->length));
+		mnl_attr_put_u32(request, IFA_BROADCAST, ipv4 | ~gremc_ipv4_mask(address->length));
 	/* Kernels before 5.18 ignore this attribute. */
 	mnl_attr_put_u8(request, GREMC_IFA_PROTO, GREMC_RTPROT);
 	rc = gremc_netlink_send(netlink, request, NULL, NULL);
@@ -47,14 +48,14 @@ static int address_message_visit(const struct nlmsghdr *header, void *argument)
 	mnl_attr_for_each(attribute, header, sizeof(*message))
 	{
 		if (mnl_attr_get_type(attribute) == IFA_LOCAL)
-			address.address = mnl_attr_get_u32(attribute);
+			address.address = gremc_attribute_addr_get(attribute);
 		else if (mnl_attr_get_type(attribute) == IFA_ADDRESS)
-			address.peer = mnl_attr_get_u32(attribute);
+			address.peer = gremc_attribute_addr_get(attribute);
 		else if (mnl_attr_get_type(attribute) == GREMC_IFA_PROTO)
 			protocol = mnl_attr_get_u8(attribute);
 	}
-	if (address.peer == address.address)
-		address.peer = 0;
+	if (gremc_addr_is_equal(&address.peer, &address.address))
+		address.peer = (struct gremc_addr){0};
 	context->visit(context->argument, &address, protocol);
 	return MNL_CB_OK;
 }

@@ -5,18 +5,13 @@
 #include "netlink/netlink.h"
 
 static void neighbor_address_put(struct nlmsghdr *request, struct ndmsg *message,
-				 const struct in6_addr *address)
+				 const struct gremc_addr *address)
 {
-	if (IN6_IS_ADDR_V4MAPPED(address)) {
-		message->ndm_family = AF_INET;
-		mnl_attr_put_u32(request, NDA_DST, gremc_ipv4_from_mapped(address));
-	} else {
-		message->ndm_family = AF_INET6;
-		mnl_attr_put(request, NDA_DST, sizeof(*address), address);
-	}
+	message->ndm_family = address->family == GREMC_FAMILY_IPV4 ? AF_INET : AF_INET6;
+	gremc_attribute_addr_put(request, NDA_DST, address);
 }
 
-int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address)
+int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, const struct gremc_addr *address)
 {
 	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_NEWNEIGH, NLM_F_CREATE);
 	struct ndmsg *message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
@@ -25,14 +20,6 @@ int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex, const st
 	message->ndm_flags = NTF_USE;
 	neighbor_address_put(request, message, address);
 	return gremc_netlink_send(netlink, request, NULL, NULL);
-}
-
-static void neighbor_address_parse(const struct nlattr *attribute, struct in6_addr *address)
-{
-	if (mnl_attr_get_payload_len(attribute) == sizeof(*address))
-		memcpy(address, mnl_attr_get_payload(attribute), sizeof(*address));
-	else if (mnl_attr_get_payload_len(attribute) == sizeof(rte_be32_t))
-		*address = gremc_ipv4_to_mapped(mnl_attr_get_u32(attribute));
 }
 
 bool gremc_neighbor_parse(const struct nlmsghdr *header, struct gremc_neighbor *neighbor)
@@ -46,7 +33,7 @@ bool gremc_neighbor_parse(const struct nlmsghdr *header, struct gremc_neighbor *
 	mnl_attr_for_each(attribute, header, sizeof(*message))
 	{
 		if (mnl_attr_get_type(attribute) == NDA_DST)
-			neighbor_address_parse(attribute, &neighbor->address);
+			neighbor->address = gremc_attribute_addr_get(attribute);
 		else if (mnl_attr_get_type(attribute) == NDA_LLADDR &&
 			 mnl_attr_get_payload_len(attribute) == sizeof(neighbor->mac))
 			memcpy(&neighbor->mac, mnl_attr_get_payload(attribute), sizeof(neighbor->mac));
@@ -62,7 +49,7 @@ static int neighbor_answer_parse(const struct nlmsghdr *header, void *argument)
 	return MNL_CB_OK;
 }
 
-int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address,
+int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, const struct gremc_addr *address,
 		       struct gremc_neighbor *neighbor)
 {
 	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_GETNEIGH, 0);

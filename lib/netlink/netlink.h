@@ -114,6 +114,14 @@ __rte_warn_unused_result int gremc_link_remove(struct gremc_netlink *netlink, un
 /* Input:   an RTM_NEWLINK or RTM_DELLINK message. */
 void gremc_link_parse(const struct nlmsghdr *header, struct gremc_link *link);
 
+/* ---- attribute.c ---- */
+
+/* Append an attribute with an address.
+ * Input:   an address with a family. */
+void gremc_attribute_addr_put(struct nlmsghdr *request, uint16_t type, const struct gremc_addr *addr);
+/* Returns: the address of an attribute, by its length; without a family for other lengths. */
+struct gremc_addr gremc_attribute_addr_get(const struct nlattr *attribute);
+
 /* ---- address.c ---- */
 
 /* The protocol of the routes and addresses that the configuration adds (rtm_protocol, IFA_PROTO). A later
@@ -123,7 +131,7 @@ void gremc_link_parse(const struct nlmsghdr *header, struct gremc_link *link);
 static_assert(GREMC_RTPROT > RTPROT_STATIC, "the kernel reserves the protocols up to RTPROT_STATIC");
 
 struct gremc_link_address {
-	rte_be32_t address, peer; /* peer 0: none */
+	struct gremc_addr address, peer; /* peer without a family: none */
 	uint8_t length;
 };
 
@@ -142,15 +150,15 @@ __rte_warn_unused_result int gremc_address_each(struct gremc_netlink *netlink, u
 
 struct gremc_link_route {
 	struct gremc_prefix to;
-	rte_be32_t via; /* 0: no gateway */
-	bool on_link;   /* no network of the interface covers `via` */
+	struct gremc_addr via; /* without a family: no gateway */
+	bool on_link;          /* no network of the interface covers `via` */
 };
 enum gremc_route_verb { GREMC_ROUTE_ADD, GREMC_ROUTE_REPLACE, GREMC_ROUTE_REMOVE };
 /* A route of the kernel's main table. */
 struct gremc_kernel_route {
 	struct gremc_prefix to;
-	unsigned ifindex; /* 0: several next hops, or none */
-	rte_be32_t via;   /* 0: no IPv4 gateway */
+	unsigned ifindex;      /* 0: several next hops, or none */
+	struct gremc_addr via; /* without a family: no gateway */
 	uint32_t metric;
 	uint8_t protocol;
 	bool is_unicast;
@@ -158,7 +166,7 @@ struct gremc_kernel_route {
 /* The kernel's route decision for one destination. */
 struct gremc_kernel_next_hop {
 	unsigned ifindex;
-	struct in6_addr via; /* all zero: the destination is on the link */
+	struct gremc_addr via; /* of either family (RFC 5549); without one: the destination is on the link */
 	bool unicast;
 };
 
@@ -174,41 +182,31 @@ typedef void gremc_route_visitor(void *argument, const struct gremc_kernel_route
 __rte_warn_unused_result int gremc_route_each(struct gremc_netlink *netlink, unsigned ifindex,
 					      uint8_t protocol, gremc_route_visitor *visit, void *argument);
 /* Look up the next hop of a packet from `from` to `to`.
- * Input:   vrf: the ifindex of a VRF whose table is used; 0: the kernel's rules choose the table.
+ * Input:   to: an IPv4 address; from: an IPv4 address, or none;
+ *          vrf: the ifindex of a VRF whose table is used; 0: the kernel's rules choose the table.
  * Errors:  -ENETUNREACH and other errors of the kernel: there is no unicast route. */
-__rte_warn_unused_result int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from,
-						unsigned vrf, struct gremc_kernel_next_hop *next_hop);
+__rte_warn_unused_result int gremc_route_lookup(struct gremc_netlink *netlink, const struct gremc_addr *to,
+						const struct gremc_addr *from, unsigned vrf,
+						struct gremc_kernel_next_hop *next_hop);
 /* Parse the destination of a route message.
  * Returns: false: the message is not about an IPv4 route of a table (another family, or a cache entry). */
 bool gremc_route_destination_parse(const struct nlmsghdr *header, struct gremc_prefix *to);
 
 /* ---- neighbor.c ---- */
 
-/* IPv4 and IPv6 addresses share one form: an IPv4 address is an IPv4-mapped IPv6 address.
- * RFC:     4291, 2.5.5.2. */
-static inline struct in6_addr gremc_ipv4_to_mapped(rte_be32_t address)
-{
-	return (struct in6_addr){.s6_addr32 = {0, 0, RTE_BE32(0xffff), address}};
-}
-/* Input:   an IPv4-mapped address. */
-static inline rte_be32_t gremc_ipv4_from_mapped(const struct in6_addr *address)
-{
-	return address->s6_addr32[3];
-}
-
 /* An entry of the kernel's neighbour table. */
 struct gremc_neighbor {
 	unsigned ifindex;
-	struct in6_addr address;
+	struct gremc_addr address;
 	uint16_t state; /* NUD_*; NUD_NONE: the kernel has no entry */
 	struct rte_ether_addr mac;
 };
 
 /* Tell the kernel that the neighbour is in use: it resolves an unknown address and confirms a stale one. */
 __rte_warn_unused_result int gremc_neighbor_use(struct gremc_netlink *netlink, unsigned ifindex,
-						const struct in6_addr *address);
+						const struct gremc_addr *address);
 /* Errors:  any: *neighbor has the state NUD_NONE. */
-int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, const struct in6_addr *address,
+int gremc_neighbor_get(struct gremc_netlink *netlink, unsigned ifindex, const struct gremc_addr *address,
 		       struct gremc_neighbor *neighbor);
 /* Input:   an RTM_NEWNEIGH or RTM_DELNEIGH message.
  * Returns: false: the family is neither IPv4 nor IPv6. */

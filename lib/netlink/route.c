@@ -22,12 +22,12 @@ int gremc_route_set(struct gremc_netlink *netlink, unsigned ifindex, const struc
 	message->rtm_dst_len = (uint8_t)route->to.length;
 	message->rtm_table = RT_TABLE_MAIN;
 	message->rtm_protocol = GREMC_RTPROT;
-	message->rtm_scope = route->via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	message->rtm_scope = gremc_addr_is_set(&route->via) ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 	message->rtm_type = RTN_UNICAST;
 	message->rtm_flags = route->on_link ? RTNH_F_ONLINK : 0;
-	mnl_attr_put_u32(request, RTA_DST, route->to.address.ipv4);
-	if (route->via)
-		mnl_attr_put_u32(request, RTA_GATEWAY, route->via);
+	gremc_attribute_addr_put(request, RTA_DST, &route->to.address);
+	if (gremc_addr_is_set(&route->via))
+		gremc_attribute_addr_put(request, RTA_GATEWAY, &route->via);
 	mnl_attr_put_u32(request, RTA_OIF, ifindex);
 	rc = gremc_netlink_send(netlink, request, NULL, NULL);
 	return rc == -ESRCH && verb == GREMC_ROUTE_REMOVE ? 0 : rc;
@@ -49,13 +49,13 @@ static bool route_message_parse(const struct nlmsghdr *header, struct gremc_kern
 	{
 		switch (mnl_attr_get_type(attribute)) {
 		case RTA_DST:
-			route->to.address.ipv4 = mnl_attr_get_u32(attribute);
+			route->to.address = gremc_attribute_addr_get(attribute);
 			break;
 		case RTA_OIF:
 			route->ifindex = mnl_attr_get_u32(attribute);
 			break;
 		case RTA_GATEWAY:
-			route->via = mnl_attr_get_u32(attribute);
+			route->via = gremc_attribute_addr_get(attribute);
 			break;
 		case RTA_PRIORITY:
 			route->metric = mnl_attr_get_u32(attribute);
@@ -101,13 +101,15 @@ int gremc_route_each(struct gremc_netlink *netlink, unsigned ifindex, uint8_t pr
 }
 
 /* An IPv4 route may have an IPv6 next hop (RFC 5549). */
-static void gateway_parse(const struct nlattr *attribute, struct in6_addr *via)
+static void gateway_parse(const struct nlattr *attribute, struct gremc_addr *via)
 {
 	const struct rtvia *gateway = mnl_attr_get_payload(attribute);
 	size_t length = mnl_attr_get_payload_len(attribute);
 
-	if (length >= sizeof(*gateway) + sizeof(*via) && gateway->rtvia_family == AF_INET6)
-		memcpy(via, gateway->rtvia_addr, sizeof(*via));
+	if (length < sizeof(*gateway) + sizeof(via->bytes) || gateway->rtvia_family != AF_INET6)
+		return;
+	memcpy(via->bytes, gateway->rtvia_addr, sizeof(via->bytes));
+	via->family = GREMC_FAMILY_IPV6;
 }
 
 static int next_hop_answer_parse(const struct nlmsghdr *header, void *argument)
@@ -122,14 +124,15 @@ static int next_hop_answer_parse(const struct nlmsghdr *header, void *argument)
 		if (mnl_attr_get_type(attribute) == RTA_OIF)
 			next_hop->ifindex = mnl_attr_get_u32(attribute);
 		else if (mnl_attr_get_type(attribute) == RTA_GATEWAY)
-			next_hop->via = gremc_ipv4_to_mapped(mnl_attr_get_u32(attribute));
+			next_hop->via = gremc_attribute_addr_get(attribute);
 		else if (mnl_attr_get_type(attribute) == RTA_VIA)
 			gateway_parse(attribute, &next_hop->via);
 	}
 	return MNL_CB_OK;
 }
 
-static int next_hop_request_send(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, unsigned vrf,
+static int next_hop_request_send(struct gremc_netlink *netlink, const struct gremc_addr *to,
+				 const struct gremc_addr *from, unsigned vrf,
 				 struct gremc_kernel_next_hop *next_hop)
 {
 	struct nlmsghdr *request = gremc_netlink_request_init(netlink, RTM_GETROUTE, 0);
@@ -138,24 +141,28 @@ static int next_hop_request_send(struct gremc_netlink *netlink, rte_be32_t to, r
 	*next_hop = (struct gremc_kernel_next_hop){0};
 	message->rtm_family = AF_INET;
 	message->rtm_dst_len = 32;
-	mnl_attr_put_u32(request, RTA_DST, to);
-	if (from) {
+	gremc_attribute_addr_put(request, RTA_DST, to);
+	if (gremc_addr_is_set(from)) {
 		message->rtm_src_len = 32;
-		mnl_attr_put_u32(request, RTA_SRC, from);
+		gremc_attribute_addr_put(request, RTA_SRC, from);
 	}
 	if (vrf)
 		mnl_attr_put_u32(request, RTA_OIF, vrf);
 	return gremc_netlink_send(netlink, request, next_hop_answer_parse, next_hop);
 }
 
-int gremc_route_lookup(struct gremc_netlink *netlink, rte_be32_t to, rte_be32_t from, unsigned vrf,
-		       struct gremc_kernel_next_hop *next_hop)
+int gremc_route_lookup(struct gremc_netlink *netlink, const struct gremc_addr *to,
+		       const struct gremc_addr *from, unsigned vrf, struct gremc_kernel_next_hop *next_hop)
 {
-	int rc = next_hop_request_send(netlink, to, from, vrf, next_hop);
+	const struct gremc_addr any = {0};
+	int rc;
+
+	gremc_assert(to->family == GREMC_FAMILY_IPV4 && from->family != GREMC_FAMILY_IPV6);
+	rc = next_hop_request_send(netlink, to, from, vrf, next_hop);
 
 	/* The kernel rejects a source address that none of its links has. */
 	if (rc == -EINVAL)
-		rc = next_hop_request_send(netlink, to, 0, vrf, next_hop);
+		rc = next_hop_request_send(netlink, to, &any, vrf, next_hop);
 	if (rc)
 		return rc;
 	return next_hop->unicast && next_hop->ifindex ? 0 : -ENETUNREACH;
@@ -172,7 +179,7 @@ bool gremc_route_destination_parse(const struct nlmsghdr *header, struct gremc_p
 	mnl_attr_for_each(attribute, header, sizeof(*message))
 	{
 		if (mnl_attr_get_type(attribute) == RTA_DST)
-			to->address.ipv4 = mnl_attr_get_u32(attribute);
+			to->address = gremc_attribute_addr_get(attribute);
 	}
 	return true;
 }

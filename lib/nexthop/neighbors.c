@@ -8,13 +8,13 @@
 
 struct neighbor_key {
 	uint32_t ifindex;
-	struct in6_addr address;
+	struct gremc_addr address;
 };
-static_assert(sizeof(struct neighbor_key) == sizeof(uint32_t) + sizeof(struct in6_addr),
+static_assert(sizeof(struct neighbor_key) == sizeof(uint32_t) + sizeof(struct gremc_addr),
 	      "the hash compares the key's bytes, so it has no padding");
 
 static struct gremc_nexthop_neighbor *neighbor_find(const struct gremc_nexthops *nexthops, unsigned ifindex,
-						    const struct in6_addr *address)
+						    const struct gremc_addr *address)
 {
 	const struct neighbor_key key = {ifindex, *address};
 	void *neighbor;
@@ -42,10 +42,10 @@ static bool probe_is_due(const struct gremc_nexthop_neighbor *neighbor, uint64_t
 static const struct rte_ether_addr *neighbor_static_mac(const struct gremc_nexthops *nexthops,
 							const struct gremc_nexthop_neighbor *neighbor)
 {
-	if (!IN6_IS_ADDR_V4MAPPED(&neighbor->address))
+	if (neighbor->address.family != GREMC_FAMILY_IPV4)
 		return NULL;
 	return gremc_config_neighbor_find(&nexthops->config->ports[neighbor->port],
-					  gremc_ipv4_from_mapped(&neighbor->address));
+					  gremc_addr_to_ipv4(&neighbor->address));
 }
 
 static void neighbor_state_set(struct gremc_nexthops *nexthops, struct gremc_nexthop_neighbor *neighbor,
@@ -80,19 +80,19 @@ static void neighbor_refresh(struct gremc_nexthops *nexthops, struct gremc_nexth
 }
 
 int gremc_nexthop_adjacency_get(const struct gremc_nexthops *nexthops, uint16_t port,
-				const struct in6_addr *address, uint32_t *adjacency)
+				const struct gremc_addr *address, uint32_t *adjacency)
 {
 	const struct gremc_port *p = nexthops->context.ports->port[port];
 	struct gremc_vifs *vifs = nexthops->context.vifs;
 
-	if (IN6_IS_ADDR_V4MAPPED(address))
-		return gremc_adjacency_get(vifs, port, gremc_ipv4_from_mapped(address), &p->mac, p->vlan,
+	if (address->family == GREMC_FAMILY_IPV4)
+		return gremc_adjacency_get(vifs, port, gremc_addr_to_ipv4(address), &p->mac, p->vlan,
 					   adjacency);
-	return gremc_adjacency_get6(vifs, port, address->s6_addr, &p->mac, p->vlan, adjacency);
+	return gremc_adjacency_get6(vifs, port, address->bytes, &p->mac, p->vlan, adjacency);
 }
 
 static struct gremc_nexthop_neighbor *neighbor_create(struct gremc_nexthops *nexthops, uint16_t port,
-						      unsigned ifindex, const struct in6_addr *address)
+						      unsigned ifindex, const struct gremc_addr *address)
 {
 	const struct neighbor_key key = {ifindex, *address};
 	struct gremc_nexthop_neighbor *neighbor = calloc(1, sizeof(*neighbor));
@@ -116,7 +116,7 @@ fail:
 }
 
 struct gremc_nexthop_neighbor *gremc_nexthop_neighbor_get(struct gremc_nexthops *nexthops, uint16_t port,
-							  unsigned ifindex, const struct in6_addr *address)
+							  unsigned ifindex, const struct gremc_addr *address)
 {
 	struct gremc_nexthop_neighbor *neighbor = neighbor_find(nexthops, ifindex, address);
 

@@ -92,10 +92,11 @@ void gremc_nexthops_config_apply(struct gremc_nexthops *nexthops, const struct g
 		if (!tunnel_follows_kernel(nexthops, config, tunnel))
 			continue;
 		gremc_job_pause();
-		bindings[count] = (struct gremc_nexthop_binding){.vif = vif[i],
-								 .port = tunnel->port,
-								 .local = tunnel->options.local,
-								 .remote = tunnel->options.remote};
+		bindings[count] =
+			(struct gremc_nexthop_binding){.vif = vif[i],
+						       .port = tunnel->port,
+						       .local = GREMC_ADDR_IPV4(tunnel->options.local),
+						       .remote = GREMC_ADDR_IPV4(tunnel->options.remote)};
 		gremc_nexthop_binding_update(nexthops, &bindings[count++]);
 	}
 	nexthops->bindings = bindings;
@@ -152,7 +153,7 @@ struct gremc_nexthops *gremc_nexthops_create(const struct gremc_nexthops_context
 	struct rte_hash_parameters parameters = {
 		.name = "gremc_neighbors",
 		.entries = GREMC_ADJACENCIES_MAX,
-		.key_len = sizeof(uint32_t) + sizeof(struct in6_addr),
+		.key_len = sizeof(uint32_t) + sizeof(struct gremc_addr),
 		.socket_id = SOCKET_ID_ANY,
 	};
 	struct gremc_nexthops *nexthops = calloc(1, sizeof(*nexthops));

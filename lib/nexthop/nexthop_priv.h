@@ -23,7 +23,7 @@ static_assert(GREMC_NEIGHBOR_INTERVAL <= GREMC_PROBE_INTERVAL, "a poll comes bef
  * adjacency. */
 struct gremc_nexthop_neighbor {
 	unsigned ifindex;
-	struct in6_addr address;
+	struct gremc_addr address;
 	uint16_t port;
 	uint16_t state; /* NUD_* as last read */
 	bool resolved;
@@ -37,7 +37,7 @@ struct gremc_nexthop_neighbor {
 struct gremc_nexthop_binding {
 	uint32_t vif;
 	uint16_t port; /* the tunnel's configured port, used while there is no route */
-	rte_be32_t local, remote;
+	struct gremc_addr local, remote;
 	struct gremc_nexthop_neighbor *neighbor; /* NULL: no route by one of the ports */
 	unsigned other_ifindex; /* the interface of a route that uses none of the ports; 0: there is no route
 				 */
@@ -89,7 +89,7 @@ struct gremc_nexthops {
  * Owner:   the caller holds one more reference.
  * Returns: NULL: out of memory. */
 struct gremc_nexthop_neighbor *gremc_nexthop_neighbor_get(struct gremc_nexthops *nexthops, uint16_t port,
-							  unsigned ifindex, const struct in6_addr *address);
+							  unsigned ifindex, const struct gremc_addr *address);
 /* Release one reference; no-op for NULL. */
 void gremc_nexthop_neighbor_put(struct gremc_nexthops *nexthops, struct gremc_nexthop_neighbor *neighbor);
 /* Read the kernel's entry again if it was not read lately; no-op for NULL. */
@@ -105,7 +105,8 @@ void gremc_nexthop_neighbors_poll(struct gremc_nexthops *nexthops, uint64_t now)
  * Owner:   the caller holds one more reference to *adjacency.
  * Returns: 0 or a negative errno. */
 __rte_warn_unused_result int gremc_nexthop_adjacency_get(const struct gremc_nexthops *nexthops, uint16_t port,
-							 const struct in6_addr *address, uint32_t *adjacency);
+							 const struct gremc_addr *address,
+							 uint32_t *adjacency);
 
 /* ---- routes.c ---- */
 

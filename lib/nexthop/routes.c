@@ -6,7 +6,7 @@
 #include "nexthop/nexthop_priv.h"
 
 /* The next hop of a tunnel without a route: an address that is never resolved. */
-#define NO_ROUTE RTE_BE32(0xffffffff)
+static const struct gremc_addr no_route = GREMC_ADDR_IPV4(RTE_BE32(0xffffffff));
 
 static uint16_t port_by_ifindex(const struct gremc_nexthops *nexthops, unsigned ifindex)
 {
@@ -20,13 +20,14 @@ static uint16_t port_by_ifindex(const struct gremc_nexthops *nexthops, unsigned 
  * Returns: the port that the route uses; GREMC_PORT_NONE: none of the ports. next_hop->ifindex is 0 if the
  *          kernel has no route. */
 static uint16_t route_port_lookup(const struct gremc_nexthops *nexthops, uint16_t tunnel_port,
-				  rte_be32_t local, rte_be32_t remote, struct gremc_kernel_next_hop *next_hop)
+				  const struct gremc_addr *local, const struct gremc_addr *remote,
+				  struct gremc_kernel_next_hop *next_hop)
 {
 	if (gremc_route_lookup(nexthops->context.netlink, remote, local, nexthops->port[tunnel_port].vrf,
 			       next_hop))
 		next_hop->ifindex = 0;
-	if (IN6_IS_ADDR_UNSPECIFIED(&next_hop->via))
-		next_hop->via = gremc_ipv4_to_mapped(remote);
+	if (!gremc_addr_is_set(&next_hop->via))
+		next_hop->via = *remote;
 	return port_by_ifindex(nexthops, next_hop->ifindex);
 }
 
@@ -34,7 +35,7 @@ static uint16_t route_port_lookup(const struct gremc_nexthops *nexthops, uint16_
 
 static void binding_adjacency_set(const struct gremc_nexthops *nexthops,
 				  const struct gremc_nexthop_binding *binding, uint16_t port,
-				  const struct in6_addr *address)
+				  const struct gremc_addr *address)
 {
 	struct gremc_vifs *vifs = nexthops->context.vifs;
 	uint32_t adjacency;
@@ -55,8 +56,8 @@ static const struct rte_ether_addr *next_hop_mac(const struct gremc_nexthops *ne
 {
 	const struct rte_ether_addr *mac = NULL;
 
-	if (IN6_IS_ADDR_V4MAPPED(&next_hop->via))
-		mac = gremc_config_neighbor_find(port, gremc_ipv4_from_mapped(&next_hop->via));
+	if (next_hop->via.family == GREMC_FAMILY_IPV4)
+		mac = gremc_config_neighbor_find(port, gremc_addr_to_ipv4(&next_hop->via));
 	if (mac)
 		return mac;
 	/* after an error the entry's state is NUD_NONE */
@@ -68,17 +69,17 @@ int gremc_nexthops_tunnel_adjacency(struct gremc_nexthops *nexthops, const struc
 				    const struct gremc_config_tunnel *tunnel, uint32_t *adjacency)
 {
 	struct gremc_vifs *vifs = nexthops->context.vifs;
-	const struct in6_addr none = gremc_ipv4_to_mapped(NO_ROUTE);
+	const struct gremc_addr local = gremc_addr_from_ipv4(tunnel->options.local);
+	const struct gremc_addr remote = gremc_addr_from_ipv4(tunnel->options.remote);
 	const struct rte_ether_addr *mac;
 	struct gremc_kernel_next_hop next_hop;
 	struct gremc_neighbor entry;
-	uint16_t port = route_port_lookup(nexthops, tunnel->port, tunnel->options.local,
-					  tunnel->options.remote, &next_hop);
+	uint16_t port = route_port_lookup(nexthops, tunnel->port, &local, &remote, &next_hop);
 	int rc;
 
 	gremc_assert_control_thread();
 	if (port == GREMC_PORT_NONE)
-		return gremc_nexthop_adjacency_get(nexthops, tunnel->port, &none, adjacency);
+		return gremc_nexthop_adjacency_get(nexthops, tunnel->port, &no_route, adjacency);
 	rc = gremc_nexthop_adjacency_get(nexthops, port, &next_hop.via, adjacency);
 	if (rc || gremc_adjacency_load(vifs, *adjacency)->known)
 		return rc;
@@ -91,11 +92,10 @@ int gremc_nexthops_tunnel_adjacency(struct gremc_nexthops *nexthops, const struc
 
 void gremc_nexthop_binding_update(struct gremc_nexthops *nexthops, struct gremc_nexthop_binding *binding)
 {
-	const struct in6_addr none = gremc_ipv4_to_mapped(NO_ROUTE);
 	struct gremc_nexthop_neighbor *neighbor = NULL;
 	struct gremc_kernel_next_hop next_hop;
 	uint16_t port =
-		route_port_lookup(nexthops, binding->port, binding->local, binding->remote, &next_hop);
+		route_port_lookup(nexthops, binding->port, &binding->local, &binding->remote, &next_hop);
 
 	if (port != GREMC_PORT_NONE)
 		neighbor = gremc_nexthop_neighbor_get(nexthops, port, next_hop.ifindex, &next_hop.via);
@@ -103,7 +103,7 @@ void gremc_nexthop_binding_update(struct gremc_nexthops *nexthops, struct gremc_
 	if (neighbor)
 		binding_adjacency_set(nexthops, binding, neighbor->port, &neighbor->address);
 	else
-		binding_adjacency_set(nexthops, binding, binding->port, &none);
+		binding_adjacency_set(nexthops, binding, binding->port, &no_route);
 	gremc_nexthop_neighbor_put(nexthops, binding->neighbor);
 	binding->neighbor = neighbor;
 }
@@ -129,12 +129,10 @@ void gremc_nexthop_routes_changed(struct gremc_nexthops *nexthops)
 static bool binding_is_affected(const struct gremc_nexthop_changes *changes,
 				const struct gremc_nexthop_binding *binding)
 {
-	const struct gremc_addr remote = gremc_addr_from_ipv4(binding->remote);
-
 	if (changes->all)
 		return true;
 	for (uint32_t i = 0; i < changes->count; i++)
-		if (gremc_prefix_covers(&changes->to[i], &remote))
+		if (gremc_prefix_covers(&changes->to[i], &binding->remote))
 			return true;
 	return false;
 }
@@ -156,7 +154,7 @@ static void route_pass_begin(struct gremc_nexthops *nexthops, uint64_t now, bool
 static void unrouted_bindings_report(struct gremc_nexthops *nexthops)
 {
 	const struct gremc_nexthop_binding *first = NULL;
-	char text[GREMC_IPV4_TEXT], name[IF_NAMESIZE];
+	char text[GREMC_ADDR_TEXT], name[IF_NAMESIZE];
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < nexthops->binding_count; i++) {
@@ -171,13 +169,13 @@ static void unrouted_bindings_report(struct gremc_nexthops *nexthops)
 			WARNING,
 			"%u tunnels have no next hop, and lose their replicas as no_adjacency: the kernel has no "
 			"route to %s%s",
-			count, gremc_ipv4_format(text, first->remote), count > 1 ? " and others" : "");
+			count, gremc_addr_format(text, &first->remote), count > 1 ? " and others" : "");
 	else if (count > nexthops->unrouted_count)
 		GREMC_LOG_LIMITED(
 			WARNING,
 			"%u tunnels have no next hop, and lose their replicas as no_adjacency: the kernel's route to "
 			"%s%s leads by %s, which is no port of the configuration",
-			count, gremc_ipv4_format(text, first->remote), count > 1 ? " and others" : "", name);
+			count, gremc_addr_format(text, &first->remote), count > 1 ? " and others" : "", name);
 	nexthops->unrouted_count = count;
 }
 

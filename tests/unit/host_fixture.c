@@ -265,12 +265,20 @@ void kernel_route_change(struct host_fixture *f, uint16_t type, const struct gre
 	kernel_request_send(f, request);
 }
 
+int kernel_route_lookup(struct host_fixture *f, rte_be32_t to, rte_be32_t from,
+			struct gremc_kernel_next_hop *next_hop)
+{
+	const struct gremc_addr to_addr = gremc_addr_from_ipv4(to),
+				from_addr = gremc_addr_from_ipv4_or_none(from);
+
+	return gremc_route_lookup(&f->netlink, &to_addr, &from_addr, 0, next_hop);
+}
+
 bool kernel_routes_via(struct host_fixture *f, rte_be32_t to, rte_be32_t via)
 {
 	struct gremc_kernel_next_hop next_hop;
 
-	return gremc_route_lookup(&f->netlink, to, 0, 0, &next_hop) == 0 &&
-	       gremc_ipv4_from_mapped(&next_hop.via) == via;
+	return kernel_route_lookup(f, to, 0, &next_hop) == 0 && gremc_addr_to_ipv4(&next_hop.via) == via;
 }
 
 void kernel_setting_write(const char *path, const char *value)

@@ -105,6 +105,9 @@ struct nlmsghdr *kernel_route_request(struct host_fixture *f, uint16_t type, con
 /* A route as an operator adds or removes it. */
 void kernel_route_change(struct host_fixture *f, uint16_t type, const struct gremc_prefix *to, rte_be32_t via,
 			 unsigned ifindex);
+/* Look up a route of the kernel. `from` 0: any. Returns: that of gremc_route_lookup(). */
+int kernel_route_lookup(struct host_fixture *f, rte_be32_t to, rte_be32_t from,
+			struct gremc_kernel_next_hop *next_hop);
 /* Returns true if the route to the destination has this gateway. */
 bool kernel_routes_via(struct host_fixture *f, rte_be32_t to, rte_be32_t via);
 /* Write a file of /proc/sys. */

@@ -25,10 +25,9 @@ static void test_devices_match_the_configuration(void **state)
 	assert_int_equal(link.mtu, 1476);
 	assert_int_equal(link.flags & (IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST | IFF_UP),
 			 IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST | IFF_UP);
-	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &next_hop), 0);
-	assert_int_equal(gremc_ipv4_from_mapped(&next_hop.via), GATEWAY);
-	assert_int_equal(
-		gremc_route_lookup(&f->netlink, gremc_addr_to_ipv4(&f->tunnel.peer), 0, 0, &next_hop), 0);
+	assert_int_equal(kernel_route_lookup(f, REMOTE, LOCAL, &next_hop), 0);
+	assert_int_equal(gremc_addr_to_ipv4(&next_hop.via), GATEWAY);
+	assert_int_equal(kernel_route_lookup(f, gremc_addr_to_ipv4(&f->tunnel.peer), 0, &next_hop), 0);
 	assert_int_equal(next_hop.ifindex, link.ifindex);
 	assert_int_equal(gremc_host_device_count(f->host), 2);
 	assert_true(gremc_host_device_info(f->host, 0, &entry));
@@ -41,10 +40,11 @@ static void test_devices_match_the_configuration(void **state)
 /* A reload removes addresses and routes of the old configuration; those of other programs stay. */
 static void test_reload_removes_only_addresses_and_routes_of_the_configuration(void **state)
 {
-	const struct gremc_link_address ours = {.address = RTE_BE32(0xc0000205), .length = 24};
-	const struct gremc_link_address theirs = {.address = RTE_BE32(0xc0000206), .length = 24};
-	struct gremc_config_address two[2] = {{GREMC_ADDR_IPV4(LOCAL), 24},
-					      {GREMC_ADDR_IPV4(ours.address), 24}};
+	const struct gremc_link_address ours = {.address = GREMC_ADDR_IPV4(RTE_BE32(0xc0000205)),
+						.length = 24};
+	const struct gremc_link_address theirs = {.address = GREMC_ADDR_IPV4(RTE_BE32(0xc0000206)),
+						  .length = 24};
+	struct gremc_config_address two[2] = {{GREMC_ADDR_IPV4(LOCAL), 24}, {ours.address, 24}};
 	struct host_fixture *f = *state;
 	unsigned ifindex;
 
@@ -59,14 +59,12 @@ static void test_reload_removes_only_addresses_and_routes_of_the_configuration(v
 	config_apply(f);
 	assert_int_equal(if_nametoindex("wan0"), ifindex);
 	/* a removal reports whether the address existed: ours is gone */
-	assert_int_equal(
-		gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &(struct gremc_kernel_next_hop){0}),
-		-ENETUNREACH);
-	assert_int_not_equal(gremc_route_lookup(&f->netlink, GATEWAY, theirs.address, 0,
-						&(struct gremc_kernel_next_hop){0}),
-			     -EINVAL);
-	assert_int_equal(
-		gremc_route_lookup(&f->netlink, ours.address, 0, 0, &(struct gremc_kernel_next_hop){0}), 0);
+	assert_int_equal(kernel_route_lookup(f, REMOTE, LOCAL, &(struct gremc_kernel_next_hop){0}),
+			 -ENETUNREACH);
+	assert_int_not_equal(
+		kernel_route_lookup(f, GATEWAY, theirs.address.ipv4, &(struct gremc_kernel_next_hop){0}),
+		-EINVAL);
+	assert_int_equal(kernel_route_lookup(f, ours.address.ipv4, 0, &(struct gremc_kernel_next_hop){0}), 0);
 }
 
 static void test_tunnel_follows_the_mtu_of_its_device(void **state)
@@ -93,8 +91,8 @@ static void test_removed_device_is_created_again(void **state)
 	ifindex = if_nametoindex("wan0");
 	kernel_link_remove(f, "wan0");
 	EVENTUALLY(f, if_nametoindex("wan0") != 0 && if_nametoindex("wan0") != ifindex);
-	assert_int_equal(gremc_route_lookup(&f->netlink, REMOTE, LOCAL, 0, &next_hop), 0);
-	assert_int_equal(gremc_ipv4_from_mapped(&next_hop.via), GATEWAY);
+	assert_int_equal(kernel_route_lookup(f, REMOTE, LOCAL, &next_hop), 0);
+	assert_int_equal(gremc_addr_to_ipv4(&next_hop.via), GATEWAY);
 	kernel_neighbor_set(f, GATEWAY, &mac_b);
 	EVENTUALLY(f, tunnel_adjacency_is(f, GATEWAY, &mac_b));
 }
@@ -211,12 +209,10 @@ static void test_restart_removes_what_only_the_earlier_start_configured(void **s
 	assert_true(kernel_routes_via(f, REMOTE, GATEWAY2));
 	/* no more specific route is left, and the address is not local */
 	assert_true(kernel_routes_via(f, RTE_BE32(0xcb007101), GATEWAY2));
-	assert_int_equal(gremc_route_lookup(&f->netlink, RTE_BE32(0xc0000205), 0, 0,
-					    &(struct gremc_kernel_next_hop){0}),
+	assert_int_equal(kernel_route_lookup(f, RTE_BE32(0xc0000205), 0, &(struct gremc_kernel_next_hop){0}),
 			 0);
-	assert_int_not_equal(gremc_route_lookup(&f->netlink, RTE_BE32(0xc0000209), 0, 0,
-						&(struct gremc_kernel_next_hop){0}),
-			     0);
+	assert_int_not_equal(
+		kernel_route_lookup(f, RTE_BE32(0xc0000209), 0, &(struct gremc_kernel_next_hop){0}), 0);
 	assert_true(kernel_routes_via(f, theirs.address.ipv4, GATEWAY2));
 	/* the tunnel has the new peer only */
 	assert_true(kernel_routes_via(f, RTE_BE32(0x0a000002), GATEWAY2));

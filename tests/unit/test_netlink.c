@@ -103,7 +103,7 @@ static void test_route_of_another_family_is_ignored(void **state __rte_unused)
 
 /* ---- neighbours ---- */
 
-static void test_neighbor_of_ipv4_has_a_mapped_address(void **state __rte_unused)
+static void test_neighbor_has_an_address_of_its_family(void **state __rte_unused)
 {
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 8};
 	const struct ndmsg header = {.ndm_family = AF_INET, .ndm_ifindex = 5, .ndm_state = NUD_REACHABLE};
@@ -115,8 +115,8 @@ static void test_neighbor_of_ipv4_has_a_mapped_address(void **state __rte_unused
 	assert_true(gremc_neighbor_parse(message, &neighbor));
 	assert_int_equal(neighbor.ifindex, 5);
 	assert_int_equal(neighbor.state, NUD_REACHABLE);
-	assert_true(IN6_IS_ADDR_V4MAPPED(&neighbor.address));
-	assert_int_equal(gremc_ipv4_from_mapped(&neighbor.address), RTE_BE32(0xc0000202));
+	assert_int_equal(neighbor.address.family, GREMC_FAMILY_IPV4);
+	assert_int_equal(gremc_addr_to_ipv4(&neighbor.address), RTE_BE32(0xc0000202));
 	assert_memory_equal(&neighbor.mac, mac, sizeof(mac));
 }
 
@@ -130,7 +130,8 @@ static void test_removed_neighbor_has_no_state(void **state __rte_unused)
 	mnl_attr_put(message, NDA_DST, sizeof(address), &address);
 	assert_true(gremc_neighbor_parse(message, &neighbor));
 	assert_int_equal(neighbor.state, NUD_NONE);
-	assert_memory_equal(&neighbor.address, &address, sizeof(address));
+	assert_int_equal(neighbor.address.family, GREMC_FAMILY_IPV6);
+	assert_memory_equal(neighbor.address.bytes, &address, sizeof(address));
 }
 
 static void test_neighbor_of_a_bridge_is_ignored(void **state __rte_unused)
@@ -227,7 +228,7 @@ int main(void)
 		cmocka_unit_test(test_route_message_has_its_destination),
 		cmocka_unit_test(test_default_route_covers_every_address),
 		cmocka_unit_test(test_route_of_another_family_is_ignored),
-		cmocka_unit_test(test_neighbor_of_ipv4_has_a_mapped_address),
+		cmocka_unit_test(test_neighbor_has_an_address_of_its_family),
 		cmocka_unit_test(test_removed_neighbor_has_no_state),
 		cmocka_unit_test(test_neighbor_of_a_bridge_is_ignored),
 		cmocka_unit_test(test_loopback_is_found_and_other_names_are_not),

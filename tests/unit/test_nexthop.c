@@ -24,8 +24,9 @@ static void test_kernel_neighbor_resolves_the_adjacency(void **state)
 
 static void test_tunnel_follows_the_kernel_route(void **state)
 {
-	const struct gremc_link_route host_route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false},
-				      rest = {GREMC_PREFIX_IPV4(0, 0), GATEWAY, false};
+	const struct gremc_link_route host_route = {GREMC_PREFIX_IPV4(REMOTE, 32), GREMC_ADDR_IPV4(GATEWAY2),
+						    false},
+				      rest = {GREMC_PREFIX_IPV4(0, 0), GREMC_ADDR_IPV4(GATEWAY), false};
 	struct host_fixture *f = *state;
 	unsigned ifindex;
 
@@ -47,7 +48,8 @@ static void test_tunnel_follows_the_kernel_route(void **state)
 static void test_static_neighbor_overrides_the_kernel(void **state)
 {
 	struct gremc_config_neighbor neighbor = {GREMC_ADDR_IPV4(GATEWAY2), mac_a};
-	const struct gremc_link_route host_route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false};
+	const struct gremc_link_route host_route = {GREMC_PREFIX_IPV4(REMOTE, 32), GREMC_ADDR_IPV4(GATEWAY2),
+						    false};
 	struct host_fixture *f = *state;
 
 	NEEDS_ROOT(state);
@@ -63,7 +65,7 @@ static void test_static_neighbor_overrides_the_kernel(void **state)
 /* More changes than the socket can hold. */
 static void events_overflow(struct host_fixture *f)
 {
-	struct gremc_link_route route = {GREMC_PREFIX_IPV4(0, 32), GATEWAY2, false};
+	struct gremc_link_route route = {GREMC_PREFIX_IPV4(0, 32), GREMC_ADDR_IPV4(GATEWAY2), false};
 	unsigned ifindex = if_nametoindex("wan0");
 
 	for (uint32_t i = 0; i < 60000; i++) {
@@ -76,7 +78,8 @@ static void events_overflow(struct host_fixture *f)
 
 static void test_resync_finds_changes_that_an_overflow_dropped(void **state)
 {
-	const struct gremc_link_route route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false};
+	const struct gremc_link_route route = {GREMC_PREFIX_IPV4(REMOTE, 32), GREMC_ADDR_IPV4(GATEWAY2),
+					       false};
 	struct host_fixture *f = *state;
 
 	NEEDS_ROOT(state);
@@ -94,7 +97,8 @@ static void test_resync_finds_changes_that_an_overflow_dropped(void **state)
 /* The kernel reports a loss of events once, and loses more until the others are read. */
 static void test_resync_finds_changes_during_the_overflow(void **state)
 {
-	const struct gremc_link_route route = {GREMC_PREFIX_IPV4(REMOTE, 32), GATEWAY2, false};
+	const struct gremc_link_route route = {GREMC_PREFIX_IPV4(REMOTE, 32), GREMC_ADDR_IPV4(GATEWAY2),
+					       false};
 	struct host_fixture *f = *state;
 
 	NEEDS_ROOT(state);

@@ -87,15 +87,20 @@ static void kernel_picture_draw(struct picture *picture, const char *format, ...
 
 static void address_draw(void *argument, const struct gremc_link_address *address, uint8_t protocol)
 {
-	kernel_picture_draw(argument, " address %x/%u peer %x proto %u\n", address->address, address->length,
-			    address->peer, protocol);
+	char text[GREMC_ADDR_TEXT], peer[GREMC_ADDR_TEXT];
+
+	kernel_picture_draw(argument, " address %s/%u peer %s proto %u\n",
+			    gremc_addr_format(text, &address->address), address->length,
+			    gremc_addr_format(peer, &address->peer), protocol);
 }
 
 static void route_draw(void *argument, const struct gremc_kernel_route *route)
 {
-	kernel_picture_draw(argument, "route %x/%u dev %u via %x metric %u proto %u\n",
-			    route->to.address.ipv4, route->to.length, route->ifindex, route->via,
-			    route->metric, route->protocol);
+	char to[GREMC_PREFIX_TEXT], via[GREMC_ADDR_TEXT];
+
+	kernel_picture_draw(argument, "route %s dev %u via %s metric %u proto %u\n",
+			    gremc_prefix_format(to, &route->to), route->ifindex,
+			    gremc_addr_format(via, &route->via), route->metric, route->protocol);
 }
 
 static struct picture kernel_picture_take(struct host_fixture *f)

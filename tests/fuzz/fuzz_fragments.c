@@ -9,6 +9,7 @@
 #include <rte_ip.h>
 
 #include "datapath/reassembly.h"
+#include "fuzz.h"
 
 #define STEP    4 /* input bytes of a fragment */
 #define L2      sizeof(struct rte_ether_hdr)
@@ -16,17 +17,10 @@
 #define PAYLOAD 256 /* the most bytes of one fragment */
 #define ADDRESS RTE_BE32(0x0a000001)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static struct rte_mempool *pool;
 static struct gremc_worker *worker;
-
-static void fuzz_require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

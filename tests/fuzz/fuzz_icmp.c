@@ -5,16 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "proto/icmp.h"
 #include "proto/proto.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void fuzz_require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void report_check(const uint8_t *packet, const struct gremc_icmp_error *error)
 {

@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "igmp/igmp.h"
 
 #define MAX_GROUPS  20u
 #define MAX_SOURCES 5u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void igmp_require(bool condition)
 {

@@ -4,18 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "proto/keepalive.h"
 #include "proto/proto.h"
 
 #define OPTION_BYTES 9 /* both addresses, and the key */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void fuzz_require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static struct gremc_tunnel_options options_read(const uint8_t *data)
 {

@@ -8,91 +8,10 @@
 #include <rte_eal.h>
 #include <rte_ip.h>
 
-#include "peer/peer.h"
 #include "peer/timers_priv.h"
+#include "peer_world.h"
 #include "proto/keepalive.h"
 #include "proto/proto.h"
-#include "test.h"
-
-#define VIFS   70000u
-#define SECOND UINT64_C(1000000000)
-#define LOCAL  RTE_BE32(0x0a000001)
-#define REMOTE RTE_BE32(0x0a000002)
-
-struct world {
-	struct gremc_peers *peers;
-	uint64_t now;
-	uint32_t sent[VIFS], died[VIFS], revived[VIFS];
-	uint64_t packets[VIFS];
-	uint8_t packet[64]; /* the last one sent */
-	uint16_t length;
-	uint32_t answered;
-	int send_rc;
-	uint32_t calls;
-};
-
-static int packet_send(void *argument, uint32_t vif, const uint8_t *packet, uint16_t length)
-{
-	struct world *world = argument;
-
-	world->calls++;
-	if (world->send_rc)
-		return world->send_rc;
-	world->sent[vif]++;
-	memcpy(world->packet, packet, length);
-	world->length = length;
-	return 0;
-}
-
-static int packet_answer(void *argument, uint32_t vif, const uint8_t *packet, uint16_t length)
-{
-	struct world *world = argument;
-
-	(void)vif;
-	world->answered++;
-	memcpy(world->packet, packet, length);
-	world->length = length;
-	return world->send_rc;
-}
-
-static void dead_record(void *argument, uint32_t vif, bool dead)
-{
-	struct world *world = argument;
-
-	*(dead ? &world->died[vif] : &world->revived[vif]) += 1;
-}
-
-static void path_mtu_ignore(void *argument, uint32_t vif, uint16_t bytes)
-{
-	(void)argument, (void)vif, (void)bytes;
-}
-
-static uint64_t packets_return(void *argument, uint32_t vif)
-{
-	return ((struct world *)argument)->packets[vif];
-}
-
-static int world_set_up(void **state)
-{
-	struct world *world = calloc(1, sizeof(*world));
-	const struct gremc_peer_callbacks callbacks = {packet_send,     packet_answer,  dead_record,
-						       path_mtu_ignore, packets_return, world};
-
-	world->now = 1000 * SECOND;
-	world->peers = gremc_peers_create(VIFS, &callbacks);
-	assert_non_null(world->peers);
-	*state = world;
-	return 0;
-}
-
-static int world_tear_down(void **state)
-{
-	struct world *world = *state;
-
-	gremc_peers_destroy(world->peers);
-	free(world);
-	return 0;
-}
 
 static struct gremc_peer_policy policy_make(enum gremc_liveness liveness, bool sends)
 {
@@ -120,14 +39,6 @@ static void time_pass(struct world *world, uint64_t duration)
 		gremc_peers_run(world->peers, world->now);
 	}
 	world->now = end;
-}
-
-static struct gremc_peer_info info_read(const struct world *world, uint32_t vif)
-{
-	struct gremc_peer_info info;
-
-	assert_true(gremc_peer_info_get(world->peers, vif, &info));
-	return info;
 }
 
 static uint16_t last_id(const struct world *world)
@@ -409,8 +320,6 @@ static void test_timers_expire_in_order(void **state)
 	}
 	gremc_peer_timers_fini(&timers, COUNT);
 }
-
-#define PEER(function) cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
 
 /* rte_rand() needs the EAL: without it DPDK 24.11 returns 0. */
 static int group_set_up(void **state)

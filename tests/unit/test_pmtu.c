@@ -6,16 +6,11 @@
 
 #include <rte_ip.h>
 
-#include "peer/peer.h"
+#include "peer_world.h"
 #include "proto/gre.h"
 #include "proto/icmp.h"
-#include "test.h"
 
-#define SECOND UINT64_C(1000000000)
-#define LOCAL  RTE_BE32(0x0a000001)
-#define REMOTE RTE_BE32(0x0a000002)
 #define ROUTER RTE_BE32(0x0a0000fe)
-#define VIFS   8u
 #define LINK   1500 /* the largest outer packet of each tunnel */
 
 /* ---- packets ---- */
@@ -162,75 +157,12 @@ static void test_rfc1191_plateaus_replace_a_missing_mtu(void **state)
 
 /* ---- the engine ---- */
 
-struct world {
-	struct gremc_peers *peers;
-	uint64_t now;
-	uint16_t path_mtu[VIFS];
-	uint32_t changes;
-};
-
-static int packet_ignore(void *argument, uint32_t vif, const uint8_t *packet, uint16_t length)
-{
-	(void)argument, (void)vif, (void)packet, (void)length;
-	return 0;
-}
-
-static void dead_ignore(void *argument, uint32_t vif, bool dead)
-{
-	(void)argument, (void)vif, (void)dead;
-}
-
-static void path_mtu_record(void *argument, uint32_t vif, uint16_t bytes)
-{
-	struct world *world = argument;
-
-	world->path_mtu[vif] = bytes;
-	world->changes++;
-}
-
-static uint64_t packets_none(void *argument, uint32_t vif)
-{
-	(void)argument, (void)vif;
-	return 0;
-}
-
-static int world_set_up(void **state)
-{
-	struct world *world = calloc(1, sizeof(*world));
-	const struct gremc_peer_callbacks callbacks = {packet_ignore,   packet_ignore, dead_ignore,
-						       path_mtu_record, packets_none,  world};
-
-	world->now = 5000 * SECOND;
-	world->peers = gremc_peers_create(VIFS, &callbacks);
-	assert_non_null(world->peers);
-	gremc_peers_path_mtu_minimum_set(world->peers, 552);
-	*state = world;
-	return 0;
-}
-
-static int world_tear_down(void **state)
-{
-	struct world *world = *state;
-
-	gremc_peers_destroy(world->peers);
-	free(world);
-	return 0;
-}
-
 static void report_input(struct world *world, uint32_t vif, uint16_t mtu, uint16_t quoted_length)
 {
 	const struct gremc_icmp_error error = {
 		.code = GREMC_ICMP_FRAGMENTATION_NEEDED, .next_hop_mtu = mtu, .total_length = quoted_length};
 
 	gremc_peer_icmp_input(world->peers, vif, &error, LINK, world->now);
-}
-
-static struct gremc_peer_info info_read(const struct world *world, uint32_t vif)
-{
-	struct gremc_peer_info info;
-
-	assert_true(gremc_peer_info_get(world->peers, vif, &info));
-	return info;
 }
 
 static void test_report_lowers_the_path_mtu_of_its_tunnel(void **state)
@@ -271,7 +203,7 @@ static void test_rfc5927_forged_reports_change_nothing(void **state)
 	report_input(world, 1, 1400, 1400);
 	report_input(world, 1, 1400, 100);
 	report_input(world, 1, 1400, LINK + 1);
-	assert_int_equal(world->changes, 0);
+	assert_int_equal(world->path_mtu_changes, 0);
 	assert_int_equal(info_read(world, 1).reports_ignored, 3);
 	report_input(world, 1, 68, 1500);
 	assert_int_equal(world->path_mtu[1], 552);
@@ -287,7 +219,7 @@ static void test_reports_are_limited(void **state)
 	report_input(world, 1, 1400, 1500);
 	for (uint16_t mtu = 1399; mtu > 1300; mtu--)
 		report_input(world, 1, mtu, 1500);
-	assert_int_equal(world->changes, 1);
+	assert_int_equal(world->path_mtu_changes, 1);
 	assert_int_equal(info_read(world, 1).reports_ignored, 99);
 	/* the limit is that of one tunnel */
 	report_input(world, 2, 1300, 1500);
@@ -309,7 +241,7 @@ static void test_other_codes_are_counted(void **state)
 
 	gremc_peer_icmp_input(world->peers, 3, &error, LINK, world->now);
 	assert_int_equal(info_read(world, 3).unreachable, 1);
-	assert_int_equal(world->changes, 0);
+	assert_int_equal(world->path_mtu_changes, 0);
 }
 
 static void test_forgotten_vif_has_no_path_mtu(void **state)
@@ -320,8 +252,6 @@ static void test_forgotten_vif_has_no_path_mtu(void **state)
 	gremc_peer_forget(world->peers, 1);
 	assert_int_equal(gremc_peers_next_due(world->peers), GREMC_PEER_NEVER);
 }
-
-#define PEER(function) cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
 
 int main(void)
 {

@@ -13,6 +13,7 @@
 #include "datapath/backlog.h"
 #include "datapath/forward.h"
 #include "datapath/pending.h"
+#include "host/host_priv.h"
 #include "vif/vif_priv.h"
 
 #define PORT_HEAD                                                                                            \
@@ -356,6 +357,7 @@ char *world_state(const struct world *world, enum text_kind kind)
 {
 	const struct gremc_vifs *vifs = world->context.vifs;
 	const struct gremc_fanout *fanout = world->context.fanout;
+	struct gremc_fanout_usage usage;
 	size_t size;
 	char *text;
 	FILE *out = open_memstream(&text, &size);
@@ -368,6 +370,10 @@ char *world_state(const struct world *world, enum text_kind kind)
 			mroute_print(out, world, gremc_fanout_get(fanout, id), kind);
 	igmp_print(out, world);
 	flow_rules_print(out);
+	gremc_fanout_usage(fanout, &usage);
+	if (kind == STATE_EXACT)
+		fprintf(out, "uses %u mroutes and %lu bytes\n", usage.mroutes, usage.bytes);
+	fprintf(out, "timers of the host: %s\n", world->context.host->is_held ? "held" : "running");
 	fprintf(out, "uses %u vifs and %u adjacencies\n", indexes_used(&vifs->priv->vif_indexes),
 		indexes_used(&vifs->priv->adjacency_indexes));
 	fclose(out);

@@ -9,31 +9,59 @@
 #include "control_world.h"
 #include "port/port_priv.h"
 
-/* The state and the replicas of each configuration. */
+/* The state and the replicas of each configuration, and its state while tunnel number 2 has a member. */
 struct expected {
-	char *state, *replicas;
+	char *state, *replicas, *with_member;
 };
+
+static void member_set(struct world *world, enum gremc_igmp_request request)
+{
+	const struct gremc_addr group = GREMC_ADDR_IPV4(RTE_BE32(0xef070707)), any = {0};
+	struct gremc_control *control = world->control;
+
+	assert_int_equal(gremc_rib_member_set(control->membership.rib, control->map.interface[2], &any,
+					      &group, request),
+			 0);
+	gremc_membership_flush(control, gremc_clock_ms());
+}
+
+/* The rib's map from interfaces to vifs must be that of the running configuration. */
+static char *state_with_member(struct world *world)
+{
+	char *state;
+
+	member_set(world, GREMC_IGMP_INCLUDE);
+	state = world_state(world, STATE_CONTENT);
+	member_set(world, GREMC_IGMP_NONE);
+	world_settle(world);
+	return state;
+}
 
 static struct expected expected_of(struct world *world, const char *yaml)
 {
 	world_apply(world, yaml);
-	return (struct expected){world_state(world, STATE_CONTENT), world_forward(world)};
+	return (struct expected){world_state(world, STATE_CONTENT), world_forward(world),
+				 state_with_member(world)};
 }
 
 static void expected_check(struct world *world, const struct expected *expected)
 {
 	char *state = world_state(world, STATE_CONTENT), *replicas = world_forward(world);
+	char *with_member = state_with_member(world);
 
 	assert_string_equal(state, expected->state);
 	assert_string_equal(replicas, expected->replicas);
+	assert_string_equal(with_member, expected->with_member);
 	free(state);
 	free(replicas);
+	free(with_member);
 }
 
 static void expected_free(struct expected *expected)
 {
 	free(expected->state);
 	free(expected->replicas);
+	free(expected->with_member);
 }
 
 static void state_check(const struct world *world, char *before)

@@ -46,6 +46,33 @@ def test_prototypes_have_a_contract(folder):
     assert len(bare) <= 0.02 * len(found), "\n".join(bare)
 
 
+def test_contracts_are_asserted(top):
+    """CONTRIBUTING.md, Contracts: run-time assertions of contracts, and static assertions of constants that must agree."""
+    code = [style.bare((top / name).read_text()) for name in style.tracked("lib/*.c", "lib/*.h", "app/*.c", "app/*.h")]
+    assert sum(len(style.ASSERT.findall(text)) for text in code) > 300
+    assert sum(len(style.STATIC_ASSERT.findall(text)) for text in code) > 70
+
+
+def functions_without_a_thread_assertion(text):
+    """The public functions of a C file that do not assert the control thread."""
+    bodies = re.findall(r"(?m)^(?!static)[a-z][\w* ]*?\**(gremc_\w+)\([^;{}]*\)\n\{\n(.*?)^\}", style.bare(text), re.S)
+    return [name for name, body in bodies if "gremc_assert_control_thread();" not in body]
+
+
+def test_functions_of_the_control_plane_assert_their_thread(top):
+    """control_priv.h: every function runs on the control thread. These have no state, or a contract of their own."""
+    stateless = {"gremc_next_hop_of", "gremc_tunnel_info_of", "gremc_static_routes_free"}
+    found = [f"{name}: {function}" for name in style.tracked("lib/control/*.c") if not name.endswith("/loading.c")
+             for function in functions_without_a_thread_assertion((top / name).read_text()) if function not in stateless]
+    assert not found, "\n".join(found)
+
+
+def test_a_function_without_a_thread_assertion_is_found():
+    assert functions_without_a_thread_assertion(
+        "void gremc_a(int a,\n             int b)\n{\n\tgremc_assert_control_thread();\n}\n\nstatic void own(void)\n{\n}\n\n"
+        "struct x *gremc_b(void)\n{\n\tx();\n}\n") == ["gremc_b"]
+
+
 def test_slots_of_contracts_begin_their_line(top):
     found = [f"{name}:{line}" for name in style.tracked("*.h")
              for line in style.inline_slots((top / name).read_text())]

@@ -11,6 +11,7 @@
 #include <rte_ip.h>
 #include <rte_memcpy.h>
 
+#include "datapath/identification.h"
 #include "proto/proto.h"
 #include "vif/vif.h"
 
@@ -76,7 +77,7 @@ static inline void gremc_encap_native(uint8_t *l2, const struct gremc_encap *enc
  * Input:   encap: with the key that the packet is sent by. */
 static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *encap,
 				     const struct gremc_adjacency *adjacency, const struct gremc_inner *inner,
-				     uint16_t *id)
+				     struct gremc_ids *ids)
 {
 	struct rte_ipv4_hdr *header = (struct rte_ipv4_hdr *)ip;
 	uint32_t sum;
@@ -96,11 +97,11 @@ static inline void gremc_encap_patch(uint8_t *ip, const struct gremc_encap *enca
 		header->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
 		sum = gremc_checksum_add(sum, RTE_BE16(RTE_IPV4_HDR_DF_FLAG));
 	}
-	if (encap->flags & GREMC_ENCAP_ID) {
-		/* a packet that may be fragmented needs an identification (RFC 6864) */
-		header->packet_id = rte_cpu_to_be_16(*id);
+	if (encap->flags & GREMC_ENCAP_ID && header->fragment_offset == 0) {
+		/* a packet that may be fragmented needs an identification; with DF set any one will do (RFC
+		 * 6864, 4) */
+		header->packet_id = gremc_id_take(ids, header);
 		sum = gremc_checksum_add(sum, header->packet_id);
-		(*id)++;
 	}
 	header->hdr_checksum = (uint16_t)~sum;
 }
@@ -128,11 +129,11 @@ static __rte_always_inline void gremc_encap_headers(uint8_t *packet, const struc
 static inline void gremc_encap_prepend(uint8_t *packet, const struct gremc_encap *encap,
 				       const struct gremc_adjacency *adjacency,
 				       const struct gremc_outer_fields *outer,
-				       const struct gremc_inner *inner, uint16_t *id)
+				       const struct gremc_inner *inner, struct gremc_ids *ids)
 {
 	gremc_encap_headers(packet, encap, encap->header_length, adjacency, outer);
 	if (unlikely(encap->flags))
-		gremc_encap_patch(packet - encap->header_length, encap, adjacency, inner, id);
+		gremc_encap_patch(packet - encap->header_length, encap, adjacency, inner, ids);
 }
 
 #endif

@@ -41,7 +41,7 @@ static struct rte_mbuf *fragmentable_create(struct gremc_worker *worker, struct 
 	memcpy(ip, rte_pktmbuf_mtod(packet, const void *), length);
 	if (ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) {
 		ip->fragment_offset &= ~RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
-		ip->packet_id = rte_cpu_to_be_16(worker->ip_id++);
+		ip->packet_id = gremc_id_take(&worker->ids, ip);
 	}
 	gremc_segments_strip(payload, length);
 	header->next = payload;

@@ -91,7 +91,7 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
 	if (rte_pktmbuf_headroom(mbuf) < GREMC_L2_MAX + encap.header_length)
 		return -ENOBUFS;
 	outer = gremc_outer_fields_make(&encap, inner.length, inner.ip->type_of_service);
-	gremc_encap_prepend(packet, &encap, adjacency, &outer, &inner, &group->host_ip_id);
+	gremc_encap_prepend(packet, &encap, adjacency, &outer, &inner, &group->host_ids);
 	if (encap.flags & GREMC_ENCAP_OPTIONS)
 		gremc_options_write(vifs, vif, &encap, gremc_packet_sum(mbuf), packet - encap.header_length);
 	rte_pktmbuf_prepend(mbuf, adjacency->l2_length + encap.header_length);

@@ -133,7 +133,7 @@ static void pending_replica_send(struct gremc_worker *worker, struct rte_mbuf *m
 	}
 	outer = gremc_outer_fields_make(&encap, inner.length, inner.ip->type_of_service);
 	gremc_encap_prepend(rte_pktmbuf_mtod(mbuf, uint8_t *), &encap, adjacency, &outer, &inner,
-			    &worker->ip_id);
+			    &worker->ids);
 	if (encap.flags & GREMC_ENCAP_OPTIONS)
 		gremc_options_write(worker->vifs, vif, &encap, gremc_packet_sum(mbuf),
 				    rte_pktmbuf_mtod(mbuf, uint8_t *) - encap.header_length);

@@ -143,7 +143,7 @@ void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_r
 		gremc_encap_outer(ip, line, &cache->outer);
 	}
 	if (encap.flags & ~GREMC_ENCAP_CHANGING)
-		gremc_encap_patch(ip, &encap, cache->adjacency, &replication->inner, &worker->ip_id);
+		gremc_encap_patch(ip, &encap, cache->adjacency, &replication->inner, &worker->ids);
 	if (encap.flags & GREMC_ENCAP_OPTIONS)
 		gremc_options_write(worker->vifs, vif, line,
 				    gremc_replication_sum(worker, replication->payload), ip);

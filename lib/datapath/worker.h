@@ -118,7 +118,7 @@ struct gremc_worker {
 	bool punted_any;      /* or `reassembled` has changed */
 	bool pending_changed; /* a replica of this burst came to `pending` or left it */
 	bool has_pending;     /* `pending` or `reassembly` is not empty */
-	uint16_t ip_id;       /* identification of the next outer packet with DF clear */
+	struct gremc_ids ids; /* of packets with DF clear */
 	/* the present window of the longest iteration: its start and its longest iteration (TSC) */
 	uint64_t window, window_longest;
 	uint32_t header_count; /* of the header mbufs in stock */
@@ -157,6 +157,7 @@ struct gremc_worker_group {
 	/* [vif * GREMC_KEEPALIVE_KINDS + enum gremc_keepalive_kind] gremc_timestamp() of the last accepted
 	 * keepalive; 0: none. Writers and readers: the workers. */
 	gremc_atomic_u32 *keepalive_time;
+	gremc_atomic_u32 *id_counters; /* of identifications, which the threads share */
 	struct gremc_worker *worker[GREMC_WORKERS_MAX];
 	struct gremc_egress *host_egress; /* the control thread's; NULL: no port has a queue to spare */
 	uint32_t stats_count;             /* of the workers, then of host_egress */
@@ -170,8 +171,8 @@ struct gremc_worker_group {
 	 * the control thread clears it. */
 	gremc_atomic_bool host_sleeps __rte_cache_aligned;
 	/* ---- the control thread's own ---- */
-	uint32_t host_turn;  /* the worker whose rings are polled first */
-	uint16_t host_ip_id; /* like a worker's ip_id */
+	uint32_t host_turn;        /* the worker whose rings are polled first */
+	struct gremc_ids host_ids; /* like a worker's */
 };
 
 /* ---- counts of one burst ---- */

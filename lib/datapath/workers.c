@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <rte_malloc.h>
+#include <rte_random.h>
 
 #include "base/assert.h"
 #include "datapath/backlog.h"
@@ -100,6 +101,7 @@ static void worker_destroy(struct gremc_worker *worker)
 		gremc_tx_destroy(worker->egress.tx[i]);
 	gremc_pending_destroy(worker->pending);
 	gremc_reassembly_destroy(worker->reassembly);
+	gremc_ids_fini(&worker->ids);
 	gremc_stats_destroy(worker->stats);
 	rte_free(worker);
 }
@@ -119,8 +121,6 @@ static struct gremc_worker *worker_create(const struct gremc_ports *ports, uint3
 	worker->header_capacity = place->header_capacity;
 	worker->split_pool = place->shard_pool;
 	worker->egress.port_count = ports->count + 1;
-	/* each worker begins in its own range, so that two do not use one identification at the same time */
-	worker->ip_id = index * (UINT16_MAX / GREMC_WORKERS_MAX);
 	gremc_idle_reset(&worker->idle);
 	worker->stats = gremc_stats_create(place->socket, GREMC_VIFS_MAX, GREMC_MROUTE_IDS_MAX);
 	worker->egress.stats = worker->stats;
@@ -193,6 +193,7 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 						const struct gremc_fanout *fanout, struct gremc_rcu *rcu)
 {
 	struct gremc_worker_group *group = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*group));
+	const uint64_t id_seed = rte_rand();
 
 	if (group == NULL)
 		return NULL;
@@ -205,10 +206,11 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 	group->punt_sample = gremc_memory_reserve(PUNT_SAMPLE_BYTES, SOCKET_ID_ANY);
 	group->wrong_vif_time = gremc_memory_reserve(WRONG_VIF_BYTES, SOCKET_ID_ANY);
 	group->keepalive_time = gremc_memory_reserve(KEEPALIVE_BYTES, SOCKET_ID_ANY);
+	group->id_counters = gremc_id_counters_create();
 	if (group->host_event < 0 || group->punt_sample == NULL || group->wrong_vif_time == NULL ||
-	    group->keepalive_time == NULL)
+	    group->keepalive_time == NULL || group->id_counters == NULL ||
+	    gremc_ids_init(&group->host_ids, group->id_counters, id_seed, SOCKET_ID_ANY))
 		goto fail;
-	group->host_ip_id = UINT16_MAX / 2; /* in the range of a worker that few machines have */
 	for (uint32_t i = 0; i < ports->worker_count; i++) {
 		struct gremc_worker *worker = worker_create(ports, i);
 
@@ -223,7 +225,8 @@ struct gremc_worker_group *gremc_workers_create(const struct gremc_ports *ports,
 		worker->fanout = gremc_fanout_at(fanout, ports->worker[i].socket);
 		worker->qsbr = gremc_rcu_qsbr(rcu);
 		worker->rcu_slot = gremc_rcu_reader_register(rcu);
-		if (worker->rcu_slot < 0)
+		if (worker->rcu_slot < 0 ||
+		    gremc_ids_init(&worker->ids, group->id_counters, id_seed, ports->worker[i].socket))
 			goto fail;
 	}
 	if (gremc_host_egress_create(ports, gremc_vifs_on_socket(vifs, ports->worker[0].socket),
@@ -259,6 +262,8 @@ void gremc_workers_destroy(struct gremc_worker_group *group, struct gremc_rcu *r
 		gremc_memory_release(group->wrong_vif_time, WRONG_VIF_BYTES);
 	if (group->keepalive_time)
 		gremc_memory_release(group->keepalive_time, KEEPALIVE_BYTES);
+	gremc_ids_fini(&group->host_ids);
+	gremc_id_counters_destroy(group->id_counters);
 	free(group);
 }
 

@@ -197,15 +197,13 @@ static void test_ignore_df_fragments_a_copy_of_the_header(void **state)
 	uint16_t id;
 
 	tunnels_add(f, 2, mtus, true);
-	f->worker->ip_id = 4711;
 	forwarder_forward_frame(f, inner_fragment_set(frame_mbuf_create(SENDER, 1400, 0), 0, 0x4000));
 	id = fragments_expect(3, 1400, 600);
-	assert_int_equal(id, 4711);
 	assert_int_equal(rte_eth_rx_burst(device[LOOP], 0, &mbuf, 1), 1);
 	replica_check(mbuf, 1, 1400, ANY_SEGMENTS);
 	rte_pktmbuf_free(mbuf);
 	forwarder_forward_frame(f, inner_fragment_set(frame_mbuf_create(SENDER, 1400, 0), 0, 0x4000));
-	assert_int_equal(fragments_expect(3, 1400, 600), 4712);
+	assert_int_equal(fragments_expect(3, 1400, 600), (uint16_t)(id + 1));
 }
 
 /* A fragment of the source is fragmented again: offsets add up, and MF stays in all of them. */

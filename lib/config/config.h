@@ -23,6 +23,7 @@
 #define GREMC_CONFIG_MEMBER_ROUTES (GREMC_CONFIG_MROUTES_MAX / 8 * 7) /* of them for memberships */
 #define GREMC_CONFIG_VIFS_MAX      65535       /* vifs in `from` or `to` of one mroute */
 #define GREMC_CONFIG_SOURCES_MAX   1024        /* entries in `sources` of one vif */
+#define GREMC_CONFIG_DSCP_MAPS_MAX 64          /* different `dscp-map` of all tunnels */
 #define GREMC_CONFIG_FILE_MAX      (1ul << 30) /* bytes: a million mroutes with a hundred vifs each */
 #define GREMC_CONFIG_MTU_MINIMUM   68 /* bytes of an IPv4 packet that every link carries (RFC 791, 3.2) */
 
@@ -85,6 +86,7 @@ struct gremc_config_port {
 	uint32_t member_of;             /* index of the bond, or GREMC_CONFIG_NONE */
 	uint16_t mtu;                   /* bytes of an IP packet; 0: that of the device */
 	uint16_t vlan;                  /* 1 to 4094; 0: untagged */
+	uint8_t pcp[GREMC_DSCP_COUNT];  /* [outer DSCP] priority in the tag, 0 to 7 */
 	bool multicast;                 /* native multicast: the port is a vif */
 	bool host;                      /* the kernel has it as a TAP device */
 	struct gremc_config_igmp *igmp; /* NULL: off */

@@ -83,6 +83,11 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_VLAN] = {"vlan", PORTS, .minimum = 1, .maximum = 4094, SCALAR(number), PORT(vlan),
 		.needs_restart = true,
 		.meaning = "the 802.1Q tag of all frames of the port. Without it: untagged."},
+	[KEY_PCP] = {"pcp", PORTS, "`dscp`, or a mapping of DSCP to a number from 0 to 7", 0, 7,
+		.fallback = "0", SCALAR(pcp), MAPPING(pcp_map),
+		.meaning = "the priority in the `vlan` tag of frames that the port sends, by the DSCP of the outer "
+			"header: one number for all; or the upper three bits of the DSCP (`dscp`); or a number "
+			"for each DSCP, 0 for those that the mapping does not have."},
 	[KEY_MULTICAST] = {"multicast", PORTS, BOOLEAN, .fallback = "false", SCALAR(boolean),
 		PORT(multicast),
 		.needs_restart = true,
@@ -121,9 +126,17 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		.meaning = "GRE key. Without it packets have no key, which differs from the key 0."},
 	[KEY_TTL] = {"ttl", IN(TUNNEL), "`inherit`", 1, 255, .fallback = "64", SCALAR(ttl),
 		.meaning = "outer TTL; `inherit` copies the inner one."},
-	[KEY_TOS] = {"tos", IN(TUNNEL), "divisible by 4 (ECN is always copied), or `inherit`", 0, 252,
+	[KEY_TOS] = {"tos", IN(TUNNEL), "divisible by 4 (for ECN see `ecn`), or `inherit`", 0, 252,
 		.fallback = "0", SCALAR(tos),
 		.meaning = "outer DSCP, shifted left by 2; `inherit` copies the inner one."},
+	[KEY_DSCP_MAP] = {"dscp-map", IN(TUNNEL), "a mapping of DSCP to DSCP", MAPPING(dscp_map),
+		.meaning = "outer DSCP by inner DSCP, such as `{af41: ef, 46: 46}`: names, or numbers from 0 to 63. "
+			"`tos` has the outer DSCP of packets whose DSCP the mapping does not have."},
+	[KEY_ECN] = {"ecn", IN(TUNNEL), .keywords = &gremc_ecn_mode_keywords, .fallback = "normal",
+		SCALAR(keyword), TUNNEL(options.ecn),
+		.meaning = "the outer ECN field: `normal` copies the inner one; `compatibility` clears it, for a "
+			"peer that discards the outer field (RFC 6040). That of received packets is merged into "
+			"the inner one in any case."},
 	[KEY_DF] = {"df", IN(TUNNEL), .keywords = &gremc_df_keywords, .fallback = "true", SCALAR(df),
 		.meaning = "outer Don't Fragment bit; `inherit` copies the inner one."},
 	[KEY_CHECKSUM] = {"checksum", IN(TUNNEL), BOOLEAN, .fallback = "false", SCALAR(boolean),
@@ -518,6 +531,7 @@ static void help_print_limits(FILE *out)
 		{"vifs in `from` or `to` of an mroute", GREMC_CONFIG_VIFS_MAX},
 		{"mroutes of memberships", GREMC_CONFIG_MEMBER_ROUTES},
 		{"entries of `sources`", GREMC_CONFIG_SOURCES_MAX},
+		{"different `dscp-map` of all tunnels", GREMC_CONFIG_DSCP_MAPS_MAX},
 		{"characters of a name", GREMC_NAME_SIZE - 1},
 		{"bytes of a file", GREMC_CONFIG_FILE_MAX},
 	};

@@ -51,6 +51,7 @@ enum key_id {
 	KEY_NEIGHBORS,
 	KEY_MTU,
 	KEY_VLAN,
+	KEY_PCP,
 	KEY_MULTICAST,
 	KEY_PORT_IGMP,
 	KEY_HOST,
@@ -64,6 +65,8 @@ enum key_id {
 	KEY_KEY,
 	KEY_TTL,
 	KEY_TOS,
+	KEY_DSCP_MAP, /* after KEY_TOS: it has the DSCPs that the map does not have */
+	KEY_ECN,
 	KEY_DF,
 	KEY_CHECKSUM,
 	KEY_SEQUENCE,
@@ -154,7 +157,7 @@ char *gremc_config_key_suggest(char *text, size_t size, enum section section, co
  * Returns: text. */
 char *gremc_config_key_type(char *text, size_t size, const struct key *key);
 
-/* ---- readers: scalars.c, ports.c, tunnels.c, mroutes.c, igmp.c, load.c ---- */
+/* ---- readers: scalars.c, ports.c, tunnels.c, marking.c, mroutes.c, igmp.c, load.c ---- */
 
 scalar_reader gremc_config_read_version, gremc_config_read_number, gremc_config_read_boolean,
 	gremc_config_read_address, gremc_config_read_endpoint, gremc_config_read_device,
@@ -167,7 +170,8 @@ node_reader gremc_config_read_ethernets, gremc_config_read_bonds, gremc_config_r
 scalar_reader gremc_config_read_gateway, gremc_config_read_route_to;
 node_reader gremc_config_read_tunnels, gremc_config_read_key_pair, gremc_config_read_tunnel_addresses,
 	gremc_config_read_tunnel_routes, gremc_config_read_keepalive;
-scalar_reader gremc_config_read_liveness;
+scalar_reader gremc_config_read_liveness, gremc_config_read_pcp;
+node_reader gremc_config_read_dscp_map, gremc_config_read_pcp_map;
 node_reader gremc_config_read_mroutes, gremc_config_read_settings, gremc_config_read_vifs;
 scalar_reader gremc_config_read_group, gremc_config_read_source, gremc_config_read_vif,
 	gremc_config_read_origin;

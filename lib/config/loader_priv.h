@@ -44,7 +44,7 @@ struct owned_address {
 
 struct tunnel_draft {
 	struct gremc_config_tunnel tunnel;
-	struct place name, local, remote, mtu, address, peer, routes, igmp, ttl;
+	struct place name, local, remote, mtu, address, peer, routes, igmp, ttl, dscp_map;
 	bool broken; /* it has an error, so it is not compared with others */
 };
 

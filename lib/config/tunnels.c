@@ -69,6 +69,7 @@ static bool tunnel_read(struct loader *l, const struct value *name, yaml_node_t 
 	draft->routes = places[KEY_TUNNEL_ROUTES];
 	draft->igmp = places[KEY_TUNNEL_IGMP];
 	draft->ttl = places[KEY_TTL];
+	draft->dscp_map = places[KEY_DSCP_MAP];
 	draft->broken = l->problems.count != problems;
 	return true;
 }

@@ -216,6 +216,17 @@ static void port_check_routes(struct loader *l, struct port_draft *draft, bool a
 	}
 }
 
+/* Check that the frames of a port with `pcp` have a tag. */
+static void port_check_pcp(struct loader *l, const struct port_draft *draft)
+{
+	if (draft->places[KEY_PCP].line && draft->port.vlan == 0)
+		gremc_config_error_add(
+			l, draft->places[KEY_PCP],
+			"`pcp` is a field of the VLAN tag, and frames of %s have none; add `vlan:` "
+			"or remove it",
+			draft->port.name);
+}
+
 void gremc_config_validate_ports(struct loader *l)
 {
 	struct gremc_config *config = l->config;
@@ -224,8 +235,10 @@ void gremc_config_validate_ports(struct loader *l)
 	ports_check_devices(l);
 	ports_check_members(l);
 	ports_check_addresses(l);
-	for (uint32_t i = 0; i < l->port_count; i++)
+	for (uint32_t i = 0; i < l->port_count; i++) {
 		port_check_routes(l, &l->ports[i], !l->ports_broken);
+		port_check_pcp(l, &l->ports[i]);
+	}
 	config->ports = gremc_config_array_alloc(l, l->port_count, sizeof(*config->ports));
 	if (config->ports == NULL)
 		return;

@@ -254,6 +254,31 @@ static void ports_check_interface_names(struct loader *l)
 	}
 }
 
+/* Check that the tunnels have few different DSCP maps: each one takes a number of the fast path. */
+static void tunnels_check_dscp_maps(struct loader *l)
+{
+	const uint8_t *maps[GREMC_CONFIG_DSCP_MAPS_MAX];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < l->tunnel_count; i++) {
+		const struct gremc_tunnel_options *options = &l->tunnels[i].tunnel.options;
+		uint32_t k = 0;
+
+		while (k < count && memcmp(maps[k], options->dscp_map, sizeof(options->dscp_map)))
+			k++;
+		if (!options->has_dscp_map || k < count)
+			continue;
+		if (count == GREMC_CONFIG_DSCP_MAPS_MAX) {
+			gremc_config_error_add(
+				l, l->tunnels[i].dscp_map,
+				"the tunnels have more than %u different `dscp-map`; let some have the same",
+				GREMC_CONFIG_DSCP_MAPS_MAX);
+			return;
+		}
+		maps[count++] = options->dscp_map;
+	}
+}
+
 void gremc_config_validate_tunnels(struct loader *l)
 {
 	struct gremc_config *config = l->config;
@@ -263,6 +288,7 @@ void gremc_config_validate_tunnels(struct loader *l)
 		if (!l->tunnels[i].broken)
 			tunnel_check(l, &l->tunnels[i]);
 	tunnels_check_distinct(l);
+	tunnels_check_dscp_maps(l);
 	ports_check_interface_names(l);
 	config->tunnels = gremc_config_array_alloc(l, l->tunnel_count, sizeof(*config->tunnels));
 	if (config->tunnels == NULL)

@@ -120,7 +120,8 @@ bool gremc_next_hop_is_mirrored(const struct gremc_control *control, const struc
 __rte_warn_unused_result int gremc_next_hop_adjacency_get(struct gremc_control *control,
 							  const struct gremc_config_tunnel *tunnel,
 							  rte_be32_t next_hop, uint32_t *adjacency);
-/* Apply the settings and the next hop of each tunnel, and the MAC address of each next hop.
+/* Apply the marking of each port, the settings and the next hop of each tunnel, and the MAC address of each
+ * next hop.
  * Returns: false: out of memory, logged. A repeated call completes it. */
 __rte_warn_unused_result bool gremc_tunnels_configure(struct gremc_control *control,
 						      const struct gremc_config *config,

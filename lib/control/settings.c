@@ -88,12 +88,19 @@ static int tunnel_configure(struct gremc_control *control, const struct gremc_co
 	return rc ? rc : gremc_tunnel_change(control->vifs, vif, &info, adjacency);
 }
 
+static void ports_mark(struct gremc_control *control, const struct gremc_config *config)
+{
+	for (uint16_t i = 0; i < config->port_count; i++)
+		gremc_port_pcp_set(control->vifs, i, config->ports[i].pcp);
+}
+
 bool gremc_tunnels_configure(struct gremc_control *control, const struct gremc_config *config,
 			     const struct gremc_vif_map *map)
 {
 	uint32_t failed = 0, last = 0;
 
 	gremc_assert_control_thread();
+	ports_mark(control, config);
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		if (tunnel_configure(control, config, &config->tunnels[i], map->vif[i])) {
 			failed++;

@@ -42,13 +42,13 @@ struct gremc_outer_fields {
 	uint32_t sum;   /* of its two 16-bit halves, folded to 16 bits */
 };
 
-/* Input: length and TOS of the inner packets. */
+/* Input: length of the inner packets, outer TOS. */
 static inline struct gremc_outer_fields gremc_outer_fields_make(const struct gremc_encap *encap,
-								uint16_t length, uint8_t tos)
+								uint16_t length, uint8_t outer_tos)
 {
 	const uint32_t total = encap->header_length + length;
-	const uint32_t outer_tos = encap->tos | (tos & encap->tos_mask);
-	const uint32_t first = rte_cpu_to_be_32((uint32_t)RTE_IPV4_VHL_DEF << 24 | outer_tos << 16 | total);
+	const uint32_t first =
+		rte_cpu_to_be_32((uint32_t)RTE_IPV4_VHL_DEF << 24 | (uint32_t)outer_tos << 16 | total);
 
 	return (struct gremc_outer_fields){first, gremc_checksum_add((uint16_t)first, first >> 16)};
 }

@@ -6,6 +6,7 @@
 #include "datapath/encap.h"
 #include "datapath/host_egress.h"
 #include "datapath/inject.h"
+#include "datapath/marking.h"
 #include "datapath/options.h"
 #include "datapath/tx.h"
 
@@ -80,7 +81,9 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
 	const struct gremc_adjacency *adjacency = host_adjacency(vifs, vif);
 	uint8_t *packet = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	const struct gremc_inner inner = {(const struct rte_ipv4_hdr *)packet, GREMC_VIF_NONE, mbuf->pkt_len};
+	struct gremc_adjacency marked;
 	struct gremc_outer_fields outer;
+	uint8_t outer_tos;
 
 	gremc_assert_control_thread();
 	if (mbuf->pkt_len > encap.mtu)
@@ -90,7 +93,9 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
 	/* gremc_encap_l2() writes GREMC_L2_MAX bytes for any length of the L2 header */
 	if (rte_pktmbuf_headroom(mbuf) < GREMC_L2_MAX + encap.header_length)
 		return -ENOBUFS;
-	outer = gremc_outer_fields_make(&encap, inner.length, inner.ip->type_of_service);
+	outer_tos = gremc_outer_tos(vifs, &encap, inner.ip->type_of_service);
+	adjacency = gremc_adjacency_mark(vifs, adjacency, outer_tos, &marked);
+	outer = gremc_outer_fields_make(&encap, inner.length, outer_tos);
 	gremc_encap_prepend(packet, &encap, adjacency, &outer, &inner, &group->host_ids);
 	if (encap.flags & GREMC_ENCAP_OPTIONS)
 		gremc_options_write(vifs, vif, &encap, gremc_packet_sum(mbuf), packet - encap.header_length);
@@ -104,12 +109,15 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
 /* Make the frame of a packet that leaves outside the tunnel, to the next hop of the tunnel. */
 static int underlay_encap(const struct gremc_vifs *vifs, struct rte_mbuf *mbuf, uint32_t vif)
 {
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(mbuf, const struct rte_ipv4_hdr *);
 	const struct gremc_adjacency *adjacency = host_adjacency(vifs, vif);
+	struct gremc_adjacency marked;
 
 	if (!adjacency->resolved)
 		return adjacency->down ? -ENETDOWN : -EHOSTUNREACH;
 	if (rte_pktmbuf_headroom(mbuf) < GREMC_L2_MAX)
 		return -ENOBUFS;
+	adjacency = gremc_adjacency_mark(vifs, adjacency, ip->type_of_service, &marked);
 	gremc_encap_l2(rte_pktmbuf_mtod(mbuf, uint8_t *), adjacency);
 	rte_pktmbuf_prepend(mbuf, adjacency->l2_length);
 	mbuf->port = adjacency->port;

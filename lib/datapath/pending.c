@@ -10,6 +10,7 @@
 
 #include "datapath/decision.h"
 #include "datapath/encap.h"
+#include "datapath/marking.h"
 #include "datapath/options.h"
 #include "datapath/pending.h"
 #include "datapath/segments.h"
@@ -119,7 +120,9 @@ static void pending_replica_send(struct gremc_worker *worker, struct rte_mbuf *m
 	const struct gremc_encap encap = gremc_encap_read(worker->vifs, vif);
 	const struct gremc_adjacency *adjacency = gremc_adjacency_load(worker->vifs, encap.adjacency);
 	enum gremc_tx_drop reason = GREMC_TX_DROP_no_mbuf;
+	struct gremc_adjacency marked;
 	struct gremc_outer_fields outer;
+	uint8_t outer_tos;
 
 	if (!adjacency->resolved) {
 		reason = gremc_adjacency_drop_reason(adjacency);
@@ -131,7 +134,9 @@ static void pending_replica_send(struct gremc_worker *worker, struct rte_mbuf *m
 		reason = GREMC_TX_DROP_too_big;
 		goto drop;
 	}
-	outer = gremc_outer_fields_make(&encap, inner.length, inner.ip->type_of_service);
+	outer_tos = gremc_outer_tos(worker->vifs, &encap, inner.ip->type_of_service);
+	adjacency = gremc_adjacency_mark(worker->vifs, adjacency, outer_tos, &marked);
+	outer = gremc_outer_fields_make(&encap, inner.length, outer_tos);
 	gremc_encap_prepend(rte_pktmbuf_mtod(mbuf, uint8_t *), &encap, adjacency, &outer, &inner,
 			    &worker->ids);
 	if (encap.flags & GREMC_ENCAP_OPTIONS)

@@ -4,6 +4,7 @@
 #include "datapath/replica.h"
 #include "datapath/decision.h"
 #include "datapath/fragment.h"
+#include "datapath/marking.h"
 #include "datapath/options.h"
 #include "datapath/pending.h"
 #include "datapath/segments.h"
@@ -94,38 +95,61 @@ void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *pa
 	rte_pktmbuf_free(packet);
 }
 
+/* Correct a cache that is filled for a plain encap: the outer TOS by a DSCP map, the priority in the tag. The
+ * keys are those of the cache: so the common case keeps no argument for this call. */
+static __rte_noinline enum gremc_tx_drop replica_cache_adjust(struct gremc_worker *worker)
+{
+	struct gremc_replica_cache *cache = &worker->cache;
+	const struct gremc_encap encap = gremc_encap_from_key(cache->encap_key);
+	const uint8_t outer_tos =
+		gremc_outer_tos(worker->vifs, &encap, gremc_packet_key_tos(cache->packet_key));
+
+	cache->outer = gremc_outer_fields_make(&encap, (uint16_t)cache->packet_key, outer_tos);
+	cache->adjacency = gremc_adjacency_mark(worker->vifs, cache->adjacency, outer_tos, &cache->marked);
+	return GREMC_TX_DROP_NONE;
+}
+
 enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint64_t encap_key,
 					      uint64_t packet_key)
 {
 	const uint16_t length = (uint16_t)packet_key, chain = (uint16_t)(packet_key >> 32);
-	const uint8_t tos = (uint8_t)(packet_key >> 16);
+	const uint8_t tos = gremc_packet_key_tos(packet_key);
 	const struct gremc_encap encap = gremc_encap_from_key(encap_key);
 	const struct gremc_adjacency *adjacency = gremc_adjacency_load(worker->vifs, encap.adjacency);
+	const enum gremc_tx_drop reason = gremc_replica_check(&encap, adjacency, length);
 	struct gremc_replica_cache *cache = &worker->cache;
 	struct gremc_mbuf_fields fields = {.refcnt = 1, .port = RTE_MBUF_PORT_INVALID};
-	enum gremc_tx_drop reason;
+	struct gremc_tx *tx;
+	uint16_t headers;
+	bool chained;
 
-	cache->packet_key = 0;
-	reason = gremc_replica_check(&encap, adjacency, length);
-	if (reason != GREMC_TX_DROP_NONE)
+	if (reason != GREMC_TX_DROP_NONE) {
+		cache->packet_key = 0;
 		return reason;
+	}
+	tx = worker->egress.tx[adjacency->port];
+	headers = adjacency->l2_length + encap.header_length;
+	/* a port that cannot send the chain gets a copy */
+	chained = chain > 0 && chain < tx->max_segments;
 	cache->packet_key = packet_key;
 	cache->encap_key = encap_key;
 	cache->adjacency = adjacency;
-	cache->tx = worker->egress.tx[adjacency->port];
-	cache->outer = gremc_outer_fields_make(&encap, length, tos);
+	cache->tx = tx;
+	cache->outer = gremc_outer_fields_make(&encap, length, encap.tos | (tos & encap.tos_mask));
 	cache->header_length = encap.header_length;
-	cache->headers = adjacency->l2_length + encap.header_length;
-	cache->pkt_len = cache->headers + length;
-	/* a port that cannot send the chain gets a copy */
-	cache->chained = chain > 0 && chain < cache->tx->max_segments;
-	cache->template_only = encap.flags == 0;
+	cache->headers = headers;
+	cache->pkt_len = headers + length;
+	cache->chained = chained;
+	cache->template_only = (encap.flags & ~GREMC_ENCAP_ADJUST) == 0;
 	fields.data_off = GREMC_HEADER_OFFSET - adjacency->l2_length;
-	fields.nb_segs = cache->chained ? chain + 1 : 1;
-	fields.pkt_len = cache->pkt_len;
-	fields.data_len = cache->chained ? cache->headers : cache->pkt_len;
+	fields.nb_segs = chained ? chain + 1 : 1;
+	fields.pkt_len = headers + length;
+	fields.data_len = chained ? headers : headers + length;
 	fields.inner_length = length;
 	memcpy(cache->mbuf_words, &fields, sizeof(cache->mbuf_words));
+	if (unlikely(encap.flags & GREMC_ENCAP_ADJUST ||
+		     adjacency->l2_length != sizeof(struct rte_ether_hdr)))
+		return replica_cache_adjust(worker);
 	return GREMC_TX_DROP_NONE;
 }
 
@@ -142,7 +166,7 @@ void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_r
 		memcpy(ip, line->header, encap.header_length);
 		gremc_encap_outer(ip, line, &cache->outer);
 	}
-	if (encap.flags & ~GREMC_ENCAP_CHANGING)
+	if (encap.flags & ~(GREMC_ENCAP_CHANGING | GREMC_ENCAP_ADJUST))
 		gremc_encap_patch(ip, &encap, cache->adjacency, &replication->inner, &worker->ids);
 	if (encap.flags & GREMC_ENCAP_OPTIONS)
 		gremc_options_write(worker->vifs, vif, line,

@@ -19,6 +19,12 @@ static inline uint64_t gremc_packet_key(uint16_t length, uint8_t tos, uint16_t c
 	return length | (uint64_t)tos << 16 | (uint64_t)chain << 32;
 }
 
+/* The TOS of a packet key. */
+static inline uint8_t gremc_packet_key_tos(uint64_t packet_key)
+{
+	return (uint8_t)(packet_key >> 16);
+}
+
 /* One packet in replication, with the tables that its replicas read. */
 struct gremc_replication {
 	const struct gremc_encap *encap;

@@ -20,9 +20,9 @@ struct gremc_reassembly;
 /* The fields that replicas of one packet key and one encap key have in common. Valid while both keys match;
  * invalidated at the end of each burst, because it holds pointers that RCU protects. */
 struct gremc_replica_cache {
-	uint64_t encap_key;  /* gremc_encap.encap_key */
-	uint64_t packet_key; /* gremc_packet_key(); 0: the cache is invalid */
-	const struct gremc_adjacency *adjacency;
+	uint64_t encap_key;                      /* gremc_encap.encap_key */
+	uint64_t packet_key;                     /* gremc_packet_key(); 0: the cache is invalid */
+	const struct gremc_adjacency *adjacency; /* of the vifs, or `marked` */
 	struct gremc_tx *tx;
 	struct gremc_outer_fields outer;
 	uint32_t pkt_len;
@@ -31,6 +31,7 @@ struct gremc_replica_cache {
 	bool chained;           /* the payload is chained, not copied */
 	bool template_only;     /* the template and `outer` are the whole outer header */
 	uint64_t mbuf_words[4]; /* struct gremc_mbuf_fields up to data_len and inner_length */
+	struct gremc_adjacency marked;
 };
 
 /* The sum of the packet in replication (datapath/options.h). */

@@ -6,6 +6,7 @@
 
 #include <rte_mbuf.h>
 
+#include "datapath/marking.h"
 #include "host/host_priv.h"
 #include "host/offload_priv.h"
 
@@ -25,8 +26,10 @@ static void inject_drop_count(struct gremc_device *device, enum gremc_host_drop 
 }
 
 /* Insert the port's VLAN tag into a frame that has none. Returns: false: no headroom. */
-static bool vlan_tag_insert(struct rte_mbuf *mbuf, uint16_t vlan)
+static bool vlan_tag_insert(const struct gremc_host *host, const struct gremc_device *device,
+			    struct rte_mbuf *mbuf)
 {
+	const uint16_t vlan = host->context.ports->port[device->port]->vlan;
 	uint8_t *bytes = rte_pktmbuf_mtod(mbuf, uint8_t *), *start;
 	rte_be16_t tag[2] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(vlan)};
 
@@ -37,6 +40,7 @@ static bool vlan_tag_insert(struct rte_mbuf *mbuf, uint16_t vlan)
 		return false;
 	memmove(start, bytes, MACS);
 	memcpy(start + MACS, tag, sizeof(tag));
+	gremc_frame_tag_mark(host->context.vifs, device->port, mbuf);
 	return true;
 }
 
@@ -47,7 +51,7 @@ static enum gremc_host_drop inject_frame_prepare(struct gremc_host *host, const 
 	const struct gremc_port *port = host->context.ports->port[device->port];
 
 	if (mbuf->pkt_len < sizeof(struct rte_ether_hdr) ||
-	    (port->vlan && !vlan_tag_insert(mbuf, port->vlan)))
+	    (port->vlan && !vlan_tag_insert(host, device, mbuf)))
 		return GREMC_HOST_DROP_refused;
 	if (mbuf->pkt_len > port->mtu + sizeof(struct rte_ether_hdr) + 2 * sizeof(struct rte_vlan_hdr))
 		return GREMC_HOST_DROP_too_big;

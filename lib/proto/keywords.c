@@ -17,6 +17,11 @@ static const char *const sequence_names[] = {
 
 const struct gremc_keywords gremc_sequence_keywords = {sequence_names, RTE_DIM(sequence_names)};
 
+static const char *const ecn_mode_names[] = {
+	[GREMC_ECN_NORMAL] = "normal", [GREMC_ECN_COMPATIBILITY] = "compatibility"};
+
+const struct gremc_keywords gremc_ecn_mode_keywords = {ecn_mode_names, RTE_DIM(ecn_mode_names)};
+
 static const char *const igmp_mode_names[] = {
 	[GREMC_IGMP_OFF] = "off", [GREMC_IGMP_QUERIER] = "querier", [GREMC_IGMP_UPSTREAM] = "upstream"};
 

@@ -12,6 +12,7 @@
 #include <rte_ip.h>
 
 #include "base/keyword.h"
+#include "proto/dscp.h"
 
 /* The outer Don't Fragment bit. */
 enum gremc_df {
@@ -31,24 +32,34 @@ enum gremc_sequence {
 
 extern const struct gremc_keywords gremc_sequence_keywords;
 
+/* The outer ECN field of packets sent (RFC 6040, 4.1). */
+enum gremc_ecn_mode {
+	GREMC_ECN_NORMAL,        /* a copy of the inner one */
+	GREMC_ECN_COMPATIBILITY, /* Not-ECT, for peers that ignore the outer field */
+};
+
+extern const struct gremc_keywords gremc_ecn_mode_keywords;
+
 /* Without padding, so that it is compared as a whole. A key that is absent is 0. */
 struct gremc_tunnel_options {
 	rte_be32_t local, remote;       /* outer addresses: of this end, of the other end */
 	uint32_t input_key, output_key; /* GRE keys of received and of sent packets (RFC 2890), host order */
 	uint16_t mtu;                   /* bytes of the largest inner packet; 0: as the port allows */
 	bool has_input_key, has_output_key;
-	uint8_t ttl; /* outer TTL; 0: the inner packet's */
-	uint8_t tos; /* outer DSCP << 2 unless tos_inherit; ECN is always the inner packet's (RFC 6040) */
-	bool tos_inherit; /* DSCP of the inner packet (RFC 2983) */
-	uint8_t df;       /* enum gremc_df */
-	bool checksum;    /* sent packets have a GRE checksum (RFC 2784, 2.1) */
-	uint8_t sequence; /* enum gremc_sequence */
-	uint8_t unused[2];
+	uint8_t ttl;       /* outer TTL; 0: the inner packet's */
+	uint8_t tos;       /* outer DSCP << 2 unless tos_inherit */
+	bool tos_inherit;  /* DSCP of the inner packet (RFC 2983) */
+	uint8_t df;        /* enum gremc_df */
+	bool checksum;     /* sent packets have a GRE checksum (RFC 2784, 2.1) */
+	uint8_t sequence;  /* enum gremc_sequence */
+	uint8_t ecn;       /* enum gremc_ecn_mode */
+	bool has_dscp_map; /* the outer DSCP is that of dscp_map, instead of tos and tos_inherit */
+	uint8_t dscp_map[GREMC_DSCP_COUNT]; /* [inner DSCP] 0 without has_dscp_map */
 };
 
 /* A new option changes this sum; it is then part of the comparison. */
 static_assert(sizeof(struct gremc_tunnel_options) ==
-		      4 * sizeof(uint32_t) + sizeof(uint16_t) + 10 * sizeof(uint8_t),
+		      4 * sizeof(uint32_t) + sizeof(uint16_t) + (10 + GREMC_DSCP_COUNT) * sizeof(uint8_t),
 	      "tunnel options have no padding");
 
 /* Whether all options are equal. */

@@ -59,14 +59,25 @@ static void port_status_reply(struct rte_tel_data *dict, struct gremc_ports *por
 	pthread_mutex_unlock(&ports->devices);
 }
 
-static void port_reply(struct rte_tel_data *dict, const struct gremc_port *port,
-		       const struct gremc_totals *sum)
+/* Add the priorities in the port's tags: a digit for each DSCP. */
+static void port_pcp_reply(struct rte_tel_data *dict, const struct gremc_vifs *vifs, uint16_t port)
+{
+	char digits[GREMC_DSCP_COUNT + 1] = "";
+
+	for (unsigned dscp = 0; dscp < GREMC_DSCP_COUNT; dscp++)
+		digits[dscp] = (char)('0' + gremc_u8_load(&vifs->port_pcp[port][dscp]));
+	gremc_reply_text(dict, "pcp", digits);
+}
+
+static void port_reply(struct rte_tel_data *dict, const struct gremc_vifs *vifs,
+		       const struct gremc_port *port, const struct gremc_totals *sum)
 {
 	gremc_reply_text(dict, "name", port->name);
 	gremc_reply_text(dict, "device", port->device);
 	gremc_reply_mac(dict, "mac", &port->mac);
 	gremc_reply_u64(dict, "mtu", port->mtu);
 	gremc_reply_u64(dict, "vlan", port->vlan);
+	port_pcp_reply(dict, vifs, port->index);
 	gremc_reply_u64(dict, "multicast", port->multicast);
 	gremc_reply_u64(dict, "socket", port->socket < 0 ? 0 : port->socket);
 	gremc_reply_u64(dict, "rx_queues", port->rx_queues);
@@ -91,7 +102,7 @@ void gremc_command_ports(struct gremc_query *query)
 	for (uint32_t i = 0; i < page.count; i++) {
 		struct rte_tel_data *dict = gremc_page_entry(&page, query, i);
 
-		port_reply(dict, ports->port[page.number[i]], &sum);
+		port_reply(dict, query->telemetry->vifs, ports->port[page.number[i]], &sum);
 		port_status_reply(dict, query->telemetry->ports, ports->port[page.number[i]]);
 	}
 }

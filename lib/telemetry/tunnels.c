@@ -116,9 +116,27 @@ static void tunnel_settings_reply(struct rte_tel_data *dict, const struct gremc_
 		gremc_reply_text(dict, "tos", "inherit");
 	else
 		gremc_reply_format(dict, "tos", "%u", options->tos);
+	gremc_reply_text(dict, "ecn", gremc_keyword_name(&gremc_ecn_mode_keywords, options->ecn));
 	gremc_reply_text(dict, "df", gremc_keyword_name(&gremc_df_keywords, options->df));
 	gremc_reply_u64(dict, "checksum", options->checksum);
 	gremc_reply_text(dict, "sequence", gremc_keyword_name(&gremc_sequence_keywords, options->sequence));
+}
+
+/* The DSCPs that the tunnel's map changes from those of `tos`. */
+static void tunnel_dscp_map_reply(struct gremc_query *query, const struct gremc_tunnel_options *options)
+{
+	struct rte_tel_data *dict;
+
+	if (!options->has_dscp_map)
+		return;
+	dict = gremc_query_dict(query, query->reply, "dscp_map");
+	for (unsigned dscp = 0; dscp < GREMC_DSCP_COUNT; dscp++) {
+		char key[4];
+
+		snprintf(key, sizeof(key), "%u", dscp);
+		if (options->dscp_map[dscp] != (options->tos_inherit ? dscp : options->tos >> 2))
+			gremc_reply_u64(dict, key, options->dscp_map[dscp]);
+	}
 }
 
 /* The numbers of a tunnel that has, or had, sequence numbers. */
@@ -178,6 +196,7 @@ void gremc_command_tunnel(struct gremc_query *query)
 	gremc_reply_u64(reply, "number", vif);
 	tunnel_identity_reply(reply, info);
 	tunnel_settings_reply(reply, info, gremc_vif_mtu(query->telemetry->vifs, vif));
+	tunnel_dscp_map_reply(query, &info->options);
 	gremc_reply_text(reply, "port", gremc_query_port_name(query, info->port));
 	tunnel_next_hop_reply(reply, info, adjacency);
 	gremc_reply_adjacency_mac(reply, "mac", adjacency);

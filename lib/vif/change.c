@@ -207,7 +207,9 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 {
 	struct gremc_vifs_priv *priv = vifs->priv;
 	const struct gremc_encap *twin = gremc_encap_twin(vifs, vif);
+	const uint64_t old_key = gremc_encap_key_load(twin);
 	const uint32_t old = twin->adjacency;
+	uint32_t dscp_map;
 	uint16_t mtu;
 	struct edit *edit;
 	struct gremc_encap new_encap;
@@ -225,7 +227,11 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 	}
 	if (priv->state[vif] & GREMC_VIF_TWIN_BUSY)
 		gremc_rcu_synchronize(priv->rcu); /* wait for the end of the previous change */
-	gremc_encap_init(&new_encap, info, adjacency);
+	if (gremc_dscp_map_get(vifs, &info->options, &dscp_map)) {
+		gremc_adjacency_release(vifs, adjacency);
+		return -ENOMEM;
+	}
+	gremc_encap_init(&new_encap, info, adjacency, dscp_map);
 	/* the MTU set at the kernel interface stays until the configured MTU changes */
 	mtu = priv->mtu[vif];
 	if (info->mtu != gremc_vif_info_load(vifs, vif)->mtu)
@@ -241,6 +247,7 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 		gremc_assert(undone == 0);
 		priv->mtu[vif] = mtu;
 		free(edit);
+		gremc_dscp_map_release(vifs, gremc_encap_key_load(&new_encap));
 		gremc_adjacency_release(vifs, adjacency);
 		return -ENOMEM;
 	}
@@ -253,6 +260,7 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 		edit_begin(edit, &new_encap);
 	}
 	gremc_vif_checked_set(vifs, vif, &info->options);
+	gremc_dscp_map_release(vifs, old_key);
 	gremc_adjacency_release(vifs, old);
 	return 0;
 }
@@ -291,7 +299,7 @@ struct gremc_encap gremc_encap_read(const struct gremc_vifs *vifs, uint32_t vif)
 	const struct gremc_encap *line =
 		encap.flags & GREMC_ENCAP_CHANGING ? gremc_encap_twin(vifs, vif) : &vifs->encap[vif];
 
-	encap.flags &= (uint8_t)~GREMC_ENCAP_CHANGING;
+	encap.flags &= (uint8_t) ~(GREMC_ENCAP_CHANGING | GREMC_ENCAP_ADJUST);
 	memcpy(encap.header, line->header, sizeof(encap.header));
 	encap.sum = line->sum;
 	encap.input_key = line->input_key;

@@ -32,10 +32,26 @@ static uint8_t encap_flags_of(const struct gremc_tunnel_options *options)
 		flags |= GREMC_ENCAP_ID;
 	if (options->checksum || options->sequence != GREMC_SEQUENCE_OFF)
 		flags |= GREMC_ENCAP_OPTIONS;
+	if (options->has_dscp_map)
+		flags |= GREMC_ENCAP_ADJUST;
 	return flags;
 }
 
-void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *info, uint32_t adjacency)
+/* The DSCP is fixed, or mapped, or a copy (RFC 2983); ECN is a copy or 0 (RFC 6040, 4.1). */
+static void encap_tos_set(struct gremc_encap *encap, const struct gremc_tunnel_options *options,
+			  uint32_t dscp_map)
+{
+	encap->tos_mask = options->ecn == GREMC_ECN_NORMAL ? GREMC_ECN_MASK : 0;
+	if (options->has_dscp_map)
+		encap->tos = (uint8_t)(dscp_map << 1 | GREMC_ENCAP_TOS_MAPPED);
+	else if (options->tos_inherit)
+		encap->tos_mask |= (uint8_t)~GREMC_ECN_MASK;
+	else
+		encap->tos = options->tos & (uint8_t)~GREMC_ECN_MASK;
+}
+
+void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *info, uint32_t adjacency,
+		      uint32_t dscp_map)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)encap->header;
 	const uint16_t *word = (const uint16_t *)encap->header;
@@ -61,7 +77,5 @@ void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *in
 	encap->has_input_key = options->has_input_key;
 	encap->input_key = options->has_input_key ? options->input_key : 0;
 	encap->flags = encap_flags_of(options);
-	/* ECN is copied from the inner packet (RFC 6040, normal mode), DSCP only by option (RFC 2983) */
-	encap->tos = options->tos_inherit ? 0 : options->tos & ~GREMC_ECN_MASK;
-	encap->tos_mask = options->tos_inherit ? 0xff : GREMC_ECN_MASK;
+	encap_tos_set(encap, options, dscp_map);
 }

@@ -23,7 +23,10 @@ enum gremc_encap_flags {
 	GREMC_ENCAP_HOST = 16,       /* NATIVE to the host: the L2 header's source holds the iif */
 	GREMC_ENCAP_CHANGING = 32,   /* the template is in the encap's twin */
 	GREMC_ENCAP_OPTIONS = 64,    /* GRE checksum or sequence number (datapath/options.h) */
+	GREMC_ENCAP_ADJUST = 128,    /* a DSCP map: work for the replica cache, none for a header */
 };
+
+#define GREMC_ENCAP_TOS_MAPPED 1u /* in `tos`, whose ECN bits are not fixed */
 
 /* One cache line: the outer header of a tunnel as IPv4 with TOS, length and checksum zero, then GRE; and the
  * input key, which identifies the packets of the peer together with the addresses in the header. With
@@ -39,8 +42,9 @@ struct gremc_encap {
 			uint16_t mtu;          /* bytes of the largest inner packet */
 			uint8_t header_length; /* bytes of the template; 0 for a native port */
 			uint8_t flags;         /* enum gremc_encap_flags */
-			uint8_t tos;           /* fixed bits of the outer TOS */
-			uint8_t tos_mask; /* bits copied from the inner TOS: 0x03 (ECN) or 0xff (inherit) */
+			uint8_t tos;      /* fixed bits of the outer TOS; or GREMC_ENCAP_TOS_MAPPED and the
+					     number of a DSCP map << 1 */
+			uint8_t tos_mask; /* bits copied from the inner TOS: 0x03 (ECN), 0xfc (DSCP) */
 		};
 		/* Replicas of one packet with equal encap keys differ at most in the bytes of the template.
 		 * Writer: control thread, all fields in one store. Readers: workers and telemetry, relaxed.

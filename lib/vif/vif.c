@@ -9,6 +9,7 @@
 #include "vif/vif_priv.h"
 
 static_assert(GREMC_STATS_PORTS == GREMC_CONFIG_PORTS_MAX + 1, "one more port, the host, is counted");
+static_assert(GREMC_DSCP_MAPS_MAX >= 2 * GREMC_CONFIG_DSCP_MAPS_MAX, "a reload can replace all DSCP maps");
 static_assert(GREMC_VIFS_MAX >= GREMC_CONFIG_TUNNELS_MAX + GREMC_CONFIG_PORTS_MAX + 1,
 	      "each tunnel and port, and the host, has a vif");
 
@@ -75,6 +76,7 @@ static void vifs_share_common(struct gremc_vifs *vifs)
 	for (uint32_t i = 1; i < vifs->priv->nodes.count; i++) {
 		struct gremc_vifs *node = vifs->priv->node[i];
 
+		node->dscp_map = vifs->dscp_map;
 		node->info = vifs->info;
 		node->punt = vifs->punt;
 		node->serial = vifs->serial;
@@ -116,7 +118,7 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	if (gremc_indexes_init(&priv->vif_indexes, GREMC_VIFS_MAX) || priv->retired_vifs == NULL ||
 	    priv->state == NULL || priv->mtu == NULL || priv->path_mtu == NULL || vifs->info == NULL ||
 	    vifs->punt == NULL || vifs->serial == NULL || vifs->sequence == NULL || vifs->sources == NULL ||
-	    gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels))
+	    gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels) || gremc_markings_init(vifs))
 		goto fail;
 	vifs_share_common(vifs);
 	return vifs;
@@ -140,6 +142,7 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 		free(gremc_pointer_load(&vifs->sequence[i]));
 	gremc_tunnels_fini(vifs);
 	gremc_adjacencies_fini(vifs);
+	gremc_markings_fini(vifs);
 	gremc_indexes_fini(&priv->vif_indexes);
 	gremc_memory_release(vifs->info, GREMC_VIFS_MAX * sizeof(*vifs->info));
 	gremc_memory_release(vifs->punt, GREMC_VIFS_MAX * sizeof(*vifs->punt));
@@ -226,6 +229,7 @@ int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
 		     uint32_t *vif)
 {
 	struct gremc_vif_info *copy;
+	uint32_t dscp_map;
 	int rc = vif_index_alloc(vifs, info, &copy, vif);
 
 	gremc_assert_control_thread();
@@ -235,12 +239,14 @@ int gremc_tunnel_add(struct gremc_vifs *vifs, const struct gremc_vif_info *info,
 	if (rc)
 		return rc;
 	rc = gremc_vif_sequence_set(vifs, *vif, info->options.sequence);
+	if (rc == 0)
+		rc = gremc_dscp_map_get(vifs, &info->options, &dscp_map);
 	if (rc) {
 		vif_index_undo(vifs, copy, *vif);
 		return rc;
 	}
 	vifs->priv->adjacency_used[adjacency] = true;
-	gremc_encap_init(&vifs->encap[*vif], info, adjacency);
+	gremc_encap_init(&vifs->encap[*vif], info, adjacency, dscp_map);
 	vif_info_publish(vifs, *vif, copy);
 	gremc_vif_checked_set(vifs, *vif, &info->options);
 	return 0;
@@ -260,6 +266,7 @@ static int port_vif_add(struct gremc_vifs *vifs, const char *name, enum gremc_vi
 		.adjacency = adjacency,
 		.mtu = mtu,
 		.flags = GREMC_ENCAP_NATIVE | (kind == GREMC_VIF_HOST ? GREMC_ENCAP_HOST : 0),
+		.tos_mask = UINT8_MAX, /* the inner header is the outer one */
 	};
 	vif_info_publish(vifs, *vif, copy);
 	port_vif_set(vifs, port, *vif);
@@ -345,6 +352,7 @@ void gremc_vif_remove(struct gremc_vifs *vifs, uint32_t vif)
 	vif_serial_advance(vifs, vif);
 	/* readers may still send by the adjacency, which is freed after a grace period, too */
 	gremc_adjacency_release(vifs, gremc_vif_adjacency(vifs, vif));
+	gremc_dscp_map_release(vifs, gremc_encap_key_load(gremc_encap_twin(vifs, vif)));
 	*retired = (struct gremc_retired){vifs, vif, info};
 	gremc_vif_defer(vifs->priv, vif_reclaim, retired);
 }

@@ -30,6 +30,7 @@
 #include "stats/stats.h"
 #include "vif/adjacency.h"
 #include "vif/encap.h"
+#include "vif/marking.h"
 #include "vif/sequence.h"
 
 #define GREMC_VIFS_MAX  (1u << 17)
@@ -86,9 +87,9 @@ GREMC_ATOMIC_POINTER(vif_sources, const struct gremc_vif_sources);
 GREMC_ATOMIC_POINTER(vif_sequence, struct gremc_sequence_state);
 GREMC_ATOMIC_POINTER(vif_hash, struct gremc_hash);
 
-/* The copy of one node. Rarely read arrays (info, peers, punt, sequence, serial, sources) are shared by all
- * copies. The control thread is the writer of every field; workers, telemetry and the control thread are the
- * readers. */
+/* The copy of one node. Rarely read arrays (dscp_map, info, peers, punt, sequence, serial, sources)
+ * are shared by all copies. The control thread is the writer of every field; workers, telemetry and the
+ * control thread are the readers. */
 struct gremc_vifs {
 	struct gremc_encap *encap; /* [vif], and the twins from GREMC_VIFS_MAX on; reserved address space */
 	gremc_atomic_adjacency *adjacency; /* [adjacency] acquire; never NULL at an index in use */
@@ -102,7 +103,10 @@ struct gremc_vifs {
 	gremc_atomic_u32 *serial; /* [vif] relaxed: odd while the index is in use; differs for each vif */
 	gremc_atomic_u8 *punt;    /* [vif] enum gremc_vif_punt, relaxed */
 	gremc_atomic_u8 port_punt[GREMC_STATS_PORTS]; /* [port] GREMC_VIF_PUNT_FRAMES, relaxed */
-	struct gremc_vifs_priv *priv;                 /* the control thread's */
+	gremc_atomic_dscp_table
+		*dscp_map; /* [number] acquire; the outer TOS without ECN, by the inner DSCP */
+	gremc_atomic_u8 port_pcp[GREMC_STATS_PORTS][GREMC_DSCP_COUNT]; /* by the outer DSCP, relaxed */
+	struct gremc_vifs_priv *priv;                                  /* the control thread's */
 };
 
 /* Create the table with a copy on each of `nodes`.

@@ -32,6 +32,13 @@ struct gremc_retired {
 	const struct gremc_vif_info *info; /* of a vif */
 };
 
+/* A DSCP map of tunnels. */
+struct gremc_dscp_map {
+	struct gremc_dscp_table *table; /* NULL: the number is free */
+	gremc_atomic_dscp_table *published;
+	uint32_t holds; /* tunnels, and old encap keys that a reader may still have */
+};
+
 /* State of the control thread. */
 struct gremc_vifs_priv {
 	struct gremc_rcu *rcu;
@@ -49,6 +56,7 @@ struct gremc_vifs_priv {
 	uint16_t *path_mtu; /* [vif] bytes of the outer packet; 0: not known; reserved address space */
 	uint8_t *state;     /* [vif] enum gremc_vif_state, reserved address space */
 	bool port_down[GREMC_STATS_PORTS];
+	struct gremc_dscp_map dscp_map[GREMC_DSCP_MAPS_MAX];
 };
 
 enum gremc_vif_state {
@@ -112,7 +120,20 @@ __rte_warn_unused_result int gremc_vif_sequence_set(struct gremc_vifs *vifs, uin
 /* Set or clear GREMC_VIF_CHECKED, as the options require. */
 void gremc_vif_checked_set(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_tunnel_options *options);
 
-/* Build the encap of a tunnel. */
-void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *info, uint32_t adjacency);
+/* Create the tables of marking.
+ * Errors:  -ENOMEM; gremc_markings_fini() frees the rest. */
+int gremc_markings_init(struct gremc_vifs *vifs);
+/* Free the tables of marking. */
+void gremc_markings_fini(struct gremc_vifs *vifs);
+/* Get the number of the options' DSCP map, with a reference; 0 without a map.
+ * Errors:  -ENOSPC, -ENOMEM. */
+int gremc_dscp_map_get(struct gremc_vifs *vifs, const struct gremc_tunnel_options *options, uint32_t *number);
+/* Drop the reference of an encap key, if it has a DSCP map, after a grace period. */
+void gremc_dscp_map_release(struct gremc_vifs *vifs, uint64_t encap_key);
+
+/* Build the encap of a tunnel.
+ * Input:   dscp_map: the number of gremc_dscp_map_get(). */
+void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *info, uint32_t adjacency,
+		      uint32_t dscp_map);
 
 #endif

@@ -81,6 +81,9 @@ uint32_t world_tunnel_add(struct world *world, const char *name, rte_be32_t remo
 	};
 	uint32_t vif;
 
+	info.options.has_dscp_map = keys == WITH_KEYS;
+	for (uint8_t dscp = 0; info.options.has_dscp_map && dscp < GREMC_DSCP_COUNT; dscp++)
+		info.options.dscp_map[dscp] = dscp == 34 ? 46 : dscp;
 	snprintf(info.name, sizeof(info.name), "%s", name);
 	assert_int_equal(
 		gremc_tunnel_add(world->vifs, &info, world_adjacency_get(world, WAN0, next_hop), &vif), 0);

@@ -226,6 +226,44 @@ static void test_reads_tunnels(void **state)
 	gremc_config_free(config);
 }
 
+/* Every name of a DSCP, and numbers; DSCPs without an entry are those of `tos`. */
+static void test_reads_marking(void **state)
+{
+	struct gremc_config *config = config_load_or_fail(
+		"ethernets:\n"
+		"  a: {device: d, vlan: 5, addresses: [192.0.2.1/24], pcp: {ef: 7, 0x0a: 3}}\n"
+		"  b: {device: e, vlan: 5, pcp: dscp}\n"
+		"  c: {device: f, vlan: 5, pcp: 6}\n"
+		"  d: {device: g, vlan: 5}\n"
+		"tunnels:\n"
+		"  t: {local: 192.0.2.1, remote: 192.0.2.2, ecn: compatibility, tos: 8, dscp-map: &names {be: be,\n"
+		"      le: le, cs1: cs1, cs2: cs2, cs3: cs3, cs4: cs4, cs5: cs5, cs6: cs6, cs7: cs7, af11: af11,\n"
+		"      af12: af12, af13: af13, af21: af21, af22: af22, af23: af23, af31: af31, af32: af32,\n"
+		"      af33: af33, af41: af41, af42: af42, af43: af43, va: va, ef: ef}}\n"
+		"  u: {local: 192.0.2.1, remote: 192.0.2.3, dscp-map: {46: 0x22, cs0: df}, tos: inherit}\n"
+		"  v: {local: 192.0.2.1, remote: 192.0.2.4, dscp-map: *names}\n");
+	const struct gremc_config_tunnel *t = config->tunnels;
+
+	(void)state;
+	assert_int_equal(t[0].options.ecn, GREMC_ECN_COMPATIBILITY);
+	assert_int_equal(t[1].options.ecn, GREMC_ECN_NORMAL);
+	assert_true(t[0].options.has_dscp_map && t[1].options.has_dscp_map);
+	/* the names are those of the DSCPs with a standard meaning: class selectors, AF, VA, EF and LE */
+	for (unsigned dscp = 0; dscp < GREMC_DSCP_COUNT; dscp++) {
+		const bool is_af = dscp % 2 == 0 && dscp >= 10 && dscp <= 38 && dscp % 8 != 0;
+		const bool is_named = dscp % 8 == 0 || is_af || dscp == 1 || dscp == 44 || dscp == 46;
+
+		assert_int_equal(t[0].options.dscp_map[dscp], is_named ? dscp : 2);
+		assert_int_equal(t[1].options.dscp_map[dscp], dscp == 46 ? 34 : dscp);
+		assert_int_equal(t[2].options.dscp_map[dscp], is_named ? dscp : 0);
+		assert_int_equal(config->ports[0].pcp[dscp], dscp == 46 ? 7 : dscp == 10 ? 3 : 0);
+		assert_int_equal(config->ports[1].pcp[dscp], dscp / 8);
+		assert_int_equal(config->ports[2].pcp[dscp], 6);
+		assert_int_equal(config->ports[3].pcp[dscp], 0);
+	}
+	gremc_config_free(config);
+}
+
 static void test_reads_mroutes(void **state)
 {
 	struct gremc_config *config =
@@ -491,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_reads_bond_modes),
 		cmocka_unit_test(test_reads_liveness),
 		cmocka_unit_test(test_reads_tunnels),
+		cmocka_unit_test(test_reads_marking),
 		cmocka_unit_test(test_reads_mroutes),
 		cmocka_unit_test(test_reads_settings),
 		cmocka_unit_test(test_accepts_netplan_and_yaml_syntax),

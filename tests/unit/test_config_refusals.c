@@ -181,6 +181,26 @@ static void test_rejects_counts_over_limits(void **state)
 	free(text);
 }
 
+/* Tunnels with equal maps count once, in whichever order the entries are. */
+static void test_rejects_too_many_dscp_maps(void **state)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	fputs("ethernets: {p: {device: d, addresses: [10.0.0.1/8]}}\ntunnels:\n", out);
+	for (unsigned i = 0; i < 3 * GREMC_CONFIG_DSCP_MAPS_MAX; i++)
+		fprintf(out, "  t%u: {local: 10.0.0.1, remote: 10.1.0.%u, dscp-map: {%s1: %u%s}}\n", i, i,
+			i % 2 ? "2: 5, " : "", i % GREMC_CONFIG_DSCP_MAPS_MAX, i % 2 ? "" : ", 2: 5");
+	fputs("  x: {local: 10.0.0.1, remote: 10.1.1.1, dscp-map: {1: 0, 2: 6}}\n", out);
+	fclose(out);
+	bytes_expect_rejection(
+		text, size,
+		"f:195:52: the tunnels have more than 64 different `dscp-map`; let some have the same\n");
+	free(text);
+}
+
 static void test_suggests_nearest_names(void **state)
 {
 	(void)state;
@@ -429,6 +449,7 @@ int main(void)
 		cmocka_unit_test(test_fifo_is_rejected),
 		cmocka_unit_test(test_rejects_deep_nesting),
 		cmocka_unit_test(test_rejects_counts_over_limits),
+		cmocka_unit_test(test_rejects_too_many_dscp_maps),
 		cmocka_unit_test(test_suggests_nearest_names),
 		cmocka_unit_test(test_reads_ifcfg_folder),
 		cmocka_unit_test(test_rejects_wrong_ifcfg_files),

@@ -89,7 +89,7 @@ static void test_job_has_the_roles_of_its_owner(void **state)
 	assert_true(gremc_role_is_allowed(GREMC_ROLE_CONTROL));
 	assert_true(gremc_job_run(&job, GREMC_JOB_TO_END));
 	assert_true(gremc_role_is_allowed(GREMC_ROLE_CONTROL));
-	gremc_job_finish(&job);
+	assert_int_equal(gremc_job_finish(&job), 7);
 	gremc_role_unregister(GREMC_ROLE_CONTROL);
 }
 #endif

@@ -6,7 +6,7 @@
 #include "bench.h"
 
 /* Ordered by fan-out, because each fan-out needs another world. */
-static const uint32_t fanouts[] = {1, 16, 256};
+static const uint32_t count_fanouts[] = {1, 16, 256};
 
 #define SIZE    64u
 #define GROUPS  64u
@@ -83,8 +83,8 @@ int bench_count(const struct bench_environment *environment, const struct bench_
 	RTE_SET_USED(output);
 	/* the same seeds of hashes in every run */
 	rte_srand(1);
-	for (unsigned i = 0; i < RTE_DIM(fanouts) && rc == 0; i++) {
-		const struct bench_point point = {.fanout = fanouts[i],
+	for (unsigned i = 0; i < RTE_DIM(count_fanouts) && rc == 0; i++) {
+		const struct bench_point point = {.fanout = count_fanouts[i],
 						  .size = SIZE,
 						  .groups = GROUPS,
 						  .tunnels = TUNNELS,
@@ -93,7 +93,7 @@ int bench_count(const struct bench_environment *environment, const struct bench_
 
 		if (world == NULL)
 			return 1;
-		rc = count_modes(world, fanouts[i], arguments->packets);
+		rc = count_modes(world, count_fanouts[i], arguments->packets);
 		if (rc == 0 && i == 0)
 			rc = count_inputs(world, arguments->packets);
 		bench_world_destroy(world);

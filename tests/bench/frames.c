@@ -9,7 +9,7 @@
 #include "proto/proto.h"
 
 #define BENCH_X(name, text) #name,
-static const char *const names[] = {BENCH_INPUTS(BENCH_X)};
+static const char *const input_names[] = {BENCH_INPUTS(BENCH_X)};
 #undef BENCH_X
 #define BENCH_X(name, text) text,
 static const char *const texts[] = {BENCH_INPUTS(BENCH_X)};
@@ -22,7 +22,7 @@ static const char *const texts[] = {BENCH_INPUTS(BENCH_X)};
 
 const char *bench_input_name(enum bench_input input)
 {
-	return names[input];
+	return input_names[input];
 }
 
 const char *bench_input_text(enum bench_input input)

@@ -75,7 +75,7 @@ enum option_code {
 	HELP
 };
 
-static const struct option long_options[] = {
+static const struct option bench_options_table[] = {
 	{"fanout", required_argument, NULL, FANOUT},
 	{"size", required_argument, NULL, SIZE},
 	{"groups", required_argument, NULL, GROUPS},
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
 	int option, status = 0;
 	bool all;
 
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "", bench_options_table, NULL)) != -1)
 		option_apply(option, optarg, &arguments, &options);
 	if (optind + 1 < argc) {
 		fputs("gremc-bench: one command at a time\n", stderr);

@@ -53,8 +53,8 @@ static const struct bench_point modes[] = {
 	{16, 1400, 1024, 1024, 32, BENCH_COPY},
 };
 
-static const uint32_t fanouts[] = {1, 4, 16, 64, 256, 1024, 4096};
-static const uint32_t groups[] = {1, 1000, 10000, 100000, 1000000};
+static const uint32_t point_fanouts[] = {1, 4, 16, 64, 256, 1024, 4096};
+static const uint32_t point_groups[] = {1, 1000, 10000, 100000, 1000000};
 static const uint32_t tunnels[] = {16, 1024, 65536};
 static const uint32_t sizes[] = {64, 128, 256, 512, 1400};
 static const uint32_t bursts[] = {4, 8, 32, 64};
@@ -153,11 +153,12 @@ static int world_measure(struct run *run, struct bench_point point)
 
 static int grid_measure(struct run *run)
 {
-	for (unsigned g = 0; g < RTE_DIM(groups); g++) {
+	for (unsigned g = 0; g < RTE_DIM(point_groups); g++) {
 		for (unsigned t = 0; t < RTE_DIM(tunnels); t++) {
-			for (unsigned f = 0; f < RTE_DIM(fanouts); f++) {
-				const struct bench_point point = {
-					.fanout = fanouts[f], .groups = groups[g], .tunnels = tunnels[t]};
+			for (unsigned f = 0; f < RTE_DIM(point_fanouts); f++) {
+				const struct bench_point point = {.fanout = point_fanouts[f],
+								  .groups = point_groups[g],
+								  .tunnels = tunnels[t]};
 
 				if (bench_point_memory(&point) <= GRID_MEMORY && world_measure(run, point))
 					return -1;

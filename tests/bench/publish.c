@@ -12,7 +12,7 @@
 #define QUICK_ROUNDS 1000u
 #define WAIT_SECONDS 5u
 
-static const uint32_t groups[] = {1000, 100000};
+static const uint32_t publish_groups[] = {1000, 100000};
 
 struct times {
 	uint32_t count;
@@ -165,8 +165,8 @@ int bench_publish(const struct bench_environment *environment, const struct benc
 	       " groups  rounds       p50       p99       max   call: p50       p99\n",
 	       point.fanout, point.burst);
 	bench_output_begin(output, "publish");
-	for (unsigned i = 0; i < RTE_DIM(groups) && rc == 0; i++) {
-		point.groups = groups[i];
+	for (unsigned i = 0; i < RTE_DIM(publish_groups) && rc == 0; i++) {
+		point.groups = publish_groups[i];
 		rc = publish_measure_groups(environment, point, arguments->quick ? QUICK_ROUNDS : ROUNDS,
 					    output);
 	}

@@ -14,7 +14,7 @@
 enum stage { STAGES(STAGE) STAGE_COUNT };
 #undef STAGE
 #define STAGE(name) #name,
-static const char *const names[] = {STAGES(STAGE)};
+static const char *const stage_names[] = {STAGES(STAGE)};
 #undef STAGE
 
 struct lap {
@@ -116,11 +116,11 @@ int bench_stages(const struct bench_environment *environment, const struct bench
 		const double least = bench_samples_quantile(&samples[stage], 0) - overhead;
 		const double median = bench_samples_quantile(&samples[stage], 0.5) - overhead;
 
-		printf("%-10s %8.1f (%8.1f)\n", names[stage], least, median);
+		printf("%-10s %8.1f (%8.1f)\n", stage_names[stage], least, median);
 		bench_output_item(
 			output,
 			"\"stage\": \"%s\", \"cycles_per_input\": %.1f, \"cycles_per_input_median\": %.1f",
-			names[stage], least, median);
+			stage_names[stage], least, median);
 	}
 	bench_output_end(output);
 	bench_world_destroy(world);

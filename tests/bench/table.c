@@ -16,7 +16,7 @@ static const uint32_t batches[] = {1, 64, 1024}; /* changes per call */
 static const uint32_t fanouts[] = {1, 4, 16, 64, 256, 1024};
 
 enum kind { ADD, REPLACE, REMOVE, KINDS };
-static const char *const kind_names[KINDS] = {"add", "replace", "remove"};
+static const char *const operation_names[KINDS] = {"add", "replace", "remove"};
 
 struct change {
 	struct bench_world *world;
@@ -105,7 +105,7 @@ static int change_apply_all(struct change *change, enum kind kind, uint32_t batc
 			rc = gremc_fanout_apply(world->fanout, &change->ops[done], n, NULL, NULL);
 			if (rc) {
 				fprintf(stderr, "gremc-bench: %s of mroute %u failed: error %d\n",
-					kind_names[kind], first + done, -rc);
+					operation_names[kind], first + done, -rc);
 				return -1;
 			}
 			waiting = gremc_rcu_reclaim(world->rcu);
@@ -131,15 +131,15 @@ static void table_report_speed(struct bench_output *output, const struct change 
 	const double hz = (double)rte_get_tsc_hz(), speed = change->entries / ((double)timing->cycles / hz);
 	const double longest = (double)timing->longest / hz * 1e3;
 
-	printf("%-8s %6u %11.0f %13.2f %9u %11.2f\n", kind_names[kind], batch, speed, longest,
+	printf("%-8s %6u %11.0f %13.2f %9u %11.2f\n", operation_names[kind], batch, speed, longest,
 	       timing->waiting, reader / 1e6);
 	fflush(stdout);
 	bench_output_item(
 		output,
 		"\"operation\": \"%s\", \"entries\": %u, \"fanout\": %u, \"batch\": %u, \"per_second\": %.0f, "
 		"\"longest_call_ms\": %.3f, \"most_waiting\": %u, \"reader_mpps\": %.3f",
-		kind_names[kind], change->entries, change->fanout, batch, speed, longest, timing->waiting,
-		reader / 1e6);
+		operation_names[kind], change->entries, change->fanout, batch, speed, longest,
+		timing->waiting, reader / 1e6);
 }
 
 /* Add, replace and remove all entries while the load runs. */

@@ -19,7 +19,7 @@
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-static struct rte_mempool *pool;
+static struct rte_mempool *fuzz_pool;
 static struct gremc_worker *worker;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -29,9 +29,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc, (void)argv;
 	fuzz_require(rte_eal_init(RTE_DIM(arguments) - 1, arguments) >= 0);
-	pool = rte_pktmbuf_pool_create("fuzz", MBUFS, 0, 0, RTE_PKTMBUF_HEADROOM + 2048, SOCKET_ID_ANY);
+	fuzz_pool = rte_pktmbuf_pool_create("fuzz", MBUFS, 0, 0, RTE_PKTMBUF_HEADROOM + 2048, SOCKET_ID_ANY);
 	worker = calloc(1, sizeof(*worker));
-	fuzz_require(pool && worker);
+	fuzz_require(fuzz_pool && worker);
 	return 0;
 }
 
@@ -41,12 +41,12 @@ static uint8_t payload_byte(uint32_t at)
 	return (uint8_t)(at * 31 + 7);
 }
 
-static struct rte_mbuf *fragment_create(const uint8_t *input)
+static struct rte_mbuf *fragment_read(const uint8_t *input)
 {
 	const uint16_t field = (uint16_t)(input[0] & 0x3f) | (input[1] & 1 ? RTE_IPV4_HDR_MF_FLAG : 0);
 	const uint16_t length =
 		(uint16_t)((input[2] % (PAYLOAD / 8)) * 8 + (input[1] & 1 ? 0 : input[1] >> 5));
-	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(pool);
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(fuzz_pool);
 	struct rte_ipv4_hdr ip = {.version_ihl = RTE_IPV4_VHL_DEF,
 				  .total_length = rte_cpu_to_be_16(sizeof(ip) + length),
 				  .packet_id = rte_cpu_to_be_16(input[3] & 3),
@@ -66,7 +66,7 @@ static struct rte_mbuf *fragment_create(const uint8_t *input)
 	return mbuf;
 }
 
-static void packet_check(struct rte_mbuf *mbuf)
+static void reassembled_check(struct rte_mbuf *mbuf)
 {
 	uint8_t flat[64 * 8 + PAYLOAD + 64];
 	const uint8_t *bytes;
@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	worker->reassembly = gremc_reassembly_create(SOCKET_ID_ANY);
 	fuzz_require(worker->reassembly != NULL);
 	for (size_t at = 0; at + STEP <= size && at < 200 * STEP; at += STEP) {
-		struct rte_mbuf *mbuf = fragment_create(data + at);
+		struct rte_mbuf *mbuf = fragment_read(data + at);
 
 		/* the caller passes fragments only */
 		if ((data[at] & 0x3f) == 0 && !(data[at + 1] & 1)) {
@@ -96,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		mbuf = gremc_reassembly_add(worker, mbuf);
 		if (mbuf)
-			packet_check(mbuf);
+			reassembled_check(mbuf);
 		rte_pktmbuf_free(mbuf);
 		rte_pktmbuf_free_bulk(worker->burst.done, worker->burst.done_count);
 		worker->burst.done_count = 0;
@@ -104,6 +104,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gremc_reassembly_drop_all(worker);
 	fuzz_require(gremc_reassembly_is_empty(worker));
 	gremc_reassembly_destroy(worker->reassembly);
-	fuzz_require(rte_mempool_avail_count(pool) == MBUFS);
+	fuzz_require(rte_mempool_avail_count(fuzz_pool) == MBUFS);
 	return 0;
 }

@@ -17,7 +17,7 @@ static void igmp_require(bool condition)
 		abort();
 }
 
-static int packet_check(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static int sent_packet_check(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	struct gremc_igmp_message message;
 
@@ -27,8 +27,8 @@ static int packet_check(void *argument, uint32_t interface, const uint8_t *packe
 	return 0;
 }
 
-static int request_check(void *argument, uint32_t interface, const struct gremc_addr *from,
-			 const struct gremc_addr *to, enum gremc_igmp_request request)
+static int igmp_request_check(void *argument, uint32_t interface, const struct gremc_addr *from,
+			      const struct gremc_addr *to, enum gremc_igmp_request request)
 {
 	const rte_be32_t source = gremc_addr_to_ipv4(from), group = gremc_addr_to_ipv4(to);
 
@@ -65,7 +65,8 @@ static void packet_repair(uint8_t *packet, size_t length)
 static struct gremc_igmp *engine_create(void)
 {
 	static const struct gremc_igmp_settings settings = {2, 125000, 10000, 1000, 0};
-	static const struct gremc_igmp_callbacks callbacks = {.send = packet_check, .change = request_check};
+	static const struct gremc_igmp_callbacks callbacks = {.send = sent_packet_check,
+							      .change = igmp_request_check};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
 					   .address = GREMC_ADDR_IPV4(RTE_BE32(0x0a000001)),

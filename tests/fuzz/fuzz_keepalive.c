@@ -21,7 +21,8 @@ static struct gremc_tunnel_options options_read(const uint8_t *data)
 }
 
 /* A request: its addresses are those of the tunnel, and its turn leaves a valid header. */
-static void request_check(uint8_t *packet, size_t length, const struct gremc_tunnel_options *options)
+static void keepalive_request_check(uint8_t *packet, size_t length,
+				    const struct gremc_tunnel_options *options)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)packet;
 	struct gremc_ipv4 parsed;
@@ -71,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		((struct rte_ipv4_hdr *)packet)->hdr_checksum = 0;
 		((struct rte_ipv4_hdr *)packet)->hdr_checksum = ~rte_raw_cksum(packet, parsed.header_length);
 		if (gremc_keepalive_is_request(packet, length, &options))
-			request_check(packet, length, &options);
+			keepalive_request_check(packet, length, &options);
 	}
 	free(packet);
 	return 0;

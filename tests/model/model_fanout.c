@@ -249,7 +249,7 @@ static int op_spoil(void)
 
 static uint32_t new_ids[BATCH + 1], new_id_count;
 
-static void on_new_id(uint32_t id, void *argument)
+static void model_new_id(uint32_t id, void *argument)
 {
 	CHECK(argument == &model);
 	CHECK(gremc_fanout_get(model.table, id) == NULL);
@@ -292,7 +292,7 @@ static void table_change(void)
 		add_op(remove_in);
 	if (one_in(6))
 		expected = op_spoil();
-	CHECK(gremc_fanout_apply(model.table, batch.ops, batch.count, on_new_id, &model) == expected);
+	CHECK(gremc_fanout_apply(model.table, batch.ops, batch.count, model_new_id, &model) == expected);
 	if (expected == 0)
 		list_follow();
 	else

@@ -33,7 +33,7 @@ static struct {
 	uint64_t now;
 } model;
 
-static rte_be32_t group_of(uint32_t i)
+static rte_be32_t igmp_group_of(uint32_t i)
 {
 	return RTE_BE32(0xef010100) + rte_cpu_to_be_32(i);
 }
@@ -100,7 +100,7 @@ static void group_lower(struct membership *m, bool fast)
 }
 
 /* RFC 3376, 6.4.1 and 6.4.2. */
-static void record_apply(struct membership *m, uint8_t type, set b, bool fast)
+static void model_record_apply(struct membership *m, uint8_t type, set b, bool fast)
 {
 	set x = running_sources(m), y = m->excluded;
 	uint64_t gmi = model.now + GMI;
@@ -177,7 +177,7 @@ static void model_compare(void)
 			struct gremc_igmp_group_info info;
 			bool is_there = m->exclude || running_sources(m);
 
-			const struct gremc_addr group = gremc_addr_from_ipv4(group_of(g));
+			const struct gremc_addr group = gremc_addr_from_ipv4(igmp_group_of(g));
 
 			CHECK(gremc_igmp_group_find(model.igmp, i, &group, &info) == is_there);
 			CHECK(model.said[i][g][SOURCES] ==
@@ -198,7 +198,7 @@ static void model_compare(void)
 
 /* ---- operations ---- */
 
-static int packet_check(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static int query_check(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	struct gremc_igmp_message message;
 
@@ -212,7 +212,7 @@ static int request_check(void *argument, uint32_t interface, const struct gremc_
 			 const struct gremc_addr *to, enum gremc_igmp_request now)
 {
 	const rte_be32_t source = gremc_addr_to_ipv4(from), group = gremc_addr_to_ipv4(to);
-	uint32_t g = rte_be_to_cpu_32(group) - rte_be_to_cpu_32(group_of(0));
+	uint32_t g = rte_be_to_cpu_32(group) - rte_be_to_cpu_32(igmp_group_of(0));
 	uint32_t s = source ? rte_be_to_cpu_32(source) - rte_be_to_cpu_32(source_of(0)) : SOURCES;
 
 	(void)argument;
@@ -252,10 +252,10 @@ static void record_send(void)
 		if (random_below(8) == 0)
 			sources[count++] = source_of(i); /* a duplicate has no effect */
 	}
-	gremc_igmp_report_add(&report, type, group_of(g), count ? sources : NULL, count);
+	gremc_igmp_report_add(&report, type, igmp_group_of(g), count ? sources : NULL, count);
 	gremc_igmp_report_finish(&report, RTE_BE32(0x0a000009));
 	gremc_igmp_input(model.igmp, interface, report.packet, report.length, model.now);
-	record_apply(&model.m[interface][g], type, b, interface == 1);
+	model_record_apply(&model.m[interface][g], type, b, interface == 1);
 	membership_reset_if_gone(&model.m[interface][g]);
 }
 
@@ -269,8 +269,10 @@ static void v1v2_message_send(void)
 	uint8_t packet[GREMC_IGMP_PACKET_MAX];
 
 	gremc_igmp_input(model.igmp, interface, packet,
-			 gremc_igmp_v1v2_build(packet, type, RTE_BE32(0x0a000009), group_of(g)), model.now);
-	record_apply(m, type == GREMC_IGMP_LEAVE ? GREMC_IGMP_TO_IN : GREMC_IGMP_IS_EX, 0, interface == 1);
+			 gremc_igmp_v1v2_build(packet, type, RTE_BE32(0x0a000009), igmp_group_of(g)),
+			 model.now);
+	model_record_apply(m, type == GREMC_IGMP_LEAVE ? GREMC_IGMP_TO_IN : GREMC_IGMP_IS_EX, 0,
+			   interface == 1);
 	if (type == GREMC_IGMP_V1_REPORT)
 		m->v1_until = model.now + GMI;
 	else if (type == GREMC_IGMP_V2_REPORT)
@@ -290,7 +292,7 @@ static void time_advance(void)
 int main(int argc, char **argv)
 {
 	static const struct gremc_igmp_settings settings = {2, 125000, 10000, 1000, 0};
-	static const struct gremc_igmp_callbacks callbacks = {.send = packet_check, .change = request_check};
+	static const struct gremc_igmp_callbacks callbacks = {.send = query_check, .change = request_check};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
 					   .address = GREMC_ADDR_IPV4(RTE_BE32(0x0a000001)),

@@ -37,12 +37,12 @@ static struct {
 	bool is_answering;
 } model;
 
-static rte_be32_t group_of(uint32_t i)
+static rte_be32_t proxy_group_of(uint32_t i)
 {
 	return rte_cpu_to_be_32(0xef010100 + i);
 }
 
-static rte_be32_t source_of(uint32_t i)
+static rte_be32_t proxy_source_of(uint32_t i)
 {
 	return rte_cpu_to_be_32(0x0a010101 + i);
 }
@@ -157,7 +157,7 @@ static void report_apply(const struct gremc_igmp_message *message, size_t length
 
 /* ---- callbacks ---- */
 
-static int packet_check(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
+static int report_packet_check(void *argument, uint32_t interface, const uint8_t *packet, size_t length)
 {
 	struct gremc_igmp_message message;
 
@@ -173,8 +173,8 @@ static int packet_check(void *argument, uint32_t interface, const uint8_t *packe
 	return 0;
 }
 
-static int request_check(void *argument, uint32_t interface, const struct gremc_addr *from,
-			 const struct gremc_addr *to, enum gremc_igmp_request now)
+static int proxy_request_check(void *argument, uint32_t interface, const struct gremc_addr *from,
+			       const struct gremc_addr *to, enum gremc_igmp_request now)
 {
 	const rte_be32_t source = gremc_addr_to_ipv4(from), group = gremc_addr_to_ipv4(to);
 	uint32_t s = source ? rte_be_to_cpu_32(source) - 0x0a010101 : model.sources;
@@ -184,7 +184,7 @@ static int request_check(void *argument, uint32_t interface, const struct gremc_
 	return 0;
 }
 
-static size_t mtu_report(void *argument, uint32_t interface)
+static size_t proxy_mtu_report(void *argument, uint32_t interface)
 {
 	(void)argument;
 	return interface == UPSTREAM && model.accept == 0 ? 0 : model.mtu;
@@ -192,7 +192,7 @@ static size_t mtu_report(void *argument, uint32_t interface)
 
 /* ---- operations ---- */
 
-static void time_advance(uint64_t milliseconds)
+static void proxy_time_advance(uint64_t milliseconds)
 {
 	uint64_t end = model.now + milliseconds;
 
@@ -214,15 +214,15 @@ static uint32_t length_around(uint32_t boundary, uint32_t limit)
 	return RTE_MIN(RTE_MAX((int32_t)count, 0), (int32_t)limit);
 }
 
-static void record_send(uint32_t interface, uint8_t type, uint32_t g, uint32_t first, uint32_t count)
+static void proxy_record_send(uint32_t interface, uint8_t type, uint32_t g, uint32_t first, uint32_t count)
 {
 	static uint8_t packet[GREMC_IGMP_PACKET_MAX];
 	static rte_be32_t sources[GREMC_IGMP_PACKET_MAX / 4];
 	struct gremc_igmp_report report = {.packet = packet, .size = sizeof(packet)};
 
 	for (uint32_t i = 0; i < count; i++)
-		sources[i] = source_of((first + i) % model.sources);
-	CHECK(gremc_igmp_report_add(&report, type, group_of(g), sources, (uint16_t)count));
+		sources[i] = proxy_source_of((first + i) % model.sources);
+	CHECK(gremc_igmp_report_add(&report, type, proxy_group_of(g), sources, (uint16_t)count));
 	gremc_igmp_report_finish(&report, RTE_BE32(0x0a000009));
 	model.calls++;
 	gremc_igmp_input(model.igmp, interface, packet, report.length, model.now);
@@ -233,8 +233,8 @@ static void random_record_send(void)
 	uint8_t type = (uint8_t)(GREMC_IGMP_IS_IN + random_below(6));
 	uint32_t count = random_below(3) ? length_around(source_capacity(), model.sources) : 0;
 
-	record_send(random_below(DOWNSTREAM), type, random_below(model.groups), random_below(model.sources),
-		    count);
+	proxy_record_send(random_below(DOWNSTREAM), type, random_below(model.groups),
+			  random_below(model.sources), count);
 }
 
 static void omissions_note(void)
@@ -287,7 +287,7 @@ static void answers_compare(void)
 	model.last_length = 0;
 	model.is_answering = true;
 	gremc_igmp_input(model.igmp, UPSTREAM, packet, gremc_igmp_query_build(packet, &query), model.now);
-	time_advance(15000);
+	proxy_time_advance(15000);
 	model.is_answering = false;
 	for (uint32_t g = 0; g < model.groups; g++)
 		answer_compare(g);
@@ -299,7 +299,7 @@ static void model_set_up(void)
 {
 	static const struct gremc_igmp_settings settings = {2, 3600000, 10000, 1000, 0};
 	static const struct gremc_igmp_callbacks callbacks = {
-		.send = packet_check, .change = request_check, .mtu = mtu_report};
+		.send = report_packet_check, .change = proxy_request_check, .mtu = proxy_mtu_report};
 	struct gremc_igmp_policy policy = {.mode = GREMC_IGMP_QUERIER,
 					   .version = 3,
 					   .address = GREMC_ADDR_IPV4(RTE_BE32(0x0a000001)),
@@ -320,7 +320,7 @@ static void model_set_up(void)
 		CHECK(gremc_igmp_interface_set(model.igmp, i, &policy, model.now) == 0);
 	policy.mode = GREMC_IGMP_UPSTREAM;
 	CHECK(gremc_igmp_interface_set(model.igmp, UPSTREAM, &policy, model.now) == 0);
-	time_advance(3000);
+	proxy_time_advance(3000);
 }
 
 static void model_tear_down(void)
@@ -343,8 +343,8 @@ static void round_of_groups(void)
 	model.sources = 1;
 	model_set_up();
 	for (uint32_t g = 0; g < model.groups; g++)
-		record_send(random_below(DOWNSTREAM), GREMC_IGMP_IS_EX, g, 0, 0);
-	time_advance(10000);
+		proxy_record_send(random_below(DOWNSTREAM), GREMC_IGMP_IS_EX, g, 0, 0);
+	proxy_time_advance(10000);
 	router_compare();
 	answers_compare();
 	model_tear_down();
@@ -362,12 +362,12 @@ static void round_of_lists(void)
 		random_record_send();
 		omissions_note();
 		if (random_below(3) == 0)
-			time_advance(random_below(1500));
+			proxy_time_advance(random_below(1500));
 		if (model.accept < 3 && random_below(2))
 			model.accept = UINT32_MAX;
 	}
 	model.accept = UINT32_MAX;
-	time_advance(10000);
+	proxy_time_advance(10000);
 	router_compare();
 	answers_compare();
 	model_tear_down();

@@ -176,7 +176,7 @@ static void thresholds_compare(const struct gremc_mroute *mroute, uint32_t kerne
 	CHECK(limited == mroute->limited);
 }
 
-static void mroute_compare(uint32_t k)
+static void rib_mroute_compare(uint32_t k)
 {
 	struct key key = key_of(k);
 	const struct gremc_mroute *mroute = gremc_fanout_find(model.table, key.source, key.group, key.length);
@@ -375,7 +375,7 @@ int main(int argc, char **argv)
 			continue;
 		CHECK(gremc_rib_flush(model.rib, 1) == 0);
 		for (uint32_t k = 0; k < KEYS; k++)
-			mroute_compare(k);
+			rib_mroute_compare(k);
 		upstream_compare();
 		gremc_rcu_reclaim(model.rcu);
 	}

@@ -28,7 +28,7 @@
 #define OIL_MAX 300u
 
 /* The readers are on two nodes; the second need not exist. */
-static const struct gremc_nodes nodes = {.count = 2, .socket = {0, 1}};
+static const struct gremc_nodes race_nodes = {.count = 2, .socket = {0, 1}};
 
 struct race {
 	struct gremc_fanout *table;
@@ -54,7 +54,7 @@ static uint64_t random_mix(uint64_t z)
 	return z ^ z >> 31;
 }
 
-static uint32_t random_below(uint64_t *random, uint32_t limit)
+static uint32_t race_random(uint64_t *random, uint32_t limit)
 {
 	return (uint32_t)(random_mix((*random)++) % limit);
 }
@@ -127,11 +127,11 @@ static void reader_burst(struct reader *reader)
 {
 	struct gremc_fanout_key keys[GREMC_FANOUT_BULK] = {{0, 0}};
 	const struct gremc_mroute *found[GREMC_FANOUT_BULK];
-	uint32_t wanted[GREMC_FANOUT_BULK], n = 1 + random_below(&reader->random, GREMC_FANOUT_BULK);
+	uint32_t wanted[GREMC_FANOUT_BULK], n = 1 + race_random(&reader->random, GREMC_FANOUT_BULK);
 
 	for (uint32_t i = 0; i < n; i++) {
 		/* every second lookup is of a key that always has a route */
-		uint32_t key = random_below(&reader->random, i % 2 ? FLIPS : KEYS);
+		uint32_t key = race_random(&reader->random, i % 2 ? FLIPS : KEYS);
 		struct gremc_mroute_spec spec = key_spec(key, key < FLIPS ? SOURCE_GROUP : key_kind(key));
 
 		wanted[i] = key;
@@ -167,7 +167,7 @@ static void reader_poll(struct reader *reader)
 		reader_burst(reader);
 	for (uint32_t i = 0; limit > 0 && i < BURSTS; i++) {
 		const struct gremc_mroute *mroute =
-			gremc_fanout_get(race.table, random_below(&reader->random, limit));
+			gremc_fanout_get(race.table, race_random(&reader->random, limit));
 
 		if (mroute)
 			route_check(mroute, route_key(mroute));
@@ -183,7 +183,7 @@ static struct reader *reader_create(uint64_t number)
 
 	if (reader == NULL)
 		race_fail("no memory", 0);
-	reader->node = gremc_fanout_at(race.table, nodes.socket[number % nodes.count]);
+	reader->node = gremc_fanout_at(race.table, race_nodes.socket[number % race_nodes.count]);
 	reader->random = random_mix(race.seed ^ number << 32);
 	return reader;
 }
@@ -207,7 +207,7 @@ static void *reader_run_worker(void *argument)
 	while (!__atomic_load_n(&race.stop, __ATOMIC_RELAXED)) {
 		reader_poll(reader);
 		rte_rcu_qsbr_quiescent(qsbr, (unsigned)slot);
-		if (random_below(&reader->random, 16) == 0) {
+		if (race_random(&reader->random, 16) == 0) {
 			rte_rcu_qsbr_thread_offline(qsbr, (unsigned)slot);
 			rte_rcu_qsbr_thread_online(qsbr, (unsigned)slot);
 		}
@@ -280,12 +280,12 @@ static void writer_key_change(struct writer *writer, uint32_t key)
 		writer_remove(writer, key, now);
 		writer->version[key]++;
 		writer_set(writer, key, now == SOURCE_GROUP ? ANY_SOURCE : SOURCE_GROUP);
-	} else if (writer->present[key] && random_below(&writer->random, 3) == 0) {
+	} else if (writer->present[key] && race_random(&writer->random, 3) == 0) {
 		writer_remove(writer, key, key_kind(key));
 		writer->present[key] = false;
 	} else {
 		/* sometimes the same version again */
-		writer->version[key] += random_below(&writer->random, 8) > 0;
+		writer->version[key] += race_random(&writer->random, 8) > 0;
 		writer_set(writer, key, key_kind(key));
 		writer->present[key] = true;
 	}
@@ -304,7 +304,7 @@ static void writer_apply(struct writer *writer)
 /* Apply an invalid batch: readers must not see any part of it. */
 static void writer_apply_invalid(struct writer *writer)
 {
-	uint32_t key = FLIPS + random_below(&writer->random, KEYS - FLIPS);
+	uint32_t key = FLIPS + race_random(&writer->random, KEYS - FLIPS);
 
 	writer->version[key] += 1000000;
 	writer_set(writer, key, key_kind(key));
@@ -319,17 +319,17 @@ static void writer_apply_invalid(struct writer *writer)
 static void writer_change(struct writer *writer)
 {
 	/* successive keys, so that no key occurs twice */
-	uint32_t n = 1 + random_below(&writer->random, BATCH);
-	uint32_t first = random_below(&writer->random, random_below(&writer->random, 4) ? KEYS - n : FLIPS);
+	uint32_t n = 1 + race_random(&writer->random, BATCH);
+	uint32_t first = race_random(&writer->random, race_random(&writer->random, 4) ? KEYS - n : FLIPS);
 
 	for (uint32_t i = 0; i < n; i++)
 		writer_key_change(writer, first + i);
 	writer_apply(writer);
-	if (random_below(&writer->random, 16) == 0)
+	if (race_random(&writer->random, 16) == 0)
 		writer_apply_invalid(writer);
-	if (random_below(&writer->random, 2))
+	if (race_random(&writer->random, 2))
 		gremc_rcu_reclaim(race.rcu);
-	if (random_below(&writer->random, 512) == 0)
+	if (race_random(&writer->random, 512) == 0)
 		gremc_rcu_synchronize(race.rcu);
 }
 
@@ -341,7 +341,7 @@ static uint64_t run_round(uint64_t round, uint64_t changes)
 	struct gremc_fanout_usage usage;
 	uint64_t operations;
 
-	race.table = gremc_fanout_create(0, &nodes, race.rcu);
+	race.table = gremc_fanout_create(0, &race_nodes, race.rcu);
 	if (writer == NULL || race.table == NULL)
 		race_fail("no memory", 0);
 	writer->random = random_mix(race.seed + round);
@@ -370,7 +370,7 @@ static uint64_t run_round(uint64_t round, uint64_t changes)
 }
 
 /* Start the EAL and restore the CPUs of this thread. Threads inherit them and must run at the same time. */
-static int start_eal(void)
+static int race_start_eal(void)
 {
 	static char name[] = "race_fanout", no_huge[] = "--no-huge", m[] = "-m", size[] = "512",
 		    no_pci[] = "--no-pci", no_shconf[] = "--no-shconf", no_telemetry[] = "--no-telemetry",
@@ -389,7 +389,7 @@ int main(int argc, char **argv)
 	uint64_t changes = argc > 2 ? strtoull(argv[2], NULL, 0) : 60000, operations = 0;
 
 	race.seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 20260;
-	if (start_eal())
+	if (race_start_eal())
 		race_fail("the EAL does not start", 0);
 	race.rcu = gremc_rcu_create();
 	if (race.rcu == NULL)

@@ -113,7 +113,7 @@ void flow_space_set(unsigned space)
 		rules_free -= rules[i].is_used && rules_free > 0;
 }
 
-static struct rule rule_read(const struct rte_flow_item *item)
+static struct rule fault_rule_read(const struct rte_flow_item *item)
 {
 	struct rule rule = {.is_used = true};
 	size_t length = 0;
@@ -187,7 +187,7 @@ struct rte_flow *__wrap_rte_flow_create(uint16_t port, const struct rte_flow_att
 		return NULL;
 	}
 	rules_free--;
-	*rule = rule_read(items);
+	*rule = fault_rule_read(items);
 	return (struct rte_flow *)rule;
 }
 

@@ -382,7 +382,8 @@ char *world_state(const struct world *world, enum text_kind kind)
 
 /* ---- packets ---- */
 
-static void ipv4_write(struct rte_ipv4_hdr *ip, uint32_t from, uint32_t to, uint8_t protocol, uint16_t length)
+static void packet_ipv4_write(struct rte_ipv4_hdr *ip, uint32_t from, uint32_t to, uint8_t protocol,
+			      uint16_t length)
 {
 	*ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
 				    .total_length = rte_cpu_to_be_16(length),
@@ -406,11 +407,11 @@ static void packet_receive(struct world *world, uint32_t remote, uint32_t key, u
 	const rte_be32_t key_word = rte_cpu_to_be_32(key);
 
 	*ether = (struct rte_ether_hdr){.dst_addr = wan0->mac, .ether_type = RTE_BE16(0x0800)};
-	ipv4_write(outer, remote, 0x0a000001, 47, 20 + gre_length + inner_length);
+	packet_ipv4_write(outer, remote, 0x0a000001, 47, 20 + gre_length + inner_length);
 	memcpy(gre, key ? "\x20\0\x08\0" : "\0\0\x08\0", 4);
 	memcpy(gre + 4, &key_word, 4);
 	memset(gre + gre_length, 0x5a, inner_length);
-	ipv4_write((struct rte_ipv4_hdr *)(gre + gre_length), 0x0b000001, group, 17, inner_length);
+	packet_ipv4_write((struct rte_ipv4_hdr *)(gre + gre_length), 0x0b000001, group, 17, inner_length);
 	mbuf->data_len = mbuf->pkt_len = 34 + gre_length + inner_length;
 	assert_int_equal(rte_eth_tx_burst(wan0->id, 0, &mbuf, 1), 1);
 	gremc_worker_poll(worker, &worker->rxq[0]);

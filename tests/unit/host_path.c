@@ -10,7 +10,8 @@ const struct rte_ether_addr our_mac = {{0x02, 0, 0, 0, 0, 1}};
 const struct rte_ether_addr peer_mac = {{0x02, 0, 0, 0, 0, 2}};
 const uint8_t arp[28] = {0, 1, 8};
 
-static const struct gremc_config_settings settings = {.copy_threshold = 256, .tx_retries = 2, .max_sleep = 1};
+static const struct gremc_config_settings path_settings = {
+	.copy_threshold = 256, .tx_retries = 2, .max_sleep = 1};
 
 struct rte_mempool *pool;
 uint16_t device;
@@ -57,7 +58,7 @@ static int host_path_port_init(void **state, enum transmit_queue queue)
 	gremc_ring_sizes_init(&f->ports.rings, 1);
 	f->ports.worker[0] = (struct gremc_worker_place){
 		.socket = SOCKET_ID_ANY, .header_pool = pool, .header_capacity = 2000};
-	f->group = gremc_workers_create(&f->ports, &settings, f->vifs, f->fanout, f->rcu);
+	f->group = gremc_workers_create(&f->ports, &path_settings, f->vifs, f->fanout, f->rcu);
 	assert_non_null(f->group);
 	f->worker = f->group->worker[0];
 	host_path_add_vifs(f);

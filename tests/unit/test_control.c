@@ -14,25 +14,30 @@ struct expected {
 	char *state, *replicas, *with_member;
 };
 
-static void member_set(struct world *world, enum gremc_igmp_request request)
+/* Change the memberships in a group without a static mroute, and in one that has one. */
+static void members_set(struct world *world, enum gremc_igmp_request request)
 {
-	const struct gremc_addr group = GREMC_ADDR_IPV4(RTE_BE32(0xef070707)), any = {0};
+	static const struct gremc_addr groups[] = {GREMC_ADDR_IPV4(RTE_BE32(0xef070707)),
+						   GREMC_ADDR_IPV4(RTE_BE32(0xef010101))};
+	const struct gremc_addr any = {0};
 	struct gremc_control *control = world->control;
 
-	assert_int_equal(gremc_rib_member_set(control->membership.rib, control->map.interface[2], &any,
-					      &group, request),
-			 0);
+	for (unsigned i = 0; i < RTE_DIM(groups); i++)
+		assert_int_equal(gremc_rib_member_set(control->membership.rib, control->map.interface[2],
+						      &any, &groups[i], request),
+				 0);
 	gremc_membership_flush(control, gremc_clock_ms());
 }
 
-/* The rib's map from interfaces to vifs must be that of the running configuration. */
+/* The static routes of the rib, and its map from interfaces to vifs, must be those of the running
+ * configuration. */
 static char *state_with_member(struct world *world)
 {
 	char *state;
 
-	member_set(world, GREMC_IGMP_INCLUDE);
+	members_set(world, GREMC_IGMP_INCLUDE);
 	state = world_state(world, STATE_CONTENT);
-	member_set(world, GREMC_IGMP_NONE);
+	members_set(world, GREMC_IGMP_NONE);
 	world_settle(world);
 	return state;
 }

@@ -364,7 +364,7 @@ static void keepalive_hear(void *argument, uint32_t vif, bool is_request, uint8_
 }
 
 /* An inner packet of two segments as a worker punts it. `tailroom`: bytes behind the first segment. */
-static struct rte_mbuf *keepalive_create(struct host_fixture *f, uint16_t tailroom)
+static struct rte_mbuf *segments_create(struct host_fixture *f, uint16_t tailroom)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(f->ports.host_pool);
 	struct rte_mbuf *rest = rte_pktmbuf_alloc(f->ports.host_pool);
@@ -389,8 +389,8 @@ static void test_keepalive_in_several_segments_is_one_packet(void **state)
 
 	NEEDS_ROOT(state);
 	ring = f->workers->worker[0]->punt_ring[GREMC_PUNT_keepalive];
-	whole = keepalive_create(f, KEEPALIVE_LENGTH - KEEPALIVE_FIRST);
-	too_long = keepalive_create(f, 0);
+	whole = segments_create(f, KEEPALIVE_LENGTH - KEEPALIVE_FIRST);
+	too_long = segments_create(f, 0);
 	gremc_host_keepalive_listener_set(f->host, keepalive_hear, &heard);
 	assert_int_equal(rte_ring_enqueue(ring, whole), 0);
 	assert_int_equal(rte_ring_enqueue(ring, too_long), 0);

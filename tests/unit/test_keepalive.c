@@ -28,8 +28,8 @@ struct form {
 	uint16_t flags;            /* of the inner GRE header */
 };
 
-static void ipv4_write(uint8_t *at, uint32_t source, uint32_t destination, uint16_t length,
-		       const struct form *form)
+static void form_ipv4_write(uint8_t *at, uint32_t source, uint32_t destination, uint16_t length,
+			    const struct form *form)
 {
 	struct rte_ipv4_hdr ip = {
 		.version_ihl = RTE_IPV4_VHL_DEF,
@@ -71,10 +71,10 @@ static struct rte_mbuf *keepalive_create(const struct form *form)
 	inner = gre_write(frame + L2 + 20, GREMC_GRE_IPV4, form->has_outer_key, form->outer_key, 0);
 	end = gre_write(inner + 20, form->protocol, form->has_inner_key, form->inner_key, form->flags);
 	end += form->trailer;
-	ipv4_write(inner, form->inner_source ? form->inner_source : LOCAL,
-		   form->inner_destination ? form->inner_destination : REMOTE(0), (uint16_t)(end - inner),
-		   form);
-	ipv4_write(frame + L2, REMOTE(0), LOCAL, (uint16_t)(end - frame - L2), &plain);
+	form_ipv4_write(inner, form->inner_source ? form->inner_source : LOCAL,
+			form->inner_destination ? form->inner_destination : REMOTE(0),
+			(uint16_t)(end - inner), form);
+	form_ipv4_write(frame + L2, REMOTE(0), LOCAL, (uint16_t)(end - frame - L2), &plain);
 	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)(end - frame)), frame, end - frame);
 	return mbuf;
 }
@@ -89,8 +89,8 @@ static struct rte_mbuf *answer_create(const struct form *form)
 	memcpy(frame + 6, &peer_mac, 6);
 	frame[12] = 8;
 	end = gre_write(frame + L2 + 20, form->protocol, form->has_inner_key, form->inner_key, form->flags);
-	ipv4_write(frame + L2, form->inner_source ? form->inner_source : REMOTE(0), LOCAL,
-		   (uint16_t)(end - frame - L2), form);
+	form_ipv4_write(frame + L2, form->inner_source ? form->inner_source : REMOTE(0), LOCAL,
+			(uint16_t)(end - frame - L2), form);
 	memcpy(rte_pktmbuf_append(mbuf, 60), frame, 60);
 	return mbuf;
 }
@@ -329,7 +329,7 @@ static void test_host_reaches_dead_peer(void **state)
 	const struct form form = {0};
 
 	tunnel_add(f, 0, 0);
-	ipv4_write(packet, LOCAL, REMOTE(0), sizeof(packet), &form);
+	form_ipv4_write(packet, LOCAL, REMOTE(0), sizeof(packet), &form);
 	gremc_vif_dead_set(f->vifs, f->vif[0], true);
 	assert_int_equal(gremc_inject_packet(f->group, payloads, packet, sizeof(packet), f->vif[0]), 0);
 	gremc_worker_poll_inject(f->worker);

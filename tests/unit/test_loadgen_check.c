@@ -20,24 +20,25 @@
 #define STAMP (UDP + 8u)
 #define SIZE  200u
 
-static const char CONFIG[] = "ethernets:\n"
-			     "  wan: {device: a, addresses: [192.0.2.1/24], gateway4: 192.0.2.254}\n"
-			     "  lan: {device: b, addresses: [198.51.100.1/24], multicast: true, vlan: 5}\n"
-			     "tunnels:\n"
-			     "  t0: {local: 192.0.2.1, remote: 203.0.113.1}\n"
-			     "  t1: {local: 192.0.2.1, remote: 203.0.113.2}\n"
-			     "  t2: {local: 192.0.2.1, remote: 203.0.113.3, key: 0}\n"
-			     "  t3: {local: 192.0.2.1, remote: 203.0.113.4, key: 77}\n"
-			     "mroutes:\n"
-			     "  - {group: 239.1.1.1, source: 10.1.1.1, from: [t0], to: [t1, t2, lan]}\n"
-			     "  - {group: 239.1.1.2, source: 10.1.1.2, from: [lan], to: [t0]}\n";
+static const char CHECK_CONFIG[] =
+	"ethernets:\n"
+	"  wan: {device: a, addresses: [192.0.2.1/24], gateway4: 192.0.2.254}\n"
+	"  lan: {device: b, addresses: [198.51.100.1/24], multicast: true, vlan: 5}\n"
+	"tunnels:\n"
+	"  t0: {local: 192.0.2.1, remote: 203.0.113.1}\n"
+	"  t1: {local: 192.0.2.1, remote: 203.0.113.2}\n"
+	"  t2: {local: 192.0.2.1, remote: 203.0.113.3, key: 0}\n"
+	"  t3: {local: 192.0.2.1, remote: 203.0.113.4, key: 77}\n"
+	"mroutes:\n"
+	"  - {group: 239.1.1.1, source: 10.1.1.1, from: [t0], to: [t1, t2, lan]}\n"
+	"  - {group: 239.1.1.2, source: 10.1.1.2, from: [lan], to: [t0]}\n";
 
 static struct loadgen_world world;
 
 static int world_setup(void **state)
 {
 	RTE_SET_USED(state);
-	loadgen_world_open(&world, CONFIG);
+	loadgen_world_open(&world, CHECK_CONFIG);
 	return 0;
 }
 

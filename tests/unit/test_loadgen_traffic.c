@@ -222,7 +222,7 @@ static void test_every_header_and_checksum_of_a_packet_is_right(void **state)
 /* ---- IGMP reports ---- */
 
 /* Assert the checksums of a report, and return its length. */
-static uint16_t report_write(uint8_t *packet, const struct gremc_site_report *report)
+static uint16_t igmp_report_write(uint8_t *packet, const struct gremc_site_report *report)
 {
 	uint16_t length = gremc_igmp_write(packet, RTE_BE32(0x0a000001), report);
 
@@ -259,7 +259,7 @@ static void test_igmp_reports_are_well_formed(void **state)
 		struct gremc_site_report report = cases[i].report;
 
 		report.group = RTE_BE32(0xefff0001);
-		assert_int_equal(report_write(packet, &report), cases[i].length);
+		assert_int_equal(igmp_report_write(packet, &report), cases[i].length);
 		assert_int_equal(packet[IGMP_AT], cases[i].type);
 		if (report.version == 3)
 			assert_int_equal(packet[IGMP_AT + 8], cases[i].record);

@@ -144,7 +144,7 @@ static void test_neighbor_of_a_bridge_is_ignored(void **state __rte_unused)
 
 /* ---- the kernel ---- */
 
-static bool has_namespace;
+static bool netlink_has_namespace;
 
 static void test_loopback_is_found_and_other_names_are_not(void **state __rte_unused)
 {
@@ -189,7 +189,7 @@ static void test_overflow_ends_with_one_resync(void **state __rte_unused)
 	static struct gremc_netlink_events events;
 	unsigned overflows, resyncs;
 
-	if (!has_namespace) {
+	if (!netlink_has_namespace) {
 		print_message("needs root\n");
 		skip();
 	}
@@ -236,6 +236,6 @@ int main(void)
 		cmocka_unit_test(test_unknown_group_is_an_error),
 	};
 
-	has_namespace = unshare(CLONE_NEWNET) == 0;
+	netlink_has_namespace = unshare(CLONE_NEWNET) == 0;
 	return cmocka_run_group_tests_name("netlink", tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static uint16_t last_id(const struct world *world)
 	return rte_be_to_cpu_16(((const struct rte_ipv4_hdr *)world->packet)->packet_id);
 }
 
-static void keepalive_answer(struct world *world, uint32_t vif, uint64_t after)
+static void answer_input(struct world *world, uint32_t vif, uint64_t after)
 {
 	gremc_peer_answer_input(world->peers, vif, last_id(world), world->now + after);
 }
@@ -106,7 +106,7 @@ static void test_first_answer_revives_at_once(void **state)
 
 	policy_apply(world, 1, policy_make(GREMC_LIVENESS_KEEPALIVE, true));
 	time_pass(world, 60 * SECOND);
-	keepalive_answer(world, 1, 1234);
+	answer_input(world, 1, 1234);
 	assert_int_equal(world->revived[1], 1);
 	assert_false(info_read(world, 1).dead);
 	assert_int_equal(info_read(world, 1).changes, 2);
@@ -123,16 +123,16 @@ static void test_round_trip_time_is_that_of_the_answered_keepalive(void **state)
 	time_pass(world, 10 * SECOND);
 	world->now = 2000 * SECOND;
 	gremc_peers_run(world->peers, world->now);
-	keepalive_answer(world, 1, 5000);
+	answer_input(world, 1, 5000);
 	assert_int_equal(info_read(world, 1).rtt, 5000);
 	/* a second answer to the same keepalive measures nothing, an answer to an older one neither */
-	keepalive_answer(world, 1, 1);
+	answer_input(world, 1, 1);
 	gremc_peer_answer_input(world->peers, 1, (uint16_t)(last_id(world) - 1), world->now + 1);
 	assert_int_equal(info_read(world, 1).rtt, 5000);
 	assert_int_equal(info_read(world, 1).answers, 3);
 	world->now = 3000 * SECOND;
 	gremc_peers_run(world->peers, world->now);
-	keepalive_answer(world, 1, 9000);
+	answer_input(world, 1, 9000);
 	assert_int_equal(info_read(world, 1).rtt, 9000);
 	assert_int_equal(info_read(world, 1).rtt_least, 5000);
 }

@@ -46,7 +46,7 @@ static void fragment_receive(struct forwarder *f, uint16_t id, uint32_t from, ui
 	forwarder_forward_frame(f, fragment_create(SENDER, 1400, id, from, to, more));
 }
 
-static uint64_t drops_count(struct forwarder *f, enum gremc_drop reason)
+static uint64_t reassembly_drops_count(struct forwarder *f, enum gremc_drop reason)
 {
 	return forwarder_totals(f).drops[reason];
 }
@@ -89,7 +89,7 @@ static void test_fragments_are_dropped_without_the_setting(void **state)
 	fragment_receive(f, 1, 0, 480, true);
 	gremc_bool_store(&f->worker->reassembles, true);
 	forwarder_forward_frame(f, fragment_create(SENDER + 1, 1400, 1, 0, 480, true));
-	assert_int_equal(drops_count(f, GREMC_DROP_outer_fragment), 2);
+	assert_int_equal(reassembly_drops_count(f, GREMC_DROP_outer_fragment), 2);
 	assert_int_equal(forwarder_totals(f).reassembled, 0);
 }
 
@@ -106,8 +106,8 @@ static void test_rfc1858_overlaps_make_no_packet(void **state)
 	replicas_expect_none();
 	fragments_expire();
 	gremc_worker_poll_pending(f->worker);
-	assert_int_equal(drops_count(f, GREMC_DROP_reassembly_failed) +
-				 drops_count(f, GREMC_DROP_reassembly_timeout),
+	assert_int_equal(reassembly_drops_count(f, GREMC_DROP_reassembly_failed) +
+				 reassembly_drops_count(f, GREMC_DROP_reassembly_timeout),
 			 3);
 	assert_int_equal(forwarder_totals(f).forwarded, 0);
 	assert_int_equal(forwarder_totals(f).reassembled, 0);
@@ -123,11 +123,11 @@ static void test_incomplete_packet_expires(void **state)
 	assert_int_equal(forwarder_totals(f).reassembled, 2);
 	assert_true(f->worker->has_pending);
 	gremc_worker_poll_pending(f->worker);
-	assert_int_equal(drops_count(f, GREMC_DROP_reassembly_timeout), 0);
+	assert_int_equal(reassembly_drops_count(f, GREMC_DROP_reassembly_timeout), 0);
 	assert_true(f->worker->has_pending);
 	fragments_expire();
 	gremc_worker_poll_pending(f->worker);
-	assert_int_equal(drops_count(f, GREMC_DROP_reassembly_timeout), 2);
+	assert_int_equal(reassembly_drops_count(f, GREMC_DROP_reassembly_timeout), 2);
 	assert_false(f->worker->has_pending);
 	assert_int_equal(forwarder_totals(f).reassembled, 0);
 }
@@ -142,7 +142,7 @@ static void test_waiting_fragments_are_bounded(void **state)
 	for (uint16_t id = 0; id < 100; id++)
 		fragment_receive(f, id, 0, 480, true);
 	/* the table may drop older ones of one bucket before */
-	full = drops_count(f, GREMC_DROP_reassembly_full);
+	full = reassembly_drops_count(f, GREMC_DROP_reassembly_full);
 	assert_true(full > 0);
 	assert_true(forwarder_totals(f).reassembled <= GREMC_REASSEMBLY_PEER_MAX);
 	/* another tunnel's packet passes */
@@ -166,7 +166,7 @@ static void test_too_many_fragments_fail(void **state)
 		fragment_receive(f, 1, at, at + 80, at + 80 < 1424);
 	replicas_expect_none();
 	assert_int_equal(forwarder_totals(f).forwarded, 0);
-	assert_true(drops_count(f, GREMC_DROP_reassembly_failed) > 0);
+	assert_true(reassembly_drops_count(f, GREMC_DROP_reassembly_failed) > 0);
 }
 
 /* RFC 791, section 3.1: no packet is longer than 65,535 bytes. */
@@ -181,7 +181,7 @@ static void test_rfc791_longer_packets_fail(void **state)
 	ip->hdr_checksum = 0;
 	ip->hdr_checksum = rte_ipv4_cksum(ip);
 	forwarder_forward_frame(f, mbuf);
-	assert_int_equal(drops_count(f, GREMC_DROP_reassembly_failed), 1);
+	assert_int_equal(reassembly_drops_count(f, GREMC_DROP_reassembly_failed), 1);
 	assert_true(gremc_reassembly_is_empty(f->worker));
 }
 

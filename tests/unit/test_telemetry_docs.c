@@ -241,7 +241,7 @@ static void test_man_page_equals_the_table_of_commands(void **unused __rte_unuse
 }
 
 /* The names of the origins with their meanings, as in the page. */
-static void origins_format(char *text, size_t size)
+static void origins_list_format(char *text, size_t size)
 {
 	static const char *const meanings[] = {
 #define X(id, name, meaning) meaning,
@@ -267,7 +267,7 @@ static void test_docs_list_the_origins_by_precedence(void **unused __rte_unused)
 	unsigned lists = 0, with_meanings = 0;
 
 	gremc_keywords_format(names, sizeof(names), &gremc_origin_keywords, 0);
-	origins_format(meanings, sizeof(meanings));
+	origins_list_format(meanings, sizeof(meanings));
 	for (const char *at = docs; (at = strstr(at, beginning)); lists++) {
 		at += strlen(beginning);
 		if (strncmp(at, meanings, strlen(meanings)) == 0)
@@ -278,6 +278,32 @@ static void test_docs_list_the_origins_by_precedence(void **unused __rte_unused)
 	assert_int_equal(lists, 3); /* /gremc/mroutes, /gremc/mroute and /gremc/why */
 	assert_int_equal(with_meanings, 1);
 	free(docs);
+}
+
+/* The other pages name the origins in prose. */
+static void test_pages_name_the_origins_by_precedence(void **unused __rte_unused)
+{
+	static const struct {
+		const char *page, *before, *separator;
+	} lists[] = {
+		{"docs/glossary.md", "- **origin**: the source of an mroute or of an OIF: ", " or "},
+		{"docs/membership.md", "4. Its `origin` is the first of ", ", "},
+	};
+
+	for (unsigned i = 0; i < RTE_DIM(lists); i++) {
+		char *page = document_read(lists[i].page), text[256];
+		size_t length = snprintf(text, sizeof(text), "%s", lists[i].before);
+
+		for (unsigned k = 0; k < GREMC_ORIGIN_COUNT; k++)
+			length += snprintf(text + length, sizeof(text) - length, "%s%s",
+					   k == 0                        ? ""
+					   : k + 1 == GREMC_ORIGIN_COUNT ? lists[i].separator
+									 : ", ",
+					   gremc_keyword_name(&gremc_origin_keywords, k));
+		if (strstr(page, text) == NULL)
+			fail_msg("%s has no '%s'", lists[i].page, text);
+		free(page);
+	}
 }
 
 static void test_reference_lists_every_command(void **unused __rte_unused)
@@ -311,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_docs_index_equals_the_table_of_commands),
 		cmocka_unit_test(test_man_page_equals_the_table_of_commands),
 		cmocka_unit_test(test_docs_list_the_origins_by_precedence),
+		cmocka_unit_test(test_pages_name_the_origins_by_precedence),
 		cmocka_unit_test(test_reference_lists_every_command),
 	};
 

@@ -38,12 +38,12 @@ struct flow {
 };
 
 static struct flow flows[DESTINATIONS];
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t traffic_stopped;
 
 static void signal_stop(int signal_number)
 {
 	(void)signal_number;
-	stopped = 1;
+	traffic_stopped = 1;
 }
 
 static int error_print(const char *what)
@@ -79,7 +79,7 @@ static int send_frames(int fd, uint64_t rate, uint64_t count, uint64_t first)
 		return error_print("the frame on stdin is too short");
 	}
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	while (sent < count && !stopped) {
+	while (sent < count && !traffic_stopped) {
 		uint64_t passed, due;
 
 		clock_gettime(CLOCK_MONOTONIC, &now);
@@ -182,7 +182,7 @@ static int receive_frames(int fd)
 		}
 		/* A block is given at the latest tp_retire_blk_tov after its first packet: when told to stop,
 		 * one more empty wait means that there is nothing left. */
-		if (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 50) == 0 && stopped)
+		if (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 50) == 0 && traffic_stopped)
 			break;
 	}
 	getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size);

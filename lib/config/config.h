@@ -129,6 +129,9 @@ struct gremc_config_mroute {
 	uint8_t order;         /* enum gremc_order */
 	uint32_t *from, *to;   /* vif numbers, ascending */
 	uint32_t from_count, to_count;
+	/* Mroutes with one group and source accept packets from different vifs. */
+	uint32_t next;  /* the next one in the file with this group and source; 0: none */
+	bool is_branch; /* it is the `next` of another one */
 };
 
 struct gremc_config_settings {

@@ -74,7 +74,7 @@ void gremc_config_load_mroutes(struct loader *l);
 void gremc_config_validate_ports(struct loader *l);
 /* Check tunnels against ports and each other, and move them from the drafts to l->config. */
 void gremc_config_validate_tunnels(struct loader *l);
-/* Check that no two mroutes have one source and group. */
+/* Link the mroutes with one source and group, and check that no two of them accept packets from one vif. */
 void gremc_config_validate_mroutes(struct loader *l);
 
 /* ---- mtu.c ---- */

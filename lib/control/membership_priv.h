@@ -29,10 +29,10 @@ struct gremc_vif_map;
 
 /* The static routes. The rib reads the arrays. */
 struct gremc_static_routes {
-	struct gremc_rib_route *specs;
-	uint32_t count;
-	uint32_t *lists; /* the arrays of the specs */
-	uint32_t *vifs;  /* [interface] */
+	struct gremc_rib_route *specs; /* one for each key, then those that are the `next` of another one */
+	uint32_t keys, count;          /* of all specs */
+	uint32_t *lists;               /* the arrays of the specs */
+	uint32_t *vifs;                /* [interface] */
 };
 
 /* Owner:   the control thread. Telemetry reads the atomics and the delays. */

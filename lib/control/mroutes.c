@@ -33,7 +33,7 @@ static int routes_alloc(struct gremc_static_routes *routes, const struct gremc_c
 }
 
 /* Append the interfaces of a list of numbers to the lists. Returns: the new list. */
-static const uint32_t *interface_list_append(struct gremc_static_routes *routes, uint32_t *used,
+static const uint32_t *interface_list_append(const struct gremc_static_routes *routes, uint32_t *used,
 					     const struct gremc_vif_map *map, const uint32_t *numbers,
 					     uint32_t count)
 {
@@ -63,12 +63,13 @@ static uint32_t all_list_init(struct gremc_static_routes *routes, const struct g
 	return count;
 }
 
-static void route_append(struct gremc_static_routes *routes, uint32_t *used, const struct gremc_vif_map *map,
-			 const struct gremc_config_mroute *mroute, uint32_t all_count)
+static void route_init(struct gremc_rib_route *route, const struct gremc_static_routes *routes,
+		       uint32_t *used, const struct gremc_vif_map *map,
+		       const struct gremc_config_mroute *mroute, uint32_t all_count)
 {
 	uint32_t from_count = mroute->from_any ? 0 : mroute->from_count;
 
-	routes->specs[routes->count++] = (struct gremc_rib_route){
+	*route = (struct gremc_rib_route){
 		.key = {mroute->source, mroute->group},
 		.iif_count = from_count,
 		.iifs = interface_list_append(routes, used, map, mroute->from, from_count),
@@ -80,26 +81,49 @@ static void route_append(struct gremc_static_routes *routes, uint32_t *used, con
 	};
 }
 
+/* Make the routes of all mroutes. */
+static void routes_init(struct gremc_static_routes *routes, const struct gremc_config *config,
+			const struct gremc_vif_map *map)
+{
+	uint32_t all_count = all_list_init(routes, map), used = all_count;
+	struct gremc_rib_route *route = routes->specs, *branch;
+
+	for (uint32_t i = 0; i < config->mroute_count; i++)
+		routes->keys += !config->mroutes[i].is_branch;
+	routes->count = config->mroute_count;
+	branch = &routes->specs[routes->keys];
+	for (uint32_t i = 0; i < config->mroute_count; i++) {
+		const struct gremc_config_mroute *mroute = &config->mroutes[i];
+		struct gremc_rib_route *previous = route;
+
+		gremc_job_pause();
+		if (mroute->is_branch)
+			continue;
+		route_init(route++, routes, &used, map, mroute, all_count);
+		while (mroute->next) {
+			mroute = &config->mroutes[mroute->next];
+			route_init(branch, routes, &used, map, mroute, all_count);
+			previous->next = branch;
+			previous = branch++;
+		}
+	}
+}
+
 int gremc_static_routes_replace(const struct gremc_transaction *transaction)
 {
 	struct gremc_membership *membership = &transaction->control->membership;
 	const struct gremc_config *config = transaction->config;
 	const struct gremc_vif_map *map = &transaction->map;
 	struct gremc_static_routes routes;
-	uint32_t all_count, used;
 	int rc = routes_alloc(&routes, config, map);
 
 	gremc_assert_control_thread();
 	if (rc)
 		return rc;
-	used = all_count = all_list_init(&routes, map);
-	for (uint32_t i = 0; i < config->mroute_count; i++) {
-		route_append(&routes, &used, map, &config->mroutes[i], all_count);
-		gremc_job_pause();
-	}
+	routes_init(&routes, config, map);
 	/* old and new routes are in the table together for a moment */
 	gremc_membership_reserve(transaction->control, RTE_MAX(routes.count, membership->routes.count));
-	rc = gremc_rib_static_replace(membership->rib, routes.specs, routes.count, routes.vifs,
+	rc = gremc_rib_static_replace(membership->rib, routes.specs, routes.keys, routes.vifs,
 				      GREMC_INTERFACES_MAX, (uint32_t)(gremc_clock_ms() / 1000));
 	if (rc) {
 		gremc_static_routes_free(&routes);

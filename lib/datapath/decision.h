@@ -21,14 +21,20 @@ enum gremc_rpf {
 };
 
 /* Check the incoming interface of a packet against its mroute, and apply split horizon.
- * Input:   *oif_skip: set unless the check fails: the index of `iif` in the oil, or oif_count. */
-static __rte_always_inline enum gremc_rpf gremc_rpf_check(const struct gremc_mroute *mroute, uint32_t iif,
+ * Input:   *found: the mroute or trunk of the lookup.
+ * Output:  *found: the branch of `iif`, if the trunk has one. *oif_skip: set unless the check fails: the
+ * index of `iif` in the oil, or oif_count. */
+static __rte_always_inline enum gremc_rpf gremc_rpf_check(const struct gremc_mroute **found, uint32_t iif,
 							  uint32_t *oif_skip)
 {
+	const struct gremc_mroute *mroute = *found;
+
 	if (likely(mroute->plain && mroute->iif == iif)) {
 		*oif_skip = mroute->oif_count;
 		return GREMC_RPF_PASS;
 	}
+	if (unlikely(mroute->trunk))
+		*found = mroute = gremc_mroute_branch(mroute, iif);
 	if (unlikely(!gremc_mroute_accepts(mroute, iif)))
 		return GREMC_RPF_FAIL;
 	*oif_skip = gremc_mroute_skip(mroute, iif);

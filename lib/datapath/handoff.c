@@ -196,8 +196,10 @@ static bool split_packet_lookup(const struct gremc_worker *worker, struct rte_mb
 	*packet = (struct gremc_packet){
 		.mbuf = mbuf, .iif = gremc_mbuf_vif(mbuf, worker->vifs), .length = mbuf->pkt_len};
 	gremc_fanout_lookup_bulk(worker->fanout, &key, 1, &packet->mroute);
-	if (packet->iif == GREMC_VIF_NONE || packet->mroute == NULL ||
-	    !gremc_mroute_accepts(packet->mroute, packet->iif))
+	if (packet->iif == GREMC_VIF_NONE || packet->mroute == NULL)
+		return false;
+	packet->mroute = gremc_mroute_branch(packet->mroute, packet->iif);
+	if (!gremc_mroute_accepts(packet->mroute, packet->iif))
 		return false;
 	packet->oif_skip = gremc_mroute_skip(packet->mroute, packet->iif);
 	return true;

@@ -10,7 +10,7 @@
  * kernel gets it as if no mroute matched. */
 static enum gremc_drop packet_rpf_check(const struct gremc_worker *worker, struct gremc_packet *packet)
 {
-	switch (gremc_rpf_check(packet->mroute, packet->iif, &packet->oif_skip)) {
+	switch (gremc_rpf_check(&packet->mroute, packet->iif, &packet->oif_skip)) {
 	case GREMC_RPF_PASS:
 		return GREMC_DROP_NONE;
 	case GREMC_RPF_CONDITIONAL:

@@ -33,7 +33,9 @@ struct change {
 	void *argument;
 	struct staged *staged;
 	struct retired *retired;
-	uint32_t added, removed;
+	uint32_t keys_added, keys_removed;
+	uint32_t added, removed; /* mroutes, branches included; an upper bound where both have branches */
+	uint32_t ids_needed;     /* an upper bound */
 };
 
 /* ---- ids ---- */
@@ -153,35 +155,52 @@ static void retired_hand_over(struct change *change)
 
 /* ---- stage: the steps that can fail ---- */
 
+/* Count a route that is added, or that replaces `old`. */
+static void staged_route_count(struct change *change, const struct gremc_mroute *mroute,
+			       const struct gremc_mroute *old)
+{
+	const uint32_t branches = gremc_route_branches(mroute);
+
+	change->keys_added += old == NULL;
+	change->added += branches;
+	change->removed += old ? gremc_route_branches(old) : 0;
+	/* the id of an mroute stays; branches may be others */
+	change->ids_needed += old && !old->trunk && !mroute->trunk ? 0 : branches;
+}
+
 static int op_stage(struct change *change, uint32_t at)
 {
 	struct gremc_fanout *table = change->table;
 	const struct gremc_mroute_spec *spec = &change->ops[at].spec;
 	struct staged *staged = &change->staged[at];
+	struct gremc_object *object;
 	int rc;
 
 	staged->old = gremc_fanout_find(table, spec->source, spec->group, spec->length);
 	if (staged->old) {
-		struct gremc_object *object = gremc_object_of(staged->old);
-
+		object = gremc_object_of(staged->old);
 		if (object->next)
 			return -EINVAL; /* another operation has this key */
 		object->next = object;
 	}
 	if (change->ops[at].kind == GREMC_FANOUT_REMOVE) {
-		change->removed++;
-		return staged->old ? 0 : -ENOENT;
+		if (staged->old == NULL)
+			return -ENOENT;
+		change->keys_removed++;
+		change->removed += gremc_route_branches(staged->old);
+		return 0;
 	}
-	rc = gremc_spec_check(spec);
+	rc = gremc_route_check(spec);
 	if (rc == 0)
-		rc = gremc_object_create(&table->slab, spec, &staged->object);
+		rc = gremc_route_create(&table->slab, spec, &object);
 	if (rc)
 		return rc;
-	if (staged->old && gremc_mroute_same(staged->old, gremc_object_mroute(staged->object))) {
-		gremc_object_destroy(&table->slab, staged->object);
-		staged->object = NULL;
+	if (staged->old && gremc_route_same(staged->old, gremc_object_mroute(object))) {
+		gremc_route_destroy(&table->slab, object);
+		return 0;
 	}
-	change->added += staged->old == NULL;
+	staged->object = object;
+	staged_route_count(change, gremc_object_mroute(object), staged->old);
 	return 0;
 }
 
@@ -205,14 +224,14 @@ static int capacity_reserve(struct change *change)
 {
 	struct gremc_fanout *table = change->table;
 	const struct gremc_hash *hash = table->view->hash[0]; /* all are equally full */
-	uint32_t keys = hash->count + change->added;
+	uint32_t keys = hash->count + change->keys_added;
 
 	if (change->added > change->removed &&
 	    gremc_u32_load(&table->mroutes) + change->added > GREMC_MROUTES_MAX + change->removed)
 		return -ENOSPC;
-	while (ids_left(table) < change->added && gremc_rcu_reclaim_some(table->rcu, 1))
+	while (ids_left(table) < change->ids_needed && gremc_rcu_reclaim_some(table->rcu, 1))
 		gremc_job_pause();
-	if (ids_left(table) < change->added)
+	if (ids_left(table) < change->ids_needed)
 		return -ENOSPC;
 	/* by half, to grow in few steps */
 	return keys > hash->capacity ? view_rebuild(change, keys + keys / 2) : 0;
@@ -226,20 +245,26 @@ static void lengths_set(struct gremc_fanout *table, uint64_t lengths)
 		gremc_u64_store_release(&table->node[i]->lengths, lengths);
 }
 
-static void mroute_count_add(struct gremc_fanout *table, const struct gremc_mroute *mroute)
+/* Count the branches of a route: `sign` 1 adds them, -1 removes them. */
+static void branches_count(struct gremc_fanout *table, const struct gremc_mroute *mroute, int sign)
+{
+	const uint32_t branches = gremc_route_branches(mroute);
+
+	gremc_u32_store(&table->mroutes, gremc_u32_load(&table->mroutes) + (uint32_t)sign * branches);
+}
+
+static void key_count_add(struct gremc_fanout *table, const struct gremc_mroute *mroute)
 {
 	uint8_t length = gremc_length_class(mroute);
 
-	gremc_u32_store(&table->mroutes, gremc_u32_load(&table->mroutes) + 1);
 	if (table->per_length[length]++ == 0)
 		lengths_set(table, gremc_u64_load(&table->node[0]->lengths) | UINT64_C(1) << length);
 }
 
-static void mroute_count_remove(struct gremc_fanout *table, const struct gremc_mroute *mroute)
+static void key_count_remove(struct gremc_fanout *table, const struct gremc_mroute *mroute)
 {
 	uint8_t length = gremc_length_class(mroute);
 
-	gremc_u32_store(&table->mroutes, gremc_u32_load(&table->mroutes) - 1);
 	if (--table->per_length[length] == 0)
 		lengths_set(table, gremc_u64_load(&table->node[0]->lengths) & ~(UINT64_C(1) << length));
 }
@@ -249,39 +274,103 @@ static void slot_set(struct gremc_fanout *table, uint32_t id, const struct gremc
 	gremc_pointer_store_release(&table->slots[id], mroute);
 }
 
+/* Retire an mroute or branch whose id no other one has. */
+static void branch_retire(struct change *change, const struct gremc_mroute *branch)
+{
+	slot_set(change->table, branch->id, NULL);
+	removed_mroute_retire(change, branch);
+}
+
+/* Retire a replaced route. The id of a branch without a successor is freed with it. */
+static void replaced_route_retire(struct change *change, const struct gremc_mroute *mroute)
+{
+	const struct gremc_mroute *branch;
+	uint32_t at = 0;
+
+	while ((branch = gremc_branch_next(mroute, &at))) {
+		if (gremc_fanout_get(change->table, branch->id) == branch)
+			branch_retire(change, branch);
+		else
+			replaced_mroute_retire(change, branch);
+	}
+	if (mroute->trunk)
+		replaced_mroute_retire(change, mroute);
+}
+
 /* Remove a route: no reader finds it from now on, and some may still hold it. */
-static void mroute_unpublish(struct change *change, const struct gremc_mroute *mroute)
+static void route_unpublish(struct change *change, const struct gremc_mroute *mroute)
 {
 	struct gremc_fanout *table = change->table;
 
 	gremc_view_remove(table, mroute);
-	slot_set(table, mroute->id, NULL);
-	mroute_count_remove(table, mroute);
-	removed_mroute_retire(change, mroute);
+	branches_count(table, mroute, -1);
+	key_count_remove(table, mroute);
+	replaced_route_retire(change, mroute); /* no branch has a successor */
+}
+
+/* Find the published mroute that a new one replaces and whose id it gets: one with a common iif that has no
+ * successor yet.
+ * Input:   old: the published route of this key; NULL: none.
+ * Returns: NULL: the new one needs another id. */
+static const struct gremc_mroute *branch_predecessor(const struct gremc_fanout *table,
+						     const struct gremc_mroute *old,
+						     const struct gremc_mroute *branch)
+{
+	uint32_t at = 0;
+
+	if (old == NULL || (!old->trunk && !branch->branch))
+		return old;
+	if (branch->iif_count == 0)
+		return gremc_branch_next(old, &at);
+	for (uint32_t i = 0; i < branch->iif_count; i++) {
+		const uint32_t iif = gremc_mroute_iifs(branch)[i];
+		const struct gremc_mroute *found = gremc_mroute_branch(old, iif);
+
+		if (gremc_mroute_accepts(found, iif) && gremc_fanout_get(table, found->id) == found)
+			return found;
+	}
+	return NULL;
+}
+
+static void branch_publish(struct change *change, const struct gremc_mroute *old, struct gremc_mroute *branch)
+{
+	struct gremc_fanout *table = change->table;
+	const struct gremc_mroute *predecessor = branch_predecessor(table, old, branch);
+
+	branch->id = predecessor ? predecessor->id : id_take(table);
+	gremc_object_copy(&table->slab, gremc_object_of(branch));
+	if (predecessor == NULL && change->on_new_id)
+		change->on_new_id(branch->id, change->argument);
+	slot_set(table, branch->id, branch);
 }
 
 /* Errors:  -EINVAL: another operation of this call has added the same key. */
-static int op_publish(struct change *change, struct staged *staged)
+static int op_publish(struct change *change, const struct staged *staged)
 {
 	struct gremc_fanout *table = change->table;
 	struct gremc_mroute *mroute = gremc_object_mroute(staged->object);
+	const struct gremc_mroute *branch;
+	uint32_t at = 0;
 
-	if (staged->old) {
-		mroute->id = staged->old->id;
-		gremc_object_copy(&table->slab, staged->object);
-		slot_set(table, mroute->id, mroute);
-		gremc_view_replace(table, staged->old, mroute);
-		return 0;
+	if (staged->old == NULL) {
+		if (gremc_fanout_find(table, mroute->source, mroute->group, mroute->length))
+			return -EINVAL;
+		key_count_add(table, mroute);
+	} else {
+		branches_count(table, staged->old, -1);
 	}
-	if (gremc_fanout_find(table, mroute->source, mroute->group, mroute->length))
-		return -EINVAL;
-	mroute->id = id_take(table);
-	gremc_object_copy(&table->slab, staged->object);
-	if (change->on_new_id)
-		change->on_new_id(mroute->id, change->argument);
-	mroute_count_add(table, mroute);
-	slot_set(table, mroute->id, mroute);
-	gremc_view_add(table, mroute);
+	branches_count(table, mroute, 1);
+	while ((branch = gremc_branch_next(mroute, &at)))
+		branch_publish(change, staged->old, gremc_object_mroute(gremc_object_of(branch)));
+	if (mroute->trunk) {
+		at = 0;
+		mroute->id = gremc_branch_next(mroute, &at)->id;
+		gremc_object_copy(&table->slab, staged->object);
+	}
+	if (staged->old)
+		gremc_view_replace(table, staged->old, mroute);
+	else
+		gremc_view_add(table, mroute);
 	return 0;
 }
 
@@ -289,15 +378,19 @@ static int op_publish(struct change *change, struct staged *staged)
 static void op_undo(struct change *change, const struct staged *staged)
 {
 	struct gremc_fanout *table = change->table;
-	const struct gremc_mroute *mroute = gremc_object_mroute(staged->object);
+	const struct gremc_mroute *mroute = gremc_object_mroute(staged->object), *branch;
+	uint32_t at = 0;
 
 	if (staged->old == NULL) {
-		mroute_unpublish(change, mroute);
+		route_unpublish(change, mroute);
 		return;
 	}
-	slot_set(table, mroute->id, staged->old);
+	branches_count(table, mroute, -1);
+	branches_count(table, staged->old, 1);
+	while ((branch = gremc_branch_next(staged->old, &at)))
+		slot_set(table, branch->id, branch);
 	gremc_view_replace(table, mroute, staged->old);
-	replaced_mroute_retire(change, mroute);
+	replaced_route_retire(change, mroute);
 }
 
 static void removals_announce(struct gremc_fanout *table)
@@ -324,7 +417,7 @@ static int ops_publish(struct change *change)
 			break;
 		gremc_job_pause();
 	}
-	if (rc || change->removed > 0)
+	if (rc || change->keys_removed > 0)
 		removals_announce(table);
 	if (rc) {
 		while (at-- > 0) {
@@ -339,9 +432,9 @@ static int ops_publish(struct change *change)
 		struct staged *staged = &change->staged[at];
 
 		if (change->ops[at].kind == GREMC_FANOUT_REMOVE)
-			mroute_unpublish(change, staged->old);
+			route_unpublish(change, staged->old);
 		else if (staged->object && staged->old)
-			replaced_mroute_retire(change, staged->old);
+			replaced_route_retire(change, staged->old);
 		gremc_job_pause();
 	}
 	return 0;
@@ -369,7 +462,7 @@ static void ops_unstage(struct change *change)
 {
 	for (uint32_t i = 0; i < change->count; i++) {
 		if (change->staged[i].object)
-			gremc_object_destroy(&change->table->slab, change->staged[i].object);
+			gremc_route_destroy(&change->table->slab, change->staged[i].object);
 		gremc_job_pause();
 	}
 }

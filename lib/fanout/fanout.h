@@ -56,12 +56,18 @@ struct gremc_mroute {
 	uint8_t sampled : 1; /* punt-sampled; only with `limited` */
 	uint8_t plain : 1;   /* simple RPF, and an oil that is not empty and takes all packets */
 	uint8_t rotates : 1; /* the order of the replicas changes from packet to packet */
+	uint8_t trunk : 1;   /* stands for the branches of its key: gremc_mroute_branch() */
+	uint8_t branch : 1;  /* one of several mroutes of its key, each with other iifs */
 	uint32_t iif;        /* the only accepted incoming vif when iif_count is 1 */
 	uint32_t iif_count;  /* 0: any vif is accepted */
 	uint32_t oif_count;  /* 0 to GREMC_FANOUT_MAX */
 	uint32_t vif[]; /* the oil, ascending; then the accepted iifs, ascending, when iif_count > 1; then
-			 * the thresholds, when limited */
+			 * the thresholds, when limited. A trunk: the accepted iifs, ascending, then for each
+			 * the distance of its branch */
 };
+
+/* The distance between two mroutes of a table is a multiple of so many bytes. */
+#define GREMC_MROUTE_STEP 64u
 
 /* Vifs of the oil that are in the first cache line of an mroute, beside the fields that a lookup reads. */
 #define GREMC_MROUTE_LINE 5u
@@ -95,6 +101,26 @@ static inline uint32_t gremc_vif_lower_bound(const uint32_t *vifs, uint32_t coun
 		count -= half;
 	}
 	return (uint32_t)(base - vifs) + (count == 1 && *base < vif);
+}
+
+/* The branch of the iif with index `i` of a trunk. */
+static inline const struct gremc_mroute *gremc_trunk_branch_at(const struct gremc_mroute *trunk, uint32_t i)
+{
+	const int32_t distance = (int32_t)trunk->vif[trunk->iif_count + i];
+
+	return (const struct gremc_mroute *)((const uint8_t *)trunk + (int64_t)distance * GREMC_MROUTE_STEP);
+}
+
+/* The mroute for packets of this vif among those of one key: the branch of a trunk that accepts it, else the
+ * mroute itself. A trunk without such a branch does not accept the vif either. */
+static inline const struct gremc_mroute *gremc_mroute_branch(const struct gremc_mroute *mroute, uint32_t iif)
+{
+	uint32_t at;
+
+	if (!mroute->trunk)
+		return mroute;
+	at = gremc_vif_lower_bound(mroute->vif, mroute->iif_count, iif);
+	return at < mroute->iif_count && mroute->vif[at] == iif ? gremc_trunk_branch_at(mroute, at) : mroute;
 }
 
 /* RPF: whether the mroute accepts packets of this vif. */
@@ -131,6 +157,10 @@ struct gremc_mroute_spec {
 	const uint8_t *thresholds; /* [oif], if the oifs are ascending; NULL: none has one */
 	bool sampled;              /* only with thresholds */
 	bool rotates;              /* the order of the replicas changes from packet to packet */
+	/* Several mroutes with this key, each with other iifs, at least one. Only the key of this spec is
+	 * used then. 0: this is the mroute. */
+	uint32_t branch_count;
+	const struct gremc_mroute_spec *branches;
 };
 
 enum gremc_fanout_op_kind { GREMC_FANOUT_SET, GREMC_FANOUT_REMOVE };
@@ -184,11 +214,11 @@ void gremc_fanout_lookup_bulk(const struct gremc_fanout_node *node, const struct
 
 /* ---- for readers on any node, and the control thread: these read the first copy ---- */
 
-/* The mroute with the id, or NULL. */
+/* The mroute or branch with the id, or NULL. A trunk has none of its own. */
 const struct gremc_mroute *gremc_fanout_get(const struct gremc_fanout *table, uint32_t id);
 /* An upper bound of the ids in use. */
 uint32_t gremc_fanout_id_limit(const struct gremc_fanout *table);
-/* The mroute with exactly this key, or NULL. */
+/* The mroute or trunk with exactly this key, or NULL. */
 const struct gremc_mroute *gremc_fanout_find(const struct gremc_fanout *table, rte_be32_t source,
 					     rte_be32_t group, uint8_t length);
 

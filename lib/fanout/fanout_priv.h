@@ -15,7 +15,7 @@
 
 /* ---- slab: memory of mroutes, in steps of a cache line; the same line on each node ---- */
 
-#define GREMC_SLAB_STEP    64u
+#define GREMC_SLAB_STEP    GREMC_MROUTE_STEP
 #define GREMC_SLAB_CLASSES 56u
 
 struct gremc_slab_chunk;
@@ -64,7 +64,10 @@ static inline void *gremc_slab_at(const struct gremc_slab *slab, uint32_t node, 
 struct gremc_object {
 	struct gremc_object
 		*next; /* retired with it; itself while an operation of the present call changes it */
-	struct gremc_fanout_key key; /* under which the hash has it */
+	union {
+		struct gremc_fanout_key key; /* under which the hash has it */
+		struct gremc_object *trunk;  /* of a branch, on the first node; the hash does not have it */
+	};
 };
 static_assert(sizeof(struct gremc_object) == 16, "an object with a short oil is one cache line");
 static_assert(sizeof(struct gremc_mroute) == 28, "so does the mroute");
@@ -88,16 +91,57 @@ static inline struct gremc_object *gremc_object_of(const struct gremc_mroute *mr
 /* Check all of a spec but the order of its vifs.
  * Errors:  -EINVAL, -E2BIG. */
 __rte_warn_unused_result int gremc_spec_check(const struct gremc_mroute_spec *spec);
-/* Create the object of a checked spec, without an id.
+/* Create the object of a checked spec without branches, without an id.
  * Errors:  -ENOMEM; -EINVAL: a vif twice. */
 __rte_warn_unused_result int
 gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec *spec, struct gremc_object **out);
-/* Free an object that no reader can have. */
+/* Create a trunk for `iif_count` iifs, which the caller writes.
+ * Returns: NULL: out of memory. */
+struct gremc_object *gremc_trunk_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec *spec,
+					       uint32_t iif_count);
+/* Free one object that no reader can have. */
 void gremc_object_destroy(struct gremc_slab *slab, struct gremc_object *object);
 /* Copy the object, which is complete and has its id, to the other nodes. */
 void gremc_object_copy(struct gremc_slab *slab, const struct gremc_object *object);
-/* Whether both are equal, except for their ids. */
+/* Whether both, which are no trunks, are equal, except for their ids. */
 bool gremc_mroute_same(const struct gremc_mroute *a, const struct gremc_mroute *b);
+
+/* ---- trunk: the route of a key, which is one mroute, or a trunk and its branches ---- */
+
+/* Check the spec of a route, except for the order of its vifs.
+ * Errors:  -EINVAL, -E2BIG. */
+__rte_warn_unused_result int gremc_route_check(const struct gremc_mroute_spec *spec);
+/* Create the mroute, or the trunk and its branches, of a checked spec, without ids.
+ * Errors:  -ENOMEM; -EINVAL: a vif twice. */
+__rte_warn_unused_result int gremc_route_create(struct gremc_slab *slab, const struct gremc_mroute_spec *spec,
+						struct gremc_object **out);
+/* Free an mroute, or a trunk and its branches, that no reader can have. */
+void gremc_route_destroy(struct gremc_slab *slab, struct gremc_object *object);
+/* Whether both routes are equal, except for their ids. */
+bool gremc_route_same(const struct gremc_mroute *a, const struct gremc_mroute *b);
+/* Returns: the number of branches; 1 for an mroute that is no trunk. */
+uint32_t gremc_route_branches(const struct gremc_mroute *mroute);
+
+/* The branch whose lowest iif has index `i` in the trunk, or NULL. */
+static inline const struct gremc_mroute *gremc_trunk_branch_begin(const struct gremc_mroute *trunk,
+								  uint32_t i)
+{
+	const struct gremc_mroute *branch = gremc_trunk_branch_at(trunk, i);
+
+	return gremc_mroute_iifs(branch)[0] == trunk->vif[i] ? branch : NULL;
+}
+
+/* Iterate over the branches of a trunk, or over an mroute alone. Start with *at = 0. NULL: the end. */
+static inline const struct gremc_mroute *gremc_branch_next(const struct gremc_mroute *mroute, uint32_t *at)
+{
+	const struct gremc_mroute *branch = NULL;
+
+	if (!mroute->trunk)
+		return (*at)++ == 0 ? mroute : NULL;
+	while (branch == NULL && *at < mroute->iif_count)
+		branch = gremc_trunk_branch_begin(mroute, (*at)++);
+	return branch;
+}
 
 /* ---- view: the hash of the table, on each node ---- */
 

@@ -31,8 +31,17 @@ static size_t object_size(uint32_t oif_count, uint32_t iif_count, bool limited)
 	       (limited ? oif_count : 0);
 }
 
+/* A trunk has each iif, and the distance of its branch. */
+static size_t trunk_size(uint32_t iif_count)
+{
+	return sizeof(struct gremc_object) + sizeof(struct gremc_mroute) +
+	       2 * (size_t)iif_count * sizeof(uint32_t);
+}
+
 static size_t mroute_size(const struct gremc_mroute *mroute)
 {
+	if (mroute->trunk)
+		return trunk_size(mroute->iif_count);
 	return object_size(mroute->oif_count, mroute->iif_count, mroute->limited);
 }
 
@@ -122,6 +131,26 @@ int gremc_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec 
 	mroute->plain = mroute->iif_count == 1 && mroute->oif_count > 0 && !mroute->loops && !limited;
 	*out = object;
 	return 0;
+}
+
+struct gremc_object *gremc_trunk_object_create(struct gremc_slab *slab, const struct gremc_mroute_spec *spec,
+					       uint32_t iif_count)
+{
+	struct gremc_object *object = gremc_slab_alloc(slab, trunk_size(iif_count));
+
+	if (object == NULL)
+		return NULL;
+	*object = (struct gremc_object){.key = gremc_fanout_key_of(spec->source, spec->group, spec->length)};
+	*gremc_object_mroute(object) = (struct gremc_mroute){
+		.source = spec->source,
+		.group = spec->group,
+		.length = spec->length,
+		.origin = spec->branches[0].origin,
+		.origins = spec->branches[0].origins,
+		.trunk = true,
+		.iif_count = iif_count,
+	};
+	return object;
 }
 
 void gremc_object_destroy(struct gremc_slab *slab, struct gremc_object *object)

@@ -26,6 +26,18 @@ static void mroute_complete(const struct gremc_fanout *table, uint32_t node,
 	GREMC_TSAN_RELEASE(gremc_slab_at(&table->slab, node, gremc_object_of(mroute)));
 }
 
+/* The mroute that the hash has in place of this one: that of a branch is its trunk, once for all branches.
+ * Returns: NULL: another branch stands for the trunk. */
+static const struct gremc_mroute *mroute_in_hash(const struct gremc_mroute *mroute)
+{
+	const struct gremc_mroute *trunk;
+
+	if (!mroute->branch)
+		return mroute;
+	trunk = gremc_object_mroute(gremc_object_of(mroute)->trunk);
+	return trunk->id == mroute->id ? trunk : NULL;
+}
+
 static int view_mroute_add(const struct gremc_fanout *table, const struct gremc_view *view,
 			   const struct gremc_mroute *mroute)
 {
@@ -86,6 +98,7 @@ int gremc_view_create(struct gremc_fanout *table, uint32_t keys, struct gremc_vi
 	for (uint32_t id = 0; id < gremc_fanout_id_limit(table) && rc == 0; id++) {
 		const struct gremc_mroute *mroute = gremc_fanout_get(table, id);
 
+		mroute = mroute ? mroute_in_hash(mroute) : NULL;
 		if (mroute)
 			rc = view_mroute_add(table, view, mroute);
 		gremc_job_pause();

@@ -280,24 +280,112 @@ static int spec_compose_lists(struct gremc_rib *rib, const struct rib_entry *ent
 	return rc;
 }
 
+/* ---- branches ---- */
+
+/* Whether packets can arrive by an iif of the static route. */
+static bool static_route_has_iif(const struct gremc_rib *rib, const struct gremc_rib_route *route)
+{
+	for (uint32_t i = 0; i < route->iif_count; i++)
+		if (route->iifs[i] < rib->interface_count && rib->vifs[route->iifs[i]] != GREMC_RIB_NONE)
+			return true;
+	return false;
+}
+
+/* Find the branches of a trunk: the static routes from `route` on with an iif. Returns: the first one. */
+static const struct gremc_rib_route *static_branch_next(const struct gremc_rib *rib,
+							const struct gremc_rib_route *route)
+{
+	while (route && !static_route_has_iif(rib, route))
+		route = route->next;
+	return route;
+}
+
+static bool branch_reserve(struct branch_arena *arena)
+{
+	size_t capacity = RTE_MAX((size_t)64, arena->capacity * 2);
+	struct gremc_mroute_spec *items;
+
+	if (arena->count < arena->capacity)
+		return true;
+	items = realloc(arena->items, capacity * sizeof(*items));
+	if (items == NULL)
+		return false;
+	arena->items = items;
+	arena->capacity = capacity;
+	return true;
+}
+
+/* Compose each static route with an iif as a branch. */
+static int spec_compose_branches(struct gremc_rib *rib, const struct rib_entry *entry,
+				 struct request_cover *cover, struct gremc_mroute_spec *trunk)
+{
+	const struct gremc_rib_route *route = static_branch_next(rib, cover->static_route);
+
+	trunk->branches = (const struct gremc_mroute_spec *)rib->branches.count;
+	for (; route; route = static_branch_next(rib, route->next)) {
+		struct gremc_mroute_spec branch = *trunk;
+		int rc;
+
+		cover->static_route = route;
+		branch.branch_count = 0;
+		spec_set_origins(&branch, entry, cover);
+		rc = spec_compose_lists(rib, entry, cover, &branch);
+		if (rc || !branch_reserve(&rib->branches))
+			return rc ? rc : -ENOMEM;
+		rib->branches.items[rib->branches.count++] = branch;
+		trunk->branch_count++;
+	}
+	return 0;
+}
+
+/* ---- the specs of a batch ---- */
+
 int gremc_rib_spec_compose(struct gremc_rib *rib, const struct rib_entry *entry,
 			   struct gremc_mroute_spec *spec, bool *is_requested)
 {
 	struct request_cover cover;
+	const struct gremc_rib_route *first;
 
 	spec_set_key(spec, &entry->key);
 	*is_requested = entry->static_route || entry->members || entry->kernel;
 	if (!*is_requested)
 		return 0;
 	cover = cover_find(rib, entry);
+	if (cover.static_route && cover.static_route->next) {
+		first = static_branch_next(rib, cover.static_route);
+		if (first && static_branch_next(rib, first->next))
+			return spec_compose_branches(rib, entry, &cover, spec);
+		/* at most one of them is left, which needs no trunk */
+		cover.static_route = first ? first : cover.static_route;
+	}
 	spec_set_origins(spec, entry, &cover);
 	return spec_compose_lists(rib, entry, &cover, spec);
 }
 
-void gremc_rib_spec_finish(const struct gremc_rib *rib, struct gremc_mroute_spec *spec)
+void gremc_rib_specs_reset(struct gremc_rib *rib)
+{
+	rib->arena.count = 0;
+	rib->branches.count = 0;
+}
+
+static void spec_finish_lists(const struct gremc_rib *rib, struct gremc_mroute_spec *spec)
 {
 	spec->iifs = &rib->arena.items[(uintptr_t)spec->iifs];
 	spec->oifs = &rib->arena.items[(uintptr_t)spec->oifs];
 	if (spec->thresholds)
 		spec->thresholds = (const uint8_t *)&rib->arena.items[(uintptr_t)spec->thresholds];
+}
+
+void gremc_rib_spec_finish(const struct gremc_rib *rib, struct gremc_mroute_spec *spec)
+{
+	struct gremc_mroute_spec *branches;
+
+	if (spec->branch_count == 0) {
+		spec_finish_lists(rib, spec);
+		return;
+	}
+	branches = &rib->branches.items[(uintptr_t)spec->branches];
+	for (uint32_t i = 0; i < spec->branch_count; i++)
+		spec_finish_lists(rib, &branches[i]);
+	spec->branches = branches;
 }

@@ -193,6 +193,7 @@ void gremc_rib_destroy(struct gremc_rib *rib)
 	if (rib->since)
 		gremc_memory_release(rib->since, GREMC_MROUTE_IDS_MAX * sizeof(*rib->since));
 	free(rib->arena.items);
+	free(rib->branches.items);
 	free(rib->batch);
 	free(rib->ops);
 	free(rib->op_entries);

@@ -139,7 +139,7 @@ static int ops_plan(struct gremc_rib *rib, bool all, uint32_t *op_count)
 	uint32_t at = 0;
 	int rc = ops_reserve(rib, rib->batch_count);
 
-	rib->arena.count = 0;
+	gremc_rib_specs_reset(rib);
 	for (uint32_t i = 0; i < rib->batch_count && rc == 0; i++) {
 		struct gremc_fanout_op *op = &rib->ops[at];
 		struct rib_entry *entry = rib->batch[i];

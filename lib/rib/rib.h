@@ -9,6 +9,8 @@
  *     source removes itself, and nothing else, from that (S,G).
  *   - A TTL threshold of the kernel applies to an interface that only the kernel requests. The source filter
  *     of an interface applies where its members request any source.
+ *   - Static routes with one key and other iifs make the mroute a trunk: each is a branch, to which the rules
+ *     apply as to an mroute with this static route alone.
  *   - Its iifs are those of the most specific static route that covers it; else those of the kernel's; else
  *     any.
  *   - Its origin is the first of enum gremc_origin that requests exactly this key.
@@ -57,6 +59,9 @@ struct gremc_rib_route {
 	const uint32_t *iifs; /* interfaces, none twice; iif_count 0: any */
 	const uint32_t *oifs; /* interfaces, none twice */
 	bool rotates;         /* the order of the replicas changes from packet to packet */
+	/* Another route with this key and other iifs, which is not in the array; NULL: none. Each of them
+	 * then has iifs, and applies to packets of these only. */
+	const struct gremc_rib_route *next;
 };
 
 struct gremc_rib_callbacks {
@@ -78,8 +83,8 @@ void gremc_rib_destroy(struct gremc_rib *rib);
  * Owner:   `routes`, their arrays and `vifs` stay valid until the next call that succeeds, or
  *          gremc_rib_destroy().
  * Units:   now: seconds of the caller's clock, for gremc_rib_since().
- * Errors:  -EAFNOSUPPORT: a key that is not IPv4; -EINVAL: a key twice; -ECANCELED: the job that runs this is
- *          cancelled; -ENOMEM and the errors of gremc_fanout_apply(). */
+ * Errors:  -EAFNOSUPPORT: a key that is not IPv4; -EINVAL: a key twice, or a `next` that breaks its contract;
+ *          -ECANCELED: the job is cancelled; -ENOMEM and the errors of gremc_fanout_apply(). */
 __rte_warn_unused_result int gremc_rib_static_replace(struct gremc_rib *rib,
 						      const struct gremc_rib_route *routes, uint32_t count,
 						      const uint32_t *vifs, uint32_t interface_count,

@@ -65,6 +65,12 @@ struct list_arena {
 	size_t count, capacity;
 };
 
+/* The branches of all routes of one batch. */
+struct branch_arena {
+	struct gremc_mroute_spec *items;
+	size_t count, capacity;
+};
+
 struct gremc_rib {
 	struct gremc_fanout *fanout;
 	struct gremc_rib_callbacks callbacks;
@@ -89,6 +95,7 @@ struct gremc_rib {
 	gremc_atomic_u32 *since; /* [mroute id] reserved address space. Writer: control; reader: telemetry */
 	gremc_atomic_u64 failures; /* writer: control; reader: telemetry */
 	struct list_arena arena;
+	struct branch_arena branches;
 	struct gremc_fanout_op *ops;
 	struct rib_entry **op_entries; /* [op] */
 	uint32_t op_capacity;
@@ -147,12 +154,14 @@ void gremc_rib_entry_kernel_free(struct rib_entry *entry);
 /* ---- compose.c ---- */
 
 /* Compose the mroute of an entry.
- * Output:  *is_requested: whether an origin requests it. The lists of *spec are offsets into the arena, which
- *          gremc_rib_spec_finish() replaces by pointers when the arena does not grow any more.
+ * Output:  *is_requested: whether an origin requests it. The lists and branches of *spec are offsets into the
+ *          arenas, which gremc_rib_spec_finish() replaces by pointers when the arenas do not grow any more.
  * Errors:  -ENOMEM. */
 __rte_warn_unused_result int gremc_rib_spec_compose(struct gremc_rib *rib, const struct rib_entry *entry,
 						    struct gremc_mroute_spec *spec, bool *is_requested);
-/* Replace the offsets of the lists by pointers. */
+/* Empty the arenas. */
+void gremc_rib_specs_reset(struct gremc_rib *rib);
+/* Replace the offsets of the lists and branches by pointers. */
 void gremc_rib_spec_finish(const struct gremc_rib *rib, struct gremc_mroute_spec *spec);
 
 /* ---- flush.c ---- */

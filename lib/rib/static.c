@@ -39,12 +39,27 @@ static void static_before_clear(struct gremc_rib *rib, struct rib_entry *entry)
 	entry->static_before = NULL;
 }
 
+/* Whether each of several routes with one key has iifs. */
+static bool static_branches_are_valid(const struct gremc_rib_route *route)
+{
+	const struct gremc_rib_key *key = &route->key;
+
+	if (route->next == NULL)
+		return true;
+	for (; route; route = route->next)
+		if (route->iif_count == 0 || memcmp(&route->key, key, sizeof(*key)))
+			return false;
+	return true;
+}
+
 static int static_route_add(struct gremc_rib *rib, const struct gremc_rib_route *route)
 {
 	struct rib_entry *entry;
 
 	if (gremc_rib_key_check(&route->key))
 		return -EAFNOSUPPORT;
+	if (!static_branches_are_valid(route))
+		return -EINVAL;
 	entry = gremc_rib_entry_get(rib, &route->key);
 	if (entry == NULL)
 		return -ENOMEM;

@@ -61,7 +61,31 @@ static uint32_t vif_names_reply(struct gremc_query *query, const char *key, cons
 	return count - first - n;
 }
 
-/* Find the mroute of the first two arguments. Returns: NULL: the reply has the error. */
+/* Find the branch of the iif in the fourth argument. Returns: NULL: the reply has the error. */
+static const struct gremc_mroute *branch_argument_find(struct gremc_query *query,
+						       const struct gremc_mroute *mroute)
+{
+	const char *name = query->argument[3];
+	uint32_t iif;
+
+	if (query->argument_count < 4) {
+		if (!mroute->trunk)
+			return mroute;
+		gremc_query_error(query,
+				  "several mroutes have this source and group, each for other incoming "
+				  "interfaces; add one: /gremc/mroute,SOURCE,GROUP,0,IIF");
+		return NULL;
+	}
+	iif = gremc_vif_find(query->telemetry->vifs, name);
+	mroute = gremc_mroute_branch(mroute, iif);
+	if (iif != GREMC_VIF_NONE && gremc_mroute_accepts(mroute, iif))
+		return mroute;
+	gremc_query_error(query, "no mroute with this source and group accepts packets from IIF '%.32s'",
+			  name);
+	return NULL;
+}
+
+/* Find the mroute of the arguments. Returns: NULL: the reply has the error. */
 static const struct gremc_mroute *mroute_argument_find(struct gremc_query *query)
 {
 	const char *source_text = query->argument[0], *group_text = query->argument[1];
@@ -89,11 +113,11 @@ static const struct gremc_mroute *mroute_argument_find(struct gremc_query *query
 	}
 	mroute = gremc_fanout_find(query->telemetry->fanout, gremc_addr_to_ipv4(&source),
 				   gremc_addr_to_ipv4(&address), (uint8_t)group.length);
-	if (mroute == NULL)
-		gremc_query_error(query,
-				  "no mroute with just this source and group; /gremc/mroutes lists all, "
-				  "/gremc/why shows the match");
-	return mroute;
+	if (mroute)
+		return branch_argument_find(query, mroute);
+	gremc_query_error(query, "no mroute with just this source and group; /gremc/mroutes lists all, "
+				 "/gremc/why shows the match");
+	return NULL;
 }
 
 void gremc_command_mroute(struct gremc_query *query)

@@ -133,13 +133,16 @@ static uint32_t mroute_conditional_oifs(const struct gremc_mroute *mroute, bool 
 void gremc_reply_mroute(const struct gremc_query *query, struct rte_tel_data *dict,
 			const struct gremc_mroute *mroute)
 {
-	char text[GREMC_PREFIX_TEXT];
+	char text[GREMC_PREFIX_TEXT], name[GREMC_VIF_NAME_SIZE];
 
 	gremc_reply_text(dict, "source", gremc_source_format(text, mroute->source));
 	gremc_reply_text(dict, "group", gremc_group_format(text, mroute->group, mroute->length));
 	gremc_reply_text(dict, "origin", gremc_keyword_name(&gremc_origin_keywords, mroute->origin));
 	gremc_reply_text(dict, "origins", origins_format(text, sizeof(text), mroute));
 	gremc_reply_u64(dict, "age", mroute_age_seconds(query, mroute->id));
+	gremc_reply_u64(dict, "branch", mroute->branch);
+	gremc_reply_text(dict, "iif",
+			 mroute->iif_count == 1 ? gremc_query_vif_name(query, mroute->iif, name) : "");
 	gremc_reply_u64(dict, "iifs", mroute->iif_count);
 	gremc_reply_u64(dict, "oifs", mroute->oif_count);
 	gremc_reply_u64(dict, "thresholds", mroute_conditional_oifs(mroute, false));

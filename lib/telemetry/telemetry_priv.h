@@ -35,13 +35,13 @@
 	X(hosts, "[,OFFSET]", 0, 1, false,                                                                   \
 	  "Host interfaces: packets to and from the kernel, lost by reason.")                                \
 	X(mroutes, "[,OFFSET]", 0, 1, true, "Multicast routes with their packets.")                          \
-	X(mroute, ",SOURCE,GROUP[,OFFSET]", 2, 3, true, "All about one multicast route.")                    \
+	X(mroute, ",SOURCE,GROUP[,OFFSET[,IIF]]", 2, 4, true, "All about one multicast route.")              \
 	X(igmp, "[,OFFSET]", 0, 1, true, "Interfaces with IGMP: querier, timers, counters.")                 \
 	X(groups, "[,OFFSET]", 0, 1, true, "Memberships by IGMP: interface, group, sources.")                \
 	X(kernel, "", 0, 0, false, "The mirror of the kernel's multicast routes.")                           \
 	X(why, ",IIF,SOURCE,GROUP", 3, 3, true, "How the data path handles such a packet, and why.")
 
-#define GREMC_QUERY_ARGUMENTS 3
+#define GREMC_QUERY_ARGUMENTS 4
 #define GREMC_QUERY_TEXT      256
 
 /* One command and its reply. Lifetime: the callback. */

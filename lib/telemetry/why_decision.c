@@ -121,14 +121,11 @@ static enum gremc_drop oifs_count(struct packet_query *packet_query)
 /* The lookup stage: longest match, RPF check, split horizon. */
 static enum gremc_drop mroute_lookup(struct packet_query *packet_query)
 {
-	const struct gremc_mroute *mroute;
-
 	gremc_fanout_lookup_bulk(gremc_fanout_at(packet_query->query->telemetry->fanout, SOCKET_ID_ANY),
-				 &packet_query->key, 1, &mroute);
-	packet_query->mroute = mroute;
-	if (mroute == NULL)
+				 &packet_query->key, 1, &packet_query->mroute);
+	if (packet_query->mroute == NULL)
 		return GREMC_DROP_no_mroute;
-	switch (gremc_rpf_check(mroute, packet_query->iif, &packet_query->oif_skip)) {
+	switch (gremc_rpf_check(&packet_query->mroute, packet_query->iif, &packet_query->oif_skip)) {
 	case GREMC_RPF_FAIL:
 		return GREMC_DROP_rpf;
 	case GREMC_RPF_NO_OIF:

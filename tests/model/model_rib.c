@@ -26,6 +26,7 @@ struct key {
 struct static_route {
 	bool exists, rotates;
 	set iifs, oifs;
+	set branch_iifs, branch_oifs; /* of another route with this key; no iifs: there is none */
 };
 
 static struct {
@@ -44,8 +45,8 @@ static struct {
 	set filtered;
 	uint32_t vifs[2][INTERFACES], turn;
 	/* the arrays of the current static routes and of the previous ones */
-	struct gremc_rib_route specs[2][KEYS];
-	uint32_t lists[2][KEYS * 2 * INTERFACES];
+	struct gremc_rib_route specs[2][KEYS], branch_specs[2][KEYS];
+	uint32_t lists[2][KEYS * 4 * INTERFACES];
 } model;
 
 /* Keys: of group g (g * 4): its (*,G), then its (S,G); at the end 239.1.0.0/16 and 224.0.0.0/4. */
@@ -176,20 +177,16 @@ static void thresholds_compare(const struct gremc_mroute *mroute, uint32_t kerne
 	CHECK(limited == mroute->limited);
 }
 
-static void rib_mroute_compare(uint32_t k)
+/* Compare an mroute of the key, whose static route is `static_route` or NULL. */
+static void rib_mroute_compare(uint32_t k, const struct gremc_mroute *mroute,
+			       const struct static_route *static_route)
 {
-	struct key key = key_of(k);
-	const struct gremc_mroute *mroute = gremc_fanout_find(model.table, key.source, key.group, key.length);
-	const struct static_route *static_route = static_route_find(k);
 	uint32_t kernel = kernel_of(k);
 	bool igmp = model.included[k] || model.excluded[k];
 	set star = is_star(k) || is_ssm(k) ? 0 : model.included[star_of(k)];
 	set oil = model.included[k] | (star & ~model.excluded[k]), iifs = 0, any, filtered;
 	bool restricted = false;
 
-	CHECK((mroute != NULL) == (model.static_routes[k].exists || igmp || model.kernel[k].exists));
-	if (mroute == NULL)
-		return;
 	if ((igmp || star) && model.upstream != GREMC_RIB_NONE)
 		oil |= 1u << model.upstream;
 	if (static_route) {
@@ -222,6 +219,51 @@ static void rib_mroute_compare(uint32_t k)
 	CHECK(mroute->origin == (model.static_routes[k].exists ? GREMC_ORIGIN_STATIC
 				 : igmp                        ? GREMC_ORIGIN_IGMP
 							       : GREMC_ORIGIN_KERNEL));
+}
+
+/* A vif of the interfaces, which have one. */
+static uint32_t any_vif_of(set interfaces)
+{
+	for (uint32_t i = 0;; i++)
+		if (vifs_of(1u << i & interfaces))
+			return model.vifs[model.turn][i];
+}
+
+/* Compare a trunk whose branches are two static routes with other iifs. */
+static void trunk_compare(uint32_t k, const struct gremc_mroute *trunk, const struct static_route *first,
+			  const struct static_route *second)
+{
+	CHECK(trunk->trunk);
+	CHECK(interfaces_of(trunk, gremc_mroute_iifs(trunk), trunk->iif_count) ==
+	      vifs_of(first->iifs | second->iifs));
+	rib_mroute_compare(k, gremc_mroute_branch(trunk, any_vif_of(first->iifs)), first);
+	rib_mroute_compare(k, gremc_mroute_branch(trunk, any_vif_of(second->iifs)), second);
+}
+
+static void rib_key_compare(uint32_t k)
+{
+	struct key key = key_of(k);
+	const struct gremc_mroute *mroute = gremc_fanout_find(model.table, key.source, key.group, key.length);
+	const struct static_route *static_route = static_route_find(k);
+	struct static_route branch;
+
+	CHECK((mroute != NULL) == (model.static_routes[k].exists || model.included[k] || model.excluded[k] ||
+				   model.kernel[k].exists));
+	if (mroute == NULL)
+		return;
+	if (static_route && static_route->branch_iifs) {
+		branch = *static_route;
+		branch.iifs = static_route->branch_iifs;
+		branch.oifs = static_route->branch_oifs;
+		if (vifs_of(static_route->iifs) && vifs_of(branch.iifs)) {
+			trunk_compare(k, mroute, static_route, &branch);
+			return;
+		}
+		if (vifs_of(branch.iifs)) /* the only one with an iif */
+			static_route = &branch;
+	}
+	CHECK(!mroute->trunk);
+	rib_mroute_compare(k, mroute, static_route);
 }
 
 /* In 232.0.0.0/8 packets without a join leave by the upstream only. */
@@ -260,10 +302,18 @@ static void static_replace(void)
 		struct key key = key_of(k);
 
 		model.static_routes[k] = (struct static_route){
-			random_below(3) == 0 && !(is_ssm(k) && is_star(k)), random_below(2),
-			random_below(2) ? random_below(1u << INTERFACES) : 0, random_below(1u << INTERFACES)};
+			.exists = random_below(3) == 0 && !(is_ssm(k) && is_star(k)),
+			.rotates = random_below(2),
+			.iifs = random_below(2) ? random_below(1u << INTERFACES) : 0,
+			.oifs = random_below(1u << INTERFACES),
+		};
 		if (!model.static_routes[k].exists)
 			continue;
+		if (model.static_routes[k].iifs && random_below(2)) {
+			model.static_routes[k].branch_iifs =
+				random_below(1u << INTERFACES) & ~model.static_routes[k].iifs;
+			model.static_routes[k].branch_oifs = random_below(1u << INTERFACES);
+		}
 		specs[count] = (struct gremc_rib_route){.key = {gremc_addr_from_ipv4_or_none(key.source),
 								GREMC_PREFIX_IPV4(key.group, key.length)},
 							.rotates = model.static_routes[k].rotates};
@@ -272,7 +322,22 @@ static void static_replace(void)
 		used += specs[count].iif_count;
 		specs[count].oifs = &model.lists[turn][used];
 		specs[count].oif_count = list_of(model.static_routes[k].oifs, &model.lists[turn][used]);
-		used += specs[count++].oif_count;
+		used += specs[count].oif_count;
+		if (model.static_routes[k].branch_iifs) {
+			struct gremc_rib_route *branch = &model.branch_specs[turn][count];
+
+			*branch = specs[count];
+			specs[count].next = branch;
+			branch->iifs = &model.lists[turn][used];
+			branch->iif_count =
+				list_of(model.static_routes[k].branch_iifs, &model.lists[turn][used]);
+			used += branch->iif_count;
+			branch->oifs = &model.lists[turn][used];
+			branch->oif_count =
+				list_of(model.static_routes[k].branch_oifs, &model.lists[turn][used]);
+			used += branch->oif_count;
+		}
+		count++;
 	}
 	CHECK(gremc_rib_static_replace(model.rib, specs, count, model.vifs[turn], INTERFACES, 1) == 0);
 	model.turn = turn;
@@ -375,7 +440,7 @@ int main(int argc, char **argv)
 			continue;
 		CHECK(gremc_rib_flush(model.rib, 1) == 0);
 		for (uint32_t k = 0; k < KEYS; k++)
-			rib_mroute_compare(k);
+			rib_key_compare(k);
 		upstream_compare();
 		gremc_rcu_reclaim(model.rcu);
 	}

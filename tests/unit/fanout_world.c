@@ -115,7 +115,7 @@ void routes_change_many(struct fanout_world *f, enum gremc_fanout_op_kind kind, 
 static void copy_check(const struct gremc_slab *slab, uint32_t node, const struct gremc_mroute *copy,
 		       const struct gremc_mroute *first)
 {
-	const uint32_t vifs = first ? first->oif_count + (first->iif_count > 1 ? first->iif_count : 0) : 0;
+	uint32_t vifs = first ? first->oif_count + (first->iif_count > 1 ? first->iif_count : 0) : 0;
 
 	assert_int_equal(copy == NULL, first == NULL);
 	if (first == NULL)
@@ -123,7 +123,10 @@ static void copy_check(const struct gremc_slab *slab, uint32_t node, const struc
 	assert_in_range((uintptr_t)copy, (uintptr_t)slab->lines[node],
 			(uintptr_t)slab->lines[node] + slab->size - 1);
 	assert_ptr_equal(copy, gremc_slab_at(slab, node, first));
+	vifs += first->trunk ? first->iif_count : 0; /* the distances of the branches */
 	assert_memory_equal(copy, first, sizeof(*first) + vifs * sizeof(*first->vif));
+	for (uint32_t i = 0; first->trunk && i < first->iif_count; i++)
+		copy_check(slab, node, gremc_trunk_branch_at(copy, i), gremc_trunk_branch_at(first, i));
 }
 
 const struct gremc_mroute *route_lookup(struct fanout_world *f, rte_be32_t s, rte_be32_t g)

@@ -296,6 +296,28 @@ static void test_reads_mroutes(void **state)
 	gremc_config_free(config);
 }
 
+/* Mroutes with one source and group are linked in the order of the file. */
+static void test_links_mroutes_with_one_key(void **state)
+{
+	struct gremc_config *config = config_load_or_fail(
+		PORTS TUNNELS "mroutes:\n"
+			      "  - {group: 239.1.1.1, from: gre1, to: all}\n"
+			      "  - {group: 239.1.1.1, source: 10.1.1.1, from: gre1, to: all}\n"
+			      "  - {group: 239.1.1.1, from: [gre2, lan0], to: gre5}\n"
+			      "  - {group: 239.1.1.0/24, from: gre1, to: all}\n"
+			      "  - {group: 239.1.1.1, from: gre3, to: gre1}\n");
+	const struct gremc_config_mroute *m = config->mroutes;
+
+	(void)state;
+	assert_int_equal(m[0].next, 2);
+	assert_int_equal(m[2].next, 4);
+	assert_int_equal(m[4].next, 0);
+	assert_int_equal(m[1].next + m[3].next, 0);
+	assert_true(m[2].is_branch && m[4].is_branch);
+	assert_false(m[0].is_branch || m[1].is_branch || m[3].is_branch);
+	gremc_config_free(config);
+}
+
 static void test_reads_settings(void **state)
 {
 	struct gremc_config *config = config_load_or_fail(PORTS);
@@ -531,6 +553,7 @@ int main(void)
 		cmocka_unit_test(test_reads_tunnels),
 		cmocka_unit_test(test_reads_marking),
 		cmocka_unit_test(test_reads_mroutes),
+		cmocka_unit_test(test_links_mroutes_with_one_key),
 		cmocka_unit_test(test_reads_settings),
 		cmocka_unit_test(test_accepts_netplan_and_yaml_syntax),
 		cmocka_unit_test(test_finds_next_hops_and_neighbors),

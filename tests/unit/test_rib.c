@@ -253,6 +253,74 @@ static void test_register_interface_samples_a_kernel_route(void **state)
 	kernel_remove(source, group);
 }
 
+/* The mroute for packets of an interface. */
+static const struct gremc_mroute *branch_flush(rte_be32_t s, rte_be32_t g, uint8_t length, uint32_t interface)
+{
+	const struct gremc_mroute *mroute = route_flush(s, g, length);
+
+	assert_non_null(mroute);
+	mroute = gremc_mroute_branch(mroute, 100 - interface);
+	return gremc_mroute_accepts(mroute, 100 - interface) ? mroute : NULL;
+}
+
+/* Static routes with one key: each has its own oil, to which the other origins add. */
+static void test_static_routes_with_one_key_are_branches(void **state)
+{
+	static const uint32_t from4[] = {4};
+	const struct gremc_rib_route second = {.key = KEY(IP(239, 0, 0, 0), 8),
+					       .iifs = from4,
+					       .iif_count = 1,
+					       .oifs = to8,
+					       .oif_count = 1,
+					       .rotates = true};
+	const struct gremc_rib_route routes[] = {{.key = KEY(IP(239, 0, 0, 0), 8),
+						  .iifs = from1,
+						  .iif_count = 1,
+						  .oifs = to23,
+						  .oif_count = 2,
+						  .next = &second}};
+	struct gremc_rib_route wrong_next = second, wrong = routes[0];
+	uint32_t changed[INTERFACES];
+
+	(void)state;
+	assert_int_equal(gremc_rib_static_replace(rib, routes, 1, vifs, INTERFACES, 1), 0);
+	assert_int_equal(new_ids, 2);
+	expect_oil(branch_flush(0, IP(239, 0, 0, 0), 8, 1), 1 << 2 | 1 << 3);
+	expect_oil(branch_flush(0, IP(239, 0, 0, 0), 8, 4), 1 << 8);
+	assert_null(branch_flush(0, IP(239, 0, 0, 0), 8, 2));
+	assert_true(branch_flush(0, IP(239, 0, 0, 0), 8, 4)->rotates);
+	assert_false(branch_flush(0, IP(239, 0, 0, 0), 8, 1)->rotates);
+	/* a join inside the prefix adds to each branch */
+	group_member_set(5, 0, GREMC_IGMP_INCLUDE);
+	expect_oil(branch_flush(0, group, 32, 1), 1 << 2 | 1 << 3 | 1 << 5);
+	expect_oil(branch_flush(0, group, 32, 4), 1 << 5 | 1 << 8);
+	assert_null(branch_flush(0, group, 32, 5));
+	assert_int_equal(branch_flush(0, group, 32, 4)->origin, GREMC_ORIGIN_IGMP);
+	/* an iif without a vif: the other branch is an mroute by itself */
+	memcpy(changed, vifs, sizeof(changed));
+	changed[1] = GREMC_RIB_NONE;
+	assert_int_equal(gremc_rib_static_replace(rib, routes, 1, changed, INTERFACES, 1), 0);
+	assert_false(route_flush(0, group, 32)->trunk);
+	expect_oil(branch_flush(0, group, 32, 4), 1 << 5 | 1 << 8);
+	assert_null(branch_flush(0, group, 32, 1));
+	/* no iif is left: the route accepts nothing */
+	changed[4] = GREMC_RIB_NONE;
+	assert_int_equal(gremc_rib_static_replace(rib, routes, 1, changed, INTERFACES, 1), 0);
+	expect_oil(route_flush(0, group, 32), 0);
+	/* a `next` with another key, or without iifs */
+	wrong.next = &wrong_next;
+	wrong_next.iif_count = 0;
+	assert_int_equal(gremc_rib_static_replace(rib, &wrong, 1, vifs, INTERFACES, 1), -EINVAL);
+	wrong_next = second;
+	wrong_next.key = routes[0].key;
+	wrong_next.key.group.length = 9;
+	assert_int_equal(gremc_rib_static_replace(rib, &wrong, 1, vifs, INTERFACES, 1), -EINVAL);
+	expect_oil(route_flush(0, group, 32), 0);
+	assert_int_equal(gremc_rib_static_replace(rib, NULL, 0, vifs, INTERFACES, 1), 0);
+	group_member_set(5, 0, GREMC_IGMP_NONE);
+	assert_null(route_flush(0, group, 32));
+}
+
 /* A changed tunnel has another vif, a removed one has none. */
 static void test_members_stay_when_vifs_change(void **state)
 {
@@ -309,6 +377,7 @@ int main(void)
 		TEST(test_upstream_gets_all_packets),
 		TEST(test_upstream_gets_ssm_packets_without_a_join),
 		TEST(test_register_interface_samples_a_kernel_route),
+		TEST(test_static_routes_with_one_key_are_branches),
 		TEST(test_members_stay_when_vifs_change),
 		TEST(test_ipv6_keys_are_refused),
 	};

@@ -430,13 +430,67 @@ static void test_mroute_shows_interfaces_and_counters(void **unused __rte_unused
 	assert_string_equal(reply_text("source"), "10.1.1.1");
 	assert_string_equal(reply_text("oif_names[0]"), "gre2");
 	query_expect_error("/gremc/mroute,10.1.1.1",
-			   "parameters given: 1; right would be /gremc/mroute,SOURCE,GROUP[,OFFSET]");
+			   "parameters given: 1; right would be /gremc/mroute,SOURCE,GROUP[,OFFSET[,IIF]]");
 	query_expect_error("/gremc/mroute,gre0,239.1.1.1", "SOURCE 'gre0' is neither an IPv4 address nor *");
 	query_expect_error("/gremc/mroute,*,239.1.1", "GROUP '239.1.1' is not an IPv4 address");
 	query_expect_error("/gremc/mroute,*,239.0.0.0/33", "GROUP '239.0.0.0/33' is not an IPv4 address");
 	query_expect_error("/gremc/mroute,*,239.2.1.0/16", "right would be 239.2.0.0/16");
 	query_expect_error("/gremc/mroute,*,239.1.1.1", "no mroute with just this source and group");
 	query_expect_error("/gremc/mroute,*,239.2.0.0/16,-1", "OFFSET '-1' is not a number");
+	/* an mroute without branches accepts the parameter IIF, too */
+	query_expect_reply("/gremc/mroute,10.1.1.1,239.1.1.1,0,gre0");
+	assert_string_equal(reply_text("iif"), "gre0");
+	assert_int_equal(reply_number("branch"), 0);
+	query_expect_error("/gremc/mroute,10.1.1.1,239.1.1.1,0,gre1", "accepts packets from IIF 'gre1'");
+}
+
+/* Two mroutes with one source and group: each is in the list, and IIF selects one. */
+static void test_branches_are_mroutes_of_their_own(void **unused __rte_unused)
+{
+	const rte_be32_t group = IP(239, 8, 8, 8);
+	const struct gremc_mroute_spec branches[] = {{.group = group,
+						      .length = 32,
+						      .iifs = &world->vif[GRE0],
+						      .iif_count = 1,
+						      .oifs = &world->vif[GRE1],
+						      .oif_count = 1},
+						     {.group = group,
+						      .length = 32,
+						      .iifs = &world->vif[GRE1],
+						      .iif_count = 1,
+						      .oifs = &world->vif[GRE2],
+						      .oif_count = 1}};
+	struct gremc_fanout_op op = {
+		.kind = GREMC_FANOUT_SET,
+		.spec = {.group = group, .length = 32, .branches = branches, .branch_count = 2}};
+	const struct gremc_mroute *trunk;
+
+	assert_int_equal(gremc_fanout_apply(world->fanout, &op, 1, NULL, NULL), 0);
+	trunk = gremc_fanout_find(world->fanout, 0, group, 32);
+	world->stats[0]->mroute[gremc_mroute_branch(trunk, world->vif[GRE1])->id].packets = 77;
+	query_expect_error("/gremc/mroute,*,239.8.8.8", "each for other incoming interfaces; add one");
+	query_expect_error("/gremc/mroute,*,239.8.8.8,0,gre2", "accepts packets from IIF 'gre2'");
+	query_expect_error("/gremc/mroute,*,239.8.8.8,0,nowhere", "accepts packets from IIF 'nowhere'");
+	query_expect_reply("/gremc/mroute,*,239.8.8.8,0,gre0");
+	assert_int_equal(reply_number("packets"), 0);
+	assert_int_equal(reply_number("branch"), 1);
+	assert_string_equal(reply_text("oif_names[0]"), "gre1");
+	query_expect_reply("/gremc/mroute,*,239.8.8.8,0,gre1");
+	assert_int_equal(reply_number("packets"), 77);
+	assert_string_equal(reply_text("iif"), "gre1");
+	assert_string_equal(reply_text("oif_names[0]"), "gre2");
+	assert_int_equal(pages_walk("/gremc/mroutes", "group"), 6 + 2);
+	query_expect_reply("/gremc/why,gre1,10.1.1.1,239.8.8.8");
+	assert_string_equal(reply_text("verdict"), "forward");
+	assert_string_equal(reply_text("oif_names[0]"), "gre2");
+	assert_string_equal(reply_text("mroute.iif"), "gre1");
+	/* a wrong iif: the reply names those of all branches */
+	query_expect_reply("/gremc/why,gre2,10.1.1.1,239.8.8.8");
+	assert_string_equal(reply_text("reason"), "rpf");
+	assert_string_equal(reply_text("iif_names[0]"), "gre0");
+	assert_string_equal(reply_text("iif_names[1]"), "gre1");
+	op.kind = GREMC_FANOUT_REMOVE;
+	assert_int_equal(gremc_fanout_apply(world->fanout, &op, 1, NULL, NULL), 0);
 }
 
 static void test_commands_reject_wrong_parameters(void **unused __rte_unused)
@@ -446,8 +500,8 @@ static void test_commands_reject_wrong_parameters(void **unused __rte_unused)
 	for (unsigned i = 0; i < gremc_command_count; i++) {
 		const struct gremc_command *command = &gremc_commands[i];
 
-		snprintf(query, sizeof(query), "%s,a,b,c,d", command->path);
-		query_expect_error(query, "parameters given: 4; right would be");
+		snprintf(query, sizeof(query), "%s,a,b,c,d,e", command->path);
+		query_expect_error(query, "parameters given: 5; right would be");
 		if (command->least) {
 			query_expect_error(command->path, "parameters given: 0; right would be");
 			continue;
@@ -545,6 +599,7 @@ int main(void)
 		cmocka_unit_test(test_neighbors_count_their_users),
 		cmocka_unit_test(test_tunnel_shows_settings_and_counters),
 		cmocka_unit_test(test_mroute_shows_interfaces_and_counters),
+		cmocka_unit_test(test_branches_are_mroutes_of_their_own),
 		cmocka_unit_test(test_commands_reject_wrong_parameters),
 		cmocka_unit_test(test_pages_have_every_entry_once),
 	};

@@ -104,7 +104,7 @@ class Demo:
 
     def watch(self):
         """A line a second until the time is over or Ctrl-C."""
-        say(f"the same from another terminal: scripts/telemetry -f {self.hub.prefix} /gremc/info   (or /gremc/drops, ...)")
+        say(f"the same from another terminal: app/gremcctl/gremcctl -f {self.hub.prefix} top   (or show drops, ...)")
         start, line = time.monotonic(), 0
         end = start + self.options.seconds if self.options.seconds else float("inf")
         while True:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The telemetry socket: every command answers, lists are complete over their pages, counters match the traffic."""
 import json
-import subprocess
-import sys
 
 import pytest
 from support import hub, packets
@@ -124,21 +122,6 @@ def test_wrong_commands_get_an_error_text(test_hub):
     for command, part in (("/gremc/tunnel,nobody", "nobody"), ("/gremc/mroute,*,239.99.99.99", "no mroute"),
                           ("/gremc/why,t0,here,there", "here"), ("/gremc/tunnels,x", "x"), ("/gremc/why,t0", "parameters")):
         assert part in test_hub.forwarder.query(command)["error"], command
-
-
-def test_the_telemetry_script_prints_replies(test_hub, top):
-    """scripts/telemetry prints the same as JSON, and fails with a sentence."""
-    def call(*arguments):
-        return subprocess.run(["/usr/bin/python3", str(top / "scripts/telemetry"), *arguments], capture_output=True, text=True,
-                              check=False, timeout=20, stdin=subprocess.DEVNULL)
-
-    good = call("--file-prefix", test_hub.forwarder.prefix, "/gremc/info")
-    assert good.returncode == 0 and json.loads(good.stdout)["tunnels"] == TUNNELS
-    wrong = call("--file-prefix", test_hub.forwarder.prefix, "/gremc/nothing")
-    assert wrong.returncode != 0 and "no such command" in wrong.stderr
-    nobody = call("--file-prefix", "nobody-has-this")
-    assert nobody.returncode != 0 and "no telemetry" in nobody.stderr
-    assert sys.version_info >= (3, 9)
 
 
 def test_readers_do_not_delay_workers(test_hub):

@@ -1,77 +1,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A client of DPDK's telemetry socket."""
-import json
-import os
-import socket
-import struct
+"""The client of gremcctl, with the laboratory's error."""
+import sys
 from pathlib import Path
 
 from .process import LabError
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "app/gremcctl"))
+
+from ctl import client  # noqa: E402
+
 
 def runtime_directory():
-    """DPDK's: it holds a directory for each --file-prefix."""
-    base = os.environ.get("RUNTIME_DIRECTORY")
-    if not base:
-        base = "/var/run" if os.getuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp")
-    return Path(base, "dpdk")
+    return Path(client.runtime_directory())
 
 
 def socket_path(file_prefix):
-    return runtime_directory() / file_prefix / "dpdk_telemetry.v2"
+    return Path(client.socket_path(file_prefix))
 
 
-def running():
-    """The file prefixes of the programs that answer now."""
-    found = []
-    for path in sorted(runtime_directory().glob("*/dpdk_telemetry.v2")):
-        try:
-            Telemetry(path).close()
-        except LabError:
-            continue
-        found.append(path.parent.name)
-    return found
-
-
-class Telemetry:
-    """One connection. Closed by close() or at the end of a `with`."""
-
+class Telemetry(client.Client):
     def __init__(self, path, timeout=10.0):
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # A blocking connect() waits while the queue of connections is full; with settimeout() it fails at once.
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(timeout), 0))
         try:
-            self._socket.connect(str(path))
-            self._socket.settimeout(timeout)
-            # DPDK greets with its version, process and the size of its longest reply.
-            self.hello = json.loads(self._socket.recv(1024))
-        except OSError as error:
-            self._socket.close()
-            raise LabError(f"no telemetry at {path}: {error.strerror or error}") from error
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        self._socket.close()
-
-    def raw(self, command):
-        """The whole reply, {COMMAND: ANSWER}, as text."""
-        self._socket.sendall(command.encode())
-        return self._socket.recv(self.hello["max_output_len"]).decode()
-
-    def query(self, command):
-        """The answer as an object; None if DPDK has no such command."""
-        return json.loads(self.raw(command))[command.split(",")[0]]
-
-    def pages(self, command):
-        """All entries of a paged list, by their numbers."""
-        page = self.query(command)
-        entries = dict(page["list"])
-        while page["next"]:
-            page = self.query(f"{command},{page['next']}")
-            entries.update(page["list"])
-        return entries
+            super().__init__(path, timeout)
+        except client.Unreachable as error:
+            raise LabError(str(error)) from error

@@ -39,13 +39,13 @@ class Server:
         self.forwarder = None
 
     def sh(self, command, check=True):
-        """Run a command line and return its output; `mcast` and `telemetry` are those of scripts/."""
+        """Run a command line and return its output; `mcast` and `gremcctl` are those of the sources."""
         return run(*self._argv(command), check=check, cwd=self.lab.directory).stdout
 
     def _argv(self, command):
         first, *rest = shlex.split(command)
         programs = {"mcast": ["/usr/bin/python3", "-B", self.lab.top / "scripts/lib/mcast.py"],
-                    "telemetry": [self.lab.top / "scripts/telemetry"]}
+                    "gremcctl": [self.lab.top / "app/gremcctl/gremcctl"]}
         return self.namespace.argv(*map(str, programs.get(first, [first])), *rest)
 
     def start(self, text, interfaces=("nic0",), options=()):
@@ -65,8 +65,8 @@ class Server:
         return messages
 
     def telemetry(self, command):
-        """`scripts/telemetry COMMAND`."""
-        return json.loads(self.sh(f"telemetry -f {self.forwarder.prefix} {command}"))
+        """`gremcctl query COMMAND`."""
+        return json.loads(self.sh(f"gremcctl -f {self.forwarder.prefix} query {command}"))
 
     @contextlib.contextmanager
     def receiving(self, group, count, interface="gre1"):

@@ -73,6 +73,26 @@ struct gremc_config_igmp {
 	uint32_t group_count, source_count, join_count;
 };
 
+/* A limit of the rate of packets, of bits, or of both. 0: no limit. */
+struct gremc_config_rate {
+	uint32_t pps, kbps; /* inner packets; 1,000 bits of them per second */
+	uint32_t burst;     /* milliseconds of the rate that may pass at once */
+};
+
+struct gremc_config_policy_direction {
+	struct gremc_prefix *groups;  /* that do not pass */
+	struct gremc_prefix *sources; /* that pass; none: all */
+	uint32_t group_count, source_count;
+	struct gremc_config_rate rate;
+};
+
+/* The packets that a vif carries (vif/policy.h). */
+struct gremc_config_policy {
+	struct gremc_config_policy_direction in, out; /* received and sent packets */
+	uint16_t ttl_threshold; /* the TTL of packets that leave must be greater; 0: none */
+	uint16_t max_fanout;    /* replicas of a received packet; 0: no limit */
+};
+
 /* An Ethernet or a bond. */
 struct gremc_config_port {
 	char name[GREMC_NAME_SIZE];
@@ -83,13 +103,14 @@ struct gremc_config_port {
 	enum gremc_bond_mode mode;
 	uint32_t members[GREMC_CONFIG_MEMBERS_MAX]; /* indexes of ports */
 	uint32_t member_count;
-	uint32_t member_of;             /* index of the bond, or GREMC_CONFIG_NONE */
-	uint16_t mtu;                   /* bytes of an IP packet; 0: that of the device */
-	uint16_t vlan;                  /* 1 to 4094; 0: untagged */
-	uint8_t pcp[GREMC_DSCP_COUNT];  /* [outer DSCP] priority in the tag, 0 to 7 */
-	bool multicast;                 /* native multicast: the port is a vif */
-	bool host;                      /* the kernel has it as a TAP device */
-	struct gremc_config_igmp *igmp; /* NULL: off */
+	uint32_t member_of;                 /* index of the bond, or GREMC_CONFIG_NONE */
+	uint16_t mtu;                       /* bytes of an IP packet; 0: that of the device */
+	uint16_t vlan;                      /* 1 to 4094; 0: untagged */
+	uint8_t pcp[GREMC_DSCP_COUNT];      /* [outer DSCP] priority in the tag, 0 to 7 */
+	bool multicast;                     /* native multicast: the port is a vif */
+	bool host;                          /* the kernel has it as a TAP device */
+	struct gremc_config_igmp *igmp;     /* NULL: off */
+	struct gremc_config_policy *policy; /* NULL: none */
 	struct gremc_config_address *addresses;
 	uint32_t address_count;
 	struct gremc_config_route *routes; /* longest prefix first */
@@ -113,6 +134,7 @@ struct gremc_config_tunnel {
 	bool ignore_df; /* inner packets above the MTU are fragmented although DF is set */
 	bool host;
 	struct gremc_config_igmp *igmp;      /* NULL: off */
+	struct gremc_config_policy *policy;  /* NULL: none */
 	struct gremc_config_address address; /* inner address of this end */
 	struct gremc_addr peer;              /* inner address of the other end; without a family: none */
 	struct gremc_config_route *routes; /* the kernel's, by the tunnel's interface; no via: on the link */

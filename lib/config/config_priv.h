@@ -55,10 +55,16 @@ void gremc_config_port_draft_fini(struct port_draft *draft);
  * Returns: NULL: over the limit, with an error, or out of memory. */
 struct tunnel_draft *gremc_config_tunnel_add(struct loader *l, const struct value *name);
 
-/* ---- igmp.c, limits.c, mroutes.c ---- */
+/* ---- policy.c, igmp.c, limits.c, mroutes.c ---- */
+
+/* Free a policy. NULL is allowed. */
+void gremc_config_policy_free(struct gremc_config_policy *policy);
 
 /* Free the settings. NULL is allowed. */
 void gremc_config_igmp_free(struct gremc_config_igmp *igmp);
+/* Read a unicast address or prefix of `sources`.
+ * Returns: false: the error is added. */
+bool gremc_config_source_read(struct loader *l, const struct value *value, struct gremc_prefix *source);
 /* Check the IGMP settings of all vifs together. */
 void gremc_config_validate_igmp(struct loader *l);
 /* Warn of IGMP settings of a vif that contradict each other.

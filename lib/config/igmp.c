@@ -135,9 +135,7 @@ void gremc_config_read_igmp_groups(struct loader *l, const struct key *key, yaml
 	gremc_config_sequence_visit(l, key, node, igmp_group_read, object);
 }
 
-/* Parse a unicast address or prefix.
- * Returns: false: the error is added. */
-static bool igmp_source_parse(struct loader *l, const struct value *value, struct gremc_prefix *source)
+bool gremc_config_source_read(struct loader *l, const struct value *value, struct gremc_prefix *source)
 {
 	struct gremc_addr address;
 	uint8_t net;
@@ -191,7 +189,7 @@ static bool igmp_source_read(struct loader *l, const struct value *value, void *
 	struct gremc_config_igmp *igmp = object;
 	struct gremc_prefix source, *sources;
 
-	if (!igmp_source_parse(l, value, &source))
+	if (!gremc_config_source_read(l, value, &source))
 		return true;
 	if (igmp->source_count == GREMC_CONFIG_SOURCES_MAX) {
 		gremc_config_error_add(l, value->place, "there are more than %u sources; remove some",

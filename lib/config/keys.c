@@ -12,6 +12,8 @@
 #define TIMING(member)      FIELD(struct gremc_config_igmp_timing, member)
 #define MROUTE(member)      FIELD(struct gremc_config_mroute, member)
 #define IGMP(member)        FIELD(struct gremc_config_igmp, member)
+#define POLICY(member)      FIELD(struct gremc_config_policy, member)
+#define RATE(member)        FIELD(struct gremc_config_rate, member)
 #define SCALAR(reader)      .scalar = gremc_config_read_##reader
 #define LIST(reader)        .node = gremc_config_read_##reader, .node_type = YAML_SEQUENCE_NODE
 #define MAPPING(reader)     .node = gremc_config_read_##reader, .node_type = YAML_MAPPING_NODE
@@ -95,6 +97,8 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_PORT_IGMP] = {"igmp", PORTS, "a mapping", .keywords = &gremc_igmp_mode_keywords, .fallback = "off",
 		SCALAR(igmp_word), MAPPING(igmp), PORT(igmp),
 		.meaning = "hosts join groups by IGMP on the port. Needs `multicast: true`."},
+	[KEY_PORT_POLICY] = {"policy", PORTS, "a mapping", MAPPING(policy), PORT(policy),
+		.meaning = "limits of the native multicast of the port. Needs `multicast: true`."},
 	[KEY_HOST] = {"host", PORTS, BOOLEAN, .fallback = "false", SCALAR(boolean), PORT(host),
 		.meaning = "the kernel gets the port as a TAP device of its name: packets that are not forwarded "
 			"go to it, and its routes and neighbours give the next hops of the tunnels."},
@@ -166,6 +170,8 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_TUNNEL_IGMP] = {"igmp", IN(TUNNEL), "a mapping", .keywords = &gremc_igmp_mode_keywords,
 		.fallback = "off", SCALAR(igmp_word), MAPPING(igmp), TUNNEL(igmp),
 		.meaning = "hosts at the other end join groups by IGMP."},
+	[KEY_TUNNEL_POLICY] = {"policy", IN(TUNNEL), "a mapping", MAPPING(policy), TUNNEL(policy),
+		.meaning = "limits of the multicast of the tunnel."},
 	[KEY_TUNNEL_HOST] = {"host", IN(TUNNEL), BOOLEAN, .fallback = "false", SCALAR(boolean),
 		TUNNEL(host),
 		.meaning = "the kernel gets the tunnel as a TUN device of its name: unicast, link-local multicast "
@@ -192,6 +198,46 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 	[KEY_KEEPALIVE_RETRIES] = {"retries", IN(KEEPALIVE), NULL, 1, 255, "3", SCALAR(number),
 		TUNNEL(liveness.retries),
 		.meaning = "intervals without a sign of life after which the peer is dead."},
+
+	[KEY_BOUNDARY] = {"boundary", IN(POLICY), "a mapping with `in` and `out`", MAPPING(boundary),
+		.meaning = "groups that do not cross the vif."},
+	[KEY_POLICY_SOURCES] = {"sources", IN(POLICY), "a mapping with `in` and `out`", MAPPING(policy_sources),
+		.meaning = "the only senders whose packets cross the vif."},
+	[KEY_TTL_THRESHOLD] = {"ttl-threshold", IN(POLICY), NULL, 0, 254, "0", SCALAR(number),
+		POLICY(ttl_threshold),
+		.meaning = "packets leave only if their TTL, as received, is greater."},
+	[KEY_MAX_FANOUT] = {"max-fanout", IN(POLICY), NULL, 0, 65535, "0", SCALAR(number), POLICY(max_fanout),
+		.meaning = "replicas that a packet from the vif may have; those with more are dropped. 0: no limit."},
+	[KEY_POLICE] = {"police", IN(POLICY), "a mapping with `in` and `out`", MAPPING(police),
+		.meaning = "the largest rate of multicast; packets beyond it are dropped."},
+
+	[KEY_BOUNDARY_IN] = {"in", IN(BOUNDARY), "a list of multicast ADDRESS or ADDRESS/LENGTH",
+		LIST(boundary_groups), POLICY(in),
+		.meaning = "received packets to these groups are dropped."},
+	[KEY_BOUNDARY_OUT] = {"out", IN(BOUNDARY), "a list of multicast ADDRESS or ADDRESS/LENGTH",
+		LIST(boundary_groups), POLICY(out),
+		.meaning = "packets to these groups do not leave."},
+
+	[KEY_SOURCES_IN] = {"in", IN(SOURCES), "a list of unicast ADDRESS or ADDRESS/LENGTH", LIST(source_list),
+		POLICY(in),
+		.meaning = "received packets of other senders are dropped. Without it: all pass."},
+	[KEY_SOURCES_OUT] = {"out", IN(SOURCES), "a list of unicast ADDRESS or ADDRESS/LENGTH",
+		LIST(source_list), POLICY(out),
+		.meaning = "packets of other senders do not leave. Without it: all pass."},
+
+	[KEY_POLICE_IN] = {"in", IN(POLICE), "a mapping with `pps`, `kbps` and `burst`", MAPPING(rate),
+		POLICY(in.rate),
+		.meaning = "the rate of received packets."},
+	[KEY_POLICE_OUT] = {"out", IN(POLICE), "a mapping with `pps`, `kbps` and `burst`", MAPPING(rate),
+		POLICY(out.rate),
+		.meaning = "the rate of replicas."},
+
+	[KEY_PPS] = {"pps", IN(RATE), NULL, 1, 1000000000, NULL, SCALAR(number), RATE(pps),
+		.meaning = "packets a second. Without it: no limit of packets."},
+	[KEY_KBPS] = {"kbps", IN(RATE), NULL, 1, 1000000000, NULL, SCALAR(number), RATE(kbps),
+		.meaning = "1,000 bits a second, of inner IP packets. Without it: no limit of bits."},
+	[KEY_BURST] = {"burst", IN(RATE), NULL, 1, 10000, "50", SCALAR(number), RATE(burst),
+		.meaning = "milliseconds of the rate that may pass at once: the CBS of RFC 2697, as a time."},
 
 	[KEY_GROUP] = {"group", IN(MROUTE), "a multicast ADDRESS or ADDRESS/LENGTH", .required = true,
 		SCALAR(group),
@@ -530,7 +576,7 @@ static void help_print_limits(FILE *out)
 		{"mroutes", GREMC_CONFIG_MROUTES_MAX},
 		{"vifs in `from` or `to` of an mroute", GREMC_CONFIG_VIFS_MAX},
 		{"mroutes of memberships", GREMC_CONFIG_MEMBER_ROUTES},
-		{"entries of `sources`", GREMC_CONFIG_SOURCES_MAX},
+		{"entries of `sources`, and of `boundary`", GREMC_CONFIG_SOURCES_MAX},
 		{"different `dscp-map` of all tunnels", GREMC_CONFIG_DSCP_MAPS_MAX},
 		{"characters of a name", GREMC_NAME_SIZE - 1},
 		{"bytes of a file", GREMC_CONFIG_FILE_MAX},
@@ -552,6 +598,11 @@ void gremc_config_help(FILE *out)
 		[SECTION_TUNNEL] = "tunnels: NAME:",
 		[SECTION_KEY] = "tunnels: NAME: key:",
 		[SECTION_KEEPALIVE] = "tunnels: NAME: keepalive:",
+		[SECTION_POLICY] = "policy: of a tunnel, Ethernet or bond:",
+		[SECTION_BOUNDARY] = "policy: boundary:",
+		[SECTION_SOURCES] = "policy: sources:",
+		[SECTION_POLICE] = "policy: police:",
+		[SECTION_RATE] = "policy: police: in: and out:",
 		[SECTION_MROUTE] = "each of mroutes:",
 		[SECTION_SETTINGS] = "settings:",
 		[SECTION_TIMING] = "igmp:",

@@ -20,6 +20,11 @@ enum section {
 	SECTION_TUNNEL,
 	SECTION_KEY,
 	SECTION_KEEPALIVE,
+	SECTION_POLICY,
+	SECTION_BOUNDARY,
+	SECTION_SOURCES,
+	SECTION_POLICE,
+	SECTION_RATE,
 	SECTION_MROUTE,
 	SECTION_SETTINGS,
 	SECTION_TIMING,
@@ -54,6 +59,7 @@ enum key_id {
 	KEY_PCP,
 	KEY_MULTICAST,
 	KEY_PORT_IGMP,
+	KEY_PORT_POLICY,
 	KEY_HOST,
 	KEY_BOND_MODE,
 	KEY_ROUTE_TO,
@@ -76,6 +82,7 @@ enum key_id {
 	KEY_PEER,
 	KEY_TUNNEL_ROUTES,
 	KEY_TUNNEL_IGMP,
+	KEY_TUNNEL_POLICY,
 	KEY_TUNNEL_HOST,
 	KEY_KEEPALIVE,
 	KEY_LIVENESS,
@@ -83,6 +90,20 @@ enum key_id {
 	KEY_OUTPUT,
 	KEY_KEEPALIVE_INTERVAL,
 	KEY_KEEPALIVE_RETRIES,
+	KEY_BOUNDARY,
+	KEY_POLICY_SOURCES,
+	KEY_TTL_THRESHOLD,
+	KEY_MAX_FANOUT,
+	KEY_POLICE,
+	KEY_BOUNDARY_IN,
+	KEY_BOUNDARY_OUT,
+	KEY_SOURCES_IN,
+	KEY_SOURCES_OUT,
+	KEY_POLICE_IN,
+	KEY_POLICE_OUT,
+	KEY_PPS,
+	KEY_KBPS,
+	KEY_BURST,
 	KEY_GROUP,
 	KEY_SOURCE,
 	KEY_FROM,
@@ -157,7 +178,7 @@ char *gremc_config_key_suggest(char *text, size_t size, enum section section, co
  * Returns: text. */
 char *gremc_config_key_type(char *text, size_t size, const struct key *key);
 
-/* ---- readers: scalars.c, ports.c, tunnels.c, marking.c, mroutes.c, igmp.c, load.c ---- */
+/* ---- readers: scalars.c, ports.c, tunnels.c, marking.c, policy.c, mroutes.c, igmp.c, load.c ---- */
 
 scalar_reader gremc_config_read_version, gremc_config_read_number, gremc_config_read_boolean,
 	gremc_config_read_address, gremc_config_read_endpoint, gremc_config_read_device,
@@ -178,5 +199,8 @@ scalar_reader gremc_config_read_group, gremc_config_read_source, gremc_config_re
 scalar_reader gremc_config_read_igmp_word, gremc_config_read_igmp_mode, gremc_config_read_join_group;
 node_reader gremc_config_read_igmp, gremc_config_read_timing, gremc_config_read_igmp_groups,
 	gremc_config_read_igmp_sources, gremc_config_read_joins;
+node_reader gremc_config_read_policy, gremc_config_read_boundary, gremc_config_read_policy_sources,
+	gremc_config_read_police, gremc_config_read_rate, gremc_config_read_boundary_groups,
+	gremc_config_read_source_list;
 
 #endif

@@ -18,10 +18,12 @@ void gremc_config_free(struct gremc_config *config)
 		free(config->ports[i].routes);
 		free(config->ports[i].neighbors);
 		gremc_config_igmp_free(config->ports[i].igmp);
+		gremc_config_policy_free(config->ports[i].policy);
 	}
 	for (uint32_t i = 0; i < config->tunnel_count; i++) {
 		free(config->tunnels[i].routes);
 		gremc_config_igmp_free(config->tunnels[i].igmp);
+		gremc_config_policy_free(config->tunnels[i].policy);
 	}
 	for (uint32_t i = 0; i < config->mroute_count; i++) {
 		free(config->mroutes[i].from);
@@ -58,6 +60,7 @@ void gremc_config_port_draft_fini(struct port_draft *draft)
 	free(draft->port.routes);
 	free(draft->port.neighbors);
 	gremc_config_igmp_free(draft->port.igmp);
+	gremc_config_policy_free(draft->port.policy);
 	free(draft->address_places);
 	free(draft->routes);
 }
@@ -72,6 +75,7 @@ static void loader_destroy(struct loader *l)
 	for (uint32_t i = 0; i < l->tunnel_count; i++) {
 		free(l->tunnels[i].tunnel.routes);
 		gremc_config_igmp_free(l->tunnels[i].tunnel.igmp);
+		gremc_config_policy_free(l->tunnels[i].tunnel.policy);
 	}
 	free(l->addresses);
 	free(l->tunnels);

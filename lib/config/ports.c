@@ -11,9 +11,9 @@
 /* Keys that netplan does not have: an Ethernet or a bond with one of them is a port of this program. */
 static bool pair_visit_own_key(struct loader *l, const struct value *name, yaml_node_t *node, void *object)
 {
-	static const enum key_id own[] = {KEY_ETHERNET_DEVICE, KEY_INTERFACE, KEY_ISOLATE,
-					  KEY_NEIGHBORS,       KEY_VLAN,      KEY_PCP,
-					  KEY_MULTICAST,       KEY_PORT_IGMP, KEY_HOST};
+	static const enum key_id own[] = {
+		KEY_ETHERNET_DEVICE, KEY_INTERFACE,   KEY_ISOLATE,   KEY_NEIGHBORS, KEY_VLAN, KEY_PCP,
+		KEY_MULTICAST,       KEY_PORT_POLICY, KEY_PORT_IGMP, KEY_HOST};
 	bool *found = object;
 
 	(void)l, (void)node;

@@ -227,6 +227,17 @@ static void port_check_pcp(struct loader *l, const struct port_draft *draft)
 			draft->port.name);
 }
 
+/* Check that a port with a policy is a vif. */
+static void port_check_policy(struct loader *l, const struct port_draft *draft)
+{
+	if (draft->port.policy && !draft->port.multicast)
+		gremc_config_error_add(
+			l, draft->places[KEY_PORT_POLICY],
+			"%s has no native multicast that `policy` could limit; add `multicast: "
+			"true` to it, or remove `policy`",
+			draft->port.name);
+}
+
 void gremc_config_validate_ports(struct loader *l)
 {
 	struct gremc_config *config = l->config;
@@ -238,6 +249,7 @@ void gremc_config_validate_ports(struct loader *l)
 	for (uint32_t i = 0; i < l->port_count; i++) {
 		port_check_routes(l, &l->ports[i], !l->ports_broken);
 		port_check_pcp(l, &l->ports[i]);
+		port_check_policy(l, &l->ports[i]);
 	}
 	config->ports = gremc_config_array_alloc(l, l->port_count, sizeof(*config->ports));
 	if (config->ports == NULL)
@@ -250,5 +262,6 @@ void gremc_config_validate_ports(struct loader *l)
 		l->ports[i].port.routes = NULL;
 		l->ports[i].port.neighbors = NULL;
 		l->ports[i].port.igmp = NULL;
+		l->ports[i].port.policy = NULL;
 	}
 }

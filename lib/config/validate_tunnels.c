@@ -297,6 +297,7 @@ void gremc_config_validate_tunnels(struct loader *l)
 	for (uint32_t i = 0; i < l->tunnel_count; i++) {
 		config->tunnels[i] = l->tunnels[i].tunnel;
 		l->tunnels[i].tunnel.igmp = NULL; /* config->tunnels owns them now */
+		l->tunnels[i].tunnel.policy = NULL;
 		l->tunnels[i].tunnel.routes = NULL;
 	}
 }

@@ -96,6 +96,12 @@ void gremc_transaction_vifs_publish(const struct gremc_transaction *transaction)
  * Returns: 0; -ECANCELED; -E2BIG: too many OIFs; -ENOSPC; -ENOMEM. After an error nothing has changed. */
 __rte_warn_unused_result int gremc_static_routes_replace(const struct gremc_transaction *transaction);
 
+/* Set the policy of each vif.
+ * Returns: false: out of memory, logged. A repeated call completes it. */
+__rte_warn_unused_result bool gremc_policies_apply(struct gremc_control *control,
+						   const struct gremc_config *config,
+						   const struct gremc_vif_map *map);
+
 /* Repeat the steps of the last transaction that can be repeated, a second from now: one has failed. */
 void gremc_control_repeat_set(struct gremc_control *control);
 /* Start a job that repeats these steps, if it is due.

@@ -33,6 +33,8 @@ struct gremc_static_routes {
 	uint32_t keys, count;          /* of all specs */
 	uint32_t *lists;               /* the arrays of the specs */
 	uint32_t *vifs;                /* [interface] */
+	/* [interface] NULL: none; the table NULL: no vif has one */
+	const struct gremc_config_policy **policies;
 };
 
 /* Owner:   the control thread. Telemetry reads the atomics and the delays. */

@@ -10,6 +10,7 @@ void gremc_static_routes_free(struct gremc_static_routes *routes)
 	free(routes->specs);
 	free(routes->lists);
 	free(routes->vifs);
+	free(routes->policies);
 	*routes = (struct gremc_static_routes){0};
 }
 
@@ -30,6 +31,53 @@ static int routes_alloc(struct gremc_static_routes *routes, const struct gremc_c
 		return 0;
 	gremc_static_routes_free(routes);
 	return -ENOMEM;
+}
+
+/* The policy of a tunnel or port by its number in the map, or NULL. */
+static const struct gremc_config_policy *config_policy_find(const struct gremc_config *config,
+							    uint32_t number)
+{
+	if (number < config->tunnel_count)
+		return config->tunnels[number].policy;
+	number -= config->tunnel_count;
+	return number < config->port_count ? config->ports[number].policy : NULL;
+}
+
+/* Make the table of policies, if any vif has one. Returns: 0 or -ENOMEM. */
+static int policies_init(struct gremc_static_routes *routes, const struct gremc_config *config,
+			 const struct gremc_vif_map *map)
+{
+	for (uint32_t i = 0; i < map->count; i++) {
+		const struct gremc_config_policy *policy = config_policy_find(config, i);
+
+		if (policy == NULL)
+			continue;
+		if (routes->policies == NULL)
+			routes->policies = calloc(GREMC_INTERFACES_MAX, sizeof(policy));
+		if (routes->policies == NULL)
+			return -ENOMEM;
+		routes->policies[map->interface[i]] = policy;
+	}
+	return 0;
+}
+
+/* Set the policy of each vif. */
+bool gremc_policies_apply(struct gremc_control *control, const struct gremc_config *config,
+			  const struct gremc_vif_map *map)
+{
+	uint32_t failed = 0;
+
+	gremc_assert_control_thread();
+	for (uint32_t i = 0; i < map->count; i++) {
+		if (map->vif[i] != GREMC_VIF_NONE)
+			failed += gremc_vif_policy_set(control->vifs, map->vif[i],
+						       config_policy_find(config, i)) != 0;
+		gremc_job_pause();
+	}
+	gremc_rcu_commit(control->rcu);
+	if (failed)
+		GREMC_LOG_LIMITED(ERR, "out of memory: %u interfaces have old policies", failed);
+	return failed == 0;
 }
 
 /* Append the interfaces of a list of numbers to the lists. Returns: the new list. */
@@ -120,9 +168,14 @@ int gremc_static_routes_replace(const struct gremc_transaction *transaction)
 	gremc_assert_control_thread();
 	if (rc)
 		return rc;
+	if (policies_init(&routes, config, map)) {
+		gremc_static_routes_free(&routes);
+		return -ENOMEM;
+	}
 	routes_init(&routes, config, map);
 	/* old and new routes are in the table together for a moment */
 	gremc_membership_reserve(transaction->control, RTE_MAX(routes.count, membership->routes.count));
+	gremc_rib_policies_set(membership->rib, routes.policies, GREMC_INTERFACES_MAX);
 	rc = gremc_rib_static_replace(membership->rib, routes.specs, routes.keys, routes.vifs,
 				      GREMC_INTERFACES_MAX, (uint32_t)(gremc_clock_ms() / 1000));
 	if (rc) {

@@ -95,6 +95,7 @@ static bool settings_apply(struct gremc_control *control, const struct gremc_con
 	bool is_complete = gremc_tunnels_configure(control, config, map);
 
 	is_complete &= host_apply(control, config, map, errors);
+	is_complete &= gremc_policies_apply(control, config, map);
 	is_complete &= gremc_membership_configure(control, config, map);
 	gremc_control_peers_configure(control, config, map);
 	return is_complete;

@@ -61,7 +61,8 @@ static int vif_create(struct gremc_transaction *transaction, uint32_t number)
 	transaction->new_count++;
 	for (uint32_t i = 0; i < control->workers->stats_count; i++)
 		gremc_stats_reset_vif(control->workers->stats[i], *vif);
-	return gremc_membership_sources_set(control, tunnel->igmp, *vif);
+	rc = gremc_vif_policy_set(control->vifs, *vif, tunnel->policy);
+	return rc ? rc : gremc_membership_sources_set(control, tunnel->igmp, *vif);
 }
 
 static int transaction_alloc(struct gremc_transaction *transaction)

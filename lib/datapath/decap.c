@@ -37,6 +37,17 @@ static inline enum gremc_proto_error packet_decap(struct gremc_packet *packet, s
 	return GREMC_PROTO_OK;
 }
 
+/* The vif of a port's native packets; from GREMC_VIFS_MAX on, as in the tunnels' table, if they need checks.
+ * Out of line: ports of tunnels only do not pay for it. */
+static __rte_noinline uint32_t port_vif_load(const struct gremc_vifs *vifs, uint16_t port)
+{
+	const uint32_t vif = gremc_u32_load(&vifs->port_vif[port]);
+
+	if (vif != GREMC_VIF_NONE && gremc_policy_checks_input(gremc_policy_load(vifs, vif)))
+		return vif + GREMC_VIFS_MAX;
+	return vif;
+}
+
 /* A packet of no vif: punted if the port punts frames. */
 static void unknown_tunnel_punt_or_drop(struct gremc_worker *worker, const struct gremc_rxq *rxq,
 					const struct gremc_packet *packet, const struct gremc_tunnel_key *key)
@@ -53,8 +64,7 @@ static void unknown_tunnel_punt_or_drop(struct gremc_worker *worker, const struc
 void gremc_stage_decap(struct gremc_worker *worker, const struct gremc_rxq *rxq)
 {
 	struct gremc_burst *burst = &worker->burst;
-	const uint32_t port_vif =
-		rxq->multicast ? gremc_u32_load(&worker->vifs->port_vif[rxq->port]) : GREMC_VIF_NONE;
+	const uint32_t port_vif = rxq->multicast ? port_vif_load(worker->vifs, rxq->port) : GREMC_VIF_NONE;
 	struct gremc_vif_cold *const cold = worker->stats->vif_cold;
 	const uint32_t count = burst->count;
 	uint32_t vif[GREMC_BURST], alive = 0;

@@ -44,15 +44,36 @@ static __rte_always_inline enum gremc_rpf gremc_rpf_check(const struct gremc_mro
 									   : GREMC_RPF_NO_OIF;
 }
 
-/* Whether outgoing interface `i` of a conditional mroute accepts a packet with this TTL and source. */
-static inline bool gremc_oif_accepts(const struct gremc_vifs *vifs, const struct gremc_mroute *mroute,
-				     uint32_t i, uint8_t ttl, rte_be32_t source)
+/* Whether a conditional mroute requests a replica for outgoing interface `i` of a packet with this TTL and
+ * source. The policy of the interface may forbid the replica. */
+static inline bool gremc_oif_requests(const struct gremc_vifs *vifs, const struct gremc_mroute *mroute,
+				      uint32_t i, uint8_t ttl, rte_be32_t source)
 {
 	const uint8_t threshold = gremc_mroute_thresholds(mroute)[i];
 
 	if (threshold == GREMC_THRESHOLD_SOURCES)
 		return gremc_vif_accepts_source(vifs, mroute->vif[i], source);
 	return ttl > threshold;
+}
+
+/* Check a requested replica by the policy of its vif.
+ * Input:   ttl: as received. */
+static inline enum gremc_tx_drop gremc_oif_policy_check(const struct gremc_vifs *vifs, uint32_t vif,
+							uint8_t ttl, rte_be32_t source, rte_be32_t group)
+{
+	const struct gremc_policy *policy = gremc_policy_load(vifs, vif);
+
+	return policy ? gremc_policy_check_output(policy, ttl, source, group) : GREMC_TX_DROP_NONE;
+}
+
+/* Whether the policy of the incoming interface allows the replicas of a conditional mroute. */
+static inline bool gremc_fanout_is_allowed(const struct gremc_vifs *vifs, const struct gremc_mroute *mroute,
+					   uint32_t iif, uint32_t oif_skip)
+{
+	const struct gremc_policy *policy = gremc_policy_load(vifs, iif);
+
+	return policy == NULL || policy->max_fanout == 0 ||
+	       mroute->oif_count - (oif_skip < mroute->oif_count) <= policy->max_fanout;
 }
 
 /* The drop reason of a packet that no outgoing interface of a conditional mroute accepts. */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_cycles.h>
+
 #include "datapath/options.h"
 #include "datapath/segments.h"
 
@@ -36,16 +38,14 @@ static struct gremc_gre frame_gre_parse(const struct rte_mbuf *mbuf)
 	return gre;
 }
 
-bool gremc_tunnel_input_check(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t vif)
+/* Check the GRE sequence number. Takes the packet over if it returns false. */
+static bool packet_check_sequence(struct gremc_worker *worker, const struct gremc_packet *packet,
+				  uint32_t vif)
 {
 	struct gremc_sequence_state *sequence = gremc_sequence_load(worker->vifs, vif);
 	enum gremc_sequence mode;
 	struct gremc_gre gre;
 
-	if (gremc_vif_is_down(worker->vifs, vif)) {
-		gremc_vif_drop(worker, vif, packet->mbuf, GREMC_DROP_iif_down);
-		return false;
-	}
 	mode = sequence ? gremc_u8_load(&sequence->mode) : GREMC_SEQUENCE_OFF;
 	if (mode == GREMC_SEQUENCE_OFF) /* changed since the lookup */
 		return true;
@@ -61,6 +61,42 @@ bool gremc_tunnel_input_check(struct gremc_worker *worker, const struct gremc_pa
 		return true;
 	gremc_vif_drop(worker, vif, packet->mbuf, GREMC_DROP_sequence);
 	return false;
+}
+
+/* Check the policy of the vif. Takes the packet over if it returns false. */
+static bool packet_check_policy(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t vif)
+{
+	const struct rte_ipv4_hdr *ip =
+		rte_pktmbuf_mtod_offset(packet->mbuf, const struct rte_ipv4_hdr *, packet->inner_offset);
+	struct gremc_policy *policy = gremc_policy_load(worker->vifs, vif);
+	enum gremc_drop reason;
+	struct gremc_ipv4 parsed;
+
+	/* decap drops or punts packets that are no multicast data */
+	if (policy == NULL ||
+	    gremc_ipv4_parse_header((const uint8_t *)ip, packet->inner_space,
+				    packet->mbuf->data_len - packet->inner_offset, GREMC_IPV4_INNER,
+				    !packet->native, &parsed) != GREMC_PROTO_OK ||
+	    gremc_ipv4_check_multicast(ip) != GREMC_PROTO_OK)
+		return true;
+	reason = gremc_policy_check_input(policy, ip->src_addr, ip->dst_addr);
+	if (reason == GREMC_DROP_NONE && gremc_policy_has_rate(&policy->in) &&
+	    !gremc_policer_accept(&policy->in, rte_rdtsc(), parsed.total_length))
+		reason = GREMC_DROP_policed;
+	if (reason == GREMC_DROP_NONE)
+		return true;
+	gremc_vif_drop_flow_set(worker, vif, reason, ip);
+	gremc_vif_drop(worker, vif, packet->mbuf, reason);
+	return false;
+}
+
+bool gremc_tunnel_input_check(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t vif)
+{
+	if (gremc_vif_is_down(worker->vifs, vif)) {
+		gremc_vif_drop(worker, vif, packet->mbuf, GREMC_DROP_iif_down);
+		return false;
+	}
+	return packet_check_sequence(worker, packet, vif) && packet_check_policy(worker, packet, vif);
 }
 
 /* ---- replicas ---- */

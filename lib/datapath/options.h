@@ -21,10 +21,10 @@ bool gremc_gre_checksum_is_valid(const struct rte_mbuf *mbuf, uint32_t offset, u
  * Returns: false for GRE of no tunnel, which is not for the forwarder. */
 bool gremc_checksum_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf,
 			 const struct gremc_tunnel_key *key);
-/* Check a packet of a tunnel that is down or has input options.
- * Input:   the outer headers are still in the data, and are valid.
+/* Check a packet of a vif that is down, or has options or a policy for received packets.
+ * Input:   the headers are still in the data, and the outer ones are valid.
  * Owner:   takes the packet over if it returns false.
- * Returns: whether the packet goes on like one of a plain tunnel. */
+ * Returns: whether the packet goes on like one of a plain vif. */
 bool gremc_tunnel_input_check(struct gremc_worker *worker, const struct gremc_packet *packet, uint32_t vif);
 
 /* ---- replicas ---- */

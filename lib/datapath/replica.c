@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Replicas in header mbufs: the innermost loop of the program. The replica cache has the fields that they
  * have in common. Each further replica costs its template, one checksum fold, its payload and the stores. */
-#include "datapath/replica.h"
+#include <rte_cycles.h>
+
 #include "datapath/decision.h"
 #include "datapath/fragment.h"
 #include "datapath/marking.h"
 #include "datapath/options.h"
 #include "datapath/pending.h"
+#include "datapath/replica.h"
 #include "datapath/segments.h"
 
 #define CHUNK GREMC_BURST /* replicas whose mbufs and references are acquired together */
@@ -60,6 +62,32 @@ static __rte_always_inline void payload_copy_blocks(uint8_t *to, const uint8_t *
 		rte_mov64(to + block * BLOCK, from + block * BLOCK);
 }
 
+static bool vif_is_policed(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	const struct gremc_policy *policy = gremc_policy_load(vifs, vif);
+
+	return policy && gremc_policy_has_rate(&policy->out);
+}
+
+/* Take the tokens of a replica to a vif with a policer, and send it. The cache is valid for this replica
+ * only, so that the next one comes here, too. Returns: GREMC_TX_DROP_NONE: it is sent or lost, and counted;
+ * GREMC_TX_DROP_oif_policed: too few tokens. */
+static enum gremc_tx_drop replica_police_and_send(struct gremc_worker *worker, struct rte_mbuf *payload,
+						  uint32_t vif)
+{
+	const struct gremc_packet packet = {
+		.mbuf = payload, .iif = GREMC_VIF_NONE, .length = (uint16_t)payload->pkt_len};
+	struct gremc_policy *policy = gremc_policy_load(worker->vifs, vif);
+
+	if (policy && !gremc_policer_accept(&policy->out, rte_rdtsc(), packet.length))
+		return GREMC_TX_DROP_oif_policed;
+	worker->cache.has_tokens = true;
+	gremc_replicas_send(worker, &packet, &vif, 1);
+	worker->cache.has_tokens = false;
+	worker->cache.packet_key = 0;
+	return GREMC_TX_DROP_NONE;
+}
+
 /* Count a requested replica that cannot be sent as it is: send it as fragments, hold it for its next hop, or
  * drop it. */
 static __rte_noinline void replica_hold_or_drop(struct gremc_worker *worker,
@@ -68,6 +96,8 @@ static __rte_noinline void replica_hold_or_drop(struct gremc_worker *worker,
 {
 	if (reason == GREMC_TX_DROP_too_big)
 		reason = gremc_replica_fragment(worker, replication->payload, vif);
+	else if (reason == GREMC_TX_DROP_oif_policed)
+		reason = replica_police_and_send(worker, replication->payload, vif);
 	if (reason == GREMC_TX_DROP_NONE)
 		return;
 	gremc_counter_pair_add(&replication->hot[vif].tx_packets, 1, replication->inner.length);
@@ -82,6 +112,8 @@ void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *pa
 {
 	if (reason == GREMC_TX_DROP_too_big)
 		reason = gremc_replica_fragment(worker, packet, vif);
+	else if (reason == GREMC_TX_DROP_oif_policed)
+		reason = replica_police_and_send(worker, packet, vif);
 	if (reason == GREMC_TX_DROP_NONE) {
 		rte_pktmbuf_free(packet);
 		return;
@@ -95,8 +127,8 @@ void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *pa
 	rte_pktmbuf_free(packet);
 }
 
-/* Correct a cache that is filled for a plain encap: the outer TOS by a DSCP map, the priority in the tag. The
- * keys are those of the cache: so the common case keeps no argument for this call. */
+/* Correct a cache that is filled for a plain encap: the outer TOS by a DSCP map, the priority in the tag,
+ * the policer. The keys are those of the cache: so the common case keeps no argument for this call. */
 static __rte_noinline enum gremc_tx_drop replica_cache_adjust(struct gremc_worker *worker)
 {
 	struct gremc_replica_cache *cache = &worker->cache;
@@ -106,7 +138,11 @@ static __rte_noinline enum gremc_tx_drop replica_cache_adjust(struct gremc_worke
 
 	cache->outer = gremc_outer_fields_make(&encap, (uint16_t)cache->packet_key, outer_tos);
 	cache->adjacency = gremc_adjacency_mark(worker->vifs, cache->adjacency, outer_tos, &cache->marked);
-	return GREMC_TX_DROP_NONE;
+	/* each replica takes tokens of its own (replica_police_and_send()) */
+	if (!vif_is_policed(worker->vifs, cache->vif) || cache->has_tokens)
+		return GREMC_TX_DROP_NONE;
+	cache->packet_key = 0;
+	return GREMC_TX_DROP_oif_policed;
 }
 
 enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint64_t encap_key,
@@ -286,8 +322,10 @@ static __rte_always_inline uint32_t oifs_replicate(struct gremc_worker *worker,
 		enum gremc_tx_drop reason = GREMC_TX_DROP_NONE;
 		uint32_t left = RTE_MIN((uint32_t)(end - vifs), CHUNK);
 
-		if (unlikely(cache->encap_key != encap_key || cache->packet_key != replication->packet_key))
+		if (unlikely(cache->encap_key != encap_key || cache->packet_key != replication->packet_key)) {
+			worker->cache.vif = *vifs;
 			reason = gremc_replica_cache_update(worker, encap_key, replication->packet_key);
+		}
 		if (unlikely(worker->header_count < left))
 			left = header_mbufs_refill(worker, left);
 		if (unlikely(left == 0 || (replication->blocks == 0 &&

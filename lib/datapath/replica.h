@@ -65,6 +65,7 @@ static __rte_always_inline struct gremc_replication gremc_replication_make(const
 }
 
 /* Fill worker->cache for these keys.
+ * Input:   worker->cache.vif: the vif of the replica.
  * Returns: GREMC_TX_DROP_NONE; else the reason why replicas with these keys cannot be sent, and the cache is
  *          invalid. */
 enum gremc_tx_drop gremc_replica_cache_update(struct gremc_worker *worker, uint64_t encap_key,
@@ -106,8 +107,10 @@ static __rte_always_inline bool gremc_replica_send_in_place(struct gremc_worker 
 	struct rte_mbuf *mbuf = replication->payload;
 
 	if (unlikely(cache->encap_key != encap_key || cache->packet_key != replication->packet_key)) {
-		enum gremc_tx_drop reason =
-			gremc_replica_cache_update(worker, encap_key, replication->packet_key);
+		enum gremc_tx_drop reason;
+
+		worker->cache.vif = vif;
+		reason = gremc_replica_cache_update(worker, encap_key, replication->packet_key);
 
 		if (unlikely(reason != GREMC_TX_DROP_NONE)) {
 			gremc_replica_hold_or_drop(worker, mbuf, vif, reason);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "datapath/rotate.h"
+#include "datapath/conditional.h"
 #include "datapath/decision.h"
 #include "datapath/handoff.h"
 #include "datapath/replica.h"
@@ -32,7 +33,7 @@ static bool oif_takes_packet(const struct gremc_worker *worker, const struct gre
 	if (rotation == GREMC_ROTATE_PART && !gremc_oil_part_has(worker, mroute->vif[i]))
 		return false;
 	return !mroute->limited ||
-	       gremc_oif_accepts(worker->vifs, mroute, i, ip->time_to_live + 1, ip->src_addr);
+	       gremc_oif_requests(worker->vifs, mroute, i, ip->time_to_live + 1, ip->src_addr);
 }
 
 /* Returns: the number of OIFs that get a replica. */
@@ -77,7 +78,8 @@ void gremc_packet_replicate_rotated(struct gremc_worker *worker, const struct gr
 	i = oif_index_find(worker, packet, order.first, rotation);
 	for (uint32_t left = takers; left > 0;) {
 		if (oif_takes_packet(worker, packet, i, rotation)) {
-			vifs[n++] = mroute->vif[i];
+			if (!mroute->limited || gremc_replica_is_allowed(worker, packet, mroute->vif[i]))
+				vifs[n++] = mroute->vif[i];
 			left--;
 		}
 		if (n == GREMC_BURST || left == 0) {

@@ -32,6 +32,8 @@ struct gremc_replica_cache {
 	bool template_only;     /* the template and `outer` are the whole outer header */
 	uint64_t mbuf_words[4]; /* struct gremc_mbuf_fields up to data_len and inner_length */
 	struct gremc_adjacency marked;
+	uint32_t vif;    /* of the replica that the cache is filled for */
+	bool has_tokens; /* of its policer */
 };
 
 /* The sum of the packet in replication (datapath/options.h). */

@@ -78,12 +78,60 @@ static bool arena_reserve(struct list_arena *arena, size_t more)
  * first. */
 #define THRESHOLD_BITS 8
 
+/* ---- policies ---- */
+
+static const struct gremc_config_policy *interface_policy(const struct gremc_rib *rib, uint32_t interface)
+{
+	return interface < rib->policies.count ? rib->policies.policies[interface] : NULL;
+}
+
+/* Whether the outer boundary of a policy has all groups of the route. A boundary that has some of them makes
+ * the route conditional. */
+static bool boundary_covers(struct gremc_rib *rib, const struct gremc_config_policy *policy,
+			    const struct gremc_prefix *groups)
+{
+	for (uint32_t i = 0; i < policy->out.group_count; i++) {
+		const struct gremc_prefix *boundary = &policy->out.groups[i];
+
+		if (boundary->length <= groups->length && gremc_prefix_covers(boundary, &groups->address))
+			return true;
+		if (gremc_prefix_covers(groups, &boundary->address))
+			rib->is_conditional = true;
+	}
+	return false;
+}
+
+/* Whether the interface may be in the oil in composition. */
+static bool interface_is_allowed(struct gremc_rib *rib, uint32_t interface)
+{
+	const struct gremc_config_policy *policy = interface_policy(rib, interface);
+
+	if (policy == NULL)
+		return true;
+	if (policy->out.source_count > 0 || policy->ttl_threshold > 0)
+		rib->is_conditional = true;
+	return !boundary_covers(rib, policy, rib->oil_groups);
+}
+
+void gremc_rib_policies_set(struct gremc_rib *rib, const struct gremc_config_policy *const *policies,
+			    uint32_t interface_count)
+{
+	struct policy_table table = {policies, policies ? interface_count : 0, 0};
+
+	gremc_assert_control_thread();
+	for (uint32_t i = 0; i < table.count; i++)
+		if (policies[i] && policies[i]->max_fanout > 0 &&
+		    (table.least_fanout == 0 || policies[i]->max_fanout < table.least_fanout))
+			table.least_fanout = policies[i]->max_fanout;
+	rib->next_policies = table;
+}
+
 /* Append the vif of an interface, if the interface has one. The arena has capacity for it. */
 static void vif_append(struct gremc_rib *rib, uint32_t interface, uint8_t threshold)
 {
 	uint32_t vif = interface < rib->interface_count ? rib->vifs[interface] : GREMC_RIB_NONE;
 
-	if (vif == GREMC_RIB_NONE)
+	if (vif == GREMC_RIB_NONE || (rib->oil_groups && !interface_is_allowed(rib, interface)))
 		return;
 	gremc_assert(vif >> (32 - THRESHOLD_BITS) == 0);
 	gremc_assert(rib->arena.count < rib->arena.capacity);
@@ -191,6 +239,7 @@ static int oil_append(struct gremc_rib *rib, const struct rib_entry *entry, cons
 	const bool has_source = gremc_addr_is_set(&entry->key.source);
 	int rc = 0;
 
+	rib->oil_groups = &entry->key.group;
 	if (cover->static_route)
 		rc = interfaces_append(rib, cover->static_route->oifs, cover->static_route->oif_count);
 	if (rc == 0 && cover->kernel)
@@ -204,6 +253,7 @@ static int oil_append(struct gremc_rib *rib, const struct rib_entry *entry, cons
 					       members ? &members->excluded : NULL);
 	if (rc == 0 && rib->upstream != GREMC_RIB_NONE && (members || cover->wildcard))
 		rc = interfaces_append(rib, &rib->upstream, 1);
+	rib->oil_groups = NULL;
 	return rc;
 }
 
@@ -263,6 +313,8 @@ static int spec_compose_lists(struct gremc_rib *rib, const struct rib_entry *ent
 	bool accepts_none;
 	int rc = iifs_append(rib, cover, &accepts_none);
 
+	rib->is_conditional = false;
+
 	if (rc)
 		return rc;
 	spec->iif_count = list_sort(&rib->arena, iifs);
@@ -271,9 +323,11 @@ static int spec_compose_lists(struct gremc_rib *rib, const struct rib_entry *ent
 		return rc;
 	oifs = iifs + spec->iif_count;
 	spec->oif_count = list_sort(&rib->arena, oifs);
+	rib->is_conditional |= rib->policies.least_fanout > 0 && spec->oif_count > rib->policies.least_fanout;
 	rc = list_finish(&rib->arena, iifs, spec->iif_count, false, &thresholds);
 	if (rc == 0)
-		rc = list_finish(&rib->arena, oifs, spec->oif_count, spec->sampled, &thresholds);
+		rc = list_finish(&rib->arena, oifs, spec->oif_count, spec->sampled || rib->is_conditional,
+				 &thresholds);
 	spec->iifs = (const uint32_t *)iifs;
 	spec->oifs = (const uint32_t *)oifs;
 	spec->thresholds = (const uint8_t *)thresholds;

@@ -34,6 +34,7 @@
 #include <stdint.h>
 
 #include "base/atomic.h"
+#include "config/config.h"
 #include "fanout/fanout.h"
 #include "igmp/igmp.h"
 
@@ -76,6 +77,14 @@ struct gremc_rib_callbacks {
 struct gremc_rib *gremc_rib_create(struct gremc_fanout *fanout, const struct gremc_rib_callbacks *callbacks);
 /* Free the rib. Its mroutes stay in the table. NULL is allowed. */
 void gremc_rib_destroy(struct gremc_rib *rib);
+
+/* Set the policies that the next gremc_rib_static_replace() applies, or not, with all else. Oils respect
+ * them: an interface does not get groups inside its outer boundary, and mroutes with interfaces that check
+ * packets have conditional OIFs.
+ * Input:   policies: [interface below interface_count] NULL: none; the table NULL: no policies.
+ * Owner:   as the routes of gremc_rib_static_replace(). */
+void gremc_rib_policies_set(struct gremc_rib *rib, const struct gremc_config_policy *const *policies,
+			    uint32_t interface_count);
 
 /* Replace the static routes and the table of vifs, and flush: all or nothing.
  * Input:   vifs: [interface below interface_count] vif, or GREMC_RIB_NONE. No flush or replacement is in

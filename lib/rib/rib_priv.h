@@ -71,6 +71,13 @@ struct branch_arena {
 	size_t count, capacity;
 };
 
+/* The policies of interfaces. */
+struct policy_table {
+	const struct gremc_config_policy *const *policies; /* [interface below count] NULL: none */
+	uint32_t count;
+	uint32_t least_fanout; /* the least `max_fanout`; 0: none */
+};
+
 struct gremc_rib {
 	struct gremc_fanout *fanout;
 	struct gremc_rib_callbacks callbacks;
@@ -91,6 +98,10 @@ struct gremc_rib {
 	struct interface_set filtered; /* interfaces with a source filter */
 	const uint32_t *vifs;
 	uint32_t interface_count;
+	struct policy_table policies, next_policies; /* next: of the next replacement */
+	/* of the route in composition */
+	const struct gremc_prefix *oil_groups; /* while its oil is composed: its groups; else NULL */
+	bool is_conditional;                   /* it has OIFs that check packets */
 	uint32_t now;
 	gremc_atomic_u32 *since; /* [mroute id] reserved address space. Writer: control; reader: telemetry */
 	gremc_atomic_u64 failures; /* writer: control; reader: telemetry */

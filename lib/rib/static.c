@@ -106,6 +106,7 @@ int gremc_rib_static_replace(struct gremc_rib *rib, const struct gremc_rib_route
 	gremc_rib_entries_visit(rib, static_route_save);
 	rib->vifs = vifs;
 	rib->interface_count = interface_count;
+	RTE_SWAP(rib->policies, rib->next_policies);
 	rib->batch_failed = false;
 	rc = static_routes_add(rib, routes, count);
 	gremc_rib_entries_visit(rib, batch_add_visitor);
@@ -117,7 +118,9 @@ int gremc_rib_static_replace(struct gremc_rib *rib, const struct gremc_rib_route
 	if (rc) {
 		rib->vifs = old_vifs;
 		rib->interface_count = old_interface_count;
+		rib->policies = rib->next_policies;
 	}
+	rib->next_policies = rib->policies;
 	gremc_rib_batch_clean(rib);
 	rib->is_busy = false;
 	return rc;

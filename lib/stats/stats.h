@@ -32,6 +32,10 @@
 	X(empty_oil, "no outgoing interface but the incoming one (split horizon)")                           \
 	X(source_guard, "no outgoing interface takes packets of this source (`sources`)")                    \
 	X(ttl_threshold, "the TTL is not above the threshold of any outgoing interface")                     \
+	X(boundary, "the group does not cross the interface (`boundary`)")                                   \
+	X(source_filter, "the sender is none of the interface's (`sources`)")                                \
+	X(policed, "above the rate of the interface by which it came (`police`)")                            \
+	X(fanout_limit, "more replicas than packets of this interface may have (`max-fanout`)")              \
 	X(header_split, "headers spread over segments in a way that no buffer can hold together")            \
 	X(shared_input, "the driver gave a shared buffer and no buffer was free to copy it")                 \
 	X(reassembly_full, "outer fragment: as many of its addresses, or of all, wait as may wait")          \
@@ -66,6 +70,9 @@
 	X(oif_down, "the operator has set the outgoing interface down")                                      \
 	X(peer_dead, "the other end of the tunnel has shown no sign of life (`keepalive`, `liveness`)")      \
 	X(too_big, "inner packet larger than the tunnel's MTU")                                              \
+	X(oif_scope, "the group or the TTL does not pass the interface (`boundary`, `ttl-threshold`)")       \
+	X(oif_source, "packets of this sender do not leave by the interface (`sources`)")                    \
+	X(oif_policed, "above the rate of the interface (`police`)")                                         \
 	X(no_mbuf, "no free buffer in the header pool")                                                      \
 	X(tx_full, "the port did not take the packet, and no more could be held for it")                     \
 	X(ring_full, "the ring to the worker that owns the port's transmit queue was full")                  \

@@ -4,7 +4,7 @@
 
 #include "telemetry/telemetry_priv.h"
 
-#define VIF_DROPS_PAGE 3
+#define VIF_DROPS_PAGE 2
 
 void gremc_command_drops(struct gremc_query *query)
 {

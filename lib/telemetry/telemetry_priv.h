@@ -31,6 +31,8 @@
 	  "Next hops in use: MAC address, resolved or not, how many use it.")                                \
 	X(tunnels, "[,OFFSET]", 0, 1, true, "Tunnels with their addresses, keys and packets.")               \
 	X(tunnel, ",NAME", 1, 1, true, "All about one tunnel.")                                              \
+	X(policies, "[,OFFSET]", 0, 1, true,                                                                 \
+	  "Interfaces with a policy: their limits, and packets beyond them.")                                \
 	X(peers, "[,OFFSET]", 0, 1, true, "Peers of tunnels: alive or dead, keepalives, round-trip time.")   \
 	X(hosts, "[,OFFSET]", 0, 1, false,                                                                   \
 	  "Host interfaces: packets to and from the kernel, lost by reason.")                                \

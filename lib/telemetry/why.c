@@ -17,6 +17,17 @@ static bool iif_is_strict(const struct packet_query *packet_query)
 	return sequence && gremc_u8_load(&sequence->mode) == GREMC_SEQUENCE_STRICT;
 }
 
+/* Whether the incoming interface has a policer. */
+static bool iif_is_policed(const struct packet_query *packet_query)
+{
+	const struct gremc_policy *policy =
+		packet_query->iif == GREMC_VIF_NONE
+			? NULL
+			: gremc_policy_load(packet_query->query->telemetry->vifs, packet_query->iif);
+
+	return policy && gremc_policy_has_rate(&policy->in);
+}
+
 /* Add a sentence about this case to the reason's text. */
 static void detail_reply(const struct packet_query *packet_query, struct rte_tel_data *reply)
 {
@@ -50,6 +61,10 @@ static void detail_reply(const struct packet_query *packet_query, struct rte_tel
 		gremc_reply_text(reply, key, "every member of the group excludes this source");
 	else if (packet_query->reason == GREMC_DROP_empty_oil)
 		gremc_reply_text(reply, key, "the mroute has no outgoing interface");
+	else if (packet_query->policy)
+		gremc_reply_format(reply, key, "%u of %u replicas are lost: %s: %s", packet_query->policy,
+				   packet_query->wanted, gremc_tx_drop_name(packet_query->policy_reason),
+				   gremc_tx_drop_text(packet_query->policy_reason));
 	else if (packet_query->oif_down)
 		gremc_reply_format(reply, key, "%u of %u replicas would be lost now: oif_down: %s",
 				   packet_query->oif_down, packet_query->wanted,
@@ -67,9 +82,11 @@ static void detail_reply(const struct packet_query *packet_query, struct rte_tel
 			reply, key, "if its GRE sequence number is above %u, the last one of %s",
 			(uint32_t)gremc_u64_load(&gremc_sequence_load(vifs, packet_query->iif)->last),
 			packet_query->iif_name);
+	else if (packet_query->reason == GREMC_DROP_NONE && iif_is_policed(packet_query))
+		gremc_reply_format(reply, key, "within the rate of %s (`police`)", packet_query->iif_name);
 	else if (packet_query->limited)
 		gremc_reply_format(reply, key,
-				   "%u of %u replicas only if the TTL is above the kernel's threshold of the "
+				   "%u of %u replicas only if the TTL is above the threshold of the "
 				   "interface",
 				   packet_query->limited, packet_query->wanted);
 	else
@@ -127,6 +144,7 @@ static void verdict_reply(const struct packet_query *packet_query, struct rte_te
 	gremc_reply_u64(reply, "no_adjacency", packet_query->no_adjacency);
 	gremc_reply_u64(reply, "oif_down", packet_query->oif_down);
 	gremc_reply_u64(reply, "peer_dead", packet_query->peer_dead);
+	gremc_reply_u64(reply, "policy", packet_query->policy);
 	gremc_reply_u64(reply, "smallest_mtu", packet_query->smallest_mtu);
 }
 
@@ -151,7 +169,7 @@ static void oifs_reply(const struct packet_query *packet_query)
 	unsigned named = 0;
 
 	for (uint32_t i = 0; i < mroute->oif_count && named < NAMES; i++) {
-		if (!gremc_why_oif_accepts_source(packet_query, i))
+		if (!gremc_why_oif_accepts(packet_query, i))
 			continue;
 		gremc_reply_array_text(names, gremc_query_vif_name(query, mroute->vif[i], name));
 		named++;

@@ -64,6 +64,18 @@ static bool iif_is_down(const struct packet_query *packet_query)
 	       (adjacency && adjacency->down);
 }
 
+/* The policy of the incoming interface. */
+static enum gremc_drop input_policy_check(const struct packet_query *packet_query)
+{
+	const struct gremc_policy *policy =
+		packet_query->iif == GREMC_VIF_NONE
+			? NULL
+			: gremc_policy_load(packet_query->query->telemetry->vifs, packet_query->iif);
+
+	return policy ? gremc_policy_check_input(policy, packet_query->key.source, packet_query->key.group)
+		      : GREMC_DROP_NONE;
+}
+
 /* The checks of the classify and decap stages on an otherwise correct packet from this source to this group.
  */
 static enum gremc_drop input_check(const struct packet_query *packet_query)
@@ -84,23 +96,47 @@ static enum gremc_drop input_check(const struct packet_query *packet_query)
 	    (packet_query->iif == GREMC_VIF_NONE || !gremc_ipv4_is_multicast(packet_query->key.group)))
 		return GREMC_DROP_not_gre;
 	error = gremc_ipv4_check_multicast(&ip);
-	return gremc_drop_from_proto(error);
+	return error == GREMC_PROTO_OK ? input_policy_check(packet_query) : gremc_drop_from_proto(error);
 }
 
-bool gremc_why_oif_accepts_source(const struct packet_query *packet_query, uint32_t i)
+/* Whether outgoing interface `i` gets a replica of packets of this source with some TTL, or loses it. */
+static bool oif_is_requested(const struct packet_query *packet_query, uint32_t i)
 {
 	const struct gremc_mroute *mroute = packet_query->mroute;
 
 	return i != packet_query->oif_skip &&
-	       (!mroute->limited || gremc_oif_accepts(packet_query->query->telemetry->vifs, mroute, i,
-						      UINT8_MAX, packet_query->key.source));
+	       (!mroute->limited || gremc_oif_requests(packet_query->query->telemetry->vifs, mroute, i,
+						       UINT8_MAX, packet_query->key.source));
 }
 
-/* Whether only packets above a TTL threshold of the kernel leave by outgoing interface `i`. */
-static bool oif_has_threshold(const struct gremc_mroute *mroute, uint32_t i)
+/* The reason for which the policy of outgoing interface `i` forbids a replica. */
+static enum gremc_tx_drop oif_policy_check(const struct packet_query *packet_query, uint32_t i)
 {
-	return mroute->limited && gremc_mroute_thresholds(mroute)[i] > 0 &&
-	       gremc_mroute_thresholds(mroute)[i] != GREMC_THRESHOLD_SOURCES;
+	return packet_query->mroute->limited
+		       ? gremc_oif_policy_check(packet_query->query->telemetry->vifs,
+						packet_query->mroute->vif[i], UINT8_MAX,
+						packet_query->key.source, packet_query->key.group)
+		       : GREMC_TX_DROP_NONE;
+}
+
+bool gremc_why_oif_accepts(const struct packet_query *packet_query, uint32_t i)
+{
+	return oif_is_requested(packet_query, i) && oif_policy_check(packet_query, i) == GREMC_TX_DROP_NONE;
+}
+
+/* Whether only packets above a TTL threshold of the kernel, or of the policy, leave by outgoing interface
+ * `i`. */
+static bool oif_has_threshold(const struct packet_query *packet_query, uint32_t i)
+{
+	const struct gremc_mroute *mroute = packet_query->mroute;
+	const struct gremc_policy *policy =
+		gremc_policy_load(packet_query->query->telemetry->vifs, mroute->vif[i]);
+
+	if (!mroute->limited)
+		return false;
+	return (gremc_mroute_thresholds(mroute)[i] > 0 &&
+		gremc_mroute_thresholds(mroute)[i] != GREMC_THRESHOLD_SOURCES) ||
+	       (policy && policy->ttl_threshold > 0);
 }
 
 /* Count the replicas of a mroute whose RPF check passes. */
@@ -108,11 +144,22 @@ static enum gremc_drop oifs_count(struct packet_query *packet_query)
 {
 	const struct gremc_mroute *mroute = packet_query->mroute;
 
+	if (mroute->limited && !gremc_fanout_is_allowed(packet_query->query->telemetry->vifs, mroute,
+							packet_query->iif, packet_query->oif_skip))
+		return GREMC_DROP_fanout_limit;
 	for (uint32_t i = 0; i < mroute->oif_count; i++) {
-		if (!gremc_why_oif_accepts_source(packet_query, i))
+		enum gremc_tx_drop reason;
+
+		if (!oif_is_requested(packet_query, i))
 			continue;
 		packet_query->wanted++;
-		packet_query->limited += oif_has_threshold(mroute, i);
+		reason = oif_policy_check(packet_query, i);
+		if (reason != GREMC_TX_DROP_NONE) {
+			packet_query->policy++;
+			packet_query->policy_reason = reason;
+			continue;
+		}
+		packet_query->limited += oif_has_threshold(packet_query, i);
 	}
 	return packet_query->wanted ? GREMC_DROP_NONE
 				    : gremc_conditional_drop_reason(mroute, packet_query->oif_skip);
@@ -160,7 +207,7 @@ static void oifs_check(struct packet_query *packet_query)
 		struct gremc_encap encap;
 		uint16_t mtu;
 
-		if (!gremc_why_oif_accepts_source(packet_query, i))
+		if (!gremc_why_oif_accepts(packet_query, i))
 			continue;
 		encap = gremc_encap_from_key(gremc_encap_key_load(&vifs->encap[mroute->vif[i]]));
 		switch (gremc_replica_check(&encap, gremc_adjacency_load(vifs, encap.adjacency), 0)) {

@@ -21,7 +21,9 @@ struct packet_query {
 	const struct gremc_mroute *mroute; /* NULL: none matched, or the packet was dropped before */
 	uint32_t oif_skip;                 /* index of the iif in the oil, or oif_count */
 	uint32_t wanted, no_adjacency, oif_down, peer_dead;
-	uint32_t limited; /* of `wanted`: those with a TTL threshold */
+	uint32_t limited;                 /* of `wanted`: those with a TTL threshold */
+	uint32_t policy;                  /* of `wanted`: those that the policy of their interface forbids */
+	enum gremc_tx_drop policy_reason; /* of one of them */
 	uint16_t smallest_mtu;
 };
 
@@ -30,8 +32,8 @@ struct packet_query {
 /* Parse the arguments of the query and make all decisions about the packet.
  * Returns: false: an argument is wrong, and the reply has the error. */
 bool gremc_why_decide(struct packet_query *packet_query);
-/* Whether outgoing interface `i` gets packets of this source with some TTL. */
-bool gremc_why_oif_accepts_source(const struct packet_query *packet_query, uint32_t i);
+/* Whether outgoing interface `i` gets packets of this source with some TTL, within its rate. */
+bool gremc_why_oif_accepts(const struct packet_query *packet_query, uint32_t i);
 
 /* ---- why_members.c ---- */
 

@@ -56,6 +56,8 @@ void gremc_encap_key_publish(struct gremc_vifs *vifs, uint32_t vif)
 		encap_key.adjacency = GREMC_ADJACENCY_DEAD;
 	if (state & GREMC_VIF_CHANGING)
 		encap_key.flags |= GREMC_ENCAP_CHANGING;
+	if (state & GREMC_VIF_POLICED)
+		encap_key.flags |= GREMC_ENCAP_ADJUST;
 	/* A reader loads the old key or the new one. The adjacency and the template of either remain valid
 	 * until its next quiescent state. */
 	for (uint32_t i = 0; i < priv->nodes.count; i++)
@@ -279,6 +281,19 @@ void gremc_vif_down_set(struct gremc_vifs *vifs, uint32_t vif, bool down)
 	if (gremc_vif_info_load(vifs, vif)->kind == GREMC_VIF_TUNNEL &&
 	    gremc_tunnel_entry(vifs, vif) != before)
 		gremc_tunnel_renumber(vifs, vif, before, gremc_tunnel_entry(vifs, vif));
+}
+
+void gremc_vif_policy_apply(struct gremc_vifs *vifs, uint32_t vif)
+{
+	const struct gremc_policy *policy = gremc_policy_load(vifs, vif);
+	const struct gremc_vif_info *info = gremc_vif_info_load(vifs, vif);
+	uint8_t *state = &vifs->priv->state[vif];
+	const bool is_policed = policy && gremc_policy_has_rate(&policy->out);
+
+	*state = (uint8_t)((*state & ~GREMC_VIF_POLICED) | (is_policed ? GREMC_VIF_POLICED : 0));
+	gremc_encap_key_publish(vifs, vif);
+	if (info->kind == GREMC_VIF_TUNNEL)
+		gremc_vif_checked_set(vifs, vif, &info->options);
 }
 
 void gremc_vif_dead_set(struct gremc_vifs *vifs, uint32_t vif, bool dead)

@@ -23,7 +23,7 @@ enum gremc_encap_flags {
 	GREMC_ENCAP_HOST = 16,       /* NATIVE to the host: the L2 header's source holds the iif */
 	GREMC_ENCAP_CHANGING = 32,   /* the template is in the encap's twin */
 	GREMC_ENCAP_OPTIONS = 64,    /* GRE checksum or sequence number (datapath/options.h) */
-	GREMC_ENCAP_ADJUST = 128,    /* a DSCP map: work for the replica cache, none for a header */
+	GREMC_ENCAP_ADJUST = 128, /* a DSCP map or a policer: work for the replica cache, none for a header */
 };
 
 #define GREMC_ENCAP_TOS_MAPPED 1u /* in `tos`, whose ECN bits are not fixed */

@@ -24,7 +24,9 @@ int gremc_vif_sequence_set(struct gremc_vifs *vifs, uint32_t vif, enum gremc_seq
 
 void gremc_vif_checked_set(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_tunnel_options *options)
 {
-	const uint8_t checked = options->sequence != GREMC_SEQUENCE_OFF ? GREMC_VIF_CHECKED : 0;
+	const bool has_checks = options->sequence != GREMC_SEQUENCE_OFF ||
+				gremc_policy_checks_input(gremc_policy_load(vifs, vif));
+	const uint8_t checked = has_checks ? GREMC_VIF_CHECKED : 0;
 	const uint32_t before = gremc_tunnel_entry(vifs, vif);
 	uint8_t *state = &vifs->priv->state[vif];
 

@@ -80,6 +80,7 @@ static void vifs_share_common(struct gremc_vifs *vifs)
 		node->info = vifs->info;
 		node->punt = vifs->punt;
 		node->serial = vifs->serial;
+		node->policy = vifs->policy;
 		node->sequence = vifs->sequence;
 		node->sources = vifs->sources;
 		node->peers = vifs->peers;
@@ -108,6 +109,7 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	vifs->info = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->info), nodes->socket[0]);
 	vifs->punt = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->punt), nodes->socket[0]);
 	vifs->serial = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->serial), nodes->socket[0]);
+	vifs->policy = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->policy), nodes->socket[0]);
 	vifs->sequence = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sequence), nodes->socket[0]);
 	vifs->sources = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sources), nodes->socket[0]);
 	priv->mtu = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->mtu), nodes->socket[0]);
@@ -118,7 +120,8 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	if (gremc_indexes_init(&priv->vif_indexes, GREMC_VIFS_MAX) || priv->retired_vifs == NULL ||
 	    priv->state == NULL || priv->mtu == NULL || priv->path_mtu == NULL || vifs->info == NULL ||
 	    vifs->punt == NULL || vifs->serial == NULL || vifs->sequence == NULL || vifs->sources == NULL ||
-	    gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels) || gremc_markings_init(vifs))
+	    vifs->policy == NULL || gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels) ||
+	    gremc_markings_init(vifs))
 		goto fail;
 	vifs_share_common(vifs);
 	return vifs;
@@ -138,6 +141,8 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 		free((void *)(uintptr_t)gremc_vif_info_load(vifs, i));
 	for (uint32_t i = 0; vifs->sources && i < gremc_vifs_limit(vifs); i++)
 		free((void *)(uintptr_t)gremc_pointer_load(&vifs->sources[i]));
+	for (uint32_t i = 0; vifs->policy && i < gremc_vifs_limit(vifs); i++)
+		gremc_policy_free(gremc_pointer_load(&vifs->policy[i]));
 	for (uint32_t i = 0; vifs->sequence && i < gremc_vifs_limit(vifs); i++)
 		free(gremc_pointer_load(&vifs->sequence[i]));
 	gremc_tunnels_fini(vifs);
@@ -147,6 +152,7 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 	gremc_memory_release(vifs->info, GREMC_VIFS_MAX * sizeof(*vifs->info));
 	gremc_memory_release(vifs->punt, GREMC_VIFS_MAX * sizeof(*vifs->punt));
 	gremc_memory_release(vifs->serial, GREMC_VIFS_MAX * sizeof(*vifs->serial));
+	gremc_memory_release(vifs->policy, GREMC_VIFS_MAX * sizeof(*vifs->policy));
 	gremc_memory_release(vifs->sequence, GREMC_VIFS_MAX * sizeof(*vifs->sequence));
 	gremc_memory_release(vifs->sources, GREMC_VIFS_MAX * sizeof(*vifs->sources));
 	gremc_memory_release(priv->mtu, GREMC_VIFS_MAX * sizeof(*priv->mtu));
@@ -332,6 +338,8 @@ static void vif_reclaim(void *argument)
 	free((void *)(uintptr_t)retired->info);
 	free((void *)(uintptr_t)gremc_pointer_load(&vifs->sources[vif]));
 	gremc_pointer_store(&vifs->sources[vif], NULL);
+	gremc_policy_free(gremc_pointer_load(&vifs->policy[vif]));
+	gremc_pointer_store(&vifs->policy[vif], NULL);
 	free(gremc_pointer_load(&vifs->sequence[vif]));
 	gremc_pointer_store(&vifs->sequence[vif], NULL);
 	gremc_index_free(&vifs->priv->vif_indexes, vif);

@@ -31,6 +31,7 @@
 #include "vif/adjacency.h"
 #include "vif/encap.h"
 #include "vif/marking.h"
+#include "vif/policy.h"
 #include "vif/sequence.h"
 
 #define GREMC_VIFS_MAX  (1u << 17)
@@ -49,15 +50,6 @@ enum gremc_vif_punt {
 };
 
 #define GREMC_VIF_NAME_SIZE GREMC_NAME_SIZE
-
-/* The source filter of a vif, applied by source-filtered mroutes: ranges of addresses, in host byte order and
- * ascending. Immutable once published. */
-struct gremc_vif_sources {
-	uint32_t count;
-	struct gremc_vif_range {
-		uint32_t first, last;
-	} range[];
-};
 
 /* The description of a vif for the control thread and telemetry. Immutable once published. */
 struct gremc_vif_info {
@@ -87,9 +79,9 @@ GREMC_ATOMIC_POINTER(vif_sources, const struct gremc_vif_sources);
 GREMC_ATOMIC_POINTER(vif_sequence, struct gremc_sequence_state);
 GREMC_ATOMIC_POINTER(vif_hash, struct gremc_hash);
 
-/* The copy of one node. Rarely read arrays (dscp_map, info, peers, punt, sequence, serial, sources)
- * are shared by all copies. The control thread is the writer of every field; workers, telemetry and the
- * control thread are the readers. */
+/* The copy of one node. Rarely read arrays (dscp_map, info, peers, policy, punt, sequence, serial,
+ * sources) are shared by all copies. The control thread is the writer of every field; workers, telemetry and
+ * the control thread are the readers. */
 struct gremc_vifs {
 	struct gremc_encap *encap; /* [vif], and the twins from GREMC_VIFS_MAX on; reserved address space */
 	gremc_atomic_adjacency *adjacency; /* [adjacency] acquire; never NULL at an index in use */
@@ -99,6 +91,7 @@ struct gremc_vifs {
 	struct rte_hash *peers;            /* two addresses to the number of their tunnels */
 	gremc_atomic_u32 port_vif[GREMC_STATS_PORTS]; /* of native multicast, or GREMC_VIF_NONE; relaxed */
 	gremc_atomic_vif_sources *sources;            /* [vif] acquire; NULL: accepts none */
+	gremc_atomic_policy *policy;                  /* [vif] acquire; NULL: none */
 	gremc_atomic_vif_sequence *sequence;          /* [vif] acquire; NULL: no sequence numbers so far */
 	gremc_atomic_u32 *serial; /* [vif] relaxed: odd while the index is in use; differs for each vif */
 	gremc_atomic_u8 *punt;    /* [vif] enum gremc_vif_punt, relaxed */
@@ -294,6 +287,21 @@ static inline const struct gremc_vif_info *gremc_vif_info_load(const struct grem
 static inline struct gremc_sequence_state *gremc_sequence_load(const struct gremc_vifs *vifs, uint32_t vif)
 {
 	return gremc_pointer_load_acquire(&vifs->sequence[vif]);
+}
+
+/* The policy of a vif.
+ * Thread:   a reader.
+ * Lifetime: valid until the reader's next quiescent state.
+ * Returns:  NULL: none. */
+static inline struct gremc_policy *gremc_policy_load(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	return gremc_pointer_load_acquire(&vifs->policy[vif]);
+}
+
+/* Whether received packets of a vif with this policy, or NULL, need a check. */
+static inline bool gremc_policy_checks_input(const struct gremc_policy *policy)
+{
+	return policy && (policy->in.groups || policy->in.sources || gremc_policy_has_rate(&policy->in));
 }
 
 /* The same for an adjacency. Never NULL at an index in use. */

@@ -65,6 +65,7 @@ enum gremc_vif_state {
 	GREMC_VIF_TWIN_BUSY = 4, /* a reader may still use the template of the twin */
 	GREMC_VIF_DEAD = 8,      /* its peer is dead */
 	GREMC_VIF_CHECKED = 16,  /* received packets need more checks than those of a plain tunnel */
+	GREMC_VIF_POLICED = 32,  /* the rate of replicas is limited */
 };
 
 /* Indexes from here on are not for next hops. */
@@ -117,8 +118,18 @@ void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif);
  * Errors:  -ENOMEM: nothing changed. */
 __rte_warn_unused_result int gremc_vif_sequence_set(struct gremc_vifs *vifs, uint32_t vif,
 						    enum gremc_sequence mode);
-/* Set or clear GREMC_VIF_CHECKED, as the options require. */
+/* Set or clear GREMC_VIF_CHECKED of a tunnel, as its options and its policy require. */
 void gremc_vif_checked_set(struct gremc_vifs *vifs, uint32_t vif, const struct gremc_tunnel_options *options);
+/* Bring a changed policy into effect. */
+void gremc_vif_policy_apply(struct gremc_vifs *vifs, uint32_t vif);
+/* Free a policy. NULL is allowed. */
+void gremc_policy_free(void *policy);
+
+/* Make ranges of prefixes, which may overlap.
+ * Returns: NULL: out of memory. */
+struct gremc_vif_sources *gremc_ranges_create(const struct gremc_prefix *prefixes, uint32_t count);
+/* Whether both have the same ranges. Either may be NULL. */
+bool gremc_ranges_are_equal(const struct gremc_vif_sources *a, const struct gremc_vif_sources *b);
 
 /* Create the tables of marking.
  * Errors:  -ENOMEM; gremc_markings_fini() frees the rest. */

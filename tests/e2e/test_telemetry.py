@@ -28,7 +28,7 @@ def test_every_command_answers(test_hub):
         commands = [name for name in telemetry.query("/") if name.startswith("/gremc/")]
         assert set(commands) == {f"/gremc/{name}" for name in (
             "info", "lcores", "ports", "pools", "drops", "vif_drops", "reasons", "neighbors", "tunnels", "tunnel", "hosts",
-            "mroutes", "mroute", "igmp", "groups", "kernel", "peers", "why")}
+            "mroutes", "mroute", "igmp", "groups", "kernel", "peers", "policies", "why")}
         for command in commands:
             text = telemetry.query(f"/help,{command}")
             assert telemetry.query(command) is not None, command

@@ -121,15 +121,25 @@ static void command_check(const char *docs, const char *path, const char *query)
 
 static void test_docs_show_every_key(void **unused __rte_unused)
 {
-	static const char *const queries[] = {"/gremc/info",      "/gremc/lcores",
-					      "/gremc/ports",     "/gremc/pools",
-					      "/gremc/drops",     "/gremc/reasons",
-					      "/gremc/vif_drops", "/gremc/neighbors",
-					      "/gremc/tunnels,1", "/gremc/tunnel,gre1",
-					      "/gremc/peers",     "/gremc/hosts",
-					      "/gremc/mroutes",   "/gremc/mroute,10.1.1.1,239.1.1.1",
-					      "/gremc/igmp",      "/gremc/groups",
-					      "/gremc/kernel",    "/gremc/why,gre0,10.1.1.1,239.1.1.1"};
+	static const char *const queries[] = {"/gremc/info",
+					      "/gremc/lcores",
+					      "/gremc/ports",
+					      "/gremc/pools",
+					      "/gremc/drops",
+					      "/gremc/reasons",
+					      "/gremc/vif_drops",
+					      "/gremc/neighbors",
+					      "/gremc/tunnels,1",
+					      "/gremc/tunnel,gre1",
+					      "/gremc/peers",
+					      "/gremc/hosts",
+					      "/gremc/policies",
+					      "/gremc/mroutes",
+					      "/gremc/mroute,10.1.1.1,239.1.1.1",
+					      "/gremc/igmp",
+					      "/gremc/groups",
+					      "/gremc/kernel",
+					      "/gremc/why,gre0,10.1.1.1,239.1.1.1"};
 	const struct gremc_peer_policy policy = {.interval = 1, .retries = 1, .sends = true};
 	char *docs = document_read("docs/telemetry.md"), path[64];
 
@@ -137,6 +147,9 @@ static void test_docs_show_every_key(void **unused __rte_unused)
 	world->stats[0]->vif_drop[world->vif[GRE0]].packets[GREMC_DROP_rpf] = 1;
 	world->stats[0]->vif_drop[world->vif[GRE0]].flow[GREMC_DROP_rpf] = UINT64_MAX;
 	gremc_peer_policy_set(world->peers, world->vif[GRE1], &policy, 0);
+	assert_int_equal(gremc_vif_policy_set(world->vifs, world->vif[GRE1],
+					      &(const struct gremc_config_policy){.ttl_threshold = 1}),
+			 0);
 	for (unsigned i = 0; i < RTE_DIM(queries); i++) {
 		snprintf(path, sizeof(path), "%.*s", (int)strcspn(queries[i], ","), queries[i]);
 		command_check(docs, path, queries[i]);

@@ -99,9 +99,35 @@ static void test_largest_vif_drops_fit(void **unused __rte_unused)
 	}
 	gremc_u32_store(&world->vifs->limit, GREMC_VIFS_MAX);
 	/* name, sum, and three keys of each reason */
-	full_page_check("/gremc/vif_drops,100000", 3, 2 + 3 * GREMC_DROP_COUNT);
+	full_page_check("/gremc/vif_drops,100000", 2, 2 + 3 * GREMC_DROP_COUNT);
 	for (uint32_t i = 0; i < 6; i++) {
 		gremc_pointer_store(&world->vifs->info[first + i], NULL);
+		gremc_stats_reset_vif(world->stats[0], first + i);
+	}
+	gremc_u32_store(&world->vifs->limit, limit);
+}
+
+static void test_largest_policies_fit(void **unused __rte_unused)
+{
+	static struct gremc_policy policy;
+	struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL};
+	const uint32_t first = GREMC_VIFS_MAX - 60, limit = gremc_vifs_limit(world->vifs);
+	struct gremc_vif_sources ranges = {.count = UINT32_MAX};
+
+	memset(&policy, 0xff, sizeof(policy));
+	policy.in.groups = policy.in.sources = policy.out.groups = policy.out.sources = &ranges;
+	name_fill_with_quotes(info.name, sizeof(info.name));
+	for (uint32_t i = 0; i < 60; i++) {
+		gremc_pointer_store(&world->vifs->info[first + i], &info);
+		gremc_pointer_store(&world->vifs->policy[first + i], &policy);
+		memset(&world->stats[0]->vif_drop[first + i], 0xff, sizeof(struct gremc_vif_drop));
+		memset(&world->stats[0]->vif_cold[first + i], 0xff, sizeof(struct gremc_vif_cold));
+	}
+	gremc_u32_store(&world->vifs->limit, GREMC_VIFS_MAX);
+	full_page_check("/gremc/policies,100000", 24, 15);
+	for (uint32_t i = 0; i < 60; i++) {
+		gremc_pointer_store(&world->vifs->info[first + i], NULL);
+		gremc_pointer_store(&world->vifs->policy[first + i], NULL);
 		gremc_stats_reset_vif(world->stats[0], first + i);
 	}
 	gremc_u32_store(&world->vifs->limit, limit);
@@ -237,6 +263,7 @@ int main(void)
 		cmocka_unit_test(test_largest_vif_replies_fit),
 		cmocka_unit_test(test_largest_peer_replies_fit),
 		cmocka_unit_test(test_largest_vif_drops_fit),
+		cmocka_unit_test(test_largest_policies_fit),
 		cmocka_unit_test(test_largest_mroute_and_neighbor_replies_fit),
 		cmocka_unit_test(test_largest_igmp_replies_fit),
 		cmocka_unit_test(test_largest_port_replies_fit),

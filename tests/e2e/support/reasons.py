@@ -148,6 +148,8 @@ ELSEWHERE = {
     "iif_down": "e2e/test_host: the operator sets an interface down",
     "source_guard": "e2e/test_igmp: `sources` of members",
     "ttl_threshold": "e2e/test_kernel_mroutes: the kernel gives thresholds",
+    "boundary": "e2e/test_policy", "source_filter": "e2e/test_policy", "policed": "e2e/test_policy",
+    "fanout_limit": "e2e/test_policy",
     "relay_full": "unit/test_datapath",
     "header_split": "unit/test_datapath: no driver here splits so",
     "shared_input": "unit/test_datapath: no driver here shares a buffer when none is free",

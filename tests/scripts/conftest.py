@@ -17,7 +17,8 @@ class Tree:
 
     def __init__(self, directory, top):
         self.top, self.environment = directory, {"TMPDIR": str(directory / "tmp")}
-        shutil.copytree(top / "scripts", directory / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("scripts", "app/gremcctl"):  # the laboratory uses the client of gremcctl
+            shutil.copytree(top / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
         (directory / "tmp").mkdir()
         self.write("tests/conftest.py", (top / "tests/conftest.py").read_text())
         self.write("meson.build", MESON)

@@ -206,6 +206,23 @@ static int outputs_check(const struct gremc_loadgen_options *options)
 	return 0;
 }
 
+/* Whether the generator can make the packets of all tunnels; a refusal is printed. */
+static bool tunnels_check(const struct gremc_loadgen_options *options, const struct gremc_config *config)
+{
+	for (uint32_t i = 0; i < config->tunnel_count; i++) {
+		const struct gremc_config_tunnel *tunnel = &config->tunnels[i];
+
+		if (tunnel->options.udp_port == 0)
+			continue;
+		fprintf(stderr,
+			"gremc-loadgen: %s: %s has `mode: gre-udp`, and the generator sends plain GRE only; "
+			"measure with `mode: gre`\n",
+			options->dut_config, tunnel->name);
+		return false;
+	}
+	return true;
+}
+
 /* Load the configuration before the EAL starts, so that its errors precede DPDK's messages. */
 static int config_load_and_test(const struct gremc_loadgen_options *options)
 {
@@ -220,7 +237,7 @@ static int config_load_and_test(const struct gremc_loadgen_options *options)
 		gremc_errors_fini(&errors);
 		return GREMC_EXIT_CONFIG;
 	}
-	status = eal_run(options);
+	status = tunnels_check(options, tester.config) ? eal_run(options) : GREMC_EXIT_CONFIG;
 	gremc_config_free(tester.config);
 	return status;
 }

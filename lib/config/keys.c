@@ -118,8 +118,17 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 		FIELD(struct gremc_config_route, on_link),
 		.meaning = "`via` is on the port's link although it is in no network of the port."},
 
-	[KEY_TUNNEL_MODE] = {"mode", IN(TUNNEL), "`gre`", .fallback = "gre", SCALAR(gre),
-		.meaning = "GRE over IPv4."},
+	[KEY_TUNNEL_MODE] = {"mode", IN(TUNNEL), .keywords = &gremc_tunnel_mode_keywords, .fallback = "gre",
+		SCALAR(tunnel_mode),
+		.meaning = "`gre`: GRE over IPv4. `gre-udp`: GRE in UDP over IPv4 (RFC 8086)."},
+	[KEY_UDP_PORT] = {"port", IN(TUNNEL), .minimum = 1, .maximum = 65535, SCALAR(udp_port),
+		TUNNEL(options.udp_port),
+		.meaning = "UDP destination port of `gre-udp`, in both directions. Without it: "
+			RTE_STR(GREMC_UDP_GRE_PORT) "."},
+	[KEY_UDP_CHECKSUM] = {"udp-checksum", IN(TUNNEL), BOOLEAN, SCALAR(udp_checksum),
+		TUNNEL(options.udp_checksum),
+		.meaning = "sent packets of `gre-udp` have a UDP checksum. Without it: false (RFC 8086, 6.1). "
+			"That of a received packet is verified in any case."},
 	[KEY_LOCAL] = {"local", IN(TUNNEL), UNICAST, .required = true, SCALAR(endpoint), TUNNEL(options.local),
 		.meaning = "outer address of this end: an address of a port."},
 	[KEY_REMOTE] = {"remote", IN(TUNNEL), UNICAST, .required = true, SCALAR(endpoint), TUNNEL(options.remote),
@@ -154,7 +163,7 @@ const struct key gremc_config_keys[KEY_COUNT] = {
 			"last number or have none."},
 	[KEY_TUNNEL_MTU] = {"mtu", IN(TUNNEL), .minimum = 68, .maximum = 65535, SCALAR(number), TUNNEL(options.mtu),
 		.meaning = "bytes of the largest inner packet. Without it: the port's MTU less 24, and less "
-			"4 more for each of output key, checksum and sequence number."},
+			"4 more for each of output key, checksum and sequence number, and 8 more for `gre-udp`."},
 	[KEY_IGNORE_DF] = {"ignore-df", IN(TUNNEL), BOOLEAN, .fallback = "false", SCALAR(boolean),
 		TUNNEL(ignore_df),
 		.meaning = "fragment inner packets above `mtu` although their DF is set. Those with DF clear are "

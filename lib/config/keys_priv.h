@@ -66,6 +66,8 @@ enum key_id {
 	KEY_ROUTE_VIA,
 	KEY_ROUTE_ON_LINK,
 	KEY_TUNNEL_MODE,
+	KEY_UDP_PORT,
+	KEY_UDP_CHECKSUM,
 	KEY_LOCAL,
 	KEY_REMOTE,
 	KEY_KEY,
@@ -182,7 +184,8 @@ char *gremc_config_key_type(char *text, size_t size, const struct key *key);
 
 scalar_reader gremc_config_read_version, gremc_config_read_number, gremc_config_read_boolean,
 	gremc_config_read_address, gremc_config_read_endpoint, gremc_config_read_device,
-	gremc_config_read_interface, gremc_config_read_mode, gremc_config_read_gre, gremc_config_read_key,
+	gremc_config_read_interface, gremc_config_read_mode, gremc_config_read_tunnel_mode,
+	gremc_config_read_udp_port, gremc_config_read_udp_checksum, gremc_config_read_key,
 	gremc_config_read_key_number, gremc_config_read_ttl, gremc_config_read_tos, gremc_config_read_df,
 	gremc_config_read_keyword;
 node_reader gremc_config_read_ethernets, gremc_config_read_bonds, gremc_config_read_parameters,

@@ -7,6 +7,10 @@ void gremc_config_read_keepalive(struct loader *l, const struct key *key, yaml_n
 	struct value owner = {key->name, gremc_config_node_place(node), false};
 	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
 
+	if (tunnel->options.udp_port)
+		gremc_config_error_add(l, owner.place,
+				       "`keepalive` needs `mode: gre`: the answer of the peer is plain GRE; "
+				       "`liveness: traffic` works");
 	tunnel->liveness.sends = true;
 	tunnel->liveness.sign = GREMC_LIVENESS_KEEPALIVE; /* `liveness` is read later */
 	gremc_config_mapping_read(l, node, SECTION_KEEPALIVE, &owner, object, NULL);

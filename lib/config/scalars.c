@@ -385,11 +385,42 @@ void gremc_config_read_mode(struct loader *l, const struct key *key, const struc
 
 /* ---- tunnels ---- */
 
-void gremc_config_read_gre(struct loader *l, const struct key *key, const struct value *value, void *object)
+void gremc_config_read_tunnel_mode(struct loader *l, const struct key *key, const struct value *value,
+				   void *object)
 {
-	(void)object;
-	if (strcmp(value->text, "gre"))
+	struct gremc_config_tunnel *tunnel = &((struct tunnel_draft *)object)->tunnel;
+	const int mode = gremc_keyword_parse(&gremc_tunnel_mode_keywords, value->text);
+
+	if (mode < 0)
 		gremc_config_text_reject(l, key, value);
+	else
+		tunnel->options.udp_port = mode == GREMC_TUNNEL_GRE_UDP ? GREMC_UDP_GRE_PORT : 0;
+}
+
+/* Check that the tunnel has the mode that a key belongs to. `mode` is read before. */
+static bool udp_mode_check(struct loader *l, const struct key *key, const struct value *value,
+			   const struct tunnel_draft *draft)
+{
+	if (draft->tunnel.options.udp_port)
+		return true;
+	gremc_config_error_add(l, value->place,
+			       "`%s` is a key of `mode: gre-udp`, and %s has another mode; remove it",
+			       key->name, draft->tunnel.name);
+	return false;
+}
+
+void gremc_config_read_udp_port(struct loader *l, const struct key *key, const struct value *value,
+				void *object)
+{
+	if (udp_mode_check(l, key, value, object))
+		gremc_config_read_number(l, key, value, object);
+}
+
+void gremc_config_read_udp_checksum(struct loader *l, const struct key *key, const struct value *value,
+				    void *object)
+{
+	if (udp_mode_check(l, key, value, object))
+		gremc_config_read_boolean(l, key, value, object);
 }
 
 /* Read a number, or a dotted quad as of `ip tunnel`. Quotes are allowed: the examples of netplan have them.

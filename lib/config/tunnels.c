@@ -39,7 +39,7 @@ static bool tunnel_is_netplans(struct loader *l, const struct value *name, const
 			continue;
 		gremc_config_warning_add(
 			l, value.place,
-			"%s has the mode %s, so only the kernel uses it; the forwarder has `gre` tunnels only",
+			"%s has the mode %s, so only the kernel uses it; the forwarder has `gre` and `gre-udp` tunnels only",
 			QUOTE(name->text), modes[i]);
 		return true;
 	}

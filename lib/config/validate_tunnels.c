@@ -187,6 +187,8 @@ static int tunnel_draft_compare(const void *a, const void *b)
 		return s->options.local < t->options.local ? -1 : 1;
 	if (s->options.remote != t->options.remote)
 		return s->options.remote < t->options.remote ? -1 : 1;
+	if (s->options.udp_port != t->options.udp_port)
+		return s->options.udp_port < t->options.udp_port ? -1 : 1;
 	if (s->options.has_input_key != t->options.has_input_key)
 		return s->options.has_input_key ? 1 : -1;
 	if (s->options.input_key != t->options.input_key)
@@ -197,6 +199,7 @@ static int tunnel_draft_compare(const void *a, const void *b)
 static bool tunnel_identity_equal(const struct gremc_config_tunnel *s, const struct gremc_config_tunnel *t)
 {
 	return s->options.local == t->options.local && s->options.remote == t->options.remote &&
+	       s->options.udp_port == t->options.udp_port &&
 	       s->options.has_input_key == t->options.has_input_key &&
 	       s->options.input_key == t->options.input_key;
 }

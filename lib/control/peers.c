@@ -86,7 +86,8 @@ static bool tunnel_is_quoted(const struct gremc_vif_info *info, const struct gre
 	const struct gremc_tunnel_options *options = &info->options;
 
 	return info->kind == GREMC_VIF_TUNNEL && options->local == error->source &&
-	       options->remote == error->destination && options->has_output_key == error->has_key &&
+	       options->remote == error->destination && options->udp_port == error->udp_port &&
+	       options->has_output_key == error->has_key &&
 	       (!error->has_key || options->output_key == error->key);
 }
 
@@ -96,6 +97,7 @@ static uint32_t quoted_vif_find(struct gremc_control *control, const struct grem
 {
 	const struct gremc_tunnel_options same_key = {.local = error->source,
 						      .remote = error->destination,
+						      .udp_port = error->udp_port,
 						      .has_input_key = error->has_key,
 						      .input_key = error->key};
 	const struct gremc_vifs *vifs = control->vifs;

@@ -46,43 +46,94 @@ static void packet_set_native(struct gremc_packet *packet, uint32_t l2, uint32_t
 	packet->outer_tos = 0;
 }
 
-static enum gremc_proto_error packet_set_gre(struct gremc_packet *packet, const uint8_t *ip, uint32_t l2,
-					     uint32_t readable, const struct gremc_ipv4 *outer,
+/* A GRE header and its payload in an outer packet. */
+struct gre_place {
+	const struct rte_ipv4_hdr *ip;
+	uint32_t l2;       /* bytes before `ip` */
+	uint32_t readable; /* contiguous bytes at `ip` */
+	uint32_t begin, end;
+	uint16_t udp_port; /* 0: plain GRE */
+};
+
+static enum gremc_proto_error packet_set_gre(struct gremc_packet *packet, const struct gre_place *place,
 					     struct gremc_tunnel_key *key)
 {
-	const struct rte_ipv4_hdr *header = (const struct rte_ipv4_hdr *)ip;
-	uint32_t space = RTE_MIN((uint32_t)outer->total_length, readable) - outer->header_length;
+	const uint32_t space = RTE_MIN(place->end, place->readable) - place->begin;
+	const uint8_t *bytes = (const uint8_t *)place->ip + place->begin;
 	enum gremc_proto_error error;
 	struct gremc_gre gre;
 
-	if (unlikely(header->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)))
-		return GREMC_PROTO_outer_fragment;
-	error = gremc_gre_parse(ip + outer->header_length, space, &gre);
+	error = gremc_gre_parse(bytes, space, &gre);
 	if (unlikely(error != GREMC_PROTO_OK))
 		return error;
 	if (unlikely(gre.protocol != GREMC_GRE_IPV4))
 		return GREMC_PROTO_gre_protocol;
 	packet->native = false;
-	packet->inner_offset = l2 + outer->header_length + gre.length;
-	packet->inner_space = outer->total_length - outer->header_length - gre.length;
-	packet->outer_tos = header->type_of_service;
-	key->remote = header->src_addr;
-	key->local = header->dst_addr;
+	packet->inner_offset = place->l2 + place->begin + gre.length;
+	packet->inner_space = place->end - place->begin - gre.length;
+	packet->outer_tos = place->ip->type_of_service;
+	key->remote = place->ip->src_addr;
+	key->local = place->ip->dst_addr;
 	key->key = gre.key;
-	key->has_key = gre.has_key;
+	key->kind = gremc_tunnel_kind(place->udp_port, gre.has_key);
 	if (unlikely(gre.has_checksum) &&
-	    !gremc_gre_checksum_is_valid(packet->mbuf, l2 + outer->header_length,
-					 outer->total_length - outer->header_length))
+	    !gremc_gre_checksum_is_valid(packet->mbuf, place->l2 + place->begin, place->end - place->begin))
 		return GREMC_PROTO_gre_checksum;
 	return GREMC_PROTO_OK;
 }
 
-static enum gremc_proto_error frame_classify(const struct gremc_rxq *rxq, struct gremc_packet *packet,
-					     struct gremc_tunnel_key *key)
+static bool ip_is_fragment(const struct rte_ipv4_hdr *ip)
+{
+	return ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK);
+}
+
+/* Whether a UDP fragment can be a tunnel's. Only the first one has the port, so the others are the kernel's
+ * unless fragments are reassembled. */
+static bool udp_fragment_is_ours(const struct gremc_worker *worker, const struct rte_ipv4_hdr *ip,
+				 enum gremc_proto_error error, const struct gremc_udp *udp)
+{
+	if (gremc_bool_load(&worker->reassembles))
+		return gremc_udp_port_is_used(worker->vifs, 0);
+	return !(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK)) && error == GREMC_PROTO_OK &&
+	       gremc_udp_port_is_used(worker->vifs, udp->destination);
+}
+
+/* Find GRE-in-UDP (RFC 8086) in a packet. UDP to a port that no tunnel has is not the forwarder's. */
+static __rte_noinline enum gremc_proto_error packet_set_udp(const struct gremc_worker *worker,
+							    struct gremc_packet *packet,
+							    struct gre_place *place,
+							    struct gremc_tunnel_key *key)
+{
+	const uint8_t *bytes = (const uint8_t *)place->ip + place->begin;
+	const uint32_t length = place->end - place->begin, at = place->l2 + place->begin;
+	struct gremc_udp udp = {0};
+	enum gremc_proto_error error =
+		gremc_udp_parse(bytes, length, RTE_MIN(place->readable - place->begin, length), &udp);
+
+	if (unlikely(ip_is_fragment(place->ip)))
+		return udp_fragment_is_ours(worker, place->ip, error, &udp) ? GREMC_PROTO_outer_fragment
+									    : GREMC_PROTO_not_gre;
+	if (udp.destination == 0 || !gremc_udp_port_is_used(worker->vifs, udp.destination))
+		return GREMC_PROTO_not_gre;
+	if (error != GREMC_PROTO_OK)
+		return error;
+	place->end = place->begin + udp.length;
+	place->begin += sizeof(struct rte_udp_hdr);
+	place->udp_port = udp.destination;
+	error = packet_set_gre(packet, place, key);
+	if (error == GREMC_PROTO_OK && udp.checksum &&
+	    !gremc_udp_checksum_is_valid(packet->mbuf, at, place->ip, udp.length))
+		return GREMC_PROTO_udp_checksum;
+	return error;
+}
+
+static enum gremc_proto_error frame_classify(const struct gremc_worker *worker, const struct gremc_rxq *rxq,
+					     struct gremc_packet *packet, struct gremc_tunnel_key *key)
 {
 	const struct rte_mbuf *mbuf = packet->mbuf;
 	const struct rte_ipv4_hdr *ip;
 	enum gremc_proto_error error;
+	struct gre_place place;
 	struct gremc_ipv4 outer;
 	uint32_t l2, space, readable;
 
@@ -102,9 +153,14 @@ static enum gremc_proto_error frame_classify(const struct gremc_rxq *rxq, struct
 		*key = (struct gremc_tunnel_key){0};
 		return GREMC_PROTO_OK;
 	}
+	place = (struct gre_place){ip, l2, readable, outer.header_length, outer.total_length, 0};
+	if (ip->next_proto_id == IPPROTO_UDP)
+		return packet_set_udp(worker, packet, &place, key);
 	if (unlikely(ip->next_proto_id != IPPROTO_GRE))
 		return GREMC_PROTO_not_gre;
-	return packet_set_gre(packet, (const uint8_t *)ip, l2, readable, &outer, key);
+	if (unlikely(ip_is_fragment(ip)))
+		return GREMC_PROTO_outer_fragment;
+	return packet_set_gre(packet, &place, key);
 }
 
 /* Classify the most common frame with few comparisons: untagged, IPv4 without options, not a fragment, GRE
@@ -145,13 +201,13 @@ static inline bool frame_classify_fast(struct gremc_packet *packet, const struct
 		return false;
 	flags = frame->flags & RTE_BE16(GREMC_GRE_FLAGS);
 	key->key = 0;
-	key->has_key = 0;
+	key->kind = gremc_tunnel_kind(0, false);
 	if (flags) {
 		if (unlikely(flags != RTE_BE16(GREMC_GRE_KEY)))
 			return false;
 		gre = 8;
 		key->key = rte_be_to_cpu_32(frame->key);
-		key->has_key = 1;
+		key->kind = gremc_tunnel_kind(0, true);
 	}
 	packet->native = false;
 	packet->inner_offset = sizeof(frame->ether) + sizeof(*ip) + gre;
@@ -197,21 +253,22 @@ void gremc_stage_classify(struct gremc_worker *worker, const struct gremc_rxq *r
 			gremc_packet_drop(worker, mbuf, GREMC_DROP_iif_down);
 			continue;
 		}
-		error = frame_classify(rxq, packet, &burst->tunnel[alive]);
+		error = frame_classify(worker, rxq, packet, &burst->tunnel[alive]);
 		if (unlikely(error == GREMC_PROTO_outer_fragment &&
 			     gremc_frame_is_reassembled(worker, mbuf))) {
 			mbuf = frame_reassemble(worker, mbuf);
 			if (mbuf == NULL)
 				continue;
 			packet->mbuf = mbuf;
-			error = frame_classify(rxq, packet, &burst->tunnel[alive]);
+			error = frame_classify(worker, rxq, packet, &burst->tunnel[alive]);
 		}
 		if (unlikely(error != GREMC_PROTO_OK)) {
-			if (error != GREMC_PROTO_gre_checksum) {
+			if (error != GREMC_PROTO_gre_checksum && error != GREMC_PROTO_udp_checksum) {
 				gremc_frame_punt_or_drop(worker, rxq, mbuf, gremc_drop_from_proto(error));
 				continue;
 			}
-			if (gremc_checksum_drop(worker, mbuf, &burst->tunnel[alive]))
+			if (gremc_checksum_drop(worker, mbuf, &burst->tunnel[alive],
+						gremc_drop_from_proto(error)))
 				continue;
 		}
 		alive++;

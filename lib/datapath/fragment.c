@@ -90,7 +90,7 @@ static enum gremc_tx_drop fragments_update(struct gremc_worker *worker, struct r
 		return GREMC_TX_DROP_NONE;
 	gremc_fragments_free(worker);
 	/* the mbufs of freed fragments may be those of the new ones */
-	worker->sum_cache.packet = NULL;
+	worker->digest_cache.packet = NULL;
 	reason = fragments_make(worker, packet, mtu);
 	if (reason != GREMC_TX_DROP_NONE)
 		return reason;

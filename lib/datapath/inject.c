@@ -83,6 +83,7 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
 	const struct gremc_inner inner = {(const struct rte_ipv4_hdr *)packet, GREMC_VIF_NONE, mbuf->pkt_len};
 	struct gremc_adjacency marked;
 	struct gremc_outer_fields outer;
+	struct gremc_digest digest = {0};
 	uint8_t outer_tos;
 
 	gremc_assert_control_thread();
@@ -98,7 +99,7 @@ int gremc_inject_encap(struct gremc_worker_group *group, struct rte_mbuf *mbuf, 
 	outer = gremc_outer_fields_make(&encap, inner.length, outer_tos);
 	gremc_encap_prepend(packet, &encap, adjacency, &outer, &inner, &group->host_ids);
 	if (encap.flags & GREMC_ENCAP_OPTIONS)
-		gremc_options_write(vifs, vif, &encap, gremc_packet_sum(mbuf), packet - encap.header_length);
+		gremc_options_write(vifs, vif, &encap, mbuf, &digest, packet - encap.header_length);
 	rte_pktmbuf_prepend(mbuf, adjacency->l2_length + encap.header_length);
 	mbuf->port = adjacency->port;
 	gremc_mbuf_fields(mbuf)->vif = vif;

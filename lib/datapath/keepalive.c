@@ -10,7 +10,8 @@ bool gremc_packet_is_keepalive(const struct gremc_worker *worker, const struct g
 	const struct gremc_vif_info *info = gremc_vif_info_load(worker->vifs, packet->iif);
 	const struct rte_mbuf *mbuf = packet->mbuf;
 
-	return info && info->kind == GREMC_VIF_TUNNEL &&
+	/* a keepalive is answered by plain GRE */
+	return info && info->kind == GREMC_VIF_TUNNEL && info->options.udp_port == 0 &&
 	       gremc_keepalive_is_request(
 		       rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->inner_offset),
 		       mbuf->data_len - packet->inner_offset, &info->options);
@@ -31,7 +32,7 @@ uint32_t gremc_keepalive_answer_vif(const struct gremc_worker *worker, const str
 	    gre.protocol != GREMC_GRE_KEEPALIVE)
 		return GREMC_VIF_NONE;
 	key.key = gre.key;
-	key.has_key = gre.has_key;
+	key.kind = gremc_tunnel_kind(0, gre.has_key);
 	gremc_tunnel_lookup_bulk(worker->vifs, &key, 1, &vif);
 	if (vif == GREMC_VIF_NONE)
 		return GREMC_VIF_NONE;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <netinet/in.h>
+
 #include <rte_cycles.h>
 
 #include "datapath/options.h"
@@ -12,15 +14,24 @@ bool gremc_gre_checksum_is_valid(const struct rte_mbuf *mbuf, uint32_t offset, u
 	return gremc_segments_sum(mbuf, offset, length) == UINT16_MAX;
 }
 
+bool gremc_udp_checksum_is_valid(const struct rte_mbuf *mbuf, uint32_t offset, const struct rte_ipv4_hdr *ip,
+				 uint16_t length)
+{
+	const uint32_t sum =
+		(uint32_t)gremc_udp_pseudo_sum(ip, length) + gremc_segments_sum(mbuf, offset, length);
+
+	return (sum & 0xffff) + (sum >> 16) == UINT16_MAX;
+}
+
 bool gremc_checksum_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf,
-			 const struct gremc_tunnel_key *key)
+			 const struct gremc_tunnel_key *key, enum gremc_drop reason)
 {
 	uint32_t vif;
 
 	gremc_tunnel_lookup_bulk(worker->vifs, key, 1, &vif);
 	if (vif == GREMC_VIF_NONE)
 		return false;
-	gremc_vif_drop(worker, vif % GREMC_VIFS_MAX, mbuf, GREMC_DROP_gre_checksum);
+	gremc_vif_drop(worker, vif % GREMC_VIFS_MAX, mbuf, reason);
 	return true;
 }
 
@@ -28,10 +39,12 @@ bool gremc_checksum_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf,
 static struct gremc_gre frame_gre_parse(const struct rte_mbuf *mbuf)
 {
 	const uint32_t l2 = gremc_frame_l2_length(mbuf);
-	const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, l2);
-	const uint32_t length = (*ip & 0xf) * 4;
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(mbuf, const struct rte_ipv4_hdr *, l2);
+	const uint32_t at = l2 + rte_ipv4_hdr_len(ip) +
+			    (ip->next_proto_id == IPPROTO_UDP ? sizeof(struct rte_udp_hdr) : 0);
 	struct gremc_gre gre;
-	enum gremc_proto_error error = gremc_gre_parse(ip + length, mbuf->data_len - l2 - length, &gre);
+	enum gremc_proto_error error = gremc_gre_parse(rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, at),
+						       mbuf->data_len - at, &gre);
 
 	gremc_assert(error == GREMC_PROTO_OK);
 	RTE_SET_USED(error);
@@ -101,39 +114,78 @@ bool gremc_tunnel_input_check(struct gremc_worker *worker, const struct gremc_pa
 
 /* ---- replicas ---- */
 
-uint16_t gremc_packet_sum(const struct rte_mbuf *packet)
+struct gremc_digest *gremc_replication_digest(struct gremc_worker *worker, const struct rte_mbuf *packet)
 {
-	return gremc_segments_sum(packet, 0, packet->pkt_len);
-}
-
-uint16_t gremc_replication_sum(struct gremc_worker *worker, const struct rte_mbuf *packet)
-{
-	struct gremc_sum_cache *cache = &worker->sum_cache;
+	struct gremc_digest_cache *cache = &worker->digest_cache;
 
 	/* the packets of a burst have different mbufs; the counters' sequence number distinguishes bursts */
 	if (cache->packet != packet || cache->burst != gremc_stats_sequence(worker->stats)) {
 		cache->packet = packet;
 		cache->burst = gremc_stats_sequence(worker->stats);
-		cache->sum = gremc_packet_sum(packet);
+		cache->digest = (struct gremc_digest){0};
 	}
-	return cache->sum;
+	return &cache->digest;
+}
+
+static uint16_t digest_sum(struct gremc_digest *digest, const struct rte_mbuf *packet)
+{
+	if (!digest->has_sum)
+		digest->sum = gremc_segments_sum(packet, 0, packet->pkt_len);
+	digest->has_sum = true;
+	return digest->sum;
+}
+
+static uint16_t digest_source_port(struct gremc_digest *digest, const struct rte_mbuf *packet)
+{
+	if (digest->source_port == 0)
+		digest->source_port = gremc_udp_source_port(
+			rte_pktmbuf_mtod(packet, const struct rte_ipv4_hdr *), packet->data_len);
+	return digest->source_port;
+}
+
+/* The next sequence number of the tunnel. */
+static uint32_t sequence_number_take(const struct gremc_vifs *vifs, uint32_t vif)
+{
+	struct gremc_sequence_state *sequence;
+
+	/* pairs with the release store of the encap key: the numbers exist before the flag */
+	gremc_fence_acquire();
+	sequence = gremc_sequence_load(vifs, vif);
+	gremc_assert(sequence != NULL);
+	return gremc_sequence_take(sequence);
+}
+
+/* Write the GRE header. Returns its length in bytes. */
+static unsigned gre_options_write(const struct gremc_vifs *vifs, uint32_t vif, const uint8_t *head,
+				  const struct rte_mbuf *packet, struct gremc_digest *digest, uint8_t *gre)
+{
+	rte_be16_t flags;
+
+	memcpy(&flags, head, sizeof(flags));
+	return gremc_gre_options_write(
+		gre, head, flags & RTE_BE16(GREMC_GRE_SEQUENCE) ? sequence_number_take(vifs, vif) : 0,
+		flags & RTE_BE16(GREMC_GRE_CHECKSUM) ? digest_sum(digest, packet) : 0);
 }
 
 void gremc_options_write(const struct gremc_vifs *vifs, uint32_t vif, const struct gremc_encap *encap,
-			 uint16_t sum, uint8_t *ip)
+			 const struct rte_mbuf *packet, struct gremc_digest *digest, uint8_t *ip)
 {
-	const uint8_t *head = encap->header + sizeof(struct rte_ipv4_hdr);
-	struct gremc_sequence_state *sequence;
-	rte_be16_t flags;
-	uint32_t number = 0;
+	const struct rte_ipv4_hdr *header = (const struct rte_ipv4_hdr *)ip;
+	const uint8_t *head = encap->header + sizeof(*header);
+	struct rte_udp_hdr udp;
+	unsigned length;
+	uint16_t sum;
 
-	memcpy(&flags, head, sizeof(flags));
-	if (flags & RTE_BE16(GREMC_GRE_SEQUENCE)) {
-		/* pairs with the release store of the encap key: the numbers exist before the flag */
-		gremc_fence_acquire();
-		sequence = gremc_sequence_load(vifs, vif);
-		gremc_assert(sequence != NULL);
-		number = gremc_sequence_take(sequence);
+	if (((const struct rte_ipv4_hdr *)encap->header)->next_proto_id != IPPROTO_UDP) {
+		gre_options_write(vifs, vif, head, packet, digest, ip + sizeof(*header));
+		return;
 	}
-	gremc_gre_options_write(ip + sizeof(struct rte_ipv4_hdr), head, number, sum);
+	memcpy(&udp, head, sizeof(udp));
+	length = gre_options_write(vifs, vif, head + sizeof(udp), packet, digest,
+				   ip + sizeof(*header) + sizeof(udp));
+	if (udp.dgram_cksum == GREMC_ENCAP_UDP_CHECKSUM)
+		sum = digest_sum(digest, packet);
+	gremc_udp_write(header, (struct rte_udp_hdr *)(ip + sizeof(*header)),
+			digest_source_port(digest, packet), rte_be_to_cpu_16(udp.dst_port), length,
+			udp.dgram_cksum == GREMC_ENCAP_UDP_CHECKSUM ? &sum : NULL);
 }

@@ -122,6 +122,7 @@ static void pending_replica_send(struct gremc_worker *worker, struct rte_mbuf *m
 	enum gremc_tx_drop reason = GREMC_TX_DROP_no_mbuf;
 	struct gremc_adjacency marked;
 	struct gremc_outer_fields outer;
+	struct gremc_digest digest = {0};
 	uint8_t outer_tos;
 
 	if (!adjacency->resolved) {
@@ -140,7 +141,7 @@ static void pending_replica_send(struct gremc_worker *worker, struct rte_mbuf *m
 	gremc_encap_prepend(rte_pktmbuf_mtod(mbuf, uint8_t *), &encap, adjacency, &outer, &inner,
 			    &worker->ids);
 	if (encap.flags & GREMC_ENCAP_OPTIONS)
-		gremc_options_write(worker->vifs, vif, &encap, gremc_packet_sum(mbuf),
+		gremc_options_write(worker->vifs, vif, &encap, mbuf, &digest,
 				    rte_pktmbuf_mtod(mbuf, uint8_t *) - encap.header_length);
 	gremc_tx_enqueue_in_place(&worker->egress, worker->egress.tx[adjacency->port], mbuf,
 				  adjacency->l2_length + encap.header_length, vif);

@@ -112,6 +112,7 @@ static bool frame_is_for_kernel(const struct gremc_worker *worker, const struct 
 	switch (reason) {
 	case GREMC_DROP_not_ipv4:
 	case GREMC_DROP_not_gre:
+	case GREMC_DROP_udp_truncated:
 	case GREMC_DROP_gre_truncated:
 	case GREMC_DROP_gre_routing:
 	case GREMC_DROP_gre_flags:

@@ -205,8 +205,8 @@ void gremc_replica_cache_patch(struct gremc_worker *worker, const struct gremc_r
 	if (encap.flags & ~(GREMC_ENCAP_CHANGING | GREMC_ENCAP_ADJUST))
 		gremc_encap_patch(ip, &encap, cache->adjacency, &replication->inner, &worker->ids);
 	if (encap.flags & GREMC_ENCAP_OPTIONS)
-		gremc_options_write(worker->vifs, vif, line,
-				    gremc_replication_sum(worker, replication->payload), ip);
+		gremc_options_write(worker->vifs, vif, line, replication->payload,
+				    gremc_replication_digest(worker, replication->payload), ip);
 }
 
 /* Complete a replica that needs more than its template: patched headers, or another kind of payload. */

@@ -10,8 +10,8 @@
 
 #include "datapath/packet.h"
 
-/* The most bytes that the parsers read: Ethernet and VLAN, two IP headers with options, GRE. */
-#define GREMC_HEADERS_MAX (18 + 60 + 16 + 60)
+/* The most bytes that the parsers read: Ethernet and VLAN, two IP headers with options, UDP, GRE. */
+#define GREMC_HEADERS_MAX (18 + 60 + 8 + 16 + 60)
 
 /* Make the first min(bytes, pkt_len) bytes contiguous.
  * Errors:  -ENOBUFS: the first segment has too little tailroom. */

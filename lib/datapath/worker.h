@@ -36,11 +36,18 @@ struct gremc_replica_cache {
 	bool has_tokens; /* of its policer */
 };
 
-/* The sum of the packet in replication (datapath/options.h). */
-struct gremc_sum_cache {
+/* Values of an inner packet that its replicas share. Each is computed when the first replica needs it. */
+struct gremc_digest {
+	uint16_t sum;         /* of the whole packet, folded */
+	uint16_t source_port; /* gremc_udp_source_port(); 0: not computed */
+	bool has_sum;
+};
+
+/* The digest of the packet in replication (datapath/options.h). */
+struct gremc_digest_cache {
 	const struct rte_mbuf *packet; /* in burst number `burst` */
 	uint64_t burst;
-	uint16_t sum;
+	struct gremc_digest digest;
 };
 
 #define GREMC_FRAGMENTS_MAX 64u /* of one packet */
@@ -130,7 +137,7 @@ struct gremc_worker {
 	struct gremc_fragments fragments;
 	struct gremc_burst burst;
 	struct gremc_egress egress;
-	struct gremc_sum_cache sum_cache;
+	struct gremc_digest_cache digest_cache;
 };
 
 /* The steps of a shutdown. A worker begins each step when all workers have ended the previous one, because

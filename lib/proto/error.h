@@ -20,6 +20,8 @@
 	X(gre_version, "GRE version is not 0 (1 is PPTP)")                                                   \
 	X(gre_protocol, "GRE protocol type is not IPv4")                                                     \
 	X(gre_checksum, "GRE checksum is wrong (RFC 2784, 2.2)")                                             \
+	X(udp_truncated, "UDP header or length past the packet's end (RFC 768)")                             \
+	X(udp_checksum, "UDP checksum of GRE-in-UDP is wrong (RFC 8086, 6.1)")                               \
 	X(inner_truncated, "inner packet shorter than an IP header")                                         \
 	X(inner_version, "inner IP version is not 4")                                                        \
 	X(inner_ihl, "inner IP header length below 20 bytes or past the packet's end")                       \

@@ -6,6 +6,7 @@
 
 #include "proto/gre_parse.h"
 #include "proto/icmp.h"
+#include "proto/udp.h"
 
 struct icmp_header {
 	uint8_t type, code;
@@ -23,6 +24,7 @@ static bool quote_parse(const uint8_t *quote, size_t length, struct gremc_icmp_e
 {
 	struct rte_ipv4_hdr ip;
 	struct gremc_gre gre;
+	struct gremc_udp udp;
 	size_t header;
 
 	if (length < sizeof(ip))
@@ -30,8 +32,18 @@ static bool quote_parse(const uint8_t *quote, size_t length, struct gremc_icmp_e
 	memcpy(&ip, quote, sizeof(ip));
 	header = rte_ipv4_hdr_len(&ip);
 	if ((ip.version_ihl & 0xf0) != (RTE_IPV4_VHL_DEF & 0xf0) || header < sizeof(ip) || length < header ||
-	    ip.next_proto_id != IPPROTO_GRE || ip.fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK))
+	    ip.fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK))
 		return false;
+	if (ip.next_proto_id == IPPROTO_UDP) {
+		/* the quote ends before the datagram does */
+		if (gremc_udp_parse(quote + header, UINT16_MAX, length - header, &udp) != GREMC_PROTO_OK ||
+		    udp.destination == 0)
+			return false;
+		header += sizeof(struct rte_udp_hdr);
+		error->udp_port = udp.destination;
+	} else if (ip.next_proto_id != IPPROTO_GRE) {
+		return false;
+	}
 	if (gremc_gre_parse(quote + header, length - header, &gre) != GREMC_PROTO_OK ||
 	    gre.protocol != GREMC_GRE_IPV4)
 		return false;

@@ -19,11 +19,13 @@ struct gremc_icmp_error {
 	/* of the quoted packet */
 	rte_be32_t source, destination;
 	uint16_t total_length;
-	uint32_t key; /* GRE key; 0 without one */
+	uint16_t udp_port; /* destination port of GRE-in-UDP; 0: plain GRE */
+	uint32_t key;      /* GRE key; 0 without one */
 	bool has_key;
 };
 
-/* Parse an IPv4 packet as an ICMP unreachable that quotes a GRE packet with an IPv4 payload.
+/* Parse an IPv4 packet as an ICMP unreachable that quotes a packet of GRE or UDP, with GRE and
+ * an IPv4 payload. Any UDP port is accepted; the caller compares it.
  * Input:   a header that gremc_ipv4_parse_header() has accepted, of which `readable` bytes are contiguous.
  * Returns: false: it is another packet, its checksum is wrong, or the quote ends before the GRE key. */
 bool gremc_icmp_error_parse(const uint8_t *packet, size_t readable, struct gremc_icmp_error *error);

@@ -22,6 +22,11 @@ static const char *const ecn_mode_names[] = {
 
 const struct gremc_keywords gremc_ecn_mode_keywords = {ecn_mode_names, RTE_DIM(ecn_mode_names)};
 
+static const char *const tunnel_mode_names[] = {
+	[GREMC_TUNNEL_GRE] = "gre", [GREMC_TUNNEL_GRE_UDP] = "gre-udp"};
+
+const struct gremc_keywords gremc_tunnel_mode_keywords = {tunnel_mode_names, RTE_DIM(tunnel_mode_names)};
+
 static const char *const igmp_mode_names[] = {
 	[GREMC_IGMP_OFF] = "off", [GREMC_IGMP_QUERIER] = "querier", [GREMC_IGMP_UPSTREAM] = "upstream"};
 

@@ -9,5 +9,6 @@
 #include "proto/gre_parse.h"
 #include "proto/igmp.h"
 #include "proto/ipv4.h"
+#include "proto/udp.h"
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <rte_byteorder.h>
 #include <rte_ip.h>
+#include <rte_udp.h>
 
 #include "base/keyword.h"
 #include "proto/dscp.h"
@@ -40,11 +41,22 @@ enum gremc_ecn_mode {
 
 extern const struct gremc_keywords gremc_ecn_mode_keywords;
 
+#define GREMC_UDP_GRE_PORT 4754 /* destination port of GRE-in-UDP (RFC 8086, section 3.2.2) */
+
+/* The mode of a tunnel. */
+enum gremc_tunnel_mode {
+	GREMC_TUNNEL_GRE,
+	GREMC_TUNNEL_GRE_UDP, /* RFC 8086 */
+};
+
+extern const struct gremc_keywords gremc_tunnel_mode_keywords;
+
 /* Without padding, so that it is compared as a whole. A key that is absent is 0. */
 struct gremc_tunnel_options {
 	rte_be32_t local, remote;       /* outer addresses: of this end, of the other end */
 	uint32_t input_key, output_key; /* GRE keys of received and of sent packets (RFC 2890), host order */
 	uint16_t mtu;                   /* bytes of the largest inner packet; 0: as the port allows */
+	uint16_t udp_port;              /* of GRE-in-UDP (RFC 8086), at both ends; 0: plain GRE */
 	bool has_input_key, has_output_key;
 	uint8_t ttl;       /* outer TTL; 0: the inner packet's */
 	uint8_t tos;       /* outer DSCP << 2 unless tos_inherit */
@@ -54,13 +66,21 @@ struct gremc_tunnel_options {
 	uint8_t sequence;  /* enum gremc_sequence */
 	uint8_t ecn;       /* enum gremc_ecn_mode */
 	bool has_dscp_map; /* the outer DSCP is that of dscp_map, instead of tos and tos_inherit */
+	bool udp_checksum; /* sent packets have a UDP checksum (RFC 8086, 6.1) */
+	uint8_t unused;
 	uint8_t dscp_map[GREMC_DSCP_COUNT]; /* [inner DSCP] 0 without has_dscp_map */
 };
 
 /* A new option changes this sum; it is then part of the comparison. */
 static_assert(sizeof(struct gremc_tunnel_options) ==
-		      4 * sizeof(uint32_t) + sizeof(uint16_t) + (10 + GREMC_DSCP_COUNT) * sizeof(uint8_t),
+		      4 * sizeof(uint32_t) + 2 * sizeof(uint16_t) + (12 + GREMC_DSCP_COUNT) * sizeof(uint8_t),
 	      "tunnel options have no padding");
+
+/* The mode of a tunnel with these options. */
+static inline enum gremc_tunnel_mode gremc_tunnel_mode(const struct gremc_tunnel_options *options)
+{
+	return options->udp_port ? GREMC_TUNNEL_GRE_UDP : GREMC_TUNNEL_GRE;
+}
 
 /* Whether all options are equal. */
 static inline bool gremc_tunnel_options_equal(const struct gremc_tunnel_options *a,
@@ -76,11 +96,11 @@ static inline uint16_t gremc_tunnel_gre_length(const struct gremc_tunnel_options
 				   (options->sequence != GREMC_SEQUENCE_OFF)));
 }
 
-/* Bytes of the outer IPv4 header and the GRE header, which a port's MTU has to hold beside the inner packet.
- */
+/* Bytes of the outer IPv4, UDP and GRE headers, which a port's MTU has to hold beside the inner packet. */
 static inline uint16_t gremc_tunnel_overhead(const struct gremc_tunnel_options *options)
 {
-	return (uint16_t)(sizeof(struct rte_ipv4_hdr) + gremc_tunnel_gre_length(options));
+	return (uint16_t)(sizeof(struct rte_ipv4_hdr) + (options->udp_port ? sizeof(struct rte_udp_hdr) : 0) +
+			  gremc_tunnel_gre_length(options));
 }
 
 /* The MTU of the tunnel over a port.

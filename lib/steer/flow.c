@@ -38,7 +38,8 @@ static const char *const match_excess[GREMC_STEER_MATCHES] = {
 	[GREMC_STEER_LOCAL] = "all GRE to the `local` of a tunnel",
 };
 
-#define GROUP_STYLE GREMC_STEER_MATCHES
+/* The styles of rules for UDP, behind those of GRE by match. */
+enum udp_style { GROUP_STYLE = GREMC_STEER_MATCHES, UDP_STYLE, STYLES };
 
 struct flow_rule {
 	bool is_group;
@@ -49,11 +50,10 @@ struct flow_rule {
 };
 
 struct gremc_flow_rules {
-	uint16_t id;                  /* ethdev */
-	enum gremc_steer_match match; /* of all tunnels; never becomes more exact */
-	/* by match, the last one for groups; NULL: not chosen yet */
-	const struct flow_style *style[GREMC_STEER_MATCHES + 1];
-	struct flow_rule *rule; /* [0, sorted) are sorted */
+	uint16_t id;                            /* ethdev */
+	enum gremc_steer_match match;           /* of all tunnels; never becomes more exact */
+	const struct flow_style *style[STYLES]; /* by flow_rule_style_index(); NULL: not chosen yet */
+	struct flow_rule *rule;                 /* [0, sorted) are sorted */
 	uint32_t count, sorted, capacity;
 };
 
@@ -83,6 +83,29 @@ int gremc_flow_rules_isolate(const struct gremc_steer_device *device, struct gre
 
 /* ---- one rule ---- */
 
+static bool flow_rule_is_gre(const struct flow_rule *rule)
+{
+	return !rule->is_group && rule->tunnel.udp_port == 0;
+}
+
+/* The place of the rule's style in struct gremc_flow_rules. */
+static unsigned flow_rule_style_index(const struct flow_rule *rule)
+{
+	if (rule->is_group)
+		return GROUP_STYLE;
+	return rule->tunnel.udp_port ? UDP_STYLE : (unsigned)rule->match;
+}
+
+/* A rule for a tunnel. The items of rte_flow cannot match GRE inside UDP, so one rule takes all tunnels of
+ * GRE-in-UDP between two addresses on one port. */
+static struct flow_rule tunnel_rule_make(const struct gremc_steer_tunnel *tunnel,
+					 enum gremc_steer_match match)
+{
+	if (tunnel->udp_port && match == GREMC_STEER_TUNNEL)
+		match = GREMC_STEER_ADDRESSES;
+	return (struct flow_rule){.match = match, .tunnel = gremc_steer_tunnel_reduce(tunnel, match)};
+}
+
 /* Rules for groups take UDP only, so that IGMP and routing protocols stay with the kernel. */
 static struct gremc_flow_pattern flow_rule_pattern(const struct flow_rule *rule,
 						   const struct flow_style *style)
@@ -93,6 +116,14 @@ static struct gremc_flow_pattern flow_rule_pattern(const struct flow_rule *rule,
 			.destination = rule->group.group.address.ipv4,
 			.destination_mask = gremc_ipv4_mask(rule->group.group.length),
 			.source = rule->group.source,
+		};
+	if (rule->tunnel.udp_port)
+		return (struct gremc_flow_pattern){
+			.protocol = IPPROTO_UDP,
+			.destination = rule->tunnel.local,
+			.destination_mask = UINT32_MAX,
+			.source = rule->tunnel.remote,
+			.port = rule->tunnel.udp_port,
 		};
 	return (struct gremc_flow_pattern){
 		.protocol = IPPROTO_GRE,
@@ -112,7 +143,7 @@ static void flow_rule_draft(struct gremc_flow_draft *draft, const struct gremc_s
 	const struct gremc_flow_pattern pattern = flow_rule_pattern(rule, style);
 	const struct gremc_flow_spread spread = {
 		.rss = style->rss,
-		.level = rule->is_group ? 0 : style->level,
+		.level = flow_rule_is_gre(rule) ? style->level : 0,
 		.rx_queues = device->rx_queues,
 	};
 
@@ -124,7 +155,7 @@ static void flow_rule_draft(struct gremc_flow_draft *draft, const struct gremc_s
 static int flow_style_choose(struct gremc_flow_rules *rules, const struct gremc_steer_device *device,
 			     const struct flow_rule *rule, struct rte_flow_error *error)
 {
-	const struct flow_style **chosen = &rules->style[rule->is_group ? GROUP_STYLE : rule->match];
+	const struct flow_style **chosen = &rules->style[flow_rule_style_index(rule)];
 	struct gremc_flow_draft draft;
 	int ret = -ENOTSUP;
 
@@ -134,7 +165,7 @@ static int flow_style_choose(struct gremc_flow_rules *rules, const struct gremc_
 		if (ret == 0)
 			*chosen = &flow_styles[i];
 	}
-	if (ret == 0 && !rule->is_group && device->rx_queues > 1 && (*chosen)->lack)
+	if (ret == 0 && flow_rule_is_gre(rule) && device->rx_queues > 1 && (*chosen)->lack)
 		GREMC_LOG(WARNING, "port %s: flow rules of `%s`: %s", device->port, device->name,
 			  (*chosen)->lack);
 	return ret;
@@ -143,7 +174,7 @@ static int flow_style_choose(struct gremc_flow_rules *rules, const struct gremc_
 static int flow_rule_create(struct gremc_flow_rules *rules, const struct gremc_steer_device *device,
 			    struct flow_rule *rule, const char **reason)
 {
-	const struct flow_style *const *style = &rules->style[rule->is_group ? GROUP_STYLE : rule->match];
+	const struct flow_style *const *style = &rules->style[flow_rule_style_index(rule)];
 	struct rte_flow_error error = {0};
 	struct gremc_flow_draft draft;
 	int ret = *style ? 0 : flow_style_choose(rules, device, rule, &error);
@@ -233,11 +264,7 @@ static int flow_rules_add_set(struct gremc_flow_rules *rules, const struct gremc
 	int ret = flow_rules_reserve(rules, set->tunnel_count + set->group_count);
 
 	for (uint32_t i = 0; i < set->tunnel_count && ret == 0; i++) {
-		ret = flow_rule_add(
-			rules, device,
-			(struct flow_rule){.match = match,
-					   .tunnel = gremc_steer_tunnel_reduce(&set->tunnels[i], match)},
-			reason);
+		ret = flow_rule_add(rules, device, tunnel_rule_make(&set->tunnels[i], match), reason);
 		gremc_job_pause();
 	}
 	for (uint32_t i = 0; i < set->group_count && ret == 0; i++) {

@@ -44,6 +44,8 @@ static void draft_set_items(struct gremc_flow_draft *draft, const struct gremc_f
 	struct rte_flow_item *item = draft->items;
 
 	draft_set_ip(draft, pattern);
+	draft->udp.hdr.dst_port = rte_cpu_to_be_16(pattern->port);
+	draft->udp_mask.hdr.dst_port = UINT16_MAX;
 	draft->vlan.tci = rte_cpu_to_be_16(vlan);
 	draft->vlan_mask.tci = RTE_BE16(VLAN_ID_MASK);
 	(item++)->type = RTE_FLOW_ITEM_TYPE_ETH;
@@ -52,6 +54,9 @@ static void draft_set_items(struct gremc_flow_draft *draft, const struct gremc_f
 			.type = RTE_FLOW_ITEM_TYPE_VLAN, .spec = &draft->vlan, .mask = &draft->vlan_mask};
 	*item++ = (struct rte_flow_item){
 		.type = RTE_FLOW_ITEM_TYPE_IPV4, .spec = &draft->ip, .mask = &draft->ip_mask};
+	if (pattern->port)
+		*item++ = (struct rte_flow_item){
+			.type = RTE_FLOW_ITEM_TYPE_UDP, .spec = &draft->udp, .mask = &draft->udp_mask};
 	if (pattern->gre_fields)
 		item = draft_add_gre(draft, item, pattern);
 	else if (pattern->gre_item)

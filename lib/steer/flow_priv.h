@@ -18,6 +18,7 @@ struct gremc_flow_pattern {
 	uint8_t protocol; /* IPPROTO_GRE or IPPROTO_UDP */
 	rte_be32_t destination, destination_mask;
 	rte_be32_t source; /* 0: any */
+	uint16_t port;     /* UDP destination, host order; 0: any */
 	bool gre_item;     /* the rule has an item for the GRE header */
 	bool gre_fields;   /* the item matches IPv4 inside, and has_key and key */
 	bool has_key;
@@ -35,6 +36,7 @@ struct gremc_flow_spread {
 struct gremc_flow_draft {
 	struct rte_flow_item_vlan vlan, vlan_mask;
 	struct rte_flow_item_ipv4 ip, ip_mask;
+	struct rte_flow_item_udp udp, udp_mask;
 	struct rte_flow_item_gre gre, gre_mask;
 	rte_be32_t key, key_mask;
 	uint16_t queues[GREMC_STEER_QUEUES_MAX];

@@ -19,6 +19,8 @@ int gremc_steer_tunnel_compare(const void *a, const void *b)
 	int order = address_compare(&x->local, &y->local);
 
 	if (order == 0)
+		order = (int)x->udp_port - (int)y->udp_port;
+	if (order == 0)
 		order = address_compare(&x->remote, &y->remote);
 	if (order == 0)
 		order = x->has_key - y->has_key;
@@ -95,6 +97,7 @@ int gremc_steer_set_init(struct gremc_steer_set *set, const struct gremc_config 
 		set->tunnels[set->tunnel_count++] = (struct gremc_steer_tunnel){
 			.local = tunnel->options.local,
 			.remote = tunnel->options.remote,
+			.udp_port = tunnel->options.udp_port,
 			.key = tunnel->options.has_input_key ? tunnel->options.input_key : 0,
 			.has_key = tunnel->options.has_input_key};
 	}
@@ -132,7 +135,7 @@ void gremc_steer_set_fini(struct gremc_steer_set *set)
 struct gremc_steer_tunnel gremc_steer_tunnel_reduce(const struct gremc_steer_tunnel *tunnel,
 						    enum gremc_steer_match match)
 {
-	struct gremc_steer_tunnel reduced = {.local = tunnel->local};
+	struct gremc_steer_tunnel reduced = {.local = tunnel->local, .udp_port = tunnel->udp_port};
 
 	if (match <= GREMC_STEER_ADDRESSES)
 		reduced.remote = tunnel->remote;

@@ -8,12 +8,13 @@
 /* The outer headers that identify packets of a tunnel. */
 struct gremc_steer_tunnel {
 	rte_be32_t local, remote;
-	uint32_t key; /* 0 without one */
+	uint16_t udp_port; /* of GRE-in-UDP, host order; 0: plain GRE */
+	uint32_t key;      /* 0 without one */
 	bool has_key;
 };
 
-/* Both arrays are ascending in host byte order and have no duplicates: tunnels by local, remote, has_key and
- * key; groups by address, length and source. */
+/* Both arrays are ascending in host byte order and have no duplicates: tunnels by local, UDP port, remote,
+ * has_key and key; groups by address, length and source. */
 struct gremc_steer_set {
 	struct gremc_steer_tunnel *tunnels; /* of the configuration; routing may bring them to any port */
 	struct gremc_steer_group *groups;   /* native multicast */

@@ -34,7 +34,8 @@ static struct gremc_xdp_tunnel tunnel_to_map_key(const struct gremc_steer_tunnel
 	return (struct gremc_xdp_tunnel){.local = tunnel->local,
 					 .remote = tunnel->remote,
 					 .key = rte_cpu_to_be_32(tunnel->key),
-					 .has_key = tunnel->has_key};
+					 .has_key = tunnel->has_key,
+					 .udp_port = rte_cpu_to_be_16(tunnel->udp_port)};
 }
 
 static struct gremc_steer_tunnel tunnel_from_map_key(const struct gremc_xdp_tunnel *tunnel)
@@ -42,7 +43,8 @@ static struct gremc_steer_tunnel tunnel_from_map_key(const struct gremc_xdp_tunn
 	return (struct gremc_steer_tunnel){.local = tunnel->local,
 					   .remote = tunnel->remote,
 					   .key = rte_be_to_cpu_32(tunnel->key),
-					   .has_key = tunnel->has_key};
+					   .has_key = tunnel->has_key,
+					   .udp_port = rte_be_to_cpu_16(tunnel->udp_port)};
 }
 
 /* Returns 0, also where the map had no such key, or a negative errno. */

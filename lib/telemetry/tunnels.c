@@ -107,6 +107,10 @@ static void tunnel_settings_reply(struct rte_tel_data *dict, const struct gremc_
 {
 	const struct gremc_tunnel_options *options = &info->options;
 
+	gremc_reply_text(dict, "mode",
+			 gremc_keyword_name(&gremc_tunnel_mode_keywords, gremc_tunnel_mode(options)));
+	gremc_reply_u64(dict, "udp_port", options->udp_port);
+	gremc_reply_u64(dict, "udp_checksum", options->udp_checksum);
 	gremc_reply_u64(dict, "mtu", mtu);
 	if (options->ttl)
 		gremc_reply_format(dict, "ttl", "%u", options->ttl);

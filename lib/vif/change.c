@@ -223,6 +223,7 @@ int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif, const struct grem
 		     info->options.remote == gremc_vif_info_load(vifs, vif)->options.remote);
 	gremc_assert(info->options.has_input_key == gremc_vif_info_load(vifs, vif)->options.has_input_key &&
 		     info->options.input_key == gremc_vif_info_load(vifs, vif)->options.input_key);
+	gremc_assert(info->options.udp_port == gremc_vif_info_load(vifs, vif)->options.udp_port);
 	if (old == adjacency && info_equal(gremc_vif_info_load(vifs, vif), info)) {
 		gremc_adjacency_release(vifs, adjacency);
 		return 0;
@@ -318,6 +319,6 @@ struct gremc_encap gremc_encap_read(const struct gremc_vifs *vifs, uint32_t vif)
 	memcpy(encap.header, line->header, sizeof(encap.header));
 	encap.sum = line->sum;
 	encap.input_key = line->input_key;
-	encap.has_input_key = line->has_input_key;
+	encap.kind = line->kind;
 	return encap;
 }

@@ -20,6 +20,20 @@ static void encap_write_gre(uint8_t *gre, const struct gremc_tunnel_options *opt
 		memcpy(gre + sizeof(word), &key, sizeof(key));
 }
 
+/* Write a UDP header for gremc_options_write(), with GREMC_ENCAP_UDP_CHECKSUM where replicas have a checksum.
+ * Returns its length: 0 for plain GRE. */
+static size_t encap_write_udp(uint8_t *at, const struct gremc_tunnel_options *options)
+{
+	const struct rte_udp_hdr udp = {.src_port = rte_cpu_to_be_16(options->udp_port),
+					.dst_port = rte_cpu_to_be_16(options->udp_port),
+					.dgram_cksum = options->udp_checksum ? GREMC_ENCAP_UDP_CHECKSUM : 0};
+
+	if (options->udp_port == 0)
+		return 0;
+	memcpy(at, &udp, sizeof(udp));
+	return sizeof(udp);
+}
+
 static uint8_t encap_flags_of(const struct gremc_tunnel_options *options)
 {
 	uint8_t flags = 0;
@@ -30,7 +44,7 @@ static uint8_t encap_flags_of(const struct gremc_tunnel_options *options)
 		flags |= GREMC_ENCAP_DF_INHERIT;
 	if (options->df != GREMC_DF_SET)
 		flags |= GREMC_ENCAP_ID;
-	if (options->checksum || options->sequence != GREMC_SEQUENCE_OFF)
+	if (options->udp_port || options->checksum || options->sequence != GREMC_SEQUENCE_OFF)
 		flags |= GREMC_ENCAP_OPTIONS;
 	if (options->has_dscp_map)
 		flags |= GREMC_ENCAP_ADJUST;
@@ -62,7 +76,7 @@ void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *in
 	ip->version_ihl = RTE_IPV4_VHL_DEF; /* in the first word, which each replica writes again */
 	ip->fragment_offset = options->df == GREMC_DF_SET ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0;
 	ip->time_to_live = options->ttl;
-	ip->next_proto_id = IPPROTO_GRE;
+	ip->next_proto_id = options->udp_port ? IPPROTO_UDP : IPPROTO_GRE;
 	ip->src_addr = options->local;
 	ip->dst_addr = options->remote;
 	/* Each replica adds its own first two words (version, TOS, length). The checksum is still zero. */
@@ -70,11 +84,12 @@ void gremc_encap_init(struct gremc_encap *encap, const struct gremc_vif_info *in
 		encap->sum += word[i];
 	encap->sum = (encap->sum & 0xffff) + (encap->sum >> 16);
 	encap->sum = (encap->sum & 0xffff) + (encap->sum >> 16);
-	encap_write_gre(encap->header + sizeof(*ip), options);
+	encap_write_gre(encap->header + sizeof(*ip) + encap_write_udp(encap->header + sizeof(*ip), options),
+			options);
 	encap->header_length = gremc_tunnel_overhead(options);
 	encap->adjacency = adjacency;
 	encap->mtu = info->mtu;
-	encap->has_input_key = options->has_input_key;
+	encap->kind = gremc_tunnel_kind(options->udp_port, options->has_input_key);
 	encap->input_key = options->has_input_key ? options->input_key : 0;
 	encap->flags = encap_flags_of(options);
 	encap_tos_set(encap, options, dscp_map);

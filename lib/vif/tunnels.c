@@ -45,7 +45,7 @@ static struct gremc_tunnel_key tunnel_key_of(const struct gremc_tunnel_options *
 		.remote = options->remote,
 		.local = options->local,
 		.key = options->has_input_key ? options->input_key : 0,
-		.has_key = options->has_input_key,
+		.kind = gremc_tunnel_kind(options->udp_port, options->has_input_key),
 	};
 }
 
@@ -98,6 +98,16 @@ static void peer_count_add(struct gremc_vifs *vifs, const struct gremc_tunnel_ke
 	if (rc < 0)
 		GREMC_LOG_LIMITED(WARNING, "packets with a wrong key count as those of an unknown peer: %s",
 				  rte_strerror(-rc));
+}
+
+static void udp_users_add(struct gremc_vifs *vifs, const struct gremc_tunnel_key *key, int by)
+{
+	const uint16_t port = gremc_tunnel_kind_port(key->kind);
+
+	if (port == 0)
+		return;
+	gremc_u32_store(&vifs->udp_users[port], gremc_u32_load(&vifs->udp_users[port]) + (uint32_t)by);
+	gremc_u32_store(&vifs->udp_users[0], gremc_u32_load(&vifs->udp_users[0]) + (uint32_t)by);
 }
 
 bool gremc_tunnel_peer_known(const struct gremc_vifs *vifs, rte_be32_t local, rte_be32_t remote)
@@ -253,8 +263,10 @@ int gremc_tunnel_publish(struct gremc_vifs *vifs, uint32_t vif)
 		else
 			rc = gremc_hash_add(hash, tunnel_key_hash(hash, &key), entry);
 	}
-	if (rc == 0 && before == GREMC_VIF_NONE)
+	if (rc == 0 && before == GREMC_VIF_NONE) {
 		peer_count_add(vifs, &key, 1);
+		udp_users_add(vifs, &key, 1);
+	}
 	return rc;
 }
 
@@ -273,6 +285,7 @@ void gremc_tunnel_unpublish(struct gremc_vifs *vifs, uint32_t vif)
 		gremc_hash_remove(hash, tunnel_key_hash(hash, &key), gremc_tunnel_entry(vifs, vif));
 	}
 	peer_count_add(vifs, &key, -1);
+	udp_users_add(vifs, &key, -1);
 }
 
 void gremc_tunnel_renumber(struct gremc_vifs *vifs, uint32_t vif, uint32_t before, uint32_t now)

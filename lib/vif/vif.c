@@ -8,6 +8,8 @@
 #include "config/config.h"
 #include "vif/vif_priv.h"
 
+#define UDP_PORTS (UINT16_MAX + 1u)
+
 static_assert(GREMC_STATS_PORTS == GREMC_CONFIG_PORTS_MAX + 1, "one more port, the host, is counted");
 static_assert(GREMC_DSCP_MAPS_MAX >= 2 * GREMC_CONFIG_DSCP_MAPS_MAX, "a reload can replace all DSCP maps");
 static_assert(GREMC_VIFS_MAX >= GREMC_CONFIG_TUNNELS_MAX + GREMC_CONFIG_PORTS_MAX + 1,
@@ -84,6 +86,7 @@ static void vifs_share_common(struct gremc_vifs *vifs)
 		node->sequence = vifs->sequence;
 		node->sources = vifs->sources;
 		node->peers = vifs->peers;
+		node->udp_users = vifs->udp_users;
 	}
 }
 
@@ -112,6 +115,7 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	vifs->policy = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->policy), nodes->socket[0]);
 	vifs->sequence = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sequence), nodes->socket[0]);
 	vifs->sources = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*vifs->sources), nodes->socket[0]);
+	vifs->udp_users = gremc_memory_reserve(UDP_PORTS * sizeof(*vifs->udp_users), nodes->socket[0]);
 	priv->mtu = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->mtu), nodes->socket[0]);
 	priv->path_mtu = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->path_mtu), nodes->socket[0]);
 	priv->state = gremc_memory_reserve(GREMC_VIFS_MAX * sizeof(*priv->state), nodes->socket[0]);
@@ -120,8 +124,8 @@ struct gremc_vifs *gremc_vifs_create(uint32_t tunnels, const struct gremc_nodes 
 	if (gremc_indexes_init(&priv->vif_indexes, GREMC_VIFS_MAX) || priv->retired_vifs == NULL ||
 	    priv->state == NULL || priv->mtu == NULL || priv->path_mtu == NULL || vifs->info == NULL ||
 	    vifs->punt == NULL || vifs->serial == NULL || vifs->sequence == NULL || vifs->sources == NULL ||
-	    vifs->policy == NULL || gremc_adjacencies_init(vifs) || gremc_tunnels_init(vifs, tunnels) ||
-	    gremc_markings_init(vifs))
+	    vifs->policy == NULL || vifs->udp_users == NULL || gremc_adjacencies_init(vifs) ||
+	    gremc_tunnels_init(vifs, tunnels) || gremc_markings_init(vifs))
 		goto fail;
 	vifs_share_common(vifs);
 	return vifs;
@@ -155,6 +159,7 @@ void gremc_vifs_destroy(struct gremc_vifs *vifs)
 	gremc_memory_release(vifs->policy, GREMC_VIFS_MAX * sizeof(*vifs->policy));
 	gremc_memory_release(vifs->sequence, GREMC_VIFS_MAX * sizeof(*vifs->sequence));
 	gremc_memory_release(vifs->sources, GREMC_VIFS_MAX * sizeof(*vifs->sources));
+	gremc_memory_release(vifs->udp_users, UDP_PORTS * sizeof(*vifs->udp_users));
 	gremc_memory_release(priv->mtu, GREMC_VIFS_MAX * sizeof(*priv->mtu));
 	gremc_memory_release(priv->path_mtu, GREMC_VIFS_MAX * sizeof(*priv->path_mtu));
 	gremc_memory_release(priv->state, GREMC_VIFS_MAX * sizeof(*priv->state));

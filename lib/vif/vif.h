@@ -3,9 +3,9 @@
  * module holds their encap templates, the table from a tunnel packet's outer header to its vif, and the
  * adjacencies.
  *
- * The control thread writes; readers are lock-free and online in the RCU. Local address, remote address and
- * input key of a vif never change. Everything else changes while packets pass: the encap key by one store,
- * the template by way of a second line (change.c).
+ * The control thread writes; readers are lock-free and online in the RCU. Local address, remote address,
+ * input key and UDP port of a vif never change. Everything else changes while packets pass: the encap key by
+ * one store, the template by way of a second line (change.c).
  *
  * Data that the fast path reads has a copy on each NUMA node with workers: encaps, adjacencies, the tunnels'
  * table, the state of ports. A worker reads the copy of its own node (gremc_vifs_on_socket()). The control
@@ -70,7 +70,7 @@ struct gremc_tunnel_key {
 	rte_be32_t local;  /* outer destination */
 	rte_be32_t remote; /* outer source */
 	uint32_t key;      /* 0 without one */
-	uint32_t has_key;  /* 0 or 1 */
+	uint32_t kind;     /* gremc_tunnel_kind() */
 };
 
 GREMC_ATOMIC_POINTER(adjacency, struct gremc_adjacency);
@@ -80,8 +80,8 @@ GREMC_ATOMIC_POINTER(vif_sequence, struct gremc_sequence_state);
 GREMC_ATOMIC_POINTER(vif_hash, struct gremc_hash);
 
 /* The copy of one node. Rarely read arrays (dscp_map, info, peers, policy, punt, sequence, serial,
- * sources) are shared by all copies. The control thread is the writer of every field; workers, telemetry and
- * the control thread are the readers. */
+ * sources, udp_users) are shared by all copies. The control thread is the writer of every field; workers,
+ * telemetry and the control thread are the readers. */
 struct gremc_vifs {
 	struct gremc_encap *encap; /* [vif], and the twins from GREMC_VIFS_MAX on; reserved address space */
 	gremc_atomic_adjacency *adjacency; /* [adjacency] acquire; never NULL at an index in use */
@@ -89,6 +89,7 @@ struct gremc_vifs {
 	gremc_atomic_u32 limit;            /* acquire; vifs below it may be in use */
 	gremc_atomic_vif_hash tunnels;     /* acquire; outer identity to vif; grows by replacement */
 	struct rte_hash *peers;            /* two addresses to the number of their tunnels */
+	gremc_atomic_u32 *udp_users;       /* [UDP port] relaxed: its tunnels; port 0: those of all ports */
 	gremc_atomic_u32 port_vif[GREMC_STATS_PORTS]; /* of native multicast, or GREMC_VIF_NONE; relaxed */
 	gremc_atomic_vif_sources *sources;            /* [vif] acquire; NULL: accepts none */
 	gremc_atomic_policy *policy;                  /* [vif] acquire; NULL: none */
@@ -133,7 +134,7 @@ __rte_warn_unused_result int gremc_tunnels_reserve(struct gremc_vifs *vifs, uint
 /* Change the options of a tunnel while packets pass. Each replica has either all of the old options or all of
  * the new ones. The vif keeps its index and counters.
  * Thread:  control thread.
- * Input:   `info` is copied; its local, remote and input key are those of the vif.
+ * Input:   `info` is copied; its local, remote, input key and UDP port are those of the vif.
  * Owner:   the caller's reference to the adjacency is taken, also on error.
  * Errors:  -ENOMEM: nothing changed. */
 __rte_warn_unused_result int gremc_tunnel_change(struct gremc_vifs *vifs, uint32_t vif,
@@ -256,6 +257,13 @@ void gremc_tunnel_lookup_bulk(const struct gremc_vifs *vifs, const struct gremc_
 /* Whether there is a tunnel between the two addresses, with any key.
  * Thread:  any reader. */
 bool gremc_tunnel_peer_known(const struct gremc_vifs *vifs, rte_be32_t local, rte_be32_t remote);
+
+/* Whether there are tunnels of GRE-in-UDP on this port; port 0: on any port.
+ * Thread:  any reader. */
+static inline bool gremc_udp_port_is_used(const struct gremc_vifs *vifs, uint16_t port)
+{
+	return gremc_u32_load(&vifs->udp_users[port]) > 0;
+}
 
 /* Find a vif by its name, in linear time: for commands, not for packets.
  * Thread:  any reader, or the control thread.

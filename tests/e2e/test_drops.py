@@ -5,7 +5,8 @@ from lab import until
 from support import hub, packets, reasons
 
 CONFIGURATION = hub.config(
-    {0: {}, 1: {}, 2: {}, 3: {"key": reasons.KEYED}},
+    {0: {}, 1: {}, 2: {}, 3: {"key": reasons.KEYED}, 4: {"mode": "gre-udp"},
+     5: {"mode": "gre-udp", "key": 5}},
     [{"group": reasons.GROUP, "from": ["t0", "t3"], "to": ["t2"]},
      {"group": "239.5.5.5", "from": ["t0"], "to": ["t0"]}])
 

@@ -99,6 +99,20 @@ def test_gre_with_tags_or_options_is_taken(make_shared):
         test_hub.exchange([outer(SITE0, hub.LOCAL, packets.gre(b"\x65" + INNER[1:])), outer(SITE0, hub.LOCAL, packets.gre(b"x"))])
 
 
+def test_gre_in_udp_is_taken_by_port_and_key(make_shared):
+    """The datagrams of a GRE-in-UDP tunnel reach the forwarder; others to the same port, and all other UDP, reach the kernel."""
+    test_hub = make_shared(shared.config({0: {"mode": "gre-udp", "key": 5}, 1: {}}, [{"group": GROUP, "from": ["t0"], "to": ["t1"]}]))
+
+    def datagram(port=4754, **gre):
+        return outer(SITE0, hub.LOCAL, packets.gre_in_udp(SITE0, hub.LOCAL, packets.gre(INNER, **gre), port=port), protocol=packets.UDP)
+
+    passed = [datagram(), datagram(key=6), datagram(port=4755, key=5), hub.from_site(0, INNER, key=5),
+              outer(SITE0, hub.LOCAL, packets.gre_in_udp(SITE0, hub.LOCAL, b"short"), protocol=packets.UDP)]
+    seen = test_hub.passed([*passed, datagram(key=5)])
+    assert [frame for frame in passed if frame not in seen] == [] and datagram(key=5) not in seen
+    assert test_hub.handled(1)["forwarded"] == 1
+
+
 def test_the_vlan_of_the_port_is_taken(make_shared):
     """The forwarder receives and sends the port's VLAN; untagged packets go to the kernel."""
     configuration = one_to_two()

@@ -53,6 +53,12 @@ static struct rule_copy rule_read(const struct rte_flow_item *item, const struct
 			rule_copy.source = spec->hdr.src_addr;
 			assert_int_equal(mask->hdr.src_addr, rule_copy.source ? UINT32_MAX : 0);
 			rule_copy.protocol = spec->hdr.next_proto_id;
+		} else if (item->type == RTE_FLOW_ITEM_TYPE_UDP) {
+			const struct rte_flow_item_udp *spec = item->spec, *mask = item->mask;
+
+			assert_int_equal(mask->hdr.dst_port, UINT16_MAX);
+			assert_int_equal(mask->hdr.src_port, 0);
+			rule_copy.port = rte_be_to_cpu_16(spec->hdr.dst_port);
 		} else if (item->type == RTE_FLOW_ITEM_TYPE_GRE_KEY) {
 			assert_true(rule_copy.has_key);
 			assert_int_equal(*(const rte_be32_t *)item->mask, UINT32_MAX);

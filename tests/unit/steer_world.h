@@ -18,6 +18,7 @@ struct rule_copy {
 	rte_be32_t address, mask, source;
 	uint8_t protocol;
 	uint16_t vlan; /* 0: no VLAN item */
+	uint16_t port; /* UDP destination; 0: no UDP item */
 	bool gre, rss;
 	bool type; /* the GRE item matches IPv4, and a key or none */
 	bool has_key;

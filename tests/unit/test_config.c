@@ -178,6 +178,27 @@ static void test_reads_liveness(void **state)
 	gremc_config_free(config);
 }
 
+static void test_reads_gre_in_udp(void **state)
+{
+	struct gremc_config *config = config_load_or_fail(
+		PORTS "tunnels:\n"
+		      "  a: {local: 192.0.2.1, remote: 192.0.2.2}\n"
+		      "  b: {mode: gre-udp, local: 192.0.2.1, remote: 192.0.2.2}\n"
+		      "  c: {port: 65535, udp-checksum: true, mode: gre-udp, local: 192.0.2.1, remote: "
+		      "192.0.2.2}\n"
+		      "  d: {mode: gre-udp, local: 192.0.2.1, remote: 192.0.2.2, key: 0}\n");
+	const struct gremc_config_tunnel *t = config->tunnels;
+
+	(void)state;
+	assert_int_equal(t[0].options.udp_port, 0);
+	assert_int_equal(t[1].options.udp_port, 4754);
+	assert_false(t[1].options.udp_checksum);
+	assert_int_equal(t[2].options.udp_port, 65535);
+	assert_true(t[2].options.udp_checksum);
+	assert_int_equal(gremc_tunnel_overhead(&t[3].options), 36);
+	gremc_config_free(config);
+}
+
 static void test_reads_tunnels(void **state)
 {
 	struct gremc_config *config = config_load_or_fail(PORTS TUNNELS);
@@ -550,6 +571,7 @@ int main(void)
 		cmocka_unit_test(test_reads_routes_and_neighbors),
 		cmocka_unit_test(test_reads_bond_modes),
 		cmocka_unit_test(test_reads_liveness),
+		cmocka_unit_test(test_reads_gre_in_udp),
 		cmocka_unit_test(test_reads_tunnels),
 		cmocka_unit_test(test_reads_marking),
 		cmocka_unit_test(test_reads_mroutes),

@@ -6,6 +6,44 @@
 
 #include "steer_world.h"
 
+/* RFC 8086: one rule by port takes all tunnels of GRE-in-UDP between two addresses, with RSS by outer ports.
+ * It is there until the last of them is removed, also where the device cannot match GRE. */
+static void test_rfc8086_one_rule_for_the_port(void **state)
+{
+	struct gremc_ports *open;
+
+	RTE_SET_USED(state);
+	isolated_port_add(2);
+	flow_device.no_key = true;
+	config_add_tunnel("192.0.2.1");
+	config_add_keyed_tunnel("192.0.2.1", 7);
+	config_add_tunnel("192.0.2.2");
+	steer_tunnels[0].options.udp_port = steer_tunnels[1].options.udp_port = 4754;
+	open = open_ports(2);
+	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
+	assert_int_equal(gremc_ports_steer_trim(open, &config), 0);
+	assert_int_equal(rules_count(), 2);
+	assert_int_equal(rule_find("192.0.2.1")->protocol, IPPROTO_UDP);
+	assert_int_equal(rule_find("192.0.2.1")->port, 4754);
+	assert_int_equal(rule_find("192.0.2.1")->source, address_parse("198.51.100.1"));
+	assert_false(rule_find("192.0.2.1")->gre);
+	assert_int_equal(rule_find("192.0.2.1")->queues, 2);
+	assert_int_equal(rule_find("192.0.2.1")->level, 0);
+	assert_int_equal(rule_find("192.0.2.2")->protocol, IPPROTO_GRE);
+	/* the tunnel with the key stays */
+	steer_tunnels[0] = steer_tunnels[2];
+	config.tunnel_count = 2;
+	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
+	assert_int_equal(gremc_ports_steer_trim(open, &config), 0);
+	assert_int_equal(rules_count(), 2);
+	assert_int_equal(rule_find("192.0.2.1")->protocol, IPPROTO_UDP);
+	config.tunnel_count = 1;
+	assert_int_equal(gremc_ports_steer_add(open, &config, &errors), 0);
+	assert_int_equal(gremc_ports_steer_trim(open, &config), 0);
+	assert_int_equal(rules_count(), 1);
+	gremc_ports_close(open);
+}
+
 static void test_rules_follow_the_configuration(void **state)
 {
 	struct gremc_ports *open;
@@ -260,6 +298,7 @@ static void test_missing_interface_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_rfc8086_one_rule_for_the_port),
 		TEST(test_rules_follow_the_configuration),
 		TEST(test_rule_matches_the_vlan_of_the_port),
 		TEST(test_device_without_inner_rss_uses_outer_rss),

@@ -234,6 +234,36 @@ static struct frame frame_make_gre(unsigned options, const uint8_t *gre, uint32_
 	return frame;
 }
 
+/* RFC 8086: UDP is taken by its destination port, the addresses and the key. The length is not of interest.
+ */
+static void test_rfc8086_gre_in_udp_is_taken(void **state)
+{
+	static const uint8_t plain[] = {0xc3, 0x50, 0x12, 0x92, 0, 40, 0, 0, 0, 0, 0x08, 0},
+			     keyed[] = {0xc3, 0x50, 0x12, 0x92, 0, 40, 0, 0, 0x20, 0, 0x08, 0, 0, 0, 0, 7};
+	struct gremc_xdp_tunnel tunnel = tunnel_key_make(LOCAL, REMOTE);
+	struct frame frame = frame_make_gre(0, plain, sizeof(plain));
+
+	RTE_SET_USED(state);
+	frame.bytes[frame.ip + 9] = IPPROTO_UDP;
+	assert_int_equal(map_add_local(LOCAL), 0);
+	assert_false(program_takes(frame));
+	tunnel.udp_port = htons(4754);
+	assert_int_equal(map_add_tunnel(&tunnel), 0);
+	assert_true(program_takes(frame));
+	assert_false(program_takes_length(&frame, frame.ip + GRE_AT + 11));
+	frame.bytes[frame.ip + GRE_AT + 3]++; /* another port */
+	assert_false(program_takes(frame));
+	frame = frame_make_gre(0, keyed, sizeof(keyed));
+	frame.bytes[frame.ip + 9] = IPPROTO_UDP;
+	assert_false(program_takes(frame));
+	tunnel.has_key = 1;
+	tunnel.key = htonl(7);
+	assert_int_equal(map_add_tunnel(&tunnel), 0);
+	assert_true(program_takes(frame));
+	frame.bytes[frame.ip + 6] = 0x20; /* a fragment */
+	assert_false(program_takes(frame));
+}
+
 /* Headers with options are taken; the forwarder checks the rest of the header. */
 static void test_ip_version_and_header_length_are_checked(void **state)
 {
@@ -472,6 +502,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_empty_maps_take_nothing, xdp_set_up, xdp_tear_down),
 		cmocka_unit_test_setup_teardown(test_tunnel_addresses_are_taken, xdp_set_up, xdp_tear_down),
+		cmocka_unit_test_setup_teardown(test_rfc8086_gre_in_udp_is_taken, xdp_set_up, xdp_tear_down),
 		cmocka_unit_test_setup_teardown(test_other_protocols_pass, xdp_set_up, xdp_tear_down),
 		cmocka_unit_test_setup_teardown(test_ip_version_and_header_length_are_checked, xdp_set_up,
 						xdp_tear_down),

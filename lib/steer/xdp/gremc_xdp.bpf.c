@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The XDP program of a port with `interface:`. The kernel runs it for each frame that the interface receives:
  *
- *   taken   IPv4 in GRE of a tunnel in gremc_tunnels, except fragments (the forwarder does not reassemble,
- *           RFC 7588); IPv4 multicast of gremc_flows and gremc_groups, except control traffic
+ *   taken   IPv4 in GRE or GRE-in-UDP of a tunnel in gremc_tunnels, except fragments (the forwarder does not
+ * reassemble, RFC 7588); IPv4 multicast of gremc_flows and gremc_groups, except control traffic
  *           (proto/control.h)
- *   passed  all other frames: ARP, IPv6, SSH, ping, other GRE, other VLANs, malformed frames
+ *   passed  all other frames: ARP, IPv6, SSH, ping, other GRE and UDP, other VLANs, malformed frames
  *
  * A taken frame goes to the AF_XDP socket of its queue. Without a socket, after the forwarder has ended, the
  * program passes it. The maps are empty after loading, so the program passes all frames until the forwarder
@@ -16,6 +16,7 @@
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/udp.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -142,13 +143,27 @@ struct gre_header {
  * or version (PPTP). */
 static __always_inline bool packet_is_own_tunnel(const struct iphdr *ip, const void *end)
 {
-	const struct gre_header *gre = (const void *)ip + ip->ihl * 4;
+	const void *payload = (const void *)ip + ip->ihl * 4;
 	struct gremc_xdp_tunnel tunnel = {.local = ip->daddr, .remote = ip->saddr};
-	const __be32 *key = (const __be32 *)(gre + 1);
+	const struct gre_header *gre;
+	const __be32 *key;
 	__be16 flags;
 
-	if (ip->protocol != IPPROTO_GRE || ip->frag_off & bpf_htons(FRAGMENT_BITS) ||
-	    (const void *)(gre + 1) > end)
+	if (ip->frag_off & bpf_htons(FRAGMENT_BITS))
+		return false;
+	if (ip->protocol == IPPROTO_UDP) {
+		const struct udphdr *udp = payload;
+
+		if ((const void *)(udp + 1) > end)
+			return false;
+		tunnel.udp_port = udp->dest;
+		payload = udp + 1;
+	} else if (ip->protocol != IPPROTO_GRE) {
+		return false;
+	}
+	gre = payload;
+	key = (const __be32 *)(gre + 1);
+	if ((const void *)(gre + 1) > end)
 		return false;
 	flags = gre->flags;
 	if (flags & bpf_htons(GREMC_GRE_ROUTING | GREMC_GRE_MBZ | GREMC_GRE_VERSION) ||

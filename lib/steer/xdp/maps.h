@@ -22,8 +22,9 @@
 /* The key of a tunnel. `local` is the destination of a received packet. All fields in network order. */
 struct gremc_xdp_tunnel {
 	unsigned local, remote;
-	unsigned key;     /* 0 without one */
-	unsigned has_key; /* 0 or 1 */
+	unsigned key;            /* 0 without one */
+	unsigned short has_key;  /* 0 or 1 */
+	unsigned short udp_port; /* destination port of GRE-in-UDP; 0: plain GRE */
 };
 
 /* The key of a group: of an LPM trie, the address in network order. */

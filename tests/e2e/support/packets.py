@@ -63,6 +63,12 @@ def gre(payload, key=None, sequence=None, with_checksum=False, flags=0, protocol
     return start + struct.pack("!HH", checksum(start + b"\0\0\0\0" + fields + payload), 0) + fields + payload
 
 
+def gre_in_udp(source, destination, payload, port=4754, sport=50000, with_checksum=True):
+    """The UDP header of RFC 8086 before a GRE packet between two outer addresses."""
+    whole = udp(source, destination, payload, sport, port)
+    return whole if with_checksum else whole[:6] + b"\0\0" + whole[8:]
+
+
 def ether(destination, source, payload, ethertype=0x0800, vlan=None, pad=60):
     tag = b"" if vlan is None else struct.pack("!HH", 0x8100, vlan)
     frame = mac(destination) + mac(source) + tag + struct.pack("!H", ethertype) + payload

@@ -49,6 +49,10 @@ def gre_with_wrong_checksum(**options):
     return whole[:-1] + bytes([whole[-1] ^ 0x80])
 
 
+def gre_in_udp(i=4, **options):
+    return packets.gre_in_udp(hub.remote(i), hub.LOCAL, packets.gre(inner(), **options))
+
+
 def control(protocol, **ip):
     """Control traffic to a group that has an mroute."""
     return outer(packets.gre(packets.ipv4(ip.pop("source", SOURCE), ip.pop("group", GROUP), protocol, bytes(40), **ip)))
@@ -96,6 +100,10 @@ FRAMES = {
     "gre_protocol": [gre(protocol=p) for p in (0x86dd, 0x6558, 0x88be, 0x0000, 0x0801)],
     "gre_checksum": [outer(gre_with_wrong_checksum()), outer(gre_with_wrong_checksum(sequence=5)),
                      outer(gre_with_wrong_checksum(key=KEYED), i=3)],
+    "udp_truncated": [outer(struct.pack("!4H", 50000, 4754, n, 0) + packets.gre(inner()), i=4, protocol=packets.UDP)
+                      for n in (0, 7, 1400)],
+    "udp_checksum": [outer(gre_in_udp()[:-1] + b"y", i=4, protocol=packets.UDP),
+                     outer(gre_in_udp(i=5, key=5)[:-1] + b"y", i=5, protocol=packets.UDP)],
     "inner_truncated": [truncated(inner(), n) for n in (0, 1, 19)],
     "inner_version": [outer(packets.gre(inner(version=v))) for v in (0, 5, 6)],
     "inner_ihl": [outer(packets.gre(inner(ihl=0))), outer(packets.gre(inner(ihl=4))),

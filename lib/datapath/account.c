@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_cycles.h>
+
 #include "datapath/pending.h"
 #include "datapath/punt.h"
 #include "datapath/worker.h"
@@ -11,6 +13,7 @@ static void account_drops(struct gremc_worker *worker, struct gremc_totals *tota
 			worker->drops[reason] = 0;
 		}
 	worker->dropped_any = false;
+	gremc_samples_refill(worker->stats->samples, rte_rdtsc());
 }
 
 static void account_punts(struct gremc_worker *worker, struct gremc_totals *totals)

@@ -13,7 +13,7 @@ bool gremc_replica_is_allowed(struct gremc_worker *worker, const struct gremc_pa
 	if (reason == GREMC_TX_DROP_NONE)
 		return true;
 	gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, 1, packet->length);
-	gremc_egress_count_drop(&worker->egress, vif, reason, packet->length);
+	gremc_egress_count_drop(&worker->egress, vif, reason, packet->mbuf);
 	return false;
 }
 

@@ -10,15 +10,17 @@ void gremc_egress_drop(struct gremc_egress *egress, struct gremc_tx *tx, struct 
 		       enum gremc_tx_drop reason)
 {
 	for (uint32_t i = 0; i < n; i++) {
+		/* GREMC_VIF_NONE: a frame of the host, or the vif has been removed */
 		const uint32_t vif = gremc_mbuf_vif(packet[i], egress->vifs);
 
 		if (likely(vif != GREMC_VIF_NONE)) {
-			gremc_egress_count_drop(egress, vif, reason,
-						gremc_mbuf_fields(packet[i])->inner_length);
-		} else { /* a frame of the host, or the vif has been removed */
-			egress->drops[reason]++;
-			egress->dropped_any = true;
+			struct gremc_vif_cold *cold = &egress->stats->vif_cold[vif];
+
+			gremc_counter_add(&cold->lost[reason], 1);
+			gremc_counter_add(&cold->lost_bytes, gremc_mbuf_fields(packet[i])->inner_length);
 		}
+		gremc_egress_count_reason(egress, vif, reason, packet[i],
+					  tx->to_host ? GREMC_STARTS_WITH_IP : GREMC_STARTS_WITH_FRAME);
 	}
 	tx->dropped += n;
 	rte_pktmbuf_free_bulk(packet, n);
@@ -61,6 +63,7 @@ static void egress_account_drops(struct gremc_egress *egress, struct gremc_total
 			egress->drops[reason] = 0;
 		}
 	egress->dropped_any = false;
+	gremc_samples_refill(egress->stats->samples, rte_rdtsc());
 }
 
 void gremc_egress_account(struct gremc_egress *egress)

@@ -15,6 +15,7 @@
 #include "base/ring.h"
 #include "datapath/mbuf.h"
 #include "datapath/packet.h"
+#include "datapath/sample.h"
 #include "port/port.h"
 #include "stats/stats.h"
 #include "vif/vif.h"
@@ -96,17 +97,35 @@ static inline void gremc_tx_set_device(struct gremc_tx *tx, uint16_t id, enum gr
 	gremc_int_store_release(&tx->closed, closed);
 }
 
+/* Count a replica that is not sent by reason, and sample it.
+ * Input:   vif: GREMC_VIF_NONE: unknown.
+ *          packet: the replica, or its inner packet.
+ *          start: the first byte of `packet`.
+ * Owner:   the mbuf remains the caller's. */
+static inline void gremc_egress_count_reason(struct gremc_egress *egress, uint32_t vif,
+					     enum gremc_tx_drop reason, const struct rte_mbuf *packet,
+					     struct gremc_packet_start start)
+{
+	const unsigned sample = GREMC_DROP_COUNT + (unsigned)reason;
+
+	gremc_assert(reason > GREMC_TX_DROP_NONE && reason < GREMC_TX_DROP_COUNT);
+	egress->drops[reason]++;
+	egress->dropped_any = true;
+	if (gremc_samples_accept(egress->stats->samples, sample))
+		gremc_packet_sample(egress->stats->samples, sample, egress->vifs, vif, packet, start);
+}
+
 /* Count a replica that is not sent, for its vif and by reason.
- * Input:   length of the inner packet. */
+ * Input:   packet: the inner packet.
+ * Owner:   the mbuf remains the caller's. */
 static inline void gremc_egress_count_drop(struct gremc_egress *egress, uint32_t vif,
-					   enum gremc_tx_drop reason, uint16_t length)
+					   enum gremc_tx_drop reason, const struct rte_mbuf *packet)
 {
 	struct gremc_vif_cold *cold = &egress->stats->vif_cold[vif];
 
-	egress->drops[reason]++;
-	egress->dropped_any = true;
 	gremc_counter_add(&cold->lost[reason], 1);
-	gremc_counter_add(&cold->lost_bytes, length);
+	gremc_counter_add(&cold->lost_bytes, packet->pkt_len);
+	gremc_egress_count_reason(egress, vif, reason, packet, GREMC_STARTS_WITH_IP);
 }
 
 /* Drop replicas that name their vifs. A replica whose vif has been removed is counted by reason only.

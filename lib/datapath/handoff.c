@@ -35,7 +35,8 @@ static void flows_enqueue(struct gremc_worker *worker, uint32_t owner, struct rt
 
 	worker->handed_off += taken;
 	for (uint32_t i = taken; i < n; i++)
-		gremc_packet_drop(worker, mbufs[i], GREMC_DROP_relay_full);
+		gremc_sampled_drop(worker, gremc_mbuf_vif(mbufs[i], worker->vifs), mbufs[i],
+				   GREMC_STARTS_WITH_IP, GREMC_DROP_relay_full);
 }
 
 void gremc_stage_software_rss(struct gremc_worker *worker)
@@ -124,7 +125,7 @@ static void oil_part_drop(struct gremc_worker *worker, const struct gremc_packet
 			worker->egress.requested++;
 			gremc_counter_pair_add(&worker->stats->vif_hot[mroute->vif[i]].tx_packets, 1,
 					       packet->length);
-			gremc_egress_count_drop(&worker->egress, mroute->vif[i], reason, packet->length);
+			gremc_egress_count_drop(&worker->egress, mroute->vif[i], reason, packet->mbuf);
 		}
 	}
 }
@@ -227,7 +228,8 @@ static void flow_packet_accept(struct gremc_worker *worker, struct rte_mbuf *mbu
 
 	worker->handed_off--; /* modulo 2^32: only the sum over the workers counts */
 	if (unlikely(iif == GREMC_VIF_NONE)) {
-		gremc_packet_drop(worker, mbuf, GREMC_DROP_unknown_peer);
+		gremc_sampled_drop(worker, GREMC_VIF_NONE, mbuf, GREMC_STARTS_WITH_IP,
+				   GREMC_DROP_unknown_peer);
 		return;
 	}
 	burst->key[burst->count] = (struct gremc_fanout_key){ip->src_addr, ip->dst_addr};
@@ -265,7 +267,7 @@ static void handoff_packet_drop(struct gremc_worker *worker, struct rte_mbuf *mb
 
 	if (gremc_mbuf_fields(mbuf)->handoff == GREMC_HANDOFF_FLOW) {
 		worker->handed_off--;
-		gremc_packet_drop(worker, mbuf, GREMC_DROP_relay_full);
+		gremc_sampled_drop(worker, GREMC_VIF_NONE, mbuf, GREMC_STARTS_WITH_IP, GREMC_DROP_relay_full);
 		return;
 	}
 	if (split_packet_lookup(worker, mbuf, &packet))

@@ -147,7 +147,7 @@ static void pending_replica_send(struct gremc_worker *worker, struct rte_mbuf *m
 				  adjacency->l2_length + encap.header_length, vif);
 	return;
 drop:
-	gremc_egress_count_drop(&worker->egress, vif, reason, inner.length);
+	gremc_egress_count_drop(&worker->egress, vif, reason, mbuf);
 	rte_pktmbuf_free(mbuf);
 }
 
@@ -159,7 +159,7 @@ static void pending_replica_send_copy(struct gremc_worker *worker, const struct 
 	if (copy)
 		pending_replica_send(worker, copy, vif);
 	else
-		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_mbuf, packet->pkt_len);
+		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_mbuf, packet);
 }
 
 /* Whether this burst has already filled the next hop. Then the rest of its packets are dropped without
@@ -185,8 +185,8 @@ static bool pending_replica_end(struct gremc_worker *worker, const struct pendin
 	worker->waiting--;
 	worker->pending_changed = true; /* so that it is accounted */
 	if (unlikely(!gremc_vif_is(worker->vifs, vif, entry->serial[i]))) {
-		worker->egress.drops[GREMC_TX_DROP_no_adjacency]++;
-		worker->egress.dropped_any = true;
+		gremc_egress_count_reason(&worker->egress, GREMC_VIF_NONE, GREMC_TX_DROP_no_adjacency,
+					  entry->mbuf, GREMC_STARTS_WITH_IP);
 		return false;
 	}
 	gremc_counter_pair_add(&worker->stats->vif_hot[vif].tx_packets, 1, entry->mbuf->pkt_len);
@@ -200,7 +200,7 @@ static void pending_drop_oldest(struct gremc_worker *worker, struct pending_neig
 	for (uint32_t i = 0; i < entry->count; i++)
 		if (pending_replica_end(worker, entry, i))
 			gremc_egress_count_drop(&worker->egress, entry->vif[i], GREMC_TX_DROP_no_adjacency,
-						entry->mbuf->pkt_len);
+						entry->mbuf);
 	rte_pktmbuf_free(entry->mbuf);
 	neighbour->first++;
 	neighbour->count--;
@@ -220,7 +220,7 @@ static void pending_send_oldest(struct gremc_worker *worker, struct pending_neig
 			continue;
 		if (worker->vifs->encap[vif].adjacency != neighbour->adjacency) {
 			gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency,
-						entry->mbuf->pkt_len);
+						entry->mbuf);
 			continue;
 		}
 		if (last != GREMC_VIF_NONE)
@@ -323,7 +323,7 @@ static bool pending_replica_add(struct gremc_worker *worker, uint32_t adjacency,
 		worker->pending->full = adjacency;
 		worker->pending->full_burst = worker->pending->burst;
 		worker->pending_changed = true; /* so that the burst number changes */
-		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency, packet->pkt_len);
+		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency, packet);
 		return false;
 	}
 	entry->vif[entry->count] = vif;
@@ -354,7 +354,7 @@ void gremc_pending_add_copy(struct gremc_worker *worker, uint32_t vif, struct rt
 	const uint32_t adjacency = worker->vifs->encap[vif].adjacency;
 
 	if (pending_is_full(worker->pending, adjacency))
-		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency, packet->pkt_len);
+		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency, packet);
 	else if (pending_neighbour_is_resolved(worker, adjacency))
 		pending_replica_send_copy(worker, packet, vif);
 	else
@@ -366,7 +366,7 @@ void gremc_pending_add_packet(struct gremc_worker *worker, uint32_t vif, struct 
 	const uint32_t adjacency = worker->vifs->encap[vif].adjacency;
 
 	if (likely(pending_is_full(worker->pending, adjacency))) {
-		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency, packet->pkt_len);
+		gremc_egress_count_drop(&worker->egress, vif, GREMC_TX_DROP_no_adjacency, packet);
 	} else if (!pending_neighbour_is_resolved(worker, adjacency)) {
 		if (pending_replica_add(worker, adjacency, vif, packet, true))
 			return;

@@ -379,8 +379,11 @@ static void class_enqueue(struct gremc_worker *worker, enum gremc_punt class)
 		punts_set_timestamp(burst, class);
 	taken = gremc_ring_enqueue(worker->punt_ring[class], burst->punted[class], n);
 	for (uint32_t i = taken; i < n; i++)
-		gremc_vif_drop(worker, gremc_mbuf_vif(burst->punted[class][i], worker->vifs),
-			       burst->punted[class][i], gremc_drop_from_punt(class));
+		gremc_sampled_drop(worker, gremc_mbuf_vif(burst->punted[class][i], worker->vifs),
+				   burst->punted[class][i],
+				   burst->punted[class][i]->l2_len ? GREMC_STARTS_WITH_FRAME
+								   : GREMC_STARTS_WITH_IP,
+				   gremc_drop_from_punt(class));
 	worker->punted[class] += taken;
 	worker->punted_any = true;
 	burst->punt_count[class] = 0;

@@ -114,6 +114,9 @@ static uint32_t dead_fragments_drop(struct gremc_worker *worker, enum gremc_drop
 
 		fragments_leave(worker, peer_slot(frame_ip(dead->row[i], dead->row[i]->l2_len)), fragments);
 		dropped += fragments;
+		if (gremc_samples_accept(worker->stats->samples, reason))
+			gremc_packet_sample(worker->stats->samples, reason, worker->vifs, GREMC_VIF_NONE,
+					    dead->row[i], GREMC_STARTS_WITH_FRAME);
 		rte_pktmbuf_free(dead->row[i]);
 	}
 	dead->cnt = 0;

@@ -104,7 +104,7 @@ static __rte_noinline void replica_hold_or_drop(struct gremc_worker *worker,
 	if (reason == GREMC_TX_DROP_no_adjacency)
 		gremc_pending_add_copy(worker, vif, replication->payload);
 	else
-		gremc_egress_count_drop(&worker->egress, vif, reason, replication->inner.length);
+		gremc_egress_count_drop(&worker->egress, vif, reason, replication->payload);
 }
 
 void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *packet, uint32_t vif,
@@ -123,7 +123,7 @@ void gremc_replica_hold_or_drop(struct gremc_worker *worker, struct rte_mbuf *pa
 		gremc_pending_add_packet(worker, vif, packet);
 		return;
 	}
-	gremc_egress_count_drop(&worker->egress, vif, reason, packet->pkt_len);
+	gremc_egress_count_drop(&worker->egress, vif, reason, packet);
 	rte_pktmbuf_free(packet);
 }
 

@@ -12,6 +12,7 @@
 #include "datapath/egress.h"
 #include "datapath/encap.h"
 #include "datapath/packet.h"
+#include "datapath/sample.h"
 #include "port/port.h"
 
 struct gremc_pending;
@@ -187,27 +188,39 @@ struct gremc_worker_group {
 
 /* ---- counts of one burst ---- */
 
-/* Drop a packet of the burst.
+/* Drop a packet that came by a vif. The counters of drops per vif have memory of their own, so a packet that
+ * is forwarded does not pay for them.
+ * Input:   vif: GREMC_VIF_NONE: unknown.
+ *          start: where the packet begins, for its sample.
  * Owner:   takes the mbuf over. */
-static inline void gremc_packet_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf,
-				     enum gremc_drop reason)
+static inline void gremc_sampled_drop(struct gremc_worker *worker, uint32_t vif, struct rte_mbuf *mbuf,
+				      struct gremc_packet_start start, enum gremc_drop reason)
 {
 	gremc_assert(reason > GREMC_DROP_NONE && reason < GREMC_DROP_COUNT);
+	if (vif != GREMC_VIF_NONE)
+		gremc_counter_add(&worker->stats->vif_drop[vif].packets[reason], 1);
 	worker->drops[reason]++;
 	worker->dropped_any = true;
+	if (gremc_samples_accept(worker->stats->samples, reason))
+		gremc_packet_sample(worker->stats->samples, reason, worker->vifs, vif, mbuf, start);
 	gremc_burst_done(&worker->burst, mbuf);
 }
 
-/* Drop a packet that came by a vif. The counters of drops per vif have memory of their own, so a packet that
- * is forwarded does not pay for them.
+/* Drop a packet that came by a vif. The mbuf's data begins with the Ethernet header.
  * Input:   vif: GREMC_VIF_NONE: unknown.
  * Owner:   takes the mbuf over. */
 static inline void gremc_vif_drop(struct gremc_worker *worker, uint32_t vif, struct rte_mbuf *mbuf,
 				  enum gremc_drop reason)
 {
-	if (vif != GREMC_VIF_NONE)
-		gremc_counter_add(&worker->stats->vif_drop[vif].packets[reason], 1);
-	gremc_packet_drop(worker, mbuf, reason);
+	gremc_sampled_drop(worker, vif, mbuf, GREMC_STARTS_WITH_FRAME, reason);
+}
+
+/* Drop a frame of the burst.
+ * Owner:   takes the mbuf over. */
+static inline void gremc_packet_drop(struct gremc_worker *worker, struct rte_mbuf *mbuf,
+				     enum gremc_drop reason)
+{
+	gremc_vif_drop(worker, GREMC_VIF_NONE, mbuf, reason);
 }
 
 /* Record the source and group of the last packet that came by the vif and was dropped for this reason. */
@@ -220,13 +233,13 @@ static inline void gremc_vif_drop_flow_set(struct gremc_worker *worker, uint32_t
 	gremc_counter_set(&worker->stats->vif_drop[vif].flow[reason], flow);
 }
 
-/* Drop a packet whose source and group are known.
+/* Drop a packet whose source and group are known, after its outer headers have been cut off.
  * Owner:   takes the mbuf over. */
 static inline void gremc_flow_drop(struct gremc_worker *worker, const struct gremc_packet *packet,
 				   enum gremc_drop reason, const struct rte_ipv4_hdr *ip)
 {
 	gremc_vif_drop_flow_set(worker, packet->iif, reason, ip);
-	gremc_vif_drop(worker, packet->iif, packet->mbuf, reason);
+	gremc_sampled_drop(worker, packet->iif, packet->mbuf, gremc_packet_start_after_cut(packet), reason);
 }
 
 /* End a burst: enqueue its punts, free its finished mbufs, publish its counts.

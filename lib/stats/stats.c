@@ -4,6 +4,7 @@
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
+#include "stats/sample.h"
 #include "stats/stats.h"
 
 #define GREMC_X(name, text) #name,
@@ -60,7 +61,8 @@ struct gremc_stats *gremc_stats_create(int socket, uint32_t vifs, uint32_t mrout
 	stats->vif_cold = gremc_memory_reserve(vifs * sizeof(*stats->vif_cold), socket);
 	stats->mroute = gremc_memory_reserve(mroutes * sizeof(*stats->mroute), socket);
 	stats->vif_drop = gremc_memory_reserve(vifs * sizeof(*stats->vif_drop), socket);
-	if (stats->vif_hot && stats->vif_cold && stats->vif_drop && stats->mroute)
+	stats->samples = gremc_samples_create(socket);
+	if (stats->vif_hot && stats->vif_cold && stats->vif_drop && stats->mroute && stats->samples)
 		return stats;
 	gremc_stats_destroy(stats);
 	return NULL;
@@ -74,6 +76,7 @@ void gremc_stats_destroy(struct gremc_stats *stats)
 	gremc_memory_release(stats->vif_cold, stats->vifs * sizeof(*stats->vif_cold));
 	gremc_memory_release(stats->vif_drop, stats->vifs * sizeof(*stats->vif_drop));
 	gremc_memory_release(stats->mroute, stats->mroutes * sizeof(*stats->mroute));
+	rte_free(stats->samples);
 	rte_free(stats);
 }
 

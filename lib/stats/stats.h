@@ -193,6 +193,8 @@ struct gremc_mroute_counter {
 	uint64_t packets, bytes; /* inner packets forwarded by this mroute */
 } __rte_aligned(16);
 
+struct gremc_samples;
+
 /* All counters of one worker. The arrays are reserved address space: memory is used where an index is
  * touched. */
 struct gremc_stats {
@@ -204,6 +206,7 @@ struct gremc_stats {
 	struct gremc_vif_cold *vif_cold;     /* [vif] */
 	struct gremc_vif_drop *vif_drop;     /* [vif] */
 	struct gremc_mroute_counter *mroute; /* [mroute id] */
+	struct gremc_samples *samples;       /* of the last drops and losses (stats/sample.h) */
 	uint32_t vifs, mroutes;              /* limits of the indexes */
 };
 

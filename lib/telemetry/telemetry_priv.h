@@ -26,6 +26,8 @@
 	X(pools, "[,OFFSET]", 0, 1, false, "Each mbuf pool: its size, and the mbufs in use and available.")  \
 	X(drops, "", 0, 0, false, "Packets dropped, replicas lost, by reason; packets punted.")              \
 	X(vif_drops, "[,OFFSET]", 0, 1, true, "Packets dropped by incoming interface and reason.")           \
+	X(trace, "[,OFFSET[,NAME]]", 0, 2, true,                                                             \
+	  "The last dropped packets with their first bytes, the newest first.")                              \
 	X(reasons, "", 0, 0, false, "The meaning of each drop, loss and punt.")                              \
 	X(neighbors, "[,OFFSET]", 0, 1, true,                                                                \
 	  "Next hops in use: MAC address, resolved or not, how many use it.")                                \

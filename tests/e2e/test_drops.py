@@ -30,6 +30,27 @@ def test_each_drop_is_counted_by_its_reason(test_hub, reason):
             assert test_hub.exchange([frame]) == []
 
 
+@pytest.mark.parametrize("reason", reasons.FRAMES)
+def test_each_drop_shows_its_packet(test_hub, reason):
+    """/gremc/trace has the frame as it came, with its reason, and the interface where the reason names one."""
+    frame = reasons.FRAMES[reason][0]
+
+    def newest_after_frame():
+        test_hub.exchange([frame])
+        return test_hub.forwarder.query("/gremc/trace")["list"]["0"]
+
+    # a second later, if other tests had all samples of this reason in the present second
+    until(lambda: newest_after_frame()["reason"] == reason, "the packet is sampled")
+    newest = test_hub.forwarder.query("/gremc/trace")["list"]["0"]
+    assert newest["begins_with"] == "ethernet"
+    shown = packets.sample_bytes(newest)
+    assert shown == bytes(frame)[:len(shown)] and len(shown) == min(newest["length"], 128) >= 14
+    if newest["name"]:
+        by_name = test_hub.forwarder.query(f"/gremc/trace,0,{newest['name']}")
+        assert by_name["list"]["0"]["reason"] == reason
+        assert {entry["name"] for entry in by_name["list"].values()} == {newest["name"]}
+
+
 def test_drops_of_one_burst_are_counted_apart(test_hub):
     """All of them in random order among good packets: each has its own reason and no good one is hurt."""
     import random
@@ -72,6 +93,10 @@ def test_packets_above_the_tunnel_mtu_are_dropped(make_hub):
         with test_hub.counting(**({"too_big": len(lost)} if lost else {})):
             back = test_hub.exchange([hub.from_site(0, inner, fragment=0)])
         assert set(hub.sites_of(back)) == {hub.remote(i) for i in (1, 2, 3) if f"t{i}" not in lost}
+        if size == 501:
+            newest = test_hub.forwarder.query("/gremc/trace,0,t2")["list"]["0"]
+            assert (newest["kind"], newest["reason"], newest["begins_with"], newest["length"]) == ("loss", "too_big", "ip", 501)
+            assert packets.sample_bytes(newest)[28:] == packets.payload_of(501, 473)[:100]
     info = test_hub.forwarder.query("/gremc/tunnel,t2")
     # t2 wanted all five, and lost four of them
     assert (info["tx_packets"], info["lost"]) == (1, 4), info

@@ -27,7 +27,7 @@ def test_every_command_answers(test_hub):
     with test_hub.forwarder.telemetry() as telemetry:
         commands = [name for name in telemetry.query("/") if name.startswith("/gremc/")]
         assert set(commands) == {f"/gremc/{name}" for name in (
-            "info", "lcores", "ports", "pools", "drops", "vif_drops", "reasons", "neighbors", "tunnels", "tunnel", "hosts",
+            "info", "lcores", "ports", "pools", "drops", "vif_drops", "trace", "reasons", "neighbors", "tunnels", "tunnel", "hosts",
             "mroutes", "mroute", "igmp", "groups", "kernel", "peers", "policies", "why")}
         for command in commands:
             text = telemetry.query(f"/help,{command}")

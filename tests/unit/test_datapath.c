@@ -199,6 +199,48 @@ static void test_drops_name_their_vif_and_flow(void **state)
 		assert_int_equal(drop[f->vif[0]].packets[i], 0);
 }
 
+/* Read the newest sample of the worker. */
+static struct gremc_sample newest_sample_read(struct forwarder *f)
+{
+	const struct gremc_samples *samples = f->worker->stats->samples;
+	struct gremc_sample sample;
+
+	assert_true(gremc_samples_count(samples) > 0);
+	assert_true(gremc_samples_read(samples, gremc_samples_count(samples) - 1, &sample));
+	return sample;
+}
+
+/* The sample of a drop begins with the Ethernet header, also after the outer headers have been cut off. That
+ * of a loss begins with the inner packet. */
+static void test_samples_have_the_bytes_of_dropped_packets(void **state)
+{
+	struct forwarder *f = *state;
+	uint8_t frame[200];
+	const uint32_t length = frame_write(frame, 0, 100, 0);
+	struct gremc_sample sample;
+
+	forwarder_add_tunnels(f, 3, LOOP);
+	forwarder_receive_frame(f, frame_mbuf_create(0, 100, 0));
+	sample = newest_sample_read(f);
+	assert_int_equal(sample.reason, GREMC_DROP_no_mroute);
+	assert_int_equal(sample.vif, f->vif[0]);
+	assert_false(sample.is_ip);
+	assert_int_equal(sample.length, length);
+	assert_int_equal(sample.count, GREMC_SAMPLE_BYTES);
+	assert_memory_equal(sample.bytes, frame, sample.count);
+	forwarder_set_route(f, 3);
+	gremc_vif_down_set(f->vifs, f->vif[1], true);
+	forwarder_receive_frame(f, frame_mbuf_create_split(0, 100, 0, 60));
+	replica_expect(2, 100);
+	sample = newest_sample_read(f);
+	assert_int_equal(sample.reason, GREMC_DROP_COUNT + GREMC_TX_DROP_oif_down);
+	assert_int_equal(sample.vif, f->vif[1]);
+	assert_true(sample.is_ip);
+	assert_int_equal(sample.length, 100);
+	/* the TTL and its checksum have changed */
+	assert_memory_equal(sample.bytes + 12, frame + length - 100 + 12, 88);
+}
+
 /* A frame: plain, with options in the outer header, or in several segments. */
 static struct rte_mbuf *frame_kind_write(unsigned kind)
 {
@@ -300,10 +342,15 @@ static void test_any_bytes_are_handled_safely(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_every_byte_of_every_replica_is_right), TEST(test_no_replica_leaves_by_the_iif),
-		TEST(test_ttl_thresholds_filter_oifs),           TEST(test_counters_hold_at_any_fanout),
-		TEST(test_one_bad_oif_does_not_affect_others),   TEST(test_drops_name_their_vif_and_flow),
-		TEST(test_nic_checksum_flags_are_ignored),       TEST(test_any_bytes_are_handled_safely),
+		TEST(test_every_byte_of_every_replica_is_right),
+		TEST(test_no_replica_leaves_by_the_iif),
+		TEST(test_ttl_thresholds_filter_oifs),
+		TEST(test_counters_hold_at_any_fanout),
+		TEST(test_one_bad_oif_does_not_affect_others),
+		TEST(test_drops_name_their_vif_and_flow),
+		TEST(test_samples_have_the_bytes_of_dropped_packets),
+		TEST(test_nic_checksum_flags_are_ignored),
+		TEST(test_any_bytes_are_handled_safely),
 	};
 
 	return cmocka_run_group_tests_name("datapath", tests, forwarder_eal_init, forwarder_eal_cleanup);

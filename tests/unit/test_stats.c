@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include <rte_eal.h>
+#include <rte_malloc.h>
 
 #include "stats/delay.h"
+#include "stats/sample.h"
 #include "stats/stats.h"
 #include "test.h"
 
@@ -25,6 +27,98 @@ static void test_every_reason_has_a_text(void **state)
 	}
 	/* each error of a parser is a drop reason with the same name */
 	assert_string_equal(gremc_drop_name(gremc_drop_from_proto(GREMC_PROTO_gre_version)), "gre_version");
+}
+
+static struct gremc_sample sample_make(unsigned reason, uint8_t byte)
+{
+	struct gremc_sample sample = {.time = byte, .reason = reason, .count = GREMC_SAMPLE_BYTES};
+
+	memset(sample.bytes, byte, sizeof(sample.bytes));
+	return sample;
+}
+
+static void test_newest_samples_displace_the_oldest(void **state)
+{
+	struct gremc_samples *samples = gremc_samples_create(-1);
+	struct gremc_sample sample, copy;
+
+	(void)state;
+	assert_non_null(samples);
+	assert_false(gremc_samples_read(samples, 0, &copy));
+	for (unsigned i = 0; i < GREMC_SAMPLES + 10; i++) {
+		sample = sample_make(GREMC_DROP_rpf, i);
+		samples->left[GREMC_DROP_rpf] = 1;
+		gremc_samples_add(samples, &sample);
+	}
+	assert_int_equal(gremc_samples_count(samples), GREMC_SAMPLES + 10);
+	for (unsigned i = 0; i < GREMC_SAMPLES + 10; i++) {
+		assert_int_equal(gremc_samples_read(samples, i, &copy), i >= 10);
+		sample = sample_make(GREMC_DROP_rpf, i);
+		if (i >= 10)
+			assert_memory_equal(copy.bytes, sample.bytes, sizeof(copy.bytes));
+	}
+	rte_free(samples);
+}
+
+/* A flood of one reason leaves the other reasons their samples. */
+static void test_each_reason_has_few_samples_a_second(void **state)
+{
+	struct gremc_samples *samples = gremc_samples_create(-1);
+	const unsigned reason = GREMC_DROP_rpf, other = GREMC_DROP_COUNT;
+	const uint64_t second = samples->cycles;
+	struct gremc_sample sample = sample_make(reason, 0);
+
+	(void)state;
+	gremc_samples_refill(samples, 10 * second);
+	for (unsigned i = 0; i < GREMC_SAMPLES_PER_SECOND; i++) {
+		assert_true(gremc_samples_accept(samples, reason));
+		gremc_samples_add(samples, &sample);
+	}
+	gremc_samples_refill(samples, 11 * second - 1);
+	assert_false(gremc_samples_accept(samples, reason));
+	assert_true(gremc_samples_accept(samples, other));
+	gremc_samples_refill(samples, 11 * second);
+	assert_true(gremc_samples_accept(samples, reason));
+	rte_free(samples);
+}
+
+#define SAMPLES_WRITTEN 20000
+
+static void *samples_thread(void *argument)
+{
+	struct gremc_samples *samples = argument;
+	struct gremc_sample sample;
+
+	for (unsigned i = 0; i < SAMPLES_WRITTEN; i++) {
+		sample = sample_make(GREMC_DROP_rpf, i);
+		samples->left[GREMC_DROP_rpf] = 1;
+		gremc_samples_add(samples, &sample);
+	}
+	return NULL;
+}
+
+static void test_reader_sees_whole_samples(void **state)
+{
+	struct gremc_samples *samples = gremc_samples_create(-1);
+	struct gremc_sample sample, wanted;
+	pthread_t thread;
+	uint64_t count;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, samples_thread, samples), 0);
+	do {
+		count = gremc_samples_count(samples);
+		for (uint64_t i = count - RTE_MIN(count, GREMC_SAMPLES); i < count; i++) {
+			if (!gremc_samples_read(samples, i, &sample))
+				continue;
+			wanted = sample_make(GREMC_DROP_rpf, i);
+			assert_int_equal(sample.time, wanted.time);
+			assert_memory_equal(sample.bytes, wanted.bytes, sizeof(sample.bytes));
+		}
+	} while (count < SAMPLES_WRITTEN);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(gremc_samples_read(samples, SAMPLES_WRITTEN - 1, &sample));
+	rte_free(samples);
 }
 
 /* A worker whose sums hold only between bursts. */
@@ -137,6 +231,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_reason_has_a_text),
 		cmocka_unit_test(test_reader_sees_whole_bursts),
+		cmocka_unit_test(test_newest_samples_displace_the_oldest),
+		cmocka_unit_test(test_each_reason_has_few_samples_a_second),
+		cmocka_unit_test(test_reader_sees_whole_samples),
 		cmocka_unit_test(test_reset_index_starts_at_zero),
 		cmocka_unit_test(test_delay_percentiles_are_exact_to_an_eighth),
 	};

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stats/sample.h"
 #include "telemetry_query.h"
 
 /* Read a file of the source tree. */
@@ -121,29 +122,22 @@ static void command_check(const char *docs, const char *path, const char *query)
 
 static void test_docs_show_every_key(void **unused __rte_unused)
 {
-	static const char *const queries[] = {"/gremc/info",
-					      "/gremc/lcores",
-					      "/gremc/ports",
-					      "/gremc/pools",
-					      "/gremc/drops",
-					      "/gremc/reasons",
-					      "/gremc/vif_drops",
-					      "/gremc/neighbors",
-					      "/gremc/tunnels,1",
-					      "/gremc/tunnel,gre1",
-					      "/gremc/peers",
-					      "/gremc/hosts",
-					      "/gremc/policies",
-					      "/gremc/mroutes",
-					      "/gremc/mroute,10.1.1.1,239.1.1.1",
-					      "/gremc/igmp",
-					      "/gremc/groups",
-					      "/gremc/kernel",
-					      "/gremc/why,gre0,10.1.1.1,239.1.1.1"};
+	static const char *const queries[] = {"/gremc/info",        "/gremc/lcores",
+					      "/gremc/ports",       "/gremc/pools",
+					      "/gremc/drops",       "/gremc/reasons",
+					      "/gremc/trace",       "/gremc/vif_drops",
+					      "/gremc/neighbors",   "/gremc/tunnels,1",
+					      "/gremc/tunnel,gre1", "/gremc/peers",
+					      "/gremc/hosts",       "/gremc/policies",
+					      "/gremc/mroutes",     "/gremc/mroute,10.1.1.1,239.1.1.1",
+					      "/gremc/igmp",        "/gremc/groups",
+					      "/gremc/kernel",      "/gremc/why,gre0,10.1.1.1,239.1.1.1"};
 	const struct gremc_peer_policy policy = {.interval = 1, .retries = 1, .sends = true};
+	const struct gremc_sample sample = {.reason = GREMC_DROP_rpf, .count = GREMC_SAMPLE_BYTES};
 	char *docs = document_read("docs/telemetry.md"), path[64];
 
 	assert_int_equal(RTE_DIM(queries), gremc_command_count);
+	gremc_samples_add(world->stats[0]->samples, &sample);
 	world->stats[0]->vif_drop[world->vif[GRE0]].packets[GREMC_DROP_rpf] = 1;
 	world->stats[0]->vif_drop[world->vif[GRE0]].flow[GREMC_DROP_rpf] = UINT64_MAX;
 	gremc_peer_policy_set(world->peers, world->vif[GRE1], &policy, 0);

@@ -5,6 +5,7 @@
 #include <rte_mbuf.h>
 
 #include "peer/peer_priv.h"
+#include "stats/sample.h"
 #include "telemetry_query.h"
 
 /* A name of quotes is twice as long in JSON. */
@@ -85,6 +86,28 @@ static void test_largest_peer_replies_fit(void **unused __rte_unused)
 		memset(&world->peers->peer[first + i], 0, sizeof(struct peer));
 	}
 	gremc_u32_store(&world->vifs->limit, limit);
+}
+
+static void test_largest_trace_fits(void **unused __rte_unused)
+{
+	struct gremc_vif_info info = {.kind = GREMC_VIF_TUNNEL};
+	const uint32_t vif = GREMC_VIFS_MAX - 1;
+	struct gremc_sample sample = {.vif = vif,
+				      .serial = gremc_vif_serial(world->vifs, vif),
+				      .reason = GREMC_DROP_reassembly_timeout,
+				      .length = UINT16_MAX,
+				      .count = GREMC_SAMPLE_BYTES};
+	struct gremc_samples *samples = world->stats[0]->samples;
+
+	name_fill_with_quotes(info.name, sizeof(info.name));
+	gremc_pointer_store(&world->vifs->info[vif], &info);
+	for (unsigned i = 0; i < GREMC_SAMPLES; i++) {
+		samples->left[sample.reason] = 1;
+		gremc_samples_add(samples, &sample);
+	}
+	/* kind, reason, name, worker, age, length, beginning, and three texts of bytes */
+	full_page_check("/gremc/trace", 16, 10);
+	gremc_pointer_store(&world->vifs->info[vif], NULL);
 }
 
 static void test_largest_vif_drops_fit(void **unused __rte_unused)
@@ -264,6 +287,7 @@ int main(void)
 		cmocka_unit_test(test_largest_peer_replies_fit),
 		cmocka_unit_test(test_largest_vif_drops_fit),
 		cmocka_unit_test(test_largest_policies_fit),
+		cmocka_unit_test(test_largest_trace_fits),
 		cmocka_unit_test(test_largest_mroute_and_neighbor_replies_fit),
 		cmocka_unit_test(test_largest_igmp_replies_fit),
 		cmocka_unit_test(test_largest_port_replies_fit),

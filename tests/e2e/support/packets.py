@@ -51,6 +51,12 @@ def multicast(source, group, payload=b"", **ip):
     return ipv4(source, group, UDP, udp(source, group, payload), **ip)
 
 
+def sample_bytes(entry):
+    """The first bytes of a dropped packet, from an entry of /gremc/trace."""
+    parts = sorted((int(key.split("_")[1]), value) for key, value in entry.items() if key.startswith("bytes_"))
+    return bytes.fromhex("".join(value for _, value in parts))
+
+
 def gre(payload, key=None, sequence=None, with_checksum=False, flags=0, protocol=0x0800):
     """A GRE header before a payload; `flags` is or-ed into the first word."""
     word = flags | (0x8000 if with_checksum else 0) | (0x2000 if key is not None else 0) | \

@@ -12,11 +12,12 @@ _gremcctl() {
 		((i++))
 	done
 	case $((COMP_CWORD - i)):${COMP_WORDS[i]}:${COMP_WORDS[i + 1]} in
-	0:*) words="show why top watch reload query help --file-prefix --socket --json --no-pager --help" ;;
+	0:*) words="show why trace top watch reload query help --file-prefix --socket --json --no-pager --help" ;;
 	1:show:*) words="tunnels mroutes mroute groups drops ports lcores neighbors peers hosts pools igmp info" ;;
 	1:reload:*) words="--check" ;;
 	1:watch:*) words="1 2 5 10" ;;
-	2:watch:*) words="show why query" ;;
+	2:watch:*) words="show why trace query" ;;
+	1:trace:*) words="--write $(_gremcctl_column tunnels 1) $(_gremcctl_column ports 1)" ;;
 	1:why:*) words="$(_gremcctl_column tunnels 1) $(_gremcctl_column ports 1)" ;;
 	2:show:mroute) words=$(_gremcctl_column mroutes 1) ;;
 	3:show:mroute | 3:why:*) words=$(_gremcctl_column mroutes 2) ;;

@@ -80,6 +80,7 @@ static void sample_reply(struct gremc_query *query, struct rte_tel_data *dict,
 				 : gremc_drop_name(sample->reason));
 	gremc_reply_text(dict, "name", named ? gremc_query_vif_name(query, sample->vif, name) : "");
 	gremc_reply_u64(dict, "worker", entry->worker);
+	gremc_reply_u64(dict, "number", entry->number);
 	gremc_reply_u64(dict, "age_us", (uint64_t)((double)age / rte_get_tsc_hz() * US_PER_S));
 	gremc_reply_u64(dict, "length", sample->length);
 	gremc_reply_text(dict, "begins_with", sample->is_ip ? "ip" : "ethernet");

@@ -63,6 +63,31 @@ def test_drops_have_their_meaning_and_last_flow(ctl):
     assert json.loads(ctl("--json", "show", "drops").stdout)["drops"]["rpf"] == 1
 
 
+def test_dropped_packets_are_decoded(ctl):
+    """In a line each, of all interfaces or of one, and as JSON."""
+    shown = rows(ctl("trace"))
+    assert [cells[1:5] for cells in shown] == [["drop", "rpf", "t4", "67"]]
+    line = " ".join(shown[0][5:])
+    assert line == f"{hub.remote(4)} > {hub.LOCAL} GRE: 10.1.1.1 > {GROUP} UDP 1000 > 5000, TTL 64"
+    assert rows(ctl("trace", "t4"))[0][1:] == shown[0][1:]
+    assert ctl("trace", "t0").stdout == "nothing was dropped\n"
+    assert json.loads(ctl("-j", "trace").stdout)[0]["reason"] == "rpf"
+    assert "no tunnel or port 'nobody'" in ctl("trace", "nobody").stderr
+    assert ctl("trace", "--write").returncode == 2
+
+
+@pytest.mark.skipif(not shutil.which("tshark"), reason="needs tshark")
+def test_dropped_packets_are_written_for_wireshark(ctl, tmp_path):
+    """tshark reads the file: the packet, and its reason as comment."""
+    path = tmp_path / "drops.pcapng"
+    assert ctl("trace", "--write", str(path)).returncode == 0
+    run = subprocess.run(["tshark", "-r", str(path), "-T", "fields", "-e", "frame.interface_name", "-e", "ip.src", "-e", "gre.proto",
+                          "-e", "frame.comment"], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    interface, sources, protocol, comment = run.stdout.strip("\n").split("\t")
+    assert (interface, sources, int(protocol, 16)) == ("drop", f"{hub.remote(4)},10.1.1.1", 0x0800), run.stderr
+    assert comment == "drop rpf t4: the mroute does not accept this incoming interface"
+
+
 def test_one_mroute_is_shown_as_routers_do(ctl):
     run = ctl("show", "mroute", "*", GROUP, "t0")
     assert run.returncode == 0, run.stderr
@@ -95,7 +120,7 @@ def test_exit_statuses_tell_the_answer(ctl):
 def test_help_and_manual_have_each_command(ctl, top):
     shown = ctl("--help").stdout
     manual = (top / "docs/man/gremcctl.8").read_text()
-    for word in ("show", "why", "top", "watch", "reload", "query"):
+    for word in ("show", "why", "trace", "top", "watch", "reload", "query"):
         assert f"  {word} " in shown and f'{word}' in manual
     for option in ("--file-prefix", "--socket", "--json", "--no-pager", "--help"):
         assert option in shown and option.replace("-", "\\-") in manual

@@ -105,8 +105,8 @@ static void test_largest_trace_fits(void **unused __rte_unused)
 		samples->left[sample.reason] = 1;
 		gremc_samples_add(samples, &sample);
 	}
-	/* kind, reason, name, worker, age, length, beginning, and three texts of bytes */
-	full_page_check("/gremc/trace", 16, 10);
+	/* kind, reason, name, worker, number, age, length, beginning, and three texts of bytes */
+	full_page_check("/gremc/trace", 16, 11);
 	gremc_pointer_store(&world->vifs->info[vif], NULL);
 }
 

@@ -15,6 +15,8 @@ usage: gremcctl [-f PREFIX | -s SOCKET] [-j] COMMAND
                                   pools, igmp, drops, info
   show mroute SOURCE GROUP [IIF]  one mroute with its interfaces; SOURCE * for any
   why IIF SOURCE GROUP            how such a packet is handled, and why; status 1: it is not forwarded
+  trace [--write FILE] [NAME]     the last dropped packets, of one tunnel or port, or of all; FILE gets them as
+                                  pcapng with the reasons as comments, - is standard output
   top [INTERVAL]                  rates of tunnels and mroutes, the busiest first; q ends it
   watch INTERVAL COMMAND...       repeat a command
   reload [--check]                load the configuration again; --check: only check it
@@ -166,6 +168,32 @@ def command_why(options, words):
     return OK if answer["verdict"] == "forward" else NO
 
 
+def command_trace(options, words):
+    from . import tables, trace
+    path = None
+    if words[:1] == ["--write"]:
+        if len(words) < 2:
+            raise Usage("--write needs a FILE")
+        path, words = words[1], words[2:]
+    if len(words) > 1 or (words and words[0].startswith("-")):
+        raise Usage("trace needs at most --write FILE and a NAME")
+    with options.connect() as client:
+        found, answer = trace.samples(client, words[0] if words else None, time.time)
+        checked(answer)
+        if path is not None:
+            data = trace.pcapng(found, client.query("/gremc/reasons"))
+            if path == "-":
+                sys.stdout.buffer.write(data)
+            else:
+                with open(path, "wb") as file:
+                    file.write(data)
+        elif options.json:
+            show_json([sample.entry for sample in found])
+        else:
+            show_text(options, trace.lines(found, time.time(), tables.width()))
+    return OK
+
+
 def command_query(options, words):
     if len(words) > 1:
         raise Usage("query needs one COMMAND")
@@ -226,7 +254,7 @@ def command_help(options, words):
     return OK
 
 
-COMMANDS = {"show": command_show, "why": command_why, "top": command_top, "watch": command_watch,
+COMMANDS = {"show": command_show, "why": command_why, "trace": command_trace, "top": command_top, "watch": command_watch,
             "reload": command_reload, "query": command_query, "help": command_help}
 
 

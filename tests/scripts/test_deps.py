@@ -18,6 +18,7 @@ PACKAGES = {
     "openvswitch-switch": "ovs-vswitchd ovs-vsctl ovs-appctl ovs-ofctl ovsdb-server ovsdb-tool", "frr": "vtysh zebra pimd ospfd",
     "smcroute": "smcrouted smcroutectl", "valgrind": "valgrind", "gnuplot-nox": "gnuplot", "clang": "clang", "clang-format": "clang-format",
     "tcpdump": "tcpdump", "tshark": "tshark dumpcap", "git": "git", "iperf3": "iperf3", "debootstrap": "debootstrap",
+    "tmux": "tmux",
 }
 ESSENTIAL = set("awk base64 basename bash cat chgrp chmod chown cmp cp cut date dd df diff dirname dpkg-query du echo env expr false find grep gzip "
                 "head hostname id install ln ls md5sum mkdir mkfifo mktemp mv nice nohup nproc od paste printf readlink realpath rm rmdir sed seq "
@@ -66,7 +67,7 @@ def python_files(top):
 
 def test_programs_that_python_runs_are_installed(top):
     unknown, missing, seen = set(), set(), set()
-    own = {path.stem for path in (*(top / "scripts").iterdir(), *(top / "scripts/lib").glob("*.py"))}
+    own = {path.stem for path in (*(top / "scripts").iterdir(), *(top / "scripts/lib").glob("*.py"), top / "app/gremcctl/gremcctl")}
     for path in python_files(top):
         name = str(path.relative_to(top))
         there = packages(top, GROUPS[groups_of(name)])

@@ -20,10 +20,7 @@ def play(make_hub, directory, configuration, frames, seconds=PATIENCE, more="", 
 def test_damaged_frames_of_a_capture_are_dropped(make_hub, tmp_path):
     """All frames, also those that the kernel would drop, by a driver that delivers them."""
     cases = {**reasons.FRAMES, **reasons.CAPTURED}
-    configuration = hub.config({0: {}, 1: {}, 2: {}, 3: {"key": reasons.KEYED}},
-                               [{"group": reasons.GROUP, "from": ["t0", "t3"], "to": ["t2"]},
-                                {"group": "239.5.5.5", "from": ["t0"], "to": ["t0"]}])
-    drops, back = play(make_hub, tmp_path, configuration, [frame for frames in cases.values() for frame in frames])
+    drops, back = play(make_hub, tmp_path, reasons.configuration(), [frame for frames in cases.values() for frame in frames])
     assert drops == {reason: len(frames) for reason, frames in cases.items()}
     assert back == []
 

@@ -4,16 +4,10 @@ import pytest
 from lab import until
 from support import hub, packets, reasons
 
-CONFIGURATION = hub.config(
-    {0: {}, 1: {}, 2: {}, 3: {"key": reasons.KEYED}, 4: {"mode": "gre-udp"},
-     5: {"mode": "gre-udp", "key": 5}},
-    [{"group": reasons.GROUP, "from": ["t0", "t3"], "to": ["t2"]},
-     {"group": "239.5.5.5", "from": ["t0"], "to": ["t0"]}])
-
 
 @pytest.fixture(scope="module")
 def test_hub(make_module_hub):
-    return make_module_hub(CONFIGURATION)
+    return make_module_hub(reasons.configuration())
 
 
 def test_no_reason_is_forgotten():

@@ -28,6 +28,13 @@ GROUP, SOURCE = "239.1.1.1", "10.1.1.1"
 KEYED = 42  # the key of tunnel 3, whose other end also has no unkeyed tunnel
 
 
+def configuration():
+    """Of a hub that drops the frames below by their reasons."""
+    return hub.config({0: {}, 1: {}, 2: {}, 3: {"key": KEYED}, 4: {"mode": "gre-udp"}, 5: {"mode": "gre-udp", "key": 5}},
+                      [{"group": GROUP, "from": ["t0", "t3"], "to": ["t2"]},
+                       {"group": "239.5.5.5", "from": ["t0"], "to": ["t0"]}])
+
+
 def inner(**ip):
     """A good inner packet, or one that is wrong in a field."""
     return packets.multicast(ip.pop("source", SOURCE), ip.pop("group", GROUP), b"x" * 40, **ip)

@@ -57,6 +57,13 @@ uint64_t bench_resident(void);
 
 enum bench_mode { BENCH_AUTO, BENCH_COPY, BENCH_SHARE }; /* AUTO: by the default copy threshold */
 
+/* The configuration of all tunnels and mroutes of a world. */
+struct bench_setting {
+	struct gremc_tunnel_options options;
+	const struct gremc_config_policy *policy; /* NULL: none */
+	bool rotates;                             /* `order: rotate` */
+};
+
 /* One point of the grid. */
 struct bench_point {
 	uint32_t fanout, size, groups, tunnels, burst;
@@ -74,6 +81,7 @@ struct bench_flow {
 
 struct bench_world {
 	const struct bench_environment *environment;
+	struct bench_setting setting;
 	struct gremc_rcu *rcu;
 	struct gremc_vifs *vifs;
 	struct gremc_fanout *fanout;
@@ -96,6 +104,10 @@ struct bench_world {
  * Returns: NULL if no memory is available. */
 struct bench_world *bench_world_create(const struct bench_environment *environment,
 				       const struct bench_point *point);
+/* The same with a setting other than the default one. */
+struct bench_world *bench_world_create_with(const struct bench_environment *environment,
+					    const struct bench_point *point,
+					    const struct bench_setting *setting);
 /* Free the world; NULL is allowed. */
 void bench_world_destroy(struct bench_world *world);
 /* Replace the worker, or the workers, which then share every oil, for replicas of `mode` with inner packets

@@ -8,6 +8,22 @@
 /* Ordered by fan-out, because each fan-out needs another world. */
 static const uint32_t count_fanouts[] = {1, 16, 256};
 
+/* Settings that cost something, each alone, at fan-out OPTION_FANOUT. */
+static const struct gremc_config_policy count_policy = {.out.rate = {.pps = 1000000000, .burst = 1000}};
+static const struct {
+	const char *name;
+	struct bench_setting setting;
+} count_settings[] = {
+	{"key", {.options = {.has_output_key = true, .output_key = 7}}},
+	{"checksum", {.options = {.checksum = true}}},
+	{"sequence", {.options = {.sequence = GREMC_SEQUENCE_COUNT}}},
+	{"df_clear", {.options = {.df = GREMC_DF_CLEAR}}},
+	{"dscp_map", {.options = {.has_dscp_map = true}}},
+	{"police", {.policy = &count_policy}},
+	{"rotate", {.rotates = true}},
+};
+#define OPTION_FANOUT 16u
+
 #define SIZE    64u
 #define GROUPS  64u
 #define TUNNELS 1024u
@@ -75,6 +91,22 @@ static int count_inputs(struct bench_world *world, uint32_t packets)
 	return 0;
 }
 
+static int count_setting(const struct bench_environment *environment, unsigned i, uint32_t packets)
+{
+	const struct bench_point point = {
+		.fanout = OPTION_FANOUT, .size = SIZE, .groups = GROUPS, .tunnels = TUNNELS, .burst = BURST};
+	struct bench_world *world = bench_world_create_with(environment, &point, &count_settings[i].setting);
+	int rc;
+
+	if (world == NULL)
+		return -1;
+	rc = count_input(world, BENCH_INPUT_good, BENCH_COPY, packets);
+	if (rc == 0)
+		printf("count %s %u %u\n", count_settings[i].name, OPTION_FANOUT, packets);
+	bench_world_destroy(world);
+	return rc;
+}
+
 int bench_count(const struct bench_environment *environment, const struct bench_arguments *arguments,
 		struct bench_output *output)
 {
@@ -98,5 +130,7 @@ int bench_count(const struct bench_environment *environment, const struct bench_
 			rc = count_inputs(world, arguments->packets);
 		bench_world_destroy(world);
 	}
+	for (unsigned i = 0; i < RTE_DIM(count_settings) && rc == 0; i++)
+		rc = count_setting(environment, i, arguments->packets);
 	return rc ? 1 : 0;
 }

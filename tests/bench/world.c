@@ -48,20 +48,27 @@ enum bench_mode bench_point_mode(const struct bench_point *point)
 
 static int world_add_tunnel(struct bench_world *world, uint32_t n)
 {
-	const struct gremc_vif_info info = {
+	struct gremc_vif_info info = {
 		.kind = GREMC_VIF_TUNNEL,
 		.port = OUT,
-		.options.local = rte_cpu_to_be_32(LOCAL),
-		.options.remote = rte_cpu_to_be_32(FIRST_REMOTE + n),
+		.options = world->setting.options,
 		.next_hop = rte_cpu_to_be_32(0x0a0000fe),
-		.mtu = 8976,
-		.options.ttl = 64,
 	};
-	int rc = gremc_adjacency_get(world->vifs, OUT, info.next_hop, &our_mac, 0, &world->adjacency);
+	int rc;
+
+	info.options.local = rte_cpu_to_be_32(LOCAL);
+	info.options.remote = rte_cpu_to_be_32(FIRST_REMOTE + n);
+	info.options.ttl = 64;
+	info.mtu = gremc_tunnel_mtu(&info.options, world->port[OUT].mtu);
+	rc = gremc_adjacency_get(world->vifs, OUT, info.next_hop, &our_mac, 0, &world->adjacency);
 
 	if (rc == 0)
 		rc = gremc_tunnel_add(world->vifs, &info, world->adjacency, &world->vif[n]);
-	return rc ? rc : gremc_tunnel_publish(world->vifs, world->vif[n]);
+	if (rc == 0)
+		rc = gremc_tunnel_publish(world->vifs, world->vif[n]);
+	if (rc == 0 && world->setting.policy)
+		rc = gremc_vif_policy_set(world->vifs, world->vif[n], world->setting.policy);
+	return rc;
 }
 
 int bench_world_resolve(struct bench_world *world)
@@ -157,7 +164,8 @@ static int world_add_routes(struct bench_world *world, uint32_t first, uint32_t 
 				 .iif_count = 1,
 				 .iifs = iif,
 				 .oif_count = fanout,
-				 .oifs = oil},
+				 .oifs = oil,
+				 .rotates = world->setting.rotates},
 		};
 	}
 	return gremc_fanout_apply(world->fanout, ops, count, NULL, NULL);
@@ -291,11 +299,21 @@ static int world_fill(struct bench_world *world, const struct bench_point *point
 struct bench_world *bench_world_create(const struct bench_environment *environment,
 				       const struct bench_point *point)
 {
+	static const struct bench_setting plain;
+
+	return bench_world_create_with(environment, point, &plain);
+}
+
+struct bench_world *bench_world_create_with(const struct bench_environment *environment,
+					    const struct bench_point *point,
+					    const struct bench_setting *setting)
+{
 	struct bench_world *world = calloc(1, sizeof(*world));
 	int rc = -ENOMEM;
 
 	if (world) {
 		world->environment = environment;
+		world->setting = *setting;
 		world->workers = 1;
 		world->tunnel_count = bench_point_tunnels(point);
 		world->flow_count = point->groups;

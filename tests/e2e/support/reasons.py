@@ -29,7 +29,7 @@ KEYED = 42  # the key of tunnel 3, whose other end also has no unkeyed tunnel
 
 
 def configuration():
-    """Of a hub that drops the frames below by their reasons."""
+    """The configuration of a hub that drops the frames below by their reasons."""
     return hub.config({0: {}, 1: {}, 2: {}, 3: {"key": KEYED}, 4: {"mode": "gre-udp"}, 5: {"mode": "gre-udp", "key": 5}},
                       [{"group": GROUP, "from": ["t0", "t3"], "to": ["t2"]},
                        {"group": "239.5.5.5", "from": ["t0"], "to": ["t0"]}])

@@ -176,7 +176,8 @@ static void new_id_record(uint32_t id, void *argument)
 
 static int ops_apply(struct gremc_rib *rib, uint32_t first, uint32_t count)
 {
-	int rc = gremc_fanout_apply(rib->fanout, &rib->ops[first], count, new_id_record, rib);
+	/* without an operation there may be no array yet */
+	int rc = count ? gremc_fanout_apply(rib->fanout, &rib->ops[first], count, new_id_record, rib) : 0;
 
 	for (uint32_t i = first; rc == 0 && i < first + count; i++) {
 		rib->op_entries[i]->is_published = rib->ops[i].kind == GREMC_FANOUT_SET;

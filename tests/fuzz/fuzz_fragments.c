@@ -32,6 +32,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	fuzz_pool = rte_pktmbuf_pool_create("fuzz", MBUFS, 0, 0, RTE_PKTMBUF_HEADROOM + 2048, SOCKET_ID_ANY);
 	worker = calloc(1, sizeof(*worker));
 	fuzz_require(fuzz_pool && worker);
+	worker->stats = gremc_stats_create(SOCKET_ID_ANY, 1, 1);
+	fuzz_require(worker->stats != NULL);
 	return 0;
 }
 
